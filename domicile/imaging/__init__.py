@@ -1,0 +1,1 @@
+"""Pixels: synchronous, offline, run in sandboxed worker processes."""

@@ -1,0 +1,1 @@
+"""The system of record: upload, catalogue, policy, keys, journal, erasure."""

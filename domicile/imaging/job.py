@@ -1,0 +1,75 @@
+"""What the serving side asks of a decoder process, and what comes back. Pixels and bodies travel in memfds, not here."""
+
+from __future__ import annotations
+
+import msgspec
+
+from domicile.media.facts import SourceFacts
+
+
+class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds on untrusted media; each is a setting of the same name under `media.` (docs/settings.md)."""
+
+    source_bytes_max: int = 100 * 1024 * 1024
+    source_pixels_max: int = 120_000_000
+    side_pixels_max: int = 32_768
+    frames_max: int = 1000
+    animation_pixels_max: int = 200_000_000
+    """frames x width x height of an animation."""
+    output_pixels_max: int = 100_000_000
+    output_side_max: int = 16_384
+    components_max: int = 20
+    metadata_bytes_max: int = 8 * 1024 * 1024
+    """Decompressed bytes of text or profile chunks that a decoder may be made to hold."""
+
+
+class ProbeJob(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
+    """Sniff, check the limits from the header, then decode every frame once."""
+
+    limits: MediaLimits
+
+
+class RenderJob(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
+    """Make one rendition."""
+
+    transformation: str
+    """Canonical text (`Transformation.canonical`), components joined by '/'; may be empty."""
+    extension: str | None
+    """Format asked for by the URL's extension, lower-case, or None."""
+    bucket: str
+    """What `negotiate` found acceptable for f_auto: "avif", "webp" or "legacy"; "" when the URL does not negotiate."""
+    limits: MediaLimits
+    strip: bool = True
+
+
+Job = ProbeJob | RenderJob
+
+
+class Timings(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds, measured inside the decoder process."""
+
+    decode: float = 0.0
+    transform: float = 0.0
+    encode: float = 0.0
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
+    """A rendition (or, for a probe, just the facts)."""
+
+    source: SourceFacts
+    content_type: str = ""
+    format: str = ""
+    width: int = 0
+    height: int = 0
+    frames: int = 1
+    timings: Timings = Timings()
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
+    """The input or the request is at fault. `code`: undecodable_media, limit_exceeded or bad_transformation."""
+
+    code: str
+    message: str
+
+
+Outcome = Done | Refused

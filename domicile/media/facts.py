@@ -1,0 +1,26 @@
+"""What is known about an original before a transformation is planned. Sizes are as displayed (EXIF orientation applied)."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Facts of one uploaded image; the wire carries them, the planner reads them."""
+
+    format: str
+    """Lower-case name of the format family: jpg png webp avif gif tiff bmp ico."""
+    width: int
+    height: int
+    """Pixels as displayed: orientations 5 to 8 are already swapped."""
+    frames: int
+    has_alpha: bool
+    orientation: int
+    """EXIF orientation 1 to 8; 1 when absent or invalid."""
+    body_bytes: int
+    md5: str
+    """Hex MD5 of the uploaded bytes: Cloudinary's `etag`."""
+    loop: int | None = None
+    """Times an animation repeats; 0 means for ever; None for stills."""
+    mode: str = ""
+    """Pillow mode of the first frame, for diagnostics."""

@@ -1,0 +1,68 @@
+"""One function writes all lifetimes, one function judges a stored object (decisions I.2, D.2).
+
+Purges are compared by journal sequence, never by clock; only ordinary ageing uses seconds, and `now` is an argument.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domicile.media.policy import ResidencyPolicy
+
+NEGATIVE_SECONDS_MAX = 5
+"""How long an edge may remember that a name does not exist."""
+
+
+class Verdict(StrEnum):
+    HIT = "hit"
+    STALE = "stale"
+    MISS = "miss"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outward:
+    """Response headers that tell caches outside how long they may keep a copy."""
+
+    cache_control: str
+    cdn_cache_control: str
+    surrogate_control: str
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        return (
+            ("Cache-Control", self.cache_control),
+            ("CDN-Cache-Control", self.cdn_cache_control),
+            ("Surrogate-Control", self.surrogate_control),
+        )
+
+
+NO_STORE = Outward(cache_control="private, no-store", cdn_cache_control="no-store", surrogate_control="no-store")
+"""Every negative and every error, and whatever is for one viewer only."""
+
+
+def outward(policy: ResidencyPolicy, *, public: bool) -> Outward:
+    """The lifetimes of a delivered picture. `public` is false when the answer depended on the viewer."""
+    if not public:
+        return NO_STORE
+    browser, shared = policy.lifetimes.browser_seconds_max, policy.lifetimes.shared_seconds_max
+    if policy.declared_non_personal:
+        return Outward(
+            cache_control=f"public, no-transform, max-age={browser}, s-maxage={shared}",
+            cdn_cache_control=f"max-age={shared}",
+            surrogate_control=f"max-age={shared}",
+        )
+    return Outward(
+        cache_control=f"public, no-transform, max-age={min(browser, shared)}, s-maxage={shared}, must-revalidate",
+        cdn_cache_control=f"max-age={shared}, must-revalidate",
+        surrogate_control=f"max-age={shared}",
+    )
+
+
+def judge(*, fresh: bool, stored_at: float, ttl_seconds: float, now: float) -> Verdict:
+    """May a stored object be served? `fresh` is the fence's answer; a fenced object is a MISS whatever its age."""
+    if not fresh:
+        return Verdict.MISS
+    age_seconds = now - stored_at
+    if age_seconds < 0:  # the clock went back: age cannot be told, so the object is not trusted
+        return Verdict.MISS
+    return Verdict.HIT if age_seconds <= ttl_seconds else Verdict.STALE

@@ -1,0 +1,197 @@
+"""What edges and the origin say to each other, under `/_origin/v1/` with the header `Domicile-Wire: 1`.
+
+    POST lease              LeaseRequest -> LeaseAnswer        the edge counts the lease from the moment it SENT this
+    GET  journal?after=TENANT:SEQ&after=...&wait=SECONDS -> JournalAnswer      long poll; entries in order per tenant
+    POST ack                Ack -> Empty
+    POST resolve            ResolveRequest -> ResolveAnswer    name -> aid, sequence, facts, keys, in one snapshot
+    GET  blobs/{aid}        sealed bytes of an original, Range allowed; Domicile-Sequence: EPOCH:SEQ
+    POST renditions         RenditionReport -> Empty           what edges made; the API's `derived[]`
+    POST purge              PurgeRelay -> Relayed              a signed purge, relayed unread
+
+Bodies are msgpack (msgspec). Names travel in bodies, never in URLs or logs. Edges pull; nothing is pushed to them.
+Errors are WireError with a status; both sides treat an unknown field as absent. Source: decisions G.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from domicile.media.asset import Aid, NameHash
+from domicile.media.facts import SourceFacts
+from domicile.media.journal import Entry, Head
+
+WIRE_VERSION = "1"
+WIRE_HEADER = "Domicile-Wire"
+SEQUENCE_HEADER = "Domicile-Sequence"
+REGION_HEADER = "Domicile-Region"
+CONTENT_TYPE = "application/msgpack"
+PREFIX = "/_origin/v1"
+BODY_BYTES_MAX = 4 * 1024 * 1024
+NAMES_MAX = 16
+"""Candidate names in one resolve: the ways to split one path into transformation and public_id."""
+
+
+class Empty(msgspec.Struct, frozen=True):
+    """Nothing to say."""
+
+
+class WireError(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of every non-200 answer on the wire. `code` is the snake_case name of a MediaError class."""
+
+    code: str
+    message: str
+
+
+class LeaseRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """An edge node asks to serve for another while. `heads`: how far it has applied each tenant's journal."""
+
+    node: str
+    """Stable random id of the node, 32 hex digits."""
+    boot: str
+    """Random id of this start, 32 hex digits."""
+    region: str
+    authorities: tuple[str, ...]
+    """Host[:port] names that viewers reach this node by; a signed purge must name one of them."""
+    heads: dict[str, Head]
+
+
+class TenantLease(msgspec.Struct, frozen=True, kw_only=True):
+    """What an edge needs to serve one tenant. Keys stay in memory."""
+
+    tenant: str
+    """Also the cloud's name in URLs."""
+    head: Head
+    """Read after the request arrived; the lease counts once everything up to here is applied."""
+    name_key: bytes
+    """For `keys.name_hash`: name -> hash, as journal entries use it."""
+    file_key: bytes
+    """For `keys.file_name` of cached objects of this node."""
+    config_revision: int
+    policy: dict[str, Any]
+    """`ResidencyPolicy.to_mapping()`; the edge decides cache, transform and deliver with it."""
+
+
+class LeaseAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Granted for `lease_seconds` from the sending of the request, less the clock margin the edge takes off.
+    Tenants whose policy allows neither cache nor transform in the node's region are absent, listed in `refused`."""
+
+    lease_seconds: float
+    region: str
+    """The origin's home region."""
+    tenants: tuple[TenantLease, ...]
+    refused: dict[str, str]
+    """tenant -> reason"""
+
+
+class JournalAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Entries after the cursors asked for, in order per tenant; possibly none after the wait."""
+
+    entries: tuple[Entry, ...]
+    compacted: tuple[str, ...] = ()
+    """Tenants whose cursor lies before the oldest entry kept: drop their whole cache and take the head from the lease."""
+    unknown: tuple[str, ...] = ()
+    """Tenants whose cursor is not in this origin's history (other epoch, other chain)."""
+
+
+class Ack(msgspec.Struct, frozen=True, kw_only=True):
+    """Every worker of this boot has applied these, and no older response of the entries' aids is open."""
+
+    node: str
+    boot: str
+    applied: dict[str, Head]
+
+
+class ResolveRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`public_ids`: candidates, the most likely first; the first that exists wins.
+    `signature`: the 8 or 32 characters of `s--…--`, with `signed_texts[i]` what it would cover for candidate i."""
+
+    cloud: str
+    resource_type: str
+    delivery_type: str
+    public_ids: tuple[str, ...]
+    transformed: bool
+    """Does the URL ask for a rendition (True) or for the original (False)?"""
+    region: str
+    signature: str | None = None
+    signed_texts: tuple[str, ...] = ()
+
+
+class Resolved(msgspec.Struct, frozen=True, kw_only=True):
+    """One name, resolved in one snapshot that had applied (epoch, sequence)."""
+
+    index: int
+    """Which candidate it was."""
+    aid: Aid
+    asset_id: str
+    name: NameHash
+    epoch: int
+    sequence: int
+    config_revision: int
+    version: int
+    """The `v123…` of the API, a Unix time in seconds; never part of a cache key."""
+    facts: SourceFacts
+    contributors: tuple[Aid, ...]
+    original_key: bytes | None
+    """subkey(data key, "original"); None when this region may not transform."""
+    rendition_key: bytes
+    """content_key over the contributors' subkeys for "rendition"."""
+    resource_type: str = "image"
+
+
+class Absent(msgspec.Struct, frozen=True, kw_only=True):
+    """None of the candidates exists. `status` is 404 or what the policy says of erased assets."""
+
+    epoch: int
+    sequence: int
+    names: tuple[NameHash, ...]
+    status: int = 404
+
+
+class ResolveAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Exactly one of the two. A bad signature is a WireError `bad_signature` (401), a region denied is `outside_region`."""
+
+    resolved: Resolved | None = None
+    absent: Absent | None = None
+
+
+class Rendition(msgspec.Struct, frozen=True, kw_only=True):
+    """One rendition that an edge has made."""
+
+    tenant: str
+    aid: Aid
+    sequence: int
+    transformation: str
+    format: str
+    width: int
+    height: int
+    body_bytes: int
+
+
+class RenditionReport(msgspec.Struct, frozen=True, kw_only=True):
+    """At most 256 at a time; best effort, re-checked against the journal when written."""
+
+    node: str
+    renditions: tuple[Rendition, ...]
+
+
+class PurgeRelay(msgspec.Struct, frozen=True, kw_only=True):
+    """A purge call as a viewer-facing edge received it. Header names are lower-case, values as received."""
+
+    node: str
+    region: str
+    method: str
+    authority: str
+    path: str
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class Relayed(msgspec.Struct, frozen=True, kw_only=True):
+    """What the edge hands back to the caller, untouched."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes

@@ -1,0 +1,56 @@
+"""Lifetimes: the only lever on caches that nobody can purge."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from domicile.media.freshness import NO_STORE, Outward, Verdict, judge, outward
+from domicile.media.policy import from_mapping
+
+
+def lifetimes(**fields: Any) -> Outward:
+    return outward(from_mapping({"tenant": "demo", **fields}, home="eu-de"), public=True)
+
+
+def test_personal_media_is_capped_and_must_be_revalidated() -> None:
+    said = lifetimes()
+    assert said.cache_control == "public, no-transform, max-age=60, s-maxage=300, must-revalidate"
+    assert said.cdn_cache_control == "max-age=300, must-revalidate"
+    assert said.surrogate_control == "max-age=300"
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_nothing_we_say_lets_a_cache_serve_what_it_cannot_check(declared: bool) -> None:
+    said = " ".join(value for _, value in lifetimes(declared_non_personal=declared).headers())
+    assert not re.search("immutable|stale-while-revalidate|stale-if-error", said)
+
+
+def test_every_shared_cache_field_states_the_same_lifetime() -> None:
+    said = lifetimes(lifetimes={"shared_seconds_max": 42})
+    found = re.findall(r"(?:s-maxage|max-age)=(\d+)", f"{said.cdn_cache_control} {said.surrogate_control}")
+    assert found == ["42", "42"]
+    assert "s-maxage=42" in said.cache_control
+    assert "max-age=42" in said.cache_control  # a browser is not given longer than a shared cache
+
+
+def test_an_answer_for_one_viewer_is_stored_nowhere() -> None:
+    assert outward(from_mapping({"tenant": "demo"}, home="eu-de"), public=False) is NO_STORE
+    assert all("no-store" in value for _, value in NO_STORE.headers())
+
+
+@pytest.mark.parametrize(
+    ("fresh", "age", "verdict"),
+    [
+        (True, 0, Verdict.HIT),
+        (True, 10, Verdict.HIT),
+        (True, 10.1, Verdict.STALE),
+        (True, -1, Verdict.MISS),
+        (False, 0, Verdict.MISS),
+        (False, 11, Verdict.MISS),
+    ],
+)
+def test_the_fence_beats_age_and_a_clock_gone_back_is_a_miss(fresh: bool, age: float, verdict: Verdict) -> None:
+    assert judge(fresh=fresh, stored_at=1000.0, ttl_seconds=10, now=1000.0 + age) is verdict

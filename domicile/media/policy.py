@@ -16,9 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-EU_COUNTRIES = frozenset(
-    "at be bg hr cy cz dk ee fi fr de gr hu ie it lv lt lu mt nl pl pt ro sk si es se".split()
-)
+EU_COUNTRIES = frozenset("at be bg hr cy cz dk ee fi fr de gr hu ie it lv lt lu mt nl pl pt ro sk si es se".split())
 EEA_ONLY_COUNTRIES = frozenset("is li no".split())
 OTHER_COUNTRIES = frozenset("ad ar au br ca ch fo gb gg il im in je jp kr nz sg us uy za".split())
 
@@ -186,7 +184,7 @@ def from_mapping(raw: Mapping[str, Any], *, home: str) -> ResidencyPolicy:
     """A policy from a parsed TOML file; what it leaves out takes the preset's value. Raises PolicyError."""
     unknown = set(raw) - _FIELDS
     if unknown:
-        raise PolicyError(f"unknown field {sorted(unknown)[0]!r}; allowed: {', '.join(sorted(_FIELDS))}")
+        raise PolicyError(f"unknown field {min(unknown)!r}; allowed: {', '.join(sorted(_FIELDS))}")
     try:
         preset = Preset(raw.get("interpretation", Preset.STRICT_EU))
     except ValueError as bad:

@@ -75,7 +75,8 @@ class TenantLease(msgspec.Struct, frozen=True, kw_only=True):
 
 class LeaseAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Granted for `lease_seconds` from the sending of the request, less the clock margin the edge takes off.
-    Tenants whose policy allows neither cache nor transform in the node's region are absent, listed in `refused`."""
+    Tenants whose policy allows neither cache nor transform in the node's region are absent, listed in `refused`.
+    """
 
     lease_seconds: float
     region: str
@@ -105,7 +106,8 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
 
 class ResolveRequest(msgspec.Struct, frozen=True, kw_only=True):
     """`public_ids`: candidates, the most likely first; the first that exists wins.
-    `signature`: the 8 or 32 characters of `s--…--`, with `signed_texts[i]` what it would cover for candidate i."""
+    `signature`: the 8 or 32 characters of `s--…--`, with `signed_texts[i]` what it would cover for candidate i.
+    """
 
     cloud: str
     resource_type: str

@@ -108,7 +108,9 @@ def test_the_fence_never_calls_fresh_what_a_full_history_calls_stale(
             step = entry(seq, kind, aids=tuple(aids), names=tuple(names))
             fence.apply(step)
             hits = aid in aids or name in names
-            stale |= (kind == Kind.ERASE and aid in aids) or (seq > g and (kind == Kind.ALL or (kind != Kind.CONFIG and hits)))
+            stale |= (kind == Kind.ERASE and aid in aids) or (
+                seq > g and (kind == Kind.ALL or (kind != Kind.CONFIG and hits))
+            )
         verdict = fence.fresh(g, [aid], [name])
         assert not (stale and verdict)
         if not small:

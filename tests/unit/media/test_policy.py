@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -68,7 +69,7 @@ def test_no_policy_and_unknown_places_are_denied(activity: Activity) -> None:
 
 def test_a_stricter_preset_permits_a_subset() -> None:
     presets = [policy(interpretation=str(preset)) for preset in Preset]  # strictest first
-    for stricter, wider in zip(presets, presets[1:], strict=False):
+    for stricter, wider in itertools.pairwise(presets):
         for activity in Activity:
             for region in REGIONS:
                 assert allows(wider, activity, region) or not allows(stricter, activity, region)

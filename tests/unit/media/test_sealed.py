@@ -77,7 +77,9 @@ def test_swapped_chunks_do_not_open() -> None:
     file = seal(KEY, HERE, header=b"", body=a_body(3 * CHUNK_BYTES), salt=SALT)
     start = sealed.preamble_bytes(file)
     size = sealed.SEALED_CHUNK_BYTES
-    swapped = file[:start] + file[start + size : start + 2 * size] + file[start : start + size] + file[start + 2 * size :]
+    swapped = (
+        file[:start] + file[start + size : start + 2 * size] + file[start : start + size] + file[start + 2 * size :]
+    )
     with pytest.raises(SealBroken):
         open_sealed(KEY, HERE, swapped)
 

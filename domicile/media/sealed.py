@@ -52,6 +52,11 @@ class SealContext:
     variant: str
     region: str
 
+    @classmethod
+    def original(cls, *, tenant: str, aid: Aid, region: str) -> SealContext:
+        """What the origin binds an original to; `region` is the origin's home (`LeaseAnswer.region`)."""
+        return cls(tenant=tenant, aids=(aid,), variant="original", region=region)
+
     def info(self) -> bytes:
         parts = (MAGIC.decode(), self.tenant, ",".join(sorted(self.aids)), self.variant, self.region)
         return b"".join(struct.pack(">I", len(raw)) + raw for raw in (part.encode() for part in parts))

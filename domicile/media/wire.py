@@ -55,6 +55,8 @@ class LeaseRequest(msgspec.Struct, frozen=True, kw_only=True):
     authorities: tuple[str, ...]
     """Host[:port] names that viewers reach this node by; a signed purge must name one of them."""
     heads: dict[str, Head]
+    release: bool = False
+    """True: this boot serves nothing any more (a clean shutdown); purges need not wait for its lease to run out."""
 
 
 class TenantLease(msgspec.Struct, frozen=True, kw_only=True):

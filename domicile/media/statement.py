@@ -1,0 +1,86 @@
+"""The statement that an erasure leaves behind: what was removed, how far it is fenced, which class of evidence holds.
+
+It names no person, no public_id, no address: versions appear as keyed hashes. It is signed with ed25519 over its
+canonical JSON: keys sorted, no spaces, UTF-8, whole numbers and texts only (on such values this is RFC 8785, JCS).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+TYPE = "domicile/erasure-statement/1"
+_SIGNING_CONTEXT = b"domicile/erasure-statement/1\0"
+
+KEY_STATE_FILE = "sealed (file overwritten; not provable on flash, copy-on-write or snapshots)"
+"""Decisions E.2: what a file store may claim once the root is destroyed and the entry is fenced."""
+KEY_STATE_WAITING = "root destroyed, waiting for edges"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureStatement:
+    """A signed statement. `body` is plain JSON values; `signature` is base64 over `canonical(body)`."""
+
+    body: dict[str, Any]
+    signature: str
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The JSON object that callers get: the body with the signature beside it."""
+        return {**self.body, "signature": self.signature}
+
+
+def canonical(value: Any) -> bytes:
+    """Canonical JSON of texts, whole numbers, booleans, None, lists and objects. Raises TypeError for floats."""
+    _refuse_floats(value)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _refuse_floats(value: Any) -> None:
+    match value:
+        case float():
+            raise TypeError("floats have no canonical form here")
+        case dict():
+            for key, inner in value.items():
+                if not isinstance(key, str) or not key.isascii():
+                    raise TypeError("object keys are ASCII texts")
+                _refuse_floats(inner)
+        case list() | tuple():
+            for inner in value:
+                _refuse_floats(inner)
+        case _:
+            pass
+
+
+def key_id(public_key: bytes) -> str:
+    """Short public name of a signing key: first 16 hex digits of its SHA-256."""
+    return hashlib.sha256(public_key).hexdigest()[:16]
+
+
+def public_key_of(seed: bytes) -> bytes:
+    """32 raw bytes of the public key that belongs to a 32-byte ed25519 seed."""
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def sign(body: dict[str, Any], seed: bytes) -> ErasureStatement:
+    """Sign a body; adds `type` and `key_id`."""
+    full = {**body, "type": TYPE, "key_id": key_id(public_key_of(seed))}
+    signature = Ed25519PrivateKey.from_private_bytes(seed).sign(_SIGNING_CONTEXT + canonical(full))
+    return ErasureStatement(body=full, signature=base64.b64encode(signature).decode())
+
+
+def verify(statement: ErasureStatement, public_key: bytes) -> bool:
+    """Does the signature hold under this public key?"""
+    try:
+        signature = base64.b64decode(statement.signature, validate=True)
+        signed = _SIGNING_CONTEXT + canonical(statement.body)
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, signed)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return statement.body.get("type") == TYPE

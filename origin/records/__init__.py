@@ -1,0 +1,45 @@
+"""The storage core of the origin, behind one seam: `Records`."""
+
+from origin.records.seam import Records
+from origin.records.settings import RecordsSettings
+from origin.records.types import (
+    AssetRecord,
+    Committed,
+    Draft,
+    ErasureStatement,
+    FencedState,
+    Fencing,
+    Filter,
+    NewAsset,
+    Page,
+    PurgeKey,
+    PurgeOutcome,
+    PurgeTargets,
+    Removed,
+    RemovedMany,
+    RenditionRecord,
+    SealedBlob,
+    Tenant,
+)
+
+__all__ = [
+    "AssetRecord",
+    "Committed",
+    "Draft",
+    "ErasureStatement",
+    "FencedState",
+    "Fencing",
+    "Filter",
+    "NewAsset",
+    "Page",
+    "PurgeKey",
+    "PurgeOutcome",
+    "PurgeTargets",
+    "Records",
+    "RecordsSettings",
+    "Removed",
+    "RemovedMany",
+    "RenditionRecord",
+    "SealedBlob",
+    "Tenant",
+]

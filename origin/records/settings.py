@@ -1,0 +1,39 @@
+"""The knobs of the storage core; `origin/settings.py` composes them under `origin.records`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from domicile.service.settings import setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsSettings:
+    """Where the records live, and how long their waits may take."""
+
+    data: Path = setting(Path("data"), "Directory of the catalogue, the originals and the policies.")
+    keys: Path | None = setting(
+        None, "Directory of the keyring (mode 0700), never inside `data`; empty: `data` with `.keys` appended."
+    )
+    mirror: Path | None = setting(
+        None, "Directory of the journal's mirror, best on another disk; empty: `data` with `.mirror` appended."
+    )
+    database_url: str = setting(
+        "", "SQLAlchemy URL of a PostgreSQL database (postgresql+asyncpg://…); empty: SQLite in `data`."
+    )
+    region: str = setting("eu-de", "The legal place where this origin stores media.")
+    ack_seconds_max: float = setting(
+        1.0,
+        "How long an API call waits for edges to acknowledge before it answers with the state.",
+        at_least=0,
+        at_most=1,
+    )
+
+    @property
+    def keys_directory(self) -> Path:
+        return self.keys or self.data.with_name(self.data.name + ".keys")
+
+    @property
+    def mirror_directory(self) -> Path:
+        return self.mirror or self.data.with_name(self.data.name + ".mirror")

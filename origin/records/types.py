@@ -1,0 +1,279 @@
+"""The values that cross the seam between the HTTP face of the origin and its storage core.
+
+Times are Unix seconds (float); sizes are bytes; nothing here does I/O. Errors are those of `domicile.media.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from domicile.media.asset import Aid, AssetId, AssetName
+from domicile.media.facts import SourceFacts
+from domicile.media.journal import Head
+from domicile.media.statement import ErasureStatement
+
+__all__ = [
+    "AssetRecord",
+    "Committed",
+    "Draft",
+    "ErasureStatement",
+    "FencedState",
+    "Fencing",
+    "Filter",
+    "NewAsset",
+    "Page",
+    "PurgeKey",
+    "PurgeOutcome",
+    "PurgeTargets",
+    "Removed",
+    "RemovedMany",
+    "RenditionRecord",
+    "SealedBlob",
+    "Tenant",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An upload that has a durable key and no name yet. Nothing is visible until `commit_upload`."""
+
+    tenant: str
+    aid: Aid
+    data_key: bytes = field(repr=False)
+    """32 bytes, already durable in the keyring."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAsset:
+    """What an upload wants to become."""
+
+    name: AssetName
+    facts: SourceFacts
+    """`facts.body_bytes` and `facts.md5` describe the bytes given to `put_original`."""
+    tags: tuple[str, ...] = ()
+    context: Mapping[str, str] = field(default_factory=dict)
+    folder: str = ""
+    original_filename: str = ""
+    overwrite: bool = True
+    """False: when the name is taken, the upload is dropped and the existing record comes back (`existing=True`)."""
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetRecord:
+    """One named asset with its current version. Plaintext: memory only, never logged."""
+
+    asset_id: AssetId
+    aid: Aid
+    """The API's `version_id`."""
+    name: AssetName
+    version: int
+    """The API's `version`: Unix seconds of the upload of this version; it grows with every overwrite."""
+    facts: SourceFacts
+    tags: tuple[str, ...] = ()
+    context: Mapping[str, str] = field(default_factory=dict)
+    folder: str = ""
+    original_filename: str = ""
+    created_at: float
+    """When this version was uploaded."""
+
+    @property
+    def body_bytes(self) -> int:
+        return self.facts.body_bytes
+
+    @property
+    def access_mode(self) -> str:
+        """ "authenticated" for that delivery type, else "public" (private originals need a signature, renditions do not)."""
+        return "authenticated" if self.name.delivery_type == "authenticated" else "public"
+
+
+class Fencing(StrEnum):
+    """FENCED: no edge can serve what the entry removed. PENDING: some edge has neither acked nor lost its lease."""
+
+    FENCED = "fenced"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FencedState:
+    """How far an entry has come. `acked + suspended + waiting` = edge instances that were registered for the tenant."""
+
+    state: Fencing
+    acked: int
+    """Instances that said they have applied the entry and drained its responses."""
+    suspended: int
+    """Instances whose lease has run out: they serve nothing."""
+    waiting: int
+    """Instances that may still serve the old bytes; 0 when fenced."""
+    seconds_left_max: float = 0.0
+    """When everything is over at the latest, even if no instance speaks again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """An upload, a rename or a change of type that is durable."""
+
+    record: AssetRecord
+    existing: bool = False
+    """`overwrite` was false and the name was taken: `record` is the old one, nothing changed."""
+    overwritten: bool = False
+    """Another version lost the name; its key and bytes are gone."""
+    head: Head
+    """The journal's head right after this change."""
+    fenced: FencedState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """One asset that was deleted."""
+
+    name: AssetName
+    asset_id: AssetId
+    aid: Aid
+    renditions: int
+    """Renditions that edges had reported."""
+    head: Head
+    fenced: FencedState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedMany:
+    """Answer of a bulk delete."""
+
+    removed: tuple[Removed, ...]
+    missing: tuple[AssetName, ...] = ()
+    """Names that were asked for one by one and do not exist."""
+    more: bool = False
+    """More assets match than one call deletes (DELETE_ASSETS_MAX): call again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a listing."""
+
+    records: tuple[AssetRecord, ...]
+    next_cursor: str | None = None
+    """Opaque, holds no name; None on the last page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Conditions on assets of one tenant, all together; None does not filter."""
+
+    resource_type: str | None = None
+    delivery_type: str | None = None
+    prefix: str | None = None
+    """Any text that the public_id starts with (not cut at "/")."""
+    tag: str | None = None
+    public_ids: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenditionRecord:
+    """One rendition that an edge said it had made."""
+
+    transformation: str
+    format: str
+    width: int
+    height: int
+    body_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedBlob:
+    """A range of a sealed original, as it lies on the store. `pieces` holds `end - start` bytes; consume it once."""
+
+    tenant: str
+    total_bytes: int
+    """Size of the whole sealed file."""
+    start: int
+    end: int
+    """Half-open: [start, end)."""
+    epoch: int
+    sequence: int
+    """The journal's head when the aid was checked to be live: what the bytes are fresh for."""
+    pieces: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeTargets:
+    """What a purge or an erase selects inside one tenant; the union of all fields.
+
+    public_ids  every resource type and delivery type with exactly that name
+    names       exactly that asset
+    urls        delivery paths of this cloud ("/acme/image/upload/w_100/people/jane.jpg" or without the cloud)
+    tags        assets that carry the tag now
+    prefixes    cut at "/": with a leading slash a path, relative to the tenant or starting with its cloud
+                ("/image/upload/people"); without one a folder of public_ids in every type ("people" covers "people/x"
+                and not "people2/x", nor "people" itself)
+    """
+
+    asset_ids: tuple[str, ...] = ()
+    public_ids: tuple[str, ...] = ()
+    names: tuple[AssetName, ...] = ()
+    urls: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    everything: bool = False
+
+    @property
+    def count(self) -> int:
+        lists = (self.asset_ids, self.public_ids, self.names, self.urls, self.tags, self.prefixes)
+        return sum(map(len, lists)) + int(self.everything)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeOutcome:
+    """Answer of a purge. A repeated `purge_id` with the same digest gives the first head and counts again."""
+
+    purge_id: str
+    head: Head
+    assets: int
+    """Assets that matched; 0 when everything was purged at once."""
+    everything: bool
+    """The whole tenant was purged: asked for, or more targets than one entry holds."""
+    repeated: bool = False
+    """This purge_id was answered before."""
+    fenced: FencedState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeKey:
+    """A registered public key for signed purges (RFC 9421, ed25519)."""
+
+    tenant: str
+    keyid: str
+    public_key: bytes
+    """32 raw bytes."""
+    operations: frozenset[str]
+    """Of: "asset", "public_id", "url", "tag", "prefix", "all", "erase"."""
+    not_before: float
+    not_after: float
+
+    def covers(self, targets: PurgeTargets) -> bool:
+        """May this key ask for these targets? (The time window is the verifier's to check.)"""
+        wanted = {
+            "asset": targets.asset_ids,
+            "public_id": targets.public_ids or targets.names,
+            "url": targets.urls,
+            "tag": targets.tags,
+            "prefix": targets.prefixes,
+            "all": targets.everything,
+        }
+        return all(operation in self.operations for operation, asked in wanted.items() if asked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """A cloud with its secrets. Keep it in memory only."""
+
+    cloud: str
+    api_key: str
+    """15 digits; not secret."""
+    api_secret: str = field(repr=False)
+    name_key: bytes = field(repr=False)
+    file_key: bytes = field(repr=False)
+    config_revision: int
+    created_at: float

@@ -1,0 +1,236 @@
+"""The key tree on disk: root -> index of page keys -> pages of 256 data keys. Losing the old root forgets for good.
+
+    KEYS/root-<r>                    32 random bytes; the only thing that must be truly forgotten
+    KEYS/head                        the number of the root in force
+    KEYS/rotation-<r>                ids that the rotation towards root r takes out (pseudonyms, no keys)
+    KEYS/{a,b}/index-<r>             sealed under root r: [page number, root it was born under, page key]
+    KEYS/{a,b}/page-<n>-<born>       sealed under its page key: up to 256 of [id, data key]
+
+Taking keys out (puncture), decisions E.1:
+    1 write the ids aside and create root r+1           2 write the changed pages and a new index under it to two places,
+    and read them back          3 commit: `head` says r+1          4 destroy root r, then the old pages
+A crash before 3 leaves two roots and head = r: step 2 is done again. A crash after 3: step 4 is done again.
+Whoever holds every older snapshot of a and b but only the living root cannot open what was taken out.
+
+Rules of the file: synchronous, one caller at a time, no asyncio. Memory changes only after the disk did.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from domicile.media.keys import KEY_BYTES
+from origin.keyfiles import destroy, write_durably
+from origin.keypages import (
+    ID_BYTES,
+    PAGE_KEYS_MAX,
+    PLACES,
+    KeyringBroken,
+    Page,
+    pages_or_none,
+    read_pages,
+    refuse_orphans,
+    sealed_index,
+    write_places,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """A puncture between its second and its fourth step."""
+
+    number: int
+    root: bytes = field(repr=False)
+    pages: Mapping[int, Page]
+    stale: tuple[str, ...]
+    """Page files that only the old root opens."""
+
+
+class KeyTree:
+    """All keys in memory, mirrored by the files. `open` reads or creates them and finishes an interrupted puncture."""
+
+    def __init__(self, directory: Path, number: int, root: bytes, pages: Mapping[int, Page]) -> None:
+        self._directory = directory
+        self._number = number
+        self._root = root
+        self._pages = dict(pages)
+        self._page_of = {key_id: page.number for page in pages.values() for key_id in page.slots}
+        self._roomy = {page.number for page in pages.values() if len(page.slots) < PAGE_KEYS_MAX}
+
+    @classmethod
+    def open(cls, directory: Path) -> KeyTree:
+        """Read the tree; an empty directory gets a first root. Raises KeyringBroken."""
+        for place in PLACES:
+            (directory / place).mkdir(mode=0o700, exist_ok=True)
+        if not (directory / "head").exists():
+            refuse_orphans(directory)
+            root = os.urandom(KEY_BYTES)
+            write_durably(directory / "root-1", root)
+            write_places(directory, "index-1", sealed_index(1, root, {}))
+            write_durably(directory / "head", b"1")
+            return cls(directory, 1, root, {})
+        number = int((directory / "head").read_bytes())
+        try:
+            root = (directory / f"root-{number}").read_bytes()
+        except FileNotFoundError as lost:
+            raise KeyringBroken(f"root {number} is gone") from lost
+        tree = cls(directory, number, root, read_pages(directory, number, root))
+        tree._mend()
+        tree._resume()
+        return tree
+
+    @property
+    def number(self) -> int:
+        """Number of the root in force; every puncture adds one."""
+        return self._number
+
+    def __len__(self) -> int:
+        return len(self._page_of)
+
+    def __contains__(self, key_id: bytes) -> bool:
+        return key_id in self._page_of
+
+    def get(self, key_id: bytes) -> bytes | None:
+        number = self._page_of.get(key_id)
+        return (
+            None if number is None else self._pages[number].slots.get(key_id)
+        )  # a writer thread may be replacing the page
+
+    def ids(self) -> frozenset[bytes]:
+        return frozenset(self._page_of)
+
+    def add(self, keys: Mapping[bytes, bytes]) -> None:
+        """Store keys durably in both places. Raises ValueError for an id that is known or of the wrong size."""
+        for key_id, key in keys.items():
+            if len(key_id) != ID_BYTES or len(key) != KEY_BYTES or key_id in self._page_of:
+                raise ValueError("ids are new and of 16 bytes, keys of 32")
+        changed, fresh = self._place(keys)
+        for page in changed:
+            write_places(self._directory, page.file, page.sealed())
+        pages = {**self._pages, **{page.number: page for page in changed}}
+        if fresh:  # a page counts once the index names it; a crash before leaves a file that nothing opens
+            self._write_index(self._number, self._root, pages)
+        for page in changed:
+            self._take(page)
+
+    def _place(self, keys: Mapping[bytes, bytes]) -> tuple[list[Page], bool]:
+        """Which pages hold the new keys, and whether one of them is new."""
+        changed: list[Page] = []
+        waiting, fresh = list(keys.items()), False
+        roomy = sorted(self._roomy)
+        while waiting:
+            if roomy:
+                page = self._pages[roomy.pop(0)]
+            else:
+                number = max(self._pages, default=-1) + 1 + sum(page.number not in self._pages for page in changed)
+                page = Page(number=number, born=self._number, key=os.urandom(KEY_BYTES), slots={})
+                fresh = True
+            room = PAGE_KEYS_MAX - len(page.slots)
+            changed.append(replace(page, slots={**page.slots, **dict(waiting[:room])}))
+            del waiting[:room]
+        return changed, fresh
+
+    def _take(self, page: Page) -> None:
+        before = self._pages.get(page.number)
+        for key_id in (before.slots if before else {}).keys() - page.slots.keys():
+            del self._page_of[key_id]
+        self._pages[page.number] = page
+        self._page_of.update(dict.fromkeys(page.slots, page.number))
+        (self._roomy.add if len(page.slots) < PAGE_KEYS_MAX else self._roomy.discard)(page.number)
+
+    # --- puncture -------------------------------------------------------------------------------------------------
+
+    def puncture(self, ids: Iterable[bytes]) -> int:
+        """Forget these keys; unknown ids are fine. Returns how many were there. Nothing is forgotten before the return."""
+        present = sorted({key_id for key_id in ids if key_id in self._page_of})
+        if present:
+            self.begin(present)
+            rotation = self.prepare(present)
+            self.commit(rotation)
+            self.finish(rotation)
+        return len(present)
+
+    def begin(self, ids: Iterable[bytes]) -> None:
+        """Step 1: the intent, and the next root."""
+        number = self._number + 1
+        destroy(self._directory / f"root-{number}")  # of an attempt that failed: it must not stay readable anywhere
+        write_durably(self._directory / f"rotation-{number}", b"".join(ids))
+        write_durably(self._directory / f"root-{number}", os.urandom(KEY_BYTES))
+
+    def prepare(self, ids: Iterable[bytes]) -> Rotation:
+        """Step 2: changed pages under fresh keys, a new index under the new root; both places, read back."""
+        number = self._number + 1
+        root = (self._directory / f"root-{number}").read_bytes()
+        leaving = set(ids)
+        touched = {self._page_of[key_id] for key_id in leaving if key_id in self._page_of}
+        pages, stale = dict(self._pages), []
+        for page in (self._pages[n] for n in sorted(touched)):
+            stale.append(page.file)
+            slots = {key_id: key for key_id, key in page.slots.items() if key_id not in leaving}
+            pages[page.number] = Page(number=page.number, born=number, key=os.urandom(KEY_BYTES), slots=slots)
+            write_places(self._directory, pages[page.number].file, pages[page.number].sealed())
+        self._write_index(number, root, pages)
+        written = {n: pages[n] for n in touched}
+        for place in PLACES:
+            if read_pages(self._directory, number, root, places=(place,), only=touched) != written:
+                raise KeyringBroken(f"place {place} does not read back")
+        return Rotation(number=number, root=root, pages=pages, stale=tuple(stale))
+
+    def commit(self, rotation: Rotation) -> None:
+        """Step 3: from here on a restart uses the new root."""
+        write_durably(self._directory / "head", str(rotation.number).encode())
+
+    def finish(self, rotation: Rotation) -> None:
+        """Step 4: the old root goes first, because it is what opens everything else."""
+        old = self._number
+        destroy(self._directory / f"root-{old}")
+        for place in PLACES:
+            for file in (f"index-{old}", *rotation.stale):
+                destroy(self._directory / place / file)
+        self._number, self._root = rotation.number, rotation.root
+        for page in rotation.pages.values():
+            self._take(page)
+        destroy(self._directory / f"rotation-{rotation.number}")
+
+    def _resume(self) -> None:
+        """Finish what a crash interrupted, then remove what nothing opens."""
+        for root in self._directory.glob("root-*"):
+            if int(root.name.removeprefix("root-")) < self._number:  # after step 3
+                destroy(root)
+        intent = self._directory / f"rotation-{self._number + 1}"
+        if intent.exists():
+            raw = intent.read_bytes()
+            ids = [raw[n : n + ID_BYTES] for n in range(0, len(raw), ID_BYTES)]
+            if not (self._directory / f"root-{self._number + 1}").exists():
+                self.begin(ids)
+            rotation = self.prepare(ids)
+            self.commit(rotation)
+            self.finish(rotation)
+        self._sweep()
+
+    def _mend(self) -> None:
+        """Bring a place up to date that a crash (or a lost disk) left behind: the first place is written first."""
+        behind = {place: pages_or_none(self._directory, self._number, self._root, place) for place in PLACES}
+        for place, pages in behind.items():
+            if pages == self._pages:
+                continue
+            sealed = sealed_index(self._number, self._root, self._pages)
+            for page in self._pages.values():
+                write_durably(self._directory / place / page.file, page.sealed())
+            write_durably(self._directory / place / f"index-{self._number}", sealed)
+
+    def _sweep(self) -> None:
+        living = {page.file for page in self._pages.values()} | {f"index-{self._number}"}
+        for place in PLACES:
+            for file in (self._directory / place).iterdir():
+                if file.name not in living:
+                    destroy(file)
+        for file in self._directory.iterdir():
+            if file.is_file() and file.name not in {"head", f"root-{self._number}"}:
+                destroy(file)
+
+    def _write_index(self, number: int, root: bytes, pages: Mapping[int, Page]) -> None:
+        write_places(self._directory, f"index-{number}", sealed_index(number, root, pages))

@@ -64,7 +64,7 @@ class Color:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """`q_80` is level 80; `q_auto[:best|good|eco|low]` is auto with a level of None. `chroma` is "", "420" or "444"."""
+    """`q_80` is level 80; `q_auto` is a level of None with auto "good", `q_auto:eco` with "eco". `chroma` is "", "420" or "444"."""
 
     level: int | None
     auto: str = ""
@@ -100,7 +100,7 @@ class Component:
     y: Size | None = None
     dpr: float | None = None
     angles: tuple[int | str, ...] = ()
-    """Degrees (0, 90, 180, 270) or "hflip", "vflip", "ignore", in order."""
+    """Degrees clockwise (0 to 359) or "hflip", "vflip", "ignore", in order."""
     radii: Radii | None = None
     effect: Effect | None = None
     opacity: int | None = None
@@ -109,7 +109,9 @@ class Component:
     format: str | None = None
     """"jpg", "png", "webp", "avif", "gif" or "auto"."""
     flags: frozenset[str] = frozenset()
+    """As written after `fl_`; `progressive` may be "progressive:semi", "progressive:steep" or "progressive:none"."""
     attachment_name: str | None = None
+    """Decoded; only beside the flag "attachment"."""
 
     # `canonical` text is made by grammar.build_component: this file knows no spelling.
 

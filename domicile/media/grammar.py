@@ -1,0 +1,116 @@
+"""Transformations as text: read, and written back in one canonical spelling that is also the cache identity.
+
+    transformation = component *("/" component)
+    component      = parameter *("," parameter)     ; each key at most once
+    parameter      = key "_" value                  ; values under their grammar lines in params/
+
+Canonical: keys in alphabetical order (as the SDKs sort them), numbers and names normalised, components in the order
+given (their order is meaning). `parse(build(t)) == t`, and `build(parse(text))` is a fixed point.
+
+What is not supported is refused by name, never skipped: a picture that lacks what was asked for is a wrong picture.
+Source: cloudinary-compat 1.4 and 3.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from domicile.media.errors import BadTransformation, LimitExceeded
+from domicile.media.params import color, crop, effect, flags, format, quality, shape, size  # noqa: A004
+from domicile.media.params.base import Malformed, Parameter
+from domicile.media.transformation import Component, Transformation
+
+COMPONENT_CHARS_MAX = 1024
+ECHO_CHARS_MAX = 100
+"""How much of a refused component an error repeats."""
+
+FAMILIES = (size, crop, quality, format, shape, effect, color, flags)
+PARAMETERS: dict[str, Parameter] = {
+    parameter.key: parameter
+    for parameter in sorted((p for family in FAMILIES for p in family.PARAMETERS), key=lambda parameter: parameter.key)
+}
+
+CLOUDINARY_KEYS = frozenset(
+    "a ac af ar b bl bo br c co cs d dl dn dpr dr du e eo f fl fn fps g h if ki l o p pg q r so sp t u vc vs w x y z".split()
+)
+"""Every key of Cloudinary's language, known here or not: what starts with one asks for a transformation."""
+
+LOOKS_LIKE = re.compile(rf"(?:\$[A-Za-z][A-Za-z0-9]*|{'|'.join(sorted(CLOUDINARY_KEYS))})_", re.ASCII)
+
+
+class Limits(Protocol):
+    """What the grammar needs of a tier's limits; `imaging.job.MediaLimits` has it."""
+
+    @property
+    def components_max(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrammarLimits:
+    """The limit for those who have no other."""
+
+    components_max: int = 20
+
+
+DEFAULT_LIMITS = GrammarLimits()
+
+
+def parse_transformation(text: str, limits: Limits = DEFAULT_LIMITS) -> Transformation:
+    """The transformation that `text` (components joined by "/", perhaps none) asks for.
+
+    Raises BadTransformation, naming the component in Cloudinary's words, or LimitExceeded for too long a chain.
+    """
+    if not text:
+        return Transformation()
+    segments = text.split("/", maxsplit=limits.components_max)
+    check_length(len(segments), limits)
+    return Transformation(tuple(map(parse_component, segments)))
+
+
+def check_length(components: int, limits: Limits) -> None:
+    """Raise LimitExceeded for a chain of more than `components_max`."""
+    if components > limits.components_max:
+        raise LimitExceeded(f"Too many transformation components - at most {limits.components_max} are allowed")
+
+
+def build_transformation(transformation: Transformation) -> str:
+    """The canonical text."""
+    return "/".join(map(build_component, transformation.components))
+
+
+def parse_component(text: str) -> Component:
+    """One segment. Raises BadTransformation."""
+    if len(text) > COMPONENT_CHARS_MAX:
+        raise BadTransformation.component(echo(text))
+    fields: dict[str, Any] = {}
+    seen: set[str] = set()
+    for part in text.split(","):
+        key, underscore, value = part.partition("_")
+        parameter = PARAMETERS.get(key)
+        if parameter is None or not underscore or key in seen:
+            raise BadTransformation.component(echo(part or text))
+        seen.add(key)
+        try:
+            fields.update(parameter.read(value))
+        except Malformed:
+            raise BadTransformation.component(echo(part)) from None
+    return Component(**fields)
+
+
+def build_component(component: Component) -> str:
+    """The canonical text of one segment."""
+    written = ((key, parameter.write(component)) for key, parameter in PARAMETERS.items())
+    return ",".join(f"{key}_{value}" for key, value in written if value is not None)
+
+
+def looks_like_component(segment: str) -> bool:
+    """Was this path segment meant as a transformation? True when any of its parts starts with a key of the language."""
+    return any(LOOKS_LIKE.match(part) for part in segment.split(","))
+
+
+def echo(text: str) -> str:
+    """What an error may repeat of the caller's text: a bounded piece, printable ASCII, safe in a header and in HTML."""
+    return quote(text[:ECHO_CHARS_MAX], safe="!$&'()*+,/:;=@[]{}|%^ #?", errors="replace")[: 3 * ECHO_CHARS_MAX]

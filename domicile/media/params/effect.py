@@ -1,0 +1,54 @@
+"""Effects and opacity.
+
+    e = "grayscale" / ("blur" / "sharpen") [":" 1-2000] / "pixelate" [":" 1-200]
+    o = integer                                         ; 0 to 100 percent
+
+One effect a component: a second `e_` is a duplicate key and refused, where Cloudinary documents "the last one wins".
+Source: cloudinary-compat 3.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from domicile.media.params.base import Malformed, Parameter, read_integer
+from domicile.media.transformation import Component, Effect
+
+STRENGTH_MAX = {"grayscale": 0, "blur": 2000, "sharpen": 2000, "pixelate": 200}
+"""Greatest strength; 0 for effects that take none."""
+OPACITY_MAX = 100
+
+
+def read_effect(text: str) -> Effect:
+    name, colon, strength = text.partition(":")
+    if name not in STRENGTH_MAX:
+        raise Malformed
+    if not colon:
+        return Effect(name)
+    return Effect(name, read_integer(strength, low=1, high=STRENGTH_MAX[name]))
+
+
+def _read(text: str) -> Mapping[str, Any]:
+    return {"effect": read_effect(text)}
+
+
+def _write(component: Component) -> str | None:
+    effect = component.effect
+    if effect is None:
+        return None
+    return effect.name if effect.strength is None else f"{effect.name}:{effect.strength}"
+
+
+def _read_opacity(text: str) -> Mapping[str, Any]:
+    return {"opacity": read_integer(text, low=0, high=OPACITY_MAX)}
+
+
+def _write_opacity(component: Component) -> str | None:
+    return None if component.opacity is None else str(component.opacity)
+
+
+PARAMETERS = (
+    Parameter(key="e", read=_read, write=_write),
+    Parameter(key="o", read=_read_opacity, write=_write_opacity),
+)

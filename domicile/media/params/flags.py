@@ -1,0 +1,84 @@
+"""Flags: switches without a number.
+
+    fl   = flag *15("." flag)
+    flag = "force_strip" / "strip_profile" / "lossy" / "getinfo" / "ignore_aspect_ratio" / "immutable_cache"
+         / "progressive" [":" ("semi" / "steep" / "none")] / "attachment" [":" name]
+    name = 1*128( ALPHA / DIGIT / "_" / "-" / "~" / pct-encoded )      ; a dot is written %2E: bare, it ends the flag
+
+`progressive:steep` stands in `Component.flags` under that text; the name of an attachment in `attachment_name`, decoded.
+`immutable_cache` is understood and changes no lifetime (decisions I.2). Every other flag is refused.
+Source: cloudinary-compat 3.4.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+from domicile.media.params.base import Malformed, Parameter
+from domicile.media.transformation import Component
+
+FLAGS_MAX = 16
+ATTACHMENT_CHARS_MAX = 128
+ATTACHMENT = "attachment"
+FLAGS = frozenset(
+    {"force_strip", "strip_profile", "lossy", "getinfo", "ignore_aspect_ratio", "immutable_cache", ATTACHMENT}
+    | {"progressive", "progressive:semi", "progressive:steep", "progressive:none"}
+)
+NAME = re.compile(r"(?:[A-Za-z0-9_~-]|%[0-9A-Fa-f]{2})+")
+FORBIDDEN_IN_NAME = frozenset('/\\"')
+"""What would end a quoted file name or leave the folder the browser saves to."""
+
+
+def read_name(text: str) -> str:
+    """The file name an attachment is offered under, decoded once."""
+    if NAME.fullmatch(text) is None:
+        raise Malformed
+    try:
+        name = unquote_to_bytes(text).decode()
+    except UnicodeDecodeError:
+        raise Malformed from None
+    if len(name) > ATTACHMENT_CHARS_MAX or not name.isprintable() or not FORBIDDEN_IN_NAME.isdisjoint(name):
+        raise Malformed
+    return name
+
+
+def write_name(name: str) -> str:
+    return quote(name, safe="").replace(".", "%2E")
+
+
+def read_flags(text: str) -> tuple[frozenset[str], str | None]:
+    """The flags and, apart, the attachment's name. Naming a flag twice is refused like any duplicate."""
+    found: set[str] = set()
+    name = None
+    parts = text.split(".", maxsplit=FLAGS_MAX)
+    if len(parts) > FLAGS_MAX:
+        raise Malformed
+    for part in parts:
+        flag = part
+        if part.startswith(f"{ATTACHMENT}:"):
+            flag, _, quoted = part.partition(":")
+            name = read_name(quoted)
+        if flag not in FLAGS or flag in found:
+            raise Malformed
+        found.add(flag)
+    if sum(flag.startswith("progressive") for flag in found) > 1:
+        raise Malformed
+    return frozenset(found), name
+
+
+def _read(text: str) -> Mapping[str, Any]:
+    flags, name = read_flags(text)
+    return {"flags": flags, "attachment_name": name}
+
+
+def _write(component: Component) -> str | None:
+    if not component.flags:
+        return None
+    named = f"{ATTACHMENT}:{write_name(component.attachment_name)}" if component.attachment_name else ATTACHMENT
+    return ".".join(named if flag == ATTACHMENT else flag for flag in sorted(component.flags))
+
+
+PARAMETERS = (Parameter(key="fl", read=_read, write=_write),)

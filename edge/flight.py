@@ -1,0 +1,137 @@
+"""One fill per key, however many ask: the first request starts it, the others wait for the same result.
+
+A fill belongs to the cache and not to a client: a client that leaves ends nothing. It runs in the worker's task group,
+at most `fills_max` at a time with a bounded queue behind them.
+
+A purge closes the fills it may concern to newcomers: who asks after a purge must not be given what was read before it.
+Those who had joined before are given the result, look at the fence themselves (edge.deliver), and ask again if need be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from domicile.media.asset import Aid
+from domicile.media.errors import MediaError, Overloaded, UpstreamUnavailable
+from domicile.media.journal import Entry, Kind
+from edge.store.port import Stored
+
+
+@dataclass(slots=True, eq=False)
+class Fill:
+    """One fetch and render under way. Its work tells what it learns, so that a purge can be compared with it."""
+
+    key: str
+    tenant: str
+    names: frozenset[str]
+    result: asyncio.Future[Stored]
+    contributors: frozenset[Aid] | None = None
+    """None until the name is resolved; until then every aid may be the one."""
+    sequence: int | None = None
+    is_open: bool = True
+    """May newcomers join?"""
+
+    def resolved(self, contributors: Iterable[Aid], sequence: int) -> None:
+        self.contributors = frozenset(contributors)
+        self.sequence = sequence
+
+    def settle(self, stored: Stored) -> None:
+        """Give the result to all who wait; the work may go on, to write it to disk."""
+        if not self.result.done():
+            self.result.set_result(stored)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.result.done():
+            self.result.set_exception(error)
+            self.result.exception()  # seen: all who waited may have left
+
+
+def concerns(entry: Entry, fill: Fill) -> bool:
+    """May this entry have made stale what the fill has read, or is about to read?"""
+    if entry.tenant != fill.tenant or (fill.sequence is not None and fill.sequence >= entry.seq):
+        return False
+    match entry.kind:
+        case Kind.CONFIG:
+            return True  # the policy says what is rendered and kept
+        case Kind.ASSET | Kind.ERASE | Kind.RESTRICT | Kind.NAME:
+            if not fill.names.isdisjoint(entry.names):
+                return True
+            if fill.contributors is None:
+                return bool(entry.aids)
+            return not fill.contributors.isdisjoint(entry.aids)
+        case _:
+            return True
+
+
+Work = Callable[[Fill], Awaitable[None]]
+"""Fetches, settles the fill, and may go on with keeping the result."""
+
+
+class Flights:
+    """The fills of one worker process."""
+
+    def __init__(self, group: asyncio.TaskGroup, *, fills_max: int, queued_max: int, fill_seconds_max: float) -> None:
+        """`fills_max` at a time, `queued_max` more wait for their turn; the next one is Overloaded."""
+        self._group = group
+        self._turn = asyncio.Semaphore(fills_max)
+        self._fills_max = fills_max + queued_max
+        self._fill_seconds_max = fill_seconds_max
+        self._open: dict[str, Fill] = {}
+        self._running: set[Fill] = set()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def begin(self, key: str, *, tenant: str, names: Iterable[str], work: Work) -> tuple[Fill, bool]:
+        """The fill for `key`, and whether it was there already. Wait with `result`. Raises Overloaded."""
+        fill = self._open.get(key)
+        if fill is not None and fill.is_open:
+            return fill, True
+        if len(self._running) >= self._fills_max:
+            raise Overloaded("Too many pictures are being made; try again")
+        future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+        fill = Fill(key=key, tenant=tenant, names=frozenset(names), result=future)
+        self._open[key] = fill
+        self._running.add(fill)
+        self._group.create_task(self._run(fill, work), name="fill")
+        return fill, False
+
+    def close(self, fill: Fill) -> None:
+        """Let nobody join this fill any more."""
+        fill.is_open = False
+        if self._open.get(fill.key) is fill:
+            del self._open[fill.key]
+
+    def on_entry(self, entry: Entry) -> None:
+        for fill in [fill for fill in self._open.values() if concerns(entry, fill)]:
+            self.close(fill)
+
+    def close_all(self, tenant: str | None = None) -> None:
+        """The fence started again, or the lease is lost: nothing that was begun before may be joined."""
+        for fill in [fill for fill in self._open.values() if tenant is None or fill.tenant == tenant]:
+            self.close(fill)
+
+    async def _run(self, fill: Fill, work: Work) -> None:
+        try:
+            async with self._turn, asyncio.timeout(self._fill_seconds_max):
+                await work(fill)
+        except TimeoutError:
+            fill.fail(UpstreamUnavailable("The picture took too long to make"))
+        except MediaError as refused:
+            fill.fail(refused)
+        except asyncio.CancelledError:
+            fill.fail(UpstreamUnavailable("The server is stopping"))
+            raise
+        except Exception as bug:  # noqa: BLE001 - a fill has no caller; those who wait report it, the group lives on
+            fill.fail(bug)
+        finally:
+            fill.fail(UpstreamUnavailable("The picture was not made"))
+            self.close(fill)
+            self._running.discard(fill)
+
+
+async def result(fill: Fill) -> Stored:
+    """What the fill gives. Raises its error; a waiter that is cancelled leaves the fill running."""
+    return await asyncio.shield(fill.result)

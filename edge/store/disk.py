@@ -1,0 +1,324 @@
+"""The disk tier: one sealed file per object, `<2 hex>/<keyed hash>`, keys in the agent's memory alone.
+
+    put   seal into a temporary file -> register with the agent -> look at the fence once more -> rename
+    get   key from the agent -> open -> seal holds? -> the whole body, or a reader of its chunks when it is large
+
+Any worker reads by path; the worker that wrote an object (at a restart: the owner of its name) counts it, evicts it and
+deletes it at a purge. A full or failing disk only means that the object is not kept. Nothing here judges freshness.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from domicile.media.asset import Aid, NameHash
+from domicile.media.policy import Permit
+from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, Sealer
+from domicile.service.gate import cache_files
+from edge.messages import FORGET_MAX, KeyRecord, StoredObject
+from edge.rendezvous import owner_of
+from edge.store.fifo import WeightedFifo
+from edge.store.port import PIECE_BYTES_MAX, Judged, Stored, StoredHead, tags_of
+from edge.store.sealed_body import open_object
+
+FILE_OVERHEAD_BYTES = 4096
+"""Counted per file beside its bytes: a directory entry, an inode, the unused end of the last block."""
+
+LOW_WATER_SHARE = 0.95
+"""An eviction goes on until this share of the limit is reached, so that it does not happen at every write."""
+
+START_FILES_MAX = 5_000_000
+"""Files looked at when a worker starts."""
+
+FORGET_SECONDS = 1.0
+"""How often the agent is told which files are gone; their keys went with the purge already."""
+
+_FILE_NAME = re.compile(r"[0-9a-f]{40}")
+
+
+class Register(Protocol):
+    """What the disk tier needs of the node's agent; `edge.link.NodeLink` has it."""
+
+    async def keyring_get(self, file_name: str) -> KeyRecord | None: ...
+
+    async def stored(self, record: StoredObject) -> bool: ...
+
+    async def forget(self, file_names: Iterable[str]) -> None: ...
+
+    async def list_objects(self, slot: int) -> list[StoredObject]: ...
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What is remembered of an own file: enough to judge and to find it."""
+
+    tenant: str
+    contributors: tuple[Aid, ...]
+    names: tuple[NameHash, ...]
+    epoch: int
+    sequence: int
+
+
+class DiskStore:
+    """This worker's view of the node's cache directory."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        region: str,
+        slot: int,
+        workers: int,
+        bytes_max: int,
+        register: Register,
+        count: Callable[[str], None],
+    ) -> None:
+        """`bytes_max`: this worker's share. `count`: called with the name of what went wrong or went out."""
+        self._directory = directory
+        self._region = region
+        self._slot = slot
+        self._workers = workers
+        self._register = register
+        self._count = count
+        self._files: WeightedFifo[Kept] = WeightedFifo(max(1, bytes_max))
+        self._by_tag: dict[str, set[str]] = {}
+        self._gone: set[str] = set()
+
+    @property
+    def bytes_used(self) -> int:
+        return self._files.cost
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def path_of(self, file_name: str) -> Path:
+        return self._directory / file_name[:2] / file_name
+
+    async def start(self) -> None:
+        """Learn what this slot owns, and clear away what a killed process left: files in the making, and unknown ones."""
+        sizes = await asyncio.to_thread(self._scan)  # first the files, then the rows: a row is older than its file
+        rows = {row.file_name: row for row in await self._register.list_objects(self._slot)}
+        for file_name, file_bytes in sizes.items():
+            row = rows.pop(file_name, None)
+            if row is None:
+                self._unlink(file_name)
+            else:
+                kept = Kept(
+                    tenant=row.tenant,
+                    contributors=row.contributors,
+                    names=(row.name,),
+                    epoch=row.epoch,
+                    sequence=row.sequence,
+                )
+                self._enlist(file_name, kept, file_bytes)
+        self._gone.update(rows)
+
+    async def run(self) -> None:
+        """Tell the agent now and then which files are gone. Runs until it is cancelled."""
+        while True:
+            await asyncio.sleep(FORGET_SECONDS)
+            await self.tell_gone()
+
+    async def tell_gone(self) -> None:
+        while self._gone:
+            batch = [self._gone.pop() for _ in range(min(FORGET_MAX, len(self._gone)))]
+            await self._register.forget([name for name in batch if name not in self._files])
+
+    async def get(self, file_name: str, *, in_memory_max: int) -> Stored | None:
+        """The object, with its bytes when they are at most `in_memory_max`; None when there is none that opens."""
+        record = await self._register.keyring_get(file_name)
+        if record is None or not record.content_key:
+            return None
+        self._files.get(file_name)  # counts the visit, when the file is ours
+        return await self.open_with(
+            file_name, record.content_key, record.tenant, record.contributors, in_memory_max=in_memory_max
+        )
+
+    async def open_with(
+        self, file_name: str, content_key: bytes, tenant: str, contributors: tuple[Aid, ...], *, in_memory_max: int
+    ) -> Stored | None:
+        """As `get`, with a key that is known another way: after a restart the origin has given it again."""
+        context = self._context(tenant, contributors, file_name)
+        try:
+            return await open_object(self.path_of(file_name), content_key, context, in_memory_max=in_memory_max)
+        except FileNotFoundError:
+            return None
+        except OSError:
+            self._count("disk_read_failed")
+            return None
+        except SealBroken:
+            self.reject(file_name)
+            return None
+
+    def reject(self, file_name: str) -> None:
+        """Delete a file whose seal does not hold."""
+        self._count("disk_seal_broken")
+        self._forget(file_name)
+        self._unlink(file_name)
+
+    async def put(
+        self,
+        permit: Permit,
+        file_name: str,
+        stored: Stored,
+        content_key: bytes,
+        *,
+        is_fresh: Callable[[Judged], bool],
+    ) -> bool:
+        """Keep a whole object. False when it was fenced meanwhile, does not fit, or the disk does not take it."""
+        body, head = stored.body, stored.head
+        assert isinstance(body, bytes)
+        cost = len(body) + FILE_OVERHEAD_BYTES
+        if cost > self._files.cost_max:
+            return False
+        await self._make_room(cost)
+        final = self.path_of(file_name)
+        pieces = _sealed(head, body, content_key, self._context(head.tenant, head.contributors, file_name))
+        try:
+            temporary = await asyncio.to_thread(
+                cache_files.write_temporary, permit, head.tenant, final, slot=self._slot, sealed=pieces
+            )
+        except OSError:
+            self._count("disk_write_failed")
+            return False
+        try:
+            if not await self._register.stored(_record(file_name, head, content_key)):
+                return False
+            if not is_fresh(head):  # and nothing is awaited between this look and the rename
+                self._gone.add(file_name)
+                return False
+            cache_files.publish(permit, head.tenant, temporary, final)
+        except OSError:
+            self._count("disk_write_failed")
+            return False
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._enlist(file_name, _kept(head), len(body))
+        return True
+
+    async def register(self, file_name: str, head: StoredHead, content_key: bytes) -> bool:
+        """Make a file that was opened with `open_with` readable for every worker of the node again."""
+        return await self._register.stored(_record(file_name, head, content_key))
+
+    def drop_stale(self, tags: Iterable[str], is_fresh: Callable[[Judged], bool]) -> int:
+        """Delete own files that carry one of these tags and are not fresh any more; returns how many."""
+        dropped = 0
+        for file_name in {name for tag in tags for name in self._by_tag.get(tag, ())}:
+            kept = self._files.peek(file_name)
+            if kept is not None and not is_fresh(kept):
+                self._forget(file_name)
+                self._unlink(file_name)
+                dropped += 1
+        return dropped
+
+    async def _make_room(self, cost: int) -> None:
+        room = self._files.cost_max - self._files.cost
+        if room >= cost:
+            return
+        spare = int(self._files.cost_max * (1 - LOW_WATER_SHARE))
+        gone = self._files.make_room(min(self._files.cost_max, cost + spare))
+        for file_name, kept in gone:
+            self._unlist(file_name, kept)
+            self._gone.add(file_name)
+            self._count("disk_evicted")
+        await asyncio.to_thread(self._unlink_all, [file_name for file_name, _ in gone])
+
+    def _enlist(self, file_name: str, kept: Kept, body_bytes: int) -> None:
+        self._forget(file_name)
+        self._gone.discard(file_name)
+        for evicted, old in self._files.put(
+            file_name, kept, min(body_bytes + FILE_OVERHEAD_BYTES, self._files.cost_max)
+        ):
+            self._unlist(evicted, old)
+            self._gone.add(evicted)
+            self._unlink(evicted)
+        for tag in tags_of(kept):
+            self._by_tag.setdefault(tag, set()).add(file_name)
+
+    def _forget(self, file_name: str) -> None:
+        kept = self._files.pop(file_name)
+        if kept is not None:
+            self._unlist(file_name, kept)
+        self._gone.add(file_name)
+
+    def _unlist(self, file_name: str, kept: Kept) -> None:
+        for tag in tags_of(kept):
+            names = self._by_tag.get(tag)
+            if names is not None:
+                names.discard(file_name)
+                if not names:
+                    del self._by_tag[tag]
+
+    def _unlink(self, file_name: str) -> None:
+        try:
+            self.path_of(file_name).unlink(missing_ok=True)
+        except OSError:
+            self._count("disk_delete_failed")
+
+    def _unlink_all(self, file_names: Iterable[str]) -> None:
+        for file_name in file_names:
+            self._unlink(file_name)
+
+    def _scan(self) -> dict[str, int]:
+        """Own finished files and their sizes; own unfinished ones are deleted on the way."""
+        sizes: dict[str, int] = {}
+        for number, file in enumerate(self._directory.glob("[0-9a-f][0-9a-f]/*")):
+            if number >= START_FILES_MAX:
+                break
+            if self._is_leftover(file.name):
+                file.unlink(missing_ok=True)
+            elif _FILE_NAME.fullmatch(file.name) and owner_of(file.name, range(self._workers)) == self._slot:
+                try:
+                    sizes[file.name] = file.stat().st_size
+                except FileNotFoundError:
+                    continue
+        return sizes
+
+    def _is_leftover(self, name: str) -> bool:
+        slot = cache_files.slot_of_temporary(name)
+        return slot is not None and (slot == self._slot or (slot >= self._workers and self._slot == 0))
+
+    def _context(self, tenant: str, contributors: tuple[Aid, ...], file_name: str) -> SealContext:
+        return SealContext(tenant=tenant, aids=contributors, variant=file_name, region=self._region)
+
+
+def _sealed(head: StoredHead, body: bytes, content_key: bytes, context: SealContext) -> Iterator[bytes]:
+    """The sealed file, piece by piece; the salt is fresh for this attempt."""
+    header = msgspec.msgpack.encode(head)
+    sealer = Sealer(content_key, context, header=header, salt=secrets.token_bytes(SALT_BYTES))
+    yield sealer.preamble
+    view = memoryview(body)
+    for start in range(0, len(body), PIECE_BYTES_MAX):
+        yield sealer.update(view[start : start + PIECE_BYTES_MAX])
+    yield sealer.finish()
+
+
+def _record(file_name: str, head: StoredHead, content_key: bytes) -> StoredObject:
+    return StoredObject(
+        file_name=file_name,
+        tenant=head.tenant,
+        contributors=head.contributors,
+        name=head.names[0],
+        epoch=head.epoch,
+        sequence=head.sequence,
+        config_revision=head.config_revision,
+        stored_at=head.stored_at,
+        body_bytes=head.body_bytes,
+        content_key=content_key,
+    )
+
+
+def _kept(head: StoredHead) -> Kept:
+    return Kept(
+        tenant=head.tenant,
+        contributors=head.contributors,
+        names=head.names,
+        epoch=head.epoch,
+        sequence=head.sequence,
+    )

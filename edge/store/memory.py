@@ -1,0 +1,79 @@
+"""The RAM tier: whole objects in the clear, bounded in bytes, dropped at purge, erase and lock (decisions E.5).
+
+Rules of the file: synchronous, no clock, no fence of its own; `drop_stale` is told what is stale. Each worker process
+has its own, with its share of the node's limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from edge.store.fifo import WeightedFifo
+from edge.store.port import Stored, StoredHead, tags_of
+
+ENTRY_OVERHEAD_BYTES = 2600
+"""What CPython and the allocator need for key, head, index and queue of one object, measured on CPython 3.11 and 3.13
+(`tests/unit/edge/test_memory.py` measures again)."""
+
+
+class MemoryStore:
+    """Objects by cache key."""
+
+    __slots__ = ("_by_tag", "_objects", "object_bytes_max")
+
+    def __init__(self, *, bytes_max: int, object_bytes_max: int) -> None:
+        self._objects: WeightedFifo[Stored] = WeightedFifo(bytes_max)
+        self._by_tag: dict[str, set[str]] = {}
+        self.object_bytes_max = object_bytes_max
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    @property
+    def bytes_used(self) -> int:
+        """Bodies and the estimated overhead of everything around them."""
+        return self._objects.cost
+
+    def get(self, key: str) -> Stored | None:
+        return self._objects.get(key)
+
+    def put(self, key: str, stored: Stored) -> bool:
+        """Keep an object whose bytes are at hand; False when it is not of a kind or size that RAM takes."""
+        if not isinstance(stored.body, bytes) or len(stored.body) > self.object_bytes_max:
+            return False
+        cost = len(stored.body) + len(key) + ENTRY_OVERHEAD_BYTES
+        if cost > self._objects.cost_max:
+            return False
+        self.drop(key)
+        for gone, old in self._objects.put(key, stored, cost):
+            self._unlist(gone, old.head)
+        for tag in tags_of(stored.head):
+            self._by_tag.setdefault(tag, set()).add(key)
+        return True
+
+    def drop(self, key: str) -> None:
+        old = self._objects.pop(key)
+        if old is not None:
+            self._unlist(key, old.head)
+
+    def drop_stale(self, tags: Iterable[str], is_fresh: Callable[[StoredHead], bool]) -> int:
+        """Drop what carries one of these aids, names or tenants and is not fresh any more; returns how many."""
+        dropped = 0
+        for key in {key for tag in tags for key in self._by_tag.get(tag, ())}:
+            stored = self._objects.peek(key)
+            if stored is not None and not is_fresh(stored.head):
+                self.drop(key)
+                dropped += 1
+        return dropped
+
+    def clear(self) -> None:
+        self._objects.clear()
+        self._by_tag.clear()
+
+    def _unlist(self, key: str, head: StoredHead) -> None:
+        for tag in tags_of(head):
+            keys = self._by_tag.get(tag)
+            if keys is not None:
+                keys.discard(key)
+                if not keys:
+                    del self._by_tag[tag]

@@ -1,0 +1,91 @@
+"""What a cached object is, and how its bytes are read, whichever tier holds it.
+
+Rules of the file: values only. Whether an object may still be served is judged by `edge.lookup`, at every look-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from domicile.media.asset import Aid, NameHash
+
+PIECE_BYTES_MAX = 64 * 1024
+"""Bytes handed to a socket between two looks at lease and fence (decisions D.3)."""
+
+
+class StoredHead(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about an object but its bytes. On disk it is sealed with them; it holds no name and no path."""
+
+    tenant: str
+    contributors: tuple[Aid, ...]
+    names: tuple[NameHash, ...]
+    """The name it was found under first; then names that were looked for before that one and did not exist."""
+    epoch: int
+    sequence: int
+    """What the origin had applied when the bytes were read: the fence compares purges with this."""
+    config_revision: int
+    stored_at: float
+    """Wall clock in seconds."""
+    ttl_seconds: float
+    content_type: str
+    etag: str
+    body_bytes: int
+    negotiated: bool
+    """Did the viewer's Accept choose the format? Then the answer says `Vary: Accept`."""
+    content_info: str
+    """For Server-Timing: width, height, bytes and format of rendition and original."""
+
+
+class Judged(Protocol):
+    """What the fence needs to know of an object."""
+
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def contributors(self) -> tuple[Aid, ...]: ...
+    @property
+    def names(self) -> tuple[NameHash, ...]: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def sequence(self) -> int: ...
+
+
+def tags_of(judged: Judged) -> tuple[str, ...]:
+    """What an object is found by at a purge. Aids and name hashes are 32 hex digits, so a tenant's tag is never one."""
+    return (tenant_tag(judged.tenant), *judged.contributors, *judged.names)
+
+
+def tenant_tag(tenant: str) -> str:
+    return "tenant/" + tenant
+
+
+class Body(Protocol):
+    """Bytes that are not in memory as a whole. `close` may be called more than once, and ends all reading."""
+
+    @property
+    def body_bytes(self) -> int: ...
+
+    def pieces(self, start: int, end: int) -> AsyncIterator[bytes]:
+        """Plaintext of [start, end), at most PIECE_BYTES_MAX at a time. Raises SealBroken, OSError."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """One object: its head, and its bytes or the way to them."""
+
+    head: StoredHead
+    body: bytes | Body
+
+
+def close_body(stored: Stored) -> None:
+    """Let go of what an object holds open; harmless for one in memory."""
+    if not isinstance(stored.body, bytes):
+        stored.body.close()

@@ -1,0 +1,146 @@
+"""Which format an answer has, and what it varies on.
+
+Only `f_auto` negotiates. Accept is reduced to one of three buckets before anything is keyed by it, so a URL has at most
+three stored answers; the format itself is then decided from the bucket and the content. An `f_` wins over the
+extension, the extension over the original's format. Source: edge-http 2.3, cloudinary-compat 3.1.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from domicile.media.errors import BadTransformation
+from domicile.media.facts import SourceFacts
+from domicile.media.transformation import Component, Crop, Transformation
+
+AVIF, WEBP, LEGACY = "avif", "webp", "legacy"
+AUTO = "auto"
+
+CONTENT_TYPES = {
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "avif": "image/avif",
+    "gif": "image/gif",
+}
+"""The formats we write."""
+
+ACCEPT_CHARS_MAX = 1024
+ACCEPT_MEMBERS_MAX = 32
+Q_VALUE = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
+
+ABOUT_DELIVERY = frozenset({"attachment", "immutable_cache"})
+"""Flags that change how an answer is labelled, not its pixels."""
+
+LOSSLESS = frozenset({"bmp", "ico"})
+"""Originals we do not write, with sharp edges more often than not: PNG keeps them."""
+SOLID = 255
+"""Alpha of a colour that hides what is behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiated:
+    """`bucket` is part of the cache key: "avif", "webp", "legacy", or "" for a URL that does not negotiate."""
+
+    bucket: str
+    vary: tuple[str, ...]
+    """Header names for `Vary`."""
+
+
+FIXED = Negotiated(bucket="", vary=())
+
+
+def negotiate(transformation: Transformation, extension: str | None, accept: str | None) -> Negotiated:
+    """The bucket of a request. `accept`: its Accept field values joined by ",", None when absent."""
+    if transformation.wanted_format != AUTO:
+        return FIXED
+    return Negotiated(bucket=bucket_of(accept or ""), vary=("Accept",))
+
+
+def bucket_of(accept: str) -> str:
+    """The best format that the client names itself; wildcards promise nothing (everything sends `*/*`).
+
+    Who decodes AVIF is taken to decode WebP too, which carries the animations, unless that is refused by `q=0`.
+    """
+    weights = _weights(accept)
+    webp = weights.get("image/webp")
+    if weights.get("image/avif", 0.0) > 0.0 and webp != 0.0:
+        return AVIF
+    return WEBP if webp else LEGACY
+
+
+def choose_format(transformation: Transformation, extension: str | None, facts: SourceFacts, bucket: str) -> str:
+    """The format to write, always a key of CONTENT_TYPES. Raises BadTransformation for an extension we cannot write."""
+    wanted = transformation.wanted_format
+    if wanted == AUTO:
+        return _automatic(transformation, facts, bucket)
+    if wanted is not None:
+        return wanted
+    if extension is None or extension == facts.format:
+        return facts.format if facts.format in CONTENT_TYPES else _stand_in(transformation, facts)
+    if extension not in CONTENT_TYPES:
+        raise BadTransformation(f"Unsupported image format - {extension}")
+    return extension
+
+
+def is_original(transformation: Transformation, extension: str | None, facts: SourceFacts) -> bool:
+    """Does the URL ask for the uploaded picture itself, in its own format? (Stripping metadata is the policy's matter.)"""
+    about_delivery = all(
+        component == Component(flags=component.flags, attachment_name=component.attachment_name)
+        and component.flags <= ABOUT_DELIVERY
+        for component in transformation.components
+    )
+    return about_delivery and extension in {None, facts.format}
+
+
+def shows_transparency(transformation: Transformation, facts: SourceFacts) -> bool:
+    """May the rendition have transparent pixels?"""
+    return facts.has_alpha or any(map(_opens_holes, transformation.components))
+
+
+def _automatic(transformation: Transformation, facts: SourceFacts, bucket: str) -> str:
+    if facts.frames > 1:
+        return "gif" if bucket == LEGACY else "webp"
+    if bucket in {AVIF, WEBP}:
+        return bucket
+    return "png" if shows_transparency(transformation, facts) else "jpg"
+
+
+def _stand_in(transformation: Transformation, facts: SourceFacts) -> str:
+    """What is written for an original whose format we only read."""
+    if facts.frames > 1:
+        return "webp"
+    return "png" if facts.format in LOSSLESS or shows_transparency(transformation, facts) else "jpg"
+
+
+def _opens_holes(component: Component) -> bool:
+    background = component.background
+    return (
+        (component.radii is not None and (component.radii.is_max or any(component.radii.corners)))
+        or (component.opacity is not None and component.opacity < 100)
+        or (background is not None and background.alpha < SOLID and component.crop in {Crop.PAD, Crop.LPAD})
+        or any(isinstance(angle, int) and angle % 90 for angle in component.angles)
+    )
+
+
+def _weights(accept: str) -> dict[str, float]:
+    """Media type -> q. What is malformed is skipped; a list beyond the limits counts as absent."""
+    members = accept.split(",")
+    if len(accept) > ACCEPT_CHARS_MAX or len(members) > ACCEPT_MEMBERS_MAX:
+        return {}
+    weights: dict[str, float] = {}
+    for member in members:
+        name, *parameters = (piece.strip(" \t").lower() for piece in member.split(";"))
+        weight = _weight(parameters)
+        if weight is not None:
+            weights[name] = weight
+    return weights
+
+
+def _weight(parameters: list[str]) -> float | None:
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key == "q":
+            return float(value) if Q_VALUE.fullmatch(value) else None
+    return 1.0

@@ -1,0 +1,285 @@
+"""Delivery URLs: read from the raw path as received, and written back in one canonical form.
+
+    path       = "/" ["res/"] [cloud "/"] [place "/"] [signature "/"] *(component "/") [version "/"] name
+    place      = resource-type "/" delivery-type / "iu" / SEO-form        ; none at all: image/upload
+    SEO-form   = "images" / "private_images" / "authenticated_images" / "files" / "videos"
+    signature  = "s--" (8 / 32)(ALPHA / DIGIT / "-" / "_") "--"            ; may begin with "-"
+    version    = "v" 1*12digit                                            ; "v1": no particular version
+    name       = public_id ["/" suffix] ["." extension]                   ; the suffix exactly in SEO forms
+    cloud      = 1*64( %x61-7A / digit / "-" )
+
+Rules of the file:
+* The path is taken raw and decoded exactly once, segment by segment (raw_path.py). No URL library reads it before: they
+  requote, which breaks signatures and turns an encoded comma into a separator.
+* Nothing marks where transformations end. Behind a version there is no doubt; without one every split that can be
+  meant is a candidate, the longest transformation first, and the catalogue decides. A segment that looks like a
+  transformation and is none is an error, never part of a name.
+* The query is no part of the identity and is dropped (`?_a=` of the SDKs).
+
+Source: cloudinary-compat 1.3, 1.4, 2.1; edge-http 2.7.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from domicile.media.asset import DELIVERY_TYPES, RESOURCE_TYPES
+from domicile.media.errors import AssetNotFound, BadSignature, BadUrl
+from domicile.media.grammar import (
+    DEFAULT_LIMITS,
+    Limits,
+    build_transformation,
+    check_length,
+    echo,
+    looks_like_component,
+    parse_component,
+)
+from domicile.media.public_id import public_id_problem
+from domicile.media.raw_path import Segment, join_raw, join_remote, join_text, read_segments
+from domicile.media.transformation import Component, Transformation
+from domicile.media.wire import NAMES_MAX
+
+CLOUD = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
+RESERVED_CLOUDS = frozenset({"res", "iu"})
+"""First segments with a meaning of their own; no tenant may be called so."""
+SIGNATURE = re.compile(r"s--([A-Za-z0-9_-]{32}|[A-Za-z0-9_-]{8})--", re.ASCII)
+SIGNATURE_LIKE = re.compile(r"s--.*--", re.DOTALL)
+VERSION = re.compile(r"v([0-9]{1,12})", re.ASCII)
+VERSION_LIKE = re.compile(r"v[0-9]+", re.ASCII)
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:", re.ASCII)
+
+NO_PARTICULAR_VERSION = 1
+IMAGE_UPLOAD = ("image", "upload")
+SEO_FORMS = {
+    "images": IMAGE_UPLOAD,
+    "private_images": ("image", "private"),
+    "authenticated_images": ("image", "authenticated"),
+    "files": ("raw", "upload"),
+    "videos": ("video", "upload"),
+}
+SEO_NAMES = {place: name for name, place in SEO_FORMS.items()}
+SHORT_FORM = "iu"
+
+EXTENSIONS = {
+    "image": {name: name for name in "jpg png webp avif gif tiff bmp ico heic heif jxl jp2 svg psd pdf".split()}
+    | {"jpeg": "jpg", "jpe": "jpg", "tif": "tiff"},
+    "video": {name: name for name in "mp4 webm mov m4v mkv ogv avi m3u8 mpd mp3 wav jpg png webp gif".split()},
+    "raw": {},
+}
+"""Per resource type: what after the last dot is a format (spelling -> family); anything else is part of the public_id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One way to split the path."""
+
+    transformation: Transformation
+    transformation_text: str
+    """Canonical."""
+    public_id: str
+    """Decoded; for `fetch` the remote URL."""
+    extension: str | None
+    """Family name in lower case: "jpg" for `.JPEG`."""
+    signed_text: str = field(compare=False)
+    """What an `s--…--` signature covers, raw as received."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRequest:
+    """What a delivery URL asks for. `candidates` has 1 to wire.NAMES_MAX members, the most likely first."""
+
+    cloud: str
+    resource_type: str
+    delivery_type: str
+    signature: str | None
+    version: int | None
+    candidates: tuple[Candidate, ...]
+    seo_suffix: str | None = None
+
+    @property
+    def wanted_version(self) -> int | None:
+        """The version asked for; `v1` asks for none."""
+        return None if self.version == NO_PARTICULAR_VERSION else self.version
+
+
+def parse(raw_path: str, *, cloud_of_host: str | None = None, limits: Limits = DEFAULT_LIMITS) -> DeliveryRequest:
+    """Read a request target. `cloud_of_host`: the tenant when the host name says it (private CDN).
+
+    Raises BadUrl, BadTransformation, LimitExceeded, BadSignature (malformed one) or AssetNotFound (no cloud is spelled so).
+    """
+    segments = read_segments(raw_path)
+    cloud, segments = _take_cloud(segments, cloud_of_host)
+    (resource_type, delivery_type), seo, segments = _take_place(segments)
+    signature, segments = _take_signature(segments)
+    if delivery_type == "fetch":
+        version, candidates = _split_remote(segments, limits)
+        return DeliveryRequest(
+            cloud=cloud,
+            resource_type=resource_type,
+            delivery_type=delivery_type,
+            signature=signature,
+            version=version,
+            candidates=candidates,
+        )
+    segments, suffix, extension, raw_extension = _take_ending(segments, resource_type, seo=seo)
+    version, candidates = _split(segments, extension, raw_extension, limits)
+    return DeliveryRequest(
+        cloud=cloud,
+        resource_type=resource_type,
+        delivery_type=delivery_type,
+        signature=signature,
+        version=version,
+        candidates=candidates,
+        seo_suffix=suffix,
+    )
+
+
+def build(request: DeliveryRequest) -> str:
+    """The canonical path of the most likely candidate, with the cloud in it, encoded as the Python SDK does."""
+    candidate = request.candidates[0]
+    place = (request.resource_type, request.delivery_type)
+    parts = [request.cloud, "/".join(place) if request.seo_suffix is None else SEO_NAMES[place]]
+    if request.signature is not None:
+        parts.append(f"s--{request.signature}--")
+    if candidate.transformation_text:
+        parts.append(candidate.transformation_text)
+    if request.version is not None:
+        parts.append(f"v{request.version}")
+    parts.append(escape(candidate.public_id))
+    if request.seo_suffix is not None:
+        parts.append(escape(request.seo_suffix))
+    return "/" + "/".join(parts) + (f".{candidate.extension}" if candidate.extension else "")
+
+
+def escape(text: str) -> str:
+    """Percent-encode all but `A-Z a-z 0-9 _ . - / :`."""
+    return quote(text, safe="/:").replace("~", "%7E")
+
+
+def _take_cloud(segments: list[Segment], cloud_of_host: str | None) -> tuple[str, list[Segment]]:
+    if segments[0].raw == "res" and len(segments) > 1:
+        segments = segments[1:]
+    elif cloud_of_host is not None and not (segments[0].raw == cloud_of_host and _is_place(segments[1:])):
+        return cloud_of_host, segments
+    cloud = segments[0].raw
+    if CLOUD.fullmatch(cloud) is None or cloud in RESERVED_CLOUDS:
+        raise AssetNotFound("Resource not found")
+    if len(segments) == 1:
+        raise BadUrl("Invalid URL - public_id is missing")
+    return cloud, segments[1:]
+
+
+def _is_place(segments: list[Segment]) -> bool:
+    return bool(segments) and (segments[0].raw in RESOURCE_TYPES | SEO_FORMS.keys() or segments[0].raw == SHORT_FORM)
+
+
+def _take_place(segments: list[Segment]) -> tuple[tuple[str, str], bool, list[Segment]]:
+    head = segments[0].raw
+    if len(segments) == 1 or not _is_place(segments):
+        return IMAGE_UPLOAD, False, segments
+    if head == SHORT_FORM:
+        return IMAGE_UPLOAD, False, segments[1:]
+    if head in SEO_FORMS:
+        return SEO_FORMS[head], True, segments[1:]
+    delivery_type = segments[1].raw
+    if delivery_type not in DELIVERY_TYPES:
+        raise BadUrl(f"Invalid URL - unknown delivery type {echo(delivery_type)}")
+    if len(segments) == 2:
+        raise BadUrl("Invalid URL - public_id is missing")
+    return (head, delivery_type), False, segments[2:]
+
+
+def _take_signature(segments: list[Segment]) -> tuple[str | None, list[Segment]]:
+    head = segments[0]
+    if SIGNATURE_LIKE.fullmatch(head.text) is None:
+        return None, segments
+    match = SIGNATURE.fullmatch(head.raw)
+    if match is None:
+        raise BadSignature("Invalid signature")
+    if len(segments) == 1:
+        raise BadUrl("Invalid URL - public_id is missing")
+    return match[1], segments[1:]
+
+
+def _take_ending(
+    segments: list[Segment], resource_type: str, *, seo: bool
+) -> tuple[list[Segment], str | None, str | None, str]:
+    """Cut extension and SEO suffix off: segments without them, suffix, format family, extension as received."""
+    last = segments[-1]
+    stem, dot, written = last.text.rpartition(".")
+    extension = EXTENSIONS[resource_type].get(written.lower()) if stem and dot else None
+    raw_extension = ""
+    if extension is not None:
+        raw_stem, _, raw_extension = last.raw.rpartition(".")
+        if raw_extension != written:
+            raise BadUrl("Invalid URL - the extension must not be percent-encoded")
+        last = Segment(raw=raw_stem, text=stem)
+        raw_extension = f".{raw_extension}"
+    if not seo:
+        return [*segments[:-1], last], None, extension, raw_extension
+    if len(segments) == 1 or "." in last.text:
+        raise BadUrl("Invalid URL - the suffix is missing or contains a dot")
+    return segments[:-1], last.text, extension, raw_extension
+
+
+def _split(
+    segments: list[Segment], extension: str | None, raw_extension: str, limits: Limits
+) -> tuple[int | None, tuple[Candidate, ...]]:
+    """Find where transformations stop and the public_id starts; the last segment always belongs to the public_id."""
+    before = next((n for n, segment in enumerate(segments[:-1]) if VERSION_LIKE.fullmatch(segment.text)), None)
+    if before is not None:
+        check_length(before, limits)
+        transformation = Transformation(tuple(parse_component(segment.raw) for segment in segments[:before]))
+        named = segments[before + 1 :]
+        signed = join_raw(segments[:before] + named) + raw_extension
+        return _read_version(segments[before]), (_candidate(transformation, join_text(named), extension, signed),)
+    components: list[Component] = []
+    for segment in segments[:-1]:
+        if not looks_like_component(segment.text):
+            break
+        check_length(len(components) + 1, limits)
+        components.append(parse_component(segment.raw))
+    signed = join_raw(segments) + raw_extension
+    prefixes = range(len(components), max(-1, len(components) - NAMES_MAX), -1)
+    return None, tuple(
+        _candidate(Transformation(tuple(components[:n])), join_text(segments[n:]), extension, signed) for n in prefixes
+    )
+
+
+def _split_remote(segments: list[Segment], limits: Limits) -> tuple[int | None, tuple[Candidate, ...]]:
+    """`fetch`: the public_id is a URL and starts where a scheme stands, so there is one candidate."""
+    start = next((n for n, segment in enumerate(segments) if SCHEME.match(segment.text)), None)
+    if start is None:
+        raise BadUrl("Invalid URL - the address to fetch is missing")
+    ahead, version = segments[:start], None
+    if ahead and VERSION_LIKE.fullmatch(ahead[-1].text):
+        version = _read_version(ahead.pop())
+    check_length(len(ahead), limits)
+    transformation = Transformation(tuple(parse_component(segment.raw) for segment in ahead))
+    remote = join_remote(segments[start:])
+    signed = "/".join([*(segment.raw for segment in ahead), remote.raw])
+    return version, (_candidate(transformation, remote.text, None, signed, is_remote=True),)
+
+
+def _read_version(segment: Segment) -> int:
+    match = VERSION.fullmatch(segment.raw)
+    if match is None:
+        raise BadUrl("Invalid URL - malformed version")
+    return int(match[1])
+
+
+def _candidate(
+    transformation: Transformation, public_id: str, extension: str | None, signed: str, *, is_remote: bool = False
+) -> Candidate:
+    problem = None if is_remote else public_id_problem(public_id)
+    if problem is not None:
+        raise BadUrl(f"Invalid URL - {problem}")
+    return Candidate(
+        transformation=transformation,
+        transformation_text=build_transformation(transformation),
+        public_id=public_id,
+        extension=extension,
+        signed_text=signed,
+    )

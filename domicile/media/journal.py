@@ -73,6 +73,18 @@ def follows(head: Head, entry: Entry) -> bool:
     return entry.seq == head.seq + 1 and entry.epoch >= head.epoch and entry.chain == chain_of(head.chain, entry)
 
 
+class FenceState(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a fence remembers, to hand it to another process. Marks and tombstones are oldest first."""
+
+    applied: int
+    floor: int
+    epoch: int
+    config_revision: int
+    all: int
+    marks: tuple[tuple[str, int], ...] = ()
+    erased: tuple[tuple[Aid, int], ...] = ()
+
+
 class Fence:
     """One tenant's memory of purges. Not thread-safe; `apply` in order."""
 
@@ -115,6 +127,35 @@ class Fence:
 
     def is_erased(self, aid: Aid) -> bool:
         return aid in self._erased
+
+    def state(self) -> FenceState:
+        """A copy of everything, for `restored`."""
+        return FenceState(
+            applied=self.applied,
+            floor=self.floor,
+            epoch=self.epoch,
+            config_revision=self.config_revision,
+            all=self._all,
+            marks=tuple(self._marks.items()),
+            erased=tuple(self._erased.items()),
+        )
+
+    @classmethod
+    def restored(cls, state: FenceState) -> Fence:
+        """The fence that `state` was taken from."""
+        fence = cls(applied=state.applied, floor=state.floor, epoch=state.epoch)
+        fence.config_revision = state.config_revision
+        fence._all = state.all
+        fence._marks.update(state.marks)
+        fence._erased.update(state.erased)
+        return fence
+
+    def restarted(self, head: Head) -> Fence:
+        """A fence for a reader that dropped everything and starts again at `head`: it keeps only the tombstones."""
+        fence = Fence(applied=head.seq, floor=head.seq, epoch=head.epoch)
+        fence.config_revision = self.config_revision
+        fence._erased.update(self._erased)
+        return fence
 
     def _mark(self, seq: int, targets: Iterable[str]) -> None:
         for target in targets:

@@ -1,0 +1,338 @@
+"""The edge's client of the origin's wire: strict limits, no redirects, no cookies, no automatic decompression.
+
+    async with WireClient.open("unix:/run/origin.sock", region="eu-de") as wire:
+        answer = await wire.resolve(permit, ResolveRequest(...))
+        async with wire.blob(permit, aid, start=0) as blob:
+            async for piece in blob.pieces(): ...
+
+Every failure is a kind of MediaError: what the origin says by its `WireError.code`, everything else
+UpstreamUnavailable. Calls that move what belongs to a person take a permit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+
+from domicile.media import errors
+from domicile.media.asset import Aid
+from domicile.media.journal import Head
+from domicile.media.policy import Activity, Permit
+from domicile.media.wire import (
+    BODY_BYTES_MAX,
+    CONTENT_TYPE,
+    PREFIX,
+    REGION_HEADER,
+    SEQUENCE_HEADER,
+    WIRE_HEADER,
+    WIRE_VERSION,
+    Ack,
+    Empty,
+    JournalAnswer,
+    LeaseAnswer,
+    LeaseRequest,
+    PurgeRelay,
+    Relayed,
+    RenditionReport,
+    ResolveAnswer,
+    ResolveRequest,
+    WireError,
+)
+
+T = TypeVar("T")
+
+PIECE_BYTES = 64 * 1024
+"""Most bytes of a blob handed on at once."""
+
+ERROR_BYTES_MAX = 16 * 1024
+"""Largest body of an error that is read."""
+
+HEADER_BYTES_MAX = 8190
+HEADERS_MAX = 64
+KEEPALIVE_SECONDS = 30.0
+
+JOURNAL_WAIT_SECONDS_MAX = 30.0
+"""Longest long poll that is asked for; the read time-out is this much longer then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireLimits:
+    """Time-outs and counts of one client."""
+
+    connect_seconds_max: float = 2.0
+    read_seconds_max: float = 10.0
+    connections_max: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCertificate:
+    """mTLS: what this node shows, and whom it believes."""
+
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    key_password: str | None = None
+
+
+@dataclass(slots=True)
+class Blob:
+    """Sealed bytes of an original, from `start` on; `file_bytes` is the size of the whole sealed file."""
+
+    epoch: int
+    sequence: int
+    start: int
+    body_bytes: int
+    file_bytes: int
+    _response: aiohttp.ClientResponse
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Pieces of at most PIECE_BYTES. UpstreamUnavailable when the origin stops before `body_bytes`."""
+        got = 0
+        with _mapped():
+            async for piece in self._response.content.iter_chunked(PIECE_BYTES):
+                got += len(piece)
+                if got > self.body_bytes:
+                    break
+                yield piece
+        if got != self.body_bytes:
+            raise errors.UpstreamUnavailable("The origin sent another number of bytes than it said")
+
+    async def read(self, bytes_max: int) -> bytes:
+        """All of it. LimitExceeded before a byte is read when it is larger than `bytes_max`."""
+        if self.body_bytes > bytes_max:
+            raise errors.LimitExceeded("The original is larger than this edge takes")
+        whole = bytearray()
+        async for piece in self.pieces():
+            whole += piece
+        return bytes(whole)
+
+
+class WireClient:
+    """One process's connections to the origin."""
+
+    def __init__(self, http: aiohttp.ClientSession, root: str, *, limits: WireLimits) -> None:
+        self._http = http
+        self._root = root
+        self._limits = limits
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        base: str,
+        *,
+        region: str,
+        limits: WireLimits | None = None,
+        certificate: ClientCertificate | None = None,
+    ) -> AsyncIterator[WireClient]:
+        """A client for `unix:PATH` or `https://HOST[:PORT]`. ValueError for any other base."""
+        limits = limits or WireLimits()
+        connector, root = _connector(base, limits, certificate or ClientCertificate())
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=limits.connect_seconds_max, sock_read=limits.read_seconds_max
+        )
+        headers = {WIRE_HEADER: WIRE_VERSION, REGION_HEADER: region, "Accept-Encoding": "identity"}
+        async with aiohttp.ClientSession(
+            connector=connector,
+            timeout=timeout,
+            headers=headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            max_line_size=HEADER_BYTES_MAX,
+            max_field_size=HEADER_BYTES_MAX,
+            max_headers=HEADERS_MAX,
+            requote_redirect_url=False,
+        ) as http:
+            yield cls(http, root, limits=limits)
+
+    async def lease(self, request: LeaseRequest) -> LeaseAnswer:
+        """Ask to serve for another while. The caller takes the time BEFORE this call."""
+        return await self._post("lease", request, LeaseAnswer)
+
+    async def journal(self, after: Mapping[str, Head], *, wait_seconds: float) -> JournalAnswer:
+        """Entries after each tenant's cursor; waits up to `wait_seconds` for the first one."""
+        wait_seconds = min(wait_seconds, JOURNAL_WAIT_SECONDS_MAX)
+        query = [("after", f"{tenant}:{head.seq}") for tenant, head in sorted(after.items())]
+        query.append(("wait", f"{wait_seconds:g}"))
+        return await self._call("GET", "journal", JournalAnswer, query=query, extra_seconds=wait_seconds)
+
+    async def ack(self, ack: Ack) -> None:
+        """Tell that every worker has applied."""
+        await self._post("ack", ack, Empty)
+
+    async def resolve(self, permit: Permit, request: ResolveRequest) -> ResolveAnswer:
+        """Name -> aid, sequence, facts, keys. `permit`: Activity.METADATA for `request.cloud`.
+
+        BadSignature, OutsideRegion, AssetNotFound (no such cloud), Overloaded, UpstreamUnavailable.
+        """
+        permit.require(Activity.METADATA, request.cloud)
+        return await self._post("resolve", request, ResolveAnswer)
+
+    @asynccontextmanager
+    async def blob(self, permit: Permit, aid: Aid, *, start: int = 0, end: int | None = None) -> AsyncIterator[Blob]:
+        """Sealed bytes [start, end) of an original. `permit`: Activity.TRANSFORM of the asset's tenant.
+
+        AssetNotFound when the aid is not live; OutsideRegion; UpstreamUnavailable.
+        """
+        permit.require(Activity.TRANSFORM, permit.tenant)
+        headers = {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if start or end is not None else {}
+        with _mapped():
+            response = await self._http.get(f"{self._root}/blobs/{aid}", headers=headers, allow_redirects=False)
+        async with response:
+            if response.status not in {200, 206}:
+                raise await _refusal(response)
+            yield _blob_of(response, start=start, ranged=bool(headers))
+
+    async def renditions(self, permit: Permit, report: RenditionReport) -> None:
+        """Tell what was made of one tenant's assets. `permit`: Activity.METADATA of that tenant."""
+        for rendition in report.renditions:
+            permit.require(Activity.METADATA, rendition.tenant)
+        await self._post("renditions", report, Empty)
+
+    async def purge(self, relay: PurgeRelay) -> Relayed:
+        """Hand on a signed purge, unread. Whose it is only the origin can tell, so there is no permit to ask for."""
+        return await self._post("purge", relay, Relayed)
+
+    async def _post(self, path: str, body: msgspec.Struct, kind: type[T]) -> T:
+        encoded = msgspec.msgpack.encode(body)
+        if len(encoded) > BODY_BYTES_MAX:
+            raise errors.LimitExceeded("The message is larger than the wire takes")
+        return await self._call("POST", path, kind, body=encoded)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        *,
+        body: bytes | None = None,
+        query: list[tuple[str, str]] | None = None,
+        extra_seconds: float = 0.0,
+    ) -> T:
+        timeout = aiohttp.ClientTimeout(
+            total=None,
+            sock_connect=self._limits.connect_seconds_max,
+            sock_read=self._limits.read_seconds_max + extra_seconds,
+        )
+        headers = {"Content-Type": CONTENT_TYPE} if body is not None else {}
+        with _mapped():
+            async with self._http.request(
+                method,
+                f"{self._root}/{path}",
+                data=body,
+                params=query,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+            ) as response:
+                if response.status != 200:
+                    raise await _refusal(response)
+                raw = await _read(response, BODY_BYTES_MAX)
+        try:
+            return msgspec.msgpack.decode(raw, type=kind)
+        except msgspec.MsgspecError as bad:
+            raise errors.UpstreamUnavailable("The origin answered with something that cannot be read") from bad
+
+
+def _connector(base: str, limits: WireLimits, certificate: ClientCertificate) -> tuple[aiohttp.BaseConnector, str]:
+    if base.startswith("unix:"):
+        path = base.removeprefix("unix:")
+        connector = aiohttp.UnixConnector(
+            path=path, limit=limits.connections_max, keepalive_timeout=KEEPALIVE_SECONDS
+        )
+        return connector, f"http://origin{PREFIX}"
+    if re.fullmatch(r"https://[A-Za-z0-9.-]+(:[0-9]+)?", base):
+        return (
+            aiohttp.TCPConnector(
+                limit=limits.connections_max, keepalive_timeout=KEEPALIVE_SECONDS, ssl=_tls(certificate)
+            ),
+            base + PREFIX,
+        )
+    raise ValueError(f"the origin is reached by unix:PATH or https://HOST[:PORT], not {base!r}")
+
+
+def _tls(certificate: ClientCertificate) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=certificate.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    if certificate.certificate_file is not None:
+        context.load_cert_chain(certificate.certificate_file, certificate.key_file, certificate.key_password)
+    return context
+
+
+class _mapped:  # noqa: N801 - reads as a statement: with _mapped(): ...
+    """Turns what the client library raises into UpstreamUnavailable, in one place."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, trace: object) -> None:
+        if isinstance(raised, aiohttp.ClientError | OSError | asyncio.TimeoutError | ValueError):
+            raise errors.UpstreamUnavailable("The origin cannot be reached") from raised
+
+
+async def _read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
+    whole = bytearray()
+    async for piece in response.content.iter_chunked(PIECE_BYTES):
+        whole += piece
+        if len(whole) > bytes_max:
+            raise errors.UpstreamUnavailable("The origin's answer is too long")
+    return bytes(whole)
+
+
+def _kinds() -> dict[str, type[errors.MediaError]]:
+    found = (value for value in vars(errors).values() if isinstance(value, type))
+    kinds = [kind for kind in found if issubclass(kind, errors.MediaError)]
+    return {re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower(): kind for kind in kinds}
+
+
+KINDS = _kinds()
+"""snake_case name of a MediaError class -> the class: what `WireError.code` means."""
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> errors.MediaError:
+    """The error that a non-200 answer stands for. A redirect is never followed, it is a failure."""
+    unusable = errors.UpstreamUnavailable("The origin cannot be used now")
+    if response.headers.get("Content-Type") != CONTENT_TYPE:
+        return unusable
+    try:
+        said = msgspec.msgpack.decode(await _read(response, ERROR_BYTES_MAX), type=WireError)
+    except (msgspec.MsgspecError, errors.UpstreamUnavailable):
+        return unusable
+    kind = KINDS.get(said.code)
+    return unusable if kind is None else kind(said.message)
+
+
+_SEQUENCE = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
+
+
+def _blob_of(response: aiohttp.ClientResponse, *, start: int, ranged: bool) -> Blob:
+    """Check what the origin says about the bytes before one of them is used."""
+    stated = _SEQUENCE.fullmatch(response.headers.get(SEQUENCE_HEADER, ""))
+    length = response.content_length
+    if stated is None or length is None or ranged != (response.status == 206):
+        raise errors.UpstreamUnavailable("The origin's answer lacks its sequence, its length or its range")
+    whole = length
+    if ranged:
+        span = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if span is None or int(span[1]) != start or int(span[2]) - start + 1 != length:
+            raise errors.UpstreamUnavailable("The origin sent another range")
+        whole = int(span[3])
+    return Blob(
+        epoch=int(stated[1]),
+        sequence=int(stated[2]),
+        start=start,
+        body_bytes=length,
+        file_bytes=whole,
+        _response=response,
+    )

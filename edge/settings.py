@@ -1,0 +1,135 @@
+"""What can be set at an edge node. `python -m edge --config FILE` reads the section `[edge]`."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+from pathlib import Path
+
+from domicile.service.settings import KIB, BadSetting, Secret, group, setting
+from edge.page import SLOTS_MAX
+
+UNIX_PATH_BYTES_MAX = 90
+"""Longest directory in which sockets fit (the kernel's limit is 107 bytes for the whole path)."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OriginSettings:
+    """The way to the origin."""
+
+    base: str = setting(
+        "unix:data/run/origin.sock",
+        "Where the origin's wire answers: unix:PATH, or https://HOST[:PORT] with a client certificate.",
+        pattern=r"unix:.+|https://[A-Za-z0-9.-]+(:[0-9]+)?",
+    )
+    ca_file: Path | None = setting(None, "PEM file of the authority that signs the origin's certificate (https only).")
+    certificate_file: Path | None = setting(None, "PEM file of this node's certificate, bound to its region.")
+    key_file: Path | None = setting(None, "PEM file of the private key of `certificate_file`.")
+    key_password: Secret | None = setting(None, "Password of `key_file`.")
+    connect_seconds_max: float = setting(2.0, "Longest wait for a connection to the origin.", at_least=0.01)
+    read_seconds_max: float = setting(10.0, "Longest wait for the next bytes of an answer.", at_least=0.01)
+    connections_max: int = setting(64, "Connections of one process to the origin.", at_least=1, at_most=4096)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSettings:
+    """The node's own processes."""
+
+    ready_seconds_max: float = setting(20.0, "After this long without being ready, say why.", at_least=0.1)
+    drain_seconds_max: float = setting(15.0, "Time for open responses to end after SIGTERM.", at_least=0.0)
+    keyring_keys_max: int = setting(200_000, "Content keys the agent keeps in memory.", at_least=1)
+    objects_max: int = setting(2_000_000, "Rows of the register of cached objects.", at_least=1)
+    locked_seconds_max: float = setting(
+        600.0, "After a lost lease, wrapped keys are kept this long and then dropped.", at_least=0.0
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeSettings:
+    """The door for signed purges."""
+
+    body_bytes_max: int = setting(64 * KIB, "Largest body of a purge call.", at_least=1, at_most=1024 * KIB)
+    per_second: float = setting(20.0, "Purge calls a second that this node relays.", at_least=0.01)
+    burst: int = setting(40, "Purge calls that may come at once.", at_least=1)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeSettings:
+    """One edge node."""
+
+    listen: str = setting(
+        "127.0.0.1:8080",
+        "Address and port for viewers; port 0 takes a free one.",
+        pattern=r"\[?[0-9A-Za-z:.-]+\]?:[0-9]{1,5}",
+    )
+    region: str = setting(
+        "eu-de", "The legal place this node stands in.", pattern=r"[a-z]{2,3}-[a-z]{2,12}(-[0-9]{1,2})?"
+    )
+    workers: int = setting(0, "Worker processes; 0 means one for each processor.", at_least=0, at_most=SLOTS_MAX)
+    authorities: tuple[str, ...] = setting(
+        (), "HOST[:PORT] names viewers reach this node by; empty means the listening address."
+    )
+    data_dir: Path = setting(Path("data"), "Directory of this installation.")
+    cache_dir: Path | None = setting(None, "Directory of the disk tier; empty means DATA/edge-cache.")
+    run_dir: Path | None = setting(
+        None, "Directory of sockets; empty means DATA/run/edge, or a temporary one if too long."
+    )
+    origin: OriginSettings = group(OriginSettings)
+    node: NodeSettings = group(NodeSettings)
+    purge: PurgeSettings = group(PurgeSettings)
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def cache_path(self) -> Path:
+        return (self.cache_dir or self.data_dir / "edge-cache").absolute()
+
+    @property
+    def run_path(self) -> Path:
+        """Where sockets and the shared page are. The same for all processes of one node."""
+        wanted = (self.run_dir or self.data_dir / "run" / "edge").absolute()
+        if len(os.fsencode(wanted)) <= UNIX_PATH_BYTES_MAX:
+            return wanted
+        if self.run_dir is not None:
+            raise BadSetting(f"edge.run_dir: {str(wanted)!r} is not a path of at most {UNIX_PATH_BYTES_MAX} bytes")
+        return short_directory(wanted)
+
+    @property
+    def page_path(self) -> Path:
+        return self.run_path / "page"
+
+    @property
+    def agent_socket(self) -> Path:
+        return self.run_path / "agent.sock"
+
+    def worker_socket(self, slot: int) -> Path:
+        return self.run_path / f"worker-{slot}.sock"
+
+    @property
+    def worker_count(self) -> int:
+        """`workers`, with 0 resolved to the number of processors this process may use."""
+        return self.workers or min(len(os.sched_getaffinity(0)), SLOTS_MAX)
+
+    def authority_names(self, port: int) -> tuple[str, ...]:
+        """Names that a signed purge may give this node when it listens on `port`."""
+        if self.authorities:
+            return self.authorities
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        local = ("localhost",) if host in {"127.0.0.1", "[::1]", "0.0.0.0", "[::]"} else ()  # noqa: S104 - compared only
+        loopback = ("127.0.0.1",) if host in {"0.0.0.0", "[::]"} else ()  # noqa: S104 - compared only
+        return tuple(f"{name}:{port}" for name in (host, *local, *loopback))
+
+
+def short_directory(wanted: Path) -> Path:
+    """A short directory that stands for a path too long for sockets: the same for every process of the same user."""
+    import hashlib
+
+    digest = hashlib.blake2b(os.fsencode(wanted), digest_size=6).hexdigest()
+    return Path(tempfile.gettempdir()) / f"domicile-{os.getuid()}-{digest}"

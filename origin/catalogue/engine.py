@@ -1,0 +1,129 @@
+"""Connections: one code path over SQLite (embedded) and PostgreSQL (production).
+
+SQLite:      driver in autocommit, explicit BEGIN IMMEDIATE for writers and BEGIN for readers, WAL, synchronous=FULL,
+             secure_delete; one writer at a time, who waits for its turn at most LOCK_SECONDS.
+PostgreSQL:  writers READ COMMITTED with lock_timeout, readers REPEATABLE READ READ ONLY.
+
+A lock that does not come in time is `Overloaded`. Source: decisions C.1, C.2, L.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from domicile.media.errors import Overloaded
+
+LOCK_SECONDS = 2.0
+READERS_MAX = 4
+POSTGRES_WRITERS_MAX = 8
+
+_BUSY = "database is locked"
+_LOCK_NOT_AVAILABLE = "55P03"
+
+
+def sqlite_url(file: Path) -> URL:
+    return URL.create("sqlite+aiosqlite", database=str(file))
+
+
+class Database:
+    """A writer and a reader side of one database."""
+
+    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
+        self._writer = writer
+        self._reader = reader
+
+    @classmethod
+    def open(cls, url: str | URL) -> Database:
+        parsed = make_url(url)
+        return _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgres(parsed)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self._writer.dialect.name == "sqlite"
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A writing transaction: commits at the end of the block, rolls back on an error. Raises Overloaded."""
+        async with self.writer() as connection, connection.begin():
+            yield connection
+
+    @asynccontextmanager
+    async def writer(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that may write and has begun nothing. On SQLite who holds it keeps all other writers out."""
+        with _translated():
+            async with self._writer.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """One snapshot: everything read in the block belongs to the same instant."""
+        with _translated():
+            async with self._reader.begin() as connection:
+                yield connection
+
+    async def close(self) -> None:
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+
+class _translated:  # noqa: N801 - reads as a verb at its only place of use
+    """Lock time-outs of either driver become Overloaded; everything else passes."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and _is_lock(error)):
+            raise Overloaded("the catalogue is busy") from error
+
+
+def _is_lock(error: DBAPIError) -> bool:
+    return _BUSY in str(error.orig) or getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
+
+
+def _sqlite(url: URL) -> Database:
+    writer = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=LOCK_SECONDS)
+    reader = create_async_engine(url, pool_size=READERS_MAX, max_overflow=0, pool_timeout=LOCK_SECONDS)
+    _prepare_sqlite(writer, "BEGIN IMMEDIATE", ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"))
+    _prepare_sqlite(reader, "BEGIN", ("query_only=ON",))
+    return Database(writer, reader)
+
+
+def _prepare_sqlite(engine: AsyncEngine, begin: str, pragmas: tuple[str, ...]) -> None:
+    common = (f"busy_timeout={int(LOCK_SECONDS * 1000)}", "foreign_keys=ON", "temp_store=MEMORY")
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connected(dbapi_connection: Any, _record: object) -> None:
+        dbapi_connection.isolation_level = None  # autocommit: the driver begins nothing by itself
+        cursor = dbapi_connection.cursor()
+        for pragma in (*common, *pragmas):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+def _postgres(url: URL) -> Database:
+    milliseconds = str(int(LOCK_SECONDS * 1000))
+    server = {"server_settings": {"lock_timeout": milliseconds, "application_name": "domicile"}}
+    writer = create_async_engine(
+        url, pool_size=POSTGRES_WRITERS_MAX, max_overflow=0, pool_timeout=LOCK_SECONDS, connect_args=server
+    )
+    reader = create_async_engine(
+        url, pool_size=READERS_MAX, max_overflow=0, pool_timeout=LOCK_SECONDS, connect_args=server
+    )
+    return Database(
+        writer.execution_options(isolation_level="READ COMMITTED"),
+        reader.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True),
+    )

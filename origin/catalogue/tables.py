@@ -1,0 +1,138 @@
+"""The catalogue's tables. They are logged by the database, so they hold no plaintext personal data (decisions L):
+names, tags and folders as keyed hashes; everything else in blobs sealed under the asset's own key.
+
+Times are Unix seconds. `tenant` is the name of a cloud. Changing anything here needs a migration in origin/migrations.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"},
+)
+
+_CLOUD, _HEX128, _HEX256 = String(63), String(32), String(64)
+
+journal_head = Table(
+    "journal_head",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False, comment="number of the newest entry; the row is the lock of the tenant"),
+    Column("hash", _HEX256, nullable=False, comment="chain hash of the newest entry"),
+)
+
+journal_entry = Table(
+    "journal_entry",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("entry", LargeBinary, nullable=False, comment="msgpack of media.journal.Entry"),
+)
+
+tenant = Table(
+    "tenant",
+    metadata,
+    Column("cloud", _CLOUD, primary_key=True),
+    Column("api_key", String(15), nullable=False, unique=True),
+    Column("created_at", Float(53), nullable=False),
+    Column("config_revision", BigInteger, nullable=False),
+    Column("policy_digest", _HEX256, nullable=False),
+)
+
+name = Table(
+    "name",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("hash", _HEX128, primary_key=True),
+    Column("asset_id", _HEX128, nullable=False),
+    Column("aid", _HEX128, nullable=False),
+)
+
+version = Table(
+    "version",
+    metadata,
+    Column("aid", _HEX128, primary_key=True),
+    Column("tenant", _CLOUD, nullable=False),
+    Column("asset_id", _HEX128, nullable=False),
+    Column("name_hash", _HEX128, nullable=False),
+    Column("seq", BigInteger, nullable=False, comment="journal entry that brought it"),
+    Column("meta", LargeBinary, nullable=False, comment="sealed media record under the aid's meta subkey"),
+    Index(None, "tenant", "asset_id"),
+    comment="versions that have bytes; a row goes when the version is erased",
+)
+
+label = Table(
+    "label",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("hash", _HEX128, primary_key=True, comment="keyed hash of a tag or of a folder"),
+    Column("asset_id", _HEX128, primary_key=True),
+    Index(None, "asset_id"),
+)
+
+rendition = Table(
+    "rendition",
+    metadata,
+    Column("aid", _HEX128, primary_key=True),
+    Column("hash", _HEX128, primary_key=True, comment="keyed hash of transformation and format"),
+    Column("tenant", _CLOUD, nullable=False),
+    Column("detail", LargeBinary, nullable=False, comment="sealed under the aid's meta subkey"),
+)
+
+doomed = Table(
+    "doomed",
+    metadata,
+    Column("aid", _HEX128, primary_key=True),
+    Column("tenant", _CLOUD, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    comment="aids whose entry is committed and whose key and bytes may still be there; a restart finishes them",
+)
+
+nonce = Table(
+    "nonce",
+    metadata,
+    Column("hash", _HEX256, primary_key=True, comment="SHA-256 of keyid and nonce"),
+    Column("expires_at", Float(53), nullable=False),
+    Index(None, "expires_at"),
+)
+
+purge_call = Table(
+    "purge_call",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("hash", _HEX128, primary_key=True, comment="keyed hash of the purge_id"),
+    Column("digest", _HEX256, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+)
+
+purge_key = Table(
+    "purge_key",
+    metadata,
+    Column("keyid", String(128), primary_key=True),
+    Column("tenant", _CLOUD, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("operations", String(255), nullable=False),
+    Column("not_before", Float(53), nullable=False),
+    Column("not_after", Float(53), nullable=False),
+)
+
+lease_beat = Table(
+    "lease_beat",
+    metadata,
+    Column("node", _HEX128, primary_key=True),
+    Column("boot", _HEX128, primary_key=True),
+    Column("beats", BigInteger, nullable=False),
+    Column("lease_seconds", Float(53), nullable=False, comment="the longest lease that this boot was ever given"),
+    Column("tenants", LargeBinary, nullable=False, comment="msgpack list of clouds it may serve"),
+)
+
+place = Table(
+    "place",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, comment="always 1"),
+    Column("region", String(32), nullable=False),
+    comment="the legal place that these records are bound to",
+)

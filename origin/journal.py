@@ -1,0 +1,206 @@
+"""The journal: every change of what may be served or selected, numbered per tenant inside its own transaction.
+
+    async with journal.change(tenant) as change:      # BEGIN; UPDATE journal_head SET seq=seq+1 ... RETURNING
+        ...resolve, re-check, write over change.connection...
+        change.record(Kind.ASSET, aids=..., names=...)
+    # committed, mirrored, readers woken
+
+The locked head row orders the transactions of a tenant: commit order is number order, there are no gaps and no clocks
+(decisions C.1; a sequence or max()+1 loses entries to a tailing reader). A block that records nothing is rolled back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.media.asset import Aid, NameHash
+from domicile.media.errors import AssetNotFound
+from domicile.media.journal import ENTRY_TARGETS_MAX, GENESIS, Entry, Head, Kind, chain_of
+from domicile.media.wire import JournalAnswer
+from origin.catalogue.engine import Database
+from origin.catalogue.tables import journal_entry, journal_head
+
+ENTRIES_PER_ANSWER_MAX = 512
+WAIT_SECONDS_MAX = 30.0
+POLL_SECONDS = 1.0
+"""How often a waiting reader looks by itself: entries of another origin process wake nobody here."""
+
+
+class Mirrors(Protocol):
+    """Where entries are copied to."""
+
+    def append(self, entries: tuple[Entry, ...], /) -> None:
+        """Durable on return, in a thread, one call at a time."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Change:
+    """One transaction that has advanced a tenant's head."""
+
+    connection: AsyncConnection
+    tenant: str
+    epoch: int
+    seq: int
+    previous: str
+    entry: Entry | None = None
+    after_commit: list[Callable[[], None]] = field(default_factory=list)
+    """Called in commit order, before anybody else may commit: for indexes in memory. Must not fail."""
+
+    def record(
+        self, kind: Kind, *, aids: tuple[Aid, ...] = (), names: tuple[NameHash, ...] = (), config_revision: int = 0
+    ) -> None:
+        """Say what this transaction changed; too many targets become ALL, once."""
+        if kind is not Kind.ERASE and len(aids) + len(names) > ENTRY_TARGETS_MAX:
+            kind, aids, names = Kind.ALL, (), ()
+        if len(aids) + len(names) > ENTRY_TARGETS_MAX:
+            raise ValueError("an erase is cut into entries by its caller: its aids must not be lost in ALL")
+        plain = Entry(
+            tenant=self.tenant,
+            epoch=self.epoch,
+            seq=self.seq,
+            kind=kind,
+            aids=aids,
+            names=names,
+            config_revision=config_revision,
+        )
+        self.entry = msgspec.structs.replace(plain, chain=chain_of(self.previous, plain))
+
+    @property
+    def head(self) -> Head:
+        """The head once this is committed."""
+        if self.entry is None:
+            raise ValueError("nothing recorded yet")
+        return Head(epoch=self.epoch, seq=self.seq, chain=self.entry.chain)
+
+
+class Journal:
+    """All tenants' journals of one database."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        mirror: Mirrors | None = None,
+        on_commit: Callable[[Entry], None] | None = None,
+    ) -> None:
+        self._database = database
+        self._mirror = mirror
+        self._on_commit = on_commit
+        self._news = asyncio.Event()
+        self._unmirrored: list[Entry] = []
+
+    @staticmethod
+    async def begin(connection: AsyncConnection, tenant: str, *, epoch: int = 1) -> None:
+        """Give a new tenant an empty journal."""
+        await connection.execute(insert(journal_head).values(tenant=tenant, epoch=epoch, seq=0, hash=GENESIS))
+
+    @asynccontextmanager
+    async def change(self, tenant: str) -> AsyncIterator[Change]:
+        """A numbered transaction. Run it inside a Shield. Raises AssetNotFound (no such tenant), Overloaded."""
+        async with self._database.writer() as connection:
+            async with connection.begin() as transaction:
+                change = await self._advance(connection, tenant)
+                yield change
+                if change.entry is None:
+                    await transaction.rollback()
+                else:
+                    await self._store(change, change.entry)
+            if change.entry is not None:  # embedded: still holds the one writer connection, so order is kept
+                await self._committed(change, change.entry)
+
+    async def _advance(self, connection: AsyncConnection, tenant: str) -> Change:
+        head = journal_head
+        moved = await connection.execute(
+            update(head)
+            .where(head.c.tenant == tenant)
+            .values(seq=head.c.seq + 1)
+            .returning(head.c.epoch, head.c.seq, head.c.hash)
+        )
+        row = moved.first()
+        if row is None:
+            raise AssetNotFound("no such cloud")
+        return Change(connection=connection, tenant=tenant, epoch=row.epoch, seq=row.seq, previous=row.hash)
+
+    async def _store(self, change: Change, entry: Entry) -> None:
+        head = journal_head
+        await change.connection.execute(
+            insert(journal_entry).values(tenant=entry.tenant, seq=entry.seq, entry=msgspec.msgpack.encode(entry))
+        )
+        await change.connection.execute(update(head).where(head.c.tenant == entry.tenant).values(hash=entry.chain))
+
+    async def _committed(self, change: Change, entry: Entry) -> None:
+        for step in change.after_commit:
+            step()
+        if self._on_commit is not None:
+            self._on_commit(entry)
+        waiting, self._news = self._news, asyncio.Event()
+        waiting.set()
+        if self._mirror is not None:
+            self._unmirrored.append(entry)  # what a full disk kept out is written with the next entry
+            await asyncio.to_thread(self._mirror.append, tuple(self._unmirrored))
+            self._unmirrored.clear()
+
+    async def entries(self, cursors: Mapping[str, int], *, wait_seconds: float) -> JournalAnswer:
+        """Entries after the cursors; waits for the first one. At most ENTRIES_PER_ANSWER_MAX."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + min(wait_seconds, WAIT_SECONDS_MAX)
+        while True:
+            news = self._news  # taken before the look, so that nothing is missed between look and wait
+            answer = await self._after(cursors)
+            left = deadline - loop.time()
+            if answer.entries or answer.unknown or answer.compacted or left <= 0:
+                return answer
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, POLL_SECONDS)):
+                    await news.wait()
+
+    async def _after(self, cursors: Mapping[str, int]) -> JournalAnswer:
+        entries: list[Entry] = []
+        unknown: list[str] = []
+        async with self._database.read() as connection:
+            heads = await read_heads(connection)
+            for tenant, cursor in cursors.items():
+                if tenant not in heads or cursor > heads[tenant].seq:
+                    unknown.append(tenant)
+                elif cursor < heads[tenant].seq:
+                    room = ENTRIES_PER_ANSWER_MAX - len(entries)
+                    entries += await read_entries(connection, tenant, after=cursor, limit=room)
+        return JournalAnswer(entries=tuple(entries), unknown=tuple(unknown))
+
+
+async def read_heads(connection: AsyncConnection) -> dict[str, Head]:
+    """Every tenant's head, in the snapshot of the connection."""
+    head = journal_head
+    rows = await connection.execute(select(head.c.tenant, head.c.epoch, head.c.seq, head.c.hash))
+    return {row.tenant: Head(epoch=row.epoch, seq=row.seq, chain=row.hash) for row in rows}
+
+
+async def read_head(connection: AsyncConnection, tenant: str) -> Head:
+    """One tenant's head. Raises AssetNotFound for an unknown cloud."""
+    head = journal_head
+    rows = await connection.execute(select(head.c.epoch, head.c.seq, head.c.hash).where(head.c.tenant == tenant))
+    row = rows.first()
+    if row is None:
+        raise AssetNotFound("no such cloud")
+    return Head(epoch=row.epoch, seq=row.seq, chain=row.hash)
+
+
+async def read_entries(connection: AsyncConnection, tenant: str, *, after: int, limit: int) -> list[Entry]:
+    """Entries with a number above `after`, in order."""
+    table = journal_entry
+    rows = await connection.execute(
+        select(table.c.entry)
+        .where(table.c.tenant == tenant, table.c.seq > after)
+        .order_by(table.c.seq)
+        .limit(max(limit, 0))
+    )
+    return [msgspec.msgpack.decode(row.entry, type=Entry) for row in rows]

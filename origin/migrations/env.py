@@ -1,0 +1,15 @@
+"""Alembic's entry: the connection comes from `migrate`, which also owns the transaction."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from origin.catalogue.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=False,
+    transaction_per_migration=False,
+)
+context.run_migrations()

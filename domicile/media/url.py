@@ -242,10 +242,13 @@ def _split(
         check_length(len(components) + 1, limits)
         components.append(parse_component(segment.raw))
     signed = join_raw(segments) + raw_extension
-    prefixes = range(len(components), max(-1, len(components) - NAMES_MAX), -1)
-    return None, tuple(
-        _candidate(Transformation(tuple(components[:n])), join_text(segments[n:]), extension, signed) for n in prefixes
-    )
+    likeliest = _candidate(Transformation(tuple(components)), join_text(segments[len(components) :]), extension, signed)
+    others = [
+        _candidate(Transformation(tuple(components[:n])), public_id, extension, signed)
+        for n in range(len(components) - 1, -1, -1)
+        if public_id_problem(public_id := join_text(segments[n:])) is None
+    ]
+    return None, (likeliest, *others[: NAMES_MAX - 1])
 
 
 def _split_remote(segments: list[Segment], limits: Limits) -> tuple[int | None, tuple[Candidate, ...]]:

@@ -1,0 +1,84 @@
+"""Strategies for transformations in the language's own terms: every value that the grammar can write."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from domicile.media.params.color import TRANSPARENT
+from domicile.media.params.effect import STRENGTH_MAX
+from domicile.media.params.flags import ATTACHMENT, FLAGS, FORBIDDEN_IN_NAME
+from domicile.media.params.quality import AUTO
+from domicile.media.params.size import ASPECT_DENOMINATOR_MAX, SIDE_MAX
+from domicile.media.transformation import (
+    Color,
+    Component,
+    Crop,
+    Effect,
+    Gravity,
+    Pixels,
+    Quality,
+    Radii,
+    Share,
+    Size,
+    Transformation,
+)
+
+pixels = st.integers(1, SIDE_MAX).map(Pixels)
+shares = st.integers(1, 100_000_000).map(lambda millionths: Share(millionths / 1_000_000))
+sizes: st.SearchStrategy[Size] = pixels | shares
+offsets: st.SearchStrategy[Size] = st.integers(-SIDE_MAX, SIDE_MAX).map(Pixels) | st.integers(
+    -100_000_000, 100_000_000
+).map(lambda millionths: Share(millionths / 1_000_000))
+aspects = (
+    st.tuples(st.integers(1, ASPECT_DENOMINATOR_MAX), st.integers(1, ASPECT_DENOMINATOR_MAX))
+    .map(lambda sides: sides[0] / sides[1])
+    .filter(lambda ratio: 0.001 <= ratio <= 1000)
+)
+dprs = st.integers(1000, 100_000).map(lambda parts: parts / 10_000)
+turns = st.integers(0, 359) | st.sampled_from(["hflip", "vflip", "ignore"])
+corners = st.integers(0, 3) | st.integers(0, SIDE_MAX)
+radii = st.just(Radii(is_max=True)) | st.tuples(corners, corners, corners, corners).map(Radii)
+byte = st.integers(0, 255)
+colors = st.just(TRANSPARENT) | st.builds(Color, byte, byte, byte, byte)
+qualities = st.builds(Quality, st.integers(1, 100), st.just(""), st.sampled_from(["", "420", "444"])) | st.builds(
+    Quality, st.none(), st.sampled_from(sorted(AUTO)), st.sampled_from(["", "420", "444"])
+)
+effects = st.sampled_from(sorted(STRENGTH_MAX)).flatmap(
+    lambda name: st.builds(
+        Effect, st.just(name), st.none() if name == "grayscale" else st.none() | st.integers(1, STRENGTH_MAX[name])
+    )
+)
+file_names = st.text(min_size=1, max_size=20).filter(
+    lambda name: name.isprintable() and FORBIDDEN_IN_NAME.isdisjoint(name)
+)
+
+
+@st.composite
+def components(draw: st.DrawFn) -> Component:
+    flags = draw(st.frozensets(st.sampled_from(sorted(flag for flag in FLAGS if "progressive" not in flag)), max_size=4))
+    progressive = draw(st.sampled_from([None, *sorted(flag for flag in FLAGS if "progressive" in flag)]))
+    if progressive is not None:
+        flags |= {progressive}
+    component = Component(
+        width=draw(st.none() | sizes),
+        height=draw(st.none() | sizes),
+        aspect=draw(st.none() | aspects),
+        crop=draw(st.none() | st.sampled_from(Crop)),
+        gravity=draw(st.none() | st.sampled_from(Gravity)),
+        x=draw(st.none() | offsets),
+        y=draw(st.none() | offsets),
+        dpr=draw(st.none() | dprs),
+        angles=tuple(draw(st.lists(turns, max_size=4))),
+        radii=draw(st.none() | radii),
+        effect=draw(st.none() | effects),
+        opacity=draw(st.none() | st.integers(0, 100)),
+        background=draw(st.none() | colors),
+        quality=draw(st.none() | qualities),
+        format=draw(st.none() | st.sampled_from(["jpg", "png", "webp", "avif", "gif", "auto"])),
+        flags=flags,
+        attachment_name=draw(st.none() | file_names) if ATTACHMENT in flags else None,
+    )
+    return component if component != Component() else Component(width=Pixels(1))
+
+
+transformations = st.lists(components(), max_size=4).map(lambda found: Transformation(tuple(found)))

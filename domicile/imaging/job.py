@@ -17,10 +17,12 @@ class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
     animation_pixels_max: int = 200_000_000
     """frames x width x height of an animation."""
     output_pixels_max: int = 100_000_000
-    output_side_max: int = 16_384
+    output_side_max: int = 65_500
     components_max: int = 20
     metadata_bytes_max: int = 8 * 1024 * 1024
     """Decompressed bytes of text or profile chunks that a decoder may be made to hold."""
+    working_bytes_max: int = 512 * 1024 * 1024
+    """Bytes of pixels (and JPEG coefficients) that a decoder process may hold at a time, by estimate."""
 
 
 class ProbeJob(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):

@@ -21,6 +21,6 @@ class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):
     md5: str
     """Hex MD5 of the uploaded bytes: Cloudinary's `etag`."""
     loop: int | None = None
-    """Times an animation repeats; 0 means for ever; None for stills."""
+    """Times an animation is played; 0 means for ever; None for stills. (A GIF that says "repeat 2" is played 3 times.)"""
     mode: str = ""
     """Pillow mode of the first frame, for diagnostics."""

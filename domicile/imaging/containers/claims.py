@@ -1,0 +1,70 @@
+"""What a file's header claims, before any decoder is trusted with it."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+from PIL import Image
+
+ORIENTATION_TAG = 0x0112
+ORIENTATIONS = range(1, 9)
+EXIF_BYTES_MAX = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """Sizes are of the stored pixels. `exif` and `icc` are raw bytes, empty when absent."""
+
+    width: int
+    height: int
+    frames: int = 1
+    loop: int | None = None
+    exif: bytes = b""
+    icc: bytes = b""
+    has_alpha: bool = False
+    mode: str = ""
+    coefficient_bytes: int = 0
+    """Memory that a multi-scan JPEG needs apart from its pixels."""
+
+
+def orientation_of(exif: bytes) -> int:
+    """EXIF orientation 1 to 8; 1 when absent, invalid or unreadable."""
+    if not exif or len(exif) > EXIF_BYTES_MAX:
+        return 1
+    parsed = Image.Exif()
+    try:
+        parsed.load(exif)
+        value = parsed.get(ORIENTATION_TAG, 1)
+    except (SyntaxError, ValueError, OSError, EOFError, KeyError, TypeError, IndexError, OverflowError):
+        return 1  # a picture is not refused for its metadata
+    return value if isinstance(value, int) and value in ORIENTATIONS else 1
+
+
+class ViewReader(io.RawIOBase):
+    """A file over bytes that are already in memory; reads copy only what is read."""
+
+    def __init__(self, view: memoryview) -> None:
+        super().__init__()
+        self._view = view
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._view)}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed wants Buffer, CPython hands a view
+        piece = self._view[self._at : self._at + len(buffer)]
+        buffer[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)

@@ -1,0 +1,86 @@
+"""JPEG (ITU-T T.81, annex B): markers up to the first scan.
+
+segment = 0xFF marker length(2) payload ; length counts itself
+"""
+
+from __future__ import annotations
+
+from domicile.imaging.containers.claims import Claims
+from domicile.media.errors import UndecodableMedia
+
+SOI, EOI, SOS, DHT, DAC, COM = 0xD8, 0xD9, 0xDA, 0xC4, 0xCC, 0xFE
+APP0, APP1, APP2, APP14 = 0xE0, 0xE1, 0xE2, 0xEE
+FRAMES = frozenset(range(0xC0, 0xD0)) - {DHT, DAC, 0xC8}
+PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+MODES = {1: "L", 3: "RGB", 4: "CMYK"}
+EXIF_PREFIX, ICC_PREFIX = b"Exif\0\0", b"ICC_PROFILE\0"
+SEGMENTS_MAX = 10_000
+STRAY_BYTES_MAX = 65_536
+COEFFICIENT_BYTES = 2
+
+
+def segments(view: memoryview) -> list[tuple[int, int, int]]:
+    """(marker, start of payload, end) of each segment up to and including the first SOS. Raises UndecodableMedia."""
+    found: list[tuple[int, int, int]] = []
+    at = 2
+    while len(found) < SEGMENTS_MAX:
+        stray_end = min(at + STRAY_BYTES_MAX, len(view))
+        while at < stray_end and view[at] != 0xFF:
+            at += 1  # decoders skip stray bytes between segments; the strict decoder judges them later
+        while at < stray_end and view[at] == 0xFF:
+            at += 1
+        if at >= stray_end:
+            raise UndecodableMedia("Invalid image file")
+        marker = view[at]
+        at += 1
+        if marker in STANDALONE or marker == 0:
+            continue
+        if marker == EOI or at + 2 > len(view):
+            raise UndecodableMedia("Invalid image file")
+        length = int.from_bytes(view[at : at + 2], "big")
+        if length < 2 or at + length > len(view):
+            raise UndecodableMedia("Invalid image file")
+        found.append((marker, at + 2, at + length))
+        at += length
+        if marker == SOS:
+            return found
+    raise UndecodableMedia("Invalid image file")
+
+
+def read(view: memoryview) -> Claims:
+    """Size, components, EXIF, profile. Raises UndecodableMedia."""
+    frame: tuple[int, memoryview] | None = None
+    exif, icc, scan_components = b"", {}, 0
+    for marker, start, end in segments(view):
+        payload = view[start:end]
+        if marker in FRAMES and frame is None:
+            frame = marker, payload
+        elif marker == APP1 and not exif and payload[:6] == EXIF_PREFIX:
+            exif = bytes(payload)
+        elif marker == APP2 and payload[:12] == ICC_PREFIX and len(payload) > 14:
+            icc[payload[12]] = bytes(payload[14:])
+        elif marker == SOS and payload:
+            scan_components = payload[0]
+    if frame is None or len(frame[1]) < 6:
+        raise UndecodableMedia("Invalid image file")
+    marker, payload = frame
+    height, width, count = int.from_bytes(payload[1:3], "big"), int.from_bytes(payload[3:5], "big"), payload[5]
+    if count not in MODES or len(payload) < 6 + 3 * count or not width or not height:
+        raise UndecodableMedia("Invalid image file")
+    is_multi_scan = marker in PROGRESSIVE or scan_components < count
+    return Claims(
+        width=width,
+        height=height,
+        exif=exif,
+        icc=b"".join(icc[number] for number in sorted(icc)),
+        mode=MODES[count],
+        coefficient_bytes=_coefficients(payload, width, height, count) if is_multi_scan else 0,
+    )
+
+
+def _coefficients(frame: memoryview, width: int, height: int, count: int) -> int:
+    """All coefficients are held until the last scan: two bytes a sample of each component."""
+    factors = [(frame[7 + 3 * i] >> 4 or 1, frame[7 + 3 * i] & 15 or 1) for i in range(count)]
+    most_x, most_y = max(x for x, _ in factors), max(y for _, y in factors)
+    return sum(width * x // most_x * (height * y // most_y) for x, y in factors) * COEFFICIENT_BYTES

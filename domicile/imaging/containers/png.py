@@ -1,0 +1,46 @@
+"""PNG and APNG (W3C PNG, third edition): a walk over the chunks.
+
+chunk = length(4) type(4) data(length) crc(4)
+"""
+
+from __future__ import annotations
+
+from domicile.imaging.containers.claims import Claims
+from domicile.media.errors import UndecodableMedia
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+CHUNKS_MAX = 2_000_000
+
+
+def chunks(view: memoryview) -> list[tuple[bytes, int, int]]:
+    """(type, start of the chunk, end of the chunk) up to IEND or the end of the bytes."""
+    found: list[tuple[bytes, int, int]] = []
+    at = len(SIGNATURE)
+    while at + 12 <= len(view) and len(found) < CHUNKS_MAX:
+        length = int.from_bytes(view[at : at + 4], "big")
+        kind = bytes(view[at + 4 : at + 8])
+        end = at + 12 + length
+        if end > len(view):
+            break
+        found.append((kind, at, end))
+        at = end
+        if kind == b"IEND":
+            break
+    return found
+
+
+def read(view: memoryview) -> Claims:
+    """Size, frames of an APNG, EXIF wherever it stands. Raises UndecodableMedia."""
+    if len(view) < 33 or bytes(view[12:16]) != b"IHDR":
+        raise UndecodableMedia("Invalid image file")
+    frames, loop, exif, seen_pixels = 1, None, b"", False
+    for kind, start, end in chunks(view):
+        if kind == b"IDAT":
+            seen_pixels = True
+        elif kind == b"acTL" and not seen_pixels and end - start >= 20:
+            frames = max(1, int.from_bytes(view[start + 8 : start + 12], "big"))
+            loop = int.from_bytes(view[start + 12 : start + 16], "big")
+        elif kind == b"eXIf" and not exif:
+            exif = bytes(view[start + 8 : end - 4])
+    width, height = int.from_bytes(view[16:20], "big"), int.from_bytes(view[20:24], "big")
+    return Claims(width=width, height=height, frames=frames, loop=loop if frames > 1 else None, exif=exif)

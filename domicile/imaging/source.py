@@ -1,0 +1,143 @@
+"""An original, opened: sniffed, its header read and checked against the limits. No pixel is decoded here."""
+
+from __future__ import annotations
+
+import io
+import mmap
+from dataclasses import dataclass, replace
+
+from PIL import Image
+
+from domicile.imaging.containers import gif, jpeg, png, webp
+from domicile.imaging.containers.claims import Claims, ViewReader, orientation_of
+from domicile.imaging.guarded import decoding
+from domicile.imaging.job import MediaLimits
+from domicile.imaging.sniff import PILLOW_NAMES, sniff
+from domicile.media.errors import LimitExceeded, UndecodableMedia
+from domicile.media.facts import SourceFacts
+from domicile.media.geometry import upright_size
+
+Bytes = bytes | mmap.mmap | memoryview
+UNTURNED_FORMATS = frozenset({"tiff"})
+"""Pillow turns these upright by itself while it decodes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The bytes of an original and what its header claims, within limits."""
+
+    view: memoryview
+    format: str
+    claims: Claims
+    orientation: int
+
+    def facts(self, *, md5: str = "") -> SourceFacts:
+        """As displayed. `md5` costs time and is filled in by the probe only."""
+        claims = self.claims
+        width, height = upright_size((claims.width, claims.height), self.orientation)
+        return SourceFacts(
+            format=self.format,
+            width=width,
+            height=height,
+            frames=claims.frames,
+            has_alpha=claims.has_alpha,
+            orientation=self.orientation,
+            body_bytes=len(self.view),
+            md5=md5,
+            loop=claims.loop,
+            mode=claims.mode,
+        )
+
+    def open_image(self) -> Image.Image:
+        """Pillow's image, not decoded yet. Call inside `decoding()`."""
+        return Image.open(io.BufferedReader(ViewReader(self.view)), formats=(PILLOW_NAMES[self.format],))
+
+
+def open_source(source: Bytes, limits: MediaLimits) -> Source:
+    """Raises UndecodableMedia and LimitExceeded. Sizes are checked before a decoder may allocate for them."""
+    view = memoryview(source).cast("B")
+    if len(view) > limits.source_bytes_max:
+        raise LimitExceeded(f"File size too large. Maximum is {limits.source_bytes_max} bytes")
+    name = sniff(view)
+    claims = _claims(view, name, limits)
+    if claims is not None:
+        check_claims(claims, limits)
+    if claims is None or name != "jpg":
+        claims = _with_pillow(view, name, claims, limits)
+        check_claims(claims, limits)
+    orientation = 1 if name in UNTURNED_FORMATS else orientation_of(claims.exif)
+    return Source(view=view, format=name, claims=claims, orientation=orientation)
+
+
+def check_claims(claims: Claims, limits: MediaLimits) -> None:
+    """Raises LimitExceeded, or UndecodableMedia for an empty picture."""
+    if claims.width < 1 or claims.height < 1:
+        raise UndecodableMedia("Invalid image file")
+    if max(claims.width, claims.height) > limits.side_pixels_max:
+        raise LimitExceeded(f"Maximum image width/height is {limits.side_pixels_max}")
+    area = claims.width * claims.height
+    if area > limits.source_pixels_max:
+        raise LimitExceeded(f"Maximum image size is {limits.source_pixels_max} pixels")
+    if claims.frames > limits.frames_max:
+        raise LimitExceeded(f"Maximum number of frames is {limits.frames_max}")
+    if claims.frames > 1 and claims.frames * area > limits.animation_pixels_max:
+        raise LimitExceeded(f"Maximum total of an animation is {limits.animation_pixels_max} pixels")
+    if claims.coefficient_bytes > limits.working_bytes_max:
+        raise LimitExceeded("Image needs more memory than allowed")
+
+
+def _claims(view: memoryview, name: str, limits: MediaLimits) -> Claims | None:
+    """Our own reading of the header; None for formats whose Pillow plugin opens without allocating."""
+    match name:
+        case "jpg":
+            return jpeg.read(view)
+        case "png":
+            return png.read(view)
+        case "gif":
+            return gif.read(view, frames_max=limits.frames_max, comment_bytes_max=limits.metadata_bytes_max)
+        case "webp":
+            return webp.read(view)
+        case _:
+            return None
+
+
+def _with_pillow(view: memoryview, name: str, claims: Claims | None, limits: MediaLimits) -> Claims:
+    """Add what only the plugin knows: mode, transparency, profile."""
+    with decoding(), Image.open(io.BufferedReader(ViewReader(view)), formats=(PILLOW_NAMES[name],)) as image:
+        width, height = image.size
+        frames = claims.frames if claims and name != "png" else _count_frames(image, limits.frames_max)
+        profile = image.info.get("icc_profile")
+        exif = claims.exif if claims is not None else image.info.get("exif", b"")
+        found = Claims(
+            width=width,
+            height=height,
+            frames=frames,
+            exif=exif if isinstance(exif, bytes) else b"",
+            icc=profile if isinstance(profile, bytes) else b"",
+            has_alpha=image.has_transparency_data,
+            mode=image.mode,
+        )
+    if claims is None:
+        return replace(found, loop=0 if found.frames > 1 and name == "avif" else None)
+    is_alpha_known = name in {"gif", "webp"}
+    return replace(
+        found,
+        width=max(width, claims.width),
+        height=max(height, claims.height),
+        loop=claims.loop,
+        icc=found.icc or claims.icc,
+        has_alpha=claims.has_alpha if is_alpha_known else found.has_alpha,
+    )
+
+
+def _count_frames(image: Image.Image, frames_max: int) -> int:
+    """Pages of a TIFF are a linked list that may be long: count no further than the limit."""
+    if image.format != "TIFF":
+        return int(getattr(image, "n_frames", 1))
+    for number in range(1, frames_max + 1):
+        try:
+            image.seek(number)
+        except EOFError:
+            image.seek(0)
+            return number
+    return frames_max + 1

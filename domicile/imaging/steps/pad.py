@@ -1,0 +1,23 @@
+"""Pad: put the picture on a larger ground. Its own transparency stays as it is; `background` fills that."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+from domicile.media.plan import Stage
+
+OPAQUE = 255
+
+
+def pad(image: Image.Image, stage: Stage) -> Image.Image:
+    """The canvas with the picture at its place; RGBA when either of them is transparent."""
+    canvas = stage.canvas
+    if canvas is None or (canvas.size == image.size and canvas.at == (0, 0)):
+        return image
+    color = canvas.color
+    if color.alpha < OPAQUE and image.mode != "RGBA":
+        image = image.convert("RGBA")
+    fill = (color.red, color.green, color.blue, color.alpha)
+    ground = Image.new(image.mode, canvas.size, fill if image.mode == "RGBA" else fill[:3])
+    ground.paste(image, canvas.at)
+    return ground

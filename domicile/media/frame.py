@@ -1,0 +1,165 @@
+"""Crop modes: which part of the picture is shown, at which size, on which canvas (cloudinary-compat 3.2).
+
+One function a mode; each takes the size of the previous output and the box that was asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import assert_never
+
+from domicile.media.errors import BadTransformation
+from domicile.media.geometry import (
+    Exact,
+    Side,
+    Window,
+    contained,
+    covering,
+    crop_window,
+    fill_window,
+    offset,
+    rounded_size,
+)
+from domicile.media.transformation import Color, Component, Crop, Gravity, Pixels, Size
+
+ASPECT_DENOMINATOR_MAX = 10_000
+"""As in params/size.py: a float names exactly one fraction."""
+WHITE = Color(255, 255, 255)
+TRANSPARENT = Color(255, 255, 255, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """A larger ground with the picture on it; `at` may be negative, the picture is then cut."""
+
+    size: Side
+    at: tuple[int, int]
+    color: Color
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What crop-and-resize comes to. `window` is None when the picture stays as it is."""
+
+    window: Window | None
+    canvas: Canvas | None
+    size: Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The box of a component in pixels of density 1, resolved against the picture it meets."""
+
+    source: Side
+    box: Exact
+    gravity: Gravity
+    component: Component
+    density: Fraction
+
+    def shift(self, outer: Side) -> Exact:
+        """X and y: pixels times density, or shares of the ground that the offset is measured on."""
+        x, y = self.component.x, self.component.y
+        return (
+            _length(x, outer[0], self.density) if x is not None else Fraction(0),
+            _length(y, outer[1], self.density) if y is not None else Fraction(0),
+        )
+
+
+def framed(component: Component, source: Side, density: Fraction, *, has_alpha: bool) -> Frame:
+    """Resolve c, w, h, ar, g, x, y and dpr of one component. Raises BadTransformation when a crop shows nothing."""
+    box = _box(component, source, density)
+    if box is None:
+        return Frame(None, None, source)
+    gravity = component.gravity or _default_gravity(component)
+    asked = Asked(source=source, box=box, gravity=gravity, component=component, density=density)
+    window, canvas = _mode(asked, has_alpha=has_alpha)
+    return Frame(window if window.changes(source) else None, canvas, canvas.size if canvas else window.size)
+
+
+def _default_gravity(component: Component) -> Gravity:
+    """X and y without gravity count from the top-left corner when a rectangle is cut out."""
+    if component.crop is Crop.CROP and (component.x is not None or component.y is not None):
+        return Gravity.NORTH_WEST
+    return Gravity.CENTER
+
+
+def _box(component: Component, source: Side, density: Fraction) -> Exact | None:
+    """Width and height asked for; a missing one follows from `ar`, else from the picture. None: no size asked for."""
+    aspect = None
+    if component.aspect is not None:
+        aspect = Fraction(component.aspect).limit_denominator(ASPECT_DENOMINATOR_MAX)
+    width = _length(component.width, source[0], density) if component.width is not None else None
+    height = _length(component.height, source[1], density) if component.height is not None else None
+    if width is not None and height is not None:
+        return width, height
+    ratio = aspect if aspect is not None else Fraction(source[0], source[1])
+    if width is not None:
+        return width, width / ratio
+    if height is not None:
+        return height * ratio, height
+    if aspect is None:
+        return None
+    # Only an aspect ratio: above 1 the width is kept, else the height (docs of `ar`).
+    return (Fraction(source[0]), source[0] / aspect) if aspect > 1 else (source[1] * aspect, Fraction(source[1]))
+
+
+def _length(size: Size, side: int, density: Fraction) -> Fraction:
+    if isinstance(size, Pixels):
+        return size.value * density
+    return Fraction(str(size.value)) * side
+
+
+def _mode(asked: Asked, *, has_alpha: bool) -> tuple[Window, Canvas | None]:
+    crop = asked.component.crop or Crop.SCALE
+    one = Fraction(1)
+    match crop:
+        case Crop.SCALE:
+            return _whole(asked.source, asked.box), None
+        case Crop.FIT:
+            return _whole(asked.source, contained(asked.source, asked.box)), None
+        case Crop.LIMIT:
+            return _whole(asked.source, contained(asked.source, asked.box, at_most=one)), None
+        case Crop.MFIT:
+            return _whole(asked.source, contained(asked.source, asked.box, at_least=one)), None
+        case Crop.FILL | Crop.THUMB:
+            # A thumbnail without faces fills by compass.
+            return _filled(asked, rounded_size(asked.box)), None
+        case Crop.LFILL:
+            scaled = covering(asked.source, asked.box, at_most=one)
+            return _filled(asked, rounded_size((min(asked.box[0], scaled[0]), min(asked.box[1], scaled[1])))), None
+        case Crop.PAD:
+            return _padded(asked, _whole(asked.source, contained(asked.source, asked.box)), has_alpha=has_alpha)
+        case Crop.LPAD:
+            inner = _whole(asked.source, contained(asked.source, asked.box, at_most=one))
+            return _padded(asked, inner, has_alpha=has_alpha)
+        case Crop.CROP:
+            return _cropped(asked), None
+        case _:
+            assert_never(crop)
+
+
+def _whole(source: Side, size: Exact) -> Window:
+    return Window((0, 0, *source), rounded_size(size))
+
+
+def _filled(asked: Asked, size: Side) -> Window:
+    return fill_window(asked.source, size, asked.gravity, asked.shift(size))
+
+
+def _cropped(asked: Asked) -> Window:
+    window = crop_window(asked.source, rounded_size(asked.box), asked.gravity, asked.shift(asked.source))
+    if window is None:
+        raise BadTransformation.component("crop box outside the image")
+    return window
+
+
+def _padded(asked: Asked, inner: Window, *, has_alpha: bool) -> tuple[Window, Canvas]:
+    size = rounded_size(asked.box)
+    # Rounding apart must not make the picture a pixel larger than its ground.
+    inner = Window(inner.box, (min(inner.size[0], size[0]), min(inner.size[1], size[1])))
+    outer = (Fraction(size[0]), Fraction(size[1]))
+    held = (Fraction(inner.size[0]), Fraction(inner.size[1]))
+    left, top = offset(outer, held, asked.gravity, asked.shift(size))
+    color = asked.component.background or (TRANSPARENT if has_alpha else WHITE)
+    return inner, Canvas(size, (left.__floor__(), top.__floor__()), color)

@@ -1,0 +1,282 @@
+"""Transformation + facts about the original + output format -> Plan: all that is decided before a pixel is touched.
+
+The order inside one component is that of cloudinary-compat 3.1: crop and resize, angle, effect, corners, background,
+opacity; components apply one after the other. The file knows no library and no clock: two edges make the same plan.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from domicile.media.errors import BadTransformation, LimitExceeded
+from domicile.media.facts import SourceFacts
+from domicile.media.frame import Canvas, framed
+from domicile.media.geometry import Side, Window, composed, rounded, stored_window, upright_size
+from domicile.media.negotiate import is_original
+from domicile.media.transformation import Color, Component, Effect, Quality, Radii, Transformation
+
+ALWAYS_ANIMATED = frozenset({"gif", "webp", "avif"})
+"""Output formats that keep an animation. PNG keeps it only when the original is an animated PNG (Cloudinary: fl_apng)."""
+ANIMATED_SOURCES = frozenset({"gif", "webp", "avif", "png"})
+FORMAT_SIDE_MAX = {"webp": 16_383, "jpg": 65_500, "gif": 65_535, "avif": 32_768, "png": 65_535}
+OPAQUE, OPACITY_FULL = 255, 100
+BYTES_PER_PIXEL = 4
+"""Pillow stores RGB and RGBA in four bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn or flip, and the size after it. `name` is "hflip", "vflip" or "rotate"; degrees are clockwise."""
+
+    name: str
+    degrees: int
+    size: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Corner:
+    """The radii of one corner; different for an ellipse."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One component, ready to perform. None (or empty) means: leave as it is. `size` is the size of its result."""
+
+    window: Window | None
+    canvas: Canvas | None
+    turns: tuple[Turn, ...]
+    effect: Effect | None
+    corners: tuple[Corner, Corner, Corner, Corner] | None
+    background: Color | None
+    opacity: int | None
+    size: Side
+
+    @property
+    def is_window_only(self) -> bool:
+        return (
+            not (self.canvas or self.turns or self.effect or self.corners or self.background) and self.opacity is None
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How one rendition is made."""
+
+    format: str
+    animated: bool
+    orientation: int
+    """EXIF orientation to undo after `window`; 1 when there is none or `a_ignore` was asked for."""
+    window: Window
+    """Region and size in *stored* coordinates: applied while decoding, before turning upright."""
+    stages: tuple[Stage, ...]
+    size: Side
+    quality: Quality | None
+    progressive: bool
+    info_only: bool
+    untouched: bool
+    """No transformation at all: the picture is redelivered, upright and without metadata."""
+
+    @property
+    def pixel_bytes_max(self) -> int:
+        """Bytes of the largest pair of pictures that one step holds, decoding left out."""
+        first = _area(self.window.size)
+        most = first * (1 if self.orientation == 1 else 2)
+        for before, stage in zip((self.window.size, *(s.size for s in self.stages)), self.stages, strict=False):
+            most = max(
+                most, _area(before) + (0 if stage.is_window_only and stage.window is None else _area(stage.size))
+            )
+        return most * BYTES_PER_PIXEL
+
+
+def _area(size: Side) -> int:
+    return size[0] * size[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanLimits:
+    """Bounds on what may be made; MediaLimits has the settings."""
+
+    output_pixels_max: int
+    output_side_max: int
+    animation_pixels_max: int
+
+
+def make_plan(transformation: Transformation, facts: SourceFacts, output_format: str, limits: PlanLimits) -> Plan:
+    """Decide everything. Raises BadTransformation (nothing left to show) and LimitExceeded (result too large)."""
+    components = transformation.components
+    angles = [angle for component in components for angle in component.angles]
+    orientation = 1 if "ignore" in angles else facts.orientation
+    stored = upright_size((facts.width, facts.height), facts.orientation)
+    current = shown = upright_size(stored, orientation)
+    stages: list[Stage] = []
+    density, has_alpha = _density(components), facts.has_alpha
+    for component in components:
+        stage = _stage(component, current, density, has_alpha=has_alpha)
+        _within(stage, limits)
+        stages.append(stage)
+        current, has_alpha = stage.size, _alpha_after(stage, has_alpha=has_alpha)
+    animated = _is_animated(facts, output_format)
+    _deliverable(current, output_format, limits, frames=facts.frames if animated else 1)
+    window, stages = _leading_window(stages, shown)
+    return Plan(
+        format=output_format,
+        animated=animated,
+        orientation=orientation,
+        window=stored_window(window, orientation, stored),
+        stages=tuple(stages),
+        size=current,
+        quality=_last_quality(components),
+        progressive="progressive" in transformation.flags,
+        info_only="getinfo" in transformation.flags,
+        untouched=is_original(transformation, output_format, facts),
+    )
+
+
+def _is_animated(facts: SourceFacts, output_format: str) -> bool:
+    if facts.frames < 2 or facts.format not in ANIMATED_SOURCES:
+        return False
+    return output_format in ALWAYS_ANIMATED or (output_format == "png" and facts.format == "png")
+
+
+def _density(components: tuple[Component, ...]) -> Fraction:
+    """`dpr` multiplies all pixel sizes of the whole chain, also those of earlier components; the last one counts."""
+    asked = [component.dpr for component in components if component.dpr is not None]
+    return Fraction(str(asked[-1])) if asked else Fraction(1)
+
+
+def _last_quality(components: tuple[Component, ...]) -> Quality | None:
+    asked = [component.quality for component in components if component.quality is not None]
+    return asked[-1] if asked else None
+
+
+def _stage(component: Component, source: Side, density: Fraction, *, has_alpha: bool) -> Stage:
+    frame = framed(component, source, density, has_alpha=has_alpha)
+    turns = _turns(component, frame.size)
+    size = turns[-1].size if turns else frame.size
+    return Stage(
+        window=frame.window,
+        canvas=frame.canvas,
+        turns=turns,
+        effect=component.effect,
+        corners=_corners(component.radii, size, density),
+        background=component.background,
+        opacity=component.opacity,
+        size=size,
+    )
+
+
+def _alpha_after(stage: Stage, *, has_alpha: bool) -> bool:
+    """May the result of the stage be transparent somewhere?"""
+    is_cleared = stage.background is not None and stage.background.alpha == OPAQUE
+    is_cut = stage.corners is not None or any(turn.degrees % 90 for turn in stage.turns)
+    is_padded = stage.canvas is not None and stage.canvas.color.alpha < OPAQUE
+    is_faded = stage.opacity is not None and stage.opacity < OPACITY_FULL
+    return is_faded or (not is_cleared and (has_alpha or is_cut or is_padded))
+
+
+def _turns(component: Component, size: Side) -> tuple[Turn, ...]:
+    turns: list[Turn] = []
+    for angle in component.angles:
+        if isinstance(angle, int):
+            degrees = angle % 360
+            if degrees == 0:
+                continue
+            size = rotated_size(size, degrees)
+            turns.append(Turn("rotate", degrees, size))
+        elif angle in {"hflip", "vflip"}:
+            turns.append(Turn(angle, 0, size))
+        elif angle != "ignore":
+            raise BadTransformation.component(f"a_{angle}")
+    return tuple(turns)
+
+
+def rotated_size(size: Side, degrees: int) -> Side:
+    """The canvas that holds the turned picture."""
+    if degrees % 180 == 0:
+        return size
+    if degrees % 90 == 0:
+        return size[1], size[0]
+    cosine, sine = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))
+    return (
+        rounded(Fraction(size[0] * cosine + size[1] * sine)),
+        rounded(Fraction(size[0] * sine + size[1] * cosine)),
+    )
+
+
+def _corners(radii: Radii | None, size: Side, density: Fraction) -> tuple[Corner, Corner, Corner, Corner] | None:
+    """CSS Backgrounds 3, 5.5: radii that would overlap shrink together."""
+    width, height = size
+    if radii is None:
+        return None
+    if radii.is_max:
+        corner = Corner(width / 2, height / 2)
+        return corner, corner, corner, corner
+    top_left, top_right, bottom_right, bottom_left = (float(radius * density) for radius in radii.corners)
+    if not (top_left or top_right or bottom_right or bottom_left):
+        return None
+    sums = (
+        (width, top_left + top_right),
+        (width, bottom_left + bottom_right),
+        (height, top_left + bottom_left),
+        (height, top_right + bottom_right),
+    )
+    factor = min([1.0, *(side / total for side, total in sums if total > 0)])
+    a, b, c, d = (Corner(r * factor, r * factor) for r in (top_left, top_right, bottom_right, bottom_left))
+    return a, b, c, d
+
+
+def _within(stage: Stage, limits: PlanLimits) -> None:
+    sizes = [stage.size, *(turn.size for turn in stage.turns)]
+    sizes += [stage.window.size] if stage.window else []
+    sizes += [stage.canvas.size] if stage.canvas else []
+    for size in sizes:
+        if max(size) > limits.output_side_max:
+            raise LimitExceeded(
+                f"Maximum image width/height is {limits.output_side_max}. Requested {size[0]}x{size[1]}"
+            )
+        if _area(size) > limits.output_pixels_max:
+            raise LimitExceeded(f"Maximum image size is {limits.output_pixels_max} pixels. Requested {_area(size)}")
+
+
+def _deliverable(size: Side, output_format: str, limits: PlanLimits, *, frames: int) -> None:
+    side_max = FORMAT_SIDE_MAX[output_format]
+    if max(size) > side_max:
+        raise LimitExceeded(f"Maximum image width/height is {side_max} for {output_format}. Got {size[0]}x{size[1]}")
+    if frames > 1 and _area(size) * frames > limits.animation_pixels_max:
+        raise LimitExceeded(f"Maximum total of an animation is {limits.animation_pixels_max} pixels")
+
+
+def _leading_window(stages: list[Stage], shown: Side) -> tuple[Window, list[Stage]]:
+    """Take the first crop-and-resize out of the stages, so that the decoder can shrink while it reads.
+
+    A pure crop followed by a resize is one window; two resizes are not (the first one loses detail on purpose).
+    """
+    window = Window((0, 0, *shown), shown)
+    while stages:
+        stage = stages[0]
+        if stage.window is not None:
+            if not window.is_pure_crop:
+                break
+            window = composed(window, stage.window)
+        if not stage.is_window_only:
+            return window, [_without_window(stage), *stages[1:]]
+        stages = stages[1:]
+    return window, stages
+
+
+def _without_window(stage: Stage) -> Stage:
+    return Stage(
+        window=None,
+        canvas=stage.canvas,
+        turns=stage.turns,
+        effect=stage.effect,
+        corners=stage.corners,
+        background=stage.background,
+        opacity=stage.opacity,
+        size=stage.size,
+    )

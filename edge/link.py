@@ -320,15 +320,15 @@ class NodeLink:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             if self.tenants and self.page.lease_deadline_ns <= boottime_ns():
-                self._start_over()
-                self.on_lock()
                 log.warning("lease_lost")
+                self._start_over()
 
     def _start_over(self) -> None:
-        """Forget the tenants and join again from nothing; until the snapshot is taken, nothing is served."""
+        """Forget keys and memory and join again from nothing; until the snapshot is taken, nothing is served."""
         self._locked = True
         self._agent = 0
         self.tenants.clear()
+        self.on_lock()
         self._channel.hang_up()
 
     async def _send_reports(self) -> None:

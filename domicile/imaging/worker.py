@@ -1,0 +1,196 @@
+"""The decoder process, child side: a zygote that preloads and forks, and the loop of one locked-in worker.
+
+The zygote (started by `domicile.service.pool_process`) never sees media. It loads every codec once, then forks a
+worker for each socket that it is handed: milliseconds instead of a quarter second, and the libraries' memory is shared.
+A worker locks itself in (`sandbox.py`) and then takes jobs until its socket closes. The zygote ends when the serving
+process does (its end of the control socket closes) and takes all workers with it.
+
+Beside the sandbox's own trial this is the only file of `domicile.imaging` that knows sockets: it inherits them, and its
+walls forbid new ones.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import importlib.util
+import mmap
+import os
+import signal
+import socket
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+from typing import Any, NoReturn
+
+import msgspec
+
+from domicile.imaging import sandbox
+from domicile.imaging.channel import MESSAGE_BYTES_MAX, Broken, Hello, Reply, SandboxLimits, Setup, decode_job, encode
+from domicile.imaging.job import Job, MediaLimits, Outcome, ProbeJob, Refused, RenderJob
+
+BODIES = 2
+"""Descriptors that come with a job: the source, and where the result goes."""
+
+Source = bytes | mmap.mmap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handlers:
+    """The two jobs. Bad input is answered with Refused, not raised."""
+
+    probe: Callable[[Source, MediaLimits], Outcome]
+    render: Callable[[Source, RenderJob], tuple[Outcome, bytes]]
+
+
+# --- the zygote -------------------------------------------------------------------------------------------------------
+
+
+def main(setup_json: str) -> NoReturn:
+    """Life of the zygote: `setup_json` is a `Setup`."""
+    setup = msgspec.json.decode(setup_json, type=Setup)
+    parent, own = os.getppid(), os.getpid()
+    sandbox.name_process("decoder-zygote")
+    is_alone = sandbox.leave_network()
+    sandbox.die_with(parent)  # after the namespaces: a change of credentials would clear it
+    os.setsid()  # Ctrl-C goes to a whole process group: this is another one, and ends with its socket
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # workers are watched through pidfds; nobody waits for their status
+    handlers = load_handlers(setup.handlers)
+    gc.collect()
+    gc.freeze()  # what is loaded stays in shared pages: the collector does not write to it
+    with socket.socket(fileno=setup.control) as control:
+        while True:
+            message, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES_MAX, 1)
+            if not message:
+                _end()
+            if descriptors and os.fork() == 0:
+                control.close()
+                _live(socket.socket(fileno=descriptors[0]), handlers, setup, zygote=own, is_alone=is_alone)
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+
+def _end() -> NoReturn:
+    """Take all workers along and see them off, so that no zombie is left to a PID 1 that may not reap."""
+    os.killpg(0, signal.SIGTERM)
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)  # returns when the last one is gone: their status is ignored
+    os._exit(0)
+
+
+def load_handlers(path: str | None) -> Handlers:
+    """Import whatever a decoder may need: behind the walls nothing can be loaded any more.
+
+    `path` names a Python file with other handlers, for tests; they load what they need.
+    """
+    if path is None:
+        importlib.import_module("domicile.imaging.preload").preload()
+        probe: Any = importlib.import_module("domicile.imaging.probe")
+        render: Any = importlib.import_module("domicile.imaging.pipeline")
+    else:
+        spec = importlib.util.spec_from_file_location("decoder_handlers", path)
+        assert spec is not None
+        assert spec.loader is not None
+        probe = render = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(probe)
+    return Handlers(probe=probe.probe, render=render.render)
+
+
+# --- a worker ---------------------------------------------------------------------------------------------------------
+
+
+def _live(channel: socket.socket, handlers: Handlers, setup: Setup, *, zygote: int, is_alone: bool) -> NoReturn:
+    """From the fork to the end of the process. Nothing may return into the zygote's loop."""
+    try:
+        sandbox.die_with(zygote)
+        sandbox.name_process("decoder")
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _silence()
+        own = os.pidfd_open(os.getpid())
+        holds = {"namespaces": is_alone, **sandbox.lock_down(setup.limits)}
+        socket.send_fds(channel, [encode(Hello(pid=os.getpid(), layers=holds))], [own])
+        os.close(own)
+        while serve_one(channel, handlers, setup.limits):
+            pass
+    finally:
+        os._exit(0)
+
+
+def _silence() -> None:
+    """What codecs print may quote what they read: send it nowhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
+
+
+def serve_one(channel: socket.socket, handlers: Handlers, limits: SandboxLimits) -> bool:
+    """Take a job, do it, answer, tidy up. False when there will be no more."""
+    message, bodies, _, _ = socket.recv_fds(channel, MESSAGE_BYTES_MAX, BODIES)
+    if not message or len(bodies) != BODIES:
+        return False
+    source, result = bodies
+    sandbox.allow_processor_seconds(limits.cpu_seconds_max)
+    try:
+        reply = _work(decode_job(message), source, result, handlers, limits.result_bytes_max)
+    finally:
+        os.close(source)
+        os.close(result)
+    channel.send(encode(reply))
+    _give_back_memory()
+    return True
+
+
+def _work(job: Job, source: int, result: int, handlers: Handlers, result_bytes_max: int) -> Reply:
+    outcome: Outcome | Broken
+    body = b""
+    try:
+        outcome, body = _handle(job, _map(source), handlers)
+        if len(body) > result_bytes_max:
+            outcome, body = Refused(code="limit_exceeded", message="The rendition has too many bytes"), b""
+        _write(result, body)
+    except Exception as broken:  # noqa: BLE001 - this is the top of the process; the serving side counts and ends us
+        outcome, body = Broken(error=type(broken).__name__, where=_where(broken)), b""
+    resident = getrusage(RUSAGE_SELF).ru_maxrss * 1024
+    return Reply(outcome=outcome, body_bytes=len(body), resident_bytes=resident)
+
+
+def _handle(job: Job, source: Source, handlers: Handlers) -> tuple[Outcome, bytes]:
+    match job:
+        case ProbeJob():
+            return handlers.probe(source, job.limits), b""
+        case RenderJob():
+            return handlers.render(source, job)
+
+
+def _map(source: int) -> Source:
+    """Read-only and private: a write-sealed memfd cannot be mapped shared before Linux 6.7."""
+    size = os.fstat(source).st_size
+    return mmap.mmap(source, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) if size else b""
+
+
+def _write(result: int, body: bytes) -> None:
+    left, offset = memoryview(body), 0
+    while left:
+        written = os.pwrite(result, left, offset)
+        left, offset = left[written:], offset + written
+
+
+def _where(error: Exception) -> str:
+    """file.py:line of the innermost frame, without the directory."""
+    frames = traceback.extract_tb(error.__traceback__, limit=-1)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+
+
+def _give_back_memory() -> None:
+    """Between jobs a worker holds no pixels: collect cycles, return free heap to the kernel."""
+    gc.collect()
+    with suppress(AttributeError):  # not glibc
+        sandbox.libc.malloc_trim(ctypes.c_size_t(0))

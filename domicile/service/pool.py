@@ -1,0 +1,266 @@
+"""The decoder pool: untrusted media is decoded in processes that can be killed, never in this one.
+
+    probe / render -> known killer? -> turn (bounded queue) -> a process of this tenant -> job -> checked reply
+
+A process serves one tenant between two recycles (decisions N): a worker that an earlier picture has taken over sees
+nobody else's. A job that crashes its process, overruns its time or its memory costs that process and answers
+UndecodableMedia; the same bytes with the same job are refused at once from then on. This module imports no picture
+library: an idle serving process stays small.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+
+from domicile.imaging.channel import MESSAGE_BYTES_MAX, Broken, Reply, encode
+from domicile.imaging.job import Job, MediaLimits, ProbeJob, RenderJob
+from domicile.media.errors import LimitExceeded, Overloaded, UndecodableMedia
+from domicile.service.killers import Killers
+from domicile.service.pool_files import ResultFile, SourceFile, source_file
+from domicile.service.pool_process import Bounds, CannotFork, Decoder, DecoderGone, Zygote
+from domicile.service.pool_replies import UNDECODABLE, done_of, is_plausible, label_of
+from domicile.service.pool_settings import FORK_SECONDS_MAX, START_SECONDS_MAX, PoolSettings
+from domicile.service.pool_values import NoObserver, PoolObserver, Probed, Rendered
+
+Body = bytes | bytearray | memoryview | SourceFile
+
+FORKS_MAX = 2
+"""Attempts to get a process, the second with a new zygote."""
+
+log = structlog.get_logger()
+
+
+class DecoderPool:
+    """Decoder processes of one serving process. Use from one event loop; `start` first, `close` last."""
+
+    def __init__(
+        self,
+        settings: PoolSettings,
+        *,
+        observer: PoolObserver | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        handlers: Path | None = None,
+    ) -> None:
+        """`handlers`: a Python file with other `probe` and `render`, for tests."""
+        self._settings = settings
+        self._observer: PoolObserver = observer or NoObserver()
+        self._clock = clock
+        self._handlers = handlers
+        self._processes = settings.processes_or_default()
+        self._bounds = Bounds(seconds_max=settings.job_seconds_max, memory_bytes_max=settings.memory_bytes_max)
+        self._turns = asyncio.Semaphore(self._processes)
+        self._waiting = self._working = 0
+        self._idle: list[Decoder] = []
+        self._busy: set[Decoder] = set()
+        self._killers = Killers(settings.killers_max)
+        self._zygote: Zygote | None = None
+        self._layers: Mapping[str, bool] = {}
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the zygote and prove with a first decoder that all works.
+
+        Raises CannotFork, also when a layer of `layers_required` does not hold.
+        """
+        self._zygote = Zygote(self._settings, self._handlers)
+        try:
+            first = await Decoder.fork(self._zygote, START_SECONDS_MAX)
+            self._layers = first.layers
+            self._idle.append(first)
+            missing = [name for name in self._settings.layers_required if not first.layers.get(name)]
+            if missing:
+                raise CannotFork("sandbox layers missing: " + ", ".join(missing))
+        except BaseException:
+            await self.close()
+            raise
+        log.info("decoder_pool_started", processes=self._processes, layers=dict(self._layers))
+
+    async def close(self) -> None:
+        """Kill all decoders and the zygote, and wait until they are gone. Running jobs end as Overloaded."""
+        zygote, self._zygote = self._zygote, None
+        for decoder in [*self._idle, *self._busy]:
+            decoder.kill("closed")
+        while self._idle:
+            await self._idle.pop().close()
+        if zygote is not None:
+            await zygote.close()
+
+    @property
+    def layers(self) -> Mapping[str, bool]:
+        """Which layers of the sandbox hold here, as the first decoder reported."""
+        return self._layers
+
+    @property
+    def queue_depth(self) -> int:
+        return self._waiting
+
+    def retire(self, tenant: str | None = None) -> None:
+        """After an erase: idle decoders of this tenant (of all) end now, working ones after their job."""
+        for decoder in [decoder for decoder in self._idle if tenant in {None, decoder.tenant}]:
+            self._end_idle(decoder)
+        for decoder in self._busy:
+            if tenant in {None, decoder.tenant}:
+                decoder.jobs = self._settings.jobs_per_process_max
+
+    # --- the two jobs -------------------------------------------------------------------------------------------------
+
+    async def probe(self, source: Body, limits: MediaLimits, *, tenant: str) -> Probed:
+        """Facts of `source`, every frame decoded once. Raises UndecodableMedia, LimitExceeded, Overloaded."""
+        reply, _, queued = await self._run("probe", source, ProbeJob(limits=limits), tenant)
+        return Probed(done=done_of(reply), queued_seconds=queued, resident_bytes=reply.resident_bytes)
+
+    async def render(self, source: Body, job: RenderJob, *, tenant: str) -> Rendered:
+        """One rendition. Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded."""
+        reply, body, queued = await self._run("render", source, job, tenant)
+        return Rendered(done=done_of(reply), body=body, queued_seconds=queued, resident_bytes=reply.resident_bytes)
+
+    async def _run(self, kind: str, body: Body, job: Job, tenant: str) -> tuple[Reply, bytes, float]:
+        if _size(body) > job.limits.source_bytes_max:
+            raise LimitExceeded(f"File size too large. Maximum is {job.limits.source_bytes_max} bytes")
+        message = encode(job)
+        if len(message) > MESSAGE_BYTES_MAX:
+            raise LimitExceeded("Transformation is too long")
+        arrived = self._clock()
+        async with self._turn(), _as_file(body) as source:
+            if await self._killers.knows(source, message):
+                self._observer.on_job(kind, "", 0.0, "known_killer")
+                raise UndecodableMedia(UNDECODABLE)
+            decoder = await self._decoder_for(tenant)
+            queued = self._clock() - arrived
+            try:
+                reply, result = await self._work(decoder, kind, source, message)
+            except DecoderGone as gone:
+                if gone.reason in {"closed", "zygote_lost"}:  # not for what the bytes are
+                    raise Overloaded("No image can be processed now") from gone
+                await self._killers.remember(source, message)
+                raise UndecodableMedia(UNDECODABLE) from gone
+        return reply, result, queued
+
+    async def _work(self, decoder: Decoder, kind: str, source: SourceFile, message: bytes) -> tuple[Reply, bytes]:
+        """Run one job and keep the books. The decoder is idle or dead afterwards."""
+        started, outcome, format_ = self._clock(), "cancelled", ""
+        self._busy.add(decoder)
+        try:
+            with ResultFile() as result_file:
+                reply = await decoder.run(message, (source.fileno(), result_file.fileno()), self._bounds)
+                result = await self._checked(decoder, reply, result_file, kind)
+            outcome, format_ = label_of(reply)
+        except DecoderGone as gone:
+            outcome = gone.reason
+            raise
+        finally:
+            self._busy.discard(decoder)
+            if outcome == "cancelled":
+                decoder.kill("cancelled")
+            self._keep_or_end(decoder, outcome)
+            self._observer.on_job(kind, format_, self._clock() - started, outcome)
+        return reply, result
+
+    async def _checked(self, decoder: Decoder, reply: Reply, result_file: ResultFile, kind: str) -> bytes:
+        """The body, when the reply can be believed. Raises DecoderGone; the decoder is killed then."""
+        outcome = reply.outcome
+        if isinstance(outcome, Broken):
+            log.warning("decoder_handler_failed", kind=kind, error=outcome.error[:64], where=outcome.where[:64])
+            raise DecoderGone("memory" if outcome.error == "MemoryError" else "handler_failed")
+        result: bytes | None = None
+        if is_plausible(outcome) and 0 <= reply.body_bytes <= self._settings.result_bytes_max:
+            result = await result_file.read(reply.body_bytes)
+        if result is None:
+            decoder.kill("protocol")
+            raise DecoderGone("protocol")
+        return result
+
+    # --- turns and processes ------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One of as many turns as there are processes. Raises Overloaded: the queue is full, or the wait too long."""
+        if self._zygote is None:
+            raise Overloaded("The server is shutting down")
+        if self._turns.locked() and self._waiting >= self._settings.queue_length_max:
+            raise Overloaded("Too many images are being processed")
+        self._count_waiting(1)
+        try:
+            async with asyncio.timeout(self._settings.queue_seconds_max):
+                await self._turns.acquire()
+        except TimeoutError as late:
+            raise Overloaded("Too many images are being processed") from late
+        finally:
+            self._count_waiting(-1)
+        self._working += 1
+        try:
+            yield
+        finally:
+            self._working -= 1
+            self._turns.release()
+
+    def _count_waiting(self, change: int) -> None:
+        self._waiting += change
+        self._observer.on_queue_depth(self._waiting)
+
+    async def _decoder_for(self, tenant: str) -> Decoder:
+        """An idle decoder of this tenant, else a fresh one. Raises Overloaded when none can be had."""
+        for decoder in reversed(self._idle):
+            if decoder.tenant in {tenant, None}:
+                self._idle.remove(decoder)
+                break
+        else:
+            while self._idle and len(self._idle) + self._working > self._processes:
+                self._end_idle(self._idle[0])
+            decoder = await self._fork()
+        if decoder.idle_timer is not None:
+            decoder.idle_timer.cancel()
+        decoder.tenant = tenant
+        return decoder
+
+    async def _fork(self) -> Decoder:
+        for _ in range(FORKS_MAX):
+            zygote = self._zygote
+            if zygote is None:
+                break
+            try:
+                return await Decoder.fork(zygote, FORK_SECONDS_MAX)
+            except CannotFork:
+                log.warning("decoder_zygote_lost")
+                if self._zygote is zygote:
+                    self._zygote = Zygote(self._settings, self._handlers)
+                    await zygote.close()
+        raise Overloaded("No image can be processed now")
+
+    def _keep_or_end(self, decoder: Decoder, outcome: str) -> None:
+        if not decoder.is_alive:
+            self._observer.on_worker_killed(outcome)
+        if decoder.is_alive and decoder.jobs < self._settings.jobs_per_process_max and self._zygote is not None:
+            loop = asyncio.get_running_loop()
+            decoder.idle_timer = loop.call_later(self._settings.idle_seconds_max, self._end_idle, decoder)
+            self._idle.append(decoder)
+        else:
+            decoder.let_go()
+
+    def _end_idle(self, decoder: Decoder) -> None:
+        self._idle.remove(decoder)
+        decoder.let_go()
+
+
+def _size(body: Body) -> int:
+    if isinstance(body, SourceFile):
+        return body.size
+    return body.nbytes if isinstance(body, memoryview) else len(body)
+
+
+@asynccontextmanager
+async def _as_file(body: Body) -> AsyncIterator[SourceFile]:
+    """A caller's own file stays the caller's to close."""
+    if isinstance(body, SourceFile):
+        body.seal()
+        yield body
+    else:
+        with await source_file(body) as file:
+            yield file

@@ -1,0 +1,286 @@
+"""One decoder process and the zygote that makes them, seen from the event loop.
+
+A decoder is watched from outside while it works: its age and its resident memory, every `POLL_SECONDS`. It is reached
+through descriptors only (socket, pidfd, an open /proc/PID/statm), so a recycled process number can never be meant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+import msgspec
+
+from domicile.imaging.channel import (
+    FORK,
+    MESSAGE_BYTES_MAX,
+    Broken,
+    Hello,
+    Reply,
+    SandboxLimits,
+    Setup,
+    decode_hello,
+    decode_reply,
+)
+from domicile.service.pool_settings import END_SECONDS_MAX, POLL_SECONDS, PoolSettings
+
+Death = Literal["crash", "time_limit", "memory", "protocol", "handler_failed", "cancelled", "closed", "zygote_lost"]
+"""Why a decoder process ended before its time."""
+
+LOST_SECONDS = 0.05
+"""After a decoder's end: how long to see whether its zygote ended too, so that the input is not to blame."""
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from domicile.imaging.worker import main; main(sys.argv[2])"
+"""The child imports what its parent would; it gets no other inheritance: no environment, no descriptors."""
+_ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "OPENBLAS_NUM_THREADS": "1",  # numpy's threads would be lost by the fork, and are not wanted
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",  # codec threads would otherwise keep an arena each
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+
+class DecoderGone(Exception):
+    """The decoder process died, was killed or spoke nonsense; `reason` says which."""
+
+    def __init__(self, reason: Death) -> None:
+        super().__init__(reason)
+        self.reason: Death = reason
+
+
+class CannotFork(Exception):
+    """The zygote is gone or did not answer in time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What a running job is held to."""
+
+    seconds_max: float
+    memory_bytes_max: int
+
+
+class Zygote:
+    """The process that forks decoders. It ends with its parent: its end of the control socket closes."""
+
+    def __init__(self, settings: PoolSettings, handlers: Path | None = None) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        limits = SandboxLimits(
+            memory_bytes_max=settings.memory_bytes_max,
+            cpu_seconds_max=settings.cpu_seconds_max,
+            jobs_max=settings.jobs_per_process_max,
+            result_bytes_max=settings.result_bytes_max,
+            niceness=settings.niceness,
+        )
+        setup = Setup(control=theirs.fileno(), handlers=str(handlers) if handlers else None, limits=limits)
+        command = [sys.executable, "-c", _BOOT, json.dumps(sys.path), msgspec.json.encode(setup).decode()]
+        ours.setblocking(False)
+        self._control = ours
+        with theirs:
+            self._process = subprocess.Popen(
+                command, env=_ENVIRONMENT, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+            )
+        self._pidfd = os.pidfd_open(self._process.pid)
+
+    def fork(self) -> socket.socket:
+        """Ask for a decoder; our end of its socket. Raises CannotFork."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                socket.send_fds(self._control, [FORK], [theirs.fileno()])
+            except OSError as broken:
+                ours.close()
+                raise CannotFork("the decoder zygote does not listen") from broken
+        ours.setblocking(False)
+        return ours
+
+    async def has_ended(self, seconds_max: float) -> bool:
+        """Whether the process is gone, or goes within `seconds_max`."""
+        return self._pidfd < 0 or await _readable(self._pidfd, seconds_max)
+
+    async def close(self) -> None:
+        """End it and whatever it forked."""
+        self._control.close()
+        try:
+            if not await self.has_ended(END_SECONDS_MAX):
+                self._process.kill()
+                await self.has_ended(END_SECONDS_MAX)
+        finally:
+            self._process.poll()
+            pidfd, self._pidfd = self._pidfd, -1
+            if pidfd >= 0:
+                os.close(pidfd)
+
+
+class Decoder:
+    """One decoder process. It belongs to one tenant from its first job on."""
+
+    def __init__(self, zygote: Zygote, channel: socket.socket, hello: Hello, pidfd: int) -> None:
+        self._zygote = zygote
+        self.pid = hello.pid
+        self.layers = hello.layers
+        self.tenant: str | None = None
+        self.jobs = 0
+        self.idle_timer: asyncio.TimerHandle | None = None
+        self._channel = channel
+        self._pidfd = pidfd
+        self._killed_for: Death | None = None
+        self._statm = os.open(f"/proc/{hello.pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+
+    @classmethod
+    async def fork(cls, zygote: Zygote, seconds_max: float) -> Self:
+        """Have a process made, and wait until it has locked itself in. Raises CannotFork."""
+        channel = zygote.fork()
+        descriptors: list[int] = []
+        try:
+            if not await _readable(channel.fileno(), seconds_max):
+                raise CannotFork("no decoder process in time")
+            message, descriptors, _, _ = socket.recv_fds(channel, MESSAGE_BYTES_MAX, 1)
+            if not message or len(descriptors) != 1:
+                raise CannotFork("a decoder process ended before its first job")
+            return cls(zygote, channel, decode_hello(message), descriptors[0])
+        except BaseException as failed:
+            channel.close()
+            for descriptor in descriptors:
+                os.close(descriptor)
+            if isinstance(failed, (OSError, msgspec.MsgspecError)):
+                raise CannotFork("a decoder process ended before its first job") from failed
+            raise
+
+    async def run(self, job: bytes, bodies: tuple[int, int], bounds: Bounds) -> Reply:
+        """Send a job, watch over it, return what came of it.
+
+        Raises DecoderGone; the process is dead then. Cancelling the caller kills it too: a decoder cannot be asked to
+        stop, and what it would answer belongs to nobody.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bytes] = loop.create_future()
+        watch = _Watch(self, loop, bounds)
+        self.jobs += 1
+        try:
+            socket.send_fds(self._channel, [job], list(bodies))
+            loop.add_reader(self._channel.fileno(), self._receive, answer)
+            watch.start()
+            reply = decode_reply(await answer)
+        except asyncio.CancelledError:
+            self.kill("cancelled")
+            raise
+        except msgspec.MsgspecError as nonsense:
+            self.kill("protocol")
+            raise DecoderGone("protocol") from nonsense
+        except OSError as ended:
+            if self._killed_for is None:
+                self.kill("zygote_lost" if await self._zygote.has_ended(LOST_SECONDS) else "crash")
+            raise DecoderGone(self._killed_for or "crash") from ended
+        finally:
+            watch.stop()
+            if self._channel.fileno() >= 0:
+                loop.remove_reader(self._channel.fileno())
+        if isinstance(reply.outcome, Broken):
+            self.kill("memory" if reply.outcome.error == "MemoryError" else "handler_failed")
+        return reply
+
+    def _receive(self, answer: asyncio.Future[bytes]) -> None:
+        if answer.done():
+            return
+        try:
+            message = self._channel.recv(MESSAGE_BYTES_MAX + 1)
+        except BlockingIOError:
+            return
+        except OSError as broken:
+            answer.set_exception(broken)
+            return
+        if message:
+            answer.set_result(message)
+        else:
+            answer.set_exception(ConnectionResetError("the decoder process ended"))
+
+    def resident_bytes(self) -> int:
+        """Memory that the process holds now, shared pages included; 0 when it is gone."""
+        try:
+            return int(os.pread(self._statm, 128, 0).split()[1]) * _PAGE_BYTES
+        except (OSError, IndexError):
+            return 0
+
+    def kill(self, reason: Death) -> None:
+        """End it now. The first reason counts."""
+        self._killed_for = self._killed_for or reason
+        with suppress(OSError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    @property
+    def is_alive(self) -> bool:
+        return self._killed_for is None
+
+    async def close(self) -> None:
+        """Kill it, wait until it is gone (bounded), let go of all descriptors."""
+        self.kill("closed")
+        try:
+            await _readable(self._pidfd, END_SECONDS_MAX)
+        finally:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Close our descriptors; the process ends by itself, if it still can."""
+        if self.idle_timer is not None:
+            self.idle_timer.cancel()
+        self.kill("closed")
+        self._channel.close()
+        for descriptor in (self._pidfd, self._statm):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._pidfd = self._statm = -1
+
+
+class _Watch:
+    """Looks at a running job's age and memory until it is stopped."""
+
+    def __init__(self, decoder: Decoder, loop: asyncio.AbstractEventLoop, bounds: Bounds) -> None:
+        self._decoder, self._loop, self._bounds = decoder, loop, bounds
+        self._deadline = loop.time() + bounds.seconds_max
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        self._timer = self._loop.call_later(POLL_SECONDS, self._look)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        if self._decoder.resident_bytes() > self._bounds.memory_bytes_max:
+            self._decoder.kill("memory")
+        elif self._loop.time() >= self._deadline:
+            self._decoder.kill("time_limit")
+        else:
+            self.start()
+
+
+async def _readable(descriptor: int, seconds_max: float) -> bool:
+    """Wait until there is something to read; False after `seconds_max`."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(descriptor, _settle, ready)
+    try:
+        async with asyncio.timeout(seconds_max):
+            await ready
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(descriptor)
+    return True
+
+
+def _settle(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)

@@ -1,0 +1,82 @@
+"""May a decoder's reply be believed, and what does it mean? Hostile bytes may have taken the decoder over."""
+
+from __future__ import annotations
+
+import re
+from typing import assert_never
+
+from domicile.imaging.channel import Broken, Reply
+from domicile.imaging.job import Done, Refused
+from domicile.media.errors import BadTransformation, LimitExceeded, MediaError, UndecodableMedia
+
+UNDECODABLE = "Invalid image file"
+"""All that a caller learns about a crash, a time-out or a memory kill."""
+MESSAGE_LETTERS_MAX = 500
+NAME = re.compile(r"[A-Za-z0-9;+]{0,12}")
+"""A format, or a mode of Pillow's."""
+HEX = re.compile(r"([0-9a-f]{32})?")
+NUMBER_MAX, SECONDS_MAX = 2**31, 3600
+CONTENT_TYPES = frozenset(
+    {
+        *("image/jpeg", "image/png", "image/webp", "image/avif", "image/gif", "image/tiff", "image/bmp"),
+        *("image/x-icon", "image/vnd.microsoft.icon", "application/json"),
+    }
+)
+"""What a rendition may call itself: a decoder that hostile bytes have taken over must not write a header of its own."""
+REFUSALS: dict[str, type[MediaError]] = {
+    "undecodable_media": UndecodableMedia,
+    "limit_exceeded": LimitExceeded,
+    "bad_transformation": BadTransformation,
+}
+
+
+def label_of(reply: Reply) -> tuple[str, str]:
+    match reply.outcome:
+        case Done(format=name):
+            return "done", name
+        case Refused(code=code):
+            return code, ""
+        case Broken():
+            return "handler_failed", ""
+        case _:
+            assert_never(reply.outcome)
+
+
+def is_plausible(outcome: Done | Refused | Broken) -> bool:
+    """Known codes and types, short plain names, sane numbers: they end in headers, JSON, tables and metric labels."""
+    match outcome:
+        case Refused(code=code):
+            return code in REFUSALS
+        case Done(source=facts, timings=timings):
+            numbers = (outcome.width, outcome.height, outcome.frames, facts.width, facts.height, facts.frames)
+            seconds = (timings.decode, timings.transform, timings.encode)
+            return (
+                (not outcome.content_type or outcome.content_type in CONTENT_TYPES)
+                and all(NAME.fullmatch(name) for name in (outcome.format, facts.format, facts.mode))
+                and HEX.fullmatch(facts.md5) is not None
+                and all(0 <= number <= NUMBER_MAX for number in (*numbers, facts.body_bytes, facts.loop or 0))
+                and 1 <= facts.orientation <= 8
+                and all(0 <= second <= SECONDS_MAX for second in seconds)
+            )
+        case Broken():
+            return True
+        case _:
+            assert_never(outcome)
+
+
+def done_of(reply: Reply) -> Done:
+    """Raises what a refusal means."""
+    match reply.outcome:
+        case Done():
+            return reply.outcome
+        case Refused(code=code, message=message):
+            raise REFUSALS[code](_printable(message))
+        case Broken():
+            raise UndecodableMedia(UNDECODABLE)
+        case _:
+            assert_never(reply.outcome)
+
+
+def _printable(message: str) -> str:
+    """At most a header's worth, with nothing in it that could end the header."""
+    return "".join(letter if letter.isprintable() else "?" for letter in message[:MESSAGE_LETTERS_MAX])

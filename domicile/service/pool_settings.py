@@ -1,0 +1,54 @@
+"""Bounds of the decoder pool."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from domicile.service.settings import MIB, setting
+
+POLL_SECONDS = 0.025
+"""How often the resident memory and the age of a running job are looked at."""
+START_SECONDS_MAX = 30.0
+"""From starting the zygote (interpreter, codecs) to the greeting of the first worker."""
+FORK_SECONDS_MAX = 10.0
+"""From asking the zygote for a worker to its greeting, on a loaded machine."""
+END_SECONDS_MAX = 5.0
+"""How long `close` waits for killed processes to be gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSettings:
+    """Decoder processes of one serving process."""
+
+    processes: int = setting(
+        0, "Decoder processes; 0 means half the processors, at least one.", at_least=0, at_most=256
+    )
+    queue_length_max: int = setting(64, "Jobs that may wait for a decoder; more are answered as overload.", at_least=0)
+    queue_seconds_max: float = setting(10.0, "Seconds that a job may wait for a decoder.", at_least=0.01)
+    job_seconds_max: float = setting(15.0, "Seconds that one job may take before its process is killed.", at_least=0.05)
+    cpu_seconds_max: int = setting(
+        15, "Processor seconds that one job may take before its process is killed.", at_least=1
+    )
+    memory_bytes_max: int = setting(
+        700 * MIB,
+        "Resident bytes of a decoder process, shared libraries included; above, it is killed.",
+        at_least=64 * MIB,
+    )
+    result_bytes_max: int = setting(128 * MIB, "Bytes of one rendition.", at_least=1024)
+    jobs_per_process_max: int = setting(200, "Jobs after which a decoder process is replaced.", at_least=1)
+    idle_seconds_max: float = setting(
+        30.0, "Seconds that a decoder process may sit idle between two jobs of a tenant before it ends.", at_least=0.01
+    )
+    killers_max: int = setting(
+        4096, "Inputs remembered because they crashed or overran a decoder; they are refused at once.", at_least=0
+    )
+    niceness: int = setting(
+        10, "How far decoders stand back behind the serving processes (nice).", at_least=0, at_most=19
+    )
+    layers_required: tuple[str, ...] = setting(
+        (), "Layers of the sandbox without which the pool does not start, e.g. seccomp,landlock. See domicile doctor."
+    )
+
+    def processes_or_default(self) -> int:
+        return self.processes or max(1, len(os.sched_getaffinity(0)) // 2)

@@ -135,3 +135,18 @@ def check_jpeg(source: Source) -> None:
     simplejpeg.decode_jpeg(
         source.view, colorspace=JPEG_SPACES[source.claims.mode], min_factor=8, min_width=1, min_height=1
     )
+
+
+def decode_all(source: Source, pixels_max: int) -> None:
+    """Every frame, one at a time in memory; the pixels are dropped. Raises UndecodableMedia, LimitExceeded."""
+    with decoding():
+        if source.format == "jpg":
+            check_jpeg(source)
+            return
+        with source.open_image() as image:
+            for number in range(source.claims.frames):
+                if number:
+                    image.seek(number)
+                if image.width * image.height > pixels_max:  # pages of a TIFF have their own sizes
+                    raise LimitExceeded(f"Maximum image size is {pixels_max} pixels")
+                image.load()

@@ -44,14 +44,14 @@ def refusal(error: MediaError) -> Refused:
 
 
 @contextmanager
-def decoding() -> Iterator[None]:
-    """Turn a decoder's complaint into UndecodableMedia, or LimitExceeded for a decompression bomb."""
+def decoding(complaint: str = "Invalid image file") -> Iterator[None]:
+    """Turn a codec's complaint into UndecodableMedia, or LimitExceeded for a decompression bomb."""
     try:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
         raise LimitExceeded("Image has too many pixels") from bomb
     except DECODER_ERRORS as error:
-        raise UndecodableMedia("Invalid image file") from error
+        raise UndecodableMedia(complaint) from error
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
 from domicile.imaging.encode import CONTENT_TYPES, encode
-from domicile.imaging.guarded import decoder_limits, refusal
+from domicile.imaging.guarded import decoder_limits, decoding, refusal
 from domicile.imaging.job import Done, MediaLimits, Outcome, RenderJob, Timings
 from domicile.imaging.present import Frame, present
+from domicile.imaging.redeliver import can_copy, copied
 from domicile.imaging.source import Bytes, Source, open_source
 from domicile.imaging.steps import perform
 from domicile.media.errors import LimitExceeded, MediaError
@@ -49,6 +50,8 @@ def render(source: Bytes, job: RenderJob) -> tuple[Outcome, bytes]:
 def rendered(source: Source, transformation: Transformation, wanted: str, limits: MediaLimits) -> Rendition:
     """Make the rendition in the format `wanted`. Raises UndecodableMedia, LimitExceeded, BadTransformation."""
     plan = make_plan(transformation, source.facts(), wanted, _plan_limits(limits))
+    if can_copy(source, plan):
+        return _copied(source, plan, limits)
     frame_count = source.claims.frames if plan.animated else 1
     # An animation is encoded from all its frames at once.
     held = plan.size[0] * plan.size[1] * 4 * frame_count if plan.animated else plan.pixel_bytes_max
@@ -63,9 +66,17 @@ def rendered(source: Source, transformation: Transformation, wanted: str, limits
         frames.append(_staged(present(stored, plan.orientation, to_srgb), plan))
         decode, transform = decode + decoded - started, transform + time.perf_counter() - decoded
         started = time.perf_counter()
-    body = encode(frames, plan, source.claims.loop)
+    with decoding(f"Image cannot be written as {plan.format}"):
+        body = encode(frames, plan, source.claims.loop)
     timings = Timings(decode=decode, transform=transform, encode=time.perf_counter() - started)
     return Rendition(body=body, plan=plan, frames=len(frames), timings=timings)
+
+
+def _copied(source: Source, plan: Plan, limits: MediaLimits) -> Rendition:
+    started = time.perf_counter()
+    body = copied(source, limits.source_pixels_max)
+    timings = Timings(decode=time.perf_counter() - started)
+    return Rendition(body=body, plan=plan, frames=source.claims.frames, timings=timings)
 
 
 def _staged(frame: Frame, plan: Plan) -> Frame:

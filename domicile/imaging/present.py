@@ -42,4 +42,6 @@ def present(decoded: Decoded, orientation: int, to_srgb: ToSrgb) -> Frame:
         image = to_srgb(image)
         if orientation in UPRIGHT:
             image = image.transpose(UPRIGHT[orientation])
+        if image is decoded.image and getattr(image, "is_animated", False):
+            image = image.copy()  # the decoder's own picture becomes the next frame
     return Frame(image, decoded.duration_ms)

@@ -7,11 +7,11 @@ from __future__ import annotations
 import hashlib
 import time
 
-from domicile.imaging.decode import check_jpeg
-from domicile.imaging.guarded import decoder_limits, decoding, refusal
+from domicile.imaging.decode import decode_all
+from domicile.imaging.guarded import decoder_limits, refusal
 from domicile.imaging.job import Done, MediaLimits, Outcome, Timings
-from domicile.imaging.source import Bytes, Source, open_source
-from domicile.media.errors import LimitExceeded, MediaError
+from domicile.imaging.source import Bytes, open_source
+from domicile.media.errors import MediaError
 
 
 def probe(source: Bytes, limits: MediaLimits) -> Outcome:
@@ -20,7 +20,7 @@ def probe(source: Bytes, limits: MediaLimits) -> Outcome:
     try:
         with decoder_limits(limits):
             opened = open_source(source, limits)
-            _decode_all(opened, limits)
+            decode_all(opened, limits.source_pixels_max)
     except MediaError as error:
         return refusal(error)
     facts = opened.facts(md5=hashlib.md5(opened.view, usedforsecurity=False).hexdigest())
@@ -32,18 +32,3 @@ def probe(source: Bytes, limits: MediaLimits) -> Outcome:
         frames=facts.frames,
         timings=Timings(decode=time.perf_counter() - started),
     )
-
-
-def _decode_all(source: Source, limits: MediaLimits) -> None:
-    """Every frame, one at a time in memory."""
-    with decoding():
-        if source.format == "jpg":
-            check_jpeg(source)
-            return
-        with source.open_image() as image:
-            for number in range(source.claims.frames):
-                if number:
-                    image.seek(number)
-                if image.width * image.height > limits.source_pixels_max:  # pages of a TIFF have their own sizes
-                    raise LimitExceeded(f"Maximum image size is {limits.source_pixels_max} pixels")
-                image.load()

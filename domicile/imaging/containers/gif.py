@@ -65,3 +65,22 @@ def _skip(view: memoryview, at: int) -> int:
     while at < len(view) and view[at]:
         at += 1 + view[at]
     return at + 1
+
+
+def stripped(view: memoryview) -> bytes:
+    """The same frames without comments, plain text and application data (XMP), and nothing after the trailer."""
+    at = 13 + _table(view[10])
+    pieces: list[memoryview | bytes] = [view[:at]]
+    while at < len(view) and view[at] != TRAILER:
+        start = at
+        if view[at] == EXTENSION and at + 1 < len(view):
+            at = _skip(view, at + 2)
+            is_loop = view[start + 1] == APPLICATION and bytes(view[start + 3 : start + 14]) == NETSCAPE
+            if view[start + 1] == GRAPHIC_CONTROL or is_loop:
+                pieces.append(view[start:at])
+        elif view[at] == IMAGE and at + 10 <= len(view):
+            at = _skip(view, at + 10 + _table(view[at + 9]) + 1)
+            pieces.append(view[start:at])
+        else:
+            at += 1
+    return b"".join([*pieces, bytes([TRAILER])])

@@ -5,6 +5,8 @@ segment = 0xFF marker length(2) payload ; length counts itself
 
 from __future__ import annotations
 
+import re
+
 from domicile.imaging.containers.claims import Claims
 from domicile.media.errors import UndecodableMedia
 
@@ -20,10 +22,9 @@ STRAY_BYTES_MAX = 65_536
 COEFFICIENT_BYTES = 2
 
 
-def segments(view: memoryview) -> list[tuple[int, int, int]]:
-    """(marker, start of payload, end) of each segment up to and including the first SOS. Raises UndecodableMedia."""
+def segments(view: memoryview, at: int = 2) -> list[tuple[int, int, int]]:
+    """(marker, start of payload, end) of each segment up to and including the next SOS. Raises UndecodableMedia."""
     found: list[tuple[int, int, int]] = []
-    at = 2
     while len(found) < SEGMENTS_MAX:
         stray_end = min(at + STRAY_BYTES_MAX, len(view))
         while at < stray_end and view[at] != 0xFF:
@@ -84,3 +85,35 @@ def _coefficients(frame: memoryview, width: int, height: int, count: int) -> int
     factors = [(frame[7 + 3 * i] >> 4 or 1, frame[7 + 3 * i] & 15 or 1) for i in range(count)]
     most_x, most_y = max(x for x, _ in factors), max(y for _, y in factors)
     return sum(width * x // most_x * (height * y // most_y) for x, y in factors) * COEFFICIENT_BYTES
+
+
+# A byte after 0xFF that ends entropy-coded data: not stuffing, not a restart, not fill.
+NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+KEPT = frozenset({APP14, DHT, DAC, SOS, 0xDB, 0xDC, 0xDD, *FRAMES})
+JFIF = b"\xff\xe0\x00\x10JFIF\0\1\1\0\0\1\0\1\0\0"
+SCANS_MAX = 1000
+
+
+def stripped(view: memoryview) -> bytes:
+    """The same picture, coefficient by coefficient, without metadata: tables, frames and scans only, nothing after EOI.
+
+    Adobe's APP14 stays: it says how the components are colours. Raises UndecodableMedia.
+    """
+    pieces: list[bytes | memoryview] = [b"\xff\xd8"]
+    has_adobe = any(marker == APP14 for marker, _, _ in segments(view))
+    if not has_adobe:
+        pieces.append(JFIF)
+    at = 2
+    for _ in range(SCANS_MAX):
+        for marker, start, end in segments(view, at):
+            if marker in KEPT:
+                pieces.append(view[start - 4 : end])
+            at = end
+        found = NEXT_MARKER.search(view, at)
+        if found is None:
+            break
+        pieces.append(view[at : found.start()])
+        at = found.start()
+        if view[at + 1] == EOI:
+            return b"".join([*pieces, b"\xff\xd9"])
+    raise UndecodableMedia("Invalid image file")

@@ -44,3 +44,27 @@ def read(view: memoryview) -> Claims:
             exif = bytes(view[start + 8 : end - 4])
     width, height = int.from_bytes(view[16:20], "big"), int.from_bytes(view[20:24], "big")
     return Claims(width=width, height=height, frames=frames, loop=loop if frames > 1 else None, exif=exif)
+
+
+KEPT = frozenset(
+    (
+        b"IHDR",
+        b"PLTE",
+        b"tRNS",
+        b"IDAT",
+        b"IEND",
+        b"acTL",
+        b"fcTL",
+        b"fdAT",
+        b"gAMA",
+        b"cHRM",
+        b"sRGB",
+        b"sBIT",
+        b"bKGD",
+    )
+)
+
+
+def stripped(view: memoryview) -> bytes:
+    """The same pixels without text, EXIF, profile, time or unknown chunks, and nothing after IEND."""
+    return b"".join([SIGNATURE, *(view[start:end] for kind, start, end in chunks(view) if kind in KEPT)])

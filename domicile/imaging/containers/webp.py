@@ -71,3 +71,30 @@ def _lossless(data: memoryview) -> tuple[int, int]:
         raise UndecodableMedia("Invalid image file")
     bits = int.from_bytes(data[1:5], "little")
     return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+
+
+METADATA_FLAGS = 0x20 | 0x08 | 0x04
+"""VP8X flags of profile, EXIF and XMP."""
+FRAME_HEADER_BYTES = 16
+PIXELS = frozenset({b"VP8 ", b"VP8L", b"ALPH"})
+
+
+def stripped(view: memoryview) -> bytes:
+    """The same pixels without profile, EXIF, XMP or unknown chunks, also inside frames."""
+    pieces: list[bytes] = []
+    for kind, start, end in chunks(view):
+        data = bytes(view[start:end])
+        if kind == b"VP8X":
+            pieces.append(_chunk(kind, bytes([data[0] & ~METADATA_FLAGS]) + data[1:10]))
+        elif kind == b"ANMF":
+            inner = view[start - 12 + FRAME_HEADER_BYTES : end]  # `chunks` expects twelve bytes before the first one
+            held = (_chunk(k, bytes(inner[s:e])) for k, s, e in chunks(inner) if k in PIXELS)
+            pieces.append(_chunk(kind, data[:FRAME_HEADER_BYTES] + b"".join(held)))
+        elif kind in PIXELS or kind == b"ANIM":
+            pieces.append(_chunk(kind, data))
+    body = b"WEBP" + b"".join(pieces)
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return kind + len(data).to_bytes(4, "little") + data + b"\0" * (len(data) & 1)

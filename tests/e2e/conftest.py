@@ -1,0 +1,46 @@
+"""End to end: `domicile serve` as a user starts it, the unmodified SDK, raw sockets, and canaries everywhere.
+
+Every test here runs under `canaries`: the names, tags, file names and context that tests plant are unguessable tokens,
+and after each module the fixture sweeps logs, metrics, journal, databases and caches for them. A sweep that cannot find
+anything proves nothing, so `test_canaries.py` plants one on purpose (the positive control).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.canary import Canaries
+from tests.e2e.stack import Stack
+
+
+@pytest.fixture(scope="module")
+def canaries() -> Canaries:
+    return Canaries()
+
+
+@pytest.fixture(scope="module")
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, canaries: Canaries, request: pytest.FixtureRequest
+) -> Iterator[Stack]:
+    """A running Domicile with as many edge workers as the module's WORKERS says (2 by default)."""
+    workers = getattr(request.module, "WORKERS", 2)
+    extra = getattr(request.module, "ENVIRONMENT", {})
+    running = Stack(tmp_path_factory.mktemp("domicile") / "data", workers=workers, environment=extra)
+    running.start()
+    try:
+        yield running
+        running.check_alive()
+        canaries.sweep(running)
+    finally:
+        running.stop()
+    assert running.exit_code == 0, running.log_tail()
+
+
+@pytest.fixture
+def corpus_media() -> Path:
+    from tests.corpus import require_corpus
+
+    return require_corpus() / "media"

@@ -1,0 +1,188 @@
+"""Start `domicile serve` on free ports, talk to it, stop it. Only its own process group is ever signalled."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+START_SECONDS_MAX = 60.0
+STOP_SECONDS_MAX = 30.0
+REQUEST_SECONDS_MAX = 30.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def cache(self) -> str:
+        """First word of our Cache-Status member: hit or fwd=…"""
+        match = re.search(r";\s*(hit|fwd=[a-z-]+)", self.headers.get("cache-status", ""))
+        return match[1] if match else ""
+
+    def json(self) -> dict[str, object]:
+        loaded = json.loads(self.body)
+        assert isinstance(loaded, dict)
+        return loaded
+
+
+@dataclass(slots=True)
+class Stack:
+    data: Path
+    workers: int = 2
+    region: str = "eu-de"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    edge_port: int = field(default_factory=free_port)
+    api_port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+    exit_code: int | None = None
+
+    @property
+    def log(self) -> Path:
+        return self.data.with_name(self.data.name + ".log")
+
+    @property
+    def keys(self) -> Path:
+        return self.data.with_name(self.data.name + ".keys")
+
+    def start(self) -> None:
+        command = [
+            *(sys.executable, "-m", "domicile.cli.main", "serve"),
+            *("--data", str(self.data), "--edge", f"127.0.0.1:{self.edge_port}"),
+            *("--api", f"127.0.0.1:{self.api_port}", "--region", self.region, "--workers", str(self.workers)),
+        ]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **self.environment},
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while not self._ready():
+            if self.process.poll() is not None:
+                raise AssertionError(f"domicile serve ended with {self.process.returncode}:\n{self.log_tail()}")
+            if time.monotonic() > deadline:
+                self.stop()
+                raise AssertionError(f"not ready after {START_SECONDS_MAX:.0f} s:\n{self.log_tail()}")
+            time.sleep(0.1)
+
+    def _ready(self) -> bool:
+        try:
+            return self.get("/readyz").status == 200 and self.api("GET", "/readyz").status == 200
+        except OSError:
+            return False
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(STOP_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        self.exit_code = self.process.returncode
+        self.process = None
+
+    def check_alive(self) -> None:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log_tail()
+        assert self.get("/healthz").status == 200, self.log_tail()
+
+    def log_tail(self, lines: int = 60) -> str:
+        return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:]) if self.log.exists() else ""
+
+    def processes(self, module: str) -> list[int]:
+        """Pids in our process group whose command line runs `-m module`."""
+        assert self.process is not None
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                parents = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(parents[3]) == self.process.pid and module.encode() in words:  # field 6: the session id
+                found.append(int(entry.name))
+        return found
+
+    def get(self, path: str, **headers: str) -> Reply:
+        return self.request("GET", path, headers)
+
+    def request(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Reply:
+        """One request on a fresh connection, the path sent exactly as given."""
+        return _exchange(self.edge_port, method, path, headers, body)
+
+    def api(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Reply:
+        return _exchange(self.api_port, method, path, headers, body)
+
+    @property
+    def cloudinary_url(self) -> str:
+        return (self.data / "cloudinary-url").read_text("utf-8").strip()
+
+    @property
+    def credentials(self) -> tuple[str, str]:
+        parts = urllib.parse.urlsplit(self.cloudinary_url)
+        assert parts.username is not None
+        assert parts.password is not None
+        return parts.username, parts.password
+
+    def sdk(self) -> ModuleType:
+        """The official SDK, configured as a user would: from CLOUDINARY_URL alone."""
+        import cloudinary
+        import cloudinary.api
+        import cloudinary.uploader
+
+        os.environ["CLOUDINARY_URL"] = self.cloudinary_url
+        cloudinary.reset_config()
+        module: ModuleType = cloudinary
+        return module
+
+    def path_of(self, url: str) -> str:
+        """The path of a delivery URL of ours; fails when the URL points elsewhere."""
+        parts = urllib.parse.urlsplit(url)
+        assert parts.netloc == f"127.0.0.1:{self.edge_port}", url
+        return parts.path
+
+
+def _exchange(port: int, method: str, path: str, headers: Mapping[str, str] | None, body: bytes | None) -> Reply:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_SECONDS_MAX)
+    try:
+        connection.request(method, path, body=body, headers=dict(headers or {}))
+        response = connection.getresponse()
+        payload = response.read()
+        merged: dict[str, str] = {}
+        for name, value in response.getheaders():
+            key = name.lower()
+            merged[key] = f"{merged[key]}, {value}" if key in merged else value
+        return Reply(response.status, merged, payload)
+    finally:
+        connection.close()

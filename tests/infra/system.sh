@@ -1,0 +1,19 @@
+#!/bin/sh
+# Install the system packages that tests of real components use. As another user than root it only says what is missing.
+set -eu
+packages="chromium postgresql libimage-exiftool-perl nginx-light wrk patch"
+missing=""
+for package in $packages; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+done
+[ -z "$missing" ] && exit 0
+if [ "$(id -u)" != 0 ]; then
+    echo "some tests will skip; to enable them: sudo apt-get install$missing" >&2
+    exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+if ! { apt-get update -qq && apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends $missing; } >"$log" 2>&1; then
+    tail -20 "$log" >&2
+    exit 1
+fi

@@ -29,14 +29,12 @@ words = st.text(URL_WORDS, min_size=1, max_size=8)
 names = st.lists(words | st.text(min_size=1, max_size=8), min_size=1, max_size=3).map("/".join)
 signatures = st.none() | st.text(URL_WORDS, min_size=8, max_size=8) | st.text(URL_WORDS, min_size=32, max_size=32)
 
+SEGMENTS = (
+    "demo image upload private raw files images iu res fetch http: v1 v12 w_100 c_fill,h_0100 a_b t_x s--AAAAAAAA-- "
+    "pic.jpg .jpg a%20b %2e%2e %76%31 w%5F100 e_blur:5/x ; ? é \u202ex pic.JPEG"
+)
 paths = st.lists(
-    st.sampled_from(
-        "demo image upload private raw files images iu res fetch http: v1 v12 w_100 c_fill,h_0100 a_b t_x s--AAAAAAAA-- "
-        "pic.jpg .jpg a%20b %2e%2e %76%31 w%5F100 e_blur:5/x ; ? é ‮x pic.JPEG".split()
-        + ["", "\ud800"]
-    )
-    | words
-    | st.text(max_size=6),
+    st.sampled_from([*SEGMENTS.split(), "", "\ud800"]) | words | st.text(max_size=6),
     max_size=8,
 ).map(lambda segments: "/" + "/".join(segments))
 

@@ -5,13 +5,30 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domicile.media.errors import BadTransformation, MediaError
+from domicile.media.errors import MediaError
 from domicile.media.grammar import PARAMETERS, build_transformation, looks_like_component, parse_transformation
 from domicile.media.transformation import Transformation
 from tests.property.transformations import transformations
 
 KEYS = sorted(PARAMETERS)
-ODD_VALUES = ["100", "0.5", "1.0", "16:9", "auto", "-3", "1e9", "", "rgb:fff", "max", "a.b", "٣", "%41", "\0", "é", "NaN"]
+ODD_VALUES = [
+    "100",
+    "0.5",
+    "1.0",
+    "16:9",
+    "auto",
+    "-3",
+    "1e9",
+    "",
+    "rgb:fff",
+    "max",
+    "a.b",
+    "٣",
+    "%41",
+    "\0",
+    "é",
+    "NaN",
+]
 near_misses = st.lists(
     st.lists(
         st.tuples(st.sampled_from([*KEYS, "if", "l", "$x"]), st.sampled_from(ODD_VALUES) | st.text(max_size=6)).map(
@@ -22,6 +39,14 @@ near_misses = st.lists(
     ).map(",".join),
     max_size=3,
 ).map("/".join)
+
+
+def refusal(text: str) -> str | None:
+    try:
+        parse_transformation(text)
+    except MediaError as error:
+        return error.message
+    return None
 
 
 @given(transformations)
@@ -46,13 +71,10 @@ def test_whatever_is_accepted_has_one_canonical_text(text: str) -> None:
 @given(near_misses | st.text(max_size=60))
 @example("w_\ud800")
 def test_what_is_refused_is_refused_in_the_languages_words_and_safely_for_a_header(text: str) -> None:
-    try:
-        parse_transformation(text)
-    except BadTransformation as error:
-        assert re.fullmatch(r"[ -~]{1,400}", error.message)
-        assert not set('<>"') & set(error.message)
-    except MediaError:
-        pass
+    message = refusal(text)
+    if message is not None:
+        assert re.fullmatch(r"[ -~]{1,400}", message)
+        assert not set('<>"') & set(message)
 
 
 @given(transformations)

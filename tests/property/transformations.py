@@ -55,7 +55,9 @@ file_names = st.text(min_size=1, max_size=20).filter(
 
 @st.composite
 def components(draw: st.DrawFn) -> Component:
-    flags = draw(st.frozensets(st.sampled_from(sorted(flag for flag in FLAGS if "progressive" not in flag)), max_size=4))
+    flags = draw(
+        st.frozensets(st.sampled_from(sorted(flag for flag in FLAGS if "progressive" not in flag)), max_size=4)
+    )
     progressive = draw(st.sampled_from([None, *sorted(flag for flag in FLAGS if "progressive" in flag)]))
     if progressive is not None:
         flags |= {progressive}

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+
+from domicile.media.errors import BadUrl
+from domicile.media.raw_path import Segment, join_remote, read_segments
+
+
+def test_segments_are_decoded_once_and_kept_raw():
+    assert read_segments("/a%2541/%c3%a9?b/c") == [Segment("a%2541", "a%41"), Segment("%c3%a9", "é")]
+
+
+def test_only_a_fetched_address_may_have_empty_segments():
+    assert [segment.raw for segment in read_segments("/c/image/fetch/http://x/")][3:] == ["http:", "", "x", ""]
+    with pytest.raises(BadUrl):
+        read_segments("/c/image/upload/http://x/")
+    with pytest.raises(BadUrl):
+        read_segments("/c/image/fetch//http://x")
+
+
+@pytest.mark.parametrize("raw", ["http:/x/y", "http://x/y"])
+def test_a_merged_slash_of_an_address_is_put_back(raw):
+    assert join_remote([Segment(part, part) for part in raw.split("/")]) == Segment("http://x/y", "http://x/y")

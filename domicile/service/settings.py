@@ -66,7 +66,7 @@ def setting(
 
 def group(cls: type[T]) -> T:
     """A nested group of settings with its own defaults."""
-    return typing.cast("T", dataclasses.field(default_factory=cls))  # dataclasses types fields as their default
+    return dataclasses.field(default_factory=cls)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,88 @@
+"""Fixtures for everybody, and the rule of CI: with CI=true nothing may skip."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.corpus import IN_CI
+
+settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ci" if IN_CI else "here")
+
+PORTS_MAX = 16
+"""Free ports that one call hands out."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: CI=true and nothing may skip ({reason})"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if IN_CI and report.outcome == "skipped":
+        report.outcome = "failed"
+        report.longrepr = f"{collector.nodeid}: CI=true and nothing may skip ({report.longrepr})"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's DOMICILE_* variables change no test (the corpus stays where it is)."""
+    for name in list(os.environ):
+        if name.startswith("DOMICILE_") and name != "DOMICILE_CORPUS":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def free_ports() -> Callable[[int], list[int]]:
+    """`free_ports(2)`: TCP ports of the loopback that were free a moment ago, all different."""
+
+    def find(count: int) -> list[int]:
+        assert 0 < count <= PORTS_MAX
+        with ExitStack() as held:
+            sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+            for one in sockets:
+                one.bind(("127.0.0.1", 0))
+            return [int(one.getsockname()[1]) for one in sockets]
+
+    return find
+
+
+@pytest.fixture
+def free_port(free_ports: Callable[[int], list[int]]) -> int:
+    return free_ports(1)[0]
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """An empty data directory; its keys directory would be the sibling `data.keys`."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    return data
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    from tests.corpus import CORPUS
+
+    found: dict[str, Any] = {"corpus": "found" if CORPUS else "absent: its tests skip", "CI": IN_CI}
+    return [", ".join(f"{name}: {value}" for name, value in found.items())]

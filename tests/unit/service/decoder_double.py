@@ -6,7 +6,6 @@ import ctypes
 import gc
 import os
 import socket
-import sys
 import threading
 import time
 
@@ -96,6 +95,8 @@ def _act(source: bytes, transformation: str = "") -> tuple[Outcome, bytes]:
             time.sleep(3600)
         case "html":
             return _ok(b"<script>", "text/html")
+        case "lie":
+            return Done(source=FACTS, content_type="image/png", format="p\n", width=1, height=1), b""
         case "header":
             return Refused(code="undecodable_media", message="a\r\nSet-Cookie: b"), b""
         case "try-socket":
@@ -129,4 +130,6 @@ def _act(source: bytes, transformation: str = "") -> tuple[Outcome, bytes]:
             return _ok(repr({name: resource.getrlimit(getattr(resource, name))[0] for name in names}).encode())
         case "surroundings":
             return _ok(" ".join(sorted(os.environ)).encode())
+        case _:
+            pass
     return Refused(code="undecodable_media", message="Unknown word"), b""

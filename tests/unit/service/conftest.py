@@ -1,0 +1,85 @@
+"""A decoder pool with real processes and the handlers of decoder_double.py."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from domicile.imaging.job import MediaLimits, RenderJob
+from domicile.service.pool import DecoderPool
+from domicile.service.pool_settings import PoolSettings
+from domicile.service.settings import MIB
+
+DOUBLE = Path(__file__).with_name("decoder_double.py")
+JOB = RenderJob(transformation="", extension=None, bucket="", limits=MediaLimits())
+SETTINGS: dict[str, Any] = {
+    "processes": 1,
+    "job_seconds_max": 5.0,
+    "memory_bytes_max": 160 * MIB,
+    "result_bytes_max": 4 * MIB,
+}
+
+
+@dataclass
+class Counted:
+    """What a pool told its observer."""
+
+    depths: list[int] = field(default_factory=list)
+    jobs: list[tuple[str, str, str]] = field(default_factory=list)
+    killed: Counter[str] = field(default_factory=Counter)
+
+    def on_queue_depth(self, depth: int) -> None:
+        self.depths.append(depth)
+
+    def on_job(self, kind: str, format: str, seconds: float, outcome: str) -> None:  # noqa: A002
+        assert seconds >= 0
+        self.jobs.append((kind, format, outcome))
+
+    def on_worker_killed(self, reason: str) -> None:
+        self.killed[reason] += 1
+
+
+@dataclass
+class Bench:
+    pool: DecoderPool
+    counted: Counted
+
+    async def say(self, word: str, *, tenant: str = "acme", transformation: str = "") -> str:
+        job = RenderJob(transformation=transformation, extension=None, bucket="", limits=JOB.limits)
+        return (await self.pool.render(word.encode(), job, tenant=tenant)).body.decode()
+
+    def zygote(self) -> int:
+        assert self.pool._zygote is not None
+        return self.pool._zygote._process.pid
+
+    def decoders(self) -> set[int]:
+        return {child.pid for child in psutil.Process(self.zygote()).children()}
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+@asynccontextmanager
+async def opened(**settings: Any) -> AsyncIterator[Bench]:
+    counted = Counted()
+    pool = DecoderPool(PoolSettings(**{**SETTINGS, **settings}), observer=counted, handlers=DOUBLE)
+    await pool.start()
+    try:
+        yield Bench(pool, counted)
+    finally:
+        await pool.close()
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    async with opened() as found:
+        yield found

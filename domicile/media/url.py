@@ -11,9 +11,7 @@
 Rules of the file:
 * The path is taken raw and decoded exactly once, segment by segment (raw_path.py). No URL library reads it before: they
   requote, which breaks signatures and turns an encoded comma into a separator.
-* Nothing marks where transformations end. Behind a version there is no doubt; without one every split that can be
-  meant is a candidate, the longest transformation first, and the catalogue decides. A segment that looks like a
-  transformation and is none is an error, never part of a name.
+* Where transformations end is decided in split.py.
 * The query is no part of the identity and is dropped (`?_a=` of the SDKs).
 
 Source: cloudinary-compat 1.3, 1.4, 2.1; edge-http 2.7.
@@ -22,33 +20,22 @@ Source: cloudinary-compat 1.3, 1.4, 2.1; edge-http 2.7.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from domicile.media.asset import DELIVERY_TYPES, RESOURCE_TYPES
 from domicile.media.errors import AssetNotFound, BadSignature, BadUrl
-from domicile.media.grammar import (
-    DEFAULT_LIMITS,
-    Limits,
-    build_transformation,
-    check_length,
-    echo,
-    looks_like_component,
-    parse_component,
-)
-from domicile.media.public_id import public_id_problem
-from domicile.media.raw_path import Segment, join_raw, join_remote, join_text, read_segments
-from domicile.media.transformation import Component, Transformation
-from domicile.media.wire import NAMES_MAX
+from domicile.media.grammar import DEFAULT_LIMITS, Limits, echo
+from domicile.media.raw_path import Segment, read_segments
+from domicile.media.split import Candidate, split_name, split_remote
+
+__all__ = ["Candidate", "DeliveryRequest", "build", "escape", "parse"]
 
 CLOUD = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 RESERVED_CLOUDS = frozenset({"res", "iu"})
 """First segments with a meaning of their own; no tenant may be called so."""
 SIGNATURE = re.compile(r"s--([A-Za-z0-9_-]{32}|[A-Za-z0-9_-]{8})--", re.ASCII)
 SIGNATURE_LIKE = re.compile(r"s--.*--", re.DOTALL)
-VERSION = re.compile(r"v([0-9]{1,12})", re.ASCII)
-VERSION_LIKE = re.compile(r"v[0-9]+", re.ASCII)
-SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:", re.ASCII)
 
 NO_PARTICULAR_VERSION = 1
 IMAGE_UPLOAD = ("image", "upload")
@@ -69,21 +56,6 @@ EXTENSIONS = {
     "raw": {},
 }
 """Per resource type: what after the last dot is a format (spelling -> family); anything else is part of the public_id."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """One way to split the path."""
-
-    transformation: Transformation
-    transformation_text: str
-    """Canonical."""
-    public_id: str
-    """Decoded; for `fetch` the remote URL."""
-    extension: str | None
-    """Family name in lower case: "jpg" for `.JPEG`."""
-    signed_text: str = field(compare=False)
-    """What an `s--…--` signature covers, raw as received."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,18 +85,12 @@ def parse(raw_path: str, *, cloud_of_host: str | None = None, limits: Limits = D
     cloud, segments = _take_cloud(segments, cloud_of_host)
     (resource_type, delivery_type), seo, segments = _take_place(segments)
     signature, segments = _take_signature(segments)
+    suffix = None
     if delivery_type == "fetch":
-        version, candidates = _split_remote(segments, limits)
-        return DeliveryRequest(
-            cloud=cloud,
-            resource_type=resource_type,
-            delivery_type=delivery_type,
-            signature=signature,
-            version=version,
-            candidates=candidates,
-        )
-    segments, suffix, extension, raw_extension = _take_ending(segments, resource_type, seo=seo)
-    version, candidates = _split(segments, extension, raw_extension, limits)
+        version, candidates = split_remote(segments, limits)
+    else:
+        segments, suffix, extension, raw_extension = _take_ending(segments, resource_type, seo=seo)
+        version, candidates = split_name(segments, extension, raw_extension, limits)
     return DeliveryRequest(
         cloud=cloud,
         resource_type=resource_type,
@@ -159,16 +125,15 @@ def escape(text: str) -> str:
 
 
 def _take_cloud(segments: list[Segment], cloud_of_host: str | None) -> tuple[str, list[Segment]]:
-    if segments[0].raw == "res" and len(segments) > 1:
-        segments = segments[1:]
-    elif cloud_of_host is not None and not (segments[0].raw == cloud_of_host and _is_place(segments[1:])):
-        return cloud_of_host, segments
-    cloud = segments[0].raw
+    named = segments[1:] if segments[0].raw == "res" and len(segments) > 1 else segments
+    cloud = named[0].raw
+    if cloud_of_host is not None:  # a private host serves its own cloud only; naming that cloud again is tolerated
+        return cloud_of_host, named[1:] if cloud == cloud_of_host and _is_place(named[1:]) else segments
     if CLOUD.fullmatch(cloud) is None or cloud in RESERVED_CLOUDS:
         raise AssetNotFound("Resource not found")
-    if len(segments) == 1:
+    if len(named) == 1:
         raise BadUrl("Invalid URL - public_id is missing")
-    return cloud, segments[1:]
+    return cloud, named[1:]
 
 
 def _is_place(segments: list[Segment]) -> bool:
@@ -222,67 +187,3 @@ def _take_ending(
     if len(segments) == 1 or "." in last.text:
         raise BadUrl("Invalid URL - the suffix is missing or contains a dot")
     return segments[:-1], last.text, extension, raw_extension
-
-
-def _split(
-    segments: list[Segment], extension: str | None, raw_extension: str, limits: Limits
-) -> tuple[int | None, tuple[Candidate, ...]]:
-    """Find where transformations stop and the public_id starts; the last segment always belongs to the public_id."""
-    before = next((n for n, segment in enumerate(segments[:-1]) if VERSION_LIKE.fullmatch(segment.text)), None)
-    if before is not None:
-        check_length(before, limits)
-        transformation = Transformation(tuple(parse_component(segment.raw) for segment in segments[:before]))
-        named = segments[before + 1 :]
-        signed = join_raw(segments[:before] + named) + raw_extension
-        return _read_version(segments[before]), (_candidate(transformation, join_text(named), extension, signed),)
-    components: list[Component] = []
-    for segment in segments[:-1]:
-        if not looks_like_component(segment.text):
-            break
-        check_length(len(components) + 1, limits)
-        components.append(parse_component(segment.raw))
-    signed = join_raw(segments) + raw_extension
-    likeliest = _candidate(Transformation(tuple(components)), join_text(segments[len(components) :]), extension, signed)
-    others = [
-        _candidate(Transformation(tuple(components[:n])), public_id, extension, signed)
-        for n in range(len(components) - 1, -1, -1)
-        if public_id_problem(public_id := join_text(segments[n:])) is None
-    ]
-    return None, (likeliest, *others[: NAMES_MAX - 1])
-
-
-def _split_remote(segments: list[Segment], limits: Limits) -> tuple[int | None, tuple[Candidate, ...]]:
-    """`fetch`: the public_id is a URL and starts where a scheme stands, so there is one candidate."""
-    start = next((n for n, segment in enumerate(segments) if SCHEME.match(segment.text)), None)
-    if start is None:
-        raise BadUrl("Invalid URL - the address to fetch is missing")
-    ahead, version = segments[:start], None
-    if ahead and VERSION_LIKE.fullmatch(ahead[-1].text):
-        version = _read_version(ahead.pop())
-    check_length(len(ahead), limits)
-    transformation = Transformation(tuple(parse_component(segment.raw) for segment in ahead))
-    remote = join_remote(segments[start:])
-    signed = "/".join([*(segment.raw for segment in ahead), remote.raw])
-    return version, (_candidate(transformation, remote.text, None, signed, is_remote=True),)
-
-
-def _read_version(segment: Segment) -> int:
-    match = VERSION.fullmatch(segment.raw)
-    if match is None:
-        raise BadUrl("Invalid URL - malformed version")
-    return int(match[1])
-
-
-def _candidate(
-    transformation: Transformation, public_id: str, extension: str | None, signed: str, *, is_remote: bool = False
-) -> Candidate:
-    problem = None if is_remote else public_id_problem(public_id)
-    if problem is not None:
-        raise BadUrl(f"Invalid URL - {problem}")
-    return Candidate(
-        transformation=transformation,
-        transformation_text=build_transformation(transformation),
-        public_id=public_id,
-        extension=extension,
-        signed_text=signed,
-    )

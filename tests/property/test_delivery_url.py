@@ -10,12 +10,12 @@ from domicile.media.asset import RESOURCE_TYPES
 from domicile.media.errors import BadUrl, MediaError
 from domicile.media.grammar import build_transformation, looks_like_component
 from domicile.media.public_id import public_id_problem
+from domicile.media.split import VERSION_LIKE
 from domicile.media.transformation import Transformation
 from domicile.media.url import (
     EXTENSIONS,
     SEO_NAMES,
     SIGNATURE_LIKE,
-    VERSION_LIKE,
     Candidate,
     DeliveryRequest,
     build,

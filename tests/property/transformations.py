@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from domicile.media.params.color import TRANSPARENT
 from domicile.media.params.effect import STRENGTH_MAX
-from domicile.media.params.flags import ATTACHMENT, FLAGS, FORBIDDEN_IN_NAME
+from domicile.media.params.flags import ATTACHMENT, ATTACHMENT_ENCODED_CHARS_MAX, FLAGS, FORBIDDEN_IN_NAME, write_name
 from domicile.media.params.quality import AUTO
 from domicile.media.params.size import ASPECT_DENOMINATOR_MAX, SIDE_MAX
 from domicile.media.transformation import (
@@ -48,8 +48,12 @@ effects = st.sampled_from(sorted(STRENGTH_MAX)).flatmap(
         Effect, st.just(name), st.none() if name == "grayscale" else st.none() | st.integers(1, STRENGTH_MAX[name])
     )
 )
-file_names = st.text(min_size=1, max_size=20).filter(
-    lambda name: name.isprintable() and FORBIDDEN_IN_NAME.isdisjoint(name)
+file_names = st.text(min_size=1, max_size=40).filter(
+    lambda name: (
+        name.isprintable()
+        and FORBIDDEN_IN_NAME.isdisjoint(name)
+        and len(write_name(name)) <= ATTACHMENT_ENCODED_CHARS_MAX
+    )
 )
 
 

@@ -22,6 +22,8 @@ from domicile.media.transformation import Component
 
 FLAGS_MAX = 16
 ATTACHMENT_CHARS_MAX = 128
+ATTACHMENT_ENCODED_CHARS_MAX = 384
+"""Small enough that the canonical text of any component stays below the grammar's limit for one."""
 ATTACHMENT = "attachment"
 FLAGS = frozenset(
     {"force_strip", "strip_profile", "lossy", "getinfo", "ignore_aspect_ratio", "immutable_cache", ATTACHMENT}
@@ -34,7 +36,7 @@ FORBIDDEN_IN_NAME = frozenset('/\\"')
 
 def read_name(text: str) -> str:
     """The file name an attachment is offered under, decoded once."""
-    if NAME.fullmatch(text) is None:
+    if len(text) > ATTACHMENT_ENCODED_CHARS_MAX or NAME.fullmatch(text) is None:
         raise Malformed
     try:
         name = unquote_to_bytes(text).decode()

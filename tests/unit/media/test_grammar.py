@@ -82,9 +82,17 @@ def test_the_error_repeats_little_and_nothing_that_could_break_a_header_or_a_pag
 
 
 def test_a_component_is_not_read_beyond_its_limit():
-    digits = "0" * (COMPONENT_CHARS_MAX + 1)
+    with pytest.raises(BadTransformation, match="- w_5,w_5,w_5"):
+        parse_component("w_5," * (COMPONENT_CHARS_MAX // 4) + "x")
+
+
+def test_the_longest_component_is_still_read_in_its_canonical_spelling():
+    name = "%F0%9F%98%80" * 32
+    text = f"a_{'.'.join(['ignore'] * 8)},b_cyan,fl_attachment:{name}.progressive,r_1:2:3:4,w_0.{'3' * 20}"
+    canonical = build_transformation(parse_transformation(text))
+    assert build_transformation(parse_transformation(canonical)) == canonical
     with pytest.raises(BadTransformation):
-        parse_component(f"fl_attachment:{digits}")
+        parse_component(f"fl_attachment:{name}a")
 
 
 def test_a_chain_has_at_most_as_many_components_as_the_limit_says():

@@ -21,3 +21,9 @@ def test_only_a_fetched_address_may_have_empty_segments():
 @pytest.mark.parametrize("raw", ["http:/x/y", "http://x/y"])
 def test_a_merged_slash_of_an_address_is_put_back(raw):
     assert join_remote([Segment(part, part) for part in raw.split("/")]) == Segment("http://x/y", "http://x/y")
+
+
+@pytest.mark.parametrize("segment", [".", "..", "%2e", "%2E.", "%C2%80", "%C2%9F", "\x80", "%7f", "%0a"])
+def test_dot_segments_and_control_characters_are_refused_in_any_spelling(segment):
+    with pytest.raises(BadUrl):
+        read_segments(f"/demo/image/fetch/http://x/{segment}/y")

@@ -209,7 +209,8 @@ def test_v1_asks_for_no_particular_version():
         ("/folder/pic.jpg", "acme", "folder/pic"),
         ("/acme/pic.jpg", "acme", "acme/pic"),
         ("/other/image/upload/pic.jpg", "acme", "other/image/upload/pic"),
-        ("/res/other/image/upload/pic.jpg", "other", "pic"),
+        ("/res/acme/image/upload/pic.jpg", "acme", "pic"),
+        ("/res/other/image/upload/pic.jpg", "acme", "res/other/image/upload/pic"),
     ],
 )
 def test_a_private_host_says_the_cloud(path, cloud, public_id):

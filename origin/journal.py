@@ -149,6 +149,11 @@ class Journal:
             await asyncio.to_thread(self._mirror.append, tuple(self._unmirrored))
             self._unmirrored.clear()
 
+    async def heads(self) -> dict[str, Head]:
+        """Every tenant's head."""
+        async with self._database.read() as connection:
+            return await read_heads(connection)
+
     async def entries(self, cursors: Mapping[str, int], *, wait_seconds: float) -> JournalAnswer:
         """Entries after the cursors; waits for the first one. At most ENTRIES_PER_ANSWER_MAX."""
         loop = asyncio.get_running_loop()

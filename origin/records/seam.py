@@ -11,12 +11,14 @@ AssetNotFound, AssetExists, BadRequest, BadSignature, OutsideRegion, OutOfScope,
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from domicile.media.asset import Aid, AssetName
 from domicile.media.journal import Head
 from domicile.media.policy import Activity, Permit, Place, ResidencyPolicy
+from domicile.media.signature import verify_delivery
 from domicile.media.wire import (
     Ack,
     JournalAnswer,
@@ -26,6 +28,16 @@ from domicile.media.wire import (
     ResolveAnswer,
     ResolveRequest,
 )
+from origin.journal import read_head
+from origin.records.clouds import Clouds
+from origin.records.core import Core
+from origin.records.deletes import Deletes
+from origin.records.edges import Edges
+from origin.records.erasures import Erasures
+from origin.records.listing import Listing
+from origin.records.names import Names
+from origin.records.opening import SYSTEM_CLOCKS, Clocks, opened
+from origin.records.purges import Call, Purges
 from origin.records.settings import RecordsSettings
 from origin.records.types import (
     AssetRecord,
@@ -45,95 +57,106 @@ from origin.records.types import (
     SealedBlob,
     Tenant,
 )
-
-VerifyDelivery = Callable[[str, str, str], bool]
-"""(api_secret, signature of 8 or 32 characters, signed text) -> does it hold?"""
+from origin.records.uploads import Uploads
+from origin.resolve import resolve
 
 
 class Records:
     """The storage core of one origin process."""
 
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._clouds = Clouds(core)
+        self._uploads = Uploads(core)
+        self._listing = Listing(core)
+        self._names = Names(core)
+        self._deletes = Deletes(core)
+        self._purges = Purges(core)
+        self._erasures = Erasures(core)
+        self._edges = Edges(core)
+
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: RecordsSettings) -> AsyncIterator[Records]:
+    async def open(cls, settings: RecordsSettings, clocks: Clocks = SYSTEM_CLOCKS) -> AsyncIterator[Records]:
         """Lock DATA, migrate the catalogue, read the keyring, finish what a crash left half done, serve.
 
         Raises BadSetting when DATA is held by another process, the keys directory lies inside DATA or is readable by
-        others, or DATA belongs to another region.
+        others, or DATA belongs to another region; PolicyError for a policy file that is none.
         """
-        raise NotImplementedError
-        yield cls()
+        async with opened(settings, clocks) as core:
+            yield cls(core)
 
     # --- tenants and policy -------------------------------------------------------------------------------------
 
     async def create_tenant(self, cloud: str) -> Tenant:
         """Create a cloud (`[a-z0-9-]{1,63}`) with new secrets and the strictest policy. BadRequest | AssetExists."""
-        raise NotImplementedError
+        return await self._clouds.create(cloud)
 
     def tenant(self, cloud: str) -> Tenant | None:
         """The tenant of a cloud name, matched exactly."""
-        raise NotImplementedError
+        return self._core.tenants.get(cloud)
 
     def tenant_by_api_key(self, api_key: str) -> Tenant | None:
-        raise NotImplementedError
+        return self._core.tenants.by_api_key(api_key)
 
     def tenants(self) -> tuple[str, ...]:
         """Names of all clouds, sorted."""
-        raise NotImplementedError
+        return tuple(sorted(self._core.tenants.all()))
 
     def policy(self, cloud: str) -> ResidencyPolicy | None:
         """The policy in force; None for an unknown cloud."""
-        raise NotImplementedError
+        standing = self._core.tenants.all().get(cloud)
+        return standing.policy if standing else None
 
     def permit(self, cloud: str, activity: Activity, place: Place | None = None) -> Permit:
         """Decide by the cloud's policy; `place` defaults to this origin's store. Raises OutsideRegion."""
-        raise NotImplementedError
+        return self._core.permit(cloud, activity, place)
 
     async def reload_policies(self) -> tuple[str, ...]:
         """Read DATA/policies again; each cloud that changed gets a new config revision and a `config` entry.
 
         Returns the clouds that changed. Raises PolicyError; what was in force stays.
         """
-        raise NotImplementedError
+        return await self._clouds.reload()
 
     async def add_purge_key(self, key: PurgeKey) -> None:
         """Register a public key for signed purges of `key.tenant`. AssetExists when the keyid is taken."""
-        raise NotImplementedError
+        await self._clouds.add_purge_key(key)
 
     async def purge_key(self, keyid: str) -> PurgeKey | None:
-        raise NotImplementedError
+        return await self._clouds.purge_key(keyid)
 
     async def revoke_purge_key(self, keyid: str) -> bool:
-        raise NotImplementedError
+        return await self._clouds.revoke_purge_key(keyid)
 
     # --- uploads ------------------------------------------------------------------------------------------------
 
     async def mint(self, tenant: str) -> Draft:
         """A fresh aid whose key is durable in the keyring. A draft that is never committed is removed at start."""
-        raise NotImplementedError
+        return await self._uploads.mint(tenant)
 
     async def put_original(self, draft: Draft, body: bytes, permit: Permit) -> None:
         """Seal the bytes under the draft's key and make them durable. `permit`: Activity.STORE."""
-        raise NotImplementedError
+        await self._uploads.put_original(draft, body, permit)
 
     async def commit_upload(self, draft: Draft, asset: NewAsset) -> Committed:
         """Give the draft its name, in one transaction with the journal entry; a replaced version ends as an erase.
 
         Waits up to `ack_seconds_max` for edges; look at `fenced` for how far it came.
         """
-        raise NotImplementedError
+        return await self._uploads.commit(draft, asset)
 
     async def discard(self, draft: Draft) -> None:
         """Forget a draft that will not be committed: key and bytes."""
-        raise NotImplementedError
+        await self._uploads.discard(draft)
 
     # --- reading ------------------------------------------------------------------------------------------------
 
     async def get(self, name: AssetName) -> AssetRecord | None:
-        raise NotImplementedError
+        return await self._listing.get(name)
 
     async def get_by_asset_id(self, tenant: str, asset_id: str) -> AssetRecord | None:
-        raise NotImplementedError
+        return await self._listing.get_by_asset_id(tenant, asset_id)
 
     async def list(
         self,
@@ -149,14 +172,17 @@ class Records:
 
         `start_at`: with "asc" the first time to show, with "desc" the last. BadRequest for a cursor that is not ours.
         """
-        raise NotImplementedError
+        return await self._listing.page(
+            tenant, where, start_at=start_at, direction=direction, max_results=max_results, cursor=cursor
+        )
 
     async def renditions(self, tenant: str, aid: Aid) -> tuple[RenditionRecord, ...]:
         """The API's `derived[]`: at most RENDITIONS_PER_AID_MAX."""
-        raise NotImplementedError
+        return await self._listing.renditions(tenant, aid)
 
     async def head(self, tenant: str) -> Head:
-        raise NotImplementedError
+        async with self._core.database.read() as connection:
+            return await read_head(connection, tenant)
 
     # --- changing -----------------------------------------------------------------------------------------------
 
@@ -164,21 +190,22 @@ class Records:
         self, name: AssetName, *, tags: tuple[str, ...] | None = None, context: Mapping[str, str] | None = None
     ) -> AssetRecord:
         """Replace tags and/or context; None leaves them. AssetNotFound."""
-        raise NotImplementedError
+        return await self._names.update(name, tags=tags, context=context)
 
     async def rename(
         self, old: AssetName, new_public_id: str, *, to_type: str | None = None, overwrite: bool = False
     ) -> Committed:
         """Move the name. AssetNotFound; AssetExists when the new name is taken and `overwrite` is false."""
-        raise NotImplementedError
+        new = replace(old, public_id=new_public_id, delivery_type=to_type or old.delivery_type)
+        return await self._names.rename(old, new, overwrite=overwrite)
 
     async def retype(self, name: AssetName, to_type: str) -> Committed:
         """Change the delivery type (`explicit`); same errors as `rename`."""
-        raise NotImplementedError
+        return await self._names.rename(name, replace(name, delivery_type=to_type), overwrite=False)
 
     async def destroy(self, name: AssetName) -> Removed | None:
         """Delete: the name is free, caches are purged, key and bytes are gone. None when there is no such asset."""
-        raise NotImplementedError
+        return await self._deletes.destroy(name)
 
     async def destroy_many(
         self,
@@ -192,7 +219,7 @@ class Records:
 
         An empty filter matches the whole tenant; None matches nothing.
         """
-        raise NotImplementedError
+        return await self._deletes.destroy_many(tenant, names=names, asset_ids=asset_ids, where=where)
 
     async def purge(
         self,
@@ -211,55 +238,57 @@ class Records:
         Replayed: the nonce was used. BadRequest: the purge_id was used for other content, or too many targets.
         OutOfScope: a target lies outside the tenant.
         """
-        raise NotImplementedError
+        call = Call(purge_id=purge_id, digest=digest, keyid=keyid, nonce=nonce, nonce_expires_at=nonce_expires_at)
+        return await self._purges.purge(tenant, targets, call)
 
     async def erase(self, tenant: str, targets: PurgeTargets, *, request_id: str = "") -> ErasureStatement:
         """Forget: all versions of the matching assets, their keys, names, bytes and cached copies; say so, signed.
 
         AssetNotFound when nothing matches (erased before and never existed look the same).
         """
-        raise NotImplementedError
+        return await self._erasures.erase(tenant, targets, request_id=request_id)
 
     async def erase_preview(self, tenant: str, targets: PurgeTargets) -> tuple[AssetRecord, ...]:
         """What `erase` would take, without taking it; at most DELETE_ASSETS_MAX."""
-        raise NotImplementedError
+        return await self._erasures.preview(tenant, targets)
 
     def statement_public_key(self) -> bytes:
         """32 raw bytes: verifies every ErasureStatement of this installation."""
-        raise NotImplementedError
+        return self._erasures.public_key()
 
     # --- the wire -----------------------------------------------------------------------------------------------
 
     async def resolve(self, request: ResolveRequest) -> ResolveAnswer:
         """Name -> aid and keys, in one snapshot. BadSignature | OutsideRegion | AssetNotFound (unknown cloud)."""
-        raise NotImplementedError
+        return await resolve(self._core, verify_delivery, request)
 
     async def owner_of(self, aid: Aid) -> str | None:
         """The tenant of a live aid."""
-        raise NotImplementedError
+        return await self._edges.owner_of(aid)
 
     async def read_original(self, aid: Aid, permit: Permit, span: tuple[int, int | None] | None = None) -> SealedBlob:
         """Sealed bytes [start, end) of an original. `permit`: Activity.TRANSFORM at the reader's place, or STORE here.
 
         AssetNotFound when the aid is not live; BadRequest when the range is outside the file.
         """
-        raise NotImplementedError
+        return await self._edges.read_original(aid, permit, span)
 
     async def entries(self, cursors: Mapping[str, int], *, wait_seconds: float) -> JournalAnswer:
         """Entries after each tenant's cursor, in order; waits up to `wait_seconds` (at most 30) for the first one."""
-        raise NotImplementedError
+        return await self._core.journal.entries(cursors, wait_seconds=wait_seconds)
 
     async def grant_lease(self, request: LeaseRequest) -> LeaseAnswer:
         """Heads are read after the request arrived, in a transaction that also writes (decisions D.1)."""
-        raise NotImplementedError
+        return await self._edges.grant_lease(request)
 
     async def ack(self, ack: Ack) -> None:
-        raise NotImplementedError
+        self._core.leases.ack(ack)
 
     async def fenced(self, tenant: str, seq: int, *, wait_seconds: float = 0.0) -> FencedState:
         """How far an entry has come; waits up to `wait_seconds` (at most `ack_seconds_max`) for it to be fenced."""
-        raise NotImplementedError
+        longest = min(wait_seconds, self._core.settings.ack_seconds_max)
+        return await self._core.leases.wait(tenant, seq, wait_seconds=longest)
 
     async def add_renditions(self, report: RenditionReport) -> int:
         """Remember what an edge made; rows of aids that are no longer live are dropped. Returns how many were kept."""
-        raise NotImplementedError
+        return await self._listing.add_renditions(report)

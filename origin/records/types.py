@@ -55,6 +55,9 @@ class NewAsset:
     tags: tuple[str, ...] = ()
     context: Mapping[str, str] = field(default_factory=dict)
     folder: str = ""
+    """The API's `asset_folder`: where a person put it; says nothing about the public_id."""
+    display_name: str = ""
+    """A name for people; empty: the last segment of the public_id."""
     original_filename: str = ""
     overwrite: bool = True
     """False: when the name is taken, the upload is dropped and the existing record comes back (`existing=True`)."""
@@ -75,6 +78,7 @@ class AssetRecord:
     tags: tuple[str, ...] = ()
     context: Mapping[str, str] = field(default_factory=dict)
     folder: str = ""
+    display_name: str = ""
     original_filename: str = ""
     created_at: float
     """When this version was uploaded."""
@@ -85,7 +89,7 @@ class AssetRecord:
 
     @property
     def access_mode(self) -> str:
-        """ "authenticated" for that delivery type, else "public" (private originals need a signature, renditions do not)."""
+        """What the API says: private originals need a signature too, and still count as "public" there."""
         return "authenticated" if self.name.delivery_type == "authenticated" else "public"
 
 

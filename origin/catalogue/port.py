@@ -1,0 +1,63 @@
+"""What the storage core asks of the catalogue, inside a transaction that the caller owns.
+
+Rows carry hashes and sealed blobs only; opening them is `origin.records.sealing`'s. Nothing here commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.media.asset import Aid, AssetId, NameHash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetRow:
+    """A name with the version it points to."""
+
+    tenant: str
+    name: NameHash
+    asset_id: AssetId
+    aid: Aid
+    meta: bytes = field(repr=False)
+
+
+class Catalogue(Protocol):
+    """Names, versions, labels, renditions and what is doomed."""
+
+    async def named(self, connection: AsyncConnection, tenant: str, names: Iterable[NameHash]) -> list[AssetRow]:
+        """Rows of these names, in no order; names that do not exist are left out."""
+
+    async def by_asset_id(self, connection: AsyncConnection, tenant: str, ids: Iterable[str]) -> list[AssetRow]:
+        """Rows of these assets, in no order."""
+
+    async def labelled(
+        self, connection: AsyncConnection, tenant: str, labels: Iterable[NameHash], limit: int
+    ) -> list[AssetRow]:
+        """At most `limit` assets that carry any of the labels (tags or folders)."""
+
+    async def some(self, connection: AsyncConnection, tenant: str, limit: int) -> list[AssetRow]:
+        """At most `limit` assets of the tenant."""
+
+    async def owner(self, connection: AsyncConnection, aid: Aid) -> str | None:
+        """Tenant of a version that has bytes."""
+
+    async def add(self, connection: AsyncConnection, row: AssetRow, *, seq: int, labels: Iterable[NameHash]) -> None:
+        """Store a new version and point its name and asset at it; the older version must be removed before."""
+
+    async def rewrite(
+        self, connection: AsyncConnection, old: NameHash, row: AssetRow, *, seq: int, labels: Iterable[NameHash]
+    ) -> None:
+        """Change name, sealed blob and labels of an existing version. `row.name` must be free unless it is `old`."""
+
+    async def remove(self, connection: AsyncConnection, row: AssetRow, *, seq: int) -> int:
+        """Remove name, version, labels and renditions; the aid is doomed. Returns the number of renditions."""
+
+    async def doomed(self, connection: AsyncConnection) -> list[tuple[Aid, str]]:
+        """(aid, tenant) of everything whose key or bytes may still be there."""
+
+    async def undoom(self, connection: AsyncConnection, aids: Iterable[Aid]) -> None:
+        """Key and bytes are gone. Idempotent."""

@@ -1,0 +1,129 @@
+"""The catalogue over SQLAlchemy Core, the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.media.asset import Aid, NameHash
+from origin.catalogue import tables as t
+from origin.catalogue.port import AssetRow
+
+IN_MAX = 500
+"""Values in one IN (...): below every driver's limit of parameters."""
+ROWS_PER_READ = 500
+
+T = TypeVar("T")
+
+
+def _batches(values: Iterable[T]) -> Iterable[list[T]]:
+    rest = iter(values)
+    while batch := list(islice(rest, IN_MAX)):
+        yield batch
+
+
+def _assets(tenant: str) -> Select[Any]:
+    joined = t.name.join(t.version, t.version.c.aid == t.name.c.aid)
+    columns = (t.name.c.tenant, t.name.c.hash, t.name.c.asset_id, t.name.c.aid, t.version.c.meta)
+    return select(*columns).select_from(joined).where(t.name.c.tenant == tenant)
+
+
+def _row(raw: Any) -> AssetRow:
+    return AssetRow(tenant=raw.tenant, name=raw.hash, asset_id=raw.asset_id, aid=raw.aid, meta=raw.meta)
+
+
+class SqlCatalogue:
+    """See `origin.catalogue.port.Catalogue`."""
+
+    async def named(self, connection: AsyncConnection, tenant: str, names: Iterable[NameHash]) -> list[AssetRow]:
+        rows: list[AssetRow] = []
+        for batch in _batches(names):
+            found = await connection.execute(_assets(tenant).where(t.name.c.hash.in_(batch)))
+            rows += map(_row, found)
+        return rows
+
+    async def by_asset_id(self, connection: AsyncConnection, tenant: str, ids: Iterable[str]) -> list[AssetRow]:
+        rows: list[AssetRow] = []
+        for batch in _batches(ids):
+            query = _assets(tenant).where(t.version.c.tenant == tenant, t.version.c.asset_id.in_(batch))
+            rows += map(_row, await connection.execute(query))
+        return rows
+
+    async def labelled(
+        self, connection: AsyncConnection, tenant: str, labels: Iterable[NameHash], limit: int
+    ) -> list[AssetRow]:
+        rows: dict[str, AssetRow] = {}
+        for batch in _batches(labels):
+            carrying = select(t.label.c.asset_id).where(t.label.c.tenant == tenant, t.label.c.hash.in_(batch))
+            query = _assets(tenant).where(t.version.c.tenant == tenant, t.version.c.asset_id.in_(carrying))
+            found = await connection.execute(query.limit(max(limit - len(rows), 0)))
+            rows.update((raw.asset_id, _row(raw)) for raw in found)
+        return list(rows.values())
+
+    async def some(self, connection: AsyncConnection, tenant: str, limit: int) -> list[AssetRow]:
+        return [_row(raw) for raw in await connection.execute(_assets(tenant).limit(limit))]
+
+    async def every(self, connection: AsyncConnection, tenant: str) -> AsyncIterator[AssetRow]:
+        """All assets of a tenant, read in steps; for building the search index at start."""
+        after = ""
+        while True:
+            query = _assets(tenant).where(t.name.c.hash > after).order_by(t.name.c.hash).limit(ROWS_PER_READ)
+            found: Sequence[Any] = (await connection.execute(query)).all()
+            for raw in found:
+                yield _row(raw)
+            if len(found) < ROWS_PER_READ:
+                return
+            after = found[-1].hash
+
+    async def owner(self, connection: AsyncConnection, aid: Aid) -> str | None:
+        owner: str | None = await connection.scalar(select(t.version.c.tenant).where(t.version.c.aid == aid))
+        return owner
+
+    async def add(self, connection: AsyncConnection, row: AssetRow, *, seq: int, labels: Iterable[NameHash]) -> None:
+        name = {"tenant": row.tenant, "hash": row.name, "asset_id": row.asset_id, "aid": row.aid}
+        await connection.execute(insert(t.name).values(name))
+        await connection.execute(
+            insert(t.version).values(
+                aid=row.aid, tenant=row.tenant, asset_id=row.asset_id, name_hash=row.name, seq=seq, meta=row.meta
+            )
+        )
+        await self._label(connection, row, labels)
+
+    async def rewrite(
+        self, connection: AsyncConnection, old: NameHash, row: AssetRow, *, seq: int, labels: Iterable[NameHash]
+    ) -> None:
+        await connection.execute(
+            update(t.name).where(t.name.c.tenant == row.tenant, t.name.c.hash == old).values(hash=row.name)
+        )
+        await connection.execute(
+            update(t.version).where(t.version.c.aid == row.aid).values(name_hash=row.name, seq=seq, meta=row.meta)
+        )
+        await connection.execute(delete(t.label).where(t.label.c.asset_id == row.asset_id))
+        await self._label(connection, row, labels)
+
+    async def _label(self, connection: AsyncConnection, row: AssetRow, labels: Iterable[NameHash]) -> None:
+        rows = [{"tenant": row.tenant, "hash": label, "asset_id": row.asset_id} for label in sorted(set(labels))]
+        if rows:
+            await connection.execute(insert(t.label), rows)
+
+    async def remove(self, connection: AsyncConnection, row: AssetRow, *, seq: int) -> int:
+        await connection.execute(
+            delete(t.name).where(t.name.c.tenant == row.tenant, t.name.c.hash == row.name, t.name.c.aid == row.aid)
+        )
+        await connection.execute(delete(t.version).where(t.version.c.aid == row.aid))
+        await connection.execute(delete(t.label).where(t.label.c.asset_id == row.asset_id))
+        gone = await connection.execute(delete(t.rendition).where(t.rendition.c.aid == row.aid))
+        await connection.execute(insert(t.doomed).values(aid=row.aid, tenant=row.tenant, seq=seq))
+        return int(gone.rowcount)
+
+    async def doomed(self, connection: AsyncConnection) -> list[tuple[Aid, str]]:
+        rows = await connection.execute(select(t.doomed.c.aid, t.doomed.c.tenant))
+        return [(row.aid, row.tenant) for row in rows]
+
+    async def undoom(self, connection: AsyncConnection, aids: Iterable[Aid]) -> None:
+        for batch in _batches(aids):
+            await connection.execute(delete(t.doomed).where(t.doomed.c.aid.in_(batch)))

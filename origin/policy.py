@@ -1,0 +1,84 @@
+"""Policy files: DATA/policies/<cloud>.toml, one per cloud, written with the strictest preset when a cloud is created."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from domicile.media.policy import PolicyError, ResidencyPolicy, from_mapping
+from origin.keyfiles import write_durably
+
+_TEMPLATE = """\
+# Residency policy of the cloud "{cloud}". What is left out takes the value of the interpretation below.
+# After a change: restart the origin, or send it SIGHUP. Nothing here is legal advice: it is your reading, held to.
+tenant = "{cloud}"
+version = 1
+
+# strict-eu  everything stays in {home}; copies may be delivered to viewers anywhere
+# eu         anywhere in the European Economic Area
+# global     anywhere
+interpretation = "strict-eu"
+
+# Seconds that an edge may go on serving without hearing from this origin; then it answers 503.
+# lease_seconds = 30
+
+# Delivery without transformation: "stripped" of EXIF, GPS and other metadata, or "as-is".
+# originals = "stripped"
+
+# What a URL of an erased asset answers: 404 like any unknown name, or 410.
+# erased_status = 404
+
+# Origins whose pages may read Server-Timing; none by default.
+# timing_allow_origin = ["https://www.example.com"]
+
+# [zones]                        each line widens or narrows one activity: store transform cache deliver backup
+# cache = ["eea"]                metadata logs metrics keys ingress_fetch
+
+# [lifetimes]                    seconds that copies may live in browsers, in shared caches (CDNs), on our edges
+# browser_seconds_max = 60
+# shared_seconds_max = 300
+# edge_seconds_max = 86400
+"""
+
+
+class Policies:
+    """The files, and how they are read. `home` is the region of this origin."""
+
+    def __init__(self, directory: Path, *, home: str) -> None:
+        self._directory = directory
+        self._home = home
+
+    def write_strictest(self, cloud: str) -> None:
+        """Write the file of a new cloud; an existing one stays."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._path(cloud)
+        if not path.exists():
+            write_durably(path, _TEMPLATE.format(cloud=cloud, home=self._home).encode())
+
+    def read(self, cloud: str) -> ResidencyPolicy | None:
+        """The policy as the file says now; None when there is no file, and then nothing is allowed. Raises PolicyError."""
+        path = self._path(cloud)
+        try:
+            raw = tomllib.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as bad:
+            raise PolicyError(f"{path}: not TOML ({bad})") from bad
+        if raw.get("tenant") != cloud:
+            raise PolicyError(f"{path}: tenant must be {cloud!r}")
+        try:
+            return from_mapping(raw, home=self._home)
+        except PolicyError as bad:
+            raise PolicyError(f"{path}: {bad}") from bad
+
+    def _path(self, cloud: str) -> Path:
+        return self._directory / f"{cloud}.toml"
+
+
+def digest(policy: ResidencyPolicy | None) -> str:
+    """Changes when the policy's meaning does; comments and order do not count."""
+    mapping = None if policy is None else policy.to_mapping()
+    return hashlib.sha256(msgspec.json.encode(mapping, order="deterministic")).hexdigest()

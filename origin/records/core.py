@@ -1,0 +1,147 @@
+"""What every part of the storage core stands on: the database, the keys, the stores, and how rows become records."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import structlog
+
+from domicile.media.asset import DELIVERY_TYPES, RESOURCE_TYPES, Aid, AssetName, NameHash, folders_of
+from domicile.media.errors import BadRequest, OutsideRegion, Overloaded
+from domicile.media.keys import name_hash
+from domicile.media.policy import Activity, Deny, Permit, Place, decide
+from origin.catalogue.engine import Database
+from origin.catalogue.port import AssetRow
+from origin.catalogue.search import SearchIndex
+from origin.catalogue.sql import SqlCatalogue
+from origin.fenced import Leases
+from origin.journal import Journal
+from origin.keypages import KeyringBroken
+from origin.keyring import Keyring, aid_id
+from origin.policy import Policies
+from origin.records.sealing import open_record
+from origin.records.settings import RecordsSettings
+from origin.records.types import AssetRecord, FencedState
+from origin.shield import Shield
+from origin.store.port import BlobStore
+from origin.tenants import Tenants
+
+PUBLIC_ID_CHARACTERS_MAX = 255
+TAG_CHARACTERS_MAX = 255
+
+_UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What became of doomed aids."""
+
+    blobs: int
+    """Sealed files that were there and are deleted."""
+    complete: bool
+    """All keys are punctured and all files deleted; otherwise it is tried again every minute."""
+    root_before: int
+    root_after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """Shared by the parts; see each field's own module."""
+
+    settings: RecordsSettings
+    database: Database
+    journal: Journal
+    catalogue: SqlCatalogue
+    search: SearchIndex
+    keyring: Keyring
+    tenants: Tenants
+    policies: Policies
+    blobs: BlobStore
+    leases: Leases
+    shield: Shield
+    now: Callable[[], float]
+
+    @property
+    def place(self) -> Place:
+        return Place(name="origin", region=self.settings.region)
+
+    def permit(self, cloud: str, activity: Activity, place: Place | None = None) -> Permit:
+        """Raises AssetNotFound (unknown cloud), OutsideRegion."""
+        match decide(self.tenants.standing(cloud).policy, activity, place or self.place, at=self.now()):
+            case Permit() as permit:
+                return permit
+            case Deny() as denied:
+                raise OutsideRegion(f"the policy denies {denied.reason}")
+
+    def hash_name(self, name: AssetName) -> NameHash:
+        """Raises AssetNotFound for an unknown cloud."""
+        return self.hash_of(name.cloud, "name", name.text)
+
+    def hash_of(self, cloud: str, kind: str, text: str) -> NameHash:
+        return name_hash(self.tenants.standing(cloud).tenant.name_key, kind, text)
+
+    def labels(self, record: AssetRecord) -> set[NameHash]:
+        """Keyed hashes by which the asset can be selected in bulk: its tags and every folder around it."""
+        cloud = record.name.cloud
+        tags = {self.hash_of(cloud, "tag", tag) for tag in record.tags}
+        return tags | {self.hash_of(cloud, "folder", folder) for folder in folders_of(record.name)}
+
+    def open(self, row: AssetRow) -> AssetRecord | None:
+        """None when the key has gone: the asset is being forgotten."""
+        data_key = self.keyring.of(row.aid)
+        return None if data_key is None else open_record(row, data_key, region=self.settings.region)
+
+    def open_all(self, rows: Iterable[AssetRow]) -> list[AssetRecord]:
+        return [record for row in rows if (record := self.open(row)) is not None]
+
+    async def fenced(self, tenant: str, seq: int) -> FencedState:
+        """Wait for edges as long as an API call may."""
+        return await self.leases.wait(tenant, seq, wait_seconds=self.settings.ack_seconds_max)
+
+    async def forget(self, doomed: Iterable[tuple[Aid, str]]) -> Forgotten:
+        """Delete the bytes and puncture the keys of aids whose entry is committed. What fails stays doomed."""
+        aids = list(doomed)
+        before, blobs, complete = self.keyring.root_number, 0, True
+        try:
+            for aid, tenant in aids:
+                blobs += await self.blobs.delete(tenant, aid)
+            await self.keyring.puncture(aid_id(aid) for aid, _ in aids)
+            async with self.database.write() as connection:
+                await self.catalogue.undoom(connection, (aid for aid, _ in aids))
+        except (OSError, KeyringBroken, Overloaded) as failed:
+            complete = False
+            log.warning("forgetting_unfinished", aids=len(aids), error=type(failed).__name__)
+        return Forgotten(blobs=blobs, complete=complete, root_before=before, root_after=self.keyring.root_number)
+
+    async def forget_and_wait(self, tenant: str, seq: int, aids: Iterable[Aid]) -> tuple[Forgotten, FencedState]:
+        """Both at once: destroying keys and waiting for edges do not depend on each other."""
+        async with asyncio.TaskGroup() as both:
+            forgotten = both.create_task(self.forget([(aid, tenant) for aid in aids]))
+            fenced = both.create_task(self.fenced(tenant, seq))
+        return forgotten.result(), fenced.result()
+
+
+def check_name(name: AssetName) -> None:
+    """Raises BadRequest for a name that no URL could mean or no database could hold."""
+    if name.resource_type not in RESOURCE_TYPES or name.delivery_type not in DELIVERY_TYPES:
+        raise BadRequest(f"Invalid type {name.resource_type}/{name.delivery_type}")
+    if not 0 < len(name.public_id) <= PUBLIC_ID_CHARACTERS_MAX or _UNSTORABLE.search(name.public_id):
+        raise BadRequest("Invalid public_id")
+
+
+def check_texts(texts: Iterable[str]) -> None:
+    """Tags, context and the like. Raises BadRequest."""
+    if any(_UNSTORABLE.search(text) for text in texts):
+        raise BadRequest("Invalid characters")
+
+
+def check_tags(tags: Iterable[str]) -> None:
+    """Raises BadRequest."""
+    check_texts(tags)
+    if any(not 0 < len(tag) <= TAG_CHARACTERS_MAX for tag in tags):
+        raise BadRequest("Invalid tag")

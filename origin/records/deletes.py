@@ -1,0 +1,100 @@
+"""Destroy and delete: names are freed, caches purged, keys punctured, bytes deleted (decisions B.2, `backup=false`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from domicile.media.asset import AssetName
+from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
+from origin.catalogue.port import AssetRow
+from origin.journal import Change
+from origin.records.core import Core
+from origin.records.types import AssetRecord, Filter, Removed, RemovedMany
+
+DELETE_ASSETS_MAX = ENTRY_TARGETS_MAX // 2
+"""Assets in one bulk delete: each costs its entry two targets, the aid and the name."""
+
+
+class Deletes:
+    """What is selected is selected under the head lock."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def destroy(self, name: AssetName) -> Removed | None:
+        many = await self.destroy_many(name.cloud, names=[name])
+        return many.removed[0] if many.removed else None
+
+    async def destroy_many(
+        self,
+        tenant: str,
+        *,
+        names: Iterable[AssetName] = (),
+        asset_ids: Iterable[str] = (),
+        where: Filter | None = None,
+    ) -> RemovedMany:
+        asked = tuple(dict.fromkeys(names))
+        return await self._core.shield.run(self._destroy(tenant, asked, tuple(asset_ids), where))
+
+    async def _destroy(
+        self, tenant: str, names: tuple[AssetName, ...], asset_ids: tuple[str, ...], where: Filter | None
+    ) -> RemovedMany:
+        core = self._core
+        gone: list[tuple[AssetRow, AssetRecord, int]] = []
+        async with core.journal.change(tenant) as change:
+            rows = await self._select(change, tenant, names, asset_ids, where)
+            chosen, more = rows[:DELETE_ASSETS_MAX], len(rows) > DELETE_ASSETS_MAX
+            for row in chosen:
+                record = core.open(row)
+                renditions = await core.catalogue.remove(change.connection, row, seq=change.seq)
+                if record is not None:
+                    gone.append((row, record, renditions))
+            if chosen:
+                erase_entry(change, chosen)
+                change.after_commit.append(lambda: forget_rows(core, chosen))
+        there = {record.name for _, record, _ in gone}
+        missing = tuple(name for name in names if name not in there)
+        if not chosen:
+            return RemovedMany(removed=(), missing=missing)
+        _, state = await core.forget_and_wait(tenant, change.seq, [row.aid for row in chosen])
+        removed = tuple(
+            Removed(
+                name=record.name,
+                asset_id=row.asset_id,
+                aid=row.aid,
+                renditions=renditions,
+                head=change.head,
+                fenced=state,
+            )
+            for row, record, renditions in gone
+        )
+        return RemovedMany(removed=removed, missing=missing, more=more)
+
+    async def _select(
+        self,
+        change: Change,
+        tenant: str,
+        names: tuple[AssetName, ...],
+        asset_ids: tuple[str, ...],
+        where: Filter | None,
+    ) -> list[AssetRow]:
+        core, limit = self._core, DELETE_ASSETS_MAX + 1
+        hashes = [core.hash_name(name) for name in names if name.cloud == tenant]
+        rows = await core.catalogue.named(change.connection, tenant, hashes[:limit])
+        ids = list(asset_ids)[:limit]
+        if where is not None:
+            ids += [hit.asset_id for hit in core.search.find(tenant, where, limit=limit)]
+        rows += await core.catalogue.by_asset_id(change.connection, tenant, dict.fromkeys(ids))
+        return list({row.aid: row for row in rows}.values())
+
+
+def erase_entry(change: Change, rows: Iterable[AssetRow]) -> None:
+    """The one entry of a removal: the aids are dead, the names point elsewhere or nowhere."""
+    gone = list(rows)
+    change.record(Kind.ERASE, aids=tuple(row.aid for row in gone), names=tuple(row.name for row in gone))
+
+
+def forget_rows(core: Core, rows: Iterable[AssetRow]) -> None:
+    """Take removed assets out of the search index; right after the commit."""
+    for row in rows:
+        core.search.remove(row.asset_id)

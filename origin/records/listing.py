@@ -1,0 +1,127 @@
+"""Reading assets: one by name or id, pages of them, and the renditions that edges have reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, insert, select
+
+from domicile.media.asset import Aid, AssetName
+from domicile.media.errors import AssetNotFound, BadRequest
+from domicile.media.journal import Kind
+from domicile.media.wire import Rendition, RenditionReport
+from origin.catalogue.search import from_cursor, to_cursor
+from origin.catalogue.tables import rendition as table
+from origin.journal import Change
+from origin.records.core import Core
+from origin.records.sealing import open_rendition, seal_rendition
+from origin.records.types import AssetRecord, Filter, Page, RenditionRecord
+
+PAGE_RECORDS_MAX = 500
+RENDITIONS_PER_AID_MAX = 1000
+RENDITIONS_PER_REPORT_MAX = 256
+
+
+class Listing:
+    """Reads from one snapshot each; the order and the filter come from the search index."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def get(self, name: AssetName) -> AssetRecord | None:
+        async with self._core.database.read() as connection:
+            rows = await self._core.catalogue.named(connection, name.cloud, [self._core.hash_name(name)])
+        return self._core.open(rows[0]) if rows else None
+
+    async def get_by_asset_id(self, tenant: str, asset_id: str) -> AssetRecord | None:
+        async with self._core.database.read() as connection:
+            rows = await self._core.catalogue.by_asset_id(connection, tenant, [asset_id])
+        return self._core.open(rows[0]) if rows else None
+
+    async def page(
+        self,
+        tenant: str,
+        where: Filter,
+        *,
+        start_at: float | None,
+        direction: str,
+        max_results: int,
+        cursor: str | None,
+    ) -> Page:
+        if direction not in {"asc", "desc"}:
+            raise BadRequest(f"Invalid direction {direction}")
+        if not 1 <= max_results <= PAGE_RECORDS_MAX:
+            raise BadRequest(f"max_results must be 1 to {PAGE_RECORDS_MAX}")
+        after = from_cursor(cursor) if cursor else None
+        hits = self._core.search.find(
+            tenant,
+            where,
+            limit=max_results + 1,
+            start_at=start_at,
+            ascending=direction == "asc",
+            after=after,
+        )
+        shown = hits[:max_results]
+        async with self._core.database.read() as connection:
+            rows = await self._core.catalogue.by_asset_id(connection, tenant, [hit.asset_id for hit in shown])
+        records: dict[str, AssetRecord] = {record.asset_id: record for record in self._core.open_all(rows)}
+        return Page(
+            records=tuple(records[hit.asset_id] for hit in shown if hit.asset_id in records),
+            next_cursor=to_cursor(shown[-1]) if len(hits) > max_results else None,
+        )
+
+    async def renditions(self, tenant: str, aid: Aid) -> tuple[RenditionRecord, ...]:
+        data_key, region = self._core.keyring.of(aid), self._core.settings.region
+        if data_key is None:
+            return ()
+        query = select(table.c.detail).where(table.c.aid == aid, table.c.tenant == tenant).order_by(table.c.hash)
+        async with self._core.database.read() as connection:
+            rows = (await connection.execute(query.limit(RENDITIONS_PER_AID_MAX))).all()
+        return tuple(open_rendition(row.detail, data_key, tenant=tenant, aid=aid, region=region) for row in rows)
+
+    async def add_renditions(self, report: RenditionReport) -> int:
+        if len(report.renditions) > RENDITIONS_PER_REPORT_MAX:
+            raise BadRequest("too many renditions in one report")
+        by_tenant: dict[str, list[Rendition]] = {}
+        for made in report.renditions:
+            by_tenant.setdefault(made.tenant, []).append(made)
+        kept = 0
+        for tenant, renditions in by_tenant.items():
+            kept += await self._core.shield.run(self._add(tenant, renditions))
+        return kept
+
+    async def _add(self, tenant: str, renditions: Sequence[Rendition]) -> int:
+        """Under the head lock each aid is checked again: a report may arrive after the aid was erased."""
+        try:
+            self._core.tenants.standing(tenant)
+        except AssetNotFound:
+            return 0
+        kept = 0
+        async with self._core.journal.change(tenant) as change:
+            for made in renditions:
+                kept += await self._add_one(change, made)
+            if kept:
+                change.record(Kind.NAME)
+        return kept
+
+    async def _add_one(self, change: Change, made: Rendition) -> int:
+        core = self._core
+        data_key = core.keyring.of(made.aid)
+        if data_key is None or await core.catalogue.owner(change.connection, made.aid) != change.tenant:
+            return 0
+        key = core.hash_of(change.tenant, "rendition", f"{made.transformation}\0{made.format}")
+        mine = select(func.count()).select_from(table).where(table.c.aid == made.aid)
+        known = await change.connection.scalar(mine.where(table.c.hash == key))
+        if known or (await change.connection.scalar(mine) or 0) >= RENDITIONS_PER_AID_MAX:
+            return 0
+        record = RenditionRecord(
+            transformation=made.transformation,
+            format=made.format,
+            width=made.width,
+            height=made.height,
+            body_bytes=made.body_bytes,
+        )
+        detail = seal_rendition(record, data_key, tenant=change.tenant, aid=made.aid, region=core.settings.region)
+        values = {"aid": made.aid, "hash": key, "tenant": change.tenant, "detail": detail}
+        await change.connection.execute(insert(table).values(values))
+        return 1

@@ -1,0 +1,115 @@
+"""Purge: cached copies go, the asset stays. Nonce, purge_id and journal entry are one transaction (decisions H)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import msgspec
+from sqlalchemy import delete, insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.media.errors import BadRequest, Replayed
+from domicile.media.journal import ENTRY_TARGETS_MAX, Head, Kind
+from origin.catalogue import tables as t
+from origin.journal import Change
+from origin.records import targets as selection
+from origin.records.core import Core
+from origin.records.types import PurgeOutcome, PurgeTargets
+
+PURGE_ASSETS_MAX = ENTRY_TARGETS_MAX // 2
+"""Assets in one entry; a purge that matches more purges the whole tenant."""
+NONCE_GRACE_SECONDS = 60.0
+"""A nonce is kept this much longer than its signature is good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One purge call, as its caller was authenticated. An empty nonce: there was no signature to replay."""
+
+    purge_id: str
+    digest: str
+    keyid: str = ""
+    nonce: str = field(default="", repr=False)
+    nonce_expires_at: float = 0.0
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """What is remembered of the first answer."""
+
+    head: Head
+    assets: int
+    everything: bool
+
+
+class Purges:
+    """One door for every purge."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def purge(self, tenant: str, targets: PurgeTargets, call: Call) -> PurgeOutcome:
+        selection.check_targets(targets)
+        return await self._core.shield.run(self._purge(tenant, targets, call))
+
+    async def _purge(self, tenant: str, targets: PurgeTargets, call: Call) -> PurgeOutcome:
+        core = self._core
+        purge_hash = core.hash_of(tenant, "purge", call.purge_id)
+        async with core.journal.change(tenant) as change:
+            await self._use_nonce(change.connection, call)
+            first = await _remembered(change.connection, tenant, purge_hash, call)
+            answer = first or await self._append(change, targets)
+            if first is None:
+                values = {"tenant": tenant, "hash": purge_hash, "digest": call.digest, "seq": change.seq}
+                packed = msgspec.msgpack.encode(answer)
+                await change.connection.execute(insert(t.purge_call).values(answer=packed, **values))
+            else:
+                change.record(Kind.NAME)  # the nonce must stay used; nothing else happens a second time
+        state = await core.fenced(tenant, answer.head.seq)
+        return PurgeOutcome(
+            purge_id=call.purge_id,
+            head=answer.head,
+            assets=answer.assets,
+            everything=answer.everything,
+            repeated=first is not None,
+            fenced=state,
+        )
+
+    async def _append(self, change: Change, targets: PurgeTargets) -> _Answer:
+        rows = []
+        if not targets.everything:
+            rows = await selection.select(
+                self._core,
+                change.connection,
+                change.tenant,
+                targets,
+                limit=PURGE_ASSETS_MAX + 1,
+            )
+        everything = targets.everything or len(rows) > PURGE_ASSETS_MAX
+        if everything:
+            change.record(Kind.ALL)
+            return _Answer(change.head, 0, everything=True)
+        change.record(Kind.ASSET, aids=tuple(row.aid for row in rows), names=tuple(row.name for row in rows))
+        return _Answer(change.head, len(rows), everything=False)
+
+    async def _use_nonce(self, connection: AsyncConnection, call: Call) -> None:
+        if not call.nonce:
+            return
+        await connection.execute(delete(t.nonce).where(t.nonce.c.expires_at < self._core.now() - NONCE_GRACE_SECONDS))
+        used = hashlib.sha256(f"{call.keyid}\0{call.nonce}".encode()).hexdigest()
+        try:
+            await connection.execute(insert(t.nonce).values(hash=used, expires_at=call.nonce_expires_at))
+        except IntegrityError as known:
+            raise Replayed("this nonce was used before") from known
+
+
+async def _remembered(connection: AsyncConnection, tenant: str, purge_hash: str, call: Call) -> _Answer | None:
+    table = t.purge_call
+    query = select(table.c.digest, table.c.answer).where(table.c.tenant == tenant, table.c.hash == purge_hash)
+    row = (await connection.execute(query)).first()
+    if row is None:
+        return None
+    if row.digest != call.digest:
+        raise BadRequest("this purge_id was used for something else")
+    return msgspec.msgpack.decode(row.answer, type=_Answer)

@@ -1,0 +1,138 @@
+"""What a start finds and puts right before it serves: an older catalogue, a shorter mirror, half-forgotten aids.
+
+catalogue behind the mirror   it was restored from a backup: missing entries are taken from the mirror, every erase
+among them is carried out again, the epoch rises, edges drop everything of that cloud
+mirror behind the catalogue   a crash between commit and mirror: the mirror catches up
+neither follows the other     two histories: refuse to start
+doomed aids                   key and bytes go now
+drafts of a crashed process   bytes and keys that no version owns go, unless the catalogue was restored
+"""
+
+from __future__ import annotations
+
+import msgspec
+import structlog
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.media.asset import Aid
+from domicile.media.journal import GENESIS, Entry, Head, Kind, follows
+from domicile.service.settings import BadSetting
+from origin.catalogue import tables as t
+from origin.catalogue.engine import Database
+from origin.journal import ENTRIES_PER_ANSWER_MAX, read_entries, read_heads
+from origin.keyring import aid_id
+from origin.mirror import Mirror
+from origin.records.core import Core
+
+log = structlog.get_logger(__name__)
+
+
+async def reconcile(database: Database, mirror: Mirror) -> frozenset[str]:
+    """Bring journal and mirror to the same end. Returns the clouds whose catalogue was behind. Raises BadSetting."""
+    entries = mirror.read()
+    async with database.read() as connection:
+        heads = await read_heads(connection)
+    unknown = sorted(set(entries) - set(heads))
+    if unknown:
+        raise BadSetting(
+            f"the journal's mirror knows clouds that the catalogue does not (first: {unknown[0]!r}): the catalogue was"
+            " lost or is another one. Restore it; to start anew, remove the keys and mirror directories as well"
+        )
+    behind = set()
+    for cloud, head in heads.items():
+        own = entries.get(cloud, [])
+        end = Head(epoch=own[-1].epoch, seq=own[-1].seq, chain=own[-1].chain) if own else _nothing(head)
+        if end.seq > head.seq:
+            await _take_in(database, cloud, head, [entry for entry in own if entry.seq > head.seq])
+            behind.add(cloud)
+        else:
+            await _catch_up(database, mirror, cloud, end)
+    return frozenset(behind)
+
+
+def _nothing(head: Head) -> Head:
+    return Head(epoch=head.epoch, seq=0, chain=GENESIS)
+
+
+async def _catch_up(database: Database, mirror: Mirror, cloud: str, end: Head) -> None:
+    while True:
+        async with database.read() as connection:
+            missing = await read_entries(connection, cloud, after=end.seq, limit=ENTRIES_PER_ANSWER_MAX)
+            last = await read_entries(connection, cloud, after=end.seq - 1, limit=1) if end.seq else []
+        if last and last[0].chain != end.chain:
+            raise BadSetting(f"cloud {cloud!r}: the catalogue and the journal's mirror tell two histories")
+        if not missing:
+            return
+        mirror.append(missing)
+        end = Head(epoch=missing[-1].epoch, seq=missing[-1].seq, chain=missing[-1].chain)
+
+
+async def _take_in(database: Database, cloud: str, head: Head, missing: list[Entry]) -> None:
+    log.warning("catalogue_behind_mirror", entries=len(missing))
+    async with database.write() as connection:
+        for entry in missing:
+            if not follows(head, entry):
+                raise BadSetting(f"cloud {cloud!r}: the catalogue and the journal's mirror tell two histories")
+            packed = msgspec.msgpack.encode(entry)
+            await connection.execute(insert(t.journal_entry).values(tenant=cloud, seq=entry.seq, entry=packed))
+            if entry.kind == Kind.ERASE:
+                for aid in entry.aids:
+                    await _erase_again(connection, cloud, aid, entry.seq)
+            head = Head(epoch=entry.epoch, seq=entry.seq, chain=entry.chain)
+        await connection.execute(
+            update(t.journal_head)
+            .where(t.journal_head.c.tenant == cloud)
+            .values(epoch=head.epoch + 1, seq=head.seq, hash=head.chain)
+        )
+
+
+async def _erase_again(connection: AsyncConnection, cloud: str, aid: Aid, seq: int) -> None:
+    version = t.version
+    row = (await connection.execute(select(version.c.asset_id).where(version.c.aid == aid))).first()
+    if row is None:
+        return
+    await connection.execute(delete(t.name).where(t.name.c.tenant == cloud, t.name.c.aid == aid))
+    await connection.execute(delete(version).where(version.c.aid == aid))
+    await connection.execute(delete(t.label).where(t.label.c.asset_id == row.asset_id))
+    await connection.execute(delete(t.rendition).where(t.rendition.c.aid == aid))
+    await connection.execute(insert(t.doomed).values(aid=aid, tenant=cloud, seq=seq))
+
+
+async def announce(core: Core, clouds: frozenset[str]) -> None:
+    """Edges hold copies of what the restored catalogue has never heard of: they drop everything of these clouds."""
+    for cloud in sorted(clouds):
+        async with core.journal.change(cloud) as change:
+            change.record(Kind.ALL)
+
+
+async def finish_doomed(core: Core) -> None:
+    """Forget what earlier calls, or an earlier process, could not."""
+    async with core.database.read() as connection:
+        doomed = await core.catalogue.doomed(connection)
+    if doomed:
+        await core.forget(doomed)
+
+
+async def drop_orphans(core: Core, *, kept_ids: frozenset[bytes]) -> None:
+    """Bytes and keys that no version owns: drafts of a process that died. `kept_ids`: keys of other purposes."""
+    async with core.database.read() as connection:
+        live = {row.aid for row in await connection.execute(select(t.version.c.aid))}
+    blobs = 0
+    async for cloud, aid in core.blobs.list():
+        if aid not in live:
+            blobs += await core.blobs.delete(cloud, aid)
+    orphans = core.keyring.ids() - kept_ids - {aid_id(aid) for aid in live}
+    await core.keyring.puncture(orphans)
+    if blobs or orphans:
+        log.info("drafts_dropped", blobs=blobs, keys=len(orphans))
+
+
+async def fill_search(core: Core) -> None:
+    """Rebuild the index from the sealed records."""
+    for cloud in core.tenants.all():
+        async with core.database.read() as connection:
+            async for row in core.catalogue.every(connection, cloud):
+                record = core.open(row)
+                if record is not None:
+                    core.search.put(record)

@@ -1,0 +1,134 @@
+"""Uploads: mint a key, seal the bytes, give them their name."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+
+from domicile.media.asset import AID_BYTES, Aid, AssetId
+from domicile.media.errors import BadRequest, Overloaded
+from domicile.media.journal import Kind
+from domicile.media.keys import subkey
+from domicile.media.policy import Permit
+from domicile.media.sealed import SALT_BYTES, SealContext, seal
+from origin.catalogue.port import AssetRow
+from origin.journal import Change
+from origin.keyring import aid_id
+from origin.records.core import Core, check_name, check_tags, check_texts
+from origin.records.sealing import seal_record
+from origin.records.types import AssetRecord, Committed, Draft, NewAsset
+
+DRAFTS_MAX = 1000
+"""Uploads between `mint` and `commit_upload`."""
+
+
+class Uploads:
+    """Drafts of this process, and how they become assets."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._drafts: dict[Aid, bool] = {}  # aid -> are its bytes stored?
+
+    async def mint(self, tenant: str) -> Draft:
+        self._core.tenants.standing(tenant)
+        if len(self._drafts) >= DRAFTS_MAX:
+            raise Overloaded("too many uploads at once")
+        aid = Aid(secrets.token_hex(AID_BYTES))
+        self._drafts[aid] = False
+        try:
+            data_key = await self._core.keyring.create(aid_id(aid))
+        except BaseException:
+            del self._drafts[aid]
+            raise
+        return Draft(tenant=tenant, aid=aid, data_key=data_key)
+
+    async def put_original(self, draft: Draft, body: bytes, permit: Permit) -> None:
+        if draft.aid not in self._drafts:
+            raise BadRequest("this upload is over")
+        context = SealContext.original(tenant=draft.tenant, aid=draft.aid, region=self._core.settings.region)
+
+        def sealed() -> bytes:
+            salt = os.urandom(SALT_BYTES)
+            return seal(subkey(draft.data_key, "original"), context, header=b"", body=body, salt=salt)
+
+        content = await asyncio.to_thread(sealed)
+        await self._core.shield.run(self._core.blobs.put(draft.tenant, draft.aid, content, permit))
+        self._drafts[draft.aid] = True
+
+    async def commit(self, draft: Draft, asset: NewAsset) -> Committed:
+        check_name(asset.name)
+        check_tags(asset.tags)
+        check_texts((*asset.context.keys(), *asset.context.values(), asset.folder, asset.original_filename))
+        if asset.name.cloud != draft.tenant:
+            raise BadRequest("the draft belongs to another cloud")
+        if not self._drafts.get(draft.aid, False):
+            raise BadRequest("the upload has no bytes or is over")
+        del self._drafts[draft.aid]  # from here on nobody can discard what is being committed
+        return await self._core.shield.run(self._commit_or_reopen(draft, asset))
+
+    async def discard(self, draft: Draft) -> None:
+        if self._drafts.pop(draft.aid, None) is not None:
+            await self._core.shield.run(self._drop(draft))
+
+    async def _drop(self, draft: Draft) -> None:
+        async with self._core.database.read() as connection:
+            if await self._core.catalogue.owner(connection, draft.aid) is not None:
+                return  # it was committed, and what failed came after
+        await self._core.blobs.delete(draft.tenant, draft.aid)
+        await self._core.keyring.puncture([aid_id(draft.aid)])
+
+    async def _commit_or_reopen(self, draft: Draft, asset: NewAsset) -> Committed:
+        try:
+            return await self._commit(draft, asset)
+        except BaseException:
+            self._drafts[draft.aid] = True
+            raise
+
+    async def _commit(self, draft: Draft, asset: NewAsset) -> Committed:
+        core, tenant = self._core, draft.tenant
+        async with core.journal.change(tenant) as change:
+            name = core.hash_name(asset.name)
+            old = next(iter(await core.catalogue.named(change.connection, tenant, [name])), None)
+            before = core.open(old) if old else None
+            record = _record(draft, asset, before)
+            keeps = before if before is not None and not asset.overwrite else None
+            if keeps is None:
+                await self._store(change, draft, record, old)
+        if keeps is not None:
+            await self._drop(draft)
+            head = (await core.journal.heads())[tenant]
+            state = core.leases.state(tenant, head.seq)
+            return Committed(record=keeps, existing=True, head=head, fenced=state)
+        _, state = await core.forget_and_wait(tenant, change.seq, [old.aid] if old else [])
+        return Committed(record=record, overwritten=old is not None, head=change.head, fenced=state)
+
+    async def _store(self, change: Change, draft: Draft, record: AssetRecord, old: AssetRow | None) -> None:
+        core = self._core
+        name = core.hash_name(record.name)
+        meta = seal_record(record, draft.data_key, region=core.settings.region)
+        row = AssetRow(tenant=draft.tenant, name=name, asset_id=record.asset_id, aid=draft.aid, meta=meta)
+        if old:
+            await core.catalogue.remove(change.connection, old, seq=change.seq)
+            change.record(Kind.ERASE, aids=(old.aid,), names=(name,))
+        else:
+            change.record(Kind.NAME, names=(name,))
+        await core.catalogue.add(change.connection, row, seq=change.seq, labels=core.labels(record))
+        change.after_commit.append(lambda: core.search.put(record))
+
+
+def _record(draft: Draft, asset: NewAsset, before: AssetRecord | None) -> AssetRecord:
+    """The new record; an asset that is overwritten keeps its id, and its version number grows."""
+    version = int(asset.created_at)
+    return AssetRecord(
+        asset_id=before.asset_id if before else AssetId(secrets.token_hex(AID_BYTES)),
+        aid=draft.aid,
+        name=asset.name,
+        version=max(version, before.version + 1) if before else version,
+        facts=asset.facts,
+        tags=asset.tags,
+        context=asset.context,
+        folder=asset.folder,
+        original_filename=asset.original_filename,
+        created_at=asset.created_at,
+    )

@@ -1,0 +1,64 @@
+"""Sealed originals in a local directory: DIRECTORY/<cloud>/<first two digits>/<aid>."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from domicile.media.asset import Aid
+from domicile.media.policy import Permit
+from domicile.service.gate import files
+from origin.store.port import PIECE_BYTES_MAX, BlobMissing
+
+_AID = re.compile(r"[0-9a-f]{32}")
+
+
+class LocalStore:
+    """One directory on one disk. Leftovers of a crash (`*.tmp`) are removed when it is opened."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for leftover in directory.glob(f"*/*/*{files.TEMPORARY_SUFFIX}"):
+            files.remove(leftover)
+
+    def _path(self, tenant: str, aid: Aid) -> Path:
+        if _AID.fullmatch(aid) is None:
+            raise BlobMissing
+        return self._directory / tenant / aid[:2] / aid
+
+    async def put(self, tenant: str, aid: Aid, content: bytes, permit: Permit) -> None:
+        await asyncio.to_thread(files.write_whole, permit, tenant, self._path(tenant, aid), content)
+
+    async def size(self, tenant: str, aid: Aid) -> int:
+        try:
+            return self._path(tenant, aid).stat().st_size
+        except FileNotFoundError as missing:
+            raise BlobMissing from missing
+
+    async def read(self, tenant: str, aid: Aid, start: int, end: int, permit: Permit) -> AsyncIterator[bytes]:
+        try:
+            handle = files.open_for_reading(permit, tenant, self._path(tenant, aid))
+        except FileNotFoundError as missing:
+            raise BlobMissing from missing
+        try:
+            while start < end:
+                piece = await asyncio.to_thread(os.pread, handle, min(PIECE_BYTES_MAX, end - start), start)
+                if not piece:
+                    return
+                start += len(piece)
+                yield piece
+        finally:
+            os.close(handle)
+
+    async def delete(self, tenant: str, aid: Aid) -> bool:
+        return await asyncio.to_thread(files.remove, self._path(tenant, aid))
+
+    async def list(self) -> AsyncIterator[tuple[str, Aid]]:
+        found = await asyncio.to_thread(lambda: sorted(self._directory.glob("*/*/*")))
+        for path in found:
+            if _AID.fullmatch(path.name):
+                yield path.parent.parent.name, Aid(path.name)

@@ -1,0 +1,38 @@
+"""What the origin asks of a place that keeps sealed originals. Every store passes tests/conformance/test_stores.py."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from domicile.media.asset import Aid
+from domicile.media.policy import Permit
+
+PIECE_BYTES_MAX = 256 * 1024
+"""Largest piece that `read` yields."""
+
+
+class BlobMissing(Exception):
+    """There is no blob of that aid. A plain fact of the store; callers turn it into AssetNotFound or ignore it."""
+
+
+class BlobStore(Protocol):
+    """Sealed files by (tenant, aid). Bytes are opaque here: stores never see a key."""
+
+    async def put(self, tenant: str, aid: Aid, content: bytes, permit: Permit) -> None:
+        """Atomic and durable on return; nothing is there after an error. Idempotent: a retry replaces the whole."""
+
+    async def size(self, tenant: str, aid: Aid) -> int:
+        """Bytes of the sealed file. Raises BlobMissing."""
+
+    def read(self, tenant: str, aid: Aid, start: int, end: int, permit: Permit) -> AsyncIterator[bytes]:
+        """Bytes [start, end) in pieces of at most PIECE_BYTES_MAX; `end` beyond the file stops at its end.
+
+        Raises BlobMissing at the first piece. A blob deleted meanwhile ends whole or raises, it is never cut short.
+        """
+
+    async def delete(self, tenant: str, aid: Aid) -> bool:
+        """Durable on return. Idempotent: False when there was nothing. Needs no permit: forgetting is always allowed."""
+
+    def list(self) -> AsyncIterator[tuple[str, Aid]]:
+        """Every blob, in no order; blobs put or deleted meanwhile may or may not appear."""

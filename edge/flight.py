@@ -10,12 +10,14 @@ Those who had joined before are given the result, look at the fence themselves (
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from domicile.media.asset import Aid
 from domicile.media.errors import MediaError, Overloaded, UpstreamUnavailable
 from domicile.media.journal import Entry, Kind
+from domicile.media.timing import Span
 from edge.store.port import Stored
 
 
@@ -32,6 +34,10 @@ class Fill:
     sequence: int | None = None
     is_open: bool = True
     """May newcomers join?"""
+    is_kept: bool = False
+    """Did a tier take the result?"""
+    spans: tuple[Span, ...] = ()
+    """What took how long, for the Server-Timing of those who waited."""
 
     def resolved(self, contributors: Iterable[Aid], sequence: int) -> None:
         self.contributors = frozenset(contributors)
@@ -80,6 +86,19 @@ class Flights:
         self._fill_seconds_max = fill_seconds_max
         self._open: dict[str, Fill] = {}
         self._running: set[Fill] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, *, fills_max: int, queued_max: int, fill_seconds_max: float) -> AsyncIterator[Flights]:
+        """Flights with a task group of their own; those under way when the block ends are cancelled."""
+        async with asyncio.TaskGroup() as group:
+            flights = cls(group, fills_max=fills_max, queued_max=queued_max, fill_seconds_max=fill_seconds_max)
+            try:
+                yield flights
+            finally:
+                for task in flights._tasks:
+                    task.cancel()
 
     def __len__(self) -> int:
         return len(self._running)
@@ -95,7 +114,9 @@ class Flights:
         fill = Fill(key=key, tenant=tenant, names=frozenset(names), result=future)
         self._open[key] = fill
         self._running.add(fill)
-        self._group.create_task(self._run(fill, work), name="fill")
+        task = self._group.create_task(self._run(fill, work), name="fill")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return fill, False
 
     def close(self, fill: Fill) -> None:

@@ -29,6 +29,7 @@ from domicile.media.wire import PurgeRelay, Relayed, Rendition
 from edge import messages
 from edge.channel import Channel
 from edge.messages import KeyRecord, NodeStatus, Numbered, Snapshot, StoredObject, TenantGrant
+from edge.metrics import Count, Counters
 from edge.page import SharedPage, boottime_ns
 from edge.settings import EdgeSettings
 
@@ -99,6 +100,7 @@ class NodeLink:
         """Set by the delivery. The lease is lost: drop keys and everything in memory."""
         self.page = page
         self.slot = page.slots[slot]
+        self.counters = Counters(self.slot.counters)
         self._boot = boot
         self._applied = 0
         self._agent = 0
@@ -198,14 +200,15 @@ class NodeLink:
         Empty when the agent is away.
         """
         found: list[StoredObject] = []
+        after = ""
         try:
             while len(found) < LINES_MAX:
-                after = found[-1].file_name if found else ""
                 part = await self._channel.call(
                     messages.ListObjects(slot=slot, after=after), messages.Objects, seconds_max=10 * CALL_SECONDS_MAX
                 )
                 found.extend(part.objects)
-                if not part.more:
+                after = part.after
+                if not after:
                     break
         except MediaError as away:
             log.warning("objects_not_listed", reason=type(away).__name__)
@@ -218,7 +221,7 @@ class NodeLink:
         try:
             self._reports.put_nowait(rendition)
         except asyncio.QueueFull:
-            log.info("rendition_not_reported")
+            self.counters.add(Count.REPORTS_DROPPED)
 
     async def relay_purge(self, relay: PurgeRelay) -> Relayed:
         """Hand a signed purge to the origin, unread. Overloaded above the node's rate; UpstreamUnavailable."""
@@ -290,6 +293,7 @@ class NodeLink:
                 if state is not None and entry.seq > state.fence.applied:  # a snapshot may hold it already
                     state.fence.apply(entry)
                     state.config_revision = max(state.config_revision, entry.config_revision)
+                self.counters.add(Count.ENTRIES)
                 await self.on_entry(entry)
             case messages.Dropped(tenant=tenant, fence=fence, epoch_floor=epoch_floor):
                 state = self.tenants.get(tenant)
@@ -321,6 +325,7 @@ class NodeLink:
             await asyncio.sleep(WATCH_SECONDS)
             if self.tenants and self.page.lease_deadline_ns <= boottime_ns():
                 log.warning("lease_lost")
+                self.counters.add(Count.LOCKS)
                 self._start_over()
 
     def _start_over(self) -> None:

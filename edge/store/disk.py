@@ -23,6 +23,7 @@ from domicile.media.policy import Permit
 from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, Sealer
 from domicile.service.gate import cache_files
 from edge.messages import FORGET_MAX, KeyRecord, StoredObject
+from edge.metrics import Count
 from edge.rendezvous import owner_of
 from edge.store.fifo import WeightedFifo
 from edge.store.port import PIECE_BYTES_MAX, Judged, Stored, StoredHead, tags_of
@@ -77,9 +78,9 @@ class DiskStore:
         workers: int,
         bytes_max: int,
         register: Register,
-        count: Callable[[str], None],
+        count: Callable[[Count], None],
     ) -> None:
-        """`bytes_max`: this worker's share. `count`: called with the name of what went wrong or went out."""
+        """`bytes_max`: this worker's share. `count`: told what went wrong or went out."""
         self._directory = directory
         self._region = region
         self._slot = slot
@@ -150,7 +151,7 @@ class DiskStore:
         except FileNotFoundError:
             return None
         except OSError:
-            self._count("disk_read_failed")
+            self._count(Count.DISK_FAILURES)
             return None
         except SealBroken:
             self.reject(file_name)
@@ -158,7 +159,7 @@ class DiskStore:
 
     def reject(self, file_name: str) -> None:
         """Delete a file whose seal does not hold."""
-        self._count("disk_seal_broken")
+        self._count(Count.SEALS_BROKEN)
         self._forget(file_name)
         self._unlink(file_name)
 
@@ -185,7 +186,7 @@ class DiskStore:
                 cache_files.write_temporary, permit, head.tenant, final, slot=self._slot, sealed=pieces
             )
         except OSError:
-            self._count("disk_write_failed")
+            self._count(Count.DISK_FAILURES)
             return False
         try:
             if not await self._register.stored(_record(file_name, head, content_key)):
@@ -195,7 +196,7 @@ class DiskStore:
                 return False
             cache_files.publish(permit, head.tenant, temporary, final)
         except OSError:
-            self._count("disk_write_failed")
+            self._count(Count.DISK_FAILURES)
             return False
         finally:
             temporary.unlink(missing_ok=True)
@@ -226,7 +227,7 @@ class DiskStore:
         for file_name, kept in gone:
             self._unlist(file_name, kept)
             self._gone.add(file_name)
-            self._count("disk_evicted")
+            self._count(Count.EVICTED_DISK)
         await asyncio.to_thread(self._unlink_all, [file_name for file_name, _ in gone])
 
     def _enlist(self, file_name: str, kept: Kept, body_bytes: int) -> None:
@@ -259,7 +260,7 @@ class DiskStore:
         try:
             self.path_of(file_name).unlink(missing_ok=True)
         except OSError:
-            self._count("disk_delete_failed")
+            self._count(Count.DISK_FAILURES)
 
     def _unlink_all(self, file_names: Iterable[str]) -> None:
         for file_name in file_names:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from edge.metrics import Count
 from edge.store.fifo import WeightedFifo
 from edge.store.port import Stored, StoredHead, tags_of
 
@@ -19,9 +20,10 @@ ENTRY_OVERHEAD_BYTES = 2600
 class MemoryStore:
     """Objects by cache key."""
 
-    __slots__ = ("_by_tag", "_objects", "object_bytes_max")
+    __slots__ = ("_by_tag", "_count", "_objects", "object_bytes_max")
 
-    def __init__(self, *, bytes_max: int, object_bytes_max: int) -> None:
+    def __init__(self, *, bytes_max: int, object_bytes_max: int, count: Callable[[Count], None]) -> None:
+        self._count = count
         self._objects: WeightedFifo[Stored] = WeightedFifo(bytes_max)
         self._by_tag: dict[str, set[str]] = {}
         self.object_bytes_max = object_bytes_max
@@ -47,6 +49,7 @@ class MemoryStore:
         self.drop(key)
         for gone, old in self._objects.put(key, stored, cost):
             self._unlist(gone, old.head)
+            self._count(Count.EVICTED_MEMORY)
         for tag in tags_of(stored.head):
             self._by_tag.setdefault(tag, set()).add(key)
         return True

@@ -34,8 +34,8 @@ class StoredHead(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str
     etag: str
     body_bytes: int
-    negotiated: bool
-    """Did the viewer's Accept choose the format? Then the answer says `Vary: Accept`."""
+    format: str
+    """Lower-case family name: the extension of a downloaded file."""
     content_info: str
     """For Server-Timing: width, height, bytes and format of rendition and original."""
 
@@ -88,4 +88,14 @@ class Stored:
 def close_body(stored: Stored) -> None:
     """Let go of what an object holds open; harmless for one in memory."""
     if not isinstance(stored.body, bytes):
+        stored.body.close()
+
+
+async def whole_body(stored: Stored) -> bytes:
+    """All bytes of an object; what it held open is closed. Raises SealBroken, OSError."""
+    if isinstance(stored.body, bytes):
+        return stored.body
+    try:
+        return b"".join([piece async for piece in stored.body.pieces(0, stored.body.body_bytes)])
+    finally:
         stored.body.close()

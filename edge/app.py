@@ -1,0 +1,205 @@
+"""One request in, one response out: routes, methods, errors, and what is counted about them.
+
+    GET HEAD OPTIONS  /...                    media (OPTIONS only for browsers that ask first)
+    GET               /healthz                this process answers
+    GET               /readyz                 and may serve: the node holds a lease
+    GET               /metrics                of the whole node
+    POST              /_edge/v1/purge         a signed purge, handed on unread
+
+The target of the request is looked at as received (`message.path`), never through a URL library.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import structlog
+from aiohttp import web
+
+from domicile.media.errors import BadUrl, LeaseLost, MediaError, UpstreamUnavailable, WrongPlace
+from domicile.media.freshness import outward
+from edge.deliver import Delivered, Deliverer
+from edge.metrics import Cache, Count, Counters, Route
+from edge.open_responses import OpenResponses
+from edge.plain import Door, Plain
+from edge.ranges import Span
+from edge.respond import Making, Manner, Reply, disposition, empty, picture, preflight, refusal
+from edge.send import CutOff, send
+from edge.store.port import close_body
+from edge.upstream import AssetGone
+
+PURGE_PATH = "/_edge/v1/purge"
+SERVICE_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+MEDIA_METHODS = frozenset({"GET", "HEAD"})
+TIERS = {"memory": Cache.MEMORY, "disk": Cache.DISK, "peer": Cache.PEER, None: Cache.MISS}
+
+log = structlog.get_logger("edge.app")
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is counted when the response is over."""
+
+    started: float
+    route: Route = Route.DELIVERY
+    cache: Cache = Cache.NONE
+    status: int = 500
+    body_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """The worker's front door."""
+
+    deliverer: Deliverer
+    responses: OpenResponses
+    counters: Counters
+    region: str
+    hosts: frozenset[str]
+    """Host names that are served; empty: any."""
+    progress_seconds_max: float
+    purge: Door
+    services: dict[str, Door] = field(default_factory=dict)
+    """By path; see SERVICE_PATHS."""
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answers everything; raises only ConnectionError, when there is nobody to answer."""
+        tally = _Tally(started=time.perf_counter())
+        try:
+            return await self._answer(request, tally)
+        except CutOff:
+            self.counters.add(Count.ABORTED)
+            raise
+        except MediaError as error:
+            return await self._refuse(request, error, tally)
+        except ConnectionError:
+            raise
+        except Exception as bug:
+            log.exception("request_failed", error=type(bug).__name__)
+            return await self._send_empty(request, empty(500, region=self.region), tally)
+        finally:
+            seconds = time.perf_counter() - tally.started
+            self.counters.request(tally.route, tally.cache, tally.status, seconds, tally.body_bytes)
+
+    async def _answer(self, request: web.BaseRequest, tally: _Tally) -> web.StreamResponse:
+        path = request.raw_path.partition("?")[0]
+        if path == PURGE_PATH:
+            tally.route = Route.PURGE
+            if request.method != "POST":
+                return await self._send_empty(request, self._wrong_method("POST"), tally)
+            return await self._send_plain(request, await self.purge(request), tally)
+        if path in SERVICE_PATHS and request.method in MEDIA_METHODS:
+            tally.route = Route.SERVICE
+            return await self._send_plain(request, await self.services[path](request), tally)
+        self._check_host(request)
+        if request.method == "OPTIONS":
+            return await self._send_empty(request, preflight(self.region), tally)
+        if request.method not in MEDIA_METHODS:
+            return await self._send_empty(request, self._wrong_method("GET, HEAD, OPTIONS"), tally)
+        return await self._media(request, tally)
+
+    async def _media(self, request: web.BaseRequest, tally: _Tally) -> web.StreamResponse:
+        accept = ",".join(request.headers.getall("Accept", ()))
+        delivered = await self.deliverer.deliver(request.raw_path, accept)
+        head = delivered.stored.head
+        try:
+            with self.responses.entered(head, request.transport):
+                if not await self.deliverer.confirm(delivered.stored):
+                    raise LeaseLost("The server cannot be sure that its copies are current; try again")
+                reply = self._picture(request, delivered, tally)
+                tally.status, tally.cache = reply.status, TIERS[delivered.tier]
+                tally.body_bytes = reply.span.body_bytes if reply.span is not None else 0
+                return await send(
+                    request,
+                    reply,
+                    delivered.stored.body,
+                    confirm=lambda: self.deliverer.confirm(delivered.stored),
+                    progress_seconds_max=self.progress_seconds_max,
+                )
+        finally:
+            close_body(delivered.stored)
+
+    def _picture(self, request: web.BaseRequest, delivered: Delivered, tally: _Tally) -> Reply:
+        head, policy = delivered.stored.head, delivered.state.policy
+        lookup = self.deliverer.lookup
+        remaining = lookup.remaining_seconds(head, now=self.deliverer.wall_clock())
+        if delivered.collapsed:
+            self.counters.add(Count.COALESCED)
+        making = Making(
+            tier=delivered.tier,
+            collapsed=delivered.collapsed,
+            stored=delivered.kept,
+            remaining_seconds=remaining,
+            spans=delivered.spans,
+        )
+        manner = Manner(
+            outward=outward(policy, public=delivered.is_public, remaining_seconds=remaining),
+            timing_allow_origin=policy.timing_allow_origin,
+            vary=delivered.way.vary,
+            disposition=_disposition(delivered),
+            region=self.region,
+        )
+        return picture(
+            head,
+            making,
+            manner,
+            method=request.method,
+            asked=request.headers,
+            elapsed_seconds=time.perf_counter() - tally.started,
+        )
+
+    def _check_host(self, request: web.BaseRequest) -> None:
+        if not self.hosts:
+            return
+        host = request.headers.get("Host", "").lower()
+        name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+        if name not in self.hosts:
+            raise WrongPlace("This host is not served here")
+
+    async def _refuse(self, request: web.BaseRequest, error: MediaError, tally: _Tally) -> web.StreamResponse:
+        status = error.status if isinstance(error, AssetGone) else 0
+        if isinstance(error, AssetGone) and error.remembered:
+            tally.cache = Cache.NEGATIVE
+        if isinstance(error, LeaseLost):
+            self.counters.add(Count.NOT_SERVING)
+        if isinstance(error, UpstreamUnavailable):
+            log.info("origin_failed", reason=type(error.__cause__).__name__)
+        origins = () if isinstance(error, BadUrl) else self._timing_allow_origin(request)
+        return await self._send_empty(
+            request, refusal(error, region=self.region, timing_allow_origin=origins, status=status), tally
+        )
+
+    def _timing_allow_origin(self, request: web.BaseRequest) -> tuple[str, ...]:
+        """Of the tenant that the path names first, if it is one; errors are for its pages, too."""
+        state = self.deliverer.link.tenants.get(request.raw_path[1:].partition("/")[0])
+        return () if state is None else state.policy.timing_allow_origin
+
+    def _wrong_method(self, allowed: str) -> Reply:
+        return empty(405, region=self.region, headers=(("Allow", allowed),))
+
+    async def _send_empty(self, request: web.BaseRequest, reply: Reply, tally: _Tally) -> web.StreamResponse:
+        tally.status = reply.status
+        return await send(request, reply, progress_seconds_max=self.progress_seconds_max)
+
+    async def _send_plain(self, request: web.BaseRequest, plain: Plain, tally: _Tally) -> web.StreamResponse:
+        tally.status = plain.status
+        length = ("Content-Length", str(len(plain.body)))
+        reply = Reply(status=plain.status, headers=(*plain.headers, length))
+        if request.method != "HEAD":
+            reply = Reply(status=plain.status, headers=reply.headers, span=_whole(plain.body))
+            tally.body_bytes = len(plain.body)
+        return await send(request, reply, plain.body, progress_seconds_max=self.progress_seconds_max)
+
+
+def _whole(body: bytes) -> Span:
+    return Span(start=0, end=len(body))
+
+
+def _disposition(delivered: Delivered) -> str | None:
+    """`fl_attachment`, with its name or the asset's."""
+    candidate = delivered.way.candidate
+    if "attachment" not in candidate.transformation.flags:
+        return None
+    named = [part.attachment_name for part in candidate.transformation.components if part.attachment_name]
+    return disposition(named[-1] if named else candidate.public_id, delivered.stored.head.format)

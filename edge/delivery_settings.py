@@ -1,0 +1,62 @@
+"""What can be set about delivery and its cache; `edge.settings` composes it under `edge.cache` and `edge.delivery`."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from domicile.imaging.job import MediaLimits
+from domicile.service.settings import GIB, KIB, MIB, setting
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSettings:
+    """The two tiers of a node. Each worker has an equal share of both."""
+
+    ram_bytes_max: int = setting(
+        256 * MIB,
+        "Bytes of the RAM tier of the node, all workers and everything around the bodies included.",
+        at_least=0,
+    )
+    ram_object_bytes_max: int = setting(
+        1 * MIB, "Largest object that the RAM tier takes; larger ones are kept on disk only.", at_least=0
+    )
+    disk_bytes_max: int = setting(10 * GIB, "Bytes of the disk tier of the node; 0 keeps nothing on disk.", at_least=0)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySettings:
+    """How media requests are answered."""
+
+    hosts: tuple[str, ...] = setting((), "Host names (without port) that are served; empty serves any, others get 421.")
+    fills_max: int = setting(16, "Fetches and renders that one worker has under way at a time.", at_least=1)
+    fills_queued_max: int = setting(256, "Fills that may wait for their turn; the next request gets 503.", at_least=0)
+    fill_seconds_max: float = setting(60.0, "Longest time from the beginning of a fill to its object.", at_least=0.1)
+    progress_seconds_max: float = setting(
+        20.0,
+        "D: a viewer that takes no bytes for this long is cut off; also the TCP user time-out.",
+        at_least=0.1,
+    )
+    keepalive_seconds: float = setting(20.0, "An idle connection is closed after this long.", at_least=0.1)
+    connections_max: int = setting(4096, "Open connections of one worker; more are closed at once.", at_least=1)
+    write_buffer_bytes_max: int = setting(
+        128 * KIB, "Bytes handed to a connection before sending waits for the viewer.", at_least=1, at_most=192 * KIB
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSettings:
+    """Bounds on what is decoded and made at this node."""
+
+    source_bytes_max: int = setting(100 * MIB, "Bytes of an original.", at_least=1)
+    source_pixels_max: int = setting(120_000_000, "Pixels of one frame of an original.", at_least=1)
+    side_pixels_max: int = setting(32_768, "Pixels of the longer side of an original.", at_least=1)
+    frames_max: int = setting(1000, "Frames of an animation.", at_least=1)
+    animation_pixels_max: int = setting(200_000_000, "Frames x width x height of an animation.", at_least=1)
+    output_pixels_max: int = setting(100_000_000, "Pixels of a rendition.", at_least=1)
+    output_side_max: int = setting(16_384, "Pixels of the longer side of a rendition.", at_least=1)
+    components_max: int = setting(20, "Components of one transformation.", at_least=1)
+    metadata_bytes_max: int = setting(8 * MIB, "Decompressed metadata that a decoder may hold.", at_least=1)
+
+    def limits(self) -> MediaLimits:
+        """As the decoder processes take them."""
+        return MediaLimits(**dataclasses.asdict(self))

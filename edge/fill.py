@@ -1,0 +1,165 @@
+"""One fill, from a name to an object in the cache: resolve, look for what survived a restart, fetch, render, keep.
+
+The rule that no purge may be outrun (decisions D.2): whatever is read says the origin's sequence g, and an object goes
+into a tier only if the fence still finds g fresh, with nothing awaited between that look and the insert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from domicile.imaging.job import MediaLimits
+from domicile.media.errors import LeaseLost, MediaError, UpstreamUnavailable
+from domicile.media.policy import Activity
+from domicile.media.timing import Span
+from domicile.media.wire import Rendition, Resolved
+from domicile.service.pool import DecoderPool
+from edge.flight import Fill
+from edge.keys import Wanted, Way, file_of
+from edge.link import TenantState
+from edge.lookup import Lookup
+from edge.metrics import Count
+from edge.permits import Permits
+from edge.refusals import LASTING, REFUSAL_SECONDS_MAX, Refusal, Refusals
+from edge.render import Made, Order, make
+from edge.store.port import Stored, close_body, whole_body
+from edge.upstream import Changed, Upstream
+
+ATTEMPTS_MAX = 3
+"""Times one fill starts over because the asset changed between two questions."""
+
+
+class Reporter(Protocol):
+    """Who hears of renditions; `edge.link.NodeLink`."""
+
+    async def report(self, rendition: Rendition) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filler:
+    """What a fill works with."""
+
+    upstream: Upstream
+    lookup: Lookup
+    pool: DecoderPool
+    permits: Permits
+    refusals: Refusals
+    reporter: Reporter
+    limits: MediaLimits
+    count: Callable[[Count], None]
+    wall_clock: Callable[[], float]
+    clock: Callable[[], float]
+
+    async def fill(self, fill: Fill, wanted: Wanted, resolved: Resolved | None) -> None:
+        """The work of a flight. `resolved`: what was asked a moment ago for the signature's sake, if it was."""
+        for _ in range(ATTEMPTS_MAX):
+            try:
+                await self._once(fill, wanted, resolved)
+                return
+            except Changed:
+                resolved = None
+            except MediaError:
+                self.count(Count.FILLS_FAILED)
+                raise
+        raise UpstreamUnavailable("The asset is changing; try again")
+
+    async def _once(self, fill: Fill, wanted: Wanted, resolved: Resolved | None) -> None:
+        state = self._state(wanted)
+        started = self.clock()
+        if resolved is None:
+            resolved = await self.upstream.resolve(wanted, state)
+        fill.resolved(resolved.contributors, resolved.sequence)
+        way = wanted.ways[resolved.index]
+        self.refusals.check(way.key, self.lookup.is_fresh, now=self.clock())
+        if await self._survivor(fill, wanted, way, resolved, state):
+            return
+        source, sequence = await self.upstream.original(resolved, state)
+        fill.spans = (Span("origin", self.clock() - started),)
+        with source:
+            order = Order(
+                way=way,
+                resolved=resolved,
+                policy=state.policy,
+                names=(way.name, *wanted.names[: resolved.index]),
+                sequence=sequence,
+                now=self.wall_clock(),
+            )
+            try:
+                made = await make(order, source, self.pool, self.limits)
+            except LASTING as refused:
+                self._remember(order, refused)
+                raise
+        fill.spans = (*fill.spans, *made.spans)
+        await self._keep(fill, way, resolved, state, made)
+
+    async def _keep(self, fill: Fill, way: Way, resolved: Resolved, state: TenantState, made: Made) -> None:
+        """Into RAM, to those who wait, to disk, and a word to the origin; or only to those who wait."""
+        permit = self.permits.find(state, Activity.CACHE)
+        stored, fresh = made.stored, self.lookup.is_fresh(made.stored.head)
+        if fresh and permit is not None:
+            fill.is_kept = self.lookup.memory.put(way.key, stored) or self.lookup.disk is not None
+        fill.settle(stored)
+        self.count(Count.FILLS_STORED if fresh else Count.FILLS_FENCED)
+        if not fresh:
+            return
+        if made.rendition is not None:
+            await self.reporter.report(made.rendition)
+        if permit is not None and self.lookup.disk is not None:
+            await self.lookup.disk.put(
+                permit,
+                file_of(way, state.file_key),
+                stored,
+                resolved.rendition_key,
+                is_fresh=self.lookup.is_fresh,
+            )
+
+    async def _survivor(self, fill: Fill, wanted: Wanted, way: Way, resolved: Resolved, state: TenantState) -> bool:
+        """A file whose key was lost with the agent's memory opens with the key that the origin has just given again."""
+        disk = self.lookup.disk
+        if disk is None or self.permits.find(state, Activity.CACHE) is None:
+            return False
+        file_name = file_of(way, state.file_key)
+        stored = await disk.open_with(
+            file_name,
+            resolved.rendition_key,
+            state.tenant,
+            resolved.contributors,
+            in_memory_max=self.lookup.memory.object_bytes_max,
+        )
+        if stored is None:
+            return False
+        if not self.lookup.may_serve(stored.head, wanted, resolved.index, now=self.wall_clock()):
+            close_body(stored)
+            return False
+        if not await disk.register(file_name, stored.head, resolved.rendition_key) or not self.lookup.is_fresh(
+            stored.head
+        ):
+            close_body(stored)
+            return False
+        self.lookup.memory.put(way.key, stored)
+        fill.is_kept = True
+        fill.settle(Stored(head=stored.head, body=await whole_body(stored)))  # for many readers, a file has one
+        return True
+
+    def _state(self, wanted: Wanted) -> TenantState:
+        state = self.lookup.tenant_of(wanted.tenant)
+        if state is None:
+            raise LeaseLost("The server is not ready to answer")
+        return state
+
+    def _remember(self, order: Order, refused: BaseException) -> None:
+        assert isinstance(refused, LASTING)
+        refusal = Refusal(
+            tenant=order.policy.tenant,
+            contributors=order.resolved.contributors,
+            names=order.names,
+            epoch=order.resolved.epoch,
+            sequence=order.sequence,
+            kind=type(refused),
+            message=refused.message,
+            until=self.clock() + REFUSAL_SECONDS_MAX,
+        )
+        if self.lookup.is_fresh(refusal):
+            self.refusals.learn(order.way.key, refusal)

@@ -1,0 +1,106 @@
+"""What a request is called inside the node: one cache key, one file name and one name hash for each way to read its path.
+
+A path without a version may be read in several ways (media.url). An object found under a later way may be served only
+while the names of all earlier ways are known not to exist: they stand in its `names`, so that the fence drops it when
+one of them comes into being.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domicile.media.asset import AssetName, NameHash
+from domicile.media.cachekey import SEPARATOR, cache_key
+from domicile.media.keys import file_name, name_hash
+from domicile.media.negotiate import negotiate
+from domicile.media.policy import ResidencyPolicy
+from domicile.media.url import Candidate, DeliveryRequest
+
+WAYS_SEPARATOR = "\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One reading of a path."""
+
+    candidate: Candidate
+    bucket: str
+    """What negotiation chose; "" when the URL does not negotiate."""
+    vary: tuple[str, ...]
+    key: str
+    name: NameHash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A parsed request of one tenant."""
+
+    raw_path: str
+    request: DeliveryRequest
+    accept: str
+    """As received; only `f_auto` looks at it."""
+    ways: tuple[Way, ...]
+
+    @property
+    def tenant(self) -> str:
+        return self.request.cloud
+
+    @property
+    def names(self) -> tuple[NameHash, ...]:
+        return tuple(way.name for way in self.ways)
+
+    @property
+    def flight_key(self) -> str:
+        """Requests that may share one fill: those that could find the same things in the same order."""
+        return WAYS_SEPARATOR.join(way.key for way in self.ways)
+
+    @property
+    def is_public(self) -> bool:
+        """May caches outside keep the answer for anybody?"""
+        return self.request.delivery_type == "upload"
+
+    @property
+    def needs_verdict(self) -> bool:
+        """Must the origin have let this very path pass before a stored answer may be given?"""
+        return self.request.signature is not None or self.request.delivery_type != "upload"
+
+
+def wanted(raw_path: str, request: DeliveryRequest, accept: str, *, policy: ResidencyPolicy, name_key: bytes) -> Wanted:
+    """Name every way of a parsed request. `policy` and `name_key` are the tenant's."""
+    return Wanted(
+        raw_path=raw_path,
+        request=request,
+        accept=accept,
+        ways=tuple(_way(request, candidate, accept, policy, name_key) for candidate in request.candidates),
+    )
+
+
+def _way(request: DeliveryRequest, candidate: Candidate, accept: str, policy: ResidencyPolicy, name_key: bytes) -> Way:
+    negotiated = negotiate(candidate.transformation, candidate.extension, accept)
+    key = cache_key(
+        tenant=request.cloud,
+        resource_type=request.resource_type,
+        delivery_type=request.delivery_type,
+        public_id=candidate.public_id,
+        transformation=candidate.transformation_text,
+        extension=candidate.extension,
+        bucket=negotiated.bucket,
+    )
+    named = AssetName(
+        cloud=request.cloud,
+        resource_type=request.resource_type,
+        delivery_type=request.delivery_type,
+        public_id=candidate.public_id,
+    )
+    return Way(
+        candidate=candidate,
+        bucket=negotiated.bucket,
+        vary=negotiated.vary,
+        key=SEPARATOR.join((key, policy.originals)),  # the one field of a policy that changes bytes
+        name=name_hash(name_key, "name", named.text),
+    )
+
+
+def file_of(way: Way, file_key: bytes) -> str:
+    """Name of the way's file on this node's disks, and what its owner is chosen by."""
+    return file_name(file_key, way.key)

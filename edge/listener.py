@@ -1,0 +1,122 @@
+"""Connections: bounds that the HTTP library does not set, and quiet about what is no HTTP.
+
+A malformed request is answered with an empty 400 and counted; a line in the log comes at most every LOG_SECONDS and
+holds nothing that the sender chose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from aiohttp import web
+from multidict import CIMultiDict
+
+from edge.metrics import Cache, Counters, Route
+from edge.respond import empty
+from edge.send import Answer, abort
+
+LINE_BYTES_MAX = 8190
+HEADERS_MAX = 100
+LINGER_SECONDS = 2.0
+"""How long an unread request body is read away before the connection is closed."""
+LOG_SECONDS = 10.0
+BACKLOG = 1024
+
+log = structlog.get_logger("edge.listener")
+
+_SILENT = logging.getLogger("edge.listener.http")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class Listener(web.Server):
+    """Serves one handler on any number of sockets."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        counters: Counters,
+        region: str,
+        keepalive_seconds: float,
+        connections_max: int,
+        progress_seconds_max: float,
+        write_buffer_bytes_max: int,
+    ) -> None:
+        super().__init__(
+            handler,
+            keepalive_timeout=keepalive_seconds,
+            access_log=None,
+            logger=_SILENT,
+            max_line_size=LINE_BYTES_MAX,
+            max_field_size=LINE_BYTES_MAX,
+            max_headers=HEADERS_MAX,
+            lingering_time=LINGER_SECONDS,
+            auto_decompress=False,
+        )
+        self.counters = counters
+        self.region = region
+        self.connections_max = connections_max
+        self.user_timeout_ms = int(progress_seconds_max * 1000)
+        self.write_buffer_bytes_max = write_buffer_bytes_max
+        self._malformed = 0
+        self._told_at = float("-inf")
+
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+    def is_full(self) -> bool:
+        return len(self._connections) >= self.connections_max
+
+    def on_malformed(self) -> None:
+        self.counters.request(Route.OTHER, Cache.NONE, 400, 0.0, 0)
+        self._malformed += 1
+        now = self._loop.time()
+        if now - self._told_at >= LOG_SECONDS:
+            log.info("malformed_requests", count=self._malformed)
+            self._malformed, self._told_at = 0, now
+
+
+class _Connection(web.RequestHandler):
+    """One connection, with a limit on what waits in it unsent."""
+
+    __slots__ = ("_listener",)
+
+    def __init__(self, manager: Listener, **kwargs: Any) -> None:
+        super().__init__(manager, **kwargs)
+        self._listener = manager
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        listener, full = self._listener, self._listener.is_full()
+        super().connection_made(transport)
+        connected = self.transport
+        if connected is None:
+            return
+        if full:
+            abort(connected)
+            return
+        connected.set_write_buffer_limits(high=listener.write_buffer_bytes_max)
+        peer = connected.get_extra_info("socket")
+        if peer is not None and peer.family in {socket.AF_INET, socket.AF_INET6}:
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, listener.user_timeout_ms)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What the parser could not read. Handlers answer their own errors."""
+        self._listener.on_malformed()
+        reply = empty(400 if status < 500 else status, region=self._listener.region)
+        response = Answer(status=reply.status, headers=CIMultiDict(reply.headers))
+        response.force_close()
+        return response

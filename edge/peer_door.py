@@ -1,0 +1,84 @@
+"""The owner's side of the talk between workers (edge.peer): one route on `worker-<slot>.sock`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from domicile.media.errors import BadRequest, MediaError, UpstreamUnavailable
+from domicile.media.wire import CONTENT_TYPE
+from domicile.service.gate.peer import PATH
+from edge.deliver import Delivered, Deliverer
+from edge.errors import status_of
+from edge.metrics import Cache, Counters, Route
+from edge.open_responses import OpenResponses
+from edge.peer import QUESTION_BYTES_MAX, AnswerHead, Question, encode_head, encode_refusal
+from edge.ranges import Span
+from edge.respond import Reply
+from edge.send import send
+from edge.store.port import whole_body
+
+log = structlog.get_logger("edge.peer_door")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerDoor:
+    """Answers other workers."""
+
+    deliverer: Deliverer
+    responses: OpenResponses
+    counters: Counters
+    progress_seconds_max: float
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        started, status = time.perf_counter(), 500
+        try:
+            try:
+                delivered = await self.deliverer.deliver_to_peer(await _question(request))
+            except MediaError as error:
+                status = status_of(error)
+                return await self._refuse(request, status, error)
+            except Exception as bug:
+                log.exception("peer_request_failed", error=type(bug).__name__)
+                return await self._refuse(request, status, UpstreamUnavailable("The picture was not made"))
+            status = 200
+            return await self._send(request, delivered)
+        finally:
+            self.counters.request(Route.PEER, Cache.NONE, status, time.perf_counter() - started, 0)
+
+    async def _send(self, request: web.BaseRequest, delivered: Delivered) -> web.StreamResponse:
+        stored = delivered.stored
+        head = AnswerHead(
+            head=stored.head,
+            position=delivered.position,
+            tier=delivered.tier,
+            collapsed=delivered.collapsed,
+            kept=delivered.kept,
+            spans=tuple((span.name, span.seconds, span.desc) for span in delivered.spans if span.name != "lookup"),
+        )
+        with self.responses.entered(stored.head, request.transport):
+            return await self._answer(request, 200, encode_head(head) + await whole_body(stored))
+
+    async def _refuse(self, request: web.BaseRequest, status: int, error: MediaError) -> web.StreamResponse:
+        return await self._answer(request, status, encode_refusal(error))
+
+    async def _answer(self, request: web.BaseRequest, status: int, body: bytes) -> web.StreamResponse:
+        headers = (("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(body))))
+        reply = Reply(status=status, headers=headers, span=Span(start=0, end=len(body)))
+        return await send(request, reply, body, progress_seconds_max=self.progress_seconds_max)
+
+
+async def _question(request: web.BaseRequest) -> Question:
+    if request.method != "POST" or request.raw_path != PATH:
+        raise BadRequest("Not a question of a worker")
+    body = b""
+    while len(body) <= QUESTION_BYTES_MAX and (piece := await request.content.readany()):
+        body += piece
+    try:
+        return msgspec.msgpack.decode(body, type=Question)
+    except msgspec.MsgspecError as odd:
+        raise BadRequest("Not a question of a worker") from odd

@@ -1,0 +1,157 @@
+"""From an original in the clear to an object that can be stored: rendered by a decoder process, or as it is.
+
+    no transformation, policy `originals = "as-is"`     the bytes as uploaded        ETag "<md5>"
+    no transformation, `originals = "stripped"`         the same without metadata    ETag "<md5>-s1"
+    everything else                                     a rendition                  ETag keyed by its contributors
+
+Untransformed means: no component, and no extension that asks for another format. SDKs compare the first 32 characters
+of those tags with the md5 of what they uploaded (decisions I.3).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+
+from domicile.imaging.job import Done, MediaLimits, RenderJob, Timings
+from domicile.media.asset import NameHash
+from domicile.media.facts import SourceFacts
+from domicile.media.keys import delivery_etag
+from domicile.media.negotiate import CONTENT_TYPES
+from domicile.media.policy import ResidencyPolicy
+from domicile.media.timing import ContentInfo, Span
+from domicile.media.wire import Rendition, Resolved
+from domicile.service.pool import DecoderPool
+from domicile.service.pool_files import SourceFile
+from edge.keys import Way
+from edge.store.port import Stored, StoredHead
+
+STRIP_REVISION = 1
+"""Raise when "stripped" comes to mean something else; it stands in the ETag."""
+
+READ_ONLY_TYPES = {"tiff": "image/tiff", "bmp": "image/bmp", "ico": "image/vnd.microsoft.icon"}
+"""Formats that are delivered as uploaded and never written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """An object and what is to be told about its making."""
+
+    stored: Stored
+    spans: tuple[Span, ...]
+    rendition: Rendition | None
+    """For the origin's list of renditions; None for an original."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be made, of what, and what the fence needs to know of it."""
+
+    way: Way
+    resolved: Resolved
+    policy: ResidencyPolicy
+    names: tuple[NameHash, ...]
+    sequence: int
+    now: float
+    """Wall clock in seconds."""
+
+
+def is_original(way: Way, facts: SourceFacts) -> bool:
+    """Does the URL ask for the original and not for a rendition of it?"""
+    return not way.candidate.transformation and way.candidate.extension in {None, facts.format}
+
+
+async def make(order: Order, source: SourceFile, pool: DecoderPool, limits: MediaLimits) -> Made:
+    """Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded."""
+    facts, way = order.resolved.facts, order.way
+    original = is_original(way, facts)
+    if original and order.policy.originals == "as-is" and _type_as_uploaded(facts) is not None:
+        return _as_uploaded(order, source)
+    job = RenderJob(
+        transformation=way.candidate.transformation_text,
+        extension=way.candidate.extension,
+        bucket=way.bucket,
+        limits=limits,
+        strip=True,
+    )
+    rendered = await pool.render(source, job, tenant=order.policy.tenant)
+    etag = f'"{facts.md5}-s{STRIP_REVISION}"'
+    if not original:
+        etag = delivery_etag(order.resolved.rendition_key, hashlib.sha256(rendered.body).digest())
+    done = rendered.done
+    return Made(
+        stored=Stored(head=_head(order, done, rendered.body, etag), body=rendered.body),
+        spans=_spans(done.timings, rendered.queued_seconds),
+        rendition=None if original else _rendition(order, done, len(rendered.body)),
+    )
+
+
+def _as_uploaded(order: Order, source: SourceFile) -> Made:
+    facts = order.resolved.facts
+    body = os.pread(source.fileno(), source.size, 0)
+    done = Done(
+        source=facts,
+        content_type=_type_as_uploaded(facts) or "",
+        format=facts.format,
+        width=facts.width,
+        height=facts.height,
+        frames=facts.frames,
+    )
+    head = _head(order, done, body, f'"{facts.md5}"')
+    return Made(stored=Stored(head=head, body=body), spans=(), rendition=None)
+
+
+def _type_as_uploaded(facts: SourceFacts) -> str | None:
+    return CONTENT_TYPES.get(facts.format) or READ_ONLY_TYPES.get(facts.format)
+
+
+def _head(order: Order, done: Done, body: bytes, etag: str) -> StoredHead:
+    facts, resolved = order.resolved.facts, order.resolved
+    info = ContentInfo(
+        width=done.width,
+        height=done.height,
+        body_bytes=len(body),
+        format=done.format,
+        original_width=facts.width,
+        original_height=facts.height,
+        original_bytes=facts.body_bytes,
+        original_format=facts.format,
+    )
+    return StoredHead(
+        tenant=order.policy.tenant,
+        contributors=resolved.contributors,
+        names=order.names,
+        epoch=resolved.epoch,
+        sequence=order.sequence,
+        config_revision=resolved.config_revision,
+        stored_at=order.now,
+        ttl_seconds=float(order.policy.lifetimes.edge_seconds_max),
+        content_type=done.content_type,
+        etag=etag,
+        body_bytes=len(body),
+        format=done.format,
+        content_info=info.span().desc or "",
+    )
+
+
+def _rendition(order: Order, done: Done, body_bytes: int) -> Rendition:
+    return Rendition(
+        tenant=order.policy.tenant,
+        aid=order.resolved.aid,
+        sequence=order.sequence,
+        transformation=order.way.candidate.transformation_text,
+        format=done.format,
+        width=done.width,
+        height=done.height,
+        body_bytes=body_bytes,
+    )
+
+
+def _spans(timings: Timings, queued_seconds: float) -> tuple[Span, ...]:
+    return (
+        Span("queue", queued_seconds),
+        Span("decode", timings.decode),
+        Span("transform", timings.transform),
+        Span("encode", timings.encode),
+    )

@@ -1,0 +1,182 @@
+"""From an object (or an error) to status and headers: pure, no bytes are touched here.
+
+A picture answers 200, 206, 304 or 416; every error is empty, `no-store`, and says the same about its making whatever
+went wrong. All lifetimes come from `freshness.outward`. No Age is sent: the lease confirmed the object a moment ago,
+and that is a validation (RFC 9111 section 4.2.3), so its age towards caches outside starts at 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from domicile.media.errors import MediaError
+from domicile.media.freshness import NO_STORE, Outward
+from domicile.media.timing import HEADER_NAME, Span, build_server_timing
+from edge.errors import header_text, retry_after_seconds, status_of
+from edge.ranges import Span as ByteSpan
+from edge.ranges import Unsatisfiable, none_match, wanted_span
+from edge.store.port import StoredHead
+
+CACHE_NAME = "Domicile"
+EXPOSED = "X-Cld-Error, Content-Length, Content-Range, Content-Disposition, ETag, Server-Timing, Cache-Status, Vary"
+PREFLIGHT_SECONDS = 3600
+FILE_NAME_CHARACTERS_MAX = 200
+
+ALWAYS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Expose-Headers", EXPOSED),
+)
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What is sent. `span` is the part of the body that follows; None for no body at all."""
+
+    status: int
+    headers: Headers
+    span: ByteSpan | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """How the object came to be at hand, for Cache-Status and Server-Timing."""
+
+    tier: str | None
+    """Where the copy was: "memory", "disk", "peer"; None when it was made for this request."""
+    collapsed: bool = False
+    stored: bool = False
+    remaining_seconds: int = 0
+    spans: tuple[Span, ...] = ()
+
+    def cache_status(self) -> str:
+        """One member of RFC 9211's list."""
+        if self.tier is not None:
+            return f"{CACHE_NAME}; hit; ttl={self.remaining_seconds}; detail={self.tier}"
+        words = [CACHE_NAME, "fwd=uri-miss", "fwd-status=200"]
+        if self.stored:
+            words += ["stored", f"ttl={self.remaining_seconds}"]
+        if self.collapsed:
+            words.append("collapsed")
+        return "; ".join(words)
+
+    def cache_span(self) -> Span:
+        if self.tier is not None:
+            return Span("cache", desc=f"hit-{self.tier}")
+        return Span("cache", desc="miss-collapsed" if self.collapsed else "miss")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """What the tenant and the URL say about the answer's headers."""
+
+    outward: Outward
+    timing_allow_origin: tuple[str, ...]
+    vary: tuple[str, ...]
+    disposition: str | None
+    region: str
+
+
+def picture(
+    head: StoredHead, making: Making, manner: Manner, *, method: str, asked: Mapping[str, str], elapsed_seconds: float
+) -> Reply:
+    """The answer with an object. `asked`: the request's header fields (a case-insensitive mapping)."""
+    shared = _shared(head, making, manner, elapsed_seconds)
+    if not none_match(asked.get("If-None-Match"), etag=head.etag):
+        return Reply(status=304, headers=shared)
+    described = [("Content-Type", head.content_type), ("Accept-Ranges", "bytes")]
+    if manner.disposition is not None:
+        described.append(("Content-Disposition", manner.disposition))
+    whole = ByteSpan(start=0, end=head.body_bytes)
+    if method == "HEAD":  # a Range means nothing there (RFC 9110 section 14.2)
+        return Reply(status=200, headers=(*shared, *described, ("Content-Length", str(head.body_bytes))))
+    span = wanted_span(asked.get("Range"), asked.get("If-Range"), etag=head.etag, body_bytes=head.body_bytes)
+    if isinstance(span, Unsatisfiable):
+        beyond = (("Content-Range", f"bytes */{head.body_bytes}"), ("Content-Length", "0"))
+        return Reply(status=416, headers=(*shared, *beyond))
+    if span is None:
+        return Reply(status=200, headers=(*shared, *described, ("Content-Length", str(head.body_bytes))), span=whole)
+    part = (
+        ("Content-Range", f"bytes {span.start}-{span.end - 1}/{head.body_bytes}"),
+        ("Content-Length", str(span.body_bytes)),
+    )
+    return Reply(status=206, headers=(*shared, *described, *part), span=span)
+
+
+def refusal(error: MediaError, *, region: str, timing_allow_origin: tuple[str, ...] = (), status: int = 0) -> Reply:
+    """The answer to whatever cannot be answered. `status` other than 0 takes the place of the table's."""
+    said: list[tuple[str, str]] = [("X-Cld-Error", header_text(error.message))]
+    seconds = retry_after_seconds(error)
+    if seconds is not None:
+        said.append(("Retry-After", str(seconds)))
+    return empty(
+        status or status_of(error), region=region, timing_allow_origin=timing_allow_origin, headers=tuple(said)
+    )
+
+
+def empty(status: int, *, region: str, timing_allow_origin: tuple[str, ...] = (), headers: Headers = ()) -> Reply:
+    """No body, not to be stored, and the same words about its making every time."""
+    return Reply(
+        status=status,
+        headers=(
+            *ALWAYS,
+            *NO_STORE.headers(),
+            *headers,
+            ("Cache-Status", f"{CACHE_NAME}; fwd=bypass"),
+            (HEADER_NAME, error_timing(region)),
+            *_allow_timing(timing_allow_origin),
+            *(() if status in {204, 304} else (("Content-Type", "image/gif"), ("Content-Length", "0"))),
+        ),
+    )
+
+
+def preflight(region: str) -> Reply:
+    """OPTIONS: anybody may read pictures from a page, and ask for parts of them."""
+    allowed = (
+        ("Allow", "GET, HEAD, OPTIONS"),
+        ("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
+        ("Access-Control-Allow-Headers", "Range, If-Range, If-None-Match, Accept"),
+        ("Access-Control-Max-Age", str(PREFLIGHT_SECONDS)),
+    )
+    return empty(204, region=region, headers=allowed)
+
+
+def error_timing(region: str) -> str:
+    return build_server_timing((Span("cache", desc="none"), Span("region", desc=region)))
+
+
+def disposition(name: str, extension: str) -> str:
+    """`attachment` under a name that no header or file system can be tricked by (RFC 6266, RFC 8187)."""
+    stem = "".join(char for char in name.rsplit("/", 1)[-1] if char.isprintable() and char not in '\\/:*?"<>|')
+    full = f"{stem[:FILE_NAME_CHARACTERS_MAX].strip('. ') or 'file'}.{extension}"
+    plain = "".join(char if char.isascii() and char not in "%;" else "_" for char in full)
+    if plain == full:
+        return f'attachment; filename="{full}"'
+    encoded = quote(full.encode("utf-8", "replace"), safe="")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
+
+
+def _shared(head: StoredHead, making: Making, manner: Manner, elapsed_seconds: float) -> Headers:
+    """What 200, 206, 304 and 416 all carry."""
+    spans = [making.cache_span(), Span("edge", elapsed_seconds), *making.spans, Span("region", desc=manner.region)]
+    if head.content_info:
+        spans.append(Span("content-info", desc=head.content_info))
+    return (
+        *ALWAYS,
+        ("ETag", head.etag),
+        *manner.outward.headers(),
+        *((("Vary", ", ".join(manner.vary)),) if manner.vary else ()),
+        ("Cache-Status", making.cache_status()),
+        (HEADER_NAME, build_server_timing(spans)),
+        *_allow_timing(manner.timing_allow_origin),
+    )
+
+
+def _allow_timing(origins: tuple[str, ...]) -> Headers:
+    if not origins:
+        return ()
+    return (("Timing-Allow-Origin", "*" if "*" in origins else ", ".join(origins)),)

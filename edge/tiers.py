@@ -1,0 +1,109 @@
+"""What a purge, and the end of a lease, do to everything this worker holds."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from domicile.media.journal import Entry, Kind
+from domicile.service.pool import DecoderPool
+from edge.flight import Flights
+from edge.lookup import Lookup
+from edge.metrics import Count, Counters, Gauge
+from edge.names import Negatives, Verdicts
+from edge.open_responses import OpenResponses
+from edge.permits import Permits
+from edge.refusals import Refusals
+from edge.store.port import tenant_tag
+
+GAUGE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tiers:
+    """Everything of this worker that a purge has to reach."""
+
+    lookup: Lookup
+    flights: Flights
+    negatives: Negatives
+    refusals: Refusals
+    verdicts: Verdicts
+    permits: Permits
+    responses: OpenResponses
+    pool: DecoderPool
+    counters: Counters
+
+    async def on_entry(self, entry: Entry) -> None:
+        """Drop and cut off what this entry forbids; the fence has it already. Quick, and waits for no viewer."""
+        self.counters.add(Count.ENTRIES)
+        self.flights.on_entry(entry)
+        self.negatives.on_entry(entry)
+        match entry.kind:
+            case Kind.CONFIG:
+                self._reconsider(entry.tenant)
+                return
+            case Kind.ASSET | Kind.ERASE | Kind.RESTRICT | Kind.NAME:
+                tags: tuple[str, ...] = (*entry.aids, *entry.names)
+            case _:  # ALL, what we do not understand, and a history that was lost
+                tags = (tenant_tag(entry.tenant),)
+                self._reconsider(entry.tenant)
+        self.counters.add(Count.ABORTED, self.responses.abort_stale(self.lookup.is_fresh, entry.tenant))
+        self.lookup.memory.drop_stale(tags, self.lookup.is_fresh)
+        if self.lookup.disk is not None:
+            self.lookup.disk.drop_stale(tags, self.lookup.is_fresh)
+        if entry.kind == Kind.ERASE:
+            self.pool.retire(entry.tenant)
+
+    def on_lock(self) -> None:
+        """The lease is lost: nothing in the clear stays, and nothing under way is finished."""
+        self.counters.add(Count.LOCKS)
+        self.counters.add(Count.ABORTED, self.responses.abort_all())
+        self.flights.close_all()
+        self.lookup.memory.clear()
+        self.negatives.clear()
+        self.refusals.clear()
+        self.verdicts.clear()
+        self.pool.retire()
+
+    async def count(self) -> None:
+        """Keep the gauges current. Runs until it is cancelled."""
+        counters, memory, disk = self.counters, self.lookup.memory, self.lookup.disk
+        while True:
+            counters.set(Gauge.MEMORY_BYTES, memory.bytes_used)
+            counters.set(Gauge.MEMORY_OBJECTS, len(memory))
+            counters.set(Gauge.DISK_BYTES, 0 if disk is None else disk.bytes_used)
+            counters.set(Gauge.DISK_OBJECTS, 0 if disk is None else len(disk))
+            counters.set(Gauge.FLIGHTS, len(self.flights))
+            counters.set(Gauge.RESPONSES_OPEN, len(self.responses))
+            await asyncio.sleep(GAUGE_SECONDS)
+
+    def _reconsider(self, tenant: str) -> None:
+        """Keys, signatures or policy may be others now."""
+        self.verdicts.forget(tenant)
+        self.permits.forget(tenant)
+
+
+class PoolCounts:
+    """What the decoder pool tells, as counters of this worker."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
+    def on_queue_depth(self, depth: int) -> None:
+        self._counters.set(Gauge.POOL_QUEUE, depth)
+
+    def on_job(self, kind: str, format: str, seconds: float, outcome: str) -> None:  # noqa: A002 - a metric's label
+        self._counters.transform(format, _RESULTS.get(outcome, "killed"), seconds)
+
+    def on_worker_killed(self, reason: str) -> None:
+        """Counted with its job."""
+
+
+_RESULTS = {
+    "done": "ok",
+    "undecodable_media": "refused",
+    "limit_exceeded": "refused",
+    "bad_transformation": "refused",
+    "known_killer": "refused",
+    "overloaded": "overloaded",
+}

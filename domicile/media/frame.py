@@ -25,6 +25,7 @@ from domicile.media.transformation import Color, Component, Crop, Gravity, Pixel
 
 ASPECT_DENOMINATOR_MAX = 10_000
 """As in params/size.py: a float names exactly one fraction."""
+OPAQUE = 255
 WHITE = Color(255, 255, 255)
 TRANSPARENT = Color(255, 255, 255, 0)
 
@@ -162,4 +163,6 @@ def _padded(asked: Asked, inner: Window, *, has_alpha: bool) -> tuple[Window, Ca
     held = (Fraction(inner.size[0]), Fraction(inner.size[1]))
     left, top = offset(outer, held, asked.gravity, asked.shift(size))
     color = asked.component.background or (TRANSPARENT if has_alpha else WHITE)
+    if color.alpha < OPAQUE:
+        color = TRANSPARENT  # the background step lays the colour under all of it, once
     return inner, Canvas(size, (left.__floor__(), top.__floor__()), color)

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.facts import SourceFacts
-from domicile.media.frame import Canvas, framed
+from domicile.media.frame import OPAQUE, Canvas, framed
 from domicile.media.geometry import Side, Window, composed, rounded, stored_window, upright_size
 from domicile.media.negotiate import is_original
 from domicile.media.transformation import Color, Component, Effect, Quality, Radii, Transformation
@@ -21,7 +21,7 @@ ALWAYS_ANIMATED = frozenset({"gif", "webp", "avif"})
 """Output formats that keep an animation. PNG keeps it only when the original is an animated PNG (Cloudinary: fl_apng)."""
 ANIMATED_SOURCES = frozenset({"gif", "webp", "avif", "png"})
 FORMAT_SIDE_MAX = {"webp": 16_383, "jpg": 65_500, "gif": 65_535, "avif": 32_768, "png": 65_535}
-OPAQUE, OPACITY_FULL = 255, 100
+OPACITY_FULL = 100
 BYTES_PER_PIXEL = 4
 """Pillow stores RGB and RGBA in four bytes."""
 

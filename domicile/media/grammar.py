@@ -16,11 +16,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.params import color, crop, effect, flags, format, quality, shape, size  # noqa: A004
 from domicile.media.params.base import Malformed, Parameter
+from domicile.media.percent import percent_encode
 from domicile.media.transformation import Component, Transformation
 
 COMPONENT_CHARS_MAX = 1024
@@ -113,4 +113,4 @@ def looks_like_component(segment: str) -> bool:
 
 def echo(text: str) -> str:
     """What an error may repeat of the caller's text: a bounded piece, printable ASCII, safe in a header and in HTML."""
-    return quote(text[:ECHO_CHARS_MAX], safe="!$&'()*+,/:;=@[]{}|%^ #?", errors="replace")[: 3 * ECHO_CHARS_MAX]
+    return percent_encode(text[:ECHO_CHARS_MAX], safe="!$&'()*+,/:;=@[]{}|%^ #?")[: 3 * ECHO_CHARS_MAX]

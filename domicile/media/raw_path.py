@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
 from domicile.media.errors import AssetNotFound, BadUrl
+from domicile.media.percent import percent_decode
 
 PATH_BYTES_MAX = 4096
 
@@ -86,7 +86,7 @@ def _check_characters(path: str) -> None:
 
 def _decode(raw: str) -> Segment:
     try:
-        text = unquote_to_bytes(raw).decode()
+        text = percent_decode(raw).decode()
     except UnicodeDecodeError:
         raise BadUrl("Invalid URL - not UTF-8") from None
     if any(unicodedata.category(char) == "Cc" for char in text):

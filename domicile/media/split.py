@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 
 from domicile.media.errors import BadUrl
-from domicile.media.grammar import Limits, build_transformation, check_length, looks_like_component, parse_component
+from domicile.media.grammar import Limits, build_component, check_length, looks_like_component, parse_component
 from domicile.media.public_id import public_id_problem
 from domicile.media.raw_path import Segment, join_raw, join_remote, join_text
 from domicile.media.transformation import Component, Transformation
@@ -44,11 +44,7 @@ def split_name(
     """Find where transformations stop and the public_id starts; the last segment always belongs to the public_id."""
     before = next((n for n, segment in enumerate(segments[:-1]) if VERSION_LIKE.fullmatch(segment.text)), None)
     if before is not None:
-        check_length(before, limits)
-        transformation = Transformation(tuple(parse_component(segment.raw) for segment in segments[:before]))
-        named = segments[before + 1 :]
-        signed = join_raw(segments[:before] + named) + raw_extension
-        return _read_version(segments[before]), (_candidate(transformation, join_text(named), extension, signed),)
+        return _read_version(segments[before]), (_behind_version(segments, before, extension, raw_extension, limits),)
     components: list[Component] = []
     for segment in segments[:-1]:
         if not looks_like_component(segment.text):
@@ -56,13 +52,30 @@ def split_name(
         check_length(len(components) + 1, limits)
         components.append(parse_component(segment.raw))
     signed = join_raw(segments) + raw_extension
-    likeliest = _candidate(Transformation(tuple(components)), join_text(segments[len(components) :]), extension, signed)
-    others = [
-        _candidate(Transformation(tuple(components[:n])), public_id, extension, signed)
-        for n in range(len(components) - 1, -1, -1)
-        if public_id_problem(public_id := join_text(segments[n:])) is None
-    ]
-    return None, (likeliest, *others[: NAMES_MAX - 1])
+    texts = [build_component(component) for component in components]
+    candidates: list[Candidate] = []
+    for n in range(len(components), -1, -1):
+        public_id = join_text(segments[n:])
+        problem = public_id_problem(public_id)
+        if problem is not None and not candidates:
+            raise BadUrl(f"Invalid URL - {problem}")
+        if problem is None and len(candidates) < NAMES_MAX:
+            candidates.append(_candidate(components[:n], texts[:n], public_id, extension, signed))
+    return None, tuple(candidates)
+
+
+def _behind_version(
+    segments: list[Segment], before: int, extension: str | None, raw_extension: str, limits: Limits
+) -> Candidate:
+    check_length(before, limits)
+    components = [parse_component(segment.raw) for segment in segments[:before]]
+    named = segments[before + 1 :]
+    public_id = join_text(named)
+    problem = public_id_problem(public_id)
+    if problem is not None:
+        raise BadUrl(f"Invalid URL - {problem}")
+    signed = join_raw(segments[:before] + named) + raw_extension
+    return _candidate(components, list(map(build_component, components)), public_id, extension, signed)
 
 
 def split_remote(segments: list[Segment], limits: Limits) -> tuple[int | None, tuple[Candidate, ...]]:
@@ -74,10 +87,10 @@ def split_remote(segments: list[Segment], limits: Limits) -> tuple[int | None, t
     if ahead and VERSION_LIKE.fullmatch(ahead[-1].text):
         version = _read_version(ahead.pop())
     check_length(len(ahead), limits)
-    transformation = Transformation(tuple(parse_component(segment.raw) for segment in ahead))
+    components = [parse_component(segment.raw) for segment in ahead]
     remote = join_remote(segments[start:])
     signed = "/".join([*(segment.raw for segment in ahead), remote.raw])
-    return version, (_candidate(transformation, remote.text, None, signed, is_remote=True),)
+    return version, (_candidate(components, list(map(build_component, components)), remote.text, None, signed),)
 
 
 def _read_version(segment: Segment) -> int:
@@ -88,14 +101,11 @@ def _read_version(segment: Segment) -> int:
 
 
 def _candidate(
-    transformation: Transformation, public_id: str, extension: str | None, signed: str, *, is_remote: bool = False
+    components: list[Component], texts: list[str], public_id: str, extension: str | None, signed: str
 ) -> Candidate:
-    problem = None if is_remote else public_id_problem(public_id)
-    if problem is not None:
-        raise BadUrl(f"Invalid URL - {problem}")
     return Candidate(
-        transformation=transformation,
-        transformation_text=build_transformation(transformation),
+        transformation=Transformation(tuple(components)),
+        transformation_text="/".join(texts),
         public_id=public_id,
         extension=extension,
         signed_text=signed,

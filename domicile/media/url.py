@@ -21,11 +21,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from domicile.media.asset import DELIVERY_TYPES, RESOURCE_TYPES
 from domicile.media.errors import AssetNotFound, BadSignature, BadUrl
 from domicile.media.grammar import DEFAULT_LIMITS, Limits, echo
+from domicile.media.percent import percent_encode
 from domicile.media.raw_path import Segment, read_segments
 from domicile.media.split import Candidate, split_name, split_remote
 
@@ -121,7 +121,7 @@ def build(request: DeliveryRequest) -> str:
 
 def escape(text: str) -> str:
     """Percent-encode all but `A-Z a-z 0-9 _ . - / :`."""
-    return quote(text, safe="/:").replace("~", "%7E")
+    return percent_encode(text, safe="/:", unsafe="~")
 
 
 def _take_cloud(segments: list[Segment], cloud_of_host: str | None) -> tuple[str, list[Segment]]:

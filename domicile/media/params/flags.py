@@ -15,9 +15,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, unquote_to_bytes
 
 from domicile.media.params.base import Malformed, Parameter
+from domicile.media.percent import percent_decode, percent_encode
 from domicile.media.transformation import Component
 
 FLAGS_MAX = 16
@@ -39,7 +39,7 @@ def read_name(text: str) -> str:
     if len(text) > ATTACHMENT_ENCODED_CHARS_MAX or NAME.fullmatch(text) is None:
         raise Malformed
     try:
-        name = unquote_to_bytes(text).decode()
+        name = percent_decode(text).decode()
     except UnicodeDecodeError:
         raise Malformed from None
     if len(name) > ATTACHMENT_CHARS_MAX or not name.isprintable() or not FORBIDDEN_IN_NAME.isdisjoint(name):
@@ -48,7 +48,7 @@ def read_name(text: str) -> str:
 
 
 def write_name(name: str) -> str:
-    return quote(name, safe="").replace(".", "%2E")
+    return percent_encode(name, unsafe=".")
 
 
 def read_flags(text: str) -> tuple[frozenset[str], str | None]:

@@ -205,7 +205,8 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 class Objects(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     objects: tuple[StoredObject, ...]
-    more: bool
+    after: str
+    """Ask again with this; empty at the end."""
 
 
 class Yes(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -8,9 +8,7 @@ import tempfile
 from pathlib import Path
 
 from domicile.service.pool_settings import PoolSettings
-from domicile.service.pool_settings import PoolSettings
 from domicile.service.settings import KIB, BadSetting, Secret, group, setting
-from edge.delivery_settings import CacheSettings, DeliverySettings, MediaSettings
 from edge.delivery_settings import CacheSettings, DeliverySettings, MediaSettings
 from edge.page import SLOTS_MAX
 
@@ -87,10 +85,6 @@ class EdgeSettings:
     media: MediaSettings = group(MediaSettings)
     pool: PoolSettings = group(PoolSettings)
     log_level: str = setting("info", "Least level of log lines.", choices=("debug", "info", "warning", "error"))
-    cache: CacheSettings = group(CacheSettings)
-    delivery: DeliverySettings = group(DeliverySettings)
-    media: MediaSettings = group(MediaSettings)
-    pool: PoolSettings = group(PoolSettings)
 
     @property
     def host(self) -> str:

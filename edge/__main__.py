@@ -1,0 +1,105 @@
+"""`python -m edge --config FILE`: the supervisor; with `agent` or `worker`, one of the processes that it starts."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ctypes
+import os
+import resource
+import secrets
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from domicile.service import logging
+from domicile.service.settings import BadSetting, load
+from edge.settings import EdgeSettings
+
+PR_SET_PDEATHSIG = 1
+
+log = logging.get()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code: 0 after a clean end, 1 after a failure, 2 for a bad setting."""
+    given = _parser().parse_args(arguments)
+    try:
+        return _run(given)
+    except BadSetting as bad:
+        sys.stderr.write(f"{bad}\n")
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m edge", description="One edge node of Domicile.")
+    parser.add_argument("part", nargs="?", choices=("node", "agent", "worker"), default="node")
+    parser.add_argument("--config", type=Path, help="TOML file with a section [edge]")
+    parser.add_argument("--slot", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--boot", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
+    return parser
+
+
+def _run(given: argparse.Namespace) -> int:
+    settings = load(EdgeSettings, "edge", file=given.config, environ=os.environ)
+    if given.port:
+        listen = f"{settings.listen.rpartition(':')[0]}:{given.port}"
+        settings = load(EdgeSettings, "edge", file=given.config, environ=os.environ, overrides={"edge.listen": listen})
+    logging.configure("edge" if given.part == "worker" else f"edge-{given.part}", level=settings.log_level)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold keys and pictures
+    os.umask(0o077)
+    match given.part:
+        case "agent":
+            from edge import agent_process
+
+            _end_with(given.parent)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C goes to all; the agent ends last
+            asyncio.run(_until_told(lambda stopping: agent_process.serve(settings, boot=given.boot, stopping=stopping)))
+            return 0
+        case "worker":
+            import uvloop
+
+            from edge import worker
+
+            _end_with(given.parent)
+            boot = secrets.randbits(63) | 1
+            uvloop.run(
+                _until_told(lambda stopping: worker.serve(settings, slot=given.slot, boot=boot, stopping=stopping))
+            )
+            return 0
+        case _:
+            from edge import supervisor
+
+            passed_on = ["--config", str(given.config)] if given.config is not None else []
+            return asyncio.run(supervisor.supervise(settings, passed_on))
+
+
+async def _until_told(serve: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run `serve(stopping)`, with `stopping` set at SIGTERM (and SIGINT, where it is not ignored)."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        loop.add_signal_handler(signal.SIGINT, stopping.set)
+    try:
+        await serve(stopping)
+    except BadSetting:
+        raise
+    except Exception:
+        log.exception("process_failed")
+        raise SystemExit(1) from None
+
+
+def _end_with(parent: int) -> None:
+    """Let the kernel end this process when its supervisor ends, however that comes."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if parent and os.getppid() != parent:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""A node's lease: which grants are pending, what they wait for, what counts now, and what happens when it is over.
+
+A grant counts from the moment everything up to its heads is applied (E3); then keys, policies and the deadline change in
+one step without an await, so that no worker sees half of it. A tenant whose journal the origin cannot continue is
+refused; the others go on. Callers hold the agent's lock around everything that awaits here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from domicile.media.journal import Head
+from domicile.media.wire import LeaseAnswer, TenantLease
+from edge.journal import Standing, standing
+from edge.lease import NANOSECONDS, PendingLease, deadline_ns
+from edge.node import Node
+from edge.nodedb import NodeDb
+from edge.page import boottime_ns
+
+NOT_CONTINUED = "the origin's journal does not continue what this node has applied; was it put back to an older state?"
+
+log = structlog.get_logger("edge.tenure")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A lease request and its answer."""
+
+    sent_ns: int
+    """CLOCK_BOOTTIME before the request left: the lease counts from here."""
+    cursors: Mapping[str, Head]
+    """How far each tenant had come then; the origin must know as much. (Entries may arrive before the answer does.)"""
+    answer: LeaseAnswer
+
+
+class Tenure:
+    """The lease of one node."""
+
+    def __init__(self, node: Node, db: NodeDb, *, locked_seconds_max: float) -> None:
+        self.refused: dict[str, str] = {}
+        """tenant -> the origin's reason for granting nothing here."""
+        self.lag: dict[str, int] = {}
+        """tenant -> entries that the last lease named and this node has not applied."""
+        self.lease_seconds = 0.0
+        self._node = node
+        self._page = node.page
+        self._db = db
+        self._locked_seconds_max = locked_seconds_max
+        self._locked = True
+        self._sent_ns = 0
+        self._home = ""
+        self._pending: PendingLease | None = None
+        self._leases: dict[str, TenantLease] = {}
+
+    @property
+    def leased(self) -> bool:
+        return self._page.lease_deadline_ns > boottime_ns()
+
+    @property
+    def headroom_seconds(self) -> float:
+        """Seconds until the lease ends; 0 without one."""
+        return max(0.0, (self._page.lease_deadline_ns - boottime_ns()) / NANOSECONDS)
+
+    async def accept(self, asked: Asked) -> None:
+        """Take a lease as pending. One that was asked for before the present one is left aside."""
+        if asked.sent_ns < self._sent_ns:
+            return
+        answer = asked.answer
+        heads: dict[str, Head] = {}
+        leases: dict[str, TenantLease] = {}
+        for lease in answer.tenants:
+            if await self._admit(lease, asked.cursors.get(lease.tenant)):
+                heads[lease.tenant], leases[lease.tenant] = lease.head, lease
+        for name in set(self._node.tenants) - {lease.tenant for lease in answer.tenants}:
+            self._node.withdraw(name)
+            await self._db.remove(name)
+            log.warning("tenant_withdrawn")
+        self.refused = dict(answer.refused)
+        self.lease_seconds = answer.lease_seconds
+        self._sent_ns, self._home, self._leases = asked.sent_ns, answer.region, leases
+        deadline = deadline_ns(sent_ns=asked.sent_ns, lease_seconds=answer.lease_seconds)
+        self._pending = PendingLease(deadline_ns=deadline, heads=heads)
+        self.settle()
+
+    def announce(self, answer: LeaseAnswer) -> None:
+        """Give workers new keys and policies at once, ahead of the journal entry that makes them count."""
+        for lease in answer.tenants:
+            tenant = self._node.tenants.get(lease.tenant)
+            if tenant is not None and tenant.grant is not None:
+                self._node.grant(lease, home=answer.region)
+
+    def settle(self) -> None:
+        """Let the pending lease count, if everything up to its heads is applied."""
+        if self._pending is None:
+            return
+        cursors = self._node.cursors()
+        heads = self._pending.heads.items()
+        self.lag = {name: max(0, head.seq - cursors[name].seq) for name, head in heads if name in cursors}
+        if not self._pending.usable(cursors):
+            return
+        self.lock_if_over()
+        for lease in self._leases.values():
+            self._node.grant(lease, home=self._home)
+        self._page.lease_deadline_ns = self._pending.deadline_ns
+        self._pending, self._locked = None, False
+
+    async def refuse(self, name: str) -> None:
+        """Serve a tenant no longer whose journal is not the one this node knows."""
+        log.error("journal_not_continued")
+        self._node.refuse(self._node.tenants[name], NOT_CONTINUED)
+        self._leases.pop(name, None)
+        if self._pending is not None:
+            heads = {tenant: head for tenant, head in self._pending.heads.items() if tenant != name}
+            self._pending = PendingLease(deadline_ns=self._pending.deadline_ns, heads=heads)
+        await self._db.void(name)
+
+    def lock_if_over(self) -> None:
+        """Wrap the keys when the lease is over, and drop them when it has been over for long."""
+        if self.leased:
+            return
+        if not self._locked:
+            self._locked = True
+            self._node.lock()
+            log.warning("keys_locked")
+        over_ns = boottime_ns() - self._page.lease_deadline_ns
+        if over_ns > self._locked_seconds_max * NANOSECONDS and len(self._node.keyring):
+            self._node.keyring.clear()
+            log.warning("keys_dropped")
+
+    async def _admit(self, lease: TenantLease, cursor: Head | None) -> bool:
+        """May this tenant's grant count, as far as its head tells? `cursor`: ours when the lease was asked for."""
+        tenant = self._node.tenants.get(lease.tenant)
+        if tenant is None:
+            tenant = self._node.adopt(lease.tenant, lease.head)
+            await self._db.save(lease.tenant, tenant.cursor, tenant.fence, tenant.epoch_floor)
+            return True
+        if standing(cursor or tenant.cursor, lease.head) is Standing.REGRESSED:
+            await self.refuse(lease.tenant)
+            return False
+        tenant.refused = ""
+        return True

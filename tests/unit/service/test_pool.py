@@ -118,12 +118,38 @@ async def test_a_rendition_over_the_limit_is_refused_and_costs_no_process(bench:
     assert bench.counted.killed.total() == 0
 
 
+# --- walls ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    ["socket", "read", "write /tmp/domicile-escape", "fork", "exec", "kill", "memfd", "executable"],
+)
+async def test_a_decoder_cannot_get_out(bench: Bench, attempt: str) -> None:
+    if not (bench.pool.layers["seccomp"] and bench.pool.layers["landlock"]):
+        pytest.skip("this machine cannot give seccomp and Landlock")
+    assert await bench.say(f"try-{attempt}") == "refused 1"
+    assert await bench.say("thread") == "thread"
+
+
+async def test_a_decoder_inherits_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOMICILE_SECRET", "hunter2")
+    async with opened() as other:
+        assert "DOMICILE" not in await other.say("surroundings")
+        pid = int(await other.say("pid"))
+        assert len(os.listdir(f"/proc/{pid}/fd")) == 4  # and the job socket
+        assert {os.readlink(f"/proc/{pid}/fd/{number}") for number in range(3)} == {"/dev/null"}
+        assert os.getpriority(os.PRIO_PROCESS, pid) - os.getpriority(os.PRIO_PROCESS, 0) == 10
+    assert "'RLIMIT_CORE': 0" in await bench.say("limits")
+
+
 # --- faults -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("word, reason", KILLERS.items())
 async def test_a_killer_costs_one_process_once_and_the_pool_still_serves(word: str, reason: str) -> None:
-    async with opened(job_seconds_max=0.5 if reason == "time_limit" else 5.0) as bench:
+    bounds = {"job_seconds_max": 0.5 if reason == "time_limit" else 5.0}
+    async with opened(**bounds) as bench, asyncio.timeout(10):
         before = await bench.say("pid")
         for _ in range(3):
             with pytest.raises(UndecodableMedia, match="Invalid image file"):

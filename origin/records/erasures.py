@@ -7,7 +7,7 @@ entry -> statement. A crash in between leaves the aids doomed; the next start fi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from domicile.media.asset import Aid
@@ -77,10 +77,12 @@ class Erasures:
                 if rows:
                     erase_entry(change, rows)
                     change.after_commit.append(_forgetting(core, rows))
-            if not rows:
+            if rows:
+                head = change.head
+                aids += [row.aid for row in rows]
+            if len(rows) < DELETE_ASSETS_MAX:
                 break
-            head = change.head
-            aids += [row.aid for row in rows]
+            targets = replace(targets, urls=())  # once more they would mean the next candidate of the same path
         if head is None:
             raise AssetNotFound("nothing matches")
         forgotten, fenced = await core.forget_and_wait(tenant, head.seq, aids)

@@ -27,6 +27,7 @@ class _Meta(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
     original_filename: str
     created_at: float
+    display_name: str = ""
 
 
 def _context(tenant: str, aid: Aid, variant: str, region: str) -> SealContext:
@@ -46,6 +47,7 @@ def seal_record(record: AssetRecord, data_key: bytes, *, region: str) -> bytes:
         folder=record.folder,
         original_filename=record.original_filename,
         created_at=record.created_at,
+        display_name=record.display_name,
     )
     context = _context(record.name.cloud, record.aid, "meta", region)
     body = msgspec.msgpack.encode(meta)
@@ -72,6 +74,7 @@ def open_record(row: AssetRow, data_key: bytes, *, region: str) -> AssetRecord:
         folder=meta.folder,
         original_filename=meta.original_filename,
         created_at=meta.created_at,
+        display_name=meta.display_name,
     )
 
 

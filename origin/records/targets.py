@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import DELIVERY_TYPES, RESOURCE_TYPES, AssetName, NameHash
 from domicile.media.errors import BadRequest, MediaError, OutOfScope
-from domicile.media.url import parse
+from domicile.media.url import SEO_FORMS, SHORT_FORM, parse
 from origin.catalogue.port import AssetRow
 from origin.records.core import Core
 from origin.records.types import PurgeTargets
@@ -30,15 +30,16 @@ async def select(
     catalogue = core.catalogue
     if targets.everything:
         return await catalogue.some(connection, tenant, limit)
-    rows = {row.aid: row for row in await catalogue.by_asset_id(connection, tenant, targets.asset_ids)}
+    rows: dict[str, AssetRow] = {}
+    for url in targets.urls:
+        found = await _behind_url(core, connection, tenant, url)
+        rows.update({found.aid: found} if found else {})
     names = [*targets.names, *_every_type(tenant, targets.public_ids)]
     if any(name.cloud != tenant for name in names):
         raise OutOfScope("a target lies outside this cloud")
     hashes = dict.fromkeys(core.hash_name(name) for name in names)
+    rows.update((row.aid, row) for row in await catalogue.by_asset_id(connection, tenant, targets.asset_ids))
     rows.update((row.aid, row) for row in await catalogue.named(connection, tenant, hashes))
-    for url in targets.urls:
-        found = await _behind_url(core, connection, tenant, url)
-        rows.update({found.aid: found} if found else {})
     labels = _labels(core, tenant, targets)
     rows.update((row.aid, row) for row in await catalogue.labelled(connection, tenant, labels, limit))
     return list(rows.values())[:limit]
@@ -57,11 +58,14 @@ def names_of_url(tenant: str, url: str) -> list[AssetName]:
     Raises OutOfScope for a path of another cloud, BadRequest for a text that is no delivery path.
     """
     path = url.partition("?")[0]
+    head = path.split("/")[1] if path.startswith("/") else ""
+    if head != tenant:
+        if head not in {*RESOURCE_TYPES, *SEO_FORMS, SHORT_FORM}:
+            raise OutOfScope("a url lies outside this cloud")
+        path = f"/{tenant}{path}"
     try:
-        parsed = parse(path if path.startswith(f"/{tenant}/") else f"/{tenant}{path}")
+        parsed = parse(path)
     except MediaError as bad:
-        if _is_delivery_path(path):
-            raise OutOfScope("a url lies outside this cloud") from bad
         raise BadRequest("a url target is the path of a delivery URL") from bad
     return [
         AssetName(
@@ -72,14 +76,6 @@ def names_of_url(tenant: str, url: str) -> list[AssetName]:
         )
         for candidate in parsed.candidates
     ]
-
-
-def _is_delivery_path(path: str) -> bool:
-    try:
-        parse(path)
-    except MediaError:
-        return False
-    return True
 
 
 def _labels(core: Core, tenant: str, targets: PurgeTargets) -> list[NameHash]:

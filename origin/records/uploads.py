@@ -59,7 +59,8 @@ class Uploads:
     async def commit(self, draft: Draft, asset: NewAsset) -> Committed:
         check_name(asset.name)
         check_tags(asset.tags)
-        check_texts((*asset.context.keys(), *asset.context.values(), asset.folder, asset.original_filename))
+        check_texts((*asset.context.keys(), *asset.context.values()))
+        check_texts((asset.folder, asset.display_name, asset.original_filename))
         if asset.name.cloud != draft.tenant:
             raise BadRequest("the draft belongs to another cloud")
         if not self._drafts.get(draft.aid, False):
@@ -130,5 +131,6 @@ def _record(draft: Draft, asset: NewAsset, before: AssetRecord | None) -> AssetR
         context=asset.context,
         folder=asset.folder,
         original_filename=asset.original_filename,
+        display_name=asset.display_name,
         created_at=asset.created_at,
     )

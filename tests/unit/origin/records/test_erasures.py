@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domicile.media.errors import AssetNotFound, OutOfScope
+from domicile.media.journal import Kind
+from domicile.media.statement import KEY_STATE_FILE, KEY_STATE_WAITING, verify
+from domicile.media.wire import LeaseRequest
+from origin.records import Filter, PurgeTargets, Records, erasures
+from origin.store.local import LocalStore
+from tests.infra.records import CLOUD, name, opened, upload
+
+JANE = PurgeTargets(public_ids=("people/jane",))
+
+
+async def test_an_erased_asset_is_gone_and_the_statement_verifies(records: Records, tmp_path: Path) -> None:
+    record = (await upload(records, name("people/jane"), tags=("secret-tag",))).record
+    statement = await records.erase(CLOUD, JANE)
+    assert verify(statement, records.statement_public_key())
+    assert statement.body["outcome"] == "erased"
+    assert statement.body["removed"] == {"versions": 1, "originals": 1, "renditions": 0}
+    assert statement.body["key"]["state"] == KEY_STATE_FILE
+    assert await records.get(name("people/jane")) is None
+    assert records._core.keyring.of(record.aid) is None
+    assert not list((tmp_path / "data" / "originals").rglob(record.aid))
+    entry = (await records.entries({CLOUD: 1}, wait_seconds=0)).entries[0]
+    assert (entry.kind, entry.aids) == (Kind.ERASE, (record.aid,))
+
+
+async def test_a_statement_holds_no_name_no_tag_no_aid(records: Records) -> None:
+    record = (await upload(records, name("people/jane"), tags=("secret-tag",))).record
+    shown = str((await records.erase(CLOUD, JANE, request_id="request of jane")).to_mapping())
+    for personal in ("people", "jane", "secret-tag", record.aid, record.asset_id):
+        assert personal not in shown
+
+
+async def test_a_name_can_be_used_again_after_an_erase(records: Records) -> None:
+    await upload(records, name("people/jane"))
+    await records.erase(CLOUD, JANE)
+    again = (await upload(records, name("people/jane"))).record
+    assert await records.get(name("people/jane")) == again
+
+
+async def test_erased_before_and_never_existed_look_the_same(records: Records) -> None:
+    await upload(records, name("people/jane"))
+    await records.erase(CLOUD, JANE)
+    with pytest.raises(AssetNotFound) as erased:
+        await records.erase(CLOUD, JANE)
+    with pytest.raises(AssetNotFound) as never:
+        await records.erase(CLOUD, PurgeTargets(public_ids=("nobody",)))
+    assert erased.value.message == never.value.message
+
+
+async def test_a_preview_takes_nothing(records: Records) -> None:
+    record = (await upload(records, name("people/jane"))).record
+    assert await records.erase_preview(CLOUD, JANE) == (record,)
+    assert await records.get(name("people/jane")) == record
+    assert (await records.head(CLOUD)).seq == 1
+
+
+async def test_erasing_a_url_takes_only_what_the_url_resolves_to(records: Records) -> None:
+    """A path can be split in several ways; the first candidate that exists is meant, not all of them."""
+    await upload(records, name("w_100/jane"))
+    await upload(records, name("jane"))
+    before = {record.name.public_id for record in (await records.list(CLOUD, Filter())).records}
+    await records.erase(CLOUD, PurgeTargets(urls=("/acme/image/upload/w_100/jane.jpg",)))
+    after = {record.name.public_id for record in (await records.list(CLOUD, Filter())).records}
+    assert len(before - after) == 1
+
+
+async def test_more_than_one_entry_holds_is_erased_in_several(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasures, "DELETE_ASSETS_MAX", 2)
+    for n in range(5):
+        await upload(records, name(f"a/{n}"))
+    await upload(records, name("b"))
+    statement = await records.erase(CLOUD, PurgeTargets(prefixes=("a",)))
+    assert statement.body["removed"]["versions"] == 5
+    assert [record.name.public_id for record in (await records.list(CLOUD, Filter())).records] == ["b"]
+    entries = (await records.entries({CLOUD: 6}, wait_seconds=0)).entries
+    assert [entry.kind for entry in entries] == [Kind.ERASE] * 3
+
+
+async def test_another_clouds_assets_cannot_be_erased(records: Records) -> None:
+    await records.create_tenant("other")
+    record = (await upload(records, name("people/jane", cloud="other"))).record
+    with pytest.raises(AssetNotFound):
+        await records.erase(CLOUD, PurgeTargets(asset_ids=(record.asset_id,)))
+    with pytest.raises(OutOfScope):
+        await records.erase(CLOUD, PurgeTargets(names=(name("people/jane", cloud="other"),)))
+    assert await records.get(name("people/jane", cloud="other")) == record
+
+
+async def test_an_edge_that_has_not_acked_makes_the_statement_partial(tmp_path: Path) -> None:
+    async with opened(tmp_path, ack_seconds_max=0.05) as records:
+        await upload(records, name("people/jane"))
+        await records.grant_lease(LeaseRequest(node="a" * 32, boot="b" * 32, region="eu-de", authorities=(), heads={}))
+        statement = await records.erase(CLOUD, JANE)
+    assert statement.body["outcome"] == "partial"
+    assert statement.body["key"]["state"] == KEY_STATE_WAITING
+    assert statement.body["places"][1]["waiting"] == 1
+
+
+async def test_a_store_that_does_not_delete_makes_the_statement_partial_and_is_finished_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuses(*_: Any) -> bool:
+        raise OSError(5, "input/output error")
+
+    async with opened(tmp_path) as records:
+        record = (await upload(records, name("people/jane"))).record
+        with monkeypatch.context() as broken:
+            broken.setattr(LocalStore, "delete", refuses)
+            statement = await records.erase(CLOUD, JANE)
+        assert statement.body["outcome"] == "partial"
+        assert await records.get(name("people/jane")) is None
+    async with opened(tmp_path) as records:
+        assert records._core.keyring.of(record.aid) is None
+        assert not list((tmp_path / "data" / "originals").rglob(record.aid))

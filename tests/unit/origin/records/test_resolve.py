@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domicile.media.errors import AssetNotFound, BadRequest, BadSignature, OutsideRegion
+from domicile.media.keys import content_key, subkey
+from domicile.media.signature import sign_delivery
+from domicile.media.wire import ResolveRequest
+from origin.records import Records
+from tests.infra.records import CLOUD, name, upload
+
+
+def request(*public_ids: str, **changes: Any) -> ResolveRequest:
+    values: dict[str, Any] = {
+        "cloud": CLOUD,
+        "resource_type": "image",
+        "delivery_type": "upload",
+        "public_ids": public_ids,
+        "transformed": True,
+        "region": "eu-de",
+    }
+    return ResolveRequest(**{**values, **changes})
+
+
+def signed(records: Records, *public_ids: str, **changes: Any) -> ResolveRequest:
+    tenant = records.tenant(CLOUD)
+    assert tenant is not None
+    signature = sign_delivery(public_ids[0], tenant.api_secret)
+    return request(*public_ids, signature=signature, signed_texts=public_ids, **changes)
+
+
+async def test_a_name_resolves_to_its_version_and_its_keys(records: Records) -> None:
+    record = (await upload(records, name("jane"))).record
+    answer = (await records.resolve(request("jane"))).resolved
+    assert answer is not None
+    data_key = records._core.keyring.of(record.aid)
+    assert data_key is not None
+    assert answer.aid == record.aid
+    assert answer.sequence == 1
+    assert answer.contributors == (record.aid,)
+    assert answer.original_key == subkey(data_key, "original")
+    assert answer.rendition_key == content_key({record.aid: subkey(data_key, "rendition")})
+    assert answer.facts == record.facts
+
+
+async def test_the_first_candidate_that_exists_wins(records: Records) -> None:
+    await upload(records, name("b"))
+    await upload(records, name("c"))
+    answer = (await records.resolve(request("a", "b", "c"))).resolved
+    assert answer is not None
+    assert answer.index == 1
+
+
+async def test_what_does_not_exist_is_absent_at_the_sequence_of_the_snapshot(records: Records) -> None:
+    await upload(records, name("other"))
+    absent = (await records.resolve(request("jane"))).absent
+    assert absent is not None
+    assert (absent.sequence, absent.status, len(absent.names)) == (1, 404, 1)
+
+
+async def test_an_erased_name_looks_like_one_that_never_was(records: Records) -> None:
+    await upload(records, name("jane"))
+    await records.destroy(name("jane"))
+    erased, never = (await records.resolve(request(public_id)) for public_id in ("jane", "nobody")), None
+    answers = [answer async for answer in erased]
+    assert never is None
+    assert all(answer.resolved is None for answer in answers)
+    assert len({(answer.absent.sequence, answer.absent.status) for answer in answers if answer.absent}) == 1
+
+
+async def test_a_key_that_is_gone_makes_the_name_absent(records: Records) -> None:
+    record = (await upload(records, name("jane"))).record
+    await records._core.keyring.puncture([bytes.fromhex(record.aid)])
+    assert (await records.resolve(request("jane"))).absent is not None
+
+
+async def test_an_unknown_cloud_is_not_found(records: Records) -> None:
+    with pytest.raises(AssetNotFound):
+        await records.resolve(request("jane", cloud="nobody"))
+
+
+@pytest.mark.parametrize("region", ["us-east", "eu-fr", "nowhere", ""])
+async def test_the_strictest_policy_gives_another_region_nothing(records: Records, region: str) -> None:
+    await upload(records, name("jane"))
+    with pytest.raises(OutsideRegion):
+        await records.resolve(request("jane", region=region))
+
+
+async def test_a_region_that_may_only_cache_gets_no_key_of_an_original(records: Records, tmp_path: Path) -> None:
+    await upload(records, name("jane"))
+    policy = 'tenant = "acme"\n[zones]\ncache = ["eea"]\n'
+    (tmp_path / "data" / "policies" / "acme.toml").write_text(policy)
+    assert await records.reload_policies() == (CLOUD,)
+    answer = (await records.resolve(request("jane", region="eu-fr"))).resolved
+    assert answer is not None
+    assert answer.original_key is None
+    assert len(answer.rendition_key) == 32
+    home = (await records.resolve(request("jane", region="eu-de"))).resolved
+    assert home is not None
+    assert home.original_key is not None
+
+
+@pytest.mark.parametrize(
+    ("delivery_type", "transformed"), [("authenticated", True), ("authenticated", False), ("private", False)]
+)
+async def test_what_needs_a_signature_is_refused_without_one_whether_it_exists_or_not(
+    records: Records, delivery_type: str, transformed: bool
+) -> None:
+    await upload(records, name("jane", delivery_type=delivery_type))
+    for public_id in ("jane", "nobody"):
+        with pytest.raises(BadSignature):
+            await records.resolve(request(public_id, delivery_type=delivery_type, transformed=transformed))
+    opened = await records.resolve(signed(records, "jane", delivery_type=delivery_type, transformed=transformed))
+    assert opened.resolved is not None
+
+
+async def test_a_rendition_of_a_private_asset_needs_no_signature(records: Records) -> None:
+    await upload(records, name("jane", delivery_type="private"))
+    assert (await records.resolve(request("jane", delivery_type="private"))).resolved is not None
+
+
+async def test_a_wrong_signature_is_refused_even_where_none_is_needed(records: Records) -> None:
+    await upload(records, name("jane"))
+    assert (await records.resolve(signed(records, "jane"))).resolved is not None
+    with pytest.raises(BadSignature):
+        await records.resolve(request("jane", signature="AAAAAAAA", signed_texts=("jane",)))
+    with pytest.raises(BadSignature):
+        await records.resolve(request("jane", signature="AAAAAAAA"))
+
+
+async def test_a_signature_opens_only_the_candidates_that_it_covers(records: Records) -> None:
+    await upload(records, name("b"))
+    answer = await records.resolve(signed(records, "a", "b"))
+    assert answer.absent is not None
+
+
+async def test_a_signature_of_another_cloud_does_not_hold(records: Records) -> None:
+    other = await records.create_tenant("other")
+    await upload(records, name("jane"))
+    signature = sign_delivery("jane", other.api_secret)
+    with pytest.raises(BadSignature):
+        await records.resolve(request("jane", signature=signature, signed_texts=("jane",)))
+
+
+@pytest.mark.parametrize("count", [0, 17])
+async def test_the_number_of_candidates_is_bounded(records: Records, count: int) -> None:
+    with pytest.raises(BadRequest):
+        await records.resolve(request(*map(str, range(count))))

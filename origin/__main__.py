@@ -1,0 +1,39 @@
+"""`python -m origin [--config FILE]`: one origin process. Exit code 2: a setting is wrong, and the text names it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import uvloop
+
+from domicile.media.policy import PolicyError
+from domicile.service import logging
+from domicile.service.settings import BadSetting
+from origin.server import serve, stop_on_signals
+from origin.settings import OriginSettings, read_settings
+
+
+async def _run(settings: OriginSettings) -> None:
+    await serve(settings, stop_on_signals())
+
+
+def main() -> int:
+    """Read the settings, serve until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m origin", description="The system of record of Domicile.")
+    parser.add_argument("--config", type=Path, help="TOML file; the section [origin] is read")
+    arguments = parser.parse_args()
+    try:
+        settings = read_settings(arguments.config, os.environ)
+        logging.configure("origin", level=settings.log_level)
+        uvloop.run(_run(settings))
+    except (BadSetting, PolicyError) as bad:
+        sys.stderr.write(f"origin: {bad}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""Changing and deleting through the Admin API, and erasing."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+from aiohttp import hdrs, web
+
+from domicile.media.errors import AssetNotFound, BadRequest, OutOfScope
+from origin.answers import Json, asset, deleted, listed, progress
+from origin.call import (
+    admin,
+    count_fence,
+    delivery_type_of,
+    name_of,
+    refuse,
+    reply,
+    resource_type_of,
+    signed,
+)
+from origin.keys import Origin
+from origin.params import Params, context_of, tags_of
+from origin.records import Filter, PurgeTargets, RemovedMany, Tenant
+
+MORE = "more"
+"""`next_cursor` of a delete that is not finished: call again with the same selector."""
+UPDATABLE = frozenset({"tags", "context"})
+
+
+async def update(request: web.Request, path: Mapping[str, str]) -> web.Response:
+    """Replace tags and context of one asset."""
+    origin, tenant, params = await admin(request, path)
+    for name in params.names():
+        if name in params and name not in UPDATABLE:
+            raise BadRequest(f"Parameter {name[:64]} is not supported yet")
+    name = name_of(tenant, resource_type_of(path), delivery_type_of(path["type"]), path["public_id"])
+    try:
+        record = await origin.records.update(
+            name,
+            tags=tags_of(params) if "tags" in params.values else None,
+            context=context_of(params) if "context" in params.values else None,
+        )
+    except AssetNotFound as missing:
+        raise AssetNotFound(f"Resource not found - {name.public_id}") from missing
+    return reply(asset(record, origin.address_of(tenant)))
+
+
+async def delete_resources(request: web.Request, path: Mapping[str, str]) -> web.Response:
+    """By `public_ids[]`, by `prefix`, or `all=true`; keys, bytes and cached copies go before the answer."""
+    origin, tenant, params = await admin(request, path)
+    refuse(params, "notification_url", "batch_id")
+    resource_type, delivery_type = resource_type_of(path), delivery_type_of(path["type"])
+    names = [name_of(tenant, resource_type, delivery_type, text) for text in params.texts("public_ids")]
+    if params.flag("keep_original", default=False):
+        return await _delete_derived(origin, tenant, params, PurgeTargets(names=tuple(names)))
+    refuse(params, "transformations")
+    if names:
+        return _deleted(origin, tenant, await origin.records.destroy_many(tenant.cloud, names=names))
+    prefix = params.text("prefix")
+    if not prefix and not params.flag("all", default=False):
+        raise BadRequest("Missing required parameter - public_ids, prefix or all")
+    where = Filter(resource_type=resource_type, delivery_type=delivery_type, prefix=prefix or None)
+    return _deleted(origin, tenant, await origin.records.destroy_many(tenant.cloud, where=where))
+
+
+async def delete_by_tag(request: web.Request, path: Mapping[str, str]) -> web.Response:
+    origin, tenant, params = await admin(request, path)
+    refuse(params, "notification_url", "batch_id", "transformations", "keep_original")
+    where = Filter(resource_type=resource_type_of(path), tag=path["tag"])
+    return _deleted(origin, tenant, await origin.records.destroy_many(tenant.cloud, where=where))
+
+
+async def delete_by_asset_ids(request: web.Request, path: Mapping[str, str]) -> web.Response:
+    origin, tenant, params = await admin(request, path)
+    refuse(params, "notification_url", "batch_id", "transformations", "keep_original")
+    asset_ids = params.texts("asset_ids")
+    if not asset_ids:
+        raise BadRequest("Missing required parameter - asset_ids")
+    many = await origin.records.destroy_many(tenant.cloud, asset_ids=asset_ids)
+    return _deleted(origin, tenant, many, asked_by_id=asset_ids)
+
+
+def _deleted(
+    origin: Origin, tenant: Tenant, many: RemovedMany, asked_by_id: tuple[str, ...] = ()
+) -> web.Response:
+    for removed in many.removed:
+        count_fence(origin, removed.fenced)
+    if many.removed:
+        origin.pool.retire(tenant.cloud)
+    return reply(deleted(many, asked_by_id=asked_by_id) | ({"next_cursor": MORE} if many.more else {}))
+
+
+async def _delete_derived(origin: Origin, tenant: Tenant, params: Params, targets: PurgeTargets) -> web.Response:
+    """Renditions live only in caches, so deleting them is purging; all of an asset's go, not only those named."""
+    if not targets.names:
+        raise BadRequest("Missing required parameter - public_ids")
+    outcome = await origin.records.purge(tenant.cloud, targets, purge_id=secrets.token_hex(16), digest="")
+    count_fence(origin, outcome.fenced)
+    answer: Json = {
+        "deleted": {name.public_id: "deleted" for name in targets.names},
+        "partial": False,
+        "domicile": progress(outcome.head, outcome.fenced),
+    }
+    return reply(answer)
+
+
+async def erase(request: web.Request, path: Mapping[str, str]) -> web.Response:
+    """POST erasures: forget assets, everywhere; the answer is the signed statement of what was removed.
+
+    selector: {public_id | asset_id} by signature or Basic; {tag | prefix | url} by Basic alone. mode: erase | dry_run.
+    """
+    origin, tenant, params = await signed(request, path, once=True)
+    targets = _targets(params)
+    if hdrs.AUTHORIZATION not in request.headers and (targets.tags or targets.prefixes or targets.urls):
+        raise OutOfScope("Selectors wider than one asset need Basic authentication")
+    mode = params.text("mode", "erase")
+    if mode == "dry_run":
+        found = await origin.records.erase_preview(tenant.cloud, targets)
+        address = origin.address_of(tenant)
+        return reply({"mode": mode, "assets": [listed(record, address) for record in found]})
+    if mode != "erase":
+        raise BadRequest("Invalid value for parameter mode: must be erase or dry_run")
+    statement = await origin.records.erase(tenant.cloud, targets, request_id=params.text("request_id"))
+    origin.pool.retire(tenant.cloud)
+    return reply(statement.to_mapping())
+
+
+def _targets(params: Params) -> PurgeTargets:
+    def of(name: str) -> tuple[str, ...]:
+        return params.texts(f"selector.{name}") or params.texts(name)
+
+    targets = PurgeTargets(
+        asset_ids=of("asset_id"), public_ids=of("public_id"), tags=of("tag"), prefixes=of("prefix"), urls=of("url")
+    )
+    if targets.count != 1:
+        raise BadRequest("Missing required parameter - selector with one of public_id, asset_id, tag, prefix, url")
+    return targets

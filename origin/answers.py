@@ -1,0 +1,189 @@
+"""The JSON that SDKs get: records in, plain dicts out; no I/O, no clock. Shapes: cloudinary-compat 4."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from domicile.media.signature import sign_answer
+from origin.delivery_url import delivery_url
+from domicile.media.journal import Head
+from origin.records import AssetRecord, Committed, FencedState, Fencing, Page, Removed, RemovedMany, RenditionRecord
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where this tenant's media is delivered, and the secret that answers and URLs are signed with."""
+
+    base: str
+    secure_base: str
+    api_secret: str = field(repr=False)
+
+
+def instant(seconds: float) -> str:
+    """`2026-11-24T04:20:51Z`."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def uploaded(done: Committed, address: Address, *, api_key: str) -> Json:
+    """Answer of an upload: the asset, and how far the purge of what it replaced has come."""
+    answer = asset(done.record, address)
+    answer["original_filename"] = done.record.original_filename or done.record.name.public_id.rsplit("/", 1)[-1]
+    answer["api_key"] = api_key
+    if done.existing:
+        answer["existing"] = True
+    else:
+        answer["overwritten"] = done.overwritten
+    return answer | changed(done)
+
+
+def changed(done: Committed) -> Json:
+    """The extra field of everything that moves the journal; clients ignore fields that they do not know."""
+    return {} if done.existing else {"domicile": progress(done.head, done.fenced)}
+
+
+def asset(record: AssetRecord, address: Address) -> Json:
+    """What an upload and an Admin look-up have in common."""
+    name, facts = record.name, record.facts
+    return {
+        "asset_id": record.asset_id,
+        "public_id": name.public_id,
+        "version": record.version,
+        "version_id": record.aid,
+        "signature": sign_answer(name.public_id, record.version, address.api_secret),
+        "width": facts.width,
+        "height": facts.height,
+        "format": facts.format,
+        "resource_type": name.resource_type,
+        "created_at": instant(record.created_at),
+        "tags": list(record.tags),
+        "pages": facts.frames,
+        "bytes": record.body_bytes,
+        "type": name.delivery_type,
+        "etag": facts.md5,
+        "placeholder": False,
+        **_addresses(record, address),
+        **_folders(record),
+        "access_mode": record.access_mode,
+        **_context(record),
+    }
+
+
+def listed(record: AssetRecord, address: Address, *, with_tags: bool = False, with_context: bool = False) -> Json:
+    """One row of an Admin listing; tags and context only where asked for, as Cloudinary does."""
+    row: Json = {
+        "asset_id": record.asset_id,
+        "public_id": record.name.public_id,
+        "format": record.facts.format,
+        "version": record.version,
+        "resource_type": record.name.resource_type,
+        "type": record.name.delivery_type,
+        "created_at": instant(record.created_at),
+        "bytes": record.body_bytes,
+        "width": record.facts.width,
+        "height": record.facts.height,
+        **_folders(record),
+        "access_mode": record.access_mode,
+        **_addresses(record, address),
+    }
+    if with_tags:
+        row["tags"] = list(record.tags)
+    if with_context:
+        row |= _context(record)
+    return row
+
+
+def page(found: Page, address: Address, *, with_tags: bool = False, with_context: bool = False) -> Json:
+    """A listing; `next_cursor` only when there is more."""
+    rows = [listed(record, address, with_tags=with_tags, with_context=with_context) for record in found.records]
+    return {"resources": rows} | ({"next_cursor": found.next_cursor} if found.next_cursor else {})
+
+
+def detailed(record: AssetRecord, renditions: Sequence[RenditionRecord], address: Address) -> Json:
+    """One asset in full, with the renditions that edges have made."""
+    answer = asset(record, address)
+    answer.pop("placeholder")
+    answer["derived"] = [_derived(record, rendition, address) for rendition in renditions]
+    return answer
+
+
+def _derived(record: AssetRecord, rendition: RenditionRecord, address: Address) -> Json:
+    urls = {}
+    for key, base in (("url", address.base), ("secure_url", address.secure_base)):
+        plain = delivery_url(base, record.name, version=record.version, extension=rendition.format, api_secret="")
+        head, _, tail = plain.rpartition(f"/v{record.version}/")
+        head = head.split("/s--", 1)[0]
+        urls[key] = "/".join(part for part in (head, rendition.transformation, f"v{record.version}", tail) if part)
+    return {
+        "transformation": rendition.transformation,
+        "format": rendition.format,
+        "width": rendition.width,
+        "height": rendition.height,
+        "bytes": rendition.body_bytes,
+        **urls,
+    }
+
+
+def destroyed(removed: Removed | None) -> Json:
+    """Answer of `destroy`."""
+    if removed is None:
+        return {"result": "not found"}
+    return {"result": "ok", "domicile": progress(removed.head, removed.fenced)}
+
+
+def deleted(many: RemovedMany, *, asked_by_id: Sequence[str] = ()) -> Json:
+    """Answer of a bulk delete. `asked_by_id`: asset ids, when the caller named those; answers are keyed alike."""
+    by_id = bool(asked_by_id)
+    keys = [str(item.asset_id) if by_id else item.name.public_id for item in many.removed]
+    result = dict.fromkeys(keys, "deleted")
+    for missing in asked_by_id if by_id else [name.public_id for name in many.missing]:
+        result.setdefault(missing, "not_found")
+    counts = {
+        key: {"original": 1, "derived": item.renditions} for key, item in zip(keys, many.removed, strict=True)
+    }
+    answer: Json = {"deleted": result, "deleted_counts": counts, "partial": many.more}
+    if many.removed:
+        last = max(many.removed, key=lambda item: item.head.seq)
+        answer["domicile"] = progress(last.head, last.fenced)
+    return answer
+
+
+def progress(head: Head, fenced: FencedState) -> Json:
+    """How far a change has come: past `fenced`, no edge can serve what it removed."""
+    return {
+        "sequence": head.seq,
+        "epoch": head.epoch,
+        "fenced": fenced.state is Fencing.FENCED,
+        "edges": {"acked": fenced.acked, "suspended": fenced.suspended, "waiting": fenced.waiting},
+        "seconds_left_max": round(fenced.seconds_left_max, 3),
+    }
+
+
+def _addresses(record: AssetRecord, address: Address) -> Json:
+    def url(base: str) -> str:
+        return delivery_url(
+            base,
+            record.name,
+            version=record.version,
+            extension=record.facts.format,
+            api_secret=address.api_secret,
+        )
+
+    return {"url": url(address.base), "secure_url": url(address.secure_base)}
+
+
+def _folders(record: AssetRecord) -> Json:
+    folder, _, last = record.name.public_id.rpartition("/")
+    return {
+        "folder": folder,
+        "asset_folder": record.folder,
+        "display_name": record.display_name or last,
+    }
+
+
+def _context(record: AssetRecord) -> Json:
+    return {"context": {"custom": dict(record.context)}} if record.context else {}

@@ -1,0 +1,122 @@
+"""The API application: the table of endpoints, and the one middleware that turns errors into Cloudinary's JSON."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from domicile.media.errors import MediaError
+from domicile.service import logging
+from origin import admin, listing, manage, statement_key
+from origin.errors import as_json, code_of, for_api
+from origin.health import Pages
+from origin.http import drop_server_header
+from origin.keys import EXTRA_HEADERS, ORIGIN, REQUEST_ID, ROUTE, Origin
+from origin.routes import Route, find
+from origin.upload import upload
+
+log = logging.get()
+
+REQUEST_ID_BYTES = 16
+CLOUD = "/v1_1/{cloud}"
+RT = CLOUD + "/{resource_type}"
+RESOURCES = CLOUD + "/resources"
+UPLOAD_ROUTES = frozenset({"upload", "destroy", "rename", "explicit", "tags", "context", "erasures"})
+"""Answered with statuses that every SDK's uploader accepts."""
+_TYPES: Mapping[str, frozenset[str]] = {"resource_type": frozenset({"image", "video", "raw", "auto"})}
+
+ROUTES: tuple[Route, ...] = (
+    Route("upload", "POST", RT + "/upload", upload, _TYPES),
+    Route("upload", "POST", CLOUD + "/upload", upload),
+    Route("destroy", "POST", RT + "/destroy", manage.destroy, _TYPES),
+    Route("rename", "POST", RT + "/rename", manage.rename, _TYPES),
+    Route("explicit", "POST", RT + "/explicit", manage.explicit, _TYPES),
+    Route("tags", "POST", RT + "/tags", manage.tags, _TYPES),
+    Route("context", "POST", RT + "/context", manage.context, _TYPES),
+    Route("erasures", "POST", CLOUD + "/erasures", admin.erase),
+    Route("ping", "GET", CLOUD + "/ping", listing.ping),
+    Route("usage", "GET", CLOUD + "/usage", listing.usage),
+    Route("usage", "GET", CLOUD + "/usage/{date}", listing.usage),
+    Route("config", "GET", CLOUD + "/config", listing.config),
+    Route("resource_types", "GET", RESOURCES, listing.resource_types),
+    Route("resources_by_asset_ids", "GET", RESOURCES + "/by_asset_ids", listing.resources_by_asset_ids),
+    Route("resources", "GET", RESOURCES + "/{resource_type}", listing.resources, _TYPES),
+    Route("resource_by_asset_id", "GET", RESOURCES + "/{asset_id}", listing.resource_by_asset_id),
+    Route("resources_by_tag", "GET", RESOURCES + "/{resource_type}/tags/{tag*}", listing.resources_by_tag, _TYPES),
+    Route("resources", "GET", RESOURCES + "/{resource_type}/{type}", listing.resources, _TYPES),
+    Route("resource", "GET", RESOURCES + "/{resource_type}/{type}/{public_id*}", listing.resource, _TYPES),
+    Route("update", "POST", RESOURCES + "/{resource_type}/{type}/{public_id*}", admin.update, _TYPES),
+    Route("delete_by_tag", "DELETE", RESOURCES + "/{resource_type}/tags/{tag*}", admin.delete_by_tag, _TYPES),
+    Route("delete_resources", "DELETE", RESOURCES + "/{resource_type}/{type}", admin.delete_resources, _TYPES),
+    Route("delete_by_asset_ids", "DELETE", RESOURCES, admin.delete_by_asset_ids),
+    Route("tag_names", "GET", CLOUD + "/tags/{resource_type}", listing.tags, _TYPES),
+    Route("statement_key", "GET", "/.well-known/domicile/statement-key", statement_key.statement_key),
+)
+PAGES = ("healthz", "readyz", "metrics")
+NO_ROUTE = "none"
+ROUTE_NAMES = (*dict.fromkeys(route.name for route in ROUTES), *PAGES, NO_ROUTE)
+
+
+def api_app(origin: Origin) -> web.Application:
+    """The application for SDKs."""
+    pages = Pages(origin)
+    extra: tuple[Route, ...] = (
+        Route("healthz", "GET", "/healthz", pages.healthz),
+        Route("readyz", "GET", "/readyz", pages.readyz),
+        Route("metrics", "GET", "/metrics", pages.metrics),
+    )
+    routes = ROUTES + extra
+
+    async def dispatch(request: web.Request) -> web.StreamResponse:
+        request[ROUTE] = NO_ROUTE
+        route, captured = find(routes, request.method, request.raw_path)
+        request[ROUTE] = route.name
+        return await route.handler(request, captured)
+
+    app = web.Application(middlewares=[answering], client_max_size=0)  # bodies are read and limited in forms.py
+    app[ORIGIN] = origin
+    app.router.add_route("*", "/{path:.*}", dispatch)
+    app.on_response_prepare.append(drop_server_header)
+    return app
+
+
+@web.middleware
+async def answering(request: web.Request, handler: web.Handler) -> web.StreamResponse:  # type: ignore[name-defined]
+    """Every request gets an id, a number in the metrics, one line in the log, and JSON whatever happens."""
+    origin = request.app[ORIGIN]
+    request[REQUEST_ID] = secrets.token_hex(REQUEST_ID_BYTES)
+    request[EXTRA_HEADERS] = {}
+    started = time.monotonic()
+    try:
+        response = await handler(request)
+    except MediaError as error:
+        origin.metrics.errors.add(kind=code_of(error))
+        response = for_api(error, upload=request.get(ROUTE) in UPLOAD_ROUTES)
+    except web.HTTPException as refused:
+        response = as_json(404 if refused.status == 404 else 400, "Malformed request")
+    except Exception as bug:  # noqa: BLE001 - the top middleware: a bug is logged, and told as one
+        origin.metrics.errors.add(kind="internal")
+        log.error("request_failed", route=request.get(ROUTE, NO_ROUTE), request=request[REQUEST_ID], exc_info=bug)
+        response = as_json(500, "Internal error")
+    response.headers["X-Request-Id"] = request[REQUEST_ID]
+    response.headers.update(request[EXTRA_HEADERS])
+    _account(request, response, origin, time.monotonic() - started)
+    return response
+
+
+def _account(request: web.Request, response: web.StreamResponse, origin: Origin, seconds: float) -> None:
+    route = request.get(ROUTE, NO_ROUTE)
+    origin.metrics.requests.observe(seconds, route=route, status=str(response.status))
+    if route not in PAGES:
+        log.info(
+            "api_request",
+            route=route,
+            status=response.status,
+            seconds=round(seconds, 4),
+            request=request[REQUEST_ID],
+        )
+
+

@@ -1,0 +1,110 @@
+"""What every API call begins and ends with: who calls, which asset is meant, and the JSON that goes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import hdrs, web
+
+from domicile.media.asset import AssetName
+from domicile.media.errors import AssetNotFound, BadRequest
+from domicile.media.public_id import public_id_problem
+from origin.answers import Json
+from origin.authenticate import basic_credentials, check_basic, check_signed, timestamp_of
+from origin.forms import read_params
+from origin.keys import EXTRA_HEADERS, ORIGIN, Origin
+from origin.params import Params
+from origin.records import FencedState, Tenant
+
+RESOURCE_TYPES = frozenset({"image", "video", "raw"})
+DELIVERY_TYPES = frozenset({"upload", "private", "authenticated"})
+
+
+async def admin(request: web.Request, path: Mapping[str, str]) -> tuple[Origin, Tenant, Params]:
+    """An Admin call: Basic credentials, then the hour's quota, then the parameters."""
+    origin = request.app[ORIGIN]
+    credentials = basic_credentials(request.headers.get(hdrs.AUTHORIZATION))
+    tenant = check_basic(credentials, path["cloud"], origin.records.tenant_by_api_key)
+    request[EXTRA_HEADERS] = origin.rates.count(tenant.cloud, now=origin.now())
+    return origin, tenant, await read_params(request, origin.settings.upload)
+
+
+async def signed(
+    request: web.Request, path: Mapping[str, str], *, once: bool = False, notification_unsigned: bool = False
+) -> tuple[Origin, Tenant, Params]:
+    """A call of the Upload API without a file: signed parameters, or Basic.
+
+    `once`: a destructive call, whose signature acts once.
+    """
+    origin = request.app[ORIGIN]
+    params = await read_params(request, origin.settings.upload)
+    tenant = authenticate(request, origin, path["cloud"], params, notification_unsigned=notification_unsigned)
+    if once and "signature" in params and hdrs.AUTHORIZATION not in request.headers:
+        origin.spent.spend(
+            f"{tenant.api_key}:{params.text('signature')}", timestamp=timestamp_of(params), now=origin.now()
+        )
+    return origin, tenant, params
+
+
+def authenticate(
+    request: web.Request, origin: Origin, cloud: str, params: Params, *, notification_unsigned: bool = False
+) -> Tenant:
+    """Basic when the header is there, else the signature."""
+    find = origin.records.tenant_by_api_key
+    credentials = basic_credentials(request.headers.get(hdrs.AUTHORIZATION))
+    if credentials is not None:
+        return check_basic(credentials, cloud, find)
+    return check_signed(
+        params,
+        cloud,
+        find,
+        now=origin.now(),
+        allow_version_1=origin.settings.signature_v1,
+        notification_unsigned=notification_unsigned,
+    )
+
+
+def resource_type_of(path: Mapping[str, str]) -> str:
+    resource_type = path.get("resource_type", "image")
+    if resource_type not in RESOURCE_TYPES:
+        raise AssetNotFound("Not found: this endpoint is not supported")
+    return resource_type
+
+
+def delivery_type_of(text: str, parameter: str = "type") -> str:
+    delivery_type = text or "upload"
+    if delivery_type not in DELIVERY_TYPES:
+        raise BadRequest(f"Invalid value for parameter {parameter}")
+    return delivery_type
+
+
+def name_of(tenant: Tenant, resource_type: str, delivery_type: str, public_id: str) -> AssetName:
+    return AssetName(
+        cloud=tenant.cloud, resource_type=resource_type, delivery_type=delivery_type, public_id=public_id
+    )
+
+
+def check_public_id(public_id: str, parameter: str = "public_id") -> str:
+    """A public_id that can be written as a URL and read back. Raises BadRequest."""
+    problem = public_id_problem(public_id)
+    if problem is None and public_id != public_id.strip():
+        problem = "public_id begins or ends with a space"
+    if problem is not None:
+        shown = public_id if len(public_id) <= 255 else f"{public_id[:32]}…"
+        raise BadRequest(f"{parameter} ({shown}) is invalid: {problem}")
+    return public_id
+
+
+def refuse(params: Params, *names: str) -> None:
+    """Raise BadRequest for a parameter that would need what is not supported yet."""
+    for name in names:
+        if name in params:
+            raise BadRequest(f"Parameter {name} is not supported yet")
+
+
+def count_fence(origin: Origin, fenced: FencedState) -> None:
+    origin.metrics.fence_waits.add(state=str(fenced.state))
+
+
+def reply(answer: Json) -> web.Response:
+    return web.json_response(answer)

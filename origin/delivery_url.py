@@ -1,0 +1,31 @@
+"""The delivery URL of an asset, as the SDKs would build it: what `url` and `secure_url` say in answers."""
+
+from __future__ import annotations
+
+import re
+
+from domicile.media.asset import AssetName
+from domicile.media.signature import sign_delivery
+
+SIGNED_TYPES = frozenset({"private", "authenticated"})
+"""Originals of these need a signature, so their URLs come signed to whoever may see them."""
+
+_ESCAPED = re.compile(r"[^A-Za-z0-9_.\-/:]")
+
+
+def escape(public_id: str) -> str:
+    """Percent-encode as the Python SDK does; signatures cover this text.
+
+    >>> escape("a b/ü")
+    'a%20b/%C3%BC'
+    """
+    return _ESCAPED.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), public_id)
+
+
+def delivery_url(base: str, name: AssetName, *, version: int, extension: str, api_secret: str) -> str:
+    """URL of the original under `base`; `extension` may be empty."""
+    source = escape(name.public_id) + (f".{extension}" if extension else "")
+    signature = ""
+    if name.delivery_type in SIGNED_TYPES:
+        signature = f"s--{sign_delivery(source, api_secret)}--/"
+    return f"{base.rstrip('/')}/{name.cloud}/{name.resource_type}/{name.delivery_type}/{signature}v{version}/{source}"

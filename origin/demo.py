@@ -1,0 +1,36 @@
+"""First start: the cloud `demo`, its CLOUDINARY_URL in DATA, and a photo to look at. Safe to repeat after a crash."""
+
+from __future__ import annotations
+
+from domicile.service import logging
+from origin.credentials import cloudinary_url, write_credentials
+from origin.forms import UploadForm
+from origin.keys import Origin
+from origin.params import Params
+from origin.samples import SAMPLE_PUBLIC_ID, sample_photo
+from origin.upload import store
+
+CLOUD = "demo"
+FILE_NAME = "cloudinary-url"
+
+log = logging.get()
+
+
+async def prepare_demo(origin: Origin) -> None:
+    """Create what is missing; the file with the credentials is written last, and marks that all is there.
+
+    A sample that somebody has deleted stays deleted. The file follows when an address of this installation changes.
+    """
+    records, file = origin.records, origin.settings.records.data / FILE_NAME
+    tenant = records.tenant(CLOUD)
+    if tenant is None:
+        if records.tenants():
+            return  # an installation of somebody's own clouds
+        tenant = await records.create_tenant(CLOUD)
+        log.info("demo_created")
+    if not file.exists():
+        form = UploadForm(params=Params({"public_id": SAMPLE_PUBLIC_ID, "overwrite": "0"}), body=None)
+        await store(origin, tenant, form, sample_photo())
+    text = cloudinary_url(tenant, origin.settings)
+    if not file.exists() or file.read_text("utf-8") != text + "\n":
+        write_credentials(file, text)

@@ -1,0 +1,46 @@
+"""The pages that operators and probes read: /healthz, /readyz, /metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import hdrs, web
+
+from domicile.service.health import Health
+from domicile.service.metrics import exposition
+from origin.keys import Origin
+
+CLOUDS_COUNTED_MAX = 1000
+"""Clouds whose journal heads are added up for one scrape."""
+
+
+class Pages:
+    """Handlers of the three pages."""
+
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+        self._health = Health()
+        self._health.add("draining", lambda: "draining" if origin.draining else None)
+        self._health.add("records", self._records)
+        self._health.add("decoders", lambda: None if origin.pool.layers else "not_started")
+
+    async def healthz(self, request: web.Request, _: Mapping[str, str]) -> web.Response:
+        return await self._health.healthz(request)
+
+    async def readyz(self, request: web.Request, _: Mapping[str, str]) -> web.Response:
+        return await self._health.readyz(request)
+
+    async def metrics(self, request: web.Request, _: Mapping[str, str]) -> web.Response:
+        """Numbers that are states are read when they are asked for."""
+        origin = self._origin
+        clouds = origin.records.tenants()[:CLOUDS_COUNTED_MAX]
+        origin.metrics.journal_head.set(sum([(await origin.records.head(cloud)).seq for cloud in clouds]))
+        origin.metrics.upload_memory.set(origin.budget.used)
+        origin.metrics.nodes.set(origin.nodes.alive(now=origin.now()))
+        body, content_type = exposition(origin.metrics.registry, request.headers.get(hdrs.ACCEPT, ""))
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
+
+    async def _records(self) -> str | None:
+        for cloud in self._origin.records.tenants()[:1]:
+            await self._origin.records.head(cloud)
+        return None

@@ -1,0 +1,47 @@
+"""What hangs on the applications and on a request, typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from domicile.service.pool import DecoderPool
+from origin.answers import Address
+from origin.authenticate import Spent
+from origin.forms import Budget
+from origin.metrics import Metrics
+from origin.nodes import Nodes
+from origin.rates import Rates
+from origin.records import Records, Tenant
+from origin.settings import OriginSettings
+
+
+@dataclass(slots=True, kw_only=True)
+class Origin:
+    """Everything that the handlers of one origin process share. `now` is the wall clock in seconds."""
+
+    settings: OriginSettings
+    records: Records
+    pool: DecoderPool
+    metrics: Metrics
+    now: Callable[[], float]
+    budget: Budget
+    rates: Rates
+    nodes: Nodes = field(default_factory=Nodes)
+    spent: Spent = field(default_factory=Spent)
+    draining: bool = False
+
+    def address_of(self, tenant: Tenant) -> Address:
+        return Address(
+            base=self.settings.delivery_base, secure_base=self.settings.secure_base, api_secret=tenant.api_secret
+        )
+
+
+ORIGIN = web.AppKey("origin", Origin)
+ROUTE = web.RequestKey("route", str)
+"""Template of the route that a request took: the metric's label."""
+EXTRA_HEADERS = web.RequestKey("extra_headers", dict[str, str])
+"""Headers that the answer carries, whatever it is."""
+REQUEST_ID = web.RequestKey("request_id", str)

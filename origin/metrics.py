@@ -1,0 +1,93 @@
+"""What the origin counts. Labels are bounded: names of routes, statuses, kinds of errors; never a name or an address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry
+
+from domicile import __version__
+from domicile.service.metrics import BoundedCounter, BoundedGauge, BoundedHistogram, new_registry
+from origin.errors import STATUS, code_of_kind
+
+STATUSES = ("200", "206", "400", "401", "403", "404", "409", "416", "421", "429", "451", "500", "503")
+KINDS = (*map(code_of_kind, STATUS), "internal")
+PURGE_OUTCOMES = (
+    "accepted", "repeated", "size", "form", "key", "key_time", "components", "parameters", "time", "digest", "signature",
+    "replay", "place", "scope", "body",
+)  # fmt: skip
+"""Outcomes of signed purges; the caller of a call that proves nothing learns only 401."""
+POOL_OUTCOMES = (
+    "done", "undecodable_media", "limit_exceeded", "bad_transformation", "known_killer", "handler_failed", "memory",
+    "time", "cpu", "crash", "protocol", "cancelled", "closed",
+)  # fmt: skip
+
+
+class Metrics:
+    """One set per process, with a registry of its own."""
+
+    def __init__(self, *, region: str, routes: Iterable[str], registry: CollectorRegistry | None = None) -> None:
+        to = self.registry = registry or new_registry(tier="origin", version=__version__, region=region)
+        self.requests = BoundedHistogram(
+            to,
+            "domicile_origin_request_seconds",
+            "Seconds from the head of a request to its answer.",
+            {"route": tuple(routes), "status": STATUSES},
+        )
+        self.errors = BoundedCounter(
+            to, "domicile_origin_errors_total", "Answers that report an error, by kind.", {"kind": KINDS}
+        )
+        self.upload_bytes = BoundedCounter(
+            to, "domicile_origin_upload_bytes_total", "Bytes of originals that were stored.", {}
+        )
+        self.upload_memory = BoundedGauge(
+            to, "domicile_origin_upload_memory_bytes", "Bytes of uploads that are held in memory now.", {}
+        )
+        self.journal_head = BoundedGauge(
+            to, "domicile_origin_journal_head", "Journal entries ever written, over all clouds.", {}
+        )
+        self.leases = BoundedCounter(
+            to,
+            "domicile_origin_leases_total",
+            "Leases that edges asked for, by outcome.",
+            {"outcome": ("granted", "refused", "released")},
+        )
+        self.nodes = BoundedGauge(
+            to, "domicile_origin_nodes", "Edge nodes that asked for a lease within the last hour.", {}
+        )
+        self.fence_waits = BoundedCounter(
+            to,
+            "domicile_origin_fence_waits_total",
+            "Changes by whether every edge was fenced when they were answered.",
+            {"state": ("fenced", "pending")},
+        )
+        self.purges = BoundedCounter(
+            to, "domicile_origin_purges_total", "Signed purge calls, by outcome.", {"outcome": PURGE_OUTCOMES}
+        )
+        self._pool(to)
+
+    def _pool(self, to: CollectorRegistry) -> None:
+        self.pool_queue = BoundedGauge(to, "domicile_origin_pool_queue", "Uploads that wait for a decoder.", {})
+        self.pool_jobs = BoundedHistogram(
+            to,
+            "domicile_origin_pool_job_seconds",
+            "Seconds of decoder jobs.",
+            {"kind": ("probe", "render"), "outcome": POOL_OUTCOMES},
+        )
+        self.pool_kills = BoundedCounter(
+            to,
+            "domicile_origin_pool_kills_total",
+            "Decoder processes that ended early, by reason.",
+            {"reason": POOL_OUTCOMES},
+        )
+
+    # --- what the decoder pool reports (domicile.service.pool.PoolObserver) ---
+
+    def on_queue_depth(self, depth: int) -> None:
+        self.pool_queue.set(depth)
+
+    def on_job(self, kind: str, format: str, seconds: float, outcome: str) -> None:  # noqa: A002 - the port's name
+        self.pool_jobs.observe(seconds, kind=kind, outcome=outcome)
+
+    def on_worker_killed(self, reason: str) -> None:
+        self.pool_kills.add(reason=reason)

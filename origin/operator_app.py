@@ -1,0 +1,146 @@
+"""The operator's door: a UNIX socket of mode 0600 for the commands `domicile tenant` and `domicile key`.
+
+    POST /_admin/v1/tenants      {"cloud": "acme"}  ->  {"cloud", "api_key", "cloudinary_url"}
+    GET  /_admin/v1/tenants                         ->  {"clouds": [...]}
+    POST /_admin/v1/keys         {"cloud", "keyid", "public_key", "operations"?, "days"?}  ->  {"keyid", "not_after"}
+    POST /_admin/v1/keys/revoke  {"keyid"}          ->  {"revoked": true | false}
+    POST /_admin/v1/policies                        ->  {"changed": [...]}    reads DATA/policies again
+
+Whoever can open the socket owns the installation, so there is no other check. Bodies and errors are JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from domicile.media.errors import AssetNotFound, BadRequest, MediaError
+from domicile.media.policy import PolicyError
+from domicile.service import logging
+from domicile.service.signing import KEY_ID
+from origin.answers import instant
+from origin.credentials import cloudinary_url
+from origin.errors import as_json, code_of, for_api
+from origin.forms import read_params
+from origin.http import drop_server_header
+from origin.keys import ORIGIN, Origin
+from origin.params import Params
+from origin.records import PurgeKey
+from origin.routes import Route, find
+
+OPERATIONS = frozenset({"asset", "public_id", "url", "tag", "prefix", "all", "erase"})
+DAYS = 365
+DAYS_MAX = 3650
+DAY_SECONDS = 86_400
+EARLY_SECONDS = 300
+"""A new key is good from a little before now: clocks differ."""
+PUBLIC_KEY_BYTES = 32
+
+log = logging.get()
+
+
+def operator_app(origin: Origin) -> web.Application:
+    """The application behind the operator's socket."""
+    app = web.Application(middlewares=[answering], client_max_size=0)
+    app[ORIGIN] = origin
+    app.router.add_route("*", "/{path:.*}", dispatch)
+    app.on_response_prepare.append(drop_server_header)
+    return app
+
+
+async def dispatch(request: web.Request) -> web.StreamResponse:
+    route, captured = find(ROUTES, request.method, request.raw_path)
+    return await route.handler(request, captured)
+
+
+@web.middleware
+async def answering(request: web.Request, handler: web.Handler) -> web.StreamResponse:  # type: ignore[name-defined]
+    try:
+        response: web.StreamResponse = await handler(request)
+    except MediaError as error:
+        request.app[ORIGIN].metrics.errors.add(kind=code_of(error))
+        return for_api(error, upload=False)
+    except Exception as bug:  # noqa: BLE001 - the top middleware: a bug is logged, and told as one
+        log.error("operator_call_failed", exc_info=bug)
+        return as_json(500, "Internal error")
+    return response
+
+
+async def create_tenant(request: web.Request, _: Mapping[str, str]) -> web.Response:
+    origin, params = await _read(request)
+    tenant = await origin.records.create_tenant(params.required("cloud"))
+    log.info("tenant_created")
+    return web.json_response(
+        {"cloud": tenant.cloud, "api_key": tenant.api_key, "cloudinary_url": cloudinary_url(tenant, origin.settings)}
+    )
+
+
+async def list_tenants(request: web.Request, _: Mapping[str, str]) -> web.Response:
+    return web.json_response({"clouds": list(request.app[ORIGIN].records.tenants())})
+
+
+async def add_key(request: web.Request, _: Mapping[str, str]) -> web.Response:
+    """Register the public half of a key that may sign purges of one cloud."""
+    origin, params = await _read(request)
+    key = key_of(params, now=origin.now())
+    if origin.records.tenant(key.tenant) is None:
+        raise AssetNotFound("There is no such cloud")
+    await origin.records.add_purge_key(key)
+    log.info("purge_key_added", key_id=key.keyid)
+    return web.json_response({"keyid": key.keyid, "not_after": instant(key.not_after)})
+
+
+def key_of(params: Params, *, now: float) -> PurgeKey:
+    """The key that a call describes. Raises BadRequest."""
+    keyid = params.required("keyid")
+    if not KEY_ID.fullmatch(keyid):
+        raise BadRequest("Invalid value for parameter keyid")
+    try:
+        public_key = base64.b64decode(params.required("public_key"), validate=True)
+    except binascii.Error as bad:
+        raise BadRequest("Invalid value for parameter public_key: must be base64") from bad
+    if len(public_key) != PUBLIC_KEY_BYTES:
+        raise BadRequest("Invalid value for parameter public_key: must be 32 bytes")
+    operations = frozenset(params.texts("operations", split=True)) or OPERATIONS
+    if not operations <= OPERATIONS:
+        raise BadRequest(f"Invalid value for parameter operations: must be of {', '.join(sorted(OPERATIONS))}")
+    days = params.number("days", DAYS, at_least=1, at_most=DAYS_MAX)
+    return PurgeKey(
+        tenant=params.required("cloud"),
+        keyid=keyid,
+        public_key=public_key,
+        operations=operations,
+        not_before=now - EARLY_SECONDS,
+        not_after=now + days * DAY_SECONDS,
+    )
+
+
+async def revoke_key(request: web.Request, _: Mapping[str, str]) -> web.Response:
+    origin, params = await _read(request)
+    revoked = await origin.records.revoke_purge_key(params.required("keyid"))
+    return web.json_response({"revoked": revoked})
+
+
+async def reload_policies(request: web.Request, _: Mapping[str, str]) -> web.Response:
+    try:
+        changed = await request.app[ORIGIN].records.reload_policies()
+    except PolicyError as bad:
+        raise BadRequest(str(bad)) from bad
+    return web.json_response({"changed": list(changed)})
+
+
+async def _read(request: web.Request) -> tuple[Origin, Params]:
+    origin = request.app[ORIGIN]
+    return origin, await read_params(request, origin.settings.upload)
+
+
+ROUTES = (
+    Route("create_tenant", "POST", "/_admin/v1/tenants", create_tenant),
+    Route("list_tenants", "GET", "/_admin/v1/tenants", list_tenants),
+    Route("add_key", "POST", "/_admin/v1/keys", add_key),
+    Route("revoke_key", "POST", "/_admin/v1/keys/revoke", revoke_key),
+    Route("reload_policies", "POST", "/_admin/v1/policies", reload_policies),
+)

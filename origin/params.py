@@ -1,0 +1,224 @@
+"""Parameters of an API call: what SDKs send, read once, with a named list for everything an upload may carry.
+
+    texts      key=value                       lists      key[]=a&key[]=b   key[0]=a&key[1]=b   JSON arrays
+    booleans   "1" "0" (uploads) or "true" "false" (admin), or JSON's
+
+The rule of the file: nothing is ignored silently. An upload parameter is used, or accepted and named in HARMLESS with
+the reason, or refused by name. Source: cloudinary-compat 4, the SDK's own lists of upload parameters.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from domicile.media.errors import BadRequest
+
+Value = str | list[str]
+
+LIST_ITEMS_MAX = 1000
+"""Items of one list parameter."""
+TAGS_MAX = 1000
+TAG_CHARS_MAX = 255
+CONTEXT_ENTRIES_MAX = 1000
+CONTEXT_CHARS_MAX = 1024
+
+_INDEXED = re.compile(r"([A-Za-z0-9_]{1,64})\[([0-9]{0,4})\]")
+_TRUE = frozenset({"1", "true", "True"})
+_FALSE = frozenset({"0", "false", "False"})
+
+USED = frozenset(
+    "file public_id public_id_prefix folder asset_folder display_name use_asset_folder_as_public_id_prefix tags context overwrite "
+    "use_filename unique_filename filename_override discard_original_filename type allowed_formats timestamp signature "
+    "api_key upload_preset".split()
+)
+"""Upload parameters that do something."""
+
+HARMLESS: Mapping[str, str] = {
+    "invalidate": "replaced and deleted media is always purged, everywhere and at once",
+    "cloud_name": "the cloud is in the path",
+    "resource_type": "the resource type is in the path",
+    "signature_algorithm": "the signature's length says it",
+    "signature_version": "both versions are tried",
+    "colors_format": "only shapes an analysis that is refused where it is asked for",
+}
+"""Upload parameters that are accepted and change nothing, and why that is what the caller wanted."""
+
+HARMLESS_WHEN_OFF = frozenset(
+    "async backup faces colors exif image_metadata media_metadata phash quality_analysis cinemagraph_analysis "
+    "accessibility_analysis return_delete_token eager_async unique_display_name use_filename_as_display_name "
+    "visual_search auto_chaptering auto_transcription".split()
+)
+"""Upload parameters that switch something on that is not supported yet; switching it off is fine."""
+
+REFUSED = frozenset(
+    "transformation eager eager_notification_url format headers moderation ocr categorization detection "
+    "similarity_search background_removal raw_convert auto_tagging eval on_success callback proxy notification_url "
+    "batch_id metadata access_control face_coordinates custom_coordinates regions responsive_breakpoints "
+    "quality_override access_mode".split()
+)
+"""Upload parameters of Cloudinary that are not supported yet; a value gets 400 with the name."""
+
+
+class Params:
+    """Parameters of one call. Readers raise BadRequest, naming the parameter."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Value] | None = None) -> None:
+        self._values = dict(values or {})
+
+    def __contains__(self, name: str) -> bool:
+        return bool(self._values.get(name))
+
+    @property
+    def values(self) -> Mapping[str, Value]:
+        """Everything as received, lists as lists: what a signature covers."""
+        return self._values
+
+    def names(self) -> Iterable[str]:
+        return self._values.keys()
+
+    def text(self, name: str, default: str = "") -> str:
+        value = self._values.get(name)
+        if isinstance(value, list):
+            raise BadRequest(f"Invalid value for parameter {name}")
+        return value or default
+
+    def required(self, name: str) -> str:
+        value = self.text(name)
+        if not value:
+            raise BadRequest(f"Missing required parameter - {name}")
+        return value
+
+    def texts(self, name: str, *, split: bool = False) -> tuple[str, ...]:
+        """A list; a lone text is a list of one, or with `split` a list cut at commas."""
+        value = self._values.get(name)
+        if value is None or value == "":
+            return ()
+        if isinstance(value, list):
+            items = value
+        else:
+            items = value.split(",") if split else [value]
+        if len(items) > LIST_ITEMS_MAX:
+            raise BadRequest(f"Too many values for parameter {name}: at most {LIST_ITEMS_MAX}")
+        return tuple(item for item in items if item)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        value = self.text(name)
+        if not value:
+            return default
+        if value in _TRUE:
+            return True
+        if value in _FALSE:
+            return False
+        raise BadRequest(f"Invalid value for parameter {name}: must be true or false")
+
+    def number(self, name: str, default: int, *, at_least: int, at_most: int) -> int:
+        value = self.text(name)
+        if not value:
+            return default
+        if not re.fullmatch(r"[0-9]{1,12}", value, re.ASCII) or not at_least <= int(value) <= at_most:
+            raise BadRequest(f"Invalid value for parameter {name}: must be {at_least} to {at_most}")
+        return int(value)
+
+
+def from_pairs(pairs: Iterable[tuple[str, str]], *, fields_max: int) -> Params:
+    """Parameters of a form or a query. A plain key given twice is refused: signers and servers would disagree."""
+    values: dict[str, Value] = {}
+    count = 0
+    for key, text in pairs:
+        count += 1
+        if count > fields_max:
+            raise BadRequest(f"Too many parameters: at most {fields_max}")
+        match = _INDEXED.fullmatch(key)
+        if match is None:
+            if key in values:
+                raise BadRequest("A parameter was given twice")
+            values[key] = text
+        else:
+            items = values.setdefault(match[1], [])
+            if not isinstance(items, list) or len(items) >= LIST_ITEMS_MAX:
+                raise BadRequest(f"Invalid value for parameter {match[1]}")
+            items.append(text)
+    return Params(values)
+
+
+def from_json(body: bytes) -> Params:
+    """Parameters of a JSON object: texts, numbers, booleans, flat lists of them, and objects of them as "outer.inner"."""
+    if not body.strip():
+        return Params()
+    try:
+        tree = json.loads(body)
+    except (ValueError, RecursionError) as bad:
+        raise BadRequest("Invalid JSON body") from bad
+    if not isinstance(tree, dict):
+        raise BadRequest("Invalid JSON body: must be an object")
+    values: dict[str, Value] = {}
+    for key, value in tree.items():
+        if isinstance(value, list):
+            values[key] = [_scalar(key, item) for item in value]
+        elif isinstance(value, dict):
+            values.update({f"{key}.{inner}": _scalar(key, item) for inner, item in value.items()})
+        elif value is not None:
+            values[key] = _scalar(key, value)
+    return Params(values)
+
+
+def _scalar(key: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise BadRequest(f"Invalid value for parameter {key[:64]}")
+
+
+def check_upload(params: Params) -> None:
+    """Refuse what an upload asks for and would not get. Raises BadRequest."""
+    for name in params.names():
+        if name not in params or name in USED or name in HARMLESS:
+            continue
+        if name in HARMLESS_WHEN_OFF:
+            if params.text(name) in _FALSE:
+                continue
+            raise BadRequest(f"Parameter {name} is not supported yet")
+        if name in REFUSED:
+            raise BadRequest(f"Parameter {name} is not supported yet")
+        raise BadRequest(f"Unknown parameter - {name[:64]}")
+
+
+def tags_of(params: Params, name: str = "tags") -> tuple[str, ...]:
+    """Tags, trimmed, in order, each once."""
+    tags = tuple(dict.fromkeys(tag.strip() for tag in params.texts(name, split=True) if tag.strip()))
+    if len(tags) > TAGS_MAX:
+        raise BadRequest(f"Too many tags: at most {TAGS_MAX}")
+    if any(len(tag) > TAG_CHARS_MAX for tag in tags):
+        raise BadRequest(f"Tag is too long: at most {TAG_CHARS_MAX} characters")
+    return tags
+
+
+def context_of(params: Params, name: str = "context") -> dict[str, str]:
+    r"""`key=value|key=value`, with `\|` and `\=` for the characters themselves.
+
+    >>> context_of(Params({"context": r"alt=a\=b|caption=x"}))
+    {'alt': 'a=b', 'caption': 'x'}
+    """
+    text = params.text(name)
+    entries: dict[str, str] = {}
+    for pair in re.split(r"(?<!\\)\|", text) if text else []:
+        parts = re.split(r"(?<!\\)=", pair, maxsplit=1)
+        key = _unescape(parts[0]).strip()
+        if len(parts) != 2 or not key:
+            raise BadRequest(f"Invalid value for parameter {name}: must be key=value pairs joined by |")
+        entries[key] = _unescape(parts[1])
+    if len(entries) > CONTEXT_ENTRIES_MAX:
+        raise BadRequest(f"Too many entries in {name}: at most {CONTEXT_ENTRIES_MAX}")
+    if any(len(text) > CONTEXT_CHARS_MAX for pair in entries.items() for text in pair):
+        raise BadRequest(f"An entry of {name} is too long: at most {CONTEXT_CHARS_MAX} characters")
+    return entries
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"\\([|=])", r"\1", text)

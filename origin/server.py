@@ -1,0 +1,127 @@
+"""One origin process, from opened records to a drained end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from socket import socket
+from ssl import SSLContext
+
+from aiohttp import web
+
+from domicile.service import logging
+from domicile.service.pool import DecoderPool
+from origin.app import ROUTE_NAMES, api_app
+from origin.credentials import write_credentials
+from origin.demo import prepare_demo
+from origin.forms import Budget
+from origin.http import QuietRunner
+from origin.keys import ORIGIN, Origin
+from origin.metrics import Metrics
+from origin.operator_app import operator_app
+from origin.rates import Rates
+from origin.records import Records
+from origin.settings import OriginSettings
+from origin.sites import tcp_socket, unix_socket, wire_tls
+from origin.wire_app import wire_app
+
+Listener = tuple[socket, SSLContext | None]
+
+log = logging.get()
+
+
+@asynccontextmanager
+async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
+    """Records open, decoders running. Raises BadSetting."""
+    metrics = Metrics(region=settings.records.region, routes=ROUTE_NAMES)
+    async with Records.open(settings.records) as records:
+        pool = DecoderPool(settings.pool, observer=metrics)
+        await pool.start()
+        try:
+            yield Origin(
+                settings=settings,
+                records=records,
+                pool=pool,
+                metrics=metrics,
+                now=time.time,
+                budget=Budget(settings.upload.in_flight_bytes_max),
+                rates=Rates(settings.admin_calls_max),
+            )
+        finally:
+            await pool.close()
+
+
+async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
+    """Serve until `stop`, then drain: nothing new is accepted, what runs may end. Raises BadSetting."""
+    listener = tcp_socket(settings.listen, "origin.listen")
+    host, port = listener.getsockname()[:2]
+    settings = replace(settings, listen=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    async with AsyncExitStack() as stack:
+        stack.callback(listener.close)
+        origin = await stack.enter_async_context(opened(settings))
+        runners: list[web.BaseRunner] = []
+        stack.push_async_callback(_end, origin, runners)
+        if settings.demo:
+            await prepare_demo(origin)
+        await _start(wire_app(origin), _wire_listeners(settings), runners)
+        if settings.admin_socket is not None:
+            door = unix_socket(settings.admin_socket, "origin.admin_socket")
+            await _start(operator_app(origin), [(door, None)], runners)
+        await _start(api_app(origin), [(listener, None)], runners)
+        _say_ready(settings)
+        await stop.wait()
+        log.info("origin_draining")
+
+
+def _wire_listeners(settings: OriginSettings) -> list[Listener]:
+    listeners: list[Listener] = []
+    if settings.wire_socket is not None:
+        listeners.append((unix_socket(settings.wire_socket, "origin.wire_socket"), None))
+    if settings.wire_listen:
+        listeners.append((tcp_socket(settings.wire_listen, "origin.wire_listen"), wire_tls(settings)))
+    return listeners
+
+
+async def _start(app: web.Application, listeners: list[Listener], runners: list[web.BaseRunner]) -> None:
+    drain_seconds_max = app[ORIGIN].settings.drain_seconds_max
+    runner = QuietRunner(app, drain_seconds_max=drain_seconds_max)
+    runners.append(runner)
+    await runner.setup()
+    for listener, tls in listeners:
+        await web.SockSite(runner, listener, ssl_context=tls).start()
+
+
+async def _end(origin: Origin, runners: list[web.BaseRunner]) -> None:
+    """The API ends first, so that edges hear of its last changes."""
+    origin.draining = True
+    for runner in reversed(runners):
+        await runner.cleanup()
+    for path in (origin.settings.wire_socket, origin.settings.admin_socket):
+        if path is not None:
+            path.unlink(missing_ok=True)
+    log.info("origin_stopped")
+
+
+def _say_ready(settings: OriginSettings) -> None:
+    """Tell the parent: one JSON line on stdout, and the file if one is wished for."""
+    line = json.dumps({"event": "ready", "ready": True, "tier": "origin", "api": settings.api_base})
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+    if settings.ready_file is not None:
+        write_credentials(Path(settings.ready_file), line)
+    log.info("origin_ready", region=settings.records.region)
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop

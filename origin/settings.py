@@ -1,0 +1,137 @@
+"""The origin's settings: composed once from the parts that own them, read from TOML, environment and command line."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from domicile.imaging.job import MediaLimits
+from domicile.media.policy import zones_of
+from domicile.service.pool_settings import PoolSettings
+from domicile.service.settings import MIB, BadSetting, group, load, setting
+from origin.records import RecordsSettings
+
+PREFIX = "origin"
+SOCKET_PATH_BYTES_MAX = 100
+"""Linux allows 108 bytes in sun_path; the rest is for temporary names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadSettings:
+    """Limits on what a caller may send; each is checked while the body streams in."""
+
+    upload_bytes_max: int = setting(100 * MIB, "Bytes of one uploaded file.", at_least=1)
+    fields_max: int = setting(200, "Fields of one upload form, or parameters of one call.", at_least=1)
+    field_bytes_max: int = setting(256 * 1024, "Bytes of one text field of a form.", at_least=1)
+    body_bytes_max: int = setting(4 * MIB, "Bytes of the body of a call that uploads no file.", at_least=1)
+    in_flight_bytes_max: int = setting(
+        400 * MIB, "Bytes of uploads held in memory at once; above it, callers get 429.", at_least=1
+    )
+    body_seconds_max: float = setting(300.0, "How long one upload's body may take to arrive.", at_least=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSettings:
+    """Bounds on untrusted media, checked when an upload is decoded."""
+
+    source_pixels_max: int = setting(120_000_000, "Pixels of one frame of an original.", at_least=1)
+    side_pixels_max: int = setting(32_768, "Pixels of the longer side of an original.", at_least=1)
+    frames_max: int = setting(1000, "Frames of an animation.", at_least=1)
+    animation_pixels_max: int = setting(200_000_000, "Frames x width x height of an animation.", at_least=1)
+    metadata_bytes_max: int = setting(8 * MIB, "Decompressed metadata that a decoder may hold.", at_least=1)
+
+    def limits(self, upload: UploadSettings) -> MediaLimits:
+        """The limits as the decoder processes take them."""
+        return MediaLimits(
+            source_bytes_max=upload.upload_bytes_max,
+            source_pixels_max=self.source_pixels_max,
+            side_pixels_max=self.side_pixels_max,
+            frames_max=self.frames_max,
+            animation_pixels_max=self.animation_pixels_max,
+            metadata_bytes_max=self.metadata_bytes_max,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OriginSettings:
+    """Everything the origin reads from outside."""
+
+    listen: str = setting("127.0.0.1:8081", "HOST:PORT of the Upload and Admin API.")
+    public_base: str = setting(
+        "", "URL by which clients reach the API (goes into `upload_prefix`); empty: http:// and `listen`."
+    )
+    delivery_base: str = setting("http://127.0.0.1:8080", "URL of the edge, for `url` in answers.")
+    delivery_secure_base: str = setting("", "URL for `secure_url` in answers; empty: `delivery_base`.")
+    demo: bool = setting(False, "Create the cloud `demo` with a sample photo when the data directory is new.")
+    signature_v1: bool = setting(
+        True, "Accept signatures of version 1 even where a value contains '&' (old SDKs; version 2 stops smuggling)."
+    )
+    wire_socket: Path | None = setting(None, "UNIX socket (mode 0600) for edges of this machine; empty: none.")
+    admin_socket: Path | None = setting(
+        None, "UNIX socket (mode 0600) for the operator's commands (`domicile tenant`, `domicile key`); empty: none."
+    )
+    wire_listen: str = setting("", "HOST:PORT for edges elsewhere, TLS with client certificates; empty: none.")
+    wire_certificate: Path | None = setting(None, "PEM file with this origin's certificate chain.")
+    wire_key: Path | None = setting(None, "PEM file with the private key of `wire_certificate`.")
+    wire_authority: Path | None = setting(None, "PEM file with the CA that signs edges' zone certificates.")
+    admin_calls_max: int = setting(
+        100_000, "Admin API calls of one cloud in an hour; above it, callers get 429 until the hour is over.", at_least=1
+    )
+    drain_seconds_max: float = setting(10.0, "How long running requests may take to end at shutdown.", at_least=0)
+    ready_file: Path | None = setting(None, "File to write once requests are accepted; empty: only a line on stdout.")
+    log_level: str = setting("info", "Least level of log lines.", choices=("debug", "info", "warning", "error"))
+    records: RecordsSettings = group(RecordsSettings)
+    upload: UploadSettings = group(UploadSettings)
+    media: MediaSettings = group(MediaSettings)
+    pool: PoolSettings = group(PoolSettings)
+
+    @property
+    def api_base(self) -> str:
+        return self.public_base or f"http://{self.listen}"
+
+    @property
+    def secure_base(self) -> str:
+        return self.delivery_secure_base or self.delivery_base
+
+    def validate(self) -> None:
+        """What one field alone cannot tell. Raises BadSetting."""
+        address(self.listen, "origin.listen")
+        if not zones_of(self.records.region):
+            raise BadSetting(f"origin.records.region: {self.records.region!r} is not a region like eu-de or eu-de-1")
+        for name in ("public_base", "delivery_base", "delivery_secure_base"):
+            _check_base(name, getattr(self, name))
+        if self.wire_listen:
+            address(self.wire_listen, "origin.wire_listen")
+            for name in ("certificate", "key", "authority"):
+                if getattr(self, "wire_" + name) is None:
+                    raise BadSetting(f"origin.wire_{name}: empty is not allowed with origin.wire_listen")
+        if self.wire_socket is not None and len(os.fsencode(self.wire_socket)) > SOCKET_PATH_BYTES_MAX:
+            raise BadSetting(f"origin.wire_socket: {str(self.wire_socket)!r} is not a path of at most 100 bytes")
+
+
+def address(text: str, name: str) -> tuple[str, int]:
+    """HOST:PORT, with IPv6 hosts in brackets. Raises BadSetting."""
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]/]+):([0-9]{1,5})", text)
+    if match is None or int(match[2]) > 65535:
+        raise BadSetting(f"{name}: {text!r} is not HOST:PORT")
+    return match[1].strip("[]"), int(match[2])
+
+
+def _check_base(name: str, url: str) -> None:
+    parts = urlsplit(url)
+    if url and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.path.strip("/")):
+        raise BadSetting(f"origin.{name}: {url!r} is not a URL like https://media.example.org")
+
+
+def read_settings(
+    file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None
+) -> OriginSettings:
+    """Settings of one origin process. Raises BadSetting, whose text names the setting."""
+    settings = load(OriginSettings, PREFIX, file=file, environ=environ, overrides=overrides)
+    settings.validate()
+    return settings

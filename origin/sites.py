@@ -1,0 +1,66 @@
+"""Sockets that the origin listens on: TCP for SDKs, a UNIX socket or TLS for edges, a UNIX socket for the operator."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import stat
+from pathlib import Path
+
+from domicile.service.settings import BadSetting
+from origin.settings import OriginSettings, address
+
+BACKLOG = 1024
+
+
+def tcp_socket(listen: str, name: str) -> socket.socket:
+    """A listening TCP socket. Raises BadSetting when the address cannot be had."""
+    host, port = address(listen, name)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as taken:
+        listener.close()
+        raise BadSetting(f"{name}: {listen!r} cannot be listened on ({taken.strerror})") from taken
+    return listener
+
+
+def unix_socket(path: Path, name: str) -> socket.socket:
+    """A listening UNIX socket of mode 0600 from its first moment; what a dead process left there is replaced."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        if stat.S_ISSOCK(path.lstat().st_mode):
+            path.unlink()
+    except FileNotFoundError:
+        pass
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(os.fspath(path))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as taken:
+        listener.close()
+        raise BadSetting(f"{name}: {str(path)!r} cannot be listened on ({taken.strerror})") from taken
+    finally:
+        os.umask(before)
+    return listener
+
+
+def wire_tls(settings: OriginSettings) -> ssl.SSLContext:
+    """TLS for edges elsewhere: TLS 1.3, and a client certificate of our authority. Raises BadSetting."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.verify_mode = ssl.CERT_REQUIRED
+    assert settings.wire_certificate is not None
+    try:
+        context.load_cert_chain(settings.wire_certificate, settings.wire_key)
+        context.load_verify_locations(settings.wire_authority)
+    except (OSError, ssl.SSLError) as bad:
+        raise BadSetting(f"origin.wire_certificate, wire_key or wire_authority cannot be used ({bad.strerror})") from bad
+    return context

@@ -1,0 +1,154 @@
+"""POST upload: who, what, decode once, seal, name; nothing is stored before all of it was found good.
+
+    read the form (limits) -> authenticate -> parameters -> a permit to store here -> decode in a sandboxed process
+    -> fresh aid and key -> sealed original, durable -> name and journal entry in one transaction -> Cloudinary's JSON
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+from collections.abc import Mapping
+
+from aiohttp import hdrs, web
+
+from domicile.media.asset import AssetName
+from domicile.media.errors import BadRequest, MediaError
+from domicile.media.facts import SourceFacts
+from domicile.media.policy import Activity
+from origin.answers import uploaded
+from origin.call import authenticate, check_public_id, count_fence, delivery_type_of, reply
+from origin.forms import UploadForm, read_upload
+from origin.keys import ORIGIN, Origin
+from origin.params import Params, check_upload, context_of, tags_of
+from origin.records import Committed, NewAsset, Tenant
+
+RANDOM_ID_CHARS = 20
+RANDOM_SUFFIX_CHARS = 6
+FOLDER_CHARS_MAX = 255
+_ALPHABET = string.ascii_lowercase + string.digits
+_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|-1)", re.ASCII)
+_UNFIT = re.compile(r"[^\w.-]+")
+
+
+async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
+    """POST /v1_1/{cloud}/{resource_type}/upload, and /upload."""
+    origin = request.app[ORIGIN]
+    resource_type = path.get("resource_type", "image")
+    with origin.budget.account() as account:
+        form = await read_upload(request, origin.settings.upload, account)
+        tenant = authenticate(request, origin, path["cloud"], form.params)
+        if resource_type not in {"image", "auto"}:
+            raise BadRequest(f"Resource type {resource_type} is not supported yet")
+        check_upload(form.params)
+        if "upload_preset" in form.params:
+            raise BadRequest("Upload preset not found")
+        body = _file_of(request, form)
+        done = await store(origin, tenant, form, body)
+    count_fence(origin, done.fenced)
+    return reply(uploaded(done, origin.address_of(tenant), api_key=tenant.api_key))
+
+
+async def store(origin: Origin, tenant: Tenant, form: UploadForm, body: bytes) -> Committed:
+    """Decode, seal and name one file. Raises what the caller did wrong, having stored nothing."""
+    params = form.params
+    name = name_for(tenant, params, form.file_name)
+    permit = origin.records.permit(tenant.cloud, Activity.STORE)
+    origin.records.permit(tenant.cloud, Activity.TRANSFORM)  # decoding is transforming: it must be allowed here too
+    limits = origin.settings.media.limits(origin.settings.upload)
+    probed = await origin.pool.probe(body, limits, tenant=tenant.cloud)
+    facts = probed.done.source
+    _check_format(params, facts)
+    asset = NewAsset(
+        name=name,
+        facts=facts,
+        tags=tags_of(params),
+        context=context_of(params),
+        folder=_folder(params),
+        display_name=params.text("display_name"),
+        original_filename=_original_name(params, form.file_name),
+        overwrite=params.flag("overwrite", default=True),
+        created_at=origin.now(),
+    )
+    draft = await origin.records.mint(tenant.cloud)
+    try:
+        await origin.records.put_original(draft, body, permit)
+        done = await origin.records.commit_upload(draft, asset)
+    except MediaError:  # on anything else the commit may have happened; a draft without a name is removed at start
+        await origin.records.discard(draft)
+        raise
+    origin.metrics.upload_bytes.add(len(body))
+    return done
+
+
+def name_for(tenant: Tenant, params: Params, file_name: str) -> AssetName:
+    """The name that an upload asks for, or a random one. Raises BadRequest."""
+    public_id = params.text("public_id")
+    if not public_id:
+        public_id = _generated(params, file_name)
+    for folder in (params.text("public_id_prefix"), _path_folder(params)):
+        if folder.strip("/"):
+            public_id = f"{folder.strip('/')}/{public_id}"
+    return AssetName(
+        cloud=tenant.cloud,
+        resource_type="image",
+        delivery_type=delivery_type_of(params.text("type")),
+        public_id=check_public_id(public_id),
+    )
+
+
+def _path_folder(params: Params) -> str:
+    if params.flag("use_asset_folder_as_public_id_prefix", default=False):
+        return params.text("asset_folder")
+    return params.text("folder")
+
+
+def _generated(params: Params, file_name: str) -> str:
+    stem = _UNFIT.sub("_", _stem(params.text("filename_override") or file_name)).strip("_.-")
+    if not params.flag("use_filename", default=False) or not stem:
+        return _random(RANDOM_ID_CHARS)
+    if params.flag("unique_filename", default=True):
+        return f"{stem}_{_random(RANDOM_SUFFIX_CHARS)}"
+    return stem
+
+
+def _random(count: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(count))
+
+
+def _stem(file_name: str) -> str:
+    last = file_name.replace("\\", "/").rsplit("/", 1)[-1]
+    return last.rsplit(".", 1)[0] if "." in last.strip(".") else last
+
+
+def _original_name(params: Params, file_name: str) -> str:
+    if params.flag("discard_original_filename", default=False):
+        return ""
+    return _stem(params.text("filename_override") or file_name)
+
+
+def _folder(params: Params) -> str:
+    folder = (params.text("asset_folder") or params.text("folder")).strip("/")
+    if len(folder) > FOLDER_CHARS_MAX:
+        raise BadRequest("asset_folder is too long")
+    return folder
+
+
+def _check_format(params: Params, facts: SourceFacts) -> None:
+    allowed = {name.strip().lower().replace("jpeg", "jpg") for name in params.texts("allowed_formats", split=True)}
+    if allowed and facts.format not in allowed:
+        raise BadRequest(f"Image file format {facts.format} not allowed")
+
+
+def _file_of(request: web.Request, form: UploadForm) -> bytes:
+    if form.body is None:
+        raise BadRequest("Missing required parameter - file")
+    if not form.body:
+        raise BadRequest("Empty file")
+    text = request.headers.get(hdrs.CONTENT_RANGE)
+    if text is not None:
+        match = _RANGE.fullmatch(text)
+        if match is None or int(match[1]) != 0 or match[3] != str(len(form.body)):
+            raise BadRequest("Uploading in chunks is not supported yet: send the file in one piece")
+    return form.body

@@ -1,0 +1,268 @@
+"""The wire: what edges ask of the origin, under `/_origin/v1/` (types and rules: domicile.media.wire).
+
+Over the UNIX socket the file's mode says who may call; over TCP a client certificate does, and the region that it
+carries (`domicile:zone:eu-de` in the SAN) must be the region that the edge states. Names come in bodies only.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+import msgspec
+from aiohttp import hdrs, web
+
+from domicile.media.asset import AID_BYTES, Aid
+from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded, MediaError, OutsideRegion
+from domicile.media.policy import Activity, Place
+from domicile.media.wire import (
+    BODY_BYTES_MAX,
+    CONTENT_TYPE,
+    NAMES_MAX,
+    PREFIX,
+    REGION_HEADER,
+    SEQUENCE_HEADER,
+    WIRE_HEADER,
+    WIRE_VERSION,
+    Ack,
+    Empty,
+    JournalAnswer,
+    LeaseRequest,
+    PurgeRelay,
+    RenditionReport,
+    ResolveRequest,
+)
+from domicile.service import logging
+from origin.errors import code_of, for_wire
+from origin.http import drop_server_header
+from origin.keys import ORIGIN, Origin
+from origin.nodes import AUTHORITIES_MAX, Node
+from origin.purge_door import relayed_purge
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+CHUNK_BYTES = 64 * 1024
+RENDITIONS_MAX = 256
+CURSORS_MAX = 10_000
+WAIT_SECONDS_MAX = 30.0
+WAIT_STEP_SECONDS = 1.0
+"""A long poll looks this often whether the process is ending."""
+HEADS_MAX = 100_000
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_CURSOR = re.compile(r"([a-z0-9-]{1,63}):([0-9]{1,18})")
+_RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{1,15})?")
+_ZONE = re.compile(r"domicile:zone:([a-z0-9-]{1,32})")
+
+log = logging.get()
+
+
+def wire_app(origin: Origin) -> web.Application:
+    """The application for edges."""
+    app = web.Application(middlewares=[answering], client_max_size=BODY_BYTES_MAX)
+    app[ORIGIN] = origin
+    app.router.add_post(f"{PREFIX}/lease", lease)
+    app.router.add_get(f"{PREFIX}/journal", journal)
+    app.router.add_post(f"{PREFIX}/ack", ack)
+    app.router.add_post(f"{PREFIX}/resolve", resolve)
+    app.router.add_get(f"{PREFIX}/blobs/{{aid}}", blob)
+    app.router.add_post(f"{PREFIX}/renditions", renditions)
+    app.router.add_post(f"{PREFIX}/purge", purge)
+    app.on_response_prepare.append(drop_server_header)
+    return app
+
+
+@web.middleware
+async def answering(request: web.Request, handler: web.Handler) -> web.StreamResponse:  # type: ignore[name-defined]
+    """Check the version and the region, and turn every error into a WireError."""
+    origin = request.app[ORIGIN]
+    try:
+        if request.headers.get(WIRE_HEADER) != WIRE_VERSION:
+            raise BadRequest(f"This origin speaks {WIRE_HEADER}: {WIRE_VERSION}")
+        region_of(request)
+        response: web.StreamResponse = await handler(request)
+    except MediaError as error:
+        origin.metrics.errors.add(kind=code_of(error))
+        return for_wire(error)
+    except web.HTTPRequestEntityTooLarge:
+        return for_wire(LimitExceeded("The message is larger than the wire takes"))
+    except web.HTTPException:
+        return for_wire(BadRequest("No such call on the wire"))
+    except (ConnectionError, TimeoutError):
+        raise
+    except Exception as bug:  # noqa: BLE001 - the top middleware: a bug is logged, and told as one
+        origin.metrics.errors.add(kind="internal")
+        log.error("wire_failed", call=_call(request), exc_info=bug)
+        return web.Response(status=500)
+    return response
+
+
+def _call(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical.rsplit("/", 1)[-1] if resource is not None else "none"
+
+
+def region_of(request: web.Request, *stated: str) -> str:
+    """The region of the edge that calls: header, message and certificate must agree. Raises OutsideRegion."""
+    region = request.headers.get(REGION_HEADER, "")
+    transport = request.transport
+    certificate = transport.get_extra_info("peercert") if transport is not None else None
+    proved = zone_of(certificate) if certificate is not None else region
+    if not region or region != proved or any(other != region for other in stated):
+        raise OutsideRegion("The stated region is not the one that was proved")
+    return region
+
+
+def zone_of(certificate: dict[str, object]) -> str | None:
+    """The one zone in a certificate's SAN URIs; None when there is none, or more than one."""
+    names = certificate.get("subjectAltName", ())
+    assert isinstance(names, tuple)
+    matches = [_ZONE.fullmatch(value) for kind, value in names if kind == "URI"]
+    zones = {match[1] for match in matches if match is not None}
+    return zones.pop() if len(zones) == 1 else None
+
+
+async def _read(request: web.Request, kind: type[T]) -> T:
+    body = await request.read()
+    try:
+        return msgspec.msgpack.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as bad:
+        raise BadRequest("The message cannot be read") from bad
+
+
+def _write(answer: msgspec.Struct) -> web.Response:
+    return web.Response(body=msgspec.msgpack.encode(answer), content_type=CONTENT_TYPE)
+
+
+async def lease(request: web.Request) -> web.Response:
+    """Grant a lease; the heads in it are read after this request arrived."""
+    origin = request.app[ORIGIN]
+    asked = await _read(request, LeaseRequest)
+    region_of(request, asked.region)
+    if not _ID.fullmatch(asked.node) or not _ID.fullmatch(asked.boot):
+        raise BadRequest("node and boot are 32 hex digits")
+    if len(asked.authorities) > AUTHORITIES_MAX or len(asked.heads) > HEADS_MAX:
+        raise LimitExceeded("Too many authorities or heads in one lease request")
+    origin.nodes.heard(
+        Node(
+            node=asked.node,
+            region=asked.region,
+            authorities=frozenset(asked.authorities),
+            seen_at=origin.now(),
+        )
+    )
+    answer = await origin.records.grant_lease(asked)
+    outcome = "released" if asked.release else "granted" if answer.tenants or not answer.refused else "refused"
+    origin.metrics.leases.add(outcome=outcome)
+    return _write(answer)
+
+
+async def journal(request: web.Request) -> web.Response:
+    """Entries after the cursors, at once or as soon as there are some."""
+    origin = request.app[ORIGIN]
+    cursors = _cursors(request.query.getall("after", []))
+    left = _wait_seconds(request.query.get("wait", "0"))
+    while True:
+        step = min(left, WAIT_STEP_SECONDS)
+        answer = await origin.records.entries(cursors, wait_seconds=0 if origin.draining else step)
+        left -= step
+        if _says_something(answer) or left <= 0 or origin.draining:
+            return _write(answer)
+
+
+def _says_something(answer: JournalAnswer) -> bool:
+    return bool(answer.entries or answer.compacted or answer.unknown)
+
+
+def _cursors(given: list[str]) -> dict[str, int]:
+    if len(given) > CURSORS_MAX:
+        raise LimitExceeded("Too many cursors in one request")
+    matches = [_CURSOR.fullmatch(text) for text in given]
+    if None in matches:
+        raise BadRequest("after is TENANT:SEQ")
+    return {match[1]: int(match[2]) for match in matches if match is not None}
+
+
+def _wait_seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?", text):
+        raise BadRequest("wait is a number of seconds")
+    return min(float(text), WAIT_SECONDS_MAX)
+
+
+async def ack(request: web.Request) -> web.Response:
+    """A node has applied entries in every worker."""
+    await request.app[ORIGIN].records.ack(await _read(request, Ack))
+    return _write(Empty())
+
+
+async def resolve(request: web.Request) -> web.Response:
+    """Name -> aid, facts, keys: one snapshot."""
+    asked = await _read(request, ResolveRequest)
+    region_of(request, asked.region)
+    if not 0 < len(asked.public_ids) <= NAMES_MAX or (
+        asked.signature is not None and len(asked.signed_texts) != len(asked.public_ids)
+    ):
+        raise BadRequest("The candidates and their signed texts do not fit")
+    return _write(await request.app[ORIGIN].records.resolve(asked))
+
+
+async def blob(request: web.Request) -> web.StreamResponse:
+    """Sealed bytes of an original, for a place that may transform it."""
+    origin = request.app[ORIGIN]
+    aid = Aid(request.match_info["aid"])
+    if len(aid) != 2 * AID_BYTES or not _ID.fullmatch(aid):
+        raise BadRequest("An aid is 32 hex digits")
+    span = _span(request.headers.get(hdrs.RANGE))
+    tenant = await origin.records.owner_of(aid)
+    if tenant is None:
+        raise AssetNotFound("Resource not found")
+    permit = origin.records.permit(tenant, Activity.TRANSFORM, Place(name="edge", region=region_of(request)))
+    sealed = await origin.records.read_original(aid, permit, span)
+    response = web.StreamResponse(
+        status=200 if span is None else 206,
+        headers={
+            SEQUENCE_HEADER: f"{sealed.epoch}:{sealed.sequence}",
+            hdrs.CONTENT_TYPE: "application/octet-stream",
+            hdrs.CONTENT_LENGTH: str(sealed.end - sealed.start),
+        },
+    )
+    if span is not None:
+        response.headers[hdrs.CONTENT_RANGE] = f"bytes {sealed.start}-{sealed.end - 1}/{sealed.total_bytes}"
+    await response.prepare(request)
+    async for piece in sealed.pieces:
+        for start in range(0, len(piece), CHUNK_BYTES):
+            await response.write(piece[start : start + CHUNK_BYTES])
+    await response.write_eof()
+    return response
+
+
+def _span(header: str | None) -> tuple[int, int | None] | None:
+    """Half-open (start, end); None without a Range. Raises BadRequest."""
+    if header is None:
+        return None
+    match = _RANGE.fullmatch(header)
+    if match is None:
+        raise BadRequest("Range is bytes=START-[END]")
+    start = int(match[1])
+    end = None if match[2] is None else int(match[2]) + 1
+    if end is not None and end <= start:
+        raise BadRequest("Range is empty")
+    return start, end
+
+
+async def renditions(request: web.Request) -> web.Response:
+    """What an edge made: the API's `derived[]`."""
+    report = await _read(request, RenditionReport)
+    if len(report.renditions) > RENDITIONS_MAX:
+        raise LimitExceeded(f"At most {RENDITIONS_MAX} renditions in one report")
+    await request.app[ORIGIN].records.add_renditions(report)
+    return _write(Empty())
+
+
+async def purge(request: web.Request) -> web.Response:
+    """A signed purge, as a viewer sent it to an edge."""
+    relay = await _read(request, PurgeRelay)
+    region_of(request, relay.region)
+    return _write(await relayed_purge(request.app[ORIGIN], relay))
+
+

@@ -1,0 +1,400 @@
+"""The unmodified SDK of PyPI against a really running origin: uploads, management, Admin API, errors."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import cloudinary.exceptions
+import pytest
+from PIL import Image
+
+from tests.integration.origin_process import EDGE, OriginProcess, running_origin
+
+
+def picture(kind: str = "PNG", size: tuple[int, int] = (64, 48), color: tuple[int, ...] = (200, 30, 30)) -> bytes:
+    body = io.BytesIO()
+    Image.new("RGB", size, color).save(body, kind)
+    return body.getvalue()
+
+
+PNG = picture()
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OriginProcess]:
+    with running_origin(tmp_path_factory.mktemp("origin"), DOMICILE_ORIGIN_UPLOAD_UPLOAD_BYTES_MAX="2000000") as running:
+        yield running
+
+
+@pytest.fixture
+def sdk(origin: OriginProcess):
+    return origin.sdk()
+
+
+@pytest.fixture
+def name() -> str:
+    return f"t{secrets.token_hex(6)}"
+
+
+def test_the_answer_has_the_shape_that_clients_read(sdk, origin: OriginProcess, name: str) -> None:
+    answer = sdk.uploader.upload(io.BytesIO(PNG), public_id=f"people/{name}", tags=["one", "two"], context={"alt": "a=b|c"})
+    version = answer["version"]
+    assert re.fullmatch(r"[0-9a-f]{32}", answer["asset_id"])
+    assert re.fullmatch(r"[0-9a-f]{32}", answer["version_id"])
+    assert answer["asset_id"] != answer["version_id"]
+    assert abs(version - time.time()) < 60
+    key, secret = origin.credentials
+    signed = f"public_id=people/{name}&version={version}{secret}"
+    wanted = {
+        "public_id": f"people/{name}",
+        "signature": hashlib.sha1(signed.encode()).hexdigest(),
+        "width": 64,
+        "height": 48,
+        "format": "png",
+        "resource_type": "image",
+        "type": "upload",
+        "bytes": len(PNG),
+        "etag": hashlib.md5(PNG).hexdigest(),
+        "placeholder": False,
+        "tags": ["one", "two"],
+        "context": {"custom": {"alt": "a=b|c"}},
+        "folder": "people",
+        "display_name": name,
+        "original_filename": "stream",
+        "access_mode": "public",
+        "overwritten": False,
+        "api_key": key,
+        "url": f"http://{EDGE}/demo/image/upload/v{version}/people/{name}.png",
+        "secure_url": f"http://{EDGE}/demo/image/upload/v{version}/people/{name}.png",
+    }
+    assert {field: answer.get(field) for field in wanted} == wanted
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", answer["created_at"])
+    assert answer["request_id"]
+    assert answer["domicile"]["fenced"] is True
+    assert sdk.utils.verify_api_response_signature(answer["public_id"], version, answer["signature"])
+
+
+def test_the_url_is_what_the_sdk_itself_would_build(sdk, name: str) -> None:
+    answer = sdk.uploader.upload(io.BytesIO(PNG), public_id=f"ü {name}(1)")
+    built, _ = sdk.utils.cloudinary_url(answer["public_id"], format="png", version=answer["version"])
+    assert answer["url"] == built
+
+
+def test_an_authenticated_asset_gets_a_signed_url(sdk, name: str) -> None:
+    answer = sdk.uploader.upload(io.BytesIO(PNG), public_id=name, type="authenticated")
+    built, _ = sdk.utils.cloudinary_url(
+        name, format="png", version=answer["version"], type="authenticated", sign_url=True
+    )
+    assert (answer["url"], answer["access_mode"]) == (built, "authenticated")
+
+
+@pytest.mark.parametrize("how", ["path", "bytes", "file object", "data URI", "pathlib", "auto", "webp"])
+def test_every_way_to_hand_over_a_file(sdk, tmp_path: Path, name: str, how: str) -> None:
+    path = tmp_path / "holiday photo.png"
+    path.write_bytes(PNG)
+    options = {"public_id": name, "resource_type": "auto" if how == "auto" else "image"}
+    body = picture("WEBP") if how == "webp" else PNG
+    given = {
+        "path": str(path),
+        "auto": str(path),
+        "bytes": PNG,
+        "file object": path.open("rb"),
+        "data URI": "data:image/png;base64," + base64.b64encode(PNG).decode(),
+        "pathlib": path,
+        "webp": body,
+    }[how]
+    answer = sdk.uploader.upload(given, **options)
+    if hasattr(given, "close"):
+        given.close()
+    assert (answer["etag"], answer["resource_type"]) == (hashlib.md5(body).hexdigest(), "image")
+    assert answer["format"] == ("webp" if how == "webp" else "png")
+
+
+def test_a_name_is_made_up_when_none_is_given(sdk) -> None:
+    one, two = (sdk.uploader.upload(io.BytesIO(PNG))["public_id"] for _ in range(2))
+    assert one != two
+    assert re.fullmatch(r"[a-z0-9]{20}", one)
+
+
+def test_the_file_name_can_be_the_name(sdk, tmp_path: Path) -> None:
+    stem = f"Holiday {secrets.token_hex(4)}"
+    path = tmp_path / f"{stem}.png"
+    path.write_bytes(PNG)
+    plain = sdk.uploader.upload(str(path), use_filename=True, unique_filename=False, folder="trip")
+    assert plain["public_id"] == f"trip/{stem.replace(' ', '_')}"
+    assert (plain["asset_folder"], plain["original_filename"]) == ("trip", stem)
+    unique = sdk.uploader.upload(str(path), use_filename=True)
+    assert re.fullmatch(rf"{stem.replace(' ', '_')}_[a-z0-9]{{6}}", unique["public_id"])
+    named = sdk.uploader.upload(io.BytesIO(PNG), use_filename=True, unique_filename=False, filename_override=f"o{stem}.x")
+    assert named["public_id"] == f"o{stem.replace(' ', '_')}"
+
+
+def test_overwriting_keeps_the_asset_and_changes_the_version(sdk, name: str) -> None:
+    first = sdk.uploader.upload(io.BytesIO(PNG), public_id=name)
+    kept = sdk.uploader.upload(io.BytesIO(picture(color=(0, 0, 9))), public_id=name, overwrite=False)
+    assert (kept["existing"], kept["etag"], kept["version_id"]) == (True, first["etag"], first["version_id"])
+    second = sdk.uploader.upload(io.BytesIO(picture(color=(0, 0, 9))), public_id=name)
+    assert (second["overwritten"], second["asset_id"]) == (True, first["asset_id"])
+    assert second["version_id"] != first["version_id"]
+    assert second["version"] > first["version"]
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+@pytest.mark.parametrize("version", [1, 2])
+def test_every_signature_of_the_sdk_is_taken(sdk, name: str, algorithm: str, version: int) -> None:
+    answer = sdk.uploader.upload(
+        io.BytesIO(PNG),
+        public_id=name,
+        context={"k": "a&b=c"},
+        signature_algorithm=algorithm,
+        signature_version=version,
+    )
+    assert answer["context"]["custom"] == {"k": "a&b=c"}
+
+
+def test_destroy_frees_the_name_at_once(sdk, name: str) -> None:
+    first = sdk.uploader.upload(io.BytesIO(PNG), public_id=name)
+    gone = sdk.uploader.destroy(name, invalidate=True)
+    assert (gone["result"], gone["domicile"]["fenced"]) == ("ok", True)
+    assert sdk.uploader.destroy(name)["result"] == "not found"
+    again = sdk.uploader.upload(io.BytesIO(PNG), public_id=name)
+    assert again["asset_id"] != first["asset_id"]
+    assert sdk.uploader.destroy(name)["result"] == "ok"
+
+
+def test_rename(sdk, name: str) -> None:
+    first = sdk.uploader.upload(io.BytesIO(PNG), public_id=name)
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=f"{name}-taken")
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="already exists"):
+        sdk.uploader.rename(name, f"{name}-taken")
+    with pytest.raises(cloudinary.exceptions.NotFound, match=f"Resource not found - {name}-missing"):
+        sdk.uploader.rename(f"{name}-missing", f"{name}-new")
+    moved = sdk.uploader.rename(name, f"{name}-taken", overwrite=True, to_type="private")
+    assert (moved["public_id"], moved["type"], moved["asset_id"]) == (f"{name}-taken", "private", first["asset_id"])
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        sdk.api.resource(name)
+
+
+def test_explicit_changes_the_type_only_when_asked(sdk, name: str) -> None:
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=name, type="private")
+    kept = sdk.uploader.explicit(name, tags=["x"], context={"a": "b"})
+    assert (kept["type"], kept["tags"], kept["context"]["custom"]) == ("private", ["x"], {"a": "b"})
+    changed = sdk.uploader.explicit(name, type="authenticated")
+    assert (changed["type"], changed["tags"]) == ("authenticated", ["x"])
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        sdk.api.resource(name, type="private")
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="eager is not supported"):
+        sdk.uploader.explicit(name, type="authenticated", eager=[{"width": 10}])
+
+
+def test_tags_and_context(sdk, name: str) -> None:
+    tag = f"tag-{name}"
+    for suffix in "ab":
+        sdk.uploader.upload(io.BytesIO(PNG), public_id=f"{name}{suffix}")
+    both = [f"{name}a", f"{name}b"]
+    assert sdk.uploader.add_tag(tag, [*both, "missing"])["public_ids"] == both
+    assert {row["public_id"] for row in sdk.api.resources_by_tag(tag)["resources"]} == set(both)
+    sdk.uploader.add_tag(tag, [both[0]], exclusive=True)
+    assert [row["public_id"] for row in sdk.api.resources_by_tag(tag)["resources"]] == [both[0]]
+    assert tag in sdk.api.tags(prefix="tag-", max_results=500)["tags"]
+    sdk.uploader.replace_tag("other", both)
+    sdk.uploader.remove_tag("other", [both[1]])
+    assert [sdk.api.resource(one)["tags"] for one in both] == [["other"], []]
+    sdk.uploader.remove_all_tags(both)
+    sdk.uploader.add_context({"k": "v"}, both)
+    assert sdk.api.resource(both[0])["context"]["custom"] == {"k": "v"}
+    sdk.uploader.remove_all_context(both)
+    assert "context" not in sdk.api.resource(both[0])
+
+
+def test_the_admin_api_reads(sdk, name: str) -> None:
+    assert sdk.api.ping()["status"] == "ok"
+    assert sdk.api.config(settings=True)["settings"] == {"folder_mode": "fixed"}
+    assert sdk.api.usage()["resources"] > 0
+    ids = [f"{name}/{number}" for number in range(5)]
+    uploaded = [sdk.uploader.upload(io.BytesIO(PNG), public_id=one, tags=[name]) for one in ids]
+    listed = sdk.api.resources(type="upload", prefix=f"{name}/", max_results=2, direction="asc", tags=True)
+    assert [row["public_id"] for row in listed["resources"]] == ids[:2]
+    assert listed["resources"][0]["tags"] == [name]
+    assert listed.rate_limit_remaining > 0
+    assert listed.rate_limit_reset_at is not None
+    seen = [row["public_id"] for row in listed["resources"]]
+    while "next_cursor" in listed:
+        cursor = listed["next_cursor"]
+        listed = sdk.api.resources(
+            type="upload", prefix=f"{name}/", max_results=2, direction="asc", next_cursor=cursor
+        )
+        seen += [row["public_id"] for row in listed["resources"]]
+    assert seen == ids
+    by_ids = sdk.api.resources_by_ids([ids[3], "missing"])["resources"]
+    assert [row["public_id"] for row in by_ids] == [ids[3]]
+    by_asset = sdk.api.resources_by_asset_ids([uploaded[1]["asset_id"]])["resources"]
+    assert [row["public_id"] for row in by_asset] == [ids[1]]
+    assert len(sdk.api.resources_by_tag(name, max_results=500)["resources"]) == 5
+    one = sdk.api.resource(ids[2])
+    assert (one["asset_id"], one["derived"], one["bytes"]) == (uploaded[2]["asset_id"], [], len(PNG))
+    assert sdk.api.resource_by_asset_id(uploaded[2]["asset_id"])["public_id"] == ids[2]
+    fields = sdk.api.resources_by_ids([ids[0]], fields=["bytes", "tags"])["resources"][0]
+    assert set(fields) == {"asset_id", "public_id", "resource_type", "type", "bytes", "tags"}
+
+
+def test_the_admin_api_updates_and_deletes(sdk, name: str) -> None:
+    ids = [f"{name}/{number}" for number in range(4)]
+    uploaded = [sdk.uploader.upload(io.BytesIO(PNG), public_id=one, tags=[name]) for one in ids]
+    assert sdk.api.update(ids[0], tags="p,q", context={"a": "1"})["tags"] == ["p", "q"]
+    by_id = sdk.api.delete_resources([ids[0], "missing"])
+    assert by_id["deleted"] == {ids[0]: "deleted", "missing": "not_found"}
+    assert by_id["deleted_counts"] == {ids[0]: {"original": 1, "derived": 0}}
+    assert by_id["partial"] is False
+    by_asset = sdk.api.delete_resources_by_asset_ids([uploaded[1]["asset_id"]])
+    assert list(by_asset["deleted"].values()) == ["deleted"]
+    assert sdk.api.delete_resources_by_tag(name)["deleted"] == {ids[2]: "deleted", ids[3]: "deleted"}
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=f"{name}/again")
+    assert sdk.api.delete_resources_by_prefix(f"{name}/")["deleted"] == {f"{name}/again": "deleted"}
+    assert sdk.api.resources(type="upload", prefix=f"{name}/")["resources"] == []
+
+
+def test_an_erasure_leaves_a_statement_that_verifies(sdk, origin: OriginProcess, name: str) -> None:
+    from cloudinary.api_client.call_api import call_json_api
+
+    from domicile.media.statement import ErasureStatement, verify
+
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=name)
+    preview = call_json_api("post", ["erasures"], {"selector": {"public_id": name}, "mode": "dry_run"})
+    assert [row["public_id"] for row in preview["assets"]] == [name]
+    statement = dict(call_json_api("post", ["erasures"], {"selector": {"public_id": name}}))
+    key = origin.request("GET", "/.well-known/domicile/statement-key").json()
+    signature = statement.pop("signature")
+    assert verify(ErasureStatement(body=statement, signature=signature), base64.b64decode(key["public_key"]))
+    assert name not in repr(statement)
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        sdk.api.resource(name)
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        call_json_api("post", ["erasures"], {"selector": {"public_id": name}})
+
+
+def test_a_signed_call_may_erase_one_asset_and_no_more(sdk, name: str) -> None:
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=name, tags=[name])
+    stamp = int(time.time())
+    with pytest.raises(cloudinary.exceptions.AuthorizationRequired, match="need Basic"):
+        sdk.uploader.call_api("erasures", {"timestamp": stamp, "tag": name}, resource_type=None)
+
+
+def test_wrong_credentials_say_what_is_wrong(sdk, name: str) -> None:
+    with pytest.raises(cloudinary.exceptions.AuthorizationRequired, match=r"Invalid Signature [0-9a-f]{40}\. String"):
+        sdk.uploader.upload(io.BytesIO(PNG), public_id=name, api_secret="wrong")
+    with pytest.raises(cloudinary.exceptions.AuthorizationRequired, match="Unknown API key 123"):
+        sdk.uploader.upload(io.BytesIO(PNG), public_id=name, api_key="123")
+    with pytest.raises(cloudinary.exceptions.AuthorizationRequired, match="api_secret mismatch"):
+        sdk.api.ping(api_secret="wrong")
+    with pytest.raises(cloudinary.exceptions.AuthorizationRequired, match="cloud_name mismatch"):
+        sdk.api.ping(cloud_name="other")
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="Upload preset must be specified"):
+        sdk.uploader.unsigned_upload(io.BytesIO(PNG), "")
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        sdk.api.resource(name)
+
+
+def test_an_error_never_holds_the_secret(sdk, origin: OriginProcess) -> None:
+    secret = origin.credentials[1]
+    with pytest.raises(cloudinary.exceptions.AuthorizationRequired) as caught:
+        sdk.uploader.upload(io.BytesIO(PNG), api_secret=secret + "x")
+    assert secret not in str(caught.value)
+    assert secret not in origin.log.read_text()
+
+
+def test_a_stale_request_is_refused(sdk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sdk.utils, "now", lambda: str(int(time.time()) - 4000))
+    with pytest.raises(cloudinary.exceptions.BadRequest, match=r"Stale request - reported time is .* \+0000 which is"):
+        sdk.uploader.upload(io.BytesIO(PNG))
+
+
+@pytest.mark.parametrize(
+    ("body", "options", "text"),
+    [
+        (b"this is no picture", {}, "Invalid image file"),
+        (PNG[:60], {}, "Invalid image file"),
+        (PNG, {"resource_type": "raw"}, "raw is not supported yet"),
+        (PNG, {"resource_type": "video"}, "video is not supported yet"),
+        (PNG, {"transformation": {"width": 10}}, "transformation is not supported yet"),
+        (PNG, {"eager": [{"width": 10}]}, "eager is not supported yet"),
+        (PNG, {"format": "jpg"}, "format is not supported yet"),
+        (PNG, {"faces": True}, "faces is not supported yet"),
+        (PNG, {"allowed_formats": ["jpg"]}, "format png not allowed"),
+        (PNG, {"upload_preset": "none"}, "Upload preset not found"),
+        (PNG, {"public_id": "a/../b"}, "is invalid"),
+        (PNG, {"public_id": "x" * 300}, "too long"),
+        (PNG, {"type": "nonsense"}, "Invalid value for parameter type"),
+        (PNG + b"\0" * 2_000_000, {}, "File size too large"),
+        ("https://127.0.0.1:1/picture.png", {}, "remote URL is not supported yet"),
+        ("data:image/png;base64,!!!!", {}, "not base64"),
+    ],
+)
+def test_what_is_refused_is_a_400_that_says_why(sdk, body: bytes | str, options: dict, text: str) -> None:
+    before = sdk.api.usage()["resources"]
+    with pytest.raises(cloudinary.exceptions.BadRequest, match=text):
+        sdk.uploader.upload(body, **options)
+    assert sdk.api.usage()["resources"] == before
+
+
+def test_a_file_that_comes_in_one_chunk_is_taken_and_one_in_several_is_not(sdk, name: str) -> None:
+    answer = sdk.uploader.upload_large(io.BytesIO(PNG), resource_type="image", public_id=name)
+    assert answer["etag"] == hashlib.md5(PNG).hexdigest()
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="chunks is not supported"):
+        sdk.uploader.upload_large(io.BytesIO(PNG), resource_type="image", chunk_size=100)
+
+
+def test_an_unknown_endpoint_is_a_404_in_json(origin: OriginProcess) -> None:
+    for method, path in (("GET", "/"), ("PUT", "/v1_1/demo/ping"), ("GET", "/v1_1/demo/streaming_profiles"), ("DELETE", "/x")):
+        reply = origin.request(method, path)
+        assert (reply.status, list(reply.json())) == (404, ["error"])
+        assert "server" not in reply.headers
+
+
+def test_ids_with_slashes_spaces_and_percent_signs_are_reached(sdk, origin: OriginProcess, name: str) -> None:
+    key, secret = origin.credentials
+    headers = {"Authorization": "Basic " + base64.b64encode(f"{key}:{secret}".encode()).decode()}
+    for public_id, path in ((f"{name}/a b", f"{name}%2Fa%20b"), (f"{name}%20x", f"{name}%2520x"), (f"{name}ü", f"{name}%C3%BC")):
+        sdk.uploader.upload(io.BytesIO(PNG), public_id=public_id)
+        reply = origin.request("GET", f"/v1_1/demo/resources/image/upload/{path}", headers)
+        assert (reply.status, reply.json()["public_id"]) == (200, public_id)
+
+
+def test_garbage_gets_json_and_leaves_no_trace_in_the_log(origin: OriginProcess) -> None:
+    import socket
+
+    for raw in (b"GARBAGE canary-4711\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: canary-4711\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", origin.port), timeout=10) as connection:
+            connection.sendall(raw)
+            answer = connection.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 400 ") or answer.startswith(b"HTTP/1.0 400 ")
+        assert b'{"error"' in answer
+        assert b"server:" not in answer.lower()
+    assert "canary-4711" not in origin.log.read_text()
+    assert "Traceback" not in origin.log.read_text()
+
+
+def test_logs_and_metrics_name_nobody(sdk, origin: OriginProcess, name: str) -> None:
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=f"canary-{name}", tags=[f"canary-tag-{name}"])
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        sdk.api.resource(f"canary-{name}-missing")
+    page = origin.request("GET", "/metrics").body.decode()
+    assert "domicile_origin_request_seconds_bucket" in page
+    for text in (page, origin.log.read_text()):
+        assert name not in text
+        assert "127.0.0.1" not in text
+
+
+def test_the_demo_cloud_has_its_sample_and_its_secrets_are_private(sdk, origin: OriginProcess) -> None:
+    assert sdk.api.resource("sample")["format"] == "jpg"
+    assert (origin.data / "cloudinary-url").stat().st_mode & 0o777 == 0o600
+    assert origin.socket.stat().st_mode & 0o777 == 0o600
+    assert urlsplit(origin.cloudinary_url.replace("cloudinary:", "http:")).hostname == "demo"

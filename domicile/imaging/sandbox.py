@@ -35,6 +35,9 @@ LAYERS = ("namespaces", "dies_first", "niceness", "limits", "no_dump", "no_new_p
 DESCRIPTORS_MAX = 32
 """Standard streams, the job socket and two bodies are six; the rest is slack."""
 TRIAL_SECONDS_MAX = 30
+_TRIAL = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); import domicile.imaging.sandbox as s; s.print_trial()"
+)
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_NO_NEW_PRIVS = 1, 4, 15, 38
 _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWNET = 0x08000000, 0x10000000, 0x40000000
@@ -159,7 +162,7 @@ def trial() -> dict[str, bool]:
 
 def layers() -> dict[str, bool]:
     """Which layers hold on this machine, by trial in a process of its own. Raises OSError when none can be started."""
-    command = [sys.executable, "-P", "-c", "from domicile.imaging import sandbox; sandbox.print_trial()"]
+    command = [sys.executable, "-c", _TRIAL, json.dumps(sys.path)]
     done = subprocess.run(command, capture_output=True, check=False, timeout=TRIAL_SECONDS_MAX)
     found: dict[str, bool] = dict.fromkeys(LAYERS, False)
     with suppress(ValueError):

@@ -24,6 +24,7 @@ from edge.link import NodeLink
 from edge.listener import BACKLOG, Handler, Listener
 from edge.metrics import Counters
 from edge.parts import Outside, Parts, assemble
+from edge.purge import purge_door
 from edge.settings import EdgeSettings
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory

@@ -1,0 +1,431 @@
+"""A whole worker in this process: real delivery, real sockets, a played agent, a played origin, a played decoder pool.
+
+    async with Rig.open(tmp_path) as rig:
+        rig.origin.upload("pic", b"the bytes")
+        reply = await rig.get("/demo/image/upload/w_10/pic.png")
+
+The played origin can be held back before it answers `resolve`, before the head of a blob, and in the middle of its body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import aiohttp
+import msgspec
+from aiohttp import web
+from yarl import URL
+
+from domicile.imaging.job import Done, RenderJob, Timings
+from domicile.media import keys
+from domicile.media.asset import Aid, AssetName, NameHash
+from domicile.media.facts import SourceFacts
+from domicile.media.journal import Entry, Kind
+from domicile.media.policy import ResidencyPolicy, from_mapping
+from domicile.media.sealed import SealContext, seal
+from domicile.media.wire import (
+    CONTENT_TYPE,
+    PREFIX,
+    Absent,
+    Rendition,
+    Resolved,
+    ResolveAnswer,
+    ResolveRequest,
+    WireError,
+)
+from domicile.service.gate.peer import PeerClient
+from domicile.service.gate.wire import WireClient
+from domicile.service.pool import DecoderPool
+from domicile.service.pool_files import SourceFile
+from domicile.service.pool_values import Rendered
+from edge.delivery_settings import CacheSettings, DeliverySettings
+from edge.flight import Flights
+from edge.link import NodeLink, TenantState
+from edge.listener import Listener
+from edge.messages import Applied, KeyRecord, Numbered, StoredObject, TenantGrant
+from edge.metrics import Counters
+from edge.page import SharedPage, boottime_ns
+from edge.parts import Outside, Parts, assemble
+from edge.plain import Plain
+from edge.settings import EdgeSettings
+from edge.store.disk import DiskStore
+from edge.store.guard import bind_directory
+
+CLOUD = "demo"
+REGION = "eu-de"
+HOME = "eu-de"
+NAME_KEY, FILE_KEY = b"n" * 32, b"f" * 32
+
+
+def policy(**changes: Any) -> ResidencyPolicy:
+    return from_mapping({"tenant": CLOUD, "interpretation": "strict-eu", **changes}, home=HOME)
+
+
+def name_of(public_id: str, *, delivery_type: str = "upload") -> AssetName:
+    return AssetName(cloud=CLOUD, resource_type="image", delivery_type=delivery_type, public_id=public_id)
+
+
+def hash_of(public_id: str, *, delivery_type: str = "upload") -> NameHash:
+    return keys.name_hash(NAME_KEY, "name", name_of(public_id, delivery_type=delivery_type).text)
+
+
+@dataclass(slots=True)
+class Asset:
+    aid: Aid
+    body: bytes
+    data_key: bytes
+    sealed: bytes
+
+    @property
+    def facts(self) -> SourceFacts:
+        return SourceFacts(
+            format="png", width=40, height=30, frames=1, has_alpha=False, orientation=1,
+            body_bytes=len(self.body), md5=hashlib.md5(self.body).hexdigest(),
+        )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Gate:
+    """Open unless `close` was called; `reached` says that somebody waits there."""
+
+    _open: asyncio.Event = field(default_factory=asyncio.Event)
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._open.set()
+
+    def close(self) -> None:
+        self._open.clear()
+        self.reached.clear()
+
+    def open(self) -> None:
+        self._open.set()
+
+    async def passed(self) -> None:
+        if not self._open.is_set():
+            self.reached.set()
+            await self._open.wait()
+
+
+class PlayedOrigin:
+    """One tenant's assets behind `resolve` and `blobs`."""
+
+    def __init__(self) -> None:
+        self.assets: dict[str, Asset] = {}
+        self.sequence = 1
+        self.epoch = 1
+        self.resolves = 0
+        self.blobs = 0
+        self.resolve_gate, self.head_gate, self.body_gate = Gate(), Gate(), Gate()
+        self.good_signature = "goodsign"
+        self.transforms = True
+        self.absent_status = 404
+        self.asked: list[ResolveRequest] = []
+
+    def upload(self, public_id: str, body: bytes, *, delivery_type: str = "upload") -> Asset:
+        aid, data_key = Aid(os.urandom(16).hex()), os.urandom(32)
+        context = SealContext.original(tenant=CLOUD, aid=aid, region=HOME)
+        sealed = seal(keys.subkey(data_key, "original"), context, header=b"", body=body, salt=os.urandom(32))
+        asset = Asset(aid=aid, body=body, data_key=data_key, sealed=sealed)
+        self.assets[f"{delivery_type}/{public_id}"] = asset
+        return asset
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_post(PREFIX + "/resolve", self._resolve)
+        app.router.add_get(PREFIX + "/blobs/{aid}", self._blob)
+        return app
+
+    async def _resolve(self, request: web.Request) -> web.Response:
+        self.resolves += 1
+        asked = msgspec.msgpack.decode(await request.read(), type=ResolveRequest)
+        self.asked.append(asked)
+        answer = self._answer(asked)  # the snapshot is taken when the question arrives
+        await self.resolve_gate.passed()
+        if isinstance(answer, WireError):
+            return web.Response(body=msgspec.msgpack.encode(answer), status=401, content_type=CONTENT_TYPE)
+        return web.Response(body=msgspec.msgpack.encode(answer), content_type=CONTENT_TYPE)
+
+    def _answer(self, asked: ResolveRequest) -> ResolveAnswer | WireError:
+        needs = asked.delivery_type == "authenticated" or (asked.delivery_type == "private" and not asked.transformed)
+        if (asked.signature is not None and asked.signature != self.good_signature) or (
+            needs and asked.signature is None
+        ):
+            return WireError(code="bad_signature", message="Invalid signature")
+        for index, public_id in enumerate(asked.public_ids):
+            asset = self.assets.get(f"{asked.delivery_type}/{public_id}")
+            if asset is not None:
+                return ResolveAnswer(resolved=self._resolved(index, public_id, asked.delivery_type, asset))
+        names = tuple(hash_of(public_id, delivery_type=asked.delivery_type) for public_id in asked.public_ids)
+        return ResolveAnswer(
+            absent=Absent(epoch=self.epoch, sequence=self.sequence, names=names, status=self.absent_status)
+        )
+
+    def _resolved(self, index: int, public_id: str, delivery_type: str, asset: Asset) -> Resolved:
+        return Resolved(
+            index=index,
+            aid=asset.aid,
+            asset_id="0" * 32,
+            name=hash_of(public_id, delivery_type=delivery_type),
+            epoch=self.epoch,
+            sequence=self.sequence,
+            config_revision=1,
+            version=1,
+            facts=asset.facts,
+            contributors=(asset.aid,),
+            original_key=keys.subkey(asset.data_key, "original") if self.transforms else None,
+            rendition_key=keys.content_key({asset.aid: keys.subkey(asset.data_key, "rendition")}),
+        )
+
+    async def _blob(self, request: web.Request) -> web.StreamResponse:
+        self.blobs += 1
+        aid = request.match_info["aid"]
+        asset = next((asset for asset in self.assets.values() if asset.aid == aid), None)
+        stated = f"{self.epoch}:{self.sequence}"
+        await self.head_gate.passed()
+        if asset is None:
+            gone = msgspec.msgpack.encode(WireError(code="asset_not_found", message="Resource not found"))
+            return web.Response(body=gone, status=404, content_type=CONTENT_TYPE)
+        response = web.StreamResponse(headers={"Domicile-Sequence": stated})
+        response.content_length = len(asset.sealed)
+        await response.prepare(request)
+        half = len(asset.sealed) // 2
+        await response.write(asset.sealed[:half])
+        await self.body_gate.passed()
+        await response.write(asset.sealed[half:])
+        await response.write_eof()
+        return response
+
+
+class PlayedPool:
+    """Renders by writing down what it was asked to do."""
+
+    def __init__(self) -> None:
+        self.renders = 0
+        self.retired = 0
+        self.gate = Gate()
+        self.error: Exception | None = None
+        self.padding = 0
+
+    async def render(self, source: SourceFile, job: RenderJob, *, tenant: str) -> Rendered:
+        self.renders += 1
+        await self.gate.passed()
+        if self.error is not None:
+            raise self.error
+        plain = os.pread(source.fileno(), source.size, 0)
+        body = b"|".join((plain, job.transformation.encode(), job.bucket.encode())) + bytes(self.padding)
+        kind = {"avif": "avif", "webp": "webp", "legacy": "jpg"}.get(job.bucket, "png")
+        facts = Asset(aid=Aid(""), body=plain, data_key=b"", sealed=b"").facts
+        done = Done(
+            source=facts,
+            content_type="image/" + kind.replace("jpg", "jpeg"),
+            format=kind,
+            width=10,
+            height=8,
+            timings=Timings(decode=0.001, transform=0.002, encode=0.003),
+        )
+        return Rendered(done=done, body=body, queued_seconds=0.0, resident_bytes=0)
+
+    def retire(self, tenant: str | None = None) -> None:
+        self.retired += 1
+
+
+class PlayedLink(NodeLink):
+    """The worker's end of a node whose agent is this test."""
+
+    def __init__(self, settings: EdgeSettings, page: SharedPage, *, slot: int = 0) -> None:
+        super().__init__(settings, page, slot=slot, boot=1)
+        self.records: dict[str, StoredObject] = {}
+        self.reported: list[Rendition] = []
+        self.refuses_stores = False
+        self.store_gate = Gate()
+
+    async def keyring_get(self, file_name: str) -> KeyRecord | None:
+        record = self.records.get(file_name)
+        return None if record is None else record.key_record()
+
+    async def stored(self, record: StoredObject) -> bool:
+        await self.store_gate.passed()
+        if self.refuses_stores:
+            return False
+        self.records[record.file_name] = record
+        return True
+
+    async def forget(self, file_names: Any) -> None:
+        for name in file_names:
+            self.records.pop(name, None)
+
+    async def list_objects(self, slot: int) -> list[StoredObject]:
+        return [msgspec.structs.replace(record, content_key=b"") for record in self.records.values()]
+
+    async def report(self, rendition: Rendition) -> None:
+        self.reported.append(rendition)
+
+    async def discover(self, cloud: str) -> bool:
+        return cloud in self.tenants
+
+    async def metrics_text(self) -> bytes:
+        return b"domicile_edge_flights 0\n"
+
+    def lease(self, seconds: float) -> None:
+        self.page.lease_deadline_ns = boottime_ns() + int(seconds * 1e9)
+
+    async def apply(self, entry: Entry) -> None:
+        """As if the agent had sent it."""
+        number = self.page.applied + 1
+        self.page.applied = number
+        await self._take(Numbered(number=number, event=Applied(entry=entry)))
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    status: int
+    headers: Any
+    body: bytes
+
+    @property
+    def cache(self) -> str:
+        match = re.search(r";\s*(hit|fwd=[a-z-]+)", self.headers.get("Cache-Status", ""))
+        return match[1] if match else ""
+
+
+@dataclass(slots=True)
+class Rig:
+    settings: EdgeSettings
+    link: PlayedLink
+    origin: PlayedOrigin
+    pool: PlayedPool
+    parts: Parts
+    counters: Counters
+    http: aiohttp.ClientSession
+    port: int
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        directory: Path,
+        *,
+        cache: CacheSettings | None = None,
+        delivery: DeliverySettings | None = None,
+        link: PlayedLink | None = None,
+        origin: PlayedOrigin | None = None,
+    ) -> AsyncIterator[Rig]:
+        directory.mkdir(exist_ok=True)
+        origin, socket = origin or PlayedOrigin(), directory / "origin.sock"
+        settings = EdgeSettings(
+            region=REGION,
+            workers=1,
+            data_dir=directory,
+            run_dir=directory,
+            cache=cache or CacheSettings(ram_bytes_max=4 * 1024 * 1024, disk_bytes_max=32 * 1024 * 1024),
+            delivery=delivery or DeliverySettings(progress_seconds_max=2.0, fill_seconds_max=5.0),
+        )
+        async with AsyncExitStack() as stack:
+            runner = web.AppRunner(origin.app())
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.UnixSite(runner, str(socket)).start()
+            if link is None:
+                page = SharedPage.create(settings.page_path, workers=1)
+                link = PlayedLink(settings, page)
+                grant(link, policy())
+                link.lease(3600)
+            counters, pool = Counters(link.slot.counters), PlayedPool()
+            wire = await stack.enter_async_context(WireClient.open(f"unix:{socket}", region=REGION))
+            peers = await stack.enter_async_context(PeerClient.open(settings.worker_socket, answer_seconds_max=5.0))
+            delivery = settings.delivery
+            flights = await stack.enter_async_context(
+                Flights.open(
+                    fills_max=delivery.fills_max,
+                    queued_max=delivery.fills_queued_max,
+                    fill_seconds_max=delivery.fill_seconds_max,
+                )
+            )
+            disk = None
+            if settings.cache.disk_bytes_max:
+                bind_directory(settings.cache_path, REGION)
+                disk = DiskStore(
+                    settings.cache_path, region=REGION, slot=0, workers=1,
+                    bytes_max=settings.cache.disk_bytes_max, register=link, count=counters.add,
+                )  # fmt: skip
+                await disk.start()
+            outside = Outside(
+                link=link, counters=counters, wire=wire, peers=peers, pool=cast("DecoderPool", pool), disk=disk,
+                flights=flights, purge=_no_purge,
+            )  # fmt: skip
+            parts = assemble(settings, 0, outside)
+            link.on_entry, link.on_lock = parts.tiers.on_entry, parts.tiers.on_lock
+            listener = Listener(
+                parts.app.handle,
+                counters=counters,
+                region=REGION,
+                keepalive_seconds=delivery.keepalive_seconds,
+                connections_max=delivery.connections_max,
+                progress_seconds_max=delivery.progress_seconds_max,
+                write_buffer_bytes_max=delivery.write_buffer_bytes_max,
+            )
+            viewers = web.ServerRunner(listener, shutdown_timeout=0.1)
+            await viewers.setup()
+            stack.push_async_callback(viewers.cleanup)
+            await web.TCPSite(viewers, "127.0.0.1", 0).start()
+            port = viewers.addresses[0][1]
+            http = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
+            yield cls(
+                settings=settings,
+                link=link,
+                origin=origin,
+                pool=pool,
+                parts=parts,
+                counters=counters,
+                http=http,
+                port=port,
+            )
+
+    async def request(self, method: str, path: str, **headers: str) -> Got:
+        url = URL(f"http://127.0.0.1:{self.port}{path}", encoded=True)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self.http.request(method, url, headers=sent, allow_redirects=False) as response:
+            return Got(response.status, response.headers.copy(), await response.read())
+
+    async def get(self, path: str, **headers: str) -> Got:
+        return await self.request("GET", path, **headers)
+
+    async def entry(self, kind: str, *, aids: tuple[Aid, ...] = (), names: tuple[NameHash, ...] = ()) -> None:
+        """The origin commits one entry, and the node applies it."""
+        self.origin.sequence += 1
+        await self.link.apply(
+            Entry(tenant=CLOUD, epoch=self.origin.epoch, seq=self.origin.sequence, kind=kind, aids=aids, names=names)
+        )
+
+    async def overwrite(self, public_id: str, body: bytes) -> Asset:
+        """A new version: the name moves, and the journal says so."""
+        old = self.origin.assets[f"upload/{public_id}"]
+        new = self.origin.upload(public_id, body)
+        await self.entry(Kind.ASSET, aids=(old.aid,), names=(hash_of(public_id),))
+        return new
+
+
+def grant(link: PlayedLink, its: ResidencyPolicy, *, applied: int = 1) -> None:
+    from domicile.media.journal import Fence
+
+    link.tenants[CLOUD] = TenantState(
+        TenantGrant(
+            tenant=CLOUD, name_key=NAME_KEY, file_key=FILE_KEY, config_revision=1,
+            policy=its.to_mapping(), home=HOME, epoch_floor=1,
+        ),
+        Fence(applied=applied, epoch=1),
+    )  # fmt: skip
+
+
+async def _no_purge(_: web.BaseRequest) -> Plain:
+    return Plain(status=503, headers=(), body=b"")

@@ -35,6 +35,8 @@ from domicile.imaging.job import Job, MediaLimits, Outcome, ProbeJob, Refused, R
 
 BODIES = 2
 """Descriptors that come with a job: the source, and where the result goes."""
+END = signal.SIGUSR1
+"""Ends the workers of a zygote, and nobody else."""
 
 Source = bytes | mmap.mmap
 
@@ -58,7 +60,8 @@ def main(setup_json: str) -> NoReturn:
     is_alone = sandbox.leave_network()
     sandbox.die_with(parent)  # after the namespaces: a change of credentials would clear it
     os.setsid()  # Ctrl-C goes to a whole process group: this is another one, and ends with its socket
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # an init system's word to the whole service: the parent decides when
+    signal.signal(END, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # workers are watched through pidfds; nobody waits for their status
     handlers = load_handlers(setup.handlers)
     gc.collect()
@@ -77,7 +80,7 @@ def main(setup_json: str) -> NoReturn:
 
 def _end() -> NoReturn:
     """Take all workers along and see them off, so that no zombie is left to a PID 1 that may not reap."""
-    os.killpg(0, signal.SIGTERM)
+    os.killpg(0, END)
     with suppress(ChildProcessError):
         while True:
             os.waitpid(-1, 0)  # returns when the last one is gone: their status is ignored
@@ -110,7 +113,7 @@ def _live(channel: socket.socket, handlers: Handlers, setup: Setup, *, zygote: i
     try:
         sandbox.die_with(zygote)
         sandbox.name_process("decoder")
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(END, signal.SIG_DFL)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _silence()
         own = os.pidfd_open(os.getpid())

@@ -80,7 +80,9 @@ class DecoderPool:
         except BaseException:
             await self.close()
             raise
-        log.info("decoder_pool_started", processes=self._processes, layers=dict(self._layers))
+        log.info("decoder_pool_started", processes=self._processes)
+        if missing_here := [name for name, holds in self._layers.items() if not holds]:
+            log.warning("decoder_sandbox_incomplete", layers=missing_here)
 
     async def close(self) -> None:
         """Kill all decoders and the zygote, and wait until they are gone. Running jobs end as Overloaded."""

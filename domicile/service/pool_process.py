@@ -71,7 +71,9 @@ class Bounds:
 
 
 class Zygote:
-    """The process that forks decoders. It ends with its parent: its end of the control socket closes."""
+    """The process that forks decoders. It ends with its parent, at the latest when the control socket closes; made from
+    a thread, it ends with that thread (PR_SET_PDEATHSIG), and the pool makes another.
+    """
 
     def __init__(self, settings: PoolSettings, handlers: Path | None = None) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -88,7 +90,11 @@ class Zygote:
         self._control = ours
         with theirs:
             self._process = subprocess.Popen(
-                command, env=_ENVIRONMENT, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+                command,
+                env=_ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
             )
         self._pidfd = os.pidfd_open(self._process.pid)
 

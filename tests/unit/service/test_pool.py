@@ -118,6 +118,16 @@ async def test_a_rendition_over_the_limit_is_refused_and_costs_no_process(bench:
     assert bench.counted.killed.total() == 0
 
 
+async def test_a_service_wide_sigterm_lets_the_running_job_finish(bench: Bench) -> None:
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(bench.say("nap 0.3"))
+        await asyncio.sleep(0.1)
+        for pid in (bench.zygote(), *bench.decoders()):
+            os.kill(pid, signal.SIGTERM)
+    assert int(running.result()) > 0
+    assert bench.counted.killed.total() == 0
+
+
 # --- walls ---------------------------------------------------------------------------------------------------------
 
 

@@ -31,9 +31,9 @@ UPDATABLE = frozenset({"tags", "context"})
 async def update(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """Replace tags and context of one asset."""
     origin, tenant, params = await admin(request, path)
-    for name in params.names():
-        if name in params and name not in UPDATABLE:
-            raise BadRequest(f"Parameter {name[:64]} is not supported yet")
+    for asked in params.names():
+        if asked in params and asked not in UPDATABLE:
+            raise BadRequest(f"Parameter {asked[:64]} is not supported yet")
     name = name_of(tenant, resource_type_of(path), delivery_type_of(path["type"]), path["public_id"])
     try:
         record = await origin.records.update(
@@ -81,9 +81,7 @@ async def delete_by_asset_ids(request: web.Request, path: Mapping[str, str]) -> 
     return _deleted(origin, tenant, many, asked_by_id=asset_ids)
 
 
-def _deleted(
-    origin: Origin, tenant: Tenant, many: RemovedMany, asked_by_id: tuple[str, ...] = ()
-) -> web.Response:
+def _deleted(origin: Origin, tenant: Tenant, many: RemovedMany, asked_by_id: tuple[str, ...] = ()) -> web.Response:
     for removed in many.removed:
         count_fence(origin, removed.fenced)
     if many.removed:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from domicile.media.journal import Head
 from domicile.media.signature import sign_answer
 from origin.delivery_url import delivery_url
-from domicile.media.journal import Head
 from origin.records import AssetRecord, Committed, FencedState, Fencing, Page, Removed, RemovedMany, RenditionRecord
 
 Json = dict[str, Any]
@@ -142,9 +142,7 @@ def deleted(many: RemovedMany, *, asked_by_id: Sequence[str] = ()) -> Json:
     result = dict.fromkeys(keys, "deleted")
     for missing in asked_by_id if by_id else [name.public_id for name in many.missing]:
         result.setdefault(missing, "not_found")
-    counts = {
-        key: {"original": 1, "derived": item.renditions} for key, item in zip(keys, many.removed, strict=True)
-    }
+    counts = {key: {"original": 1, "derived": item.renditions} for key, item in zip(keys, many.removed, strict=True)}
     answer: Json = {"deleted": result, "deleted_counts": counts, "partial": many.more}
     if many.removed:
         last = max(many.removed, key=lambda item: item.head.seq)

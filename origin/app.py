@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from domicile.media.errors import MediaError
 from domicile.service import logging
@@ -37,6 +38,7 @@ ROUTES: tuple[Route, ...] = (
     Route("tags", "POST", RT + "/tags", manage.tags, _TYPES),
     Route("context", "POST", RT + "/context", manage.context, _TYPES),
     Route("erasures", "POST", CLOUD + "/erasures", admin.erase),
+    Route("erasures", "POST", RT + "/erasures", admin.erase, _TYPES),  # where a stock SDK's signed call goes
     Route("ping", "GET", CLOUD + "/ping", listing.ping),
     Route("usage", "GET", CLOUD + "/usage", listing.usage),
     Route("usage", "GET", CLOUD + "/usage/{date}", listing.usage),
@@ -84,7 +86,7 @@ def api_app(origin: Origin) -> web.Application:
 
 
 @web.middleware
-async def answering(request: web.Request, handler: web.Handler) -> web.StreamResponse:  # type: ignore[name-defined]
+async def answering(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every request gets an id, a number in the metrics, one line in the log, and JSON whatever happens."""
     origin = request.app[ORIGIN]
     request[REQUEST_ID] = secrets.token_hex(REQUEST_ID_BYTES)
@@ -97,9 +99,9 @@ async def answering(request: web.Request, handler: web.Handler) -> web.StreamRes
         response = for_api(error, upload=request.get(ROUTE) in UPLOAD_ROUTES)
     except web.HTTPException as refused:
         response = as_json(404 if refused.status == 404 else 400, "Malformed request")
-    except Exception as bug:  # noqa: BLE001 - the top middleware: a bug is logged, and told as one
+    except Exception:
         origin.metrics.errors.add(kind="internal")
-        log.error("request_failed", route=request.get(ROUTE, NO_ROUTE), request=request[REQUEST_ID], exc_info=bug)
+        log.exception("request_failed", route=request.get(ROUTE, NO_ROUTE), request=request[REQUEST_ID])
         response = as_json(500, "Internal error")
     response.headers["X-Request-Id"] = request[REQUEST_ID]
     response.headers.update(request[EXTRA_HEADERS])
@@ -118,5 +120,3 @@ def _account(request: web.Request, response: web.StreamResponse, origin: Origin,
             seconds=round(seconds, 4),
             request=request[REQUEST_ID],
         )
-
-

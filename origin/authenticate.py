@@ -77,7 +77,13 @@ def check_basic(credentials: tuple[str, str] | None, cloud: str, find: FindByKey
 
 
 def check_signed(
-    params: Params, cloud: str, find: FindByKey, *, now: float, allow_version_1: bool, notification_unsigned: bool = False
+    params: Params,
+    cloud: str,
+    find: FindByKey,
+    *,
+    now: float,
+    allow_version_1: bool,
+    notification_unsigned: bool = False,
 ) -> Tenant:
     """The tenant that signed these parameters. BadRequest | BadSignature | StaleRequest.
 

@@ -79,9 +79,7 @@ def delivery_type_of(text: str, parameter: str = "type") -> str:
 
 
 def name_of(tenant: Tenant, resource_type: str, delivery_type: str, public_id: str) -> AssetName:
-    return AssetName(
-        cloud=tenant.cloud, resource_type=resource_type, delivery_type=delivery_type, public_id=public_id
-    )
+    return AssetName(cloud=tenant.cloud, resource_type=resource_type, delivery_type=delivery_type, public_id=public_id)
 
 
 def check_public_id(public_id: str, parameter: str = "public_id") -> str:

@@ -17,9 +17,7 @@ def cloudinary_url(tenant: Tenant, settings: OriginSettings) -> str:
     """
     parts = urlsplit(settings.delivery_base)
     host = f"secure_distribution={parts.netloc}&secure=true" if parts.scheme == "https" else f"cname={parts.netloc}"
-    return (
-        f"cloudinary://{tenant.api_key}:{tenant.api_secret}@{tenant.cloud}?upload_prefix={settings.api_base}&{host}"
-    )
+    return f"cloudinary://{tenant.api_key}:{tenant.api_secret}@{tenant.cloud}?upload_prefix={settings.api_base}&{host}"
 
 
 def write_credentials(path: Path, text: str) -> None:

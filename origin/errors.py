@@ -78,7 +78,8 @@ def code_of(error: MediaError) -> str:
 
 
 def code_of_kind(kind: type[MediaError]) -> str:
-    """
+    """Snake_case name of an error class.
+
     >>> code_of_kind(errors.AssetNotFound)
     'asset_not_found'
     """

@@ -157,8 +157,10 @@ async def _read_field(part: BodyPartReader, limits: UploadSettings) -> bytes:
 async def _read_flat(request: web.Request, limits: UploadSettings, account: Account) -> UploadForm:
     most = limits.upload_bytes_max * 4 // 3 * 3 if request.can_read_body else 0  # base64's + and / may come as %2B, %2F
     raw = await _gather(request.content, most, account)
-    params = from_json(raw) if request.content_type == "application/json" else from_pairs(
-        _pairs(raw, limits), fields_max=limits.fields_max
+    params = (
+        from_json(raw)
+        if request.content_type == "application/json"
+        else from_pairs(_pairs(raw, limits), fields_max=limits.fields_max)
     )
     values = dict(params.values)
     text = values.pop("file", None)

@@ -48,9 +48,7 @@ async def rename(request: web.Request, path: Mapping[str, str]) -> web.Response:
     old = name_of(tenant, resource_type_of(path), delivery_type, params.required("from_public_id"))
     new = check_public_id(params.required("to_public_id"), "to_public_id")
     try:
-        done = await origin.records.rename(
-            old, new, to_type=to_type, overwrite=params.flag("overwrite", default=False)
-        )
+        done = await origin.records.rename(old, new, to_type=to_type, overwrite=params.flag("overwrite", default=False))
     except AssetNotFound as missing:
         raise AssetNotFound(f"Resource not found - {old.public_id}") from missing
     except AssetExists as taken:

@@ -16,6 +16,7 @@ import binascii
 from collections.abc import Mapping
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from domicile.media.errors import AssetNotFound, BadRequest, MediaError
 from domicile.media.policy import PolicyError
@@ -57,14 +58,14 @@ async def dispatch(request: web.Request) -> web.StreamResponse:
 
 
 @web.middleware
-async def answering(request: web.Request, handler: web.Handler) -> web.StreamResponse:  # type: ignore[name-defined]
+async def answering(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         response: web.StreamResponse = await handler(request)
     except MediaError as error:
         request.app[ORIGIN].metrics.errors.add(kind=code_of(error))
         return for_api(error, upload=False)
-    except Exception as bug:  # noqa: BLE001 - the top middleware: a bug is logged, and told as one
-        log.error("operator_call_failed", exc_info=bug)
+    except Exception:
+        log.exception("operator_call_failed")
         return as_json(500, "Internal error")
     return response
 

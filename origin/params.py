@@ -98,13 +98,11 @@ class Params:
         value = self._values.get(name)
         if value is None or value == "":
             return ()
-        if isinstance(value, list):
-            items = value
-        else:
-            items = value.split(",") if split else [value]
-        if len(items) > LIST_ITEMS_MAX:
+        if isinstance(value, str):
+            value = value.split(",") if split else [value]
+        if len(value) > LIST_ITEMS_MAX:
             raise BadRequest(f"Too many values for parameter {name}: at most {LIST_ITEMS_MAX}")
-        return tuple(item for item in items if item)
+        return tuple(item for item in value if item)
 
     def flag(self, name: str, *, default: bool) -> bool:
         value = self.text(name)
@@ -128,9 +126,7 @@ class Params:
 def from_pairs(pairs: Iterable[tuple[str, str]], *, fields_max: int) -> Params:
     """Parameters of a form or a query. A plain key given twice is refused: signers and servers would disagree."""
     values: dict[str, Value] = {}
-    count = 0
-    for key, text in pairs:
-        count += 1
+    for count, (key, text) in enumerate(pairs, 1):
         if count > fields_max:
             raise BadRequest(f"Too many parameters: at most {fields_max}")
         match = _INDEXED.fullmatch(key)

@@ -6,7 +6,8 @@ from domicile.media.errors import MediaError, UpstreamUnavailable
 from domicile.media.wire import PurgeRelay, Relayed
 from domicile.service import logging
 from origin.keys import Origin
-from origin.purge import REASONS, Unproved, answer, check_place, check_scope, claimed_key, read_order, refusal, verify
+from origin.purge import REASONS, Unproved, answer, check_place, claimed_key, refusal, verify
+from origin.purge_order import check_scope, read_order
 from origin.records import PurgeOutcome
 
 log = logging.get()

@@ -80,7 +80,9 @@ class OriginSettings:
     wire_key: Path | None = setting(None, "PEM file with the private key of `wire_certificate`.")
     wire_authority: Path | None = setting(None, "PEM file with the CA that signs edges' zone certificates.")
     admin_calls_max: int = setting(
-        100_000, "Admin API calls of one cloud in an hour; above it, callers get 429 until the hour is over.", at_least=1
+        100_000,
+        "Admin API calls of one cloud in an hour; above it, callers get 429 until the hour is over.",
+        at_least=1,
     )
     drain_seconds_max: float = setting(10.0, "How long running requests may take to end at shutdown.", at_least=0)
     ready_file: Path | None = setting(None, "File to write once requests are accepted; empty: only a line on stdout.")

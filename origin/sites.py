@@ -62,5 +62,7 @@ def wire_tls(settings: OriginSettings) -> ssl.SSLContext:
         context.load_cert_chain(settings.wire_certificate, settings.wire_key)
         context.load_verify_locations(settings.wire_authority)
     except (OSError, ssl.SSLError) as bad:
-        raise BadSetting(f"origin.wire_certificate, wire_key or wire_authority cannot be used ({bad.strerror})") from bad
+        raise BadSetting(
+            f"origin.wire_certificate, wire_key or wire_authority cannot be used ({bad.strerror})"
+        ) from bad
     return context

@@ -1,7 +1,7 @@
 """POST upload: who, what, decode once, seal, name; nothing is stored before all of it was found good.
 
-    read the form (limits) -> authenticate -> parameters -> a permit to store here -> decode in a sandboxed process
-    -> fresh aid and key -> sealed original, durable -> name and journal entry in one transaction -> Cloudinary's JSON
+read the form (limits) -> authenticate -> parameters -> a permit to store here -> decode in a sandboxed process
+-> fresh aid and key -> sealed original, durable -> name and journal entry in one transaction -> Cloudinary's JSON
 """
 
 from __future__ import annotations

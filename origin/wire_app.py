@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from domicile.media.asset import AID_BYTES, Aid
 from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded, MediaError, OutsideRegion
@@ -73,7 +74,7 @@ def wire_app(origin: Origin) -> web.Application:
 
 
 @web.middleware
-async def answering(request: web.Request, handler: web.Handler) -> web.StreamResponse:  # type: ignore[name-defined]
+async def answering(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Check the version and the region, and turn every error into a WireError."""
     origin = request.app[ORIGIN]
     try:
@@ -90,9 +91,9 @@ async def answering(request: web.Request, handler: web.Handler) -> web.StreamRes
         return for_wire(BadRequest("No such call on the wire"))
     except (ConnectionError, TimeoutError):
         raise
-    except Exception as bug:  # noqa: BLE001 - the top middleware: a bug is logged, and told as one
+    except Exception:
         origin.metrics.errors.add(kind="internal")
-        log.error("wire_failed", call=_call(request), exc_info=bug)
+        log.exception("wire_failed", call=_call(request))
         return web.Response(status=500)
     return response
 
@@ -264,5 +265,3 @@ async def purge(request: web.Request) -> web.Response:
     relay = await _read(request, PurgeRelay)
     region_of(request, relay.region)
     return _write(await relayed_purge(request.app[ORIGIN], relay))
-
-

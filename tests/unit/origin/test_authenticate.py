@@ -1,0 +1,142 @@
+"""Who calls: signatures, Basic, the hour's window, and signatures that act once."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+import pytest
+
+from domicile.media.errors import BadRequest, BadSignature, MediaError, Replayed, StaleRequest
+from domicile.media.signature import Digest, sign_parameters
+from origin import authenticate
+from origin.authenticate import Spent, basic_credentials, check_basic, check_signed
+from origin.params import Params
+from origin.records import Tenant
+
+NOW = 1_795_444_600.0
+ACME = Tenant(
+    cloud="acme", api_key="123456789012345", api_secret="sésame-4711", name_key=b"", file_key=b"", config_revision=1,
+    created_at=0.0,
+)  # fmt: skip
+
+
+def find(key: str) -> Tenant | None:
+    return ACME if key == ACME.api_key else None
+
+
+def call(*, version: int = 2, digest: Digest = Digest.SHA1, unsigned: dict[str, str] | None = None, **given) -> Params:
+    values = {"timestamp": str(int(NOW)), "public_id": "cat", **given}
+    values = {key: value for key, value in values.items() if value is not None}
+    signature = sign_parameters(values, ACME.api_secret, version=version, digest=digest)
+    return Params({**values, "signature": signature, "api_key": ACME.api_key, **(unsigned or {})})
+
+
+def check(params: Params, *, cloud: str = "acme", now: float = NOW, v1: bool = True, loose: bool = False) -> Tenant:
+    return check_signed(params, cloud, find, now=now, allow_version_1=v1, notification_unsigned=loose)
+
+
+@pytest.mark.parametrize("digest", list(Digest))
+@pytest.mark.parametrize("version", [1, 2])
+def test_both_hashes_and_both_versions_hold(digest: Digest, version: int) -> None:
+    assert check(call(context="a=1&b=2", digest=digest, version=version)) is ACME
+
+
+def test_version_1_can_be_switched_off_where_it_differs() -> None:
+    check(call(version=1), v1=False)
+    with pytest.raises(BadSignature):
+        check(call(context="a=1&b=2", version=1), v1=False)
+
+
+@pytest.mark.parametrize("unsigned", [{"public_id": "dog"}, {"tags": "x"}, {"notification_url": "https://x.example"}])
+def test_what_the_signature_does_not_cover_breaks_it(unsigned: dict[str, str]) -> None:
+    with pytest.raises(BadSignature, match=r"^Invalid Signature [0-9a-f]{40}\. String to sign - '.*'\.$"):
+        check(call(unsigned=unsigned))
+
+
+def test_notification_fields_may_be_unsigned_for_tags() -> None:
+    assert check(call(unsigned={"notification_url": "https://x.example"}), loose=True) is ACME
+
+
+def test_the_error_repeats_parameters_and_never_the_secret() -> None:
+    with pytest.raises(BadSignature) as caught:
+        check(call(unsigned={"public_id": "dog"}))
+    assert "public_id=dog" in caught.value.message
+    assert "4711" not in caught.value.message
+
+
+def test_a_call_lives_for_an_hour() -> None:
+    check(call(), now=NOW + 3599)
+    with pytest.raises(StaleRequest) as caught:
+        check(call(), now=NOW + 3601)
+    assert re.fullmatch(
+        r"Stale request - reported time is \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 which is more than 1 hour ago",
+        caught.value.message,
+    )
+    with pytest.raises(StaleRequest):
+        check(call(), now=NOW - 3601)
+
+
+@pytest.mark.parametrize(
+    ("params", "kind", "text"),
+    [
+        (Params({}), BadRequest, "Upload preset must be specified when using unsigned upload"),
+        (Params({"api_key": "1"}), BadRequest, "Missing required parameter - signature"),
+        (Params({"signature": "1"}), BadRequest, "Missing required parameter - api_key"),
+        (Params({"signature": "1", "api_key": "77"}), BadSignature, "Unknown API key 77"),
+        (Params({"signature": "1", "api_key": ACME.api_key}), BadRequest, "Missing required parameter - timestamp"),
+        (call(timestamp="soon"), BadRequest, "Invalid value for parameter timestamp"),
+    ],
+)
+def test_what_is_missing_is_said_as_cloudinary_says_it(params: Params, kind: type[MediaError], text: str) -> None:
+    with pytest.raises(kind) as caught:
+        check(params)
+    assert str(caught.value) == text
+
+
+def test_a_key_belongs_to_one_cloud() -> None:
+    with pytest.raises(BadSignature, match="cloud_name mismatch"):
+        check(call(), cloud="other")
+
+
+def basic(text: str) -> str:
+    return "Basic " + base64.b64encode(text.encode()).decode()
+
+
+def test_basic_credentials() -> None:
+    good = basic_credentials(basic(f"{ACME.api_key}:{ACME.api_secret}"))
+    assert check_basic(good, "acme", find) is ACME
+    for header, text in (
+        (None, "Must supply api_key"),
+        (basic(f"{ACME.api_key}:wrong"), "api_secret mismatch"),
+        (basic("1:x"), "Unknown API key 1"),
+    ):
+        with pytest.raises(BadSignature, match=text):
+            check_basic(basic_credentials(header), "acme", find)
+
+
+@pytest.mark.parametrize("header", ["Bearer x", "Basic", "Basic !!!", "Basic " + "A" * 2000, "Basic eA==", "Basic /w=="])
+def test_a_broken_authorization_header_is_no_credentials(header: str) -> None:
+    with pytest.raises(BadSignature):
+        basic_credentials(header)
+
+
+def test_a_signature_of_a_destructive_call_acts_once() -> None:
+    spent = Spent()
+    spent.spend("s", timestamp=int(NOW), now=NOW)
+    spent.spend("s", timestamp=int(NOW), now=NOW + 1)  # the same call again within the second, by its own caller
+    with pytest.raises(Replayed):
+        spent.spend("s", timestamp=int(NOW), now=NOW + 60)
+    with pytest.raises(Replayed):
+        spent.spend("s", timestamp=int(NOW), now=NOW + 3599)
+    spent.spend("t", timestamp=int(NOW), now=NOW + 60)
+
+
+def test_spent_signatures_are_bounded_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authenticate, "SPENT_MAX", 3)
+    spent = Spent()
+    for number in range(10):
+        spent.spend(str(number), timestamp=int(NOW), now=NOW + number)
+    assert len(spent.seen) <= 3
+    spent.spend("late", timestamp=int(NOW) + 8000, now=NOW + 8000)
+    assert list(spent.seen) == ["late"]

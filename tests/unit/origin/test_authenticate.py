@@ -115,7 +115,9 @@ def test_basic_credentials() -> None:
             check_basic(basic_credentials(header), "acme", find)
 
 
-@pytest.mark.parametrize("header", ["Bearer x", "Basic", "Basic !!!", "Basic " + "A" * 2000, "Basic eA==", "Basic /w=="])
+@pytest.mark.parametrize(
+    "header", ["Bearer x", "Basic", "Basic !!!", "Basic " + "A" * 2000, "Basic eA==", "Basic /w=="]
+)
 def test_a_broken_authorization_header_is_no_credentials(header: str) -> None:
     with pytest.raises(BadSignature):
         basic_credentials(header)

@@ -83,7 +83,9 @@ class Call:
             if name not in self.without
         )
         parameters = "(" + " ".join(f'"{name}"' for name in self.covered) + ")" + shown + self.extra
-        base = "\n".join([*(f'"{name}": {values[name]}' for name in self.covered), f'"@signature-params": {parameters}'])
+        base = "\n".join(
+            [*(f'"{name}": {values[name]}' for name in self.covered), f'"@signature-params": {parameters}']
+        )
         signature = base64.b64encode(PRIVATE.sign(base.encode())).decode()
         return PurgeRelay(
             node="0" * 32,
@@ -213,7 +215,9 @@ def test_a_call_that_is_signed_wrongly_is_not_proved(call: Call, outcome: str) -
     assert caught.value.outcome == outcome
 
 
-@pytest.mark.parametrize("call", [Call(created=int(NOW) + 30, expires=int(NOW) + 330), Call(created=int(NOW) - 90, expires=int(NOW) - 30)])
+@pytest.mark.parametrize(
+    "call", [Call(created=int(NOW) + 30, expires=int(NOW) + 330), Call(created=int(NOW) - 90, expires=int(NOW) - 30)]
+)
 def test_clocks_may_differ_by_half_a_minute(call: Call) -> None:
     assert prove(call.relay()).key is KEY
 
@@ -295,9 +299,7 @@ def test_every_selector_is_read() -> None:
     targets = read.targets
     assert targets.asset_ids == ("a" * 32,)
     assert targets.public_ids == ("x",)
-    assert targets.names == (
-        AssetName(cloud="acme", resource_type="image", delivery_type="private", public_id="y"),
-    )
+    assert targets.names == (AssetName(cloud="acme", resource_type="image", delivery_type="private", public_id="y"),)
     assert (targets.urls, targets.tags, targets.prefixes) == (("/acme/image/upload/x.jpg",), ("t",), ("people",))
     assert targets.everything is True
 

@@ -1,1 +1,1 @@
-"""The `domicile` command: starts the tiers as processes, and speaks to them as a client."""
+"""The `domicile` command: starts the tiers as processes, and is a client of them. It imports neither."""

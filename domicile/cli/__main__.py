@@ -1,0 +1,5 @@
+"""`python -m domicile.cli` is `domicile`."""
+
+from domicile.cli.main import main
+
+main()

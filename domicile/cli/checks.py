@@ -1,0 +1,146 @@
+"""The checks of `domicile doctor`: facts of the machine in, a verdict out. Each names what to do about it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from domicile.cli.options import ServeSettings
+from domicile.cli.places import keys_directory
+from domicile.service.settings import GIB
+
+FREE_BYTES_ENOUGH = 2 * GIB
+FREE_BYTES_MIN = GIB // 4
+REGION_FILE_BYTES_MAX = 4096
+
+
+class Level(StrEnum):
+    """OK; worth a look; breaks a promise."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One verdict."""
+
+    name: str
+    level: Level
+    text: str
+
+
+def look(settings: ServeSettings, features: Mapping[str, Any], *, proc: Path = Path("/proc")) -> list[Check]:
+    """Every check. `features` is what `domicile.imaging.features --layers` said."""
+    data = settings.data.absolute()
+    return [
+        Check(name="python", level=Level.OK, text=f"{platform.python_version()} on {platform.machine()}"),
+        swap(proc / "swaps"),
+        core_dumps(resource.getrlimit(resource.RLIMIT_CORE), proc / "sys/kernel/core_pattern"),
+        keys(keys_directory(data), data),
+        sandbox(features.get("layers")),
+        formats(features),
+        disk(data),
+        cache_region(data / "edge-cache" / "region.json", settings.region),
+    ]
+
+
+def swap(file: Path) -> Check:
+    """Swap writes keys and pictures to a disk, and nothing deletes them there."""
+    try:
+        areas = file.read_text("ascii", "replace").splitlines()[1:]
+    except OSError:
+        return Check(name="swap", level=Level.WARN, text="cannot be read on this machine")
+    if areas:
+        return Check(name="swap", level=Level.WARN, text=f"{len(areas)} area(s) in use: swapoff -a, or encrypt it")
+    return Check(name="swap", level=Level.OK, text="none")
+
+
+def core_dumps(limits: tuple[int, int], pattern: Path) -> Check:
+    """A core dump is a copy of the memory: keys, plaintext, everything."""
+    if limits[0] == 0:
+        return Check(name="core dumps", level=Level.OK, text="off for processes started from here")
+    try:
+        handler = pattern.read_text("ascii", "replace").strip()
+    except OSError:
+        handler = ""
+    where = "a handler takes them" if handler.startswith("|") else "they go to a file"
+    return Check(name="core dumps", level=Level.WARN, text=f"on ({where}): ulimit -c 0, or LimitCORE=0 in the unit")
+
+
+def keys(directory: Path, data: Path) -> Check:
+    """The keyring: outside DATA, for its owner alone."""
+    if not directory.exists():
+        return Check(name="keys", level=Level.OK, text=f"{directory} is made at the first start")
+    facts = directory.stat()
+    if directory.resolve().is_relative_to(data.resolve()):
+        return Check(
+            name="keys", level=Level.FAIL, text=f"{directory} lies inside {data}: a copy of one takes the other"
+        )
+    if facts.st_mode & 0o077:
+        return Check(name="keys", level=Level.FAIL, text=f"{directory} has mode {facts.st_mode & 0o777:04o}: chmod 700")
+    if facts.st_uid != os.getuid():
+        return Check(name="keys", level=Level.WARN, text=f"{directory} belongs to user {facts.st_uid}, not to you")
+    return Check(name="keys", level=Level.OK, text=f"{directory}, mode 0700, outside {data.name}")
+
+
+def sandbox(layers: Mapping[str, bool] | None) -> Check:
+    """Which walls stand around a decoder (domicile/imaging/sandbox.py)."""
+    if not layers:
+        return Check(
+            name="sandbox", level=Level.FAIL, text="the trial did not run: python -m domicile.imaging.features"
+        )
+    missing = [name for name, holds in layers.items() if not holds]
+    if missing:
+        text = f"{len(layers) - len(missing)} of {len(layers)} layers hold; missing: {', '.join(missing)}"
+        return Check(name="sandbox", level=Level.WARN, text=text)
+    return Check(name="sandbox", level=Level.OK, text=f"{len(layers)} of {len(layers)} layers hold")
+
+
+def formats(features: Mapping[str, Any]) -> Check:
+    """What can be read and written; two owners of `PIL` overwrite each other's files."""
+    if not features:
+        return Check(name="formats", level=Level.FAIL, text="the decoders cannot be loaded")
+    owners = features["distributions"]
+    if len(owners) > 1:
+        return Check(name="formats", level=Level.FAIL, text=f"{' and '.join(owners)} both provide PIL: keep one")
+    text = f"reads {' '.join(features['reads'])}; writes {' '.join(features['writes'])}; Pillow {features['pillow']}"
+    lacking = {"jpg", "png", "webp", "avif", "gif"} - set(features["writes"])
+    if lacking:
+        return Check(name="formats", level=Level.WARN, text=f"{text}; cannot write {' '.join(sorted(lacking))}")
+    return Check(name="formats", level=Level.OK, text=text)
+
+
+def disk(data: Path) -> Check:
+    """Room for originals, the cache and the journal."""
+    place = data
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    text = f"{free / GIB:.1f} GiB free under {place}"
+    if free < FREE_BYTES_MIN:
+        return Check(name="disk", level=Level.FAIL, text=text)
+    return Check(name="disk", level=Level.OK if free >= FREE_BYTES_ENOUGH else Level.WARN, text=text)
+
+
+def cache_region(file: Path, region: str) -> Check:
+    """A cache directory is bound to one region and refused by another."""
+    try:
+        with file.open("rb") as source:
+            bound = json.loads(source.read(REGION_FILE_BYTES_MAX)).get("region")
+    except FileNotFoundError:
+        return Check(name="cache region", level=Level.OK, text=f"bound to {region} at the first start")
+    except (OSError, ValueError, AttributeError):
+        return Check(name="cache region", level=Level.FAIL, text=f"{file} cannot be read")
+    if bound != region:
+        return Check(name="cache region", level=Level.FAIL, text=f"{file.parent} is bound to {bound}, not to {region}")
+    return Check(name="cache region", level=Level.OK, text=f"bound to {region}")

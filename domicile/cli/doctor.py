@@ -1,0 +1,43 @@
+"""`domicile doctor`: what on this machine could break the promise, looked at one by one. Exit code 1 when something does."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from domicile.cli.checks import Check, Level, look
+from domicile.cli.console import as_json, out
+from domicile.cli.failure import Failure
+from domicile.cli.options import Config, Data, serve_settings
+from domicile.cli.serve import imaging_features
+
+_STYLE = {Level.OK: "[green]ok[/]", Level.WARN: "[yellow]look[/]", Level.FAIL: "[bold red]bad[/]"}
+
+
+def doctor(
+    config: Config = None,
+    data: Data = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Look at swap, core dumps, keys, sandbox, formats, disk and regions."""
+    settings = serve_settings(config, data=data)
+    checks = look(settings, imaging_features("--layers"))
+    if json:
+        as_json({check.name: {"level": str(check.level), "text": check.text} for check in checks})
+    else:
+        out.print(_table(checks))
+    bad = [check.name for check in checks if check.level is Level.FAIL]
+    if bad:
+        raise Failure(f"not as it should be: {', '.join(bad)}")
+
+
+def _table(checks: list[Check]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    table.add_column("what", no_wrap=True)
+    table.add_column("how it is", overflow="fold")
+    for check in checks:
+        table.add_row(_STYLE[check.level], check.name, check.text)
+    return table

@@ -1,0 +1,95 @@
+"""Options that several verbs share, and the settings behind them: option > environment > file > default."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from domicile.media.policy import zones_of
+from domicile.service.settings import ENVIRONMENT_PREFIX, BadSetting, load, setting
+
+Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (docs/settings.md).")]
+Data = Annotated[Path | None, typer.Option("--data", help="Data directory of the installation.", show_default="./data")]
+
+HOST_PORT = r"(\[[0-9a-fA-F:.]+\]|[^:\[\]/\s]+):([1-9][0-9]{0,4})"
+PORT_MAX = 65535
+WORKERS_MAX = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeSettings:
+    """What `domicile serve` needs to know about both tiers; everything else is each tier's own."""
+
+    data: Path = setting(Path("data"), "Directory of this installation; its keys lie beside it, in DATA.keys.")
+    edge: str = setting("127.0.0.1:8080", "HOST:PORT for viewers.", pattern=HOST_PORT)
+    api: str = setting("127.0.0.1:8081", "HOST:PORT of the Upload and Admin API.", pattern=HOST_PORT)
+    region: str = setting("eu-de", "The legal place where this machine stands, like eu-de or eu-de-1.")
+    workers: int = setting(
+        0, "Worker processes of the edge; 0 means one for each processor.", at_least=0, at_most=WORKERS_MAX
+    )
+    start_seconds_max: float = setting(60.0, "How long the tiers may take to be ready.", at_least=1, at_most=3600)
+    drain_seconds_max: float = setting(
+        25.0, "How long the tiers may take to end after Ctrl-C before they are killed.", at_least=0, at_most=3600
+    )
+
+
+SAME_AS: Mapping[str, tuple[str, ...]] = {
+    "serve.data": ("edge.data_dir", "origin.records.data"),
+    "serve.edge": ("edge.listen",),
+    "serve.api": ("origin.listen",),
+    "serve.region": ("edge.region", "origin.records.region"),
+    "serve.workers": ("edge.workers",),
+}
+"""Settings of the tiers that `domicile serve` decides for both, so that they cannot disagree."""
+
+
+def serve_settings(config: Path | None, **options: Any) -> ServeSettings:
+    """Read the [serve] section. Raises BadSetting, also when a tier's own section contradicts it."""
+    given = {f"serve.{name}": value for name, value in options.items() if value is not None}
+    settings = load(ServeSettings, "serve", file=config, environ=os.environ, overrides=given)
+    tree = _tree(config)
+    for ours, theirs in SAME_AS.items():
+        for name in theirs:
+            if _is_set(name, tree):
+                raise BadSetting(f"{name}: not allowed with `domicile serve`; set {ours} instead")
+    for name in ("edge", "api"):
+        if int(getattr(settings, name).rpartition(":")[2]) > PORT_MAX:
+            raise BadSetting(f"serve.{name}: {getattr(settings, name)!r} is not a port from 1 to {PORT_MAX}")
+    if not zones_of(settings.region):
+        raise BadSetting(f"serve.region: {settings.region!r} is not a known region like eu-de, eu-fr-1 or us-east")
+    return settings
+
+
+def _tree(config: Path | None) -> dict[str, Any]:
+    return tomllib.loads(config.read_text("utf-8")) if config is not None else {}  # `load` has read it before
+
+
+def _is_set(name: str, tree: Mapping[str, Any]) -> bool:
+    if ENVIRONMENT_PREFIX + name.upper().replace(".", "_") in os.environ:
+        return True
+    node: Any = tree
+    for part in name.split("."):
+        if not isinstance(node, Mapping) or part not in node:
+            return False
+        node = node[part]
+    return True
+
+
+def data_directory(config: Path | None, data: Path | None) -> Path:
+    """DATA for verbs that talk to a running installation."""
+    return serve_settings(config, data=data).data.absolute()
+
+
+def host_of(address: str) -> str:
+    """How a browser on this machine reaches a listening address: a wildcard becomes the loopback."""
+    match = re.fullmatch(HOST_PORT, address)
+    assert match is not None, address
+    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(match[1], match[1])  # noqa: S104 — compared, not bound
+    return f"{host}:{match[2]}"

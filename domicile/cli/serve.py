@@ -1,0 +1,152 @@
+"""`domicile serve`: both tiers on this machine, on embedded storage, as the processes they are in production.
+
+    domicile serve --data ./data --edge 127.0.0.1:8080 --api 127.0.0.1:8081 --region eu-de
+
+Starts the origin, waits for it, starts the edge, waits for it, says what to use, and watches both. The first Ctrl-C (or
+SIGTERM) drains the edge, then the origin; the second one hurries. When a tier ends by itself, the other is stopped and
+the exit code is 1; 2 means that the configuration is wrong.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import domicile
+from domicile.cli.children import Child, Signals, Stopped, end_all, wait_ready, watch
+from domicile.cli.console import complain, line, note, out
+from domicile.cli.failure import Failure
+from domicile.cli.options import Config, Data, ServeSettings, host_of, serve_settings
+from domicile.cli.places import admin_socket, credentials_file, keys_directory, make_run_directory, wire_socket
+from domicile.media.policy import Activity, Deny, Place, decide, from_mapping
+
+SAMPLE = "demo/image/upload/c_fill,w_600,h_400,f_auto,q_auto/sample"
+"""A rendition of the bundled photo."""
+FEATURES_SECONDS_MAX = 20.0
+
+
+def serve(
+    config: Config = None,
+    data: Data = None,
+    edge: Annotated[str | None, typer.Option(help="HOST:PORT for viewers.", show_default="127.0.0.1:8080")] = None,
+    api: Annotated[
+        str | None, typer.Option(help="HOST:PORT of the Upload and Admin API.", show_default="127.0.0.1:8081")
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="Where this machine stands.", show_default="eu-de")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes of the edge.", show_default="one a processor")
+    ] = None,
+) -> None:
+    """Run the edge and the origin on this machine, on SQLite and a local directory."""
+    settings = serve_settings(config, data=data, edge=edge, api=api, region=region, workers=workers)
+    refuse_foreign_tiers()
+    check_region(settings)
+    make_run_directory(settings.data)
+    signals = Signals()
+    signals.install()
+    environment = environment_of(settings)
+    children: list[Child] = []
+    try:
+        for name in ("origin", "edge"):
+            children.insert(0, Child.start(name, config=config, environment=environment))
+            wait_ready(children[0], children[1:], seconds_max=settings.start_seconds_max, signals=signals)
+        greet(settings)
+        watch(children, signals)
+    except Stopped:
+        pass
+    finally:
+        if signals.asked:
+            note("draining; Ctrl-C again to hurry")
+        bad = end_all(children, seconds_max=settings.drain_seconds_max, signals=signals)
+    if bad:
+        raise Failure(f"did not end in order: {', '.join(bad)}")
+
+
+def environment_of(settings: ServeSettings) -> dict[str, str]:
+    """What both tiers must agree on, as the environment variables of their settings."""
+    data = settings.data.absolute()
+    decided = {
+        "EDGE_LISTEN": settings.edge,
+        "EDGE_REGION": settings.region,
+        "EDGE_WORKERS": str(settings.workers),
+        "EDGE_DATA_DIR": str(data),
+        "EDGE_ORIGIN_BASE": f"unix:{wire_socket(data)}",
+        "ORIGIN_LISTEN": settings.api,
+        "ORIGIN_RECORDS_DATA": str(data),
+        "ORIGIN_RECORDS_REGION": settings.region,
+        "ORIGIN_WIRE_SOCKET": str(wire_socket(data)),
+        "ORIGIN_ADMIN_SOCKET": str(admin_socket(data)),
+    }
+    defaults = {
+        "ORIGIN_DEMO": "true",
+        "ORIGIN_DELIVERY_BASE": f"http://{host_of(settings.edge)}",
+        "ORIGIN_PUBLIC_BASE": f"http://{host_of(settings.api)}",
+    }
+    asked = {name: value for name, value in defaults.items() if f"DOMICILE_{name}" not in os.environ}
+    return {f"DOMICILE_{name}": value for name, value in (asked | decided).items()}
+
+
+def refuse_foreign_tiers() -> None:
+    """`edge` and `origin` are generic names: make sure that they are ours (ADR-0001)."""
+    home = Path(domicile.__file__).resolve().parent.parent
+    for name in ("edge", "origin"):
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None or Path(spec.origin).resolve().parent.parent != home:
+            raise Failure(f"the package `{name}` on this Python path is not Domicile's: use an environment of its own")
+
+
+def check_region(settings: ServeSettings) -> None:
+    """Say at once what would make every request fail: a region that the first policy excludes."""
+    if any((settings.data / "policies").glob("*.toml")):
+        return  # the clouds' owners have decided; the origin reads it
+    place = Place(name="origin", region=settings.region)
+    decision = decide(from_mapping({"tenant": "demo"}, home=settings.region), Activity.STORE, place, at=0.0)
+    if isinstance(decision, Deny):
+        raise Failure(
+            f"region {settings.region}: the default policy strict-eu allows no storage outside the European Economic "
+            f"Area. To decide otherwise, write {settings.data / 'policies' / 'demo.toml'} first, with "
+            'tenant = "demo" and interpretation = "global".'
+        )
+
+
+def greet(settings: ServeSettings) -> None:
+    """Everything a newcomer needs next."""
+    data = settings.data
+    out.print(f"\n[bold green]Domicile {domicile.__version__} is ready[/] in region [bold]{settings.region}[/]\n")
+    if credentials_file(data).is_file():
+        line("CLOUDINARY_URL", credentials_file(data).read_text("utf-8").strip())
+        line("sample photo", f"http://{host_of(settings.edge)}/{SAMPLE}")
+    found = imaging_features()
+    line("formats", describe_formats(found))
+    line("faces", "yes" if found.get("faces") else "not in this profile: g_face answers 400")
+    line("region", settings.region)
+    line("data", f"{data} (keys beside it, in {keys_directory(data).name})")
+    line("look", f"http://{host_of(settings.edge)}/metrics   http://{host_of(settings.api)}/metrics   /readyz")
+    out.print("\n  Ctrl-C drains and stops. `domicile doctor` looks at this machine.\n")
+
+
+def describe_formats(found: dict[str, Any]) -> str:
+    if not found:
+        return "unknown (python -m domicile.imaging.features failed)"
+    text = f"reads {' '.join(found['reads'])}; writes {' '.join(found['writes'])} (Pillow {found['pillow']})"
+    if len(found["distributions"]) > 1:
+        complain(f"two packages provide PIL and overwrite each other: {', '.join(found['distributions'])}")
+    return text
+
+
+def imaging_features(*arguments: str) -> dict[str, Any]:
+    """What the decoders can do, asked in a process of their own; empty when that process fails."""
+    command = [sys.executable, "-P", "-m", "domicile.imaging.features", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, check=True, timeout=FEATURES_SECONDS_MAX)
+        said = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return {}
+    return dict(said)

@@ -1,0 +1,53 @@
+"""What this installation can read, write and wall in: `python -m domicile.imaging.features` prints it as JSON.
+
+A process of its own, so that the command line decodes nothing and imports no decoder.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import metadata
+from typing import Any
+
+from PIL import Image, features
+
+from domicile.imaging.encode import PILLOW_ENCODERS
+from domicile.imaging.sandbox import layers
+from domicile.imaging.sniff import PILLOW_NAMES
+
+CODECS = ("libjpeg_turbo", "webp", "avif", "zlib", "littlecms2")
+
+
+def installed() -> dict[str, Any]:
+    """{"pillow": "13.0.0", "distributions": [...], "reads": [...], "writes": [...], "codecs": {...}, "faces": false}.
+
+    Two distributions that provide `PIL` overwrite each other's files: more than one entry is a broken environment.
+    """
+    Image.init()
+    owners = metadata.packages_distributions().get("PIL", [])
+    return {
+        "pillow": Image.__version__,  # type: ignore[attr-defined]  # Pillow's stubs leave it out
+        "distributions": sorted(set(owners)),
+        "reads": [name for name, theirs in PILLOW_NAMES.items() if theirs in Image.OPEN],
+        "writes": [name for name, theirs in PILLOW_ENCODERS.items() if theirs in Image.SAVE],
+        "codecs": {name: _version(name) for name in CODECS},
+        "faces": False,
+    }
+
+
+def _version(name: str) -> str | None:
+    version = features.version(name) if features.check(name) else None
+    return str(version) if version is not None else None
+
+
+def main() -> None:
+    """Print the features; with `--layers` also which walls of the sandbox hold (a trial, about a second)."""
+    found = installed()
+    if "--layers" in sys.argv[1:]:
+        found["layers"] = layers()
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Each check of the doctor tells a healthy machine from one that breaks a promise."""
+
+from __future__ import annotations
+
+import json
+import resource
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domicile.cli import checks
+from domicile.cli.checks import Level
+from domicile.cli.options import ServeSettings
+
+FEATURES: dict[str, Any] = {
+    "pillow": "13.0.0",
+    "distributions": ["pillow"],
+    "reads": ["jpg"],
+    "writes": ["jpg", "png", "webp", "avif", "gif"],
+    "layers": {"seccomp": True, "landlock": True},
+}
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "file"
+    file.write_text(text)
+    return file
+
+
+def test_swap_in_use_is_worth_a_look(tmp_path: Path) -> None:
+    assert checks.swap(written(tmp_path, "Filename Type\n")).level is Level.OK
+    assert checks.swap(written(tmp_path, "Filename Type\n/swapfile file\n")).level is Level.WARN
+    assert checks.swap(tmp_path / "absent").level is Level.WARN
+
+
+def test_core_dumps_are_worth_a_look_unless_they_are_off(tmp_path: Path) -> None:
+    pattern = written(tmp_path, "|/usr/lib/handler %p\n")
+    assert checks.core_dumps((0, 0), pattern).level is Level.OK
+    on = checks.core_dumps((resource.RLIM_INFINITY, resource.RLIM_INFINITY), pattern)
+    assert on.level is Level.WARN
+    assert "a handler takes them" in on.text
+
+
+def test_keys_inside_the_data_or_open_to_others_are_bad(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    inside = data / "keys"
+    inside.mkdir(parents=True, mode=0o700)
+    beside = tmp_path / "data.keys"
+    assert checks.keys(beside, data).level is Level.OK
+    beside.mkdir(mode=0o700)
+    assert checks.keys(beside, data).level is Level.OK
+    beside.chmod(0o750)
+    assert checks.keys(beside, data).level is Level.FAIL
+    assert checks.keys(inside, data).level is Level.FAIL
+    link = tmp_path / "link.keys"
+    link.symlink_to(inside)
+    assert checks.keys(link, data).level is Level.FAIL
+
+
+@pytest.mark.parametrize(
+    "layers, level", [(None, Level.FAIL), ({"a": True, "b": False}, Level.WARN), ({"a": True}, Level.OK)]
+)
+def test_missing_layers_are_named(layers: dict[str, bool] | None, level: Level) -> None:
+    check = checks.sandbox(layers)
+    assert check.level is level
+    assert level is not Level.WARN or "missing: b" in check.text
+
+
+def test_two_owners_of_pil_are_bad_and_a_lost_format_is_worth_a_look() -> None:
+    assert checks.formats(FEATURES).level is Level.OK
+    assert checks.formats({}).level is Level.FAIL
+    assert checks.formats({**FEATURES, "distributions": ["pillow", "pillow-simd"]}).level is Level.FAIL
+    lost = checks.formats({**FEATURES, "writes": ["jpg", "png", "gif", "avif"]})
+    assert lost.level is Level.WARN
+    assert "cannot write webp" in lost.text
+
+
+def test_little_room_is_worth_a_look_and_hardly_any_is_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for free, level in ((10, Level.FAIL), (2**30, Level.WARN), (2**40, Level.OK)):
+        monkeypatch.setattr(checks.shutil, "disk_usage", lambda _place, free=free: type("U", (), {"free": free}))
+        assert checks.disk(tmp_path / "not" / "yet").level is level
+
+
+def test_a_cache_of_another_region_is_bad(tmp_path: Path) -> None:
+    file = tmp_path / "region.json"
+    assert checks.cache_region(file, "eu-de").level is Level.OK
+    file.write_text(json.dumps({"region": "eu-de"}))
+    assert checks.cache_region(file, "eu-de").level is Level.OK
+    assert checks.cache_region(file, "eu-fr").level is Level.FAIL
+    file.write_text("[]")
+    assert checks.cache_region(file, "eu-de").level is Level.FAIL
+
+
+def test_every_check_runs_and_has_a_name_of_its_own(tmp_path: Path) -> None:
+    found = checks.look(ServeSettings(data=tmp_path / "data"), FEATURES)
+    assert len({check.name for check in found}) == len(found) == 8

@@ -40,6 +40,7 @@ _PLAIN: dict[str, tuple[int, int]] = {  # name: (x86_64, arm64)
     "recvfrom": (45, 207),
     "sendmsg": (46, 211),
     "recvmsg": (47, 212),
+    "poll": (7, 73),  # arm64 has ppoll only
     "ppoll": (271, 73),
     # memory
     "brk": (12, 214),

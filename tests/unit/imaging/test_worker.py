@@ -3,6 +3,8 @@ from __future__ import annotations
 import mmap
 import os
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,6 +121,15 @@ def test_a_mapping_that_is_still_looked_at_does_not_spoil_the_next_job(line: Lin
     line.ask(encode(RENDER), b"abc", handlers)
     assert bytes(kept[0]) == b"abc"
     assert line.ask(encode(RENDER), b"", Handlers(probe=probe, render=render)).body_bytes == 6
+
+
+def test_free_memory_is_given_back_once_when_no_job_comes(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float] = []
+    monkeypatch.setattr(worker, "_trim", lambda: given.append(time.monotonic()))
+    line.theirs.settimeout(0.01)
+    threading.Timer(0.1, line.ours.close).start()
+    assert not serve_one(line.theirs, Handlers(probe=probe, render=render), LIMITS)
+    assert len(given) == 1
 
 
 def test_handlers_may_come_from_a_file(tmp_path: Path) -> None:

@@ -33,6 +33,10 @@ from edge.tiers import PoolCounts
 PEER_MARGIN_SECONDS = 5.0
 """How much longer than a fill the wait for an owner's answer may be."""
 
+AGENT_SECONDS_MAX = 20.0
+AGENT_POLL_SECONDS = 0.01
+"""A worker that has not heard of its agent for so long ends, and is started again."""
+
 log = structlog.get_logger("edge.worker")
 
 
@@ -103,7 +107,7 @@ async def _disk(settings: EdgeSettings, slot: int, link: NodeLink, counters: Cou
     if settings.cache.disk_bytes_max == 0:
         return None
     bind_directory(settings.cache_path, settings.region)
-    await link.wait_current()  # the agent lists what it knows; without it every file would look like an orphan
+    await _joined(link)
     disk = DiskStore(
         settings.cache_path,
         region=settings.region,
@@ -115,6 +119,13 @@ async def _disk(settings: EdgeSettings, slot: int, link: NodeLink, counters: Cou
     )
     await disk.start()
     return disk
+
+
+async def _joined(link: NodeLink) -> None:
+    """Wait for the agent: it knows which files have a row, and without it every file would look like an orphan."""
+    async with asyncio.timeout(AGENT_SECONDS_MAX):
+        while not link.applied:
+            await asyncio.sleep(AGENT_POLL_SECONDS)
 
 
 @asynccontextmanager

@@ -32,7 +32,7 @@ def workers_of(stack: Stack) -> list[int]:
     found = []
     for pid in stack.processes("edge"):
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if b"--worker" in words:
+        if b"worker" in words:
             found.append(pid)
     assert found, "no worker process found"
     return found

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from domicile.media.errors import AssetNotFound, LeaseLost, UpstreamUnavailable
+from domicile.media.errors import AssetNotFound, BadSignature, LeaseLost, UpstreamUnavailable
 from domicile.media.grammar import Limits
 from domicile.media.policy import Activity
 from domicile.media.timing import Span
@@ -92,6 +92,8 @@ class Deliverer:
         if not self.link.serving() and not await self.link.wait_current():
             raise LeaseLost("The server cannot be sure that its copies are current; try again")
         state = await self._tenant(request.cloud)
+        if request.delivery_type == "fetch":  # an activity of its own (ingress_fetch), and no policy can allow it yet
+            raise BadSignature("Images of type fetch are restricted in this account")
         self.permits.require(state, Activity.DELIVER)
         asked = wanted(raw_path, request, accept, policy=state.policy, name_key=state.name_key)
         resolved = None

@@ -16,6 +16,8 @@ from ssl import SSLContext
 
 from aiohttp import web
 
+from domicile.media.errors import MediaError
+from domicile.media.policy import PolicyError
 from domicile.service import logging
 from domicile.service.pool import DecoderPool
 from origin.app import ROUTE_NAMES, api_app
@@ -76,7 +78,10 @@ async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
             await _start(operator_app(origin), [(door, None)], runners)
         await _start(api_app(origin), [(listener, None)], runners)
         _say_ready(settings)
-        await stop.wait()
+        async with asyncio.TaskGroup() as group:
+            rereading = group.create_task(_reread_policies(origin))
+            await stop.wait()
+            rereading.cancel()
         log.info("origin_draining")
 
 
@@ -117,6 +122,21 @@ def _say_ready(settings: OriginSettings) -> None:
     if settings.ready_file is not None:
         write_credentials(Path(settings.ready_file), line)
     log.info("origin_ready", region=settings.records.region)
+
+
+async def _reread_policies(origin: Origin) -> None:
+    """SIGHUP: the policy files have changed. A file that is not a policy changes nothing, and is logged."""
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told.set)
+    while True:
+        await told.wait()
+        told.clear()
+        try:
+            changed = await origin.records.reload_policies()
+        except (PolicyError, MediaError) as refused:
+            log.warning("policies_not_reread", kind=type(refused).__name__)
+        else:
+            log.info("policies_reread", changed=len(changed))
 
 
 def stop_on_signals() -> asyncio.Event:

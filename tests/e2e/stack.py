@@ -155,13 +155,24 @@ class Stack:
         assert parts.password is not None
         return parts.username, parts.password
 
-    def sdk(self) -> ModuleType:
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A verb of the command line on this installation."""
+        command = [sys.executable, "-m", "domicile.cli.main", *words, "--data", str(self.data)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=REQUEST_SECONDS_MAX, check=False)
+
+    def create_cloud(self, cloud: str) -> str:
+        """Make another cloud; its CLOUDINARY_URL."""
+        made = self.run("tenant", "create", cloud, "--json")
+        assert made.returncode == 0, made.stderr
+        return str(json.loads(made.stdout)["cloudinary_url"])
+
+    def sdk(self, cloudinary_url: str | None = None) -> ModuleType:
         """The official SDK, configured as a user would: from CLOUDINARY_URL alone."""
         import cloudinary
         import cloudinary.api
         import cloudinary.uploader
 
-        os.environ["CLOUDINARY_URL"] = self.cloudinary_url
+        os.environ["CLOUDINARY_URL"] = cloudinary_url or self.cloudinary_url
         cloudinary.reset_config()
         module: ModuleType = cloudinary
         return module

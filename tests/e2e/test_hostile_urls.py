@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import sys
 import io
 import re
 import socket
@@ -18,7 +19,7 @@ from tests.e2e.canary import Canaries
 from tests.e2e.stack import Stack
 
 ANSWER_SECONDS_MAX = 10.0
-ENVIRONMENT = {"DOMICILE_ORIGIN_DEMO_CLOUD": "democloud"}
+csv.field_size_limit(sys.maxsize)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def koala(stack: Stack, canaries: Canaries) -> str:
 
     canaries.name()
     body = (require_corpus() / "media/photos/koala.png").read_bytes()
-    uploader = stack.sdk().uploader
+    uploader = stack.sdk(stack.create_cloud("democloud")).uploader
     uploader.upload(io.BytesIO(body), public_id="photos/koala")
     uploader.upload(io.BytesIO(body), public_id="secret", type="private")
     return "/democloud/image/upload/w_50/v1/photos/koala.png"

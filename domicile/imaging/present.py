@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from PIL import Image
 
 from domicile.imaging.color import ToSrgb, plain
-from domicile.imaging.decode import Decoded
 from domicile.imaging.guarded import decoding
+from domicile.imaging.jpegs import Decoded
 from domicile.imaging.resample import resample
 
 UPRIGHT = {

@@ -93,13 +93,19 @@ def clamped(position: Exact, outer: Exact, inner: Exact) -> Exact:
 
 
 def fill_window(source: Side, size: Side, gravity: Gravity, shift: Exact) -> Window:
-    """The part of the source that, scaled evenly, becomes exactly `size`. `shift` is in pixels of the result."""
+    """The part of the source that becomes exactly `size`. `shift` is in pixels of the result.
+
+    The same pixels as resizing all of the source (to a whole size that covers) and then cutting `size` out of that: other
+    engines do so in two steps, and pictures with fine lines tell the difference.
+    """
     factor = max(Fraction(size[0], source[0]), Fraction(size[1], source[1]))
-    inner = (size[0] / factor, size[1] / factor)
-    outer = (Fraction(source[0]), Fraction(source[1]))
-    left, top = clamped(offset(outer, inner, gravity, (shift[0] / factor, shift[1] / factor)), outer, inner)
-    right, bottom = left + inner[0], top + inner[1]
-    return Window((float(left), float(top), min(float(right), source[0]), min(float(bottom), source[1])), size)
+    covering_size = (max(rounded(source[0] * factor), size[0]), max(rounded(source[1] * factor), size[1]))
+    outer = (Fraction(covering_size[0]), Fraction(covering_size[1]))
+    inner = (Fraction(size[0]), Fraction(size[1]))
+    at = clamped(offset(outer, inner, gravity, shift), outer, inner)
+    left, top = at[0].__floor__(), at[1].__floor__()
+    x, y = Fraction(source[0], covering_size[0]), Fraction(source[1], covering_size[1])
+    return Window((float(left * x), float(top * y), float((left + size[0]) * x), float((top + size[1]) * y)), size)
 
 
 def crop_window(source: Side, size: Side, gravity: Gravity, shift: Exact) -> Window | None:

@@ -16,7 +16,7 @@ def corners(image: Image.Image, stage: Stage) -> Image.Image:
     """RGBA with rounded corners."""
     if stage.corners is None:
         return image
-    image = image if image.mode == "RGBA" else image.convert("RGBA")
+    image = image.copy() if image.mode == "RGBA" else image.convert("RGBA")
     mask = rounded_mask(image.size, stage.corners)
     image.putalpha(ImageChops.multiply(image.getchannel("A"), mask))
     return image

@@ -12,7 +12,7 @@ def opacity(image: Image.Image, stage: Stage) -> Image.Image:
     percent = stage.opacity
     if percent is None or percent >= OPACITY_FULL:
         return image
-    faded = image if image.mode == "RGBA" else image.convert("RGBA")
+    faded = image.copy() if image.mode == "RGBA" else image.convert("RGBA")
     alpha = faded.getchannel("A").point([(value * percent + OPACITY_FULL // 2) // OPACITY_FULL for value in range(256)])
     faded.putalpha(alpha)
     return faded

@@ -1,0 +1,33 @@
+"""How many bytes of pixels a decoding step will hold, by estimate, before it holds them.
+
+Pillow stores L and P in one byte a pixel, 16-bit grey in two, all else in four.
+"""
+
+from __future__ import annotations
+
+from domicile.media.errors import LimitExceeded
+from domicile.media.geometry import Side, Window
+
+BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
+WIDE = 4
+COPIED_FOR_RESAMPLING = frozenset({"P", "PA", "LA", "RGBA", "1", "I;16", "I;16B", "I;16L", "I", "F"})
+"""Modes that are converted, or premultiplied, before they are resampled."""
+
+
+def held(mode: str, size: Side, window: Window) -> int:
+    """Bytes while `window` is taken from a picture of that size: itself, its copy, the half-done and the done result."""
+    source = size[0] * size[1] * BYTES.get(mode, WIDE)
+    if not window.changes(size):
+        return source
+    done = window.size[0] * window.size[1] * WIDE
+    if window.is_pure_crop:
+        return source + done
+    copy = size[0] * size[1] * WIDE if mode in COPIED_FOR_RESAMPLING else 0
+    half_done = window.size[0] * round(window.box[3] - window.box[1]) * BYTES.get(mode, WIDE)
+    return source + copy + half_done + done
+
+
+def require(mode: str, size: Side, window: Window, working_bytes_max: int) -> None:
+    """Raises LimitExceeded when that is more than allowed."""
+    if held(mode, size, window) > working_bytes_max:
+        raise LimitExceeded("Image needs more memory than allowed")

@@ -1,0 +1,36 @@
+"""PNG chunks."""
+
+from __future__ import annotations
+
+import pytest
+
+from domicile.imaging.containers import png
+from domicile.media.errors import UndecodableMedia
+from tests.pictures.synthetic import animation, quadrants, saved, turned
+
+
+def test_size_frames_and_plays_are_read() -> None:
+    claims = png.read(memoryview(animation("PNG")))
+    assert (claims.width, claims.height, claims.frames, claims.loop) == (40, 20, 3, 2)
+    still = png.read(memoryview(saved(quadrants(40, 20))))
+    assert (still.frames, still.loop) == (1, None)
+
+
+def test_exif_after_the_pixels_is_found() -> None:
+    body = turned(quadrants(40, 20), 6)
+    kinds = {kind: body[start:end] for kind, start, end in png.chunks(memoryview(body))}
+    moved = body.replace(kinds[b"eXIf"], b"").replace(kinds[b"IEND"], kinds[b"eXIf"] + kinds[b"IEND"])
+    assert png.read(memoryview(moved)).exif == png.read(memoryview(body)).exif != b""
+
+
+def test_unknown_chunks_and_the_tail_are_dropped() -> None:
+    body = saved(quadrants(40, 20))
+    at = body.index(b"IDAT") - 4
+    odd = body[:at] + b"\0\0\0\3prVtabcCRCC" + body[at:] + b"tail"
+    assert png.stripped(memoryview(odd)) == body
+
+
+@pytest.mark.parametrize("body", [png.SIGNATURE, png.SIGNATURE + bytes(40)])
+def test_a_file_without_a_header_is_refused(body: bytes) -> None:
+    with pytest.raises(UndecodableMedia):
+        png.read(memoryview(body))

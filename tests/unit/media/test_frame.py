@@ -1,0 +1,91 @@
+"""Crop modes: sizes for every mode and every missing side; the pixels are in tests/vectors/picture."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domicile.media.errors import BadTransformation
+from domicile.media.frame import WHITE, framed
+from domicile.media.geometry import Side
+from domicile.media.grammar import parse_component
+from domicile.media.transformation import Component, Crop, Gravity, Pixels
+
+ONE = Fraction(1)
+SIDES = st.integers(1, 5000)
+
+
+def size_of(text: str, source: Side, density: Fraction = ONE) -> Side:
+    """The size that a component makes of a source."""
+    return framed(parse_component(text), source, density, has_alpha=False).size
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "expected"),
+    [
+        ("c_fit,h_90,w_70", (864, 576), (70, 47)),
+        ("c_fit,h_100,w_300", (864, 576), (150, 100)),
+        ("c_lfill,h_100,w_800", (400, 200), (400, 100)),
+        ("c_lfill,h_500,w_500", (400, 200), (400, 200)),
+        ("c_fill,h_200,w_600", (425, 282), (600, 200)),
+        ("c_limit,h_900,w_900", (400, 200), (400, 200)),
+        ("c_mfit,h_900,w_900", (400, 200), (900, 450)),
+        ("c_pad,h_90,w_70", (400, 200), (70, 90)),
+        ("c_lpad,h_900,w_900", (400, 200), (900, 900)),
+        ("c_pad,w_100", (400, 200), (100, 50)),
+        ("c_crop,h_900,w_100", (400, 200), (100, 200)),
+        ("h_100", (940, 2), (47_000, 100)),
+        ("w_0.1", (2048, 1536), (205, 154)),
+        ("e_blur", (400, 200), (400, 200)),
+        ("g_north", (400, 200), (400, 200)),
+    ],
+)
+def test_modes_make_the_documented_sizes(text: str, source: Side, expected: Side) -> None:
+    assert size_of(text, source) == expected
+
+
+@given(st.sampled_from(Crop), SIDES, SIDES, SIDES, SIDES, st.sampled_from(Gravity))
+def test_every_mode_gives_a_picture_of_at_least_one_pixel_from_inside_the_source(
+    crop: Crop, source_width: int, source_height: int, width: int, height: int, gravity: Gravity
+) -> None:
+    component = Component(width=Pixels(width), height=Pixels(height), crop=crop, gravity=gravity)
+    source = (source_width, source_height)
+    frame = framed(component, source, ONE, has_alpha=False)
+    assert min(frame.size) >= 1
+    if frame.window is not None:
+        left, top, right, bottom = frame.window.box
+        assert 0 <= left < right <= source_width
+        assert 0 <= top < bottom <= source_height
+        assert min(frame.window.size) >= 1
+    if frame.canvas is not None and frame.window is not None:
+        assert frame.window.size[0] <= frame.canvas.size[0]
+        assert frame.window.size[1] <= frame.canvas.size[1]
+
+
+@given(st.sampled_from((Crop.FILL, Crop.THUMB, Crop.PAD, Crop.LPAD, Crop.SCALE)), SIDES, SIDES, SIDES, SIDES)
+def test_exact_modes_are_exact(crop: Crop, source_width: int, source_height: int, width: int, height: int) -> None:
+    component = Component(width=Pixels(width), height=Pixels(height), crop=crop)
+    assert framed(component, (source_width, source_height), ONE, has_alpha=False).size == (width, height)
+
+
+def test_a_crop_outside_the_picture_is_refused_and_not_blank() -> None:
+    with pytest.raises(BadTransformation, match="Invalid transformation component"):
+        size_of("c_crop,w_10,x_500", (400, 200))
+
+
+def test_density_multiplies_pixels_and_not_shares() -> None:
+    assert size_of("w_100", (400, 200), Fraction(2)) == (200, 100)
+    assert size_of("w_0.5", (400, 200), Fraction(2)) == (200, 100)
+
+
+def test_the_ground_of_a_pad_depends_on_the_picture() -> None:
+    component = parse_component("c_pad,h_100,w_100")
+    opaque = framed(component, (40, 20), ONE, has_alpha=False).canvas
+    transparent = framed(component, (40, 20), ONE, has_alpha=True).canvas
+    assert opaque is not None
+    assert transparent is not None
+    assert opaque.color == WHITE
+    assert transparent.color.alpha == 0

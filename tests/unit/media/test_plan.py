@@ -1,0 +1,138 @@
+"""Everything is decided before a pixel is touched: order, limits, the window that the decoder applies."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from domicile.media.errors import LimitExceeded
+from domicile.media.facts import SourceFacts
+from domicile.media.grammar import parse_transformation
+from domicile.media.plan import Plan, PlanLimits, make_plan, rotated_size
+
+FACTS = SourceFacts(
+    format="jpg",
+    width=400,
+    height=200,
+    frames=1,
+    has_alpha=False,
+    orientation=1,
+    body_bytes=1,
+    md5="",
+)
+LIMITS = PlanLimits(output_pixels_max=1_000_000, output_side_max=10_000, animation_pixels_max=1_000_000)
+
+
+def plan(text: str, output_format: str = "jpg", facts: SourceFacts = FACTS, limits: PlanLimits = LIMITS) -> Plan:
+    """The plan of a text."""
+    return make_plan(parse_transformation(text), facts, output_format, limits)
+
+
+def test_nothing_asked_for_is_the_whole_picture_untouched() -> None:
+    made = plan("")
+    assert made.untouched
+    assert made.size == (400, 200)
+    assert made.stages == ()
+    assert not made.window.changes((400, 200))
+
+
+def test_a_changed_format_is_not_untouched() -> None:
+    assert not plan("", "png").untouched
+    assert plan("fl_attachment").untouched
+    assert not plan("q_80").untouched
+
+
+def test_a_crop_and_a_resize_become_one_window_for_the_decoder() -> None:
+    made = plan("c_crop,h_100,w_100,x_50,y_50/w_10")
+    assert made.window.box == (50, 50, 150, 150)
+    assert made.window.size == (10, 10)
+    assert made.stages == ()
+
+
+def test_two_resizes_stay_two() -> None:
+    made = plan("w_10/w_100")
+    assert made.window.size == (10, 5)
+    assert [stage.size for stage in made.stages] == [(100, 50)]
+
+
+def test_an_effect_ends_what_the_decoder_may_do() -> None:
+    made = plan("w_100/e_grayscale/w_50")
+    assert made.window.size == (100, 50)
+    assert [stage.size for stage in made.stages] == [(100, 50), (50, 25)]
+
+
+def test_the_window_is_in_stored_coordinates() -> None:
+    turned = msgspec.structs.replace(FACTS, orientation=6)
+    made = plan("c_crop,g_north_east,h_50,w_100", facts=turned)
+    # Upright 400x200 is stored as 200x400; its top-right corner is the stored top-left.
+    assert made.orientation == 6
+    assert made.window.box == (0, 0, 50, 100)
+    assert made.size == (100, 50)
+
+
+def test_ignoring_the_orientation_plans_for_the_stored_size() -> None:
+    turned = msgspec.structs.replace(FACTS, orientation=6)
+    made = plan("a_ignore,w_100", facts=turned)
+    assert made.orientation == 1
+    assert made.size == (100, 200)
+
+
+@pytest.mark.parametrize("text", ["w_10001", "h_9000", "w_1000/w_10001", "w_1400,c_mfit", "c_pad,h_1001,w_1000"])
+def test_a_result_over_a_limit_is_refused(text: str) -> None:
+    limits = PlanLimits(output_pixels_max=1_000_000, output_side_max=10_000, animation_pixels_max=1_000_000)
+    if text == "w_1400,c_mfit":
+        limits = PlanLimits(output_pixels_max=900_000, output_side_max=10_000, animation_pixels_max=1_000_000)
+    with pytest.raises(LimitExceeded):
+        plan(text, limits=limits)
+
+
+def test_a_step_in_between_is_limited_too() -> None:
+    with pytest.raises(LimitExceeded):
+        plan("c_pad,h_5000,w_5000/w_10")
+
+
+def test_the_side_is_limited_by_the_format() -> None:
+    wide = PlanLimits(output_pixels_max=10**9, output_side_max=100_000, animation_pixels_max=10**9)
+    assert plan("c_scale,h_1,w_20000", "png", limits=wide).size == (20_000, 1)
+    with pytest.raises(LimitExceeded, match="webp"):
+        plan("c_scale,h_1,w_20000", "webp", limits=wide)
+
+
+def test_an_animation_is_limited_by_all_its_frames() -> None:
+    animated = msgspec.structs.replace(FACTS, format="gif", frames=100)
+    assert plan("w_100", "gif", animated).animated
+    assert not plan("", "jpg", animated).animated
+    with pytest.raises(LimitExceeded, match="animation"):
+        plan("w_200", "gif", animated)
+    assert plan("w_200", "jpg", animated).size == (200, 100)
+
+
+def test_pages_of_a_document_are_not_an_animation() -> None:
+    assert not plan("", "webp", msgspec.structs.replace(FACTS, format="tiff", frames=3)).animated
+
+
+def test_a_png_stays_animated_only_when_it_was() -> None:
+    assert plan("", "png", msgspec.structs.replace(FACTS, format="png", frames=3)).animated
+    assert not plan("", "png", msgspec.structs.replace(FACTS, format="gif", frames=3)).animated
+
+
+def test_transparency_is_followed_through_the_chain() -> None:
+    ground = plan("o_50/c_pad,h_400,w_400", "png").stages[-1].canvas
+    assert ground is not None
+    assert ground.color.alpha == 0
+    filled = plan("o_50/b_white/c_pad,h_400,w_400", "png").stages[-1].canvas
+    assert filled is not None
+    assert filled.color.alpha == 255
+
+
+@pytest.mark.parametrize(
+    ("degrees", "size"), [(90, (200, 400)), (180, (400, 200)), (270, (200, 400)), (45, (424, 424)), (30, (446, 373))]
+)
+def test_a_turned_picture_fits_its_canvas(degrees: int, size: tuple[int, int]) -> None:
+    assert rotated_size((400, 200), degrees) == size
+
+
+def test_memory_is_estimated_before_pixels_exist() -> None:
+    assert plan("w_100").pixel_bytes_max == 100 * 50 * 4
+    assert plan("e_blur").pixel_bytes_max == 2 * 400 * 200 * 4
+    assert plan("c_pad,h_400,w_400").pixel_bytes_max == (400 * 200 + 400 * 400) * 4

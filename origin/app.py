@@ -92,6 +92,7 @@ async def answering(request: web.Request, handler: Handler) -> web.StreamRespons
     request[REQUEST_ID] = secrets.token_hex(REQUEST_ID_BYTES)
     request[EXTRA_HEADERS] = {}
     started = time.monotonic()
+    origin.running += 1
     try:
         response = await handler(request)
     except MediaError as error:
@@ -103,6 +104,8 @@ async def answering(request: web.Request, handler: Handler) -> web.StreamRespons
         origin.metrics.errors.add(kind="internal")
         log.exception("request_failed", route=request.get(ROUTE, NO_ROUTE), request=request[REQUEST_ID])
         response = as_json(500, "Internal error")
+    finally:
+        origin.running -= 1
     response.headers["X-Request-Id"] = request[REQUEST_ID]
     response.headers.update(request[EXTRA_HEADERS])
     _account(request, response, origin, time.monotonic() - started)

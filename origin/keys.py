@@ -32,6 +32,8 @@ class Origin:
     nodes: Nodes = field(default_factory=Nodes)
     spent: Spent = field(default_factory=Spent)
     draining: bool = False
+    running: int = 0
+    """API requests that are being answered."""
 
     def address_of(self, tenant: Tenant) -> Address:
         return Address(

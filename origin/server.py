@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import sys
@@ -25,7 +26,7 @@ from origin.credentials import write_credentials
 from origin.demo import prepare_demo
 from origin.forms import Budget
 from origin.http import QuietRunner
-from origin.keys import ORIGIN, Origin
+from origin.keys import Origin
 from origin.metrics import Metrics
 from origin.operator_app import operator_app
 from origin.rates import Rates
@@ -35,6 +36,10 @@ from origin.sites import tcp_socket, unix_socket, wire_tls
 from origin.wire_app import wire_app
 
 Listener = tuple[socket, SSLContext | None]
+
+DRAIN_STEP_SECONDS = 0.02
+CUT_SECONDS_MAX = 2.0
+"""How long a connection may take to close after the drain: a long poll of an edge notices within a second."""
 
 log = logging.get()
 
@@ -95,8 +100,7 @@ def _wire_listeners(settings: OriginSettings) -> list[Listener]:
 
 
 async def _start(app: web.Application, listeners: list[Listener], runners: list[web.BaseRunner]) -> None:
-    drain_seconds_max = app[ORIGIN].settings.drain_seconds_max
-    runner = QuietRunner(app, drain_seconds_max=drain_seconds_max)
+    runner = QuietRunner(app, drain_seconds_max=CUT_SECONDS_MAX)
     runners.append(runner)
     await runner.setup()
     for listener, tls in listeners:
@@ -104,8 +108,17 @@ async def _start(app: web.Application, listeners: list[Listener], runners: list[
 
 
 async def _end(origin: Origin, runners: list[web.BaseRunner]) -> None:
-    """The API ends first, so that edges hear of its last changes."""
+    """The API ends first, so that edges hear of its last changes.
+
+    aiohttp drops what arrives once it begins to shut a connection down, so uploads that are under way end before that.
+    """
     origin.draining = True
+    for site in [site for runner in runners[-1:] for site in runner.sites]:
+        await site.stop()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(origin.settings.drain_seconds_max):
+            while origin.running:  # noqa: ASYNC110 - looked at for seconds, once in a process's life
+                await asyncio.sleep(DRAIN_STEP_SECONDS)
     for runner in reversed(runners):
         await runner.cleanup()
     for path in (origin.settings.wire_socket, origin.settings.admin_socket):

@@ -1,0 +1,264 @@
+"""The life of an origin process: first start, restart, crash, drain, bad settings, and the wire over mutual TLS."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import io
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from PIL import Image
+
+from domicile.media import errors
+from domicile.media.wire import LeaseRequest
+from domicile.service.gate.wire import ClientCertificate, WireClient
+from tests.integration.origin_process import OriginProcess, running_origin, wait_until
+
+ROOT = Path(__file__).parents[2]
+
+
+def picture(side: int = 8) -> io.BytesIO:
+    body = io.BytesIO()
+    Image.effect_noise((side, side), 50).save(body, "PNG")
+    body.seek(0)
+    return body
+
+
+def test_a_restart_keeps_everything_and_a_deleted_sample_stays_deleted(tmp_path: Path) -> None:
+    with running_origin(tmp_path) as origin:
+        before = origin.cloudinary_url
+        kept = origin.sdk().uploader.upload(picture(), public_id="kept")
+        assert origin.sdk().uploader.destroy("sample")["result"] == "ok"
+        assert origin.stop() == 0
+        assert not origin.socket.exists()
+        assert not origin.admin_socket.exists()
+        origin.start()
+        after = origin.cloudinary_url
+        assert after.split("?")[0] == before.split("?")[0]
+        assert f"upload_prefix=http://127.0.0.1:{origin.port}" in after
+        sdk = origin.sdk()
+        assert sdk.api.resource("kept")["version_id"] == kept["version_id"]
+        assert [row["public_id"] for row in sdk.api.resources()["resources"]] == ["kept"]
+
+
+def test_a_killed_origin_starts_again_with_what_it_had_answered(tmp_path: Path) -> None:
+    with running_origin(tmp_path) as origin:
+        origin.sdk().uploader.upload(picture(), public_id="answered")
+        done: list[str] = []
+
+        def hammer() -> None:
+            sdk = origin.sdk()
+            for number in range(200):
+                try:
+                    sdk.uploader.upload(picture(64), public_id=f"n{number}")
+                except Exception:
+                    return
+                done.append(f"n{number}")
+
+        thread = threading.Thread(target=hammer)
+        thread.start()
+        while len(done) < 5:
+            time.sleep(0.01)
+        assert origin.stop(signal.SIGKILL) == -signal.SIGKILL
+        thread.join(20)
+        origin.start()
+        rows = origin.sdk().api.resources(max_results=500)["resources"]
+        assert {"answered", *done} <= {row["public_id"] for row in rows}
+        assert origin.sdk().uploader.upload(picture(), public_id="afterwards")["bytes"] > 0
+
+
+def test_what_runs_may_end_before_the_process_does(tmp_path: Path) -> None:
+    with running_origin(tmp_path) as origin:
+        key, secret = origin.credentials
+        basic = base64.b64encode(f"{key}:{secret}".encode()).decode()
+        edge = b"--x\r\nContent-Disposition: form-data; name="
+        body = edge + b'"public_id"\r\n\r\nlate\r\n' + edge + b'"file"; filename="a.png"\r\n\r\n'
+        body += picture(200).getvalue() + b"\r\n--x--\r\n"
+        head = (
+            f"POST /v1_1/demo/image/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {basic}\r\n"
+            f"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", origin.port), timeout=15) as connection:
+            connection.sendall(head.encode() + body[:1000])
+            time.sleep(0.3)
+            stopping = threading.Thread(target=origin.stop)
+            stopping.start()
+            wait_until(lambda: "origin_draining" in origin.log.read_text())
+            connection.sendall(body[1000:])
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+            stopping.join(20)
+        origin.start()
+        assert origin.sdk().api.resource("late")["width"] == 200
+
+
+def start_badly(**environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "origin"],
+        env={**os.environ, **environment},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+
+def test_a_bad_setting_is_named_and_the_exit_code_is_2(tmp_path: Path) -> None:
+    ended = start_badly(DOMICILE_ORIGIN_RECORDS_DATA=str(tmp_path / "data"), DOMICILE_ORIGIN_LISTEN="nowhere")
+    assert (ended.returncode, ended.stderr) == (2, "origin: origin.listen: 'nowhere' is not HOST:PORT\n")
+    assert not (tmp_path / "data").exists()
+
+
+def test_two_processes_cannot_share_a_directory_or_a_port(tmp_path: Path) -> None:
+    with running_origin(tmp_path) as origin:
+        shared = start_badly(DOMICILE_ORIGIN_RECORDS_DATA=str(origin.data), DOMICILE_ORIGIN_LISTEN="127.0.0.1:0")
+        assert shared.returncode == 2, shared.stderr
+        taken = start_badly(
+            DOMICILE_ORIGIN_RECORDS_DATA=str(tmp_path / "other"), DOMICILE_ORIGIN_LISTEN=f"127.0.0.1:{origin.port}"
+        )
+        assert taken.returncode == 2
+        assert "origin.listen" in taken.stderr
+        assert origin.request("GET", "/healthz").status == 200
+
+
+# --- the wire over mutual TLS ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A certificate authority for one test."""
+
+    directory: Path
+    key: EllipticCurvePrivateKey
+    certificate: x509.Certificate
+
+    @classmethod
+    def make(cls, directory: Path, name: str) -> Authority:
+        key = generate_private_key(SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        usage = x509.KeyUsage(
+            digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_agreement=False,
+            key_encipherment=False, data_encipherment=False, encipher_only=False, decipher_only=False,
+        )  # fmt: skip
+        certificate = (
+            _builder(subject, subject, key)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(usage, critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .sign(key, SHA256())
+        )
+        (directory / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+        return cls(directory, key, certificate)
+
+    def issue(self, name: str, *names: x509.GeneralName) -> tuple[Path, Path]:
+        key = generate_private_key(SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        builder = _builder(subject, self.certificate.subject, key).add_extension(issuer_key, critical=False)
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        file, key_file = self.directory / f"{name}.pem", self.directory / f"{name}.key"
+        file.write_bytes(builder.sign(self.key, SHA256()).public_bytes(Encoding.PEM))
+        key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        return file, key_file
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = dt.datetime.now(dt.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+    )
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority.make(tmp_path_factory.mktemp("pki"), "authority")
+
+
+@pytest.fixture(scope="module")
+def tls_origin(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[tuple[OriginProcess, str]]:
+    from tests.e2e.stack import free_port
+
+    file, key = authority.issue("server", x509.DNSName("localhost"))
+    port = free_port()
+    with running_origin(
+        tmp_path_factory.mktemp("origin"),
+        DOMICILE_ORIGIN_WIRE_LISTEN=f"127.0.0.1:{port}",
+        DOMICILE_ORIGIN_WIRE_CERTIFICATE=str(file),
+        DOMICILE_ORIGIN_WIRE_KEY=str(key),
+        DOMICILE_ORIGIN_WIRE_AUTHORITY=str(authority.directory / "authority.pem"),
+    ) as origin:
+        yield origin, f"https://localhost:{port}"
+
+
+async def lease(base: str, authority: Authority, files: tuple[Path, Path] | None, *, region: str = "eu-de"):
+    certificate = ClientCertificate(
+        ca_file=authority.directory / "authority.pem",
+        certificate_file=files[0] if files else None,
+        key_file=files[1] if files else None,
+    )
+    request = LeaseRequest(node="a" * 32, boot="b" * 32, region=region, authorities=(), heads={})
+    async with WireClient.open(base, region=region, certificate=certificate) as client:
+        return await client.lease(request)
+
+
+async def test_a_zone_certificate_opens_the_wire_for_its_own_region(
+    tls_origin: tuple[OriginProcess, str], authority: Authority
+) -> None:
+    _, base = tls_origin
+    files = authority.issue("edge-de", x509.UniformResourceIdentifier("domicile:zone:eu-de"))
+    assert (await lease(base, authority, files)).region == "eu-de"
+    with pytest.raises(errors.OutsideRegion):
+        await lease(base, authority, files, region="eu-fr")
+
+
+async def test_certificates_without_one_zone_are_refused(
+    tls_origin: tuple[OriginProcess, str], authority: Authority
+) -> None:
+    _, base = tls_origin
+    zones = [x509.UniformResourceIdentifier(f"domicile:zone:{zone}") for zone in ("eu-de", "eu-fr")]
+    for files in (
+        authority.issue("none", x509.DNSName("edge")),
+        authority.issue("two", *zones),
+        authority.issue("bare"),
+    ):
+        with pytest.raises(errors.OutsideRegion):
+            await lease(base, authority, files)
+
+
+async def test_strangers_do_not_get_past_the_handshake(
+    tls_origin: tuple[OriginProcess, str], authority: Authority, tmp_path: Path
+) -> None:
+    origin, base = tls_origin
+    foreign = Authority.make(tmp_path, "foreign")
+    zone = x509.UniformResourceIdentifier("domicile:zone:eu-de")
+    for files in (None, foreign.issue("edge", zone)):
+        with pytest.raises(errors.UpstreamUnavailable):
+            await lease(base, authority, files)
+    context = ssl.create_default_context(cafile=str(authority.directory / "authority.pem"))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    host, port = base.removeprefix("https://").split(":")
+    with pytest.raises((ssl.SSLError, ConnectionError)), socket.create_connection((host, int(port)), 5) as plain:
+        context.wrap_socket(plain, server_hostname=host)
+    assert "Traceback" not in origin.log.read_text()

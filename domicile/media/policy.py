@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, assert_never
 
 EU_COUNTRIES = frozenset("at be bg hr cy cz dk ee fi fr de gr hu ie it lv lt lu mt nl pl pt ro sk si es se".split())
 EEA_ONLY_COUNTRIES = frozenset("is li no".split())
@@ -168,6 +168,8 @@ def preset_zones(preset: Preset, home: str) -> dict[Activity, tuple[str, ...]]:
             inside = ("eea",)
         case Preset.GLOBAL:
             inside = ("world",)
+        case _:
+            assert_never(preset)
     zones = dict.fromkeys(Activity, inside)
     zones[Activity.DELIVER] = ("world",) if inside else ()
     zones[Activity.INGRESS_FETCH] = ()

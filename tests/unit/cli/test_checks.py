@@ -78,7 +78,7 @@ def test_two_owners_of_pil_are_bad_and_a_lost_format_is_worth_a_look() -> None:
 
 def test_little_room_is_worth_a_look_and_hardly_any_is_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for free, level in ((10, Level.FAIL), (2**30, Level.WARN), (2**40, Level.OK)):
-        monkeypatch.setattr(checks.shutil, "disk_usage", lambda _place, free=free: type("U", (), {"free": free}))
+        monkeypatch.setattr("shutil.disk_usage", lambda _place, free=free: type("U", (), {"free": free}))
         assert checks.disk(tmp_path / "not" / "yet").level is level
 
 

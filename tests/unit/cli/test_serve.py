@@ -38,7 +38,7 @@ def test_a_region_outside_the_first_policy_is_refused_until_somebody_decides(tmp
 def test_a_foreign_package_called_edge_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     serve.refuse_foreign_tiers()
     foreign = importlib.machinery.ModuleSpec("edge", None, origin=str(tmp_path / "edge" / "__init__.py"))
-    monkeypatch.setattr(serve.importlib.util, "find_spec", lambda _name: foreign)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: foreign)
     with pytest.raises(Failure, match="not Domicile's"):
         serve.refuse_foreign_tiers()
 

@@ -1,0 +1,234 @@
+"""Write docs/settings.md, docs/metrics.md and docs/errors.md from the code: `make docs`. A test compares them.
+
+python docs/generate.py            write
+python docs/generate.py --check    say which are out of date, exit 1
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from prometheus_client import CollectorRegistry
+
+import edge.errors
+import origin.errors
+from domicile.cli.options import SAME_AS, ServeSettings
+from domicile.media.errors import MediaError
+from domicile.service.metrics import new_registry
+from domicile.service.settings import GIB, KIB, MIB, Known, Secret, known_settings
+from edge.exporter import NODE_HELP
+from edge.metrics import HELP, PREFIX, Gauge
+from edge.metrics import totals as edge_points
+from edge.settings import EdgeSettings
+from origin.app import ROUTE_NAMES
+from origin.metrics import Metrics
+from origin.settings import OriginSettings
+
+DOCS = Path(__file__).resolve().parent
+MADE = "Made by `make docs` from the code; a test compares. Do not edit."
+
+SETTINGS_HEAD = f"""# Settings
+
+{MADE}
+
+A setting has a dotted name. In a TOML file (`--config FILE`) the dots are tables; as an environment variable it is in capitals
+with underscores and the prefix `DOMICILE_`: `edge.cache.ram_bytes_max` is `DOMICILE_EDGE_CACHE_RAM_BYTES_MAX`. The command line
+beats the environment, which beats the file. A value that is not allowed ends the process with exit code 2 and names the setting,
+the value and what is allowed.
+
+With `domicile serve`, these may only be set through the first name:
+
+{{both}}
+
+What a tenant allows, and how long copies may live, is not a setting but a policy: `DATA/policies/CLOUD.toml`, written with the
+strictest values and comments when the cloud is created."""
+
+METRICS_HEAD = f"""# Metrics
+
+{MADE}
+
+Prometheus text at `/metrics` of each tier. Labels take values from fixed lists, anything else counts as `other`: no request can
+make a series, and no name, path or address can become a label. `process_*` are the usual ones."""
+
+ERRORS_HEAD = f"""# Errors
+
+{MADE}
+
+What can go wrong, in the domain's words (`domicile/media/errors.py`), and the status that each door gives it. Delivery answers
+with an empty body and the reason in `X-Cld-Error`; the Upload and Admin API with `{{{{"error": {{{{"message": "…"}}}}}}}}`; the
+wire between the tiers with a code. Delivery errors are never cached. Statuses of the Upload API are those that the official SDKs'
+uploaders accept. Signed purges have a door of their own: before the signature is proved every refusal is the same 401.
+
+| error | delivery | upload API | admin API | wire | meaning |
+|---|---|---|---|---|---|
+""".replace("{{", "{").replace("}}", "}")
+
+SECTIONS: tuple[tuple[str, str, type[Any]], ...] = (
+    ("serve", "`domicile serve`: what it decides for both tiers", ServeSettings),
+    ("edge", "The edge", EdgeSettings),
+    ("origin", "The origin", OriginSettings),
+)
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+def settings() -> str:
+    """One table a section."""
+    both = "\n".join(f"- `{ours}` sets {', '.join(f'`{name}`' for name in theirs)}" for ours, theirs in SAME_AS.items())
+    parts = [SETTINGS_HEAD.format(both=both)]
+    for prefix, title, cls in SECTIONS:
+        rows = "\n".join(_setting_row(known) for known in known_settings(cls, prefix))
+        parts.append(f"## {title}\n\n| setting | default | allowed | meaning |\n|---|---|---|---|\n{rows}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _setting_row(known: Known) -> str:
+    return f"| `{known.name}` | {_value(known.default, in_bytes='bytes' in known.name)} | {_allowed(known)} | {_cell(known.rule.doc)} |"
+
+
+def _value(value: Any, *, in_bytes: bool) -> str:
+    match value:
+        case None | "" | ():
+            return "empty"
+        case bool():
+            return f"`{str(value).lower()}`"
+        case Secret():
+            return "`***`"
+        case int() | float():
+            return _number(value, in_bytes=in_bytes)
+        case tuple():
+            return f"`{', '.join(map(str, value))}`"
+        case _:
+            return f"`{value}`"
+
+
+def _number(value: float, *, in_bytes: bool) -> str:
+    whole = int(value)
+    if whole != value:
+        return f"{value:g}"
+    for unit, size in (("GiB", GIB), ("MiB", MIB), ("KiB", KIB)):
+        if in_bytes and whole >= size and whole % size == 0:
+            return f"{whole // size} {unit}"
+    return f"{whole:_}"
+
+
+def _allowed(known: Known) -> str:
+    rule, in_bytes = known.rule, "bytes" in known.name
+    if rule.choices:
+        return ", ".join(f"`{choice}`" for choice in rule.choices)
+    if rule.pattern:
+        return f"`{_cell(rule.pattern)}`"
+    names = {
+        int: "whole number",
+        float: "number",
+        bool: "true, false",
+        Path: "path",
+        str: "text",
+        Secret: "text, never shown",
+    }
+    kinds = [
+        kind for kind in (get_args(known.type) or (known.type,)) if kind is not type(None) and kind is not Ellipsis
+    ]
+    text = "texts" if getattr(known.type, "__origin__", None) is tuple else names.get(kinds[0], kinds[0].__name__)
+    bounds = [f"≥ {_number(rule.at_least, in_bytes=in_bytes)}"] if rule.at_least is not None else []
+    bounds += [f"≤ {_number(rule.at_most, in_bytes=in_bytes)}"] if rule.at_most is not None else []
+    return ", ".join([text, *bounds])
+
+
+# --- metrics ----------------------------------------------------------------------------------------------------------
+
+
+def metrics() -> str:
+    """One table a tier, as a scraper sees the names."""
+    common = {name for name, *_ in _registered(new_registry(tier="edge", version="", region=""))}
+    ours = [row for row in _registered(Metrics(region="eu-de", routes=ROUTE_NAMES).registry) if row[0] not in common]
+    build = ("domicile_build_info", "gauge", "tier, version, region", "Always 1; says what runs here (origin).")
+    parts = [
+        METRICS_HEAD,
+        f"## The edge\n\n{_table(sorted(_edge_rows()))}",
+        f"## The origin\n\n{_table(sorted([build, *ours]))}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+Row = tuple[str, str, str, str]
+
+
+def _registered(registry: CollectorRegistry) -> Iterator[Row]:
+    for collector in list(registry._collector_to_names):  # noqa: SLF001 — families without samples are not collected
+        labels = ", ".join(getattr(collector, "_labelnames", ()))
+        for family in collector.describe() if hasattr(collector, "describe") else collector.collect():
+            if family.name.startswith("domicile_"):
+                name = f"{family.name}_total" if family.type == "counter" else family.name
+                yield name, family.type, labels, family.documentation
+
+
+def _edge_rows() -> Iterator[Row]:
+    gauges = {str(gauge) for gauge in Gauge}
+    seen: dict[str, tuple[str, ...]] = {}
+    for point in edge_points([]):
+        seen.setdefault(point.name, tuple(point.labels))
+    for name, text in HELP.items():
+        kind = "gauge" if name in gauges else "histogram" if name.endswith("_seconds") else "counter"
+        labels = seen[name]
+        yield f"{PREFIX}{name}{'_total' if kind == 'counter' else ''}", kind, ", ".join(labels), text
+    for name, text in NODE_HELP.items():
+        yield PREFIX + name, "counter" if name.endswith("_total") else "gauge", "", text
+
+
+def _table(rows: list[Row]) -> str:
+    body = "\n".join(f"| `{name}` | {kind} | {labels or '–'} | {_cell(text)} |" for name, kind, labels, text in rows)
+    return f"| name | type | labels | meaning |\n|---|---|---|---|\n{body}"
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def errors() -> str:
+    """Every kind of MediaError and what each door makes of it."""
+    rows = []
+    for kind in _kinds(MediaError):
+        at = origin.errors.STATUS[kind]
+        text = _cell(inspect.getdoc(kind) or "")
+        rows.append(
+            f"| `{kind.__name__}` | {edge.errors.STATUS[kind]} | {at.upload} | {at.admin} | {at.wire} | {text} |"
+        )
+    return ERRORS_HEAD + "\n".join(rows) + "\n"
+
+
+def _kinds(base: type[MediaError]) -> Iterator[type[MediaError]]:
+    for kind in base.__subclasses__():
+        if kind.__module__ == MediaError.__module__:
+            yield kind
+            yield from _kinds(kind)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+PAGES = {"settings.md": settings, "metrics.md": metrics, "errors.md": errors}
+
+
+def main() -> int:
+    """Write, or check."""
+    assert all(is_dataclass(cls) for _, _, cls in SECTIONS)
+    stale = []
+    for name, make in PAGES.items():
+        file, text = DOCS / name, make()
+        if not file.exists() or file.read_text("utf-8") != text:
+            stale.append(name)
+            if "--check" not in sys.argv[1:]:
+                file.write_text(text, "utf-8")
+    sys.stdout.write(f"{', '.join(stale) or 'nothing'} out of date\n")
+    return 1 if stale and "--check" in sys.argv[1:] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

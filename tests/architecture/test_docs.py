@@ -1,0 +1,89 @@
+"""The documents say what the code does: settings, metrics, errors, commands, links."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from typer.main import get_command
+
+from domicile.cli.main import app
+from tests.architecture.tree import ROOT, modules
+
+PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").glob("*.md")})
+
+
+@cache
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["settings.md", "metrics.md", "errors.md"])
+def test_a_page_made_from_the_code_is_up_to_date(name: str) -> None:
+    assert (ROOT / "docs" / name).read_text("utf-8") == generator().PAGES[name](), "run `make docs`"
+
+
+def test_every_metric_of_the_code_is_on_its_page() -> None:
+    page = (ROOT / "docs" / "metrics.md").read_text("utf-8")
+    named = {name for module in modules() for name in re.findall(r'"(domicile_[a-z0-9_]+[a-z0-9])"', module.text)}
+    assert named
+    assert {name for name in named if f"`{name}`" not in page} == set()
+
+
+def test_every_setting_has_a_meaning() -> None:
+    for _, _, cls in generator().SECTIONS:
+        for known in generator().known_settings(cls, "x"):
+            assert len(known.rule.doc) >= 10, known.name
+            assert known.rule.doc.endswith("."), known.name
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_in_a_page_exist(page: Path) -> None:
+    text = page.read_text("utf-8")
+    code = "\n".join("".join(parts) for parts in re.findall(r"```\w*\n(.*?)```|`([^`\n]+)`", text, re.DOTALL))
+    command = get_command(app)
+    verbs = set(getattr(command, "commands", {}))
+    assert set(re.findall(r"(?:^|\s)make ([a-z]+)\b", code)) <= targets()
+    assert set(re.findall(r"(?:^|[\s/])domicile ([a-z]+)\b(?!/)", code)) <= verbs
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_in_a_page_lead_somewhere(page: Path) -> None:
+    text = page.read_text("utf-8")
+    dead = [
+        link for link in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text) if not (page.parent / link).exists()
+    ]
+    assert dead == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    text = page.read_text("utf-8")
+    named = re.findall(
+        r"`((?:domicile|edge|origin|tests|docs|deploy|benchmarks)/[\w./-]+\.(?:py|md|toml|yml|sh))`", text
+    )
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_claims_a_legal_verdict(page: Path) -> None:
+    text = page.read_text("utf-8").lower()
+    assert not re.search(r"gdpr[- ]compliant|fully compliant|guarantees compliance", text)
+
+
+def test_decision_records_are_numbered_without_gaps() -> None:
+    numbers = sorted(int(page.name[:4]) for page in (ROOT / "docs" / "adr").glob("[0-9]*.md"))
+    assert numbers == list(range(1, len(numbers) + 1))

@@ -6,7 +6,7 @@ has its own, with its share of the node's limit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from edge.metrics import Count
 from edge.store.fifo import WeightedFifo
@@ -30,6 +30,9 @@ class MemoryStore:
 
     def __len__(self) -> int:
         return len(self._objects)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._objects)
 
     @property
     def bytes_used(self) -> int:

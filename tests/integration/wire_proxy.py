@@ -57,13 +57,15 @@ class WireProxy:
         try:
             return await self._forward(request, kind)
         except (aiohttp.ClientError, OSError):  # the origin is away: so is its proxy
-            assert request.transport is not None
-            request.transport.abort()
+            if request.transport is not None:
+                request.transport.abort()
             return web.Response(status=503)
 
     async def _forward(self, request: web.Request, kind: str) -> web.StreamResponse:
         assert self._http is not None
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in {"host", "content-length"}}
+        headers = {
+            name: value for name, value in request.headers.items() if name.lower() not in {"host", "content-length"}
+        }
         async with self._http.request(
             request.method,
             f"http://origin{request.raw_path}",

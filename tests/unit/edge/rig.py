@@ -13,7 +13,6 @@ import asyncio
 import hashlib
 import os
 import re
-
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -37,8 +36,8 @@ from domicile.media.wire import (
     PREFIX,
     Absent,
     Rendition,
-    Resolved,
     ResolveAnswer,
+    Resolved,
     ResolveRequest,
     WireError,
 )

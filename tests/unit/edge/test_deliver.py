@@ -66,6 +66,26 @@ async def test_a_purge_in_the_middle_of_a_fill_is_never_outrun(rig: Rig, gate: s
         assert early.result().body == b"new|w_10|"
     again = await rig.get(PATH)
     assert (again.body, again.cache) == (b"new|w_10|", "hit")
+    await asyncio.sleep(0.05)
+    kept = [rig.parts.tiers.lookup.memory.get(key) for key in rig.parts.tiers.lookup.memory]
+    assert [stored.body for stored in kept if stored is not None] == [b"new|w_10|"]  # and the old bytes are nowhere
+    assert len(list(rig.settings.cache_path.glob("??/*"))) == 1
+
+
+async def test_a_fenced_fill_reaches_no_tier_even_for_a_moment(rig: Rig) -> None:
+    rig.origin.upload("pic", b"old")
+    rig.pool.gate.close()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(rig.get(PATH))
+        await asyncio.wait_for(rig.pool.gate.reached.wait(), 2)
+        await rig.overwrite("pic", b"new")
+        rig.origin.resolve_gate.close()
+        rig.pool.gate.open()
+        await asyncio.wait_for(rig.origin.resolve_gate.reached.wait(), 2)  # it asks again: the first fill is over
+        assert len(rig.parts.tiers.lookup.memory) == 0
+        assert [file for file in rig.settings.cache_path.glob("??/*") if file.is_file()] == []
+        assert rig.link.reported == []
+        rig.origin.resolve_gate.open()
 
 
 async def test_who_asks_after_a_purge_does_not_wait_for_what_was_begun_before(rig: Rig) -> None:
@@ -122,7 +142,9 @@ async def test_a_large_response_is_cut_off_when_its_object_is_purged(rig: Rig) -
     reader, writer = await asyncio.open_connection("127.0.0.1", rig.port, limit=4096)
     writer.write(f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     await reader.readuntil(b"\r\n\r\n")  # and take nothing more: the rest waits in buffers
+    assert len(rig.parts.app.responses) == 1
     await rig.entry(Kind.ASSET, aids=(asset.aid,))
+    assert len(rig.parts.app.responses) == 0  # the moment the entry is applied, not when the viewer next reads
     got = b""
     with pytest.raises(ConnectionResetError):
         while piece := await asyncio.wait_for(reader.read(65536), 5):
@@ -198,7 +220,7 @@ async def test_fifty_requests_at_once_are_one_fetch_and_one_render(rig: Rig) -> 
 async def test_a_viewer_that_leaves_does_not_end_the_fill(rig: Rig) -> None:
     rig.origin.upload("pic", b"one")
     rig.origin.head_gate.close()
-    reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+    _, writer = await asyncio.open_connection("127.0.0.1", rig.port)
     writer.write(f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     await asyncio.wait_for(rig.origin.head_gate.reached.wait(), 2)
     writer.close()

@@ -53,83 +53,114 @@ class Outside:
     purge: Door
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the parts share and remember."""
+
+    lookup: Lookup
+    permits: Permits
+    negatives: Negatives
+    refusals: Refusals
+    verdicts: Verdicts
+    responses: OpenResponses
+
+
 def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     """Everything of one worker, on the wall clock and the monotonic clock of the machine."""
-    link, counters, disk, flights = outside.link, outside.counters, outside.disk, outside.flights
-    limits, workers = settings.media.limits(), settings.worker_count
-    memory = MemoryStore(
-        bytes_max=settings.cache.ram_bytes_max // workers,
-        object_bytes_max=settings.cache.ram_object_bytes_max,
-        count=counters.add,
+    known = _known(settings, outside)
+    deliverer = _deliverer(settings, slot, outside, known)
+    counters, responses = outside.counters, known.responses
+    seconds_max = settings.delivery.progress_seconds_max
+    app = App(
+        deliverer=deliverer,
+        responses=responses,
+        counters=counters,
+        region=settings.region,
+        hosts=frozenset(host.lower() for host in settings.delivery.hosts),
+        progress_seconds_max=seconds_max,
+        purge=outside.purge,
+        services=doors(outside.link),
     )
+    door = PeerDoor(deliverer=deliverer, responses=responses, counters=counters, progress_seconds_max=seconds_max)
+    tiers = Tiers(
+        lookup=known.lookup,
+        flights=outside.flights,
+        negatives=known.negatives,
+        refusals=known.refusals,
+        verdicts=known.verdicts,
+        permits=known.permits,
+        responses=responses,
+        pool=outside.pool,
+        counters=counters,
+    )
+    return Parts(app=app, door=door, tiers=tiers)
+
+
+def _known(settings: EdgeSettings, outside: Outside) -> _Known:
+    link = outside.link
 
     def tenant_of(tenant: str) -> TenantState | None:
         return link.tenants.get(tenant)  # looked up every time: a snapshot of the node brings another mapping
 
-    lookup = Lookup(memory=memory, disk=disk, tenant_of=tenant_of)
-    permits = Permits(Place(name="edge", region=settings.region), clock=time.time)
-    negatives, verdicts, refusals, responses = Negatives(), Verdicts(), Refusals(), OpenResponses()
-    upstream = Upstream(
-        outside.wire,
-        permits=permits,
-        negatives=negatives,
-        count=counters.add,
-        region=settings.region,
-        source_bytes_max=limits.source_bytes_max,
-        clock=time.monotonic,
+    memory = MemoryStore(
+        bytes_max=settings.cache.ram_bytes_max // settings.worker_count,
+        object_bytes_max=settings.cache.ram_object_bytes_max,
+        count=outside.counters.add,
     )
-    filler = Filler(
-        upstream=upstream,
-        lookup=lookup,
-        pool=outside.pool,
-        permits=permits,
-        refusals=refusals,
-        reporter=link,
-        limits=limits,
-        count=counters.add,
-        wall_clock=time.time,
-        clock=time.monotonic,
+    return _Known(
+        lookup=Lookup(memory=memory, disk=outside.disk, tenant_of=tenant_of),
+        permits=Permits(Place(name="edge", region=settings.region), clock=time.time),
+        negatives=Negatives(),
+        refusals=Refusals(),
+        verdicts=Verdicts(),
+        responses=OpenResponses(),
     )
-    deliverer = Deliverer(
-        link=link,
+
+
+def _deliverer(settings: EdgeSettings, slot: int, outside: Outside, known: _Known) -> Deliverer:
+    upstream = _upstream(settings, outside, known)
+    return Deliverer(
+        link=outside.link,
         slot=slot,
-        owners=link.page,
-        lookup=lookup,
-        flights=flights,
-        filler=filler,
+        owners=outside.link.page,
+        lookup=known.lookup,
+        flights=outside.flights,
+        filler=_filler(settings, outside, known, upstream),
         upstream=upstream,
-        peers=outside.peers if workers > 1 else None,
-        permits=permits,
-        negatives=negatives,
-        refusals=refusals,
-        verdicts=verdicts,
-        limits=limits,
-        count=counters.add,
+        peers=outside.peers if settings.worker_count > 1 else None,
+        permits=known.permits,
+        negatives=known.negatives,
+        refusals=known.refusals,
+        verdicts=known.verdicts,
+        limits=settings.media.limits(),
+        count=outside.counters.add,
         wall_clock=time.time,
         clock=time.monotonic,
     )
-    seconds_max = settings.delivery.progress_seconds_max
-    return Parts(
-        app=App(
-            deliverer=deliverer,
-            responses=responses,
-            counters=counters,
-            region=settings.region,
-            hosts=frozenset(host.lower() for host in settings.delivery.hosts),
-            progress_seconds_max=seconds_max,
-            purge=outside.purge,
-            services=doors(link),
-        ),
-        door=PeerDoor(deliverer=deliverer, responses=responses, counters=counters, progress_seconds_max=seconds_max),
-        tiers=Tiers(
-            lookup=lookup,
-            flights=flights,
-            negatives=negatives,
-            refusals=refusals,
-            verdicts=verdicts,
-            permits=permits,
-            responses=responses,
-            pool=outside.pool,
-            counters=counters,
-        ),
+
+
+def _upstream(settings: EdgeSettings, outside: Outside, known: _Known) -> Upstream:
+    return Upstream(
+        outside.wire,
+        permits=known.permits,
+        negatives=known.negatives,
+        count=outside.counters.add,
+        region=settings.region,
+        source_bytes_max=settings.media.source_bytes_max,
+        clock=time.monotonic,
+    )
+
+
+def _filler(settings: EdgeSettings, outside: Outside, known: _Known, upstream: Upstream) -> Filler:
+    return Filler(
+        upstream=upstream,
+        lookup=known.lookup,
+        pool=outside.pool,
+        permits=known.permits,
+        refusals=known.refusals,
+        reporter=outside.link,
+        limits=settings.media.limits(),
+        count=outside.counters.add,
+        wall_clock=time.time,
+        clock=time.monotonic,
     )

@@ -40,11 +40,16 @@ NO_STORE = Outward(cache_control="private, no-store", cdn_cache_control="no-stor
 """Every negative and every error, and whatever is for one viewer only."""
 
 
-def outward(policy: ResidencyPolicy, *, public: bool) -> Outward:
-    """The lifetimes of a delivered picture. `public` is false when the answer depended on the viewer."""
+def outward(policy: ResidencyPolicy, *, public: bool, remaining_seconds: int | None = None) -> Outward:
+    """The lifetimes of a delivered picture. `public` is false when the answer depended on the viewer.
+
+    `remaining_seconds`: how long the copy it comes from may itself be served; nobody outside may keep it longer.
+    """
     if not public:
         return NO_STORE
     browser, shared = policy.lifetimes.browser_seconds_max, policy.lifetimes.shared_seconds_max
+    if remaining_seconds is not None:
+        browser, shared = min(browser, remaining_seconds), min(shared, remaining_seconds)
     if policy.declared_non_personal:
         return Outward(
             cache_control=f"public, no-transform, max-age={browser}, s-maxage={shared}",

@@ -14,7 +14,7 @@ from edge.store.port import Stored, StoredHead, tags_of
 
 ENTRY_OVERHEAD_BYTES = 2600
 """What CPython and the allocator need for key, head, index and queue of one object, measured on CPython 3.11 and 3.13
-(`tests/unit/edge/test_memory.py` measures again)."""
+(`tests/unit/edge/store/test_memory.py` measures again)."""
 
 
 class MemoryStore:

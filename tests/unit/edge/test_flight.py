@@ -17,7 +17,7 @@ NAME, OTHER_NAME = NameHash("1" * 32), NameHash("2" * 32)
 def stored(sequence: int = 1) -> Stored:
     head = StoredHead(
         tenant="demo", contributors=(AID,), names=(NAME,), epoch=1, sequence=sequence, config_revision=1, stored_at=0.0,
-        ttl_seconds=60.0, content_type="image/png", etag='"e"', body_bytes=3, negotiated=False, content_info="",
+        ttl_seconds=60.0, content_type="image/png", etag='"e"', body_bytes=3, format="png", content_info="",
     )  # fmt: skip
     return Stored(head=head, body=b"abc")
 

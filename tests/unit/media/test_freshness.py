@@ -54,3 +54,11 @@ def test_an_answer_for_one_viewer_is_stored_nowhere() -> None:
 )
 def test_the_fence_beats_age_and_a_clock_gone_back_is_a_miss(fresh: bool, age: float, verdict: Verdict) -> None:
     assert judge(fresh=fresh, stored_at=1000.0, ttl_seconds=10, now=1000.0 + age) is verdict
+
+
+def test_nobody_outside_may_keep_a_copy_longer_than_the_edge_may() -> None:
+    policy = from_mapping({"tenant": "demo"}, home="eu-de")
+    said = outward(policy, public=True, remaining_seconds=7)
+    assert said.cache_control == "public, no-transform, max-age=7, s-maxage=7, must-revalidate"
+    assert (said.cdn_cache_control, said.surrogate_control) == ("max-age=7, must-revalidate", "max-age=7")
+    assert outward(policy, public=True, remaining_seconds=10_000) == outward(policy, public=True)

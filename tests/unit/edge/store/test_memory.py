@@ -139,7 +139,7 @@ def test_the_sum_of_costs_is_always_right_and_within_bounds(steps: list[tuple[st
 
 MEASURE = """
 import gc, os, random, sys
-from tests.unit.edge.test_memory import realistic
+from tests.unit.edge.store.test_memory import realistic
 from edge.store.memory import MemoryStore
 
 def resident():
@@ -169,7 +169,7 @@ def realistic(number: int) -> tuple[str, Stored]:
     head = StoredHead(
         tenant="demo", contributors=(Aid(f"{number:032x}"),), names=(NameHash(f"{number + 7:032x}"),), epoch=1,
         sequence=number + 1000, config_revision=1, stored_at=number + 0.5, ttl_seconds=86400.0 + number,
-        content_type="".join(["image/", "jpeg"]), etag=f'"{number:032x}"', body_bytes=size, format="jpg",
+        content_type="image/jpeg", etag=f'"{number:032x}"', body_bytes=size, format="jpg",
         content_info=f"width={number},height=200,bytes={size},format=jpg,owidth=3024,oheight=4032,obytes={number},oformat=jpg",
     )  # fmt: skip
     key = f"demo\0image/upload\0folder/of/pictures/picture-{number}\0c_fill,g_north,h_200,w_300\0jpg\0\0001\0stripped"

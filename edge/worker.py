@@ -124,7 +124,7 @@ async def _disk(settings: EdgeSettings, slot: int, link: NodeLink, counters: Cou
 async def _joined(link: NodeLink) -> None:
     """Wait for the agent: it knows which files have a row, and without it every file would look like an orphan."""
     async with asyncio.timeout(AGENT_SECONDS_MAX):
-        while not link.applied:
+        while not link.applied:  # noqa: ASYNC110 - it changes with the first event, and few look at it
             await asyncio.sleep(AGENT_POLL_SECONDS)
 
 

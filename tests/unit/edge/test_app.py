@@ -1,0 +1,215 @@
+"""The front door over real sockets: routes, methods, hosts, errors, connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from edge.delivery_settings import DeliverySettings
+from edge.metrics import totals
+from tests.unit.edge.rig import Rig, grant, policy
+
+PATH = "/demo/image/upload/w_10/pic.png"
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    async with Rig.open(tmp_path) as opened:
+        opened.origin.upload("pic", b"one")
+        yield opened
+
+
+async def raw(rig: Rig, sent: bytes, *, until_closed: bool = False) -> bytes:
+    """What comes back for these very bytes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+    writer.write(sent)
+    try:
+        if until_closed:
+            return await asyncio.wait_for(reader.read(), 5)
+        return await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    finally:
+        writer.close()
+
+
+def requests(rig: Rig, **labels: str) -> float:
+    points = [point for point in totals([rig.link.slot.counters]) if point.name == "requests"]
+    return sum(point.value for point in points if labels.items() <= point.labels.items())
+
+
+async def test_no_response_says_what_runs_here(rig: Rig) -> None:
+    for path in (PATH, "/healthz", "/nobody/x.png", "/"):
+        assert "Server" not in (await rig.get(path)).headers
+    assert b"Server:" not in await raw(rig, b"NONSENSE\r\n\r\n")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "PURGE"])
+async def test_other_methods_are_told_which_are_allowed(rig: Rig, method: str) -> None:
+    reply = await rig.request(method, PATH)
+    assert (reply.status, reply.headers["Allow"], reply.body) == (405, "GET, HEAD, OPTIONS", b"")
+    assert rig.origin.resolves == 0
+
+
+async def test_a_browser_may_ask_first(rig: Rig) -> None:
+    reply = await rig.request("OPTIONS", PATH)
+    assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (204, "*")
+    assert rig.origin.resolves == 0
+
+
+async def test_head_says_what_get_would_and_fills_the_cache(rig: Rig) -> None:
+    head = await rig.request("HEAD", PATH)
+    got = await rig.get(PATH)
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(got.body))
+    assert got.cache == "hit"
+
+
+async def test_range_and_validators_over_the_wire(rig: Rig) -> None:
+    whole = await rig.get(PATH)
+    part = await rig.get(PATH, Range="bytes=1-3")
+    assert (part.status, part.body) == (206, whole.body[1:4])
+    assert (await rig.get(PATH, Range="bytes=999-")).status == 416
+    same = await rig.get(PATH, If_None_Match=whole.headers["ETag"])
+    assert (same.status, same.body) == (304, b"")
+    assert "Server-Timing" in same.headers
+
+
+async def test_service_routes(rig: Rig) -> None:
+    rig.link.listening()
+    assert (await rig.get("/healthz")).body == b'{"status":"alive"}'
+    assert (await rig.get("/readyz")).status == 200
+    assert b"domicile_edge_flights" in (await rig.get("/metrics")).body
+    assert (await rig.request("HEAD", "/metrics")).body == b""
+    rig.link.lease(-1)
+    not_ready = await rig.get("/readyz")
+    assert (not_ready.status, not_ready.headers["Retry-After"]) == (503, "1")
+    assert (await rig.get("/healthz")).status == 200
+
+
+async def test_the_purge_route_takes_post_alone(rig: Rig) -> None:
+    assert (await rig.get("/_edge/v1/purge")).status == 405
+    assert (await rig.request("POST", "/_edge/v1/purge")).status == 503  # as the played door answers
+
+
+async def test_a_host_that_is_not_ours_is_refused_before_its_path_is_looked_at(tmp_path: Path) -> None:
+    delivery = DeliverySettings(hosts=("Media.Example", "[::1]"))
+    async with Rig.open(tmp_path, delivery=delivery) as rig:
+        rig.origin.upload("pic", b"one")
+        for host, status in [
+            ("media.example", 200), ("MEDIA.example:8080", 200), ("[::1]:80", 200), ("evil.example", 421), ("media.example.evil", 421),
+        ]:  # fmt: skip
+            assert (await rig.get(PATH, Host=host)).status == status
+        assert (await rig.get("/../etc/passwd%00", Host="evil.example")).status == 421
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://evil.example/demo/image/upload/pic.png", "/demo/image/upload/../pic.png", "/demo/image/upload/%2e%2e/pic.png",
+        "/demo/image/upload//pic.png", "/demo/image/upload/pic%00.png", "/demo/image/upload/a%2fb.png", "/demo/image/upload/" + "x" * 5000,
+        "/demo/image/upload/%ff.png", "*",
+    ],
+)  # fmt: skip
+async def test_a_path_that_could_mean_two_things_is_a_400(rig: Rig, target: str) -> None:
+    reply = await raw(rig, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert reply.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
+    assert b"no-store" in reply
+    assert rig.origin.resolves == 0
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n\x00\x01", b"\x16\x03\x01\x02\x00\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
+    ],
+)  # fmt: skip
+async def test_what_is_no_http_gets_an_empty_400_and_no_traceback(
+    rig: Rig, sent: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reply = await raw(rig, sent, until_closed=True)
+    assert reply.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 ")) or reply == b""
+    assert "Traceback" not in "".join(capfd.readouterr())
+    assert (await rig.get(PATH)).status == 200
+
+
+async def test_an_error_of_a_tenants_path_allows_its_pages_to_read_the_timing(rig: Rig) -> None:
+    grant(rig.link, policy(timing_allow_origin=["https://page.example"]))
+    assert (await rig.get("/demo/image/upload/v1/none.png")).headers["Timing-Allow-Origin"] == "https://page.example"
+    assert "Timing-Allow-Origin" not in (await rig.get("/nobody/x.png")).headers
+
+
+async def test_a_download_has_a_name(rig: Rig) -> None:
+    plain = await rig.get("/demo/image/upload/fl_attachment/v1/pic.png")
+    assert plain.headers["Content-Disposition"] == 'attachment; filename="pic.png"'
+    named = await rig.get("/demo/image/upload/fl_attachment:holiday/v1/pic.png")
+    assert named.headers["Content-Disposition"] == 'attachment; filename="holiday.png"'
+
+
+async def test_responses_are_counted_by_route_and_tier(rig: Rig) -> None:
+    await rig.get(PATH)
+    await rig.get(PATH)
+    await rig.get("/demo/image/upload/v1/none.png")
+    await rig.get("/demo/image/upload/v1/none.png")
+    await rig.get("/healthz")
+    await asyncio.sleep(0.01)
+    assert requests(rig, route="delivery", cache="miss", status="2xx") == 1
+    assert requests(rig, route="delivery", cache="memory", status="2xx") == 1
+    assert requests(rig, route="delivery", cache="none", status="4xx") == 1
+    assert requests(rig, route="delivery", cache="negative", status="4xx") == 1
+    assert requests(rig, route="service") == 1
+
+
+async def test_a_viewer_that_takes_nothing_is_cut_off(tmp_path: Path) -> None:
+    async with Rig.open(tmp_path, delivery=DeliverySettings(progress_seconds_max=0.3)) as rig:
+        rig.origin.upload("pic", b"one")
+        rig.pool.padding = 16 * 1024 * 1024
+        reader, writer = await asyncio.open_connection("127.0.0.1", rig.port, limit=1024)
+        writer.write(f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await reader.readuntil(b"\r\n\r\n")
+        while len(rig.parts.app.responses) == 0:
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(5):
+            while len(rig.parts.app.responses):
+                await asyncio.sleep(0.01)
+        with pytest.raises(ConnectionResetError):
+            while await asyncio.wait_for(reader.read(1 << 20), 5):
+                pass
+        writer.close()
+
+
+async def test_a_connection_too_many_is_closed_and_the_others_live(tmp_path: Path) -> None:
+    async with Rig.open(tmp_path, delivery=DeliverySettings(connections_max=2)) as rig:
+        rig.origin.upload("pic", b"one")
+        kept = [await asyncio.open_connection("127.0.0.1", rig.port) for _ in range(2)]
+        for reader, writer in kept:
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).startswith(b"HTTP/1.1 200")
+        reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        writer.close()
+        for _, one in kept:
+            one.close()
+        await asyncio.sleep(0.05)
+        assert (await rig.get(PATH)).status == 200
+
+
+async def test_an_idle_connection_is_closed(tmp_path: Path) -> None:
+    async with Rig.open(tmp_path, delivery=DeliverySettings(keepalive_seconds=0.2)) as rig:
+        reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+        writer.write(b"GET / HTTP/1.1\r\nX-Slow")  # and never ends
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+
+
+async def test_requests_behind_one_another_on_one_connection_are_answered_in_order(rig: Rig) -> None:
+    one = f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    last = f"GET {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+    got = await raw(rig, one * 5 + last, until_closed=True)
+    assert got.count(b"HTTP/1.1 200 ") == 6
+    assert got.count(b"one|w_10|") == 6

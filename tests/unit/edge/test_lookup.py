@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from domicile.media.asset import Aid, NameHash
+from domicile.media.journal import Entry, Fence, Kind
+from domicile.media.policy import from_mapping
+from domicile.media.url import parse
+from edge.keys import Wanted, wanted
+from edge.link import TenantState
+from edge.lookup import Lookup
+from edge.messages import TenantGrant
+from edge.store.memory import MemoryStore
+from edge.store.port import Stored, StoredHead
+
+AID = Aid("a" * 32)
+NAME_KEY = b"n" * 32
+
+
+def state(**policy: object) -> TenantState:
+    its = from_mapping({"tenant": "demo", **policy}, home="eu-de")
+    grant = TenantGrant(
+        tenant="demo",
+        name_key=NAME_KEY,
+        file_key=b"f" * 32,
+        config_revision=1,
+        policy=its.to_mapping(),
+        home="eu-de",
+        epoch_floor=1,
+    )
+    return TenantState(grant, Fence(applied=1, epoch=1))
+
+
+def asked(path: str) -> Wanted:
+    return wanted(path, parse(path), "", policy=state().policy, name_key=NAME_KEY)
+
+
+def stored(names: tuple[NameHash, ...], **changes: object) -> Stored:
+    head = StoredHead(
+        tenant="demo", contributors=(AID,), names=names, epoch=1, sequence=1, config_revision=1, stored_at=100.0,
+        ttl_seconds=50.0, content_type="image/png", etag='"e"', body_bytes=1, format="png", content_info="",
+    )  # fmt: skip
+    return Stored(head=msgspec.structs.replace(head, **changes), body=b"x")
+
+
+def lookup(its: TenantState | None) -> Lookup:
+    memory = MemoryStore(bytes_max=100_000, object_bytes_max=1000, count=lambda _: None)
+    return Lookup(memory=memory, disk=None, tenant_of=lambda tenant: its if tenant == "demo" else None)
+
+
+PLAIN = asked("/demo/image/upload/w_1/v1/pic.png")
+DOUBTFUL = asked("/demo/image/upload/w_1/pic.png")
+
+
+@pytest.mark.parametrize(("now", "found"), [(100.0, True), (150.0, True), (150.1, False), (99.9, False)])
+def test_an_object_is_served_until_its_time_is_over_and_never_before_it_was_stored(now: float, found: bool) -> None:
+    tiers = lookup(state())
+    tiers.memory.put(PLAIN.ways[0].key, stored(PLAIN.names))
+    assert (tiers.in_memory(PLAIN, now=now) is not None) is found
+
+
+def test_a_policy_that_was_shortened_holds_for_what_is_stored_already() -> None:
+    tiers = lookup(state(lifetimes={"edge_seconds_max": 10}))
+    tiers.memory.put(PLAIN.ways[0].key, stored(PLAIN.names))
+    assert tiers.in_memory(PLAIN, now=110.0) is not None
+    assert tiers.in_memory(PLAIN, now=111.0) is None
+    assert tiers.remaining_seconds(stored(PLAIN.names).head, now=104.5) == 5
+
+
+def test_what_the_fence_forbids_is_a_miss() -> None:
+    its = state()
+    tiers = lookup(its)
+    tiers.memory.put(PLAIN.ways[0].key, stored(PLAIN.names))
+    its.fence.apply(Entry(tenant="demo", epoch=1, seq=2, kind=Kind.ASSET, aids=(AID,)))
+    assert tiers.in_memory(PLAIN, now=101.0) is None
+
+
+def test_what_was_read_in_a_history_that_was_dropped_is_a_miss() -> None:
+    its = state()
+    tiers = lookup(its)
+    tiers.memory.put(PLAIN.ways[0].key, stored(PLAIN.names))
+    its.epoch_floor = 2
+    assert tiers.in_memory(PLAIN, now=101.0) is None
+
+
+def test_a_tenant_that_was_withdrawn_has_nothing() -> None:
+    tiers = lookup(None)
+    tiers.memory.put(PLAIN.ways[0].key, stored(PLAIN.names))
+    assert tiers.in_memory(PLAIN, now=101.0) is None
+
+
+def test_a_later_reading_is_served_only_while_the_earlier_ones_are_known_not_to_exist() -> None:
+    tiers = lookup(state())
+    first, second = DOUBTFUL.names
+    tiers.memory.put(DOUBTFUL.ways[1].key, stored((second,)))
+    assert tiers.in_memory(DOUBTFUL, now=101.0) is None
+    tiers.memory.put(DOUBTFUL.ways[1].key, stored((second, first)))
+    found = tiers.in_memory(DOUBTFUL, now=101.0)
+    assert found is not None
+    assert found.way == DOUBTFUL.ways[1]

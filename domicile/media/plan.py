@@ -116,7 +116,7 @@ def make_plan(transformation: Transformation, facts: SourceFacts, output_format:
     stages: list[Stage] = []
     density, has_alpha = _density(components), facts.has_alpha
     for component in components:
-        stage = _stage(component, current, density, has_alpha=has_alpha)
+        stage = plan_stage(component, current, density, has_alpha=has_alpha)
         _within(stage, limits)
         stages.append(stage)
         current, has_alpha = stage.size, _alpha_after(stage, has_alpha=has_alpha)
@@ -154,7 +154,8 @@ def _last_quality(components: tuple[Component, ...]) -> Quality | None:
     return asked[-1] if asked else None
 
 
-def _stage(component: Component, source: Side, density: Fraction, *, has_alpha: bool) -> Stage:
+def plan_stage(component: Component, source: Side, density: Fraction, *, has_alpha: bool) -> Stage:
+    """What one component does to a picture of that size."""
     frame = framed(component, source, density, has_alpha=has_alpha)
     turns = _turns(component, frame.size)
     size = turns[-1].size if turns else frame.size

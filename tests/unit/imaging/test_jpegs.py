@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from domicile.imaging.job import MediaLimits
-from domicile.imaging.jpegs import dct_factor, decode_jpeg
+from domicile.imaging.jpegs import dct_eighths, decode_jpeg
 from domicile.imaging.source import open_source
 from domicile.media.errors import LimitExceeded
 from domicile.media.geometry import Window
@@ -17,22 +17,23 @@ PLENTY = LIMITS.working_bytes_max
 
 
 @pytest.mark.parametrize(
-    ("box", "size", "factor"),
+    ("box", "size", "eighths"),
     [
-        ((0, 0, 4000, 4000), (4000, 4000), 1),
-        ((0, 0, 4000, 4000), (1200, 1200), 1),
-        ((0, 0, 4000, 4000), (1142, 1142), 2),
-        ((0, 0, 4000, 4000), (571, 571), 4),
-        ((0, 0, 4000, 4000), (399, 399), 2),
-        ((0, 0, 4000, 4000), (166, 166), 8),
-        ((0, 0, 4000, 100), (166, 100), 1),
-        ((1000, 1000, 1400, 1400), (100, 100), 1),
+        ((0, 0, 4000, 4000), (4000, 4000), 8),
+        ((0, 0, 4000, 4000), (1200, 1200), 8),
+        ((0, 0, 4000, 4000), (1142, 1142), 4),
+        ((0, 0, 4000, 4000), (857, 857), 3),
+        ((0, 0, 4000, 4000), (571, 571), 2),
+        ((0, 0, 4000, 4000), (399, 399), 3),
+        ((0, 0, 4000, 4000), (166, 166), 1),
+        ((0, 0, 4000, 100), (166, 100), 8),
+        ((1000, 1000, 1400, 1400), (100, 100), 8),
     ],
 )
 def test_a_jpeg_is_scaled_by_its_decoder_only_as_far_as_quality_allows(
-    box: tuple[float, float, float, float], size: tuple[int, int], factor: int
+    box: tuple[float, float, float, float], size: tuple[int, int], eighths: int
 ) -> None:
-    assert dct_factor(Window(box, size)) == factor
+    assert dct_eighths(Window(box, size)) == eighths
 
 
 def test_a_scaled_jpeg_has_its_window_scaled_too() -> None:

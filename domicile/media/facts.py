@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+ANIMATED_FORMATS = frozenset({"gif", "webp", "avif", "png"})
+"""Formats whose frames are an animation; those of a TIFF are pages."""
+
 
 class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Facts of one uploaded image; the wire carries them, the planner reads them."""
@@ -24,3 +27,8 @@ class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Times an animation is played; 0 means for ever; None for stills. (A GIF that says "repeat 2" is played 3 times.)"""
     mode: str = ""
     """Pillow mode of the first frame, for diagnostics."""
+
+    @property
+    def is_animated(self) -> bool:
+        """More than one frame, shown one after the other."""
+        return self.frames > 1 and self.format in ANIMATED_FORMATS

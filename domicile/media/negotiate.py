@@ -100,7 +100,7 @@ def shows_transparency(transformation: Transformation, facts: SourceFacts) -> bo
 
 
 def _automatic(transformation: Transformation, facts: SourceFacts, bucket: str) -> str:
-    if facts.frames > 1:
+    if facts.is_animated:
         return "gif" if bucket == LEGACY else "webp"
     if bucket in {AVIF, WEBP}:
         return bucket
@@ -109,7 +109,7 @@ def _automatic(transformation: Transformation, facts: SourceFacts, bucket: str) 
 
 def _stand_in(transformation: Transformation, facts: SourceFacts) -> str:
     """What is written for an original whose format we only read."""
-    if facts.frames > 1:
+    if facts.is_animated:
         return "webp"
     return "png" if facts.format in LOSSLESS or shows_transparency(transformation, facts) else "jpg"
 

@@ -19,7 +19,6 @@ from domicile.media.transformation import Color, Component, Effect, Quality, Rad
 
 ALWAYS_ANIMATED = frozenset({"gif", "webp", "avif"})
 """Output formats that keep an animation. PNG keeps it only when the original is an animated PNG (Cloudinary: fl_apng)."""
-ANIMATED_SOURCES = frozenset({"gif", "webp", "avif", "png"})
 FORMAT_SIDE_MAX = {"webp": 16_383, "jpg": 65_500, "gif": 65_535, "avif": 32_768, "png": 65_535}
 OPACITY_FULL = 100
 BYTES_PER_PIXEL = 4
@@ -138,7 +137,7 @@ def make_plan(transformation: Transformation, facts: SourceFacts, output_format:
 
 
 def _is_animated(facts: SourceFacts, output_format: str) -> bool:
-    if facts.frames < 2 or facts.format not in ANIMATED_SOURCES:
+    if not facts.is_animated:
         return False
     return output_format in ALWAYS_ANIMATED or (output_format == "png" and facts.format == "png")
 

@@ -90,7 +90,7 @@ def test_only_f_auto_varies():
         ("", None, "", {"format": "tiff", "has_alpha": True}, "png"),
         ("", None, "", {"format": "bmp"}, "png"),
         ("", None, "", {"format": "ico", "has_alpha": True}, "png"),
-        ("", None, "", {"format": "tiff", "frames": 3}, "webp"),
+        ("", None, "", {"format": "tiff", "frames": 3}, "jpg"),
         ("", None, "", {"format": "gif", "frames": 3}, "gif"),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from domicile.media.errors import LimitExceeded
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import parse_transformation
+from domicile.media.negotiate import choose_format
 from domicile.media.plan import Plan, PlanLimits, make_plan, rotated_size
 
 FACTS = SourceFacts(
@@ -136,3 +137,10 @@ def test_memory_is_estimated_before_pixels_exist() -> None:
     assert plan("w_100").pixel_bytes_max == 100 * 50 * 4
     assert plan("e_blur").pixel_bytes_max == 2 * 400 * 200 * 4
     assert plan("c_pad,h_400,w_400").pixel_bytes_max == (400 * 200 + 400 * 400) * 4
+
+
+def test_pages_of_a_document_do_not_ask_for_an_animated_format() -> None:
+    pages = msgspec.structs.replace(FACTS, format="tiff", frames=3)
+    for bucket, expected in (("legacy", "jpg"), ("avif", "avif")):
+        assert choose_format(parse_transformation("f_auto"), None, pages, bucket) == expected
+    assert choose_format(parse_transformation("w_10"), None, pages, "") == "jpg"

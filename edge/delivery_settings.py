@@ -53,9 +53,12 @@ class MediaSettings:
     frames_max: int = setting(1000, "Frames of an animation.", at_least=1)
     animation_pixels_max: int = setting(200_000_000, "Frames x width x height of an animation.", at_least=1)
     output_pixels_max: int = setting(100_000_000, "Pixels of a rendition.", at_least=1)
-    output_side_max: int = setting(16_384, "Pixels of the longer side of a rendition.", at_least=1)
+    output_side_max: int = setting(65_500, "Pixels of the longer side of a rendition.", at_least=1)
     components_max: int = setting(20, "Components of one transformation.", at_least=1)
     metadata_bytes_max: int = setting(8 * MIB, "Decompressed metadata that a decoder may hold.", at_least=1)
+    working_bytes_max: int = setting(
+        448 * MIB, "Bytes of pixels that a decoder process may hold at a time, by estimate; more is refused.", at_least=1
+    )
 
     def limits(self) -> MediaLimits:
         """As the decoder processes take them."""

@@ -44,6 +44,9 @@ class MediaSettings:
     frames_max: int = setting(1000, "Frames of an animation.", at_least=1)
     animation_pixels_max: int = setting(200_000_000, "Frames x width x height of an animation.", at_least=1)
     metadata_bytes_max: int = setting(8 * MIB, "Decompressed metadata that a decoder may hold.", at_least=1)
+    working_bytes_max: int = setting(
+        448 * MIB, "Bytes of pixels that a decoder process may hold at a time, by estimate; more is refused.", at_least=1
+    )
 
     def limits(self, upload: UploadSettings) -> MediaLimits:
         """The limits as the decoder processes take them."""
@@ -54,6 +57,7 @@ class MediaSettings:
             frames_max=self.frames_max,
             animation_pixels_max=self.animation_pixels_max,
             metadata_bytes_max=self.metadata_bytes_max,
+            working_bytes_max=self.working_bytes_max,
         )
 
 

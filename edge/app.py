@@ -104,7 +104,7 @@ class App:
         delivered = await self.deliverer.deliver(request.raw_path, accept)
         head = delivered.stored.head
         try:
-            with self.responses.entered(head, request.transport):
+            with self.responses.entered(head, request.transport), self.deliverer.torn_is_dropped(delivered):
                 if not await self.deliverer.confirm(delivered.stored):
                     raise LeaseLost("The server cannot be sure that its copies are current; try again")
                 reply = self._picture(request, delivered, tally)

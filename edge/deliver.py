@@ -1,6 +1,6 @@
 """The life of a media request, from its raw path to an object that may be sent.
 
-    parse -> may this worker serve? -> tenant -> policy -> ways and keys -> signature seen before? -> RAM -> disk
+    may this worker serve? -> parse -> tenant -> policy -> ways and keys -> signature seen before? -> RAM -> disk
       -> known not to exist? -> known not to be possible? -> the owner's socket, or a flight of our own -> still fresh?
 
 A hit asks the origin nothing. Whatever is returned was fresh when it was returned; who sends it looks again before
@@ -9,7 +9,8 @@ each piece.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +19,7 @@ import msgspec
 from domicile.media.errors import AssetNotFound, BadSignature, LeaseLost, UpstreamUnavailable
 from domicile.media.grammar import Limits
 from domicile.media.policy import Activity
+from domicile.media.sealed import SealBroken
 from domicile.media.timing import Span
 from domicile.media.url import parse
 from domicile.media.wire import Resolved
@@ -31,8 +33,10 @@ from edge.metrics import Count
 from edge.names import Negatives, Verdicts
 from edge.peer import Question, decode_answer
 from edge.permits import Permits
+from edge.readings import Readings
 from edge.refusals import Refusals
 from edge.rendezvous import owner_of
+from edge.send import CutOff
 from edge.store.port import Stored
 from edge.upstream import Upstream, not_found
 
@@ -81,6 +85,7 @@ class Deliverer:
     negatives: Negatives
     refusals: Refusals
     verdicts: Verdicts
+    readings: Readings
     limits: Limits
     count: Callable[[Count], None]
     wall_clock: Callable[[], float]
@@ -88,14 +93,10 @@ class Deliverer:
 
     async def deliver(self, raw_path: str, accept: str) -> Delivered:
         """For a viewer. Raises MediaError."""
-        request = parse(raw_path, limits=self.limits)
         if not self.link.serving() and not await self.link.wait_current():
             raise LeaseLost("The server cannot be sure that its copies are current; try again")
-        state = await self._tenant(request.cloud)
-        if request.delivery_type == "fetch":  # an activity of its own (ingress_fetch), and no policy can allow it yet
-            raise BadSignature("Images of type fetch are restricted in this account")
+        asked, state = self.readings.get(raw_path, accept, self.link.tenants) or await self._read(raw_path, accept)
         self.permits.require(state, Activity.DELIVER)
-        asked = wanted(raw_path, request, accept, policy=state.policy, name_key=state.name_key)
         resolved = None
         if asked.needs_verdict and not self.verdicts.is_good(state.tenant, raw_path):
             resolved = await self._verify(asked, state)
@@ -103,16 +104,34 @@ class Deliverer:
 
     async def deliver_to_peer(self, question: Question) -> Delivered:
         """For another worker of this node, which has looked at policy and signature already."""
-        request = parse(question.raw_path, limits=self.limits)
         if not self.link.serving() and not await self.link.wait_current():
             raise LeaseLost("The owner may not serve now")
-        state = await self._tenant(request.cloud)
-        asked = wanted(question.raw_path, request, question.accept, policy=state.policy, name_key=state.name_key)
+        asked, state = await self._read(question.raw_path, question.accept)
         return await self._obtain(asked, state, None, is_owner=True)
 
     async def confirm(self, stored: Stored) -> bool:
         """May the next piece of this object be sent?"""
         return (self.link.serving() or await self.link.wait_current()) and self.lookup.is_fresh(stored.head)
+
+    @contextmanager
+    def torn_is_dropped(self, delivered: Delivered) -> Iterator[None]:
+        """While its body is read: a file whose seal breaks in the middle is not found again."""
+        try:
+            yield
+        except CutOff as cut:
+            if isinstance(cut.__cause__, SealBroken) and self.lookup.disk is not None:
+                self.lookup.disk.reject(file_of(delivered.way, delivered.state.file_key))
+            raise
+
+    async def _read(self, raw_path: str, accept: str) -> tuple[Wanted, TenantState]:
+        """What the path asks for, and of whom. Raises what `parse` raises; AssetNotFound for an unknown cloud."""
+        request = parse(raw_path, limits=self.limits)
+        state = await self._tenant(request.cloud)
+        if request.delivery_type == "fetch":  # an activity of its own (ingress_fetch), and no policy can allow it yet
+            raise BadSignature("Images of type fetch are restricted in this account")
+        asked = wanted(raw_path, request, accept, policy=state.policy, name_key=state.name_key)
+        self.readings.learn(accept, asked, state)
+        return asked, state
 
     async def _tenant(self, cloud: str) -> TenantState:
         state = self.link.tenants.get(cloud)

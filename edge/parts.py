@@ -22,6 +22,7 @@ from edge.open_responses import OpenResponses
 from edge.peer_door import PeerDoor
 from edge.permits import Permits
 from edge.plain import Door
+from edge.readings import Readings
 from edge.refusals import Refusals
 from edge.settings import EdgeSettings
 from edge.store.disk import DiskStore
@@ -62,6 +63,7 @@ class _Known:
     negatives: Negatives
     refusals: Refusals
     verdicts: Verdicts
+    readings: Readings
     responses: OpenResponses
 
 
@@ -88,6 +90,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         negatives=known.negatives,
         refusals=known.refusals,
         verdicts=known.verdicts,
+        readings=known.readings,
         permits=known.permits,
         responses=responses,
         pool=outside.pool,
@@ -113,6 +116,7 @@ def _known(settings: EdgeSettings, outside: Outside) -> _Known:
         negatives=Negatives(),
         refusals=Refusals(),
         verdicts=Verdicts(),
+        readings=Readings(),
         responses=OpenResponses(),
     )
 
@@ -132,6 +136,7 @@ def _deliverer(settings: EdgeSettings, slot: int, outside: Outside, known: _Know
         negatives=known.negatives,
         refusals=known.refusals,
         verdicts=known.verdicts,
+        readings=known.readings,
         limits=settings.media.limits(),
         count=outside.counters.add,
         wall_clock=time.time,

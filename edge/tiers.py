@@ -13,6 +13,7 @@ from edge.metrics import Count, Counters, Gauge
 from edge.names import Negatives, Verdicts
 from edge.open_responses import OpenResponses
 from edge.permits import Permits
+from edge.readings import Readings
 from edge.refusals import Refusals
 from edge.store.port import tenant_tag
 
@@ -28,6 +29,7 @@ class Tiers:
     negatives: Negatives
     refusals: Refusals
     verdicts: Verdicts
+    readings: Readings
     permits: Permits
     responses: OpenResponses
     pool: DecoderPool
@@ -38,6 +40,7 @@ class Tiers:
         self.counters.add(Count.ENTRIES)
         self.flights.on_entry(entry)
         self.negatives.on_entry(entry)
+        self.readings.forget(entry.tenant)
         match entry.kind:
             case Kind.CONFIG:
                 self._reconsider(entry.tenant)
@@ -63,6 +66,7 @@ class Tiers:
         self.negatives.clear()
         self.refusals.clear()
         self.verdicts.clear()
+        self.readings.clear()
         self.pool.retire()
 
     async def count(self) -> None:

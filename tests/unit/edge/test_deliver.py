@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from domicile.media.errors import UndecodableMedia
@@ -473,6 +474,33 @@ async def test_a_file_that_was_tampered_with_is_deleted_and_fetched_again(rig: R
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     reply = await rig.get(PATH)
     assert (reply.body, reply.cache) == (b"one|w_10|", "fwd=uri-miss")
+
+
+async def test_a_large_file_that_is_torn_in_the_middle_cuts_its_response_off_and_is_deleted(rig: Rig) -> None:
+    rig.origin.upload("pic", b"one")
+    rig.pool.padding = 3 * 1024 * 1024
+    await rig.get(PATH)
+    await asyncio.sleep(0.1)
+    (file,) = rig.settings.cache_path.glob("??/*")
+    held = bytearray(file.read_bytes())
+    held[2 * 1024 * 1024] ^= 1
+    file.write_bytes(bytes(held))
+    with pytest.raises(aiohttp.ClientError):
+        await rig.get(PATH)
+    assert not file.exists()
+    assert (await rig.get(PATH)).cache == "fwd=uri-miss"
+
+
+async def test_a_path_is_read_once_until_the_journal_speaks_of_its_tenant(rig: Rig) -> None:
+    rig.origin.upload("pic", b"one")
+    await rig.get(PATH)
+    readings = rig.parts.tiers.readings
+    assert len(readings) == 1
+    await rig.entry(Kind.NAME, names=(hash_of("unrelated"),))
+    assert len(readings) == 0
+    await rig.get("/demo/image/upload/v1/pic.png")
+    grant(rig.link, policy(originals="as-is"), applied=2)  # a reading under another policy is not used
+    assert (await rig.get("/demo/image/upload/v1/pic.png")).body == b"one"
 
 
 async def test_after_a_restart_the_origins_key_opens_what_is_on_disk(rig: Rig, tmp_path: Path) -> None:

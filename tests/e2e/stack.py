@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -116,8 +117,17 @@ class Stack:
     def log_tail(self, lines: int = 60) -> str:
         return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:]) if self.log.exists() else ""
 
-    def processes(self, module: str) -> list[int]:
-        """Pids in our process group whose command line runs `-m module`."""
+    def kill_everything(self) -> None:
+        """As a power cut does: no process of ours sees it coming. `domicile serve` first, so that nothing is restarted."""
+        assert self.process is not None
+        for pid in (self.process.pid, *self.processes()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def processes(self, module: str = "") -> list[int]:
+        """Pids of our session whose command line runs `-m module`; all but the first process without one."""
         assert self.process is not None
         found = []
         for entry in Path("/proc").iterdir():
@@ -128,7 +138,8 @@ class Stack:
                 parents = (entry / "stat").read_text().rsplit(")", 1)[1].split()
             except OSError:
                 continue
-            if int(parents[3]) == self.process.pid and module.encode() in words:  # field 6: the session id
+            is_ours = int(parents[3]) == self.process.pid != int(entry.name)  # field 6: the session id
+            if is_ours and (not module or module.encode() in words):
                 found.append(int(entry.name))
         return found
 

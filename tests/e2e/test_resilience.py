@@ -31,7 +31,9 @@ def noise(side: int) -> bytes:
 def short_lease(stack: Stack) -> None:
     """The policy says how long an edge may serve unheard; the origin reads it again on SIGHUP."""
     policy = stack.data / "policies" / "demo.toml"
-    policy.write_text(policy.read_text("utf-8").replace("# lease_seconds = 30", f"lease_seconds = {LEASE_SECONDS}"), "utf-8")
+    policy.write_text(
+        policy.read_text("utf-8").replace("# lease_seconds = 30", f"lease_seconds = {LEASE_SECONDS}"), "utf-8"
+    )
     (origin,) = (pid for pid in stack.processes("origin") if is_first(pid))
     os.kill(origin, signal.SIGHUP)
     time.sleep(1.0)
@@ -119,9 +121,7 @@ def test_after_kill_minus_9_of_everything_what_was_acknowledged_is_there(
     other.sdk().uploader.upload(io.BytesIO(noise(120)), public_id=name)
     path = f"/demo/image/upload/c_scale,w_100/v1/{name}.png"
     before = other.get(path)
-    assert other.process is not None
-    os.killpg(other.process.pid, signal.SIGKILL)
-    other.stop()
+    other.kill_everything()
     again = Stack(other.data, workers=1, edge_port=other.edge_port, api_port=other.api_port)
     again.start()
     try:

@@ -14,8 +14,9 @@ def table(rows: list[dict[str, Any]]) -> str:
     plain = [{key: value for key, value in row.items() if key != "runs"} for row in rows]
     heads = list(plain[0])
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    for row in plain:
-        lines.append("| " + " | ".join(f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()) + " |")
+    lines += [
+        "| " + " | ".join(f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()) + " |" for row in plain
+    ]
     return "\n".join(lines)
 
 

@@ -45,7 +45,9 @@ class MediaSettings:
     animation_pixels_max: int = setting(200_000_000, "Frames x width x height of an animation.", at_least=1)
     metadata_bytes_max: int = setting(8 * MIB, "Decompressed metadata that a decoder may hold.", at_least=1)
     working_bytes_max: int = setting(
-        448 * MIB, "Bytes of pixels that a decoder process may hold at a time, by estimate; more is refused.", at_least=1
+        448 * MIB,
+        "Bytes of pixels that a decoder process may hold at a time, by estimate; more is refused.",
+        at_least=1,
     )
 
     def limits(self, upload: UploadSettings) -> MediaLimits:

@@ -23,7 +23,8 @@ def run_directory(data: Path) -> Path:
 
 
 def make_run_directory(data: Path) -> Path:
-    """Create it for this user alone. Raises Failure when somebody else's lies there."""
+    """Create DATA and it for this user alone. Raises Failure when somebody else's lies there."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory = run_directory(data)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     facts = directory.lstat()

@@ -48,6 +48,7 @@ def serve(
     settings = serve_settings(config, data=data, edge=edge, api=api, region=region, workers=workers)
     refuse_foreign_tiers()
     check_region(settings)
+    os.umask(0o077)  # the tiers inherit it: nothing of theirs is for other users
     make_run_directory(settings.data)
     signals = Signals()
     signals.install()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import sys
 import io
 import re
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

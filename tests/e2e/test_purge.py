@@ -163,6 +163,10 @@ def other_key(call: PurgeCall) -> PurgeCall:
     return call
 
 
+def without(left_out: str) -> Callable[[Signer, dict[str, Any]], PurgeCall]:
+    return lambda signer, target: signer.call(target, covered=tuple(name for name in COVERED if name != left_out))
+
+
 UNPROVED: dict[str, Callable[[Signer, dict[str, Any]], PurgeCall]] = {
     "another key under the same name": lambda s, t: other_key(s.call(t)),
     "an unknown key": lambda s, t: PurgeCall([t], authority=f"127.0.0.1:{s.stack.edge_port}", keyid="no", key=s.key),
@@ -171,12 +175,7 @@ UNPROVED: dict[str, Callable[[Signer, dict[str, Any]], PurgeCall]] = {
     "valid for too long": lambda s, t: s.call(t, valid_seconds=86_400),
     "for another purpose": lambda s, t: s.call(t, tag="something-else"),
     "a short nonce": lambda s, t: s.call(t, nonce="abc"),
-    **{
-        f"{left_out} not covered": (
-            lambda s, t, left_out=left_out: s.call(t, covered=tuple(name for name in COVERED if name != left_out))
-        )
-        for left_out in COVERED
-    },
+    **{f"{left_out} not covered": without(left_out) for left_out in COVERED},
 }
 
 

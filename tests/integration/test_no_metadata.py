@@ -127,7 +127,9 @@ def _outside_pixels(body: bytes) -> bytes:
         while at < len(body):
             length = int.from_bytes(body[at + 4 : at + 8], "little")
             kind = body[at : at + 4]
-            kept += kind if kind in {b"VP8 ", b"VP8L", b"ALPH", b"ANMF"} else body[at : at + 8 + length]
+            kept += (
+                kind if kind in {b"VP8 ", b"VP8L", b"ALPH", b"ANMF"} else body[at : at + 8 + length]
+            )  # codespell:ignore
             at += 8 + length + (length & 1)
         return kept
     if body.startswith(b"GIF8"):

@@ -76,7 +76,7 @@ def _lossless(data: memoryview) -> tuple[int, int]:
 METADATA_FLAGS = 0x20 | 0x08 | 0x04
 """VP8X flags of profile, EXIF and XMP."""
 FRAME_HEADER_BYTES = 16
-PIXELS = frozenset({b"VP8 ", b"VP8L", b"ALPH"})
+PIXELS = frozenset({b"VP8 ", b"VP8L", b"ALPH"})  # codespell:ignore
 
 
 def stripped(view: memoryview) -> bytes:

@@ -247,9 +247,7 @@ class WireClient:
 def _connector(base: str, limits: WireLimits, certificate: ClientCertificate) -> tuple[aiohttp.BaseConnector, str]:
     if base.startswith("unix:"):
         path = base.removeprefix("unix:")
-        connector = aiohttp.UnixConnector(
-            path=path, limit=limits.connections_max, keepalive_timeout=KEEPALIVE_SECONDS
-        )
+        connector = aiohttp.UnixConnector(path=path, limit=limits.connections_max, keepalive_timeout=KEEPALIVE_SECONDS)
         return connector, f"http://origin{PREFIX}"
     if re.fullmatch(r"https://[A-Za-z0-9.-]+(:[0-9]+)?", base):
         return (

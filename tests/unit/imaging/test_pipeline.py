@@ -73,6 +73,14 @@ def test_bad_input_is_refused_with_its_code(body: bytes, asked: RenderJob, code:
     assert refused(body, asked).code == code
 
 
+@pytest.mark.parametrize("transformation", ["w_40", "q_90", "c_crop,h_10,w_10", "c_fill,h_100,w_100"])
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
+def test_a_jpeg_that_lacks_its_second_half_is_never_half_a_picture(transformation: str, end: bytes) -> None:
+    body = saved(ramp(256, 256), "JPEG")
+    assert isinstance(render(body, job(transformation))[0], Done)
+    assert refused(body[: len(body) // 2] + end, job(transformation)).code == "undecodable_media"
+
+
 def test_info_counts_the_bytes_it_does_not_send() -> None:
     original = saved(quadrants(400, 200), "JPEG")
     outcome, body = render(original, job("fl_getinfo,w_100"))

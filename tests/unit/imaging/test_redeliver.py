@@ -111,7 +111,10 @@ def test_sixteen_bits_and_transparency_are_kept() -> None:
     assert Image.open(io.BytesIO(redeliver(saved(veiled(8, 8)))[1])).mode == "RGBA"
 
 
-def test_a_damaged_original_is_refused_and_not_passed_on() -> None:
-    body = saved(ramp(256, 256), "JPEG")
+@pytest.mark.parametrize(
+    ("format_", "end"), [("JPEG", b"\xff\xd9"), ("PNG", b"\0\0\0\0IEND\xaeB`\x82"), ("WEBP", b""), ("GIF", b"\0;")]
+)
+def test_a_damaged_original_is_refused_and_not_passed_on(format_: str, end: bytes) -> None:
+    body = saved(ramp(256, 256), format_)
     job = RenderJob(transformation="", extension=None, bucket="", limits=MediaLimits())
-    assert isinstance(render(body[: len(body) // 2], job)[0], Refused)
+    assert isinstance(render(body[: len(body) * 2 // 3] + end, job)[0], Refused)

@@ -87,6 +87,12 @@ def test_a_result_over_a_limit_is_refused(text: str) -> None:
         plan(text, limits=limits)
 
 
+def test_a_side_is_limited_apart_from_the_pixels() -> None:
+    assert plan("c_scale,h_1,w_10000", "png").size == (10_000, 1)
+    with pytest.raises(LimitExceeded, match="width/height is 10000"):
+        plan("c_scale,h_1,w_10001", "png")
+
+
 def test_a_step_in_between_is_limited_too() -> None:
     with pytest.raises(LimitExceeded):
         plan("c_pad,h_5000,w_5000/w_10")

@@ -70,7 +70,7 @@ def test_an_event_that_text_was_formatted_into_is_withheld(stream: io.StringIO) 
 def test_an_exception_is_logged_without_its_message(stream: io.StringIO) -> None:
     try:
         try:
-            {}[CANARY]
+            dict[str, str]()[CANARY]
         except KeyError as cause:
             raise OSError(2, "no such file", f"/{CANARY}") from cause
     except OSError:

@@ -31,7 +31,7 @@ class Frames(Generic[In, Out]):
         """`kind`: what the other side may send (a msgspec type or union)."""
         self._reader = reader
         self._writer = writer
-        self._decoder: msgspec.msgpack.Decoder[In] = msgspec.msgpack.Decoder(kind)  # type: ignore[arg-type] # a union
+        self._decoder: msgspec.msgpack.Decoder[In] = msgspec.msgpack.Decoder(kind)
         self._encoder = msgspec.msgpack.Encoder()
 
     async def receive(self) -> In:

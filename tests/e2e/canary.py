@@ -41,9 +41,9 @@ class Canaries:
             assert b"domicile_" in metrics.body
             for token in self.found_in(metrics.body):
                 yield f"{tier} /metrics: {token}"
-        for place, body in self.bodies:
+        for label, body in self.bodies:
             for token in self.found_in(body):
-                yield f"{place}: {token}"
+                yield f"{label}: {token}"
 
     def found_in_file(self, place: Path) -> set[str]:
         found: set[str] = set()

@@ -156,7 +156,11 @@ class Node:
         """A new connection, with the worker known that has accepted it."""
         opened = Connection(self.port)
         before = [self.count("requests", slot=slot, route="service") for slot in range(self.workers)]
-        await opened.get("/healthz")
+        try:
+            await opened.get("/healthz")
+        except BaseException:
+            await opened.close()
+            raise
         while True:  # counted when the response is over, a moment after it arrived
             after = [self.count("requests", slot=slot, route="service") for slot in range(self.workers)]
             changed = [slot for slot in range(self.workers) if after[slot] != before[slot]]

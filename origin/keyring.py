@@ -16,7 +16,7 @@ from domicile.media.asset import Aid
 from domicile.media.errors import Overloaded
 from domicile.media.keys import KEY_BYTES
 from origin.keyfiles import prepare_directory
-from origin.keypages import ID_BYTES, KeyringBroken
+from origin.keypages import ID_BYTES
 from origin.keytree import KeyTree
 from origin.shield import Shield
 
@@ -94,7 +94,7 @@ class Keyring:
     async def puncture(self, ids: Iterable[bytes]) -> int:
         """Forget keys; on return the old root is destroyed. Returns the number of the root in force then."""
         wanted = frozenset(ids)
-        if not any(key_id in self._tree for key_id in wanted):
+        if not self._tree.owes and not any(key_id in self._tree for key_id in wanted):
             return self._tree.number
         if len(self._leaving) >= WAITING_MAX:
             raise Overloaded("too many erasures at once")
@@ -109,7 +109,7 @@ class Keyring:
             batch, self._adding = self._adding, []
             try:
                 await asyncio.to_thread(self._tree.add, {key_id: key for key_id, key, _ in batch})
-            except (OSError, ValueError, KeyringBroken) as failed:
+            except Exception as failed:  # noqa: BLE001 - whatever it is, it belongs to those who wait
                 _fail([stored for *_, stored in batch], failed)
             else:
                 for *_, stored in batch:
@@ -121,7 +121,7 @@ class Keyring:
             batch, self._leaving = self._leaving, []
             try:
                 await asyncio.to_thread(self._tree.puncture, frozenset().union(*(ids for ids, _ in batch)))
-            except (OSError, ValueError, KeyringBroken) as failed:
+            except Exception as failed:  # noqa: BLE001 - whatever it is, it belongs to those who wait
                 _fail([done for _, done in batch], failed)
             else:
                 for _, done in batch:

@@ -8,17 +8,23 @@
 
 Taking keys out (puncture), decisions E.1:
     1 write the ids aside and create root r+1           2 write the changed pages and a new index under it to two places,
-    and read them back          3 commit: `head` says r+1          4 destroy root r, then the old pages
+    and read them back          3 commit: `head` says r+1          4 destroy root r, then whatever nothing living names
 A crash before 3 leaves two roots and head = r: step 2 is done again. A crash after 3: step 4 is done again.
 Whoever holds every older snapshot of a and b but only the living root cannot open what was taken out.
+
+An I/O error is not a crash: the process goes on, so memory must say what the disk says. Before 3 nothing has changed. At 3
+it is not known which root a restart would find: nothing more is written until `head` could be written again. After 3 the
+new root is in force, and what could not be destroyed is owed: every later puncture tries again and fails until it is gone.
 
 Rules of the file: synchronous, one caller at a time, no asyncio. Memory changes only after the disk did.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -45,8 +51,10 @@ class Rotation:
     number: int
     root: bytes = field(repr=False)
     pages: Mapping[int, Page]
-    stale: tuple[str, ...]
-    """Page files that only the old root opens."""
+
+
+_OWN = re.compile(r"(head|(root|rotation|index)-\d+|page-\d+-\d+)(\.tmp)?")
+"""Names that this file writes, finished or torn; nothing else in the directory is touched."""
 
 
 class KeyTree:
@@ -59,6 +67,11 @@ class KeyTree:
         self._pages = dict(pages)
         self._page_of = {key_id: page.number for page in pages.values() for key_id in page.slots}
         self._roomy = {page.number for page in pages.values() if len(page.slots) < PAGE_KEYS_MAX}
+        self._next_page = max(pages, default=-1) + 1
+        self._undecided: Rotation | None = None
+        """A rotation whose third step failed: a restart may find either root."""
+        self._owes = False
+        """Are there files that should have been destroyed?"""
 
     @classmethod
     def open(cls, directory: Path) -> KeyTree:
@@ -87,6 +100,11 @@ class KeyTree:
         """Number of the root in force; every puncture adds one."""
         return self._number
 
+    @property
+    def owes(self) -> bool:
+        """Has a puncture been left half done? The next one, of whatever, tries to finish it."""
+        return self._owes or self._undecided is not None
+
     def __len__(self) -> int:
         return len(self._page_of)
 
@@ -104,6 +122,7 @@ class KeyTree:
 
     def add(self, keys: Mapping[bytes, bytes]) -> None:
         """Store keys durably in both places. Raises ValueError for an id that is known or of the wrong size."""
+        self._decide()
         for key_id, key in keys.items():
             if len(key_id) != ID_BYTES or len(key) != KEY_BYTES or key_id in self._page_of:
                 raise ValueError("ids are new and of 16 bytes, keys of 32")
@@ -125,8 +144,8 @@ class KeyTree:
             if roomy:
                 page = self._pages[roomy.pop(0)]
             else:
-                number = max(self._pages, default=-1) + 1 + sum(page.number not in self._pages for page in changed)
-                page = Page(number=number, born=self._number, key=os.urandom(KEY_BYTES), slots={})
+                page = Page(number=self._next_page, born=self._number, key=os.urandom(KEY_BYTES), slots={})
+                self._next_page += 1  # never used again, even if this fails: an index may name the file already
                 fresh = True
             room = PAGE_KEYS_MAX - len(page.slots)
             changed.append(replace(page, slots={**page.slots, **dict(waiting[:room])}))
@@ -144,13 +163,16 @@ class KeyTree:
     # --- puncture -------------------------------------------------------------------------------------------------
 
     def puncture(self, ids: Iterable[bytes]) -> int:
-        """Forget these keys; unknown ids are fine. Returns how many were there. Nothing is forgotten before the return."""
+        """Forget these keys; unknown ids are fine. Returns how many were there. Nothing is forgotten before the return.
+
+        After an error some may be out of memory already, and none may be called destroyed: call again.
+        """
+        self._decide()
         present = sorted({key_id for key_id in ids if key_id in self._page_of})
         if present:
             self.begin(present)
-            rotation = self.prepare(present)
-            self.commit(rotation)
-            self.finish(rotation)
+            self.commit(self.prepare(present))
+        self.finish()
         return len(present)
 
     def begin(self, ids: Iterable[bytes]) -> None:
@@ -166,9 +188,8 @@ class KeyTree:
         root = (self._directory / f"root-{number}").read_bytes()
         leaving = set(ids)
         touched = {self._page_of[key_id] for key_id in leaving if key_id in self._page_of}
-        pages, stale = dict(self._pages), []
+        pages = dict(self._pages)
         for page in (self._pages[n] for n in sorted(touched)):
-            stale.append(page.file)
             slots = {key_id: key for key_id, key in page.slots.items() if key_id not in leaving}
             pages[page.number] = Page(number=page.number, born=number, key=os.urandom(KEY_BYTES), slots=slots)
             write_places(self._directory, pages[page.number].file, pages[page.number].sealed())
@@ -177,39 +198,58 @@ class KeyTree:
         for place in PLACES:
             if read_pages(self._directory, number, root, places=(place,), only=touched) != written:
                 raise KeyringBroken(f"place {place} does not read back")
-        return Rotation(number=number, root=root, pages=pages, stale=tuple(stale))
+        return Rotation(number=number, root=root, pages=pages)
 
     def commit(self, rotation: Rotation) -> None:
-        """Step 3: from here on a restart uses the new root."""
+        """Step 3: from here on a restart, and this process, use the new root."""
+        self._undecided = rotation
         write_durably(self._directory / "head", str(rotation.number).encode())
-
-    def finish(self, rotation: Rotation) -> None:
-        """Step 4: the old root goes first, because it is what opens everything else."""
-        old = self._number
-        destroy(self._directory / f"root-{old}")
-        for place in PLACES:
-            for file in (f"index-{old}", *rotation.stale):
-                destroy(self._directory / place / file)
+        self._undecided, self._owes = None, True
         self._number, self._root = rotation.number, rotation.root
         for page in rotation.pages.values():
             self._take(page)
-        destroy(self._directory / f"rotation-{rotation.number}")
+
+    def _decide(self) -> None:
+        """Write `head` again if the last attempt failed; nothing else was written since, so it says the same."""
+        if self._undecided is not None:
+            self.commit(self._undecided)
+
+    def finish(self) -> None:
+        """Step 4: destroy what is owed. One bad file does not keep the others; raises the first OSError at the end."""
+        if not self._owes:
+            return
+        failures: list[OSError] = []
+        for file in self._leftovers():
+            try:
+                destroy(file)
+            except OSError as failed:
+                failures.append(failed)
+        if failures:
+            raise failures[0]
+        self._owes = False
 
     def _resume(self) -> None:
         """Finish what a crash interrupted, then remove what nothing opens."""
-        for root in self._directory.glob("root-*"):
-            if int(root.name.removeprefix("root-")) < self._number:  # after step 3
-                destroy(root)
         intent = self._directory / f"rotation-{self._number + 1}"
         if intent.exists():
             raw = intent.read_bytes()
             ids = [raw[n : n + ID_BYTES] for n in range(0, len(raw), ID_BYTES)]
             if not (self._directory / f"root-{self._number + 1}").exists():
                 self.begin(ids)
-            rotation = self.prepare(ids)
-            self.commit(rotation)
-            self.finish(rotation)
-        self._sweep()
+            self.commit(self.prepare(ids))
+        self._owes = True
+        with contextlib.suppress(OSError):  # it stays owed: no puncture succeeds before it is gone
+            self.finish()
+
+    def _leftovers(self) -> Iterator[Path]:
+        """Files of ours that nothing living names; roots first, because they open everything else."""
+        living = {"head", f"root-{self._number}"}
+        files = sorted(self._directory.iterdir(), key=lambda file: (not file.name.startswith("root-"), file.name))
+        yield from (file for file in files if _OWN.fullmatch(file.name) and file.name not in living)
+        living = {page.file for page in self._pages.values()} | {f"index-{self._number}"}
+        for place in PLACES:
+            files = sorted((self._directory / place).iterdir())
+            yield from (file for file in files if _OWN.fullmatch(file.name) and file.name not in living)
 
     def _mend(self) -> None:
         """Bring a place up to date that a crash (or a lost disk) left behind: the first place is written first."""
@@ -221,16 +261,6 @@ class KeyTree:
             for page in self._pages.values():
                 write_durably(self._directory / place / page.file, page.sealed())
             write_durably(self._directory / place / f"index-{self._number}", sealed)
-
-    def _sweep(self) -> None:
-        living = {page.file for page in self._pages.values()} | {f"index-{self._number}"}
-        for place in PLACES:
-            for file in (self._directory / place).iterdir():
-                if file.name not in living:
-                    destroy(file)
-        for file in self._directory.iterdir():
-            if file.is_file() and file.name not in {"head", f"root-{self._number}"}:
-                destroy(file)
 
     def _write_index(self, number: int, root: bytes, pages: Mapping[int, Page]) -> None:
         write_places(self._directory, f"index-{number}", sealed_index(number, root, pages))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
 from domicile.media.asset import DELIVERY_TYPES, RESOURCE_TYPES, Aid, AssetName, NameHash, folders_of
-from domicile.media.errors import BadRequest, OutsideRegion, Overloaded
+from domicile.media.errors import BadRequest, OutsideRegion
 from domicile.media.keys import name_hash
 from domicile.media.policy import Activity, Deny, Permit, Place, decide
 from origin.catalogue.engine import Database
@@ -19,7 +20,6 @@ from origin.catalogue.search import SearchIndex
 from origin.catalogue.sql import SqlCatalogue
 from origin.fenced import Leases
 from origin.journal import Journal
-from origin.keypages import KeyringBroken
 from origin.keyring import Keyring, aid_id
 from origin.policy import Policies
 from origin.records.sealing import open_record
@@ -34,6 +34,8 @@ TAG_CHARACTERS_MAX = 255
 
 _UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
 
+T = TypeVar("T")
+
 log = structlog.get_logger(__name__)
 
 
@@ -43,8 +45,10 @@ class Forgotten:
 
     blobs: int
     """Sealed files that were there and are deleted."""
+    sealed: bool
+    """All keys are destroyed."""
     complete: bool
-    """All keys are punctured and all files deleted; otherwise it is tried again every minute."""
+    """All keys are destroyed and all files deleted; otherwise it is tried again every minute."""
     root_before: int
     root_after: int
 
@@ -104,19 +108,38 @@ class Core:
         return await self.leases.wait(tenant, seq, wait_seconds=self.settings.ack_seconds_max)
 
     async def forget(self, doomed: Iterable[tuple[Aid, str]]) -> Forgotten:
-        """Delete the bytes and puncture the keys of aids whose entry is committed. What fails stays doomed."""
+        """Destroy the keys, then delete the bytes, of aids whose entry is committed. What fails stays doomed.
+
+        Each aid by itself: a file that cannot be deleted keeps neither its own key alive nor another aid doomed.
+        """
         aids = list(doomed)
-        before, blobs, complete = self.keyring.root_number, 0, True
+        before, blobs, deleted = self.keyring.root_number, 0, list[Aid]()
+        sealed = await self._tried(self.keyring.puncture(aid_id(aid) for aid, _ in aids)) is not None
+        for aid, tenant in aids:
+            there = await self._tried(self.blobs.delete(tenant, aid))
+            blobs += there or 0
+            if there is not None:
+                deleted.append(aid)
+        complete = sealed and len(deleted) == len(aids)
+        if sealed:
+            await self._tried(self._undoom(deleted))
+        if not complete:
+            log.warning("forgetting_unfinished", aids=len(aids), keys_destroyed=sealed, blobs_deleted=len(deleted))
+        return Forgotten(
+            blobs=blobs, sealed=sealed, complete=complete, root_before=before, root_after=self.keyring.root_number
+        )
+
+    async def _undoom(self, aids: Iterable[Aid]) -> None:
+        async with self.database.write() as connection:
+            await self.catalogue.undoom(connection, aids)
+
+    async def _tried(self, step: Awaitable[T]) -> T | None:
+        """The result of one step of forgetting; None when it failed, which is logged and must not stop the next step."""
         try:
-            for aid, tenant in aids:
-                blobs += await self.blobs.delete(tenant, aid)
-            await self.keyring.puncture(aid_id(aid) for aid, _ in aids)
-            async with self.database.write() as connection:
-                await self.catalogue.undoom(connection, (aid for aid, _ in aids))
-        except (OSError, KeyringBroken, Overloaded) as failed:
-            complete = False
-            log.warning("forgetting_unfinished", aids=len(aids), error=type(failed).__name__)
-        return Forgotten(blobs=blobs, complete=complete, root_before=before, root_after=self.keyring.root_number)
+            return await step
+        except Exception as failed:  # noqa: BLE001 - a database, a disk or a store: the aid stays doomed
+            log.warning("forgetting_failed", error=type(failed).__name__)
+            return None
 
     async def forget_and_wait(self, tenant: str, seq: int, aids: Iterable[Aid]) -> tuple[Forgotten, FencedState]:
         """Both at once: destroying keys and waiting for edges do not depend on each other."""

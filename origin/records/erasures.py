@@ -122,8 +122,8 @@ def _forgetting(core: Core, rows: list[AssetRow]) -> Callable[[], None]:
 
 
 def _key_state(forgotten: Forgotten, fenced: FencedState) -> dict[str, Any]:
-    if not forgotten.complete:
-        state = "not destroyed yet; tried again at the next start"
+    if not forgotten.sealed:
+        state = "not destroyed yet; tried again every minute"
     else:
         state = KEY_STATE_FILE if fenced.state is Fencing.FENCED else KEY_STATE_WAITING
     return {"class": "file", "state": state, "root_before": forgotten.root_before, "root_after": forgotten.root_after}

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from domicile.media.asset import Aid
 from domicile.media.errors import AssetNotFound, OutOfScope
 from domicile.media.journal import Kind
 from domicile.media.statement import KEY_STATE_FILE, KEY_STATE_WAITING, verify
 from domicile.media.wire import LeaseRequest
-from origin.records import Filter, PurgeTargets, Records, erasures
+from origin.keytree import KeyTree
+from origin.records import Filter, PurgeTargets, Records, erasures, recovery
 from origin.store.local import LocalStore
 from tests.infra.records import CLOUD, name, opened, upload
 
@@ -121,3 +123,56 @@ async def test_a_store_that_does_not_delete_makes_the_statement_partial_and_is_f
     async with opened(tmp_path) as records:
         assert records._core.keyring.of(record.aid) is None
         assert not list((tmp_path / "data" / "originals").rglob(record.aid))
+
+
+async def test_a_file_that_cannot_be_deleted_keeps_no_key_alive_and_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The promise is 32 bytes destroyed first; whatever a store does with ciphertext comes after."""
+    real = LocalStore.delete
+
+    async def refuses_one(store: LocalStore, tenant: str, aid: Aid) -> bool:
+        if aid == stuck.aid:
+            raise PermissionError(1, "not permitted")
+        return await real(store, tenant, aid)
+
+    async with opened(tmp_path) as records:
+        stuck = (await upload(records, name("a/stuck"))).record
+        other = (await upload(records, name("a/other"))).record
+        monkeypatch.setattr(LocalStore, "delete", refuses_one)
+        statement = await records.erase(CLOUD, PurgeTargets(prefixes=("a",)))
+        core = records._core
+        assert [core.keyring.of(record.aid) for record in (stuck, other)] == [None, None]
+        assert [file.name for file in (tmp_path / "data" / "originals").rglob("?" * 32)] == [stuck.aid]
+        assert statement.body["outcome"] == "partial"
+        assert statement.body["key"]["state"] == KEY_STATE_FILE, "the key is destroyed, whatever the store does"
+        assert statement.body["places"][0]["state"] == "pending"
+        async with core.database.read() as connection:
+            assert await core.catalogue.doomed(connection) == [(stuck.aid, CLOUD)]
+        monkeypatch.setattr(LocalStore, "delete", real)
+        await recovery.finish_doomed(core)
+        assert not list((tmp_path / "data" / "originals").rglob("?" * 32))
+
+
+async def test_a_key_that_cannot_be_destroyed_is_not_called_destroyed_until_it_is(
+    records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await upload(records, name("people/jane"))
+    core = records._core
+
+    def refuses(_tree: KeyTree) -> None:
+        raise OSError(5, "input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(KeyTree, "finish", refuses)
+        statement = await records.erase(CLOUD, JANE)
+        assert statement.body["outcome"] == "partial"
+        assert statement.body["key"]["state"].startswith("not destroyed yet")
+        assert not list((tmp_path / "data" / "originals").rglob("?" * 32)), "bytes go all the same"
+        await recovery.finish_doomed(core)
+        async with core.database.read() as connection:
+            assert len(await core.catalogue.doomed(connection)) == 1, "memory has forgotten it, the disk has not"
+    await recovery.finish_doomed(core)
+    async with core.database.read() as connection:
+        assert await core.catalogue.doomed(connection) == []
+    assert not (tmp_path / "data.keys" / "root-1").exists()

@@ -35,6 +35,11 @@ POLL_SECONDS = 1.0
 """How often a waiting reader looks by itself: entries of another origin process wake nobody here."""
 
 
+def chained(previous: str, plain: Entry) -> Entry:
+    """The entry, tied to everything before it."""
+    return msgspec.structs.replace(plain, chain=chain_of(previous, plain))
+
+
 class Mirrors(Protocol):
     """Where entries are copied to."""
 
@@ -72,7 +77,7 @@ class Change:
             names=names,
             config_revision=config_revision,
         )
-        self.entry = msgspec.structs.replace(plain, chain=chain_of(self.previous, plain))
+        self.entry = chained(self.previous, plain)
 
     @property
     def head(self) -> Head:

@@ -26,7 +26,7 @@ class AssetRow:
 
 
 class Catalogue(Protocol):
-    """Names, versions, labels, renditions and what is doomed."""
+    """Names, versions, labels, renditions, drafts and what is doomed."""
 
     async def named(self, connection: AsyncConnection, tenant: str, names: Iterable[NameHash]) -> list[AssetRow]:
         """Rows of these names, in no order; names that do not exist are left out."""
@@ -55,6 +55,18 @@ class Catalogue(Protocol):
 
     async def remove(self, connection: AsyncConnection, row: AssetRow, *, seq: int) -> int:
         """Remove name, version, labels and renditions; the aid is doomed. Returns the number of renditions."""
+
+    async def draft(self, connection: AsyncConnection, aid: Aid, tenant: str) -> None:
+        """An upload begins."""
+
+    async def undraft(self, connection: AsyncConnection, aid: Aid) -> bool:
+        """The upload is no draft any more. False when it was none: committed or discarded before."""
+
+    async def doom(self, connection: AsyncConnection, aid: Aid, tenant: str, *, seq: int) -> None:
+        """Key and bytes of the aid are to go. Idempotent."""
+
+    async def doom_drafts(self, connection: AsyncConnection) -> int:
+        """All drafts become doomed. Returns how many."""
 
     async def doomed(self, connection: AsyncConnection) -> list[tuple[Aid, str]]:
         """(aid, tenant) of everything whose key or bytes may still be there."""

@@ -117,8 +117,26 @@ class SqlCatalogue:
         await connection.execute(delete(t.version).where(t.version.c.aid == row.aid))
         await connection.execute(delete(t.label).where(t.label.c.asset_id == row.asset_id))
         gone = await connection.execute(delete(t.rendition).where(t.rendition.c.aid == row.aid))
-        await connection.execute(insert(t.doomed).values(aid=row.aid, tenant=row.tenant, seq=seq))
+        await self.doom(connection, row.aid, row.tenant, seq=seq)
         return int(gone.rowcount)
+
+    async def draft(self, connection: AsyncConnection, aid: Aid, tenant: str) -> None:
+        await connection.execute(insert(t.draft).values(aid=aid, tenant=tenant))
+
+    async def undraft(self, connection: AsyncConnection, aid: Aid) -> bool:
+        gone = await connection.execute(delete(t.draft).where(t.draft.c.aid == aid))
+        return gone.rowcount > 0
+
+    async def doom(self, connection: AsyncConnection, aid: Aid, tenant: str, *, seq: int) -> None:
+        await connection.execute(delete(t.doomed).where(t.doomed.c.aid == aid))
+        await connection.execute(insert(t.doomed).values(aid=aid, tenant=tenant, seq=seq))
+
+    async def doom_drafts(self, connection: AsyncConnection) -> int:
+        drafts = (await connection.execute(select(t.draft.c.aid, t.draft.c.tenant))).all()
+        for draft in drafts:
+            await self.doom(connection, draft.aid, draft.tenant, seq=0)
+        await connection.execute(delete(t.draft))
+        return len(drafts)
 
     async def doomed(self, connection: AsyncConnection) -> list[tuple[Aid, str]]:
         rows = await connection.execute(select(t.doomed.c.aid, t.doomed.c.tenant))

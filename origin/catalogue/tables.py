@@ -94,6 +94,14 @@ doomed = Table(
     comment="aids whose entry is committed and whose key and bytes may still be there; a restart finishes them",
 )
 
+draft = Table(
+    "draft",
+    metadata,
+    Column("aid", _HEX128, primary_key=True),
+    Column("tenant", _CLOUD, nullable=False),
+    comment="uploads that have begun: written before the key, gone with the commit; a restart forgets what is left",
+)
+
 nonce = Table(
     "nonce",
     metadata,

@@ -28,12 +28,12 @@ from origin.policy import Policies
 from origin.records import recovery
 from origin.records.clouds import Clouds
 from origin.records.core import Core
-from origin.records.erasures import SIGNING_KEY, make_signing_key
+from origin.records.erasures import make_signing_key
 from origin.records.settings import RecordsSettings
 from origin.shield import Shield
 from origin.store.guard import GuardedStore
 from origin.store.local import LocalStore
-from origin.tenants import Tenants, secret_ids
+from origin.tenants import Tenants
 
 MAINTENANCE_SECONDS = 60.0
 """How often leftovers are looked after: aids that could not be forgotten."""
@@ -63,12 +63,11 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         await _bind_region(database, settings.region)
         shield = await stack.enter_async_context(Shield())
         keyring = await _open_keyring(settings, shield)
-        behind: frozenset[str] = frozenset()
         mirror = None
         if database.is_sqlite:
             mirror = Mirror(settings.mirror_directory)
             stack.callback(mirror.close)
-            behind = await recovery.reconcile(database, mirror)
+            await recovery.reconcile(database, mirror)
         leases = Leases(monotonic=clocks.monotonic)
         core = Core(
             settings=settings,
@@ -85,7 +84,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             now=clocks.wall,
         )
         stack.callback(core.search.close)
-        await _fill(core, behind)
+        await _fill(core)
         stack.enter_context(_maintained(core))
         yield core
 
@@ -108,7 +107,7 @@ async def _bind_region(database: Database, region: str) -> None:
             raise BadSetting(f"origin.records.region: {region!r}, and these records are bound to {bound!r}")
 
 
-async def _fill(core: Core, behind: frozenset[str]) -> None:
+async def _fill(core: Core) -> None:
     """Load what lives in memory, then finish what a crash or a restore left."""
     async with core.database.read() as connection:
         try:
@@ -121,11 +120,9 @@ async def _fill(core: Core, behind: frozenset[str]) -> None:
         await Clouds(core).reload()
     except PolicyError as bad:
         raise BadSetting(str(bad)) from bad
-    await recovery.announce(core, behind)
+    await recovery.doom_drafts(core)
     await recovery.finish_doomed(core)
-    if not behind:
-        purposes = {SIGNING_KEY, *(key_id for cloud in core.tenants.all() for key_id in secret_ids(cloud))}
-        await recovery.drop_orphans(core, kept_ids=frozenset(purposes))
+    await recovery.count_unowned(core)
     await recovery.fill_search(core)
 
 

@@ -1,11 +1,12 @@
 """What a start finds and puts right before it serves: an older catalogue, a shorter mirror, half-forgotten aids.
 
 catalogue behind the mirror   it was restored from a backup: missing entries are taken from the mirror, every erase
-among them is carried out again, the epoch rises, edges drop everything of that cloud
+among them is carried out again, the epoch rises, edges drop everything of that cloud; all of it in one transaction
 mirror behind the catalogue   a crash between commit and mirror: the mirror catches up
 neither follows the other     two histories: refuse to start
 doomed aids                   key and bytes go now
-drafts of a crashed process   bytes and keys that no version owns go, unless the catalogue was restored
+drafts of a crashed process   key and bytes go now, unless the catalogue was restored: they may have been named since
+originals without a version   are told and kept: only a catalogue that was restored, or is another one, does not know them
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from domicile.media.journal import GENESIS, Entry, Head, Kind, follows
 from domicile.service.settings import BadSetting
 from origin.catalogue import tables as t
 from origin.catalogue.engine import Database
-from origin.journal import ENTRIES_PER_ANSWER_MAX, read_entries, read_heads
-from origin.keyring import aid_id
+from origin.catalogue.sql import SqlCatalogue
+from origin.journal import ENTRIES_PER_ANSWER_MAX, chained, read_entries, read_heads
 from origin.mirror import Mirror
 from origin.records.core import Core
 
 log = structlog.get_logger(__name__)
 
 
-async def reconcile(database: Database, mirror: Mirror) -> frozenset[str]:
-    """Bring journal and mirror to the same end. Returns the clouds whose catalogue was behind. Raises BadSetting."""
+async def reconcile(database: Database, mirror: Mirror) -> None:
+    """Bring journal and mirror to the same end. Raises BadSetting."""
     entries = mirror.read()
     async with database.read() as connection:
         heads = await read_heads(connection)
@@ -39,16 +40,12 @@ async def reconcile(database: Database, mirror: Mirror) -> frozenset[str]:
             f"the journal's mirror knows clouds that the catalogue does not (first: {unknown[0]!r}): the catalogue was"
             " lost or is another one. Restore it; to start anew, remove the keys and mirror directories as well"
         )
-    behind = set()
     for cloud, head in heads.items():
         own = entries.get(cloud, [])
         end = Head(epoch=own[-1].epoch, seq=own[-1].seq, chain=own[-1].chain) if own else _nothing(head)
         if end.seq > head.seq:
             await _take_in(database, cloud, head, [entry for entry in own if entry.seq > head.seq])
-            behind.add(cloud)
-        else:
-            await _catch_up(database, mirror, cloud, end)
-    return frozenset(behind)
+        await _catch_up(database, mirror, cloud, end)
 
 
 def _nothing(head: Head) -> Head:
@@ -69,41 +66,52 @@ async def _catch_up(database: Database, mirror: Mirror, cloud: str, end: Head) -
 
 
 async def _take_in(database: Database, cloud: str, head: Head, missing: list[Entry]) -> None:
+    """All of a restored catalogue's way back to now, or nothing of it: a crash in between must not look like no restore."""
     log.warning("catalogue_behind_mirror", entries=len(missing))
     async with database.write() as connection:
         for entry in missing:
             if not follows(head, entry):
                 raise BadSetting(f"cloud {cloud!r}: the catalogue and the journal's mirror tell two histories")
-            packed = msgspec.msgpack.encode(entry)
-            await connection.execute(insert(t.journal_entry).values(tenant=cloud, seq=entry.seq, entry=packed))
+            await _store(connection, entry)
             if entry.kind == Kind.ERASE:
                 for aid in entry.aids:
                     await _erase_again(connection, cloud, aid, entry.seq)
             head = Head(epoch=entry.epoch, seq=entry.seq, chain=entry.chain)
+        # Edges hold copies of what the restored catalogue has never heard of: they drop everything of this cloud.
+        told = Entry(tenant=cloud, epoch=head.epoch + 1, seq=head.seq + 1, kind=Kind.ALL)
+        told = chained(head.chain, told)
+        await _store(connection, told)
         await connection.execute(
             update(t.journal_head)
             .where(t.journal_head.c.tenant == cloud)
-            .values(epoch=head.epoch + 1, seq=head.seq, hash=head.chain)
+            .values(epoch=told.epoch, seq=told.seq, hash=told.chain)
         )
+        await connection.execute(delete(t.draft))  # drafts of then; some have got their names since
+
+
+async def _store(connection: AsyncConnection, entry: Entry) -> None:
+    packed = msgspec.msgpack.encode(entry)
+    await connection.execute(insert(t.journal_entry).values(tenant=entry.tenant, seq=entry.seq, entry=packed))
 
 
 async def _erase_again(connection: AsyncConnection, cloud: str, aid: Aid, seq: int) -> None:
+    """Also what this catalogue does not know: it was uploaded and erased since, perhaps not to the end."""
     version = t.version
     row = (await connection.execute(select(version.c.asset_id).where(version.c.aid == aid))).first()
-    if row is None:
-        return
-    await connection.execute(delete(t.name).where(t.name.c.tenant == cloud, t.name.c.aid == aid))
-    await connection.execute(delete(version).where(version.c.aid == aid))
-    await connection.execute(delete(t.label).where(t.label.c.asset_id == row.asset_id))
-    await connection.execute(delete(t.rendition).where(t.rendition.c.aid == aid))
-    await connection.execute(insert(t.doomed).values(aid=aid, tenant=cloud, seq=seq))
+    if row is not None:
+        await connection.execute(delete(t.name).where(t.name.c.tenant == cloud, t.name.c.aid == aid))
+        await connection.execute(delete(version).where(version.c.aid == aid))
+        await connection.execute(delete(t.label).where(t.label.c.asset_id == row.asset_id))
+        await connection.execute(delete(t.rendition).where(t.rendition.c.aid == aid))
+    await SqlCatalogue().doom(connection, aid, cloud, seq=seq)
 
 
-async def announce(core: Core, clouds: frozenset[str]) -> None:
-    """Edges hold copies of what the restored catalogue has never heard of: they drop everything of these clouds."""
-    for cloud in sorted(clouds):
-        async with core.journal.change(cloud) as change:
-            change.record(Kind.ALL)
+async def doom_drafts(core: Core) -> None:
+    """Uploads that had begun when the process died; each has a row that was written before its key."""
+    async with core.database.write() as connection:
+        drafts = await core.catalogue.doom_drafts(connection)
+    if drafts:
+        log.info("drafts_dropped", drafts=drafts)
 
 
 async def finish_doomed(core: Core) -> None:
@@ -114,18 +122,17 @@ async def finish_doomed(core: Core) -> None:
         await core.forget(doomed)
 
 
-async def drop_orphans(core: Core, *, kept_ids: frozenset[bytes]) -> None:
-    """Bytes and keys that no version owns: drafts of a process that died. `kept_ids`: keys of other purposes."""
+async def count_unowned(core: Core) -> int:
+    """Originals that this catalogue does not know. They are kept: another backup of the catalogue may know them."""
     async with core.database.read() as connection:
-        live = {row.aid for row in await connection.execute(select(t.version.c.aid))}
-    blobs = 0
-    async for cloud, aid in core.blobs.list():
-        if aid not in live:
-            blobs += await core.blobs.delete(cloud, aid)
-    orphans = core.keyring.ids() - kept_ids - {aid_id(aid) for aid in live}
-    await core.keyring.puncture(orphans)
-    if blobs or orphans:
-        log.info("drafts_dropped", blobs=blobs, keys=len(orphans))
+        known = {row.aid for row in await connection.execute(select(t.version.c.aid))}
+        known |= {aid for aid, _ in await core.catalogue.doomed(connection)}
+    unowned = 0
+    async for _, aid in core.blobs.list():
+        unowned += aid not in known
+    if unowned:
+        log.warning("originals_without_version", originals=unowned)
+    return unowned
 
 
 async def fill_search(core: Core) -> None:

@@ -37,11 +37,17 @@ class Uploads:
         aid = Aid(secrets.token_hex(AID_BYTES))
         self._drafts[aid] = False
         try:
-            data_key = await self._core.keyring.create(aid_id(aid))
+            data_key = await self._core.shield.run(self._begin(aid, tenant))
         except BaseException:
             del self._drafts[aid]
             raise
         return Draft(tenant=tenant, aid=aid, data_key=data_key)
+
+    async def _begin(self, aid: Aid, tenant: str) -> bytes:
+        """The row first: from here on a restart knows that key and bytes of this aid belong to no asset yet."""
+        async with self._core.database.write() as connection:
+            await self._core.catalogue.draft(connection, aid, tenant)
+        return await self._core.keyring.create(aid_id(aid))
 
     async def put_original(self, draft: Draft, body: bytes, permit: Permit) -> None:
         if draft.aid not in self._drafts:
@@ -73,11 +79,12 @@ class Uploads:
             await self._core.shield.run(self._drop(draft))
 
     async def _drop(self, draft: Draft) -> None:
-        async with self._core.database.read() as connection:
-            if await self._core.catalogue.owner(connection, draft.aid) is not None:
+        core = self._core
+        async with core.database.write() as connection:
+            if not await core.catalogue.undraft(connection, draft.aid):
                 return  # it was committed, and what failed came after
-        await self._core.blobs.delete(draft.tenant, draft.aid)
-        await self._core.keyring.puncture([aid_id(draft.aid)])
+            await core.catalogue.doom(connection, draft.aid, draft.tenant, seq=0)
+        await core.forget([(draft.aid, draft.tenant)])
 
     async def _commit_or_reopen(self, draft: Draft, asset: NewAsset) -> Committed:
         try:
@@ -106,6 +113,8 @@ class Uploads:
 
     async def _store(self, change: Change, draft: Draft, record: AssetRecord, old: AssetRow | None) -> None:
         core = self._core
+        if not await core.catalogue.undraft(change.connection, draft.aid):
+            raise BadRequest("this upload is over")
         name = core.hash_name(record.name)
         meta = seal_record(record, draft.data_key, region=core.settings.region)
         row = AssetRow(tenant=draft.tenant, name=name, asset_id=record.asset_id, aid=draft.aid, meta=meta)

@@ -11,8 +11,9 @@ import pytest
 from domicile.media.journal import Kind
 from domicile.media.policy import Activity
 from domicile.service.settings import BadSetting
-from origin.records import Filter, Records
-from tests.infra.records import CLOUD, name, opened, settings, upload
+from origin.records import Filter, NewAsset, Records, recovery
+from origin.records.core import Core, Forgotten
+from tests.infra.records import CLOUD, facts, name, opened, settings, upload
 
 
 async def test_everything_is_there_again_after_a_restart(tmp_path: Path) -> None:
@@ -140,3 +141,108 @@ async def test_secrets_that_are_gone_are_told_and_not_replaced(tmp_path: Path) -
     with pytest.raises(BadSetting, match="not in the keyring"):
         async with opened(tmp_path):
             pass
+
+
+def keep(tmp_path: Path, backup: str) -> None:
+    shutil.copytree(tmp_path / "data", tmp_path / backup)
+
+
+def restore(tmp_path: Path, backup: str, *, originals: bool = True) -> None:
+    """Put a backup of DATA back; or of all but the originals, which are too large to be copied every night."""
+    if not originals:
+        shutil.rmtree(tmp_path / backup / "originals")
+        shutil.move(tmp_path / "data" / "originals", tmp_path / backup / "originals")
+    shutil.rmtree(tmp_path / "data")
+    shutil.move(tmp_path / backup, tmp_path / "data")
+
+
+async def test_a_restored_catalogue_deletes_nothing_it_does_not_know_however_often_it_starts(tmp_path: Path) -> None:
+    async with opened(tmp_path) as records:
+        await upload(records, name("old"))
+    keep(tmp_path, "yesterday")
+    async with opened(tmp_path) as records:
+        new = (await upload(records, name("new"))).record
+    keep(tmp_path, "today")
+    restore(tmp_path, "yesterday", originals=False)
+    for _ in range(3):
+        async with opened(tmp_path) as records:
+            assert records._core.keyring.of(new.aid) is not None
+            assert await recovery.count_unowned(records._core) == 1, "told, and kept"
+    restore(tmp_path, "today")
+    async with opened(tmp_path) as records:
+        assert await records.get(name("new")) == new, "the newest catalogue can be put back"
+        blob = await records.read_original(new.aid, records.permit(CLOUD, Activity.STORE))
+        assert b"".join([piece async for piece in blob.pieces])
+
+
+@pytest.mark.parametrize("step", ["_store", "_erase_again", "_catch_up"])
+async def test_a_crash_while_a_restored_catalogue_is_brought_up_to_date_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    async with opened(tmp_path) as records:
+        gone = (await upload(records, name("gone"))).record
+    keep(tmp_path, "yesterday")
+    async with opened(tmp_path) as records:
+        new = (await upload(records, name("new"))).record
+        await records.destroy(name("gone"))
+    restore(tmp_path, "yesterday", originals=False)
+
+    class Crash(BaseException):
+        pass
+
+    async def crash(*_: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as broken:
+        broken.setattr(recovery, step, crash)
+        with pytest.raises(Crash):
+            async with opened(tmp_path):
+                pass
+    async with opened(tmp_path) as records:
+        entries = (await records.entries({CLOUD: 1}, wait_seconds=0)).entries
+        assert [entry.kind for entry in entries] == [Kind.NAME, Kind.ERASE, Kind.ALL]
+        assert [entry.epoch for entry in entries] == [1, 1, 2]
+        assert records._core.keyring.of(new.aid) is not None
+        assert await records.get(gone.name) is None
+
+
+async def test_an_erase_that_was_not_finished_is_finished_by_a_catalogue_that_never_knew_the_asset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as records:
+        await upload(records, name("old"))
+    keep(tmp_path, "yesterday")
+
+    async def nothing(*_: object) -> Forgotten:
+        return Forgotten(blobs=0, sealed=False, complete=False, root_before=1, root_after=1)
+
+    async with opened(tmp_path) as records:
+        record = (await upload(records, name("short-lived"))).record
+        with monkeypatch.context() as broken:
+            broken.setattr(Core, "forget", nothing)
+            await records.destroy(name("short-lived"))
+        assert records._core.keyring.of(record.aid) is not None
+    restore(tmp_path, "yesterday", originals=False)
+    async with opened(tmp_path) as records:
+        assert records._core.keyring.of(record.aid) is None
+        assert not list((tmp_path / "data" / "originals").rglob(record.aid))
+
+
+async def test_an_upload_that_ran_while_the_backup_was_made_is_no_draft_any_more(tmp_path: Path) -> None:
+    async with opened(tmp_path) as records:
+        draft = await records.mint(CLOUD)
+        await records.put_original(draft, b"x", records.permit(CLOUD, Activity.STORE))
+        backup = sqlite3.connect(tmp_path / "catalogue.db")
+        sqlite3.connect(tmp_path / "data" / "catalogue.db").backup(backup)
+        backup.close()
+        await records.commit_upload(draft, NewAsset(name=name("a"), facts=facts(b"x"), created_at=1.0))
+    keep(tmp_path, "today")
+    for file in (tmp_path / "data").glob("catalogue.db*"):
+        file.unlink()
+    shutil.move(tmp_path / "catalogue.db", tmp_path / "data" / "catalogue.db")
+    for _ in range(2):
+        async with opened(tmp_path) as records:
+            assert records._core.keyring.of(draft.aid) is not None
+    restore(tmp_path, "today")
+    async with opened(tmp_path) as records:
+        assert await records.get(name("a")) is not None

@@ -7,6 +7,9 @@
 
 The locked head row orders the transactions of a tenant: commit order is number order, there are no gaps and no clocks
 (decisions C.1; a sequence or max()+1 loses entries to a tailing reader). A block that records nothing is rolled back.
+
+An entry whose copy cannot be written to the mirror is committed all the same, and its caller gets UpstreamUnavailable: an
+answer claims no durability that is not there (decisions C.4). Until the mirror has it, nothing more is committed.
 """
 
 from __future__ import annotations
@@ -19,11 +22,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
+import structlog
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, NameHash
-from domicile.media.errors import AssetNotFound
+from domicile.media.errors import AssetNotFound, UpstreamUnavailable
 from domicile.media.journal import ENTRY_TARGETS_MAX, GENESIS, Entry, Head, Kind, chain_of
 from domicile.media.wire import JournalAnswer
 from origin.catalogue.engine import Database
@@ -33,6 +37,9 @@ ENTRIES_PER_ANSWER_MAX = 512
 WAIT_SECONDS_MAX = 30.0
 POLL_SECONDS = 1.0
 """How often a waiting reader looks by itself: entries of another origin process wake nobody here."""
+
+
+log = structlog.get_logger(__name__)
 
 
 def chained(previous: str, plain: Entry) -> Entry:
@@ -96,10 +103,13 @@ class Journal:
         *,
         mirror: Mirrors | None = None,
         on_commit: Callable[[Entry], None] | None = None,
+        on_unmirrored: Callable[[], None] | None = None,
     ) -> None:
+        """`on_unmirrored` is called when an entry is committed and its caller hears an error: somebody must clean up."""
         self._database = database
         self._mirror = mirror
         self._on_commit = on_commit
+        self._on_unmirrored = on_unmirrored
         self._news = asyncio.Event()
         self._unmirrored: list[Entry] = []
 
@@ -110,8 +120,13 @@ class Journal:
 
     @asynccontextmanager
     async def change(self, tenant: str) -> AsyncIterator[Change]:
-        """A numbered transaction. Run it inside a Shield. Raises AssetNotFound (no such tenant), Overloaded."""
+        """A numbered transaction. Run it inside a Shield.
+
+        Raises AssetNotFound (no such tenant), Overloaded, UpstreamUnavailable (see above; at the end: it is committed).
+        """
         async with self._database.writer() as connection:
+            if self._unmirrored and not await self._copied():
+                raise UpstreamUnavailable("The journal's mirror cannot be written; nothing was changed")
             async with connection.begin() as transaction:
                 change = await self._advance(connection, tenant)
                 yield change
@@ -150,9 +165,22 @@ class Journal:
         waiting, self._news = self._news, asyncio.Event()
         waiting.set()
         if self._mirror is not None:
-            self._unmirrored.append(entry)  # what a full disk kept out is written with the next entry
-            await asyncio.to_thread(self._mirror.append, tuple(self._unmirrored))
+            self._unmirrored.append(entry)
+            if not await self._copied():
+                if self._on_unmirrored is not None:
+                    self._on_unmirrored()
+                raise UpstreamUnavailable("Done, and not yet copied to the journal's mirror: ask again")
+
+    async def _copied(self) -> bool:
+        """Is everything that is committed in the mirror now?"""
+        if self._mirror is not None and self._unmirrored:
+            try:
+                await asyncio.to_thread(self._mirror.append, tuple(self._unmirrored))
+            except Exception:  # a disk or a thread: the entries stay here, in order
+                log.exception("journal_not_mirrored", entries=len(self._unmirrored))
+                return False
             self._unmirrored.clear()
+        return True
 
     async def heads(self) -> dict[str, Head]:
         """Every tenant's head."""

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from aiohttp import hdrs, web
 
 from domicile.media.asset import AssetName
-from domicile.media.errors import BadRequest, MediaError
+from domicile.media.errors import BadRequest
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
 from origin.answers import uploaded
@@ -75,7 +75,7 @@ async def store(origin: Origin, tenant: Tenant, form: UploadForm, body: bytes) -
     try:
         await origin.records.put_original(draft, body, permit)
         done = await origin.records.commit_upload(draft, asset)
-    except MediaError:  # on anything else the commit may have happened; a draft without a name is removed at start
+    except BaseException:  # whatever it was: a draft that has become an asset is not discarded
         await origin.records.discard(draft)
         raise
     origin.metrics.upload_bytes.add(len(body))

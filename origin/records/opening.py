@@ -8,9 +8,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy import insert, select
 
-from domicile.media.errors import Overloaded
 from domicile.media.policy import PolicyError, zones_of
 from domicile.service.settings import BadSetting
 from origin import lock
@@ -37,6 +37,9 @@ from origin.tenants import Tenants
 
 MAINTENANCE_SECONDS = 60.0
 """How often leftovers are looked after: aids that could not be forgotten."""
+
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +72,11 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             stack.callback(mirror.close)
             await recovery.reconcile(database, mirror)
         leases = Leases(monotonic=clocks.monotonic)
+        upkeep = Upkeep()
         core = Core(
             settings=settings,
             database=database,
-            journal=Journal(database, mirror=mirror, on_commit=leases.committed),
+            journal=Journal(database, mirror=mirror, on_commit=leases.committed, on_unmirrored=upkeep.hurry),
             catalogue=SqlCatalogue(),
             search=SearchIndex(),
             keyring=keyring,
@@ -85,7 +89,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         )
         stack.callback(core.search.close)
         await _fill(core)
-        stack.enter_context(_maintained(core))
+        stack.enter_context(upkeep.of(core))
         yield core
 
 
@@ -126,22 +130,35 @@ async def _fill(core: Core) -> None:
     await recovery.fill_search(core)
 
 
-@contextlib.contextmanager
-def _maintained(core: Core) -> Iterator[None]:
-    stopping = asyncio.Event()
-    core.shield.spawn(_maintain(core, stopping))
-    try:
-        yield
-    finally:
-        stopping.set()
+class Upkeep:
+    """Looks after leftovers, every MAINTENANCE_SECONDS or as soon as somebody is in a hurry. Nothing ends it but `of`."""
 
+    def __init__(self) -> None:
+        self._hurry = asyncio.Event()
+        self._stopping = asyncio.Event()
 
-async def _maintain(core: Core, stopping: asyncio.Event) -> None:
-    while True:
+    def hurry(self) -> None:
+        """Something was committed and not followed up."""
+        self._hurry.set()
+
+    @contextlib.contextmanager
+    def of(self, core: Core) -> Iterator[None]:
+        core.shield.spawn(self._run(core))
         try:
-            async with asyncio.timeout(MAINTENANCE_SECONDS):
-                await stopping.wait()
-            return
-        except TimeoutError:
-            with contextlib.suppress(Overloaded):  # the next round tries again
+            yield
+        finally:
+            self._stopping.set()
+            self._hurry.set()
+
+    async def _run(self, core: Core) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(MAINTENANCE_SECONDS):
+                    await self._hurry.wait()
+            if self._stopping.is_set():
+                return
+            self._hurry.clear()
+            try:
                 await recovery.finish_doomed(core)
+            except Exception as failed:  # noqa: BLE001 - a busy or broken database must not end the process: next round
+                log.warning("upkeep_failed", error=type(failed).__name__)

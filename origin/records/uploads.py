@@ -6,6 +6,8 @@ import asyncio
 import os
 import secrets
 
+import structlog
+
 from domicile.media.asset import AID_BYTES, Aid, AssetId
 from domicile.media.errors import BadRequest, Overloaded
 from domicile.media.journal import Kind
@@ -18,6 +20,8 @@ from origin.keyring import aid_id
 from origin.records.core import Core, check_name, check_tags, check_texts
 from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord, Committed, Draft, NewAsset
+
+log = structlog.get_logger(__name__)
 
 DRAFTS_MAX = 1000
 """Uploads between `mint` and `commit_upload`."""
@@ -47,7 +51,10 @@ class Uploads:
         """The row first: from here on a restart knows that key and bytes of this aid belong to no asset yet."""
         async with self._core.database.write() as connection:
             await self._core.catalogue.draft(connection, aid, tenant)
-        return await self._core.keyring.create(aid_id(aid))
+        key = await self._core.keyring.create(aid_id(aid))
+        if aid not in self._drafts:  # the caller was cancelled meanwhile
+            await self._drop(aid, tenant)
+        return key
 
     async def put_original(self, draft: Draft, body: bytes, permit: Permit) -> None:
         if draft.aid not in self._drafts:
@@ -59,8 +66,14 @@ class Uploads:
             return seal(subkey(draft.data_key, "original"), context, header=b"", body=body, salt=salt)
 
         content = await asyncio.to_thread(sealed)
-        await self._core.shield.run(self._core.blobs.put(draft.tenant, draft.aid, content, permit))
-        self._drafts[draft.aid] = True
+        await self._core.shield.run(self._put(draft, content, permit))
+
+    async def _put(self, draft: Draft, content: bytes, permit: Permit) -> None:
+        await self._core.blobs.put(draft.tenant, draft.aid, content, permit)
+        if draft.aid in self._drafts:
+            self._drafts[draft.aid] = True
+        else:  # discarded while it was written: nobody else would ever delete it
+            await self._core.blobs.delete(draft.tenant, draft.aid)
 
     async def commit(self, draft: Draft, asset: NewAsset) -> Committed:
         check_name(asset.name)
@@ -76,15 +89,20 @@ class Uploads:
 
     async def discard(self, draft: Draft) -> None:
         if self._drafts.pop(draft.aid, None) is not None:
-            await self._core.shield.run(self._drop(draft))
+            await self._core.shield.run(self._drop(draft.aid, draft.tenant))
 
-    async def _drop(self, draft: Draft) -> None:
+    async def _drop(self, aid: Aid, tenant: str) -> None:
+        """Never raises: it follows on an error, which is the one to tell. What cannot be dropped is at the next start."""
         core = self._core
-        async with core.database.write() as connection:
-            if not await core.catalogue.undraft(connection, draft.aid):
-                return  # it was committed, and what failed came after
-            await core.catalogue.doom(connection, draft.aid, draft.tenant, seq=0)
-        await core.forget([(draft.aid, draft.tenant)])
+        try:
+            async with core.database.write() as connection:
+                if not await core.catalogue.undraft(connection, aid):
+                    return  # it was committed, and what failed came after
+                await core.catalogue.doom(connection, aid, tenant, seq=0)
+        except Exception as failed:  # noqa: BLE001 - a busy or broken database
+            log.warning("draft_not_dropped", error=type(failed).__name__)
+        else:
+            await core.forget([(aid, tenant)])
 
     async def _commit_or_reopen(self, draft: Draft, asset: NewAsset) -> Committed:
         try:
@@ -104,7 +122,7 @@ class Uploads:
             if keeps is None:
                 await self._store(change, draft, record, old)
         if keeps is not None:
-            await self._drop(draft)
+            await self._drop(draft.aid, tenant)
             head = (await core.journal.heads())[tenant]
             state = core.leases.state(tenant, head.seq)
             return Committed(record=keeps, existing=True, head=head, fenced=state)

@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from domicile.media.errors import AssetNotFound, BadRequest
 from domicile.media.journal import Kind
 from domicile.media.keys import subkey
 from domicile.media.policy import Activity
 from domicile.media.sealed import SealContext, open_sealed
-from origin.keyring import aid_id
+from origin.catalogue.tables import draft as draft_table
+from origin.keyring import Keyring, aid_id
 from origin.records import NewAsset, Records
 from origin.records.core import Core
+from origin.store.local import LocalStore
 from tests.infra.records import CLOUD, facts, name, opened, upload
 
 
@@ -156,3 +160,51 @@ async def test_a_name_that_nothing_can_hold_is_refused(records: Records, public_
 async def test_an_unknown_cloud_is_not_found(records: Records) -> None:
     with pytest.raises(AssetNotFound):
         await records.mint("nobody")
+
+
+async def test_a_draft_that_is_discarded_while_it_is_written_leaves_no_bytes(
+    records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = await records.mint(CLOUD)
+    begun, may_end = asyncio.Event(), asyncio.Event()
+    real = LocalStore.put
+
+    async def slow(store: LocalStore, *arguments: Any) -> None:
+        begun.set()
+        await may_end.wait()
+        await real(store, *arguments)
+
+    monkeypatch.setattr(LocalStore, "put", slow)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(records.put_original(draft, b"x", records.permit(CLOUD, Activity.STORE)))
+        await begun.wait()
+        await records.discard(draft)
+        may_end.set()
+    assert not list((tmp_path / "data" / "originals").rglob(draft.aid))
+    assert core_of(records).keyring.of(draft.aid) is None
+
+
+async def test_a_mint_whose_caller_has_gone_leaves_no_key(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    core = core_of(records)
+    before = core.keyring.ids()
+    begun, may_end = asyncio.Event(), asyncio.Event()
+    real = Keyring.create
+
+    async def slow(keyring: Keyring, key_id: bytes) -> bytes:
+        begun.set()
+        await may_end.wait()
+        return await real(keyring, key_id)
+
+    monkeypatch.setattr(Keyring, "create", slow)
+    minting = asyncio.ensure_future(records.mint(CLOUD))
+    await begun.wait()
+    minting.cancel()
+    await asyncio.wait([minting])
+    may_end.set()
+    async with asyncio.timeout(30):
+        while True:
+            async with core.database.read() as connection:
+                left = (await connection.execute(select(draft_table.c.aid))).all()
+            if not left and core.keyring.ids() == before:
+                break
+            await asyncio.sleep(0.01)

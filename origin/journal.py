@@ -35,6 +35,8 @@ from origin.catalogue.tables import journal_entry, journal_head
 
 ENTRIES_PER_ANSWER_MAX = 512
 WAIT_SECONDS_MAX = 30.0
+NOTHING = Head(epoch=1, seq=0, chain=GENESIS)
+"""Head of a journal without entries."""
 POLL_SECONDS = 1.0
 """How often a waiting reader looks by itself: entries of another origin process wake nobody here."""
 
@@ -49,6 +51,10 @@ def chained(previous: str, plain: Entry) -> Entry:
 
 class Mirrors(Protocol):
     """Where entries are copied to."""
+
+    @property
+    def ends(self) -> Mapping[str, Head]:
+        """How far each tenant's entries go."""
 
     def append(self, entries: tuple[Entry, ...], /) -> None:
         """Durable on return, in a thread, one call at a time."""
@@ -114,9 +120,16 @@ class Journal:
         self._unmirrored: list[Entry] = []
 
     @staticmethod
-    async def begin(connection: AsyncConnection, tenant: str, *, epoch: int = 1) -> None:
-        """Give a new tenant an empty journal."""
-        await connection.execute(insert(journal_head).values(tenant=tenant, epoch=epoch, seq=0, hash=GENESIS))
+    async def begin(connection: AsyncConnection, tenant: str, *, past: Head | None = None) -> None:
+        """Give a new tenant an empty journal, or one that goes on after a past that only the mirror knows."""
+        head = Head(epoch=past.epoch + 1, seq=past.seq, chain=past.chain) if past else NOTHING
+        await connection.execute(
+            insert(journal_head).values(tenant=tenant, epoch=head.epoch, seq=head.seq, hash=head.chain)
+        )
+
+    def past(self, tenant: str) -> Head | None:
+        """Where the mirror's entries of a tenant end; for a tenant that is about to be made."""
+        return self._mirror.ends.get(tenant) if self._mirror else None
 
     @asynccontextmanager
     async def change(self, tenant: str) -> AsyncIterator[Change]:

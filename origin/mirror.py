@@ -1,72 +1,181 @@
 """The journal's mirror: an append-only file of entries beside DATA, synced before an answer leaves (decisions C.4).
 
-    MIRROR/journal      records: length (u32, big-endian), CRC-32 (u32), msgpack of the entry
+    MIRROR/journal      records: length of the body (u32, big-endian), its CRC-32, CRC-32 of these eight bytes; the body
+    body                b"E" and an entry, or b"B" and a base: what is left of entries that were compacted away
 
-It holds what the journal holds: aids and keyed hashes, no personal data. A torn last record (power cut) is cut off.
-When DATA comes back older than the mirror, the origin takes the missing entries from here before it serves.
+It holds what the journal holds: aids and keyed hashes, no personal data. When DATA comes back older than the mirror, the
+origin takes the missing entries from here before it serves, so nothing of it is lost quietly: a last record that runs past
+the end was being written when the power went, and is cut off; anything else that cannot be read is MirrorBroken.
 """
 
 from __future__ import annotations
 
 import os
 import struct
+import threading
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+import structlog
 
-from domicile.media.journal import Entry, Head
+from domicile.media.asset import Aid
+from domicile.media.journal import Entry, Head, Kind
 from origin.keyfiles import sync_directory
 
-_HEAD = struct.Struct(">II")
+_HEAD = struct.Struct(">III")
 RECORD_BYTES_MAX = 128 * 1024
+BASE_AIDS_MAX = 2000
+"""Aids in one base record; more erases make more records."""
+
+log = structlog.get_logger(__name__)
+
+
+class MirrorBroken(Exception):
+    """The file holds something that was never written. The text names the file and the place."""
+
+
+class Base(msgspec.Struct, frozen=True, kw_only=True):
+    """Stands for all entries of a tenant up to `head`; of them only the erased aids are kept."""
+
+    tenant: str
+    head: Head
+    """An empty chain: not known, because the entries were gone before they could be mirrored."""
+    erased: tuple[Aid, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Missing:
+    """What a catalogue that stands at some number has not heard of."""
+
+    entries: list[Entry] = field(default_factory=list)
+    base: Head | None = None
+    """The entries begin after this head; None: they begin where the catalogue ends."""
+    erased: list[Aid] = field(default_factory=list)
+    """Aids erased by entries that were compacted away; among them older ones that the catalogue knows to be erased."""
+
+
+def pack(record: Entry | Base) -> bytes:
+    """A record as it lies in the file."""
+    body = (b"B" if isinstance(record, Base) else b"E") + msgspec.msgpack.encode(record)
+    sizes = struct.pack(">II", len(body), zlib.crc32(body))
+    return sizes + struct.pack(">I", zlib.crc32(sizes)) + body
 
 
 class Mirror:
-    """Synchronous; one writer, which the origin's lock on DATA guarantees."""
+    """Synchronous; one process, which the origin's lock on DATA guarantees. `append` and `compact` may run side by side."""
 
     def __init__(self, directory: Path) -> None:
+        """Raises MirrorBroken."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file = directory / "journal"
         self._handle = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        sync_directory(directory)
-        self.heads: dict[str, Head] = {}
-
-    def read(self) -> dict[str, list[Entry]]:
-        """Every entry by tenant, in order; a torn end is cut off. Also sets `heads`."""
-        raw = self._file.read_bytes()
-        entries: dict[str, list[Entry]] = {}
-        offset = 0
-        while offset + _HEAD.size <= len(raw):
-            length, crc = _HEAD.unpack_from(raw, offset)
-            body = raw[offset + _HEAD.size : offset + _HEAD.size + length]
-            if length > RECORD_BYTES_MAX or len(body) < length or zlib.crc32(body) != crc:
-                break
-            entry = msgspec.msgpack.decode(body, type=Entry)
-            entries.setdefault(entry.tenant, []).append(entry)
-            offset += _HEAD.size + length
-        if offset < len(raw):
-            os.ftruncate(self._handle, offset)
-            os.fsync(self._handle)
-        self.heads = {t: Head(epoch=own[-1].epoch, seq=own[-1].seq, chain=own[-1].chain) for t, own in entries.items()}
-        return entries
-
-    def append(self, entries: Iterable[Entry]) -> None:
-        """Durable on return; on an error the file is as before."""
-        batch = tuple(entries)
-        bodies = [msgspec.msgpack.encode(entry) for entry in batch]
-        view = memoryview(b"".join(_HEAD.pack(len(body), zlib.crc32(body)) + body for body in bodies))
-        before = os.fstat(self._handle).st_size
+        self._lock = threading.Lock()
+        self._size = 0
+        """Bytes that are whole records."""
+        self._ends: dict[str, Head] = {}
         try:
-            while view:
-                view = view[os.write(self._handle, view) :]
-            os.fsync(self._handle)
-        except OSError:
-            os.ftruncate(self._handle, before)
+            sync_directory(directory)
+            self._measure()
+        except BaseException:
+            self.close()
             raise
-        for entry in batch:
-            self.heads[entry.tenant] = Head(epoch=entry.epoch, seq=entry.seq, chain=entry.chain)
+
+    @property
+    def ends(self) -> Mapping[str, Head]:
+        """How far each tenant's journal is mirrored."""
+        return self._ends
+
+    @property
+    def size_bytes(self) -> int:
+        return self._size
 
     def close(self) -> None:
         os.close(self._handle)
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    def _measure(self) -> None:
+        """Read everything once, and cut off a torn end."""
+        size = os.fstat(self._handle).st_size
+        for record, end in self._records(size):
+            self._ends[record.tenant] = _end_of(record)
+            self._size = end
+        if self._size < size:
+            log.warning("mirror_end_torn", bytes=size - self._size)
+            os.ftruncate(self._handle, self._size)
+            os.fsync(self._handle)
+
+    def _records(self, size: int) -> Iterator[tuple[Entry | Base, int]]:
+        """The whole records of the first `size` bytes, each with the place where it ends. Raises MirrorBroken."""
+        start = 0
+        with self._file.open("rb") as file:
+            while (begin := start + _HEAD.size) <= size:
+                length, body_crc, sizes_crc = _HEAD.unpack(head := file.read(_HEAD.size))
+                sound = zlib.crc32(head[:8]) == sizes_crc and length <= RECORD_BYTES_MAX
+                if sound and begin + length > size:
+                    return
+                body = file.read(length) if sound else b""
+                if not sound or zlib.crc32(body) != body_crc:
+                    raise MirrorBroken(f"{str(self._file)!r} is damaged at byte {start}")
+                kind: type[Entry | Base] = Base if body[:1] == b"B" else Entry
+                start = begin + length
+                yield msgspec.msgpack.decode(body[1:], type=kind), start
+
+    def missing(self, seqs: Mapping[str, int]) -> dict[str, Missing]:
+        """What catalogues that stand at these numbers lack, by tenant."""
+        found = {tenant: Missing() for tenant in seqs}
+        for record, _ in self._records(self._size):
+            lacking = found.get(record.tenant)
+            if lacking is None or _end_of(record).seq <= seqs[record.tenant]:
+                continue
+            if isinstance(record, Base):
+                lacking.base = record.head
+                lacking.erased += record.erased
+            else:
+                lacking.entries.append(record)
+        return found
+
+    def erased(self, tenants: Collection[str]) -> Iterator[tuple[Aid, str]]:
+        """Every (aid, tenant) that these tenants ever erased."""
+        for record, _ in self._records(self._size):
+            if record.tenant in tenants:
+                yield from ((aid, record.tenant) for aid in _erased_by(record))
+
+    # --- writing --------------------------------------------------------------------------------------------------
+
+    def append(self, records: Iterable[Entry | Base]) -> None:
+        """Durable on return; on an error the file is as before."""
+        batch = tuple(records)
+        with self._lock:
+            if os.fstat(self._handle).st_size != self._size:  # of an append that failed, and could not be taken back
+                os.ftruncate(self._handle, self._size)
+            try:
+                written = _write(self._handle, b"".join(map(pack, batch)))
+                os.fsync(self._handle)
+            except OSError:
+                os.ftruncate(self._handle, self._size)
+                raise
+            self._size += written
+            self._ends.update({record.tenant: _end_of(record) for record in batch})
+
+
+def _write(handle: int, content: bytes) -> int:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(handle, view) :]
+    return len(content)
+
+
+def _end_of(record: Entry | Base) -> Head:
+    if isinstance(record, Base):
+        return record.head
+    return Head(epoch=record.epoch, seq=record.seq, chain=record.chain)
+
+
+def _erased_by(record: Entry | Base) -> tuple[Aid, ...]:
+    if isinstance(record, Base):
+        return record.erased
+    return record.aids if record.kind == Kind.ERASE else ()

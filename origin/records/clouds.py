@@ -49,15 +49,19 @@ class Clouds:
         core.policies.write_strictest(cloud)
         policy = core.policies.read(cloud)
         tenant = core.tenants.build(cloud, new_api_key(), 1, core.now())
+        past = core.journal.past(cloud)
         try:
             async with core.database.write() as connection:
                 await insert_tenant(connection, tenant, digest(policy))
-                await Journal.begin(connection, cloud)
+                await Journal.begin(connection, cloud, past=past)
                 head = await read_head(connection, cloud)
         except IntegrityError as taken:
             raise AssetExists(f"cloud {cloud} already exists") from taken
         core.leases.know_heads({cloud: head})
         core.tenants.put(Standing(tenant=tenant, policy=policy, policy_digest=digest(policy)))
+        if past is not None:  # the name of a cloud that was lost in a restore: edges drop what they hold of it
+            async with core.journal.change(cloud) as change:
+                change.record(Kind.ALL)
         return tenant
 
     async def reload(self) -> tuple[str, ...]:

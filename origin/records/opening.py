@@ -23,7 +23,7 @@ from origin.journal import Journal
 from origin.keypages import KeyringBroken
 from origin.keyring import Keyring
 from origin.migrations import migrate
-from origin.mirror import Mirror
+from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
 from origin.records import recovery
 from origin.records.clouds import Clouds
@@ -68,7 +68,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         keyring = await _open_keyring(settings, shield)
         mirror = None
         if database.is_sqlite:
-            mirror = Mirror(settings.mirror_directory)
+            mirror = _open_mirror(settings)
             stack.callback(mirror.close)
             await recovery.reconcile(database, mirror)
         leases = Leases(monotonic=clocks.monotonic)
@@ -88,7 +88,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             now=clocks.wall,
         )
         stack.callback(core.search.close)
-        await _fill(core)
+        await _fill(core, mirror)
         stack.enter_context(upkeep.of(core))
         yield core
 
@@ -102,6 +102,17 @@ async def _open_keyring(settings: RecordsSettings, shield: Shield) -> Keyring:
     return keyring
 
 
+def _open_mirror(settings: RecordsSettings) -> Mirror:
+    try:
+        return Mirror(settings.mirror_directory)
+    except MirrorBroken as broken:
+        raise BadSetting(
+            f"origin.records.mirror: {broken}. Put an intact copy of the file back. Without one: if the data directory was"
+            " not restored from a backup, move the file away, and it is written anew; if it was, erasures since that backup"
+            " cannot be carried out again in the catalogue (their keys stay destroyed)"
+        ) from broken
+
+
 async def _bind_region(database: Database, region: str) -> None:
     async with database.write() as connection:
         bound = await connection.scalar(select(t.place.c.region))
@@ -111,7 +122,7 @@ async def _bind_region(database: Database, region: str) -> None:
             raise BadSetting(f"origin.records.region: {region!r}, and these records are bound to {bound!r}")
 
 
-async def _fill(core: Core) -> None:
+async def _fill(core: Core, mirror: Mirror | None) -> None:
     """Load what lives in memory, then finish what a crash or a restore left."""
     async with core.database.read() as connection:
         try:
@@ -125,6 +136,8 @@ async def _fill(core: Core) -> None:
     except PolicyError as bad:
         raise BadSetting(str(bad)) from bad
     await recovery.doom_drafts(core)
+    if mirror is not None:
+        await recovery.forget_parked(core, mirror)
     await recovery.finish_doomed(core)
     await recovery.count_unowned(core)
     await recovery.fill_search(core)

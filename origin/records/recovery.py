@@ -2,6 +2,8 @@
 
 catalogue behind the mirror   it was restored from a backup: missing entries are taken from the mirror, every erase
 among them is carried out again, the epoch rises, edges drop everything of that cloud; all of it in one transaction
+clouds of the mirror alone    they are younger than the restored catalogue: their entries stay in the mirror, and a cloud that
+gets such a name again goes on where they end
 mirror behind the catalogue   a crash between commit and mirror: the mirror catches up
 neither follows the other     two histories: refuse to start
 doomed aids                   key and bytes go now
@@ -10,6 +12,8 @@ originals without a version   are told and kept: only a catalogue that was resto
 """
 
 from __future__ import annotations
+
+import asyncio
 
 import msgspec
 import structlog
@@ -23,7 +27,7 @@ from origin.catalogue import tables as t
 from origin.catalogue.engine import Database
 from origin.catalogue.sql import SqlCatalogue
 from origin.journal import ENTRIES_PER_ANSWER_MAX, chained, read_entries, read_heads
-from origin.mirror import Mirror
+from origin.mirror import Base, Mirror, Missing
 from origin.records.core import Core
 
 log = structlog.get_logger(__name__)
@@ -31,25 +35,48 @@ log = structlog.get_logger(__name__)
 
 async def reconcile(database: Database, mirror: Mirror) -> None:
     """Bring journal and mirror to the same end. Raises BadSetting."""
-    entries = mirror.read()
     async with database.read() as connection:
         heads = await read_heads(connection)
-    unknown = sorted(set(entries) - set(heads))
-    if unknown:
+    if mirror.ends and not heads:
         raise BadSetting(
-            f"the journal's mirror knows clouds that the catalogue does not (first: {unknown[0]!r}): the catalogue was"
+            f"the journal's mirror knows clouds and the catalogue none (first: {min(mirror.ends)!r}): the catalogue was"
             " lost or is another one. Restore it; to start anew, remove the keys and mirror directories as well"
         )
+    ends = {cloud: mirror.ends.get(cloud, _nothing(head)) for cloud, head in heads.items()}
+    behind = {cloud: head.seq for cloud, head in heads.items() if _is_behind(head, ends[cloud])}
+    missing = await asyncio.to_thread(mirror.missing, behind) if behind else {}
     for cloud, head in heads.items():
-        own = entries.get(cloud, [])
-        end = Head(epoch=own[-1].epoch, seq=own[-1].seq, chain=own[-1].chain) if own else _nothing(head)
-        if end.seq > head.seq:
-            await _take_in(database, cloud, head, [entry for entry in own if entry.seq > head.seq])
-        await _catch_up(database, mirror, cloud, end)
+        if cloud in missing:
+            await _take_in(database, cloud, head, missing[cloud])
+        await _catch_up(database, mirror, cloud, ends[cloud])
+
+
+def parked(core: Core, mirror: Mirror) -> frozenset[str]:
+    """Clouds that the mirror knows and the catalogue does not."""
+    return frozenset(mirror.ends) - core.tenants.all().keys()
+
+
+async def forget_parked(core: Core, mirror: Mirror) -> None:
+    """What a cloud erased stays erased when the catalogue has forgotten the cloud."""
+    clouds = parked(core, mirror)
+    if not clouds:
+        return
+    log.warning("clouds_without_catalogue", clouds=len(clouds))
+    living = await asyncio.to_thread(
+        lambda: [(aid, cloud) for aid, cloud in mirror.erased(clouds) if core.keyring.of(aid) is not None]
+    )
+    async with core.database.write() as connection:
+        for aid, cloud in living:
+            await core.catalogue.doom(connection, aid, cloud, seq=0)
 
 
 def _nothing(head: Head) -> Head:
     return Head(epoch=head.epoch, seq=0, chain=GENESIS)
+
+
+def _is_behind(head: Head, end: Head) -> bool:
+    """Also a cloud that was made anew after its entries and has not told the edges yet: see `Clouds.create`."""
+    return end.seq > head.seq or (end.seq == head.seq and end.epoch < head.epoch)
 
 
 async def _catch_up(database: Database, mirror: Mirror, cloud: str, end: Head) -> None:
@@ -57,21 +84,32 @@ async def _catch_up(database: Database, mirror: Mirror, cloud: str, end: Head) -
         async with database.read() as connection:
             missing = await read_entries(connection, cloud, after=end.seq, limit=ENTRIES_PER_ANSWER_MAX)
             last = await read_entries(connection, cloud, after=end.seq - 1, limit=1) if end.seq else []
-        if last and last[0].chain != end.chain:
-            raise BadSetting(f"cloud {cloud!r}: the catalogue and the journal's mirror tell two histories")
+        if last and last[0].seq == end.seq and last[0].chain != end.chain:
+            raise _two_histories(cloud)
         if not missing:
             return
-        mirror.append(missing)
-        end = Head(epoch=missing[-1].epoch, seq=missing[-1].seq, chain=missing[-1].chain)
+        first = missing[0]
+        if first.seq > end.seq + 1:  # the catalogue keeps no older entries, and the mirror was made anew
+            gap = Base(tenant=cloud, head=Head(epoch=first.epoch, seq=first.seq - 1, chain=""))
+            await asyncio.to_thread(mirror.append, (gap,))
+        await asyncio.to_thread(mirror.append, missing)
+        end = mirror.ends[cloud]
 
 
-async def _take_in(database: Database, cloud: str, head: Head, missing: list[Entry]) -> None:
+def _two_histories(cloud: str) -> BadSetting:
+    return BadSetting(f"cloud {cloud!r}: the catalogue and the journal's mirror tell two histories")
+
+
+async def _take_in(database: Database, cloud: str, head: Head, missing: Missing) -> None:
     """All of a restored catalogue's way back to now, or nothing of it: a crash in between must not look like no restore."""
-    log.warning("catalogue_behind_mirror", entries=len(missing))
+    log.warning("catalogue_behind_mirror", entries=len(missing.entries), erased=len(missing.erased))
     async with database.write() as connection:
-        for entry in missing:
-            if not follows(head, entry):
-                raise BadSetting(f"cloud {cloud!r}: the catalogue and the journal's mirror tell two histories")
+        for aid in missing.erased:
+            await _erase_again(connection, cloud, aid, 0)
+        head = missing.base or head
+        for entry in missing.entries:
+            if head.chain and not follows(head, entry):
+                raise _two_histories(cloud)
             await _store(connection, entry)
             if entry.kind == Kind.ERASE:
                 for aid in entry.aids:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from domicile.media.journal import Kind
+from domicile.media.journal import Kind, follows
 from domicile.media.policy import Activity
 from domicile.service.settings import BadSetting
+from origin.journal import Journal
+from origin.mirror import Mirror
 from origin.records import Filter, NewAsset, Records, recovery
 from origin.records.core import Core, Forgotten
 from tests.infra.records import CLOUD, facts, name, opened, settings, upload
@@ -246,3 +248,91 @@ async def test_an_upload_that_ran_while_the_backup_was_made_is_no_draft_any_more
     restore(tmp_path, "today")
     async with opened(tmp_path) as records:
         assert await records.get(name("a")) is not None
+
+
+async def test_a_damaged_mirror_is_told_with_what_to_do(tmp_path: Path) -> None:
+    async with opened(tmp_path) as records:
+        await upload(records, name("x"))
+    keep(tmp_path, "yesterday")
+    async with opened(tmp_path) as records:
+        await records.destroy(name("x"))
+        await upload(records, name("y"))
+    restore(tmp_path, "yesterday")
+    mirror = tmp_path / "data.mirror" / "journal"
+    bad = bytearray(mirror.read_bytes())
+    bad[len(bad) // 2] ^= 1
+    mirror.write_bytes(bad)
+    with pytest.raises(BadSetting, match=r"data\.mirror/journal' is damaged at byte \d+. Put an intact copy"):
+        async with opened(tmp_path):
+            pass
+    assert mirror.read_bytes() == bad
+
+
+async def test_a_mirror_that_was_moved_away_is_written_anew(tmp_path: Path) -> None:
+    async with opened(tmp_path) as records:
+        await upload(records, name("x"))
+        await records.destroy(name("x"))
+        entries = (await records.entries({CLOUD: 0}, wait_seconds=0)).entries
+    (tmp_path / "data.mirror" / "journal").unlink()
+    async with opened(tmp_path) as records:
+        assert (await records.head(CLOUD)).epoch == 1
+    mirror = Mirror(tmp_path / "data.mirror")
+    assert tuple(mirror.missing({CLOUD: 0})[CLOUD].entries) == entries
+    mirror.close()
+
+
+async def test_a_catalogue_older_than_the_newest_cloud_starts_and_the_cloud_can_be_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as records:
+        await upload(records, name("x"))
+    keep(tmp_path, "yesterday")
+
+    async def nothing(*_: object) -> Forgotten:
+        return Forgotten(blobs=0, sealed=False, complete=False, root_before=1, root_after=1)
+
+    async with opened(tmp_path) as records:
+        await records.create_tenant("beta")
+        lost = (await upload(records, name("q", cloud="beta"))).record
+        erased = (await upload(records, name("e", cloud="beta"))).record
+        with monkeypatch.context() as broken:
+            broken.setattr(Core, "forget", nothing)
+            await records.destroy(erased.name)
+        before = await records.head("beta")
+    keep(tmp_path, "today")
+    restore(tmp_path, "yesterday", originals=False)
+    for _ in range(2):
+        async with opened(tmp_path) as records:
+            assert records.tenants() == (CLOUD,)
+            assert records._core.keyring.of(lost.aid) is not None
+            assert records._core.keyring.of(erased.aid) is None, "an erase holds without its cloud"
+    monkeypatch.setattr(Journal, "change", None)  # a crash between the birth and its first entry
+    async with opened(tmp_path) as records:
+        with pytest.raises(TypeError):
+            await records.create_tenant("beta")
+    monkeypatch.undo()
+    async with opened(tmp_path) as records:
+        head = await records.head("beta")
+        (told,) = (await records.entries({"beta": before.seq}, wait_seconds=0)).entries
+        assert follows(before, told), "edges go on where they were"
+        assert (told.kind, head.epoch) == (Kind.ALL, told.epoch), "and drop what they hold"
+        assert head.epoch > before.epoch
+        await upload(records, name("q", cloud="beta"), b"again")
+    async with opened(tmp_path) as records:
+        assert await records.get(name("q", cloud="beta")) is not None
+
+
+async def test_a_new_cloud_with_a_lost_clouds_name_tells_the_edges_at_once(tmp_path: Path) -> None:
+    async with opened(tmp_path):
+        pass
+    keep(tmp_path, "yesterday")
+    async with opened(tmp_path) as records:
+        await records.create_tenant("beta")
+        await upload(records, name("q", cloud="beta"))
+        before = await records.head("beta")
+    restore(tmp_path, "yesterday", originals=False)
+    async with opened(tmp_path) as records:
+        await records.create_tenant("beta")
+        (told,) = (await records.entries({"beta": before.seq}, wait_seconds=0)).entries
+        assert follows(before, told)
+        assert told.kind == Kind.ALL

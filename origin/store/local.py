@@ -22,6 +22,7 @@ class LocalStore:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.sync(directory.parent)
         for leftover in directory.glob(f"*/*/*{files.TEMPORARY_SUFFIX}"):
             files.remove(leftover)
 
@@ -31,7 +32,8 @@ class LocalStore:
         return self._directory / tenant / aid[:2] / aid
 
     async def put(self, tenant: str, aid: Aid, content: bytes, permit: Permit) -> None:
-        await asyncio.to_thread(files.write_whole, permit, tenant, self._path(tenant, aid), content)
+        path = self._path(tenant, aid)
+        await asyncio.to_thread(files.write_whole, permit, tenant, path, content, within=self._directory)
 
     async def size(self, tenant: str, aid: Aid) -> int:
         try:

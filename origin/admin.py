@@ -126,7 +126,7 @@ async def erase(request: web.Request, path: Mapping[str, str]) -> web.Response:
 
 def _targets(params: Params) -> PurgeTargets:
     def of(name: str) -> tuple[str, ...]:
-        return params.texts(f"selector.{name}") or params.texts(name)
+        return params.texts(f"selector[{name}]") or params.texts(name)
 
     targets = PurgeTargets(
         asset_ids=of("asset_id"), public_ids=of("public_id"), tags=of("tag"), prefixes=of("prefix"), urls=of("url")

@@ -29,7 +29,7 @@ async def prepare_demo(origin: Origin) -> None:
         tenant = await records.create_tenant(CLOUD)
         log.info("demo_created")
     if not file.exists():
-        form = UploadForm(params=Params({"public_id": SAMPLE_PUBLIC_ID, "overwrite": "0"}), body=None)
+        form = UploadForm(params=Params({"public_id": SAMPLE_PUBLIC_ID, "overwrite": "0"}))
         await store(origin, tenant, form, sample_photo())
     text = cloudinary_url(tenant, origin.settings)
     if not file.exists() or file.read_text("utf-8") != text + "\n":

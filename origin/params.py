@@ -1,6 +1,7 @@
 """Parameters of an API call: what SDKs send, read once, with a named list for everything an upload may carry.
 
     texts      key=value                       lists      key[]=a&key[]=b   key[0]=a&key[1]=b   JSON arrays
+    objects    outer[inner]=value              JSON objects
     booleans   "1" "0" (uploads) or "true" "false" (admin), or JSON's
 
 The rule of the file: nothing is ignored silently. An upload parameter is used, or accepted and named in HARMLESS with
@@ -25,6 +26,7 @@ TAG_CHARS_MAX = 255
 CONTEXT_ENTRIES_MAX = 1000
 CONTEXT_CHARS_MAX = 1024
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _INDEXED = re.compile(r"([A-Za-z0-9_]{1,64})\[([0-9]{0,4})\]")
 _TRUE = frozenset({"1", "true", "True"})
 _FALSE = frozenset({"0", "false", "False"})
@@ -133,17 +135,17 @@ def from_pairs(pairs: Iterable[tuple[str, str]], *, fields_max: int) -> Params:
         if match is None:
             if key in values:
                 raise BadRequest("A parameter was given twice")
-            values[key] = text
+            values[_storable(key)] = _storable(text)
         else:
             items = values.setdefault(match[1], [])
             if not isinstance(items, list) or len(items) >= LIST_ITEMS_MAX:
                 raise BadRequest(f"Invalid value for parameter {match[1]}")
-            items.append(text)
+            items.append(_storable(text))
     return Params(values)
 
 
 def from_json(body: bytes) -> Params:
-    """Parameters of a JSON object: texts, numbers, booleans, flat lists of them, and objects of them as "outer.inner"."""
+    """Parameters of a JSON object: texts, numbers, booleans, flat lists of them, and objects of them as "outer[inner]"."""
     if not body.strip():
         return Params()
     try:
@@ -155,19 +157,26 @@ def from_json(body: bytes) -> Params:
     values: dict[str, Value] = {}
     for key, value in tree.items():
         if isinstance(value, list):
-            values[key] = [_scalar(key, item) for item in value]
+            values[_storable(key)] = [_scalar(key, item) for item in value]
         elif isinstance(value, dict):
-            values.update({f"{key}.{inner}": _scalar(key, item) for inner, item in value.items()})
+            values.update({_storable(f"{key}[{inner}]"): _scalar(key, item) for inner, item in value.items()})
         elif value is not None:
-            values[key] = _scalar(key, value)
+            values[_storable(key)] = _scalar(key, value)
     return Params(values)
+
+
+def _storable(text: str) -> str:
+    """JSON and headers can spell lone surrogates, which are no characters: nothing could encode them later on."""
+    if _SURROGATE.search(text):
+        raise BadRequest("A parameter is not valid Unicode")
+    return text
 
 
 def _scalar(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):
-        return str(value)
+        return _storable(str(value))
     raise BadRequest(f"Invalid value for parameter {key[:64]}")
 
 

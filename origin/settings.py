@@ -28,7 +28,11 @@ class UploadSettings:
     upload_bytes_max: int = setting(100 * MIB, "Bytes of one uploaded file.", at_least=1)
     fields_max: int = setting(200, "Fields of one upload form, or parameters of one call.", at_least=1)
     field_bytes_max: int = setting(256 * 1024, "Bytes of one text field of a form.", at_least=1)
-    body_bytes_max: int = setting(4 * MIB, "Bytes of the body of a call that uploads no file.", at_least=1)
+    body_bytes_max: int = setting(
+        MIB,
+        "Bytes of all parameters of one call: of a JSON or urlencoded body, of a form without its file.",
+        at_least=1,
+    )
     in_flight_bytes_max: int = setting(
         400 * MIB, "Bytes of uploads held in memory at once; above it, callers get 429.", at_least=1
     )

@@ -1,11 +1,12 @@
 """POST upload: who, what, decode once, seal, name; nothing is stored before all of it was found good.
 
-read the form (limits) -> authenticate -> parameters -> a permit to store here -> decode in a sandboxed process
+read the form (limits) -> authenticate -> parameters -> the file's bytes -> a permit to store here -> decode in a sandboxed process
 -> fresh aid and key -> sealed original, durable -> name and journal entry in one transaction -> Cloudinary's JSON
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 import string
@@ -19,7 +20,7 @@ from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
 from origin.answers import uploaded
 from origin.call import authenticate, check_public_id, count_fence, delivery_type_of, reply
-from origin.forms import UploadForm, read_upload
+from origin.forms import UploadForm, file_bytes, read_upload
 from origin.keys import ORIGIN, Origin
 from origin.params import Params, check_upload, context_of, tags_of
 from origin.records import Committed, NewAsset, Tenant
@@ -44,7 +45,8 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
         check_upload(form.params)
         if "upload_preset" in form.params:
             raise BadRequest("Upload preset not found")
-        body = _file_of(request, form)
+        body = await asyncio.to_thread(file_bytes, form, origin.settings.upload)
+        _check_whole(request, body)
         done = await store(origin, tenant, form, body)
     count_fence(origin, done.fenced)
     return reply(uploaded(done, origin.address_of(tenant), api_key=tenant.api_key))
@@ -141,14 +143,9 @@ def _check_format(params: Params, facts: SourceFacts) -> None:
         raise BadRequest(f"Image file format {facts.format} not allowed")
 
 
-def _file_of(request: web.Request, form: UploadForm) -> bytes:
-    if form.body is None:
-        raise BadRequest("Missing required parameter - file")
-    if not form.body:
-        raise BadRequest("Empty file")
+def _check_whole(request: web.Request, body: bytes) -> None:
     text = request.headers.get(hdrs.CONTENT_RANGE)
     if text is not None:
         match = _RANGE.fullmatch(text)
-        if match is None or int(match[1]) != 0 or match[3] != str(len(form.body)):
+        if match is None or int(match[1]) != 0 or match[3] != str(len(body)):
             raise BadRequest("Uploading in chunks is not supported yet: send the file in one piece")
-    return form.body

@@ -48,7 +48,7 @@ def test_there_are_not_too_many() -> None:
 
 def test_json_is_read_like_a_form() -> None:
     read = from_json(b'{"all": true, "max": 5, "ids": ["a", 1, false], "none": null, "selector": {"public_id": "x"}}')
-    assert read.values == {"all": "true", "max": "5", "ids": ["a", "1", "false"], "selector.public_id": "x"}
+    assert read.values == {"all": "true", "max": "5", "ids": ["a", "1", "false"], "selector[public_id]": "x"}
     assert from_json(b" ").values == {}
 
 

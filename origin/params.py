@@ -31,10 +31,10 @@ _INDEXED = re.compile(r"([A-Za-z0-9_]{1,64})\[([0-9]{0,4})\]")
 _TRUE = frozenset({"1", "true", "True"})
 _FALSE = frozenset({"0", "false", "False"})
 
-USED = frozenset(
+SIGNING = frozenset({"timestamp", "signature", "api_key"})
+USED = SIGNING | frozenset(
     "file public_id public_id_prefix folder asset_folder display_name use_asset_folder_as_public_id_prefix tags context overwrite "
-    "use_filename unique_filename filename_override discard_original_filename type allowed_formats timestamp signature "
-    "api_key upload_preset".split()
+    "use_filename unique_filename filename_override discard_original_filename type allowed_formats upload_preset".split()
 )
 """Upload parameters that do something."""
 
@@ -180,16 +180,18 @@ def _scalar(key: str, value: Any) -> str:
     raise BadRequest(f"Invalid value for parameter {key[:64]}")
 
 
-def check_upload(params: Params) -> None:
-    """Refuse what an upload asks for and would not get. Raises BadRequest."""
+def check_parameters(params: Params, used: frozenset[str]) -> None:
+    """Refuse what a call asks for and would not get; `used`: what its endpoint reads. Raises BadRequest.
+
+    A signature does not say which endpoint it was made for, so this also keeps one that was made for another endpoint,
+    with that endpoint's parameters, from acting here.
+    """
     for name in params.names():
-        if name not in params or name in USED or name in HARMLESS:
+        if name not in params or name in used or name in SIGNING or name in HARMLESS:
             continue
-        if name in HARMLESS_WHEN_OFF:
-            if params.text(name) in _FALSE:
-                continue
-            raise BadRequest(f"Parameter {name} is not supported yet")
-        if name in REFUSED:
+        if name in HARMLESS_WHEN_OFF and params.text(name) in _FALSE:
+            continue
+        if name in REFUSED or name in HARMLESS_WHEN_OFF:
             raise BadRequest(f"Parameter {name} is not supported yet")
         raise BadRequest(f"Unknown parameter - {name[:64]}")
 

@@ -110,6 +110,11 @@ class OriginSettings:
     def secure_base(self) -> str:
         return self.delivery_secure_base or self.delivery_base
 
+    @property
+    def delivery_hosts(self) -> frozenset[str]:
+        """HOST[:PORT] of the URLs in answers."""
+        return frozenset(urlsplit(base).netloc for base in (self.delivery_base, self.secure_base))
+
     def validate(self) -> None:
         """What one field alone cannot tell. Raises BadSetting."""
         address(self.listen, "origin.listen")

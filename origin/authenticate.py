@@ -10,9 +10,10 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from domicile.media.errors import BadRequest, BadSignature, StaleRequest
 from domicile.media.signature import LEFT_OUT_BY_SOME, Digest, SignedAs, verify_parameters
@@ -29,6 +30,7 @@ REPEAT_SECONDS = 5.0
 """Two equal calls within one second carry equal signatures; this long after its first sight, an equal one is a replay."""
 BASIC_CHARS_MAX = 1024
 
+Network = IPv4Network | IPv6Network
 FindByKey = Callable[[str], Tenant | None]
 
 
@@ -74,6 +76,21 @@ def check_basic(credentials: tuple[str, str] | None, cloud: str, find: FindByKey
     if not hmac.compare_digest(secret.encode(), tenant.api_secret.encode()):
         raise BadSignature("api_secret mismatch")
     return tenant
+
+
+def is_private_way(peer: str | None, forwarded_proto: str | None, networks: Iterable[Network]) -> bool:
+    """Did the call come where nobody else reads the secret: from a trusted network, and to it, if a proxy says, by TLS?
+
+    `peer`: address of the other end, empty for a UNIX socket. `forwarded_proto`: X-Forwarded-Proto, which a proxy sets.
+    """
+    if not peer:
+        return True
+    try:
+        address = ip_address(peer.partition("%")[0])
+    except ValueError:
+        return False
+    plain = getattr(address, "ipv4_mapped", None) or address
+    return any(plain in network for network in networks) and forwarded_proto in {None, "https"}
 
 
 def check_signed(

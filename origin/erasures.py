@@ -15,7 +15,8 @@ from aiohttp import hdrs, web
 
 from domicile.media.errors import AssetNotFound, BadRequest, OutOfScope
 from origin.answers import listed
-from origin.call import admin, reply, signed
+from origin.authenticate import is_private_way
+from origin.call import Call, admin, reply, signed
 from origin.delivery_url import path_of
 from origin.keys import Origin
 from origin.params import Params, check_parameters
@@ -36,8 +37,8 @@ async def erase(request: web.Request, path: Mapping[str, str]) -> web.Response:
     if mode not in MODES:
         raise BadRequest(f"Invalid value for parameter mode: must be {' or '.join(MODES)}")
     targets = targets_of(params, origin)
-    if hdrs.AUTHORIZATION not in request.headers and (targets.tags or targets.prefixes or targets.urls):
-        raise OutOfScope("Selectors wider than one asset need Basic authentication")
+    if targets.tags or targets.prefixes or targets.urls:
+        check_wide(request, call)
     if mode == "dry_run":
         found = await origin.records.erase_preview(cloud, targets)
         rows = [listed(record, call.address) for record in found.records]
@@ -48,6 +49,15 @@ async def erase(request: web.Request, path: Mapping[str, str]) -> web.Response:
     statement = await origin.records.erase(cloud, targets, request_id=request_id, once=call.once)
     origin.pool.retire(cloud)
     return reply(statement.to_mapping())
+
+
+def check_wide(request: web.Request, call: Call) -> None:
+    """Selectors wider than one asset need the secret itself, sent where nobody else reads it. Raises OutOfScope."""
+    if call.caller.signed is not None:
+        raise OutOfScope("Selectors wider than one asset need Basic authentication")
+    forwarded = request.headers.get(hdrs.X_FORWARDED_PROTO)
+    if not is_private_way(request.remote, forwarded, call.origin.settings.networks):
+        raise OutOfScope("Selectors wider than one asset need Basic over TLS or from a trusted network")
 
 
 async def status(request: web.Request, path: Mapping[str, str]) -> web.Response:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -81,6 +82,11 @@ class OriginSettings:
     signature_v1: bool = setting(
         True, "Accept signatures of version 1 even where a value contains '&' (old SDKs; version 2 stops smuggling)."
     )
+    trusted_networks: str = setting(
+        "127.0.0.0/8, ::1/128",
+        "Networks from which Basic credentials may erase by tag, prefix or URL; add a TLS proxy's, which sets"
+        " X-Forwarded-Proto.",
+    )
     wire_socket: Path | None = setting(None, "UNIX socket (mode 0600) for edges of this machine; empty: none.")
     admin_socket: Path | None = setting(
         None, "UNIX socket (mode 0600) for the operator's commands (`domicile tenant`, `domicile key`); empty: none."
@@ -111,6 +117,15 @@ class OriginSettings:
         return self.delivery_secure_base or self.delivery_base
 
     @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Raises BadSetting."""
+        texts = [text.strip() for text in self.trusted_networks.split(",") if text.strip()]
+        try:
+            return tuple(ip_network(text) for text in texts)
+        except ValueError as bad:
+            raise BadSetting(f"origin.trusted_networks: {bad}; allowed are networks like 10.0.0.0/8") from bad
+
+    @property
     def delivery_hosts(self) -> frozenset[str]:
         """HOST[:PORT] of the URLs in answers."""
         return frozenset(urlsplit(base).netloc for base in (self.delivery_base, self.secure_base))
@@ -118,6 +133,7 @@ class OriginSettings:
     def validate(self) -> None:
         """What one field alone cannot tell. Raises BadSetting."""
         address(self.listen, "origin.listen")
+        _ = self.networks
         if not zones_of(self.records.region):
             raise BadSetting(f"origin.records.region: {self.records.region!r} is not a region like eu-de or eu-de-1")
         for name in ("public_base", "delivery_base", "delivery_secure_base"):

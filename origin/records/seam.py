@@ -179,6 +179,14 @@ class Records:
             tenant, where, start_at=start_at, direction=direction, max_results=max_results, cursor=cursor
         )
 
+    def totals(self, tenant: str) -> tuple[int, int]:
+        """How many assets there are, and how many bytes their originals have."""
+        return self._listing.totals(tenant)
+
+    def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> tuple[str, ...]:
+        """Tags in use that begin with `prefix`, sorted, at most `limit`, after the tag `after`."""
+        return self._listing.tags(tenant, resource_type, prefix=prefix, after=after, limit=limit)
+
     async def renditions(self, tenant: str, aid: Aid) -> tuple[RenditionRecord, ...]:
         """The API's `derived[]`: at most RENDITIONS_PER_AID_MAX."""
         return await self._listing.renditions(tenant, aid)

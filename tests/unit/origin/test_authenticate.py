@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
+from ipaddress import ip_network
 
 import pytest
 
 from domicile.media.errors import BadRequest, BadSignature, MediaError, StaleRequest
 from domicile.media.signature import Digest, sign_parameters
 from origin import authenticate
-from origin.authenticate import Caller, basic_credentials, check_basic, check_signed
+from origin.authenticate import Caller, basic_credentials, check_basic, check_signed, is_private_way
 from origin.params import Params
 from origin.records import Tenant
 
@@ -154,3 +155,29 @@ def test_a_time_that_no_calendar_shows_is_a_bad_request(timestamp: str) -> None:
         check(call(timestamp=timestamp))
     with pytest.raises(StaleRequest):
         check(call(timestamp="253402300799"))
+
+
+NETWORKS = (ip_network("127.0.0.0/8"), ip_network("::1/128"), ip_network("10.1.0.0/16"))
+
+
+@pytest.mark.parametrize(
+    ("peer", "proto", "private"),
+    [
+        ("127.0.0.1", None, True),
+        ("::1", None, True),
+        ("::ffff:127.0.0.1", None, True),
+        ("", None, True),
+        (None, None, True),
+        ("10.1.2.3", "https", True),
+        ("10.1.2.3", "http", False),
+        ("127.0.0.1", "http", False),
+        ("192.0.2.1", None, False),
+        ("192.0.2.1", "https", False),
+        ("fe80::1%eth0", None, False),
+        ("nonsense", None, False),
+    ],
+)
+def test_a_secret_counts_for_more_where_nobody_else_reads_it(
+    peer: str | None, proto: str | None, private: bool
+) -> None:
+    assert is_private_way(peer, proto, NETWORKS) is private

@@ -10,14 +10,15 @@ the reason, or refused by name. Source: cloudinary-compat 4, the SDK's own lists
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+
+import msgspec
 
 from domicile.media.errors import BadRequest
 
 Value = str | list[str]
+_Scalar = str | int | float | bool | None
 
 LIST_ITEMS_MAX = 1000
 """Items of one list parameter."""
@@ -145,23 +146,26 @@ def from_pairs(pairs: Iterable[tuple[str, str]], *, fields_max: int) -> Params:
 
 
 def from_json(body: bytes) -> Params:
-    """Parameters of a JSON object: texts, numbers, booleans, flat lists of them, and objects of them as "outer[inner]"."""
+    """Parameters of a JSON object: texts, numbers, booleans, flat lists of them, and objects of them as "outer[inner]".
+
+    Its shape is checked while it is read, so that a body of another shape costs nothing.
+    """
     if not body.strip():
         return Params()
     try:
-        tree = json.loads(body)
+        tree = msgspec.json.decode(body, type=dict[str, _Scalar | list[_Scalar] | dict[str, _Scalar]])
     except (ValueError, RecursionError) as bad:
-        raise BadRequest("Invalid JSON body") from bad
-    if not isinstance(tree, dict):
-        raise BadRequest("Invalid JSON body: must be an object")
+        raise BadRequest(
+            "Invalid JSON body: must be an object of plain values, lists of them and objects of them"
+        ) from bad
     values: dict[str, Value] = {}
     for key, value in tree.items():
         if isinstance(value, list):
-            values[_storable(key)] = [_scalar(key, item) for item in value]
+            values[_storable(key)] = [_text(item) for item in value]
         elif isinstance(value, dict):
-            values.update({_storable(f"{key}[{inner}]"): _scalar(key, item) for inner, item in value.items()})
+            values.update({_storable(f"{key}[{inner}]"): _text(item) for inner, item in value.items()})
         elif value is not None:
-            values[_storable(key)] = _scalar(key, value)
+            values[_storable(key)] = _text(value)
     return Params(values)
 
 
@@ -172,12 +176,10 @@ def _storable(text: str) -> str:
     return text
 
 
-def _scalar(key: str, value: Any) -> str:
+def _text(value: _Scalar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str | int | float):
-        return _storable(str(value))
-    raise BadRequest(f"Invalid value for parameter {key[:64]}")
+    return "" if value is None else _storable(str(value))
 
 
 def check_parameters(params: Params, used: frozenset[str]) -> None:

@@ -1,14 +1,15 @@
-"""Changing and deleting through the Admin API, and erasing."""
+"""Changing and deleting through the Admin API."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
-from domicile.media.errors import AssetNotFound, BadRequest, OutOfScope
-from origin.answers import Json, asset, deleted, listed, progress
+from domicile.media.errors import AssetNotFound, BadRequest
+from origin.answers import Json, asset, deleted, progress
 from origin.call import (
     admin,
     count_fence,
@@ -17,11 +18,10 @@ from origin.call import (
     refuse,
     reply,
     resource_type_of,
-    signed,
 )
 from origin.keys import Origin
 from origin.params import Params, context_of, tags_of
-from origin.records import Filter, PurgeTargets, RemovedMany, Tenant
+from origin.records import AssetRecord, Filter, PurgeTargets, RemovedMany, Tenant
 
 MORE = "more"
 """`next_cursor` of a delete that is not finished: call again with the same selector."""
@@ -35,12 +35,18 @@ async def update(request: web.Request, path: Mapping[str, str]) -> web.Response:
         if asked in params and asked not in UPDATABLE:
             raise BadRequest(f"Parameter {asked[:64]} is not supported yet")
     name = name_of(tenant, resource_type_of(path), delivery_type_of(path["type"]), path["public_id"])
-    try:
-        record = await origin.records.update(
-            name,
-            tags=tags_of(params) if "tags" in params.values else None,
-            context=context_of(params) if "context" in params.values else None,
+    tags = tags_of(params) if "tags" in params.values else None
+    context = context_of(params) if "context" in params.values else None
+
+    def edit(record: AssetRecord) -> AssetRecord:
+        return replace(
+            record,
+            tags=record.tags if tags is None else tags,
+            context=record.context if context is None else context,
         )
+
+    try:
+        record = (await origin.records.edit([name], edit)).record
     except AssetNotFound as missing:
         raise AssetNotFound(f"Resource not found - {name.public_id}") from missing
     return reply(asset(record, origin.address_of(tenant)))
@@ -101,36 +107,3 @@ async def _delete_derived(origin: Origin, tenant: Tenant, params: Params, target
         "domicile": progress(outcome.head, outcome.fenced),
     }
     return reply(answer)
-
-
-async def erase(request: web.Request, path: Mapping[str, str]) -> web.Response:
-    """POST erasures: forget assets, everywhere; the answer is the signed statement of what was removed.
-
-    selector: {public_id | asset_id} by signature or Basic; {tag | prefix | url} by Basic alone. mode: erase | dry_run.
-    """
-    origin, tenant, params = await signed(request, path, once=True)
-    targets = _targets(params)
-    if hdrs.AUTHORIZATION not in request.headers and (targets.tags or targets.prefixes or targets.urls):
-        raise OutOfScope("Selectors wider than one asset need Basic authentication")
-    mode = params.text("mode", "erase")
-    if mode == "dry_run":
-        found = await origin.records.erase_preview(tenant.cloud, targets)
-        address = origin.address_of(tenant)
-        return reply({"mode": mode, "assets": [listed(record, address) for record in found]})
-    if mode != "erase":
-        raise BadRequest("Invalid value for parameter mode: must be erase or dry_run")
-    statement = await origin.records.erase(tenant.cloud, targets, request_id=params.text("request_id"))
-    origin.pool.retire(tenant.cloud)
-    return reply(statement.to_mapping())
-
-
-def _targets(params: Params) -> PurgeTargets:
-    def of(name: str) -> tuple[str, ...]:
-        return params.texts(f"selector.{name}") or params.texts(name)
-
-    targets = PurgeTargets(
-        asset_ids=of("asset_id"), public_ids=of("public_id"), tags=of("tag"), prefixes=of("prefix"), urls=of("url")
-    )
-    if targets.count != 1:
-        raise BadRequest("Missing required parameter - selector with one of public_id, asset_id, tag, prefix, url")
-    return targets

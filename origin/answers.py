@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domicile.media.journal import Head
-from domicile.media.signature import sign_answer
+from domicile.media.signature import Digest, sign_answer
 from origin.delivery_url import delivery_url
 from origin.records import AssetRecord, Committed, FencedState, Fencing, Page, Removed, RemovedMany, RenditionRecord
 
@@ -22,6 +22,8 @@ class Address:
     base: str
     secure_base: str
     api_secret: str = field(repr=False)
+    digest: Digest = Digest.SHA1
+    """How `signature` is made: as the call was signed, because that is how its SDK checks it."""
 
 
 def instant(seconds: float) -> str:
@@ -54,7 +56,7 @@ def asset(record: AssetRecord, address: Address) -> Json:
         "public_id": name.public_id,
         "version": record.version,
         "version_id": record.aid,
-        "signature": sign_answer(name.public_id, record.version, address.api_secret),
+        "signature": sign_answer(name.public_id, record.version, address.api_secret, digest=address.digest),
         "width": facts.width,
         "height": facts.height,
         "format": facts.format,

@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 
 from domicile.media.errors import MediaError
 from domicile.service import logging
-from origin import admin, listing, manage, statement_key
+from origin import admin, erasures, listing, manage, statement_key
 from origin.errors import as_json, code_of, for_api
 from origin.health import Pages
 from origin.http import drop_server_header
@@ -37,8 +37,9 @@ ROUTES: tuple[Route, ...] = (
     Route("explicit", "POST", RT + "/explicit", manage.explicit, _TYPES),
     Route("tags", "POST", RT + "/tags", manage.tags, _TYPES),
     Route("context", "POST", RT + "/context", manage.context, _TYPES),
-    Route("erasures", "POST", CLOUD + "/erasures", admin.erase),
-    Route("erasures", "POST", RT + "/erasures", admin.erase, _TYPES),  # where a stock SDK's signed call goes
+    Route("erasures", "POST", CLOUD + "/erasures", erasures.erase),
+    Route("erasure", "GET", CLOUD + "/erasures/{id}", erasures.status),
+    Route("erasures", "POST", RT + "/erasures", erasures.erase, _TYPES),  # where a stock SDK's signed call goes
     Route("ping", "GET", CLOUD + "/ping", listing.ping),
     Route("usage", "GET", CLOUD + "/usage", listing.usage),
     Route("usage", "GET", CLOUD + "/usage/{date}", listing.usage),

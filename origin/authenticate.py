@@ -10,42 +10,44 @@ import base64
 import binascii
 import hmac
 import re
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from domicile.media.errors import BadRequest, BadSignature, Replayed, StaleRequest
-from domicile.media.signature import LEFT_OUT_BY_SOME, verify_parameters
+from domicile.media.errors import BadRequest, BadSignature, StaleRequest
+from domicile.media.signature import LEFT_OUT_BY_SOME, Digest, SignedAs, verify_parameters
 from origin.params import Params
-from origin.records import Tenant
+from origin.records import Once, Tenant
 
 WINDOW_SECONDS = 3600
 """Age of a signed call; Cloudinary's window."""
 AHEAD_SECONDS_MAX = 3600
 """How far a caller's clock may run ahead."""
-DUPLICATE_SECONDS = 5
-"""Two equal calls within one second carry equal signatures; beyond this, an equal one is a replay."""
-SPENT_MAX = 100_000
-"""Signatures of destructive calls that are remembered; when full, the oldest one goes."""
+TIMESTAMP_MAX = 253_402_300_799
+"""The last second of the year 9999: what a date can show."""
+REPEAT_SECONDS = 5.0
+"""Two equal calls within one second carry equal signatures; this long after its first sight, an equal one is a replay."""
 BASIC_CHARS_MAX = 1024
 
+Network = IPv4Network | IPv6Network
 FindByKey = Callable[[str], Tenant | None]
 
 
-@dataclass(slots=True)
-class Spent:
-    """Signatures of destructive calls that have acted; each acts once until its time-out (decisions H)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who calls, and how that was proved."""
 
-    seen: OrderedDict[str, float] = field(default_factory=OrderedDict)
+    tenant: Tenant
+    signed: SignedAs | None = None
+    """None: by Basic."""
+    once: Once | None = field(default=None, repr=False)
+    """A signed call acts once; with the secret itself there is nothing to replay."""
 
-    def spend(self, signature: str, *, timestamp: int, now: float) -> None:
-        """Raise Replayed for a signature that acted before, unless it is a quick repetition by its own caller."""
-        while self.seen and (len(self.seen) >= SPENT_MAX or next(iter(self.seen.values())) < now - 2 * WINDOW_SECONDS):
-            self.seen.popitem(last=False)
-        if signature in self.seen and now - timestamp > DUPLICATE_SECONDS:
-            raise Replayed("This signed request was used before")
-        self.seen.setdefault(signature, now)
+    @property
+    def digest(self) -> Digest:
+        """Answers are signed as the call was."""
+        return self.signed.digest if self.signed else Digest.SHA1
 
 
 def basic_credentials(header: str | None) -> tuple[str, str] | None:
@@ -76,6 +78,21 @@ def check_basic(credentials: tuple[str, str] | None, cloud: str, find: FindByKey
     return tenant
 
 
+def is_private_way(peer: str | None, forwarded_proto: str | None, networks: Iterable[Network]) -> bool:
+    """Did the call come where nobody else reads the secret: from a trusted network, and to it, if a proxy says, by TLS?
+
+    `peer`: address of the other end, empty for a UNIX socket. `forwarded_proto`: X-Forwarded-Proto, which a proxy sets.
+    """
+    if not peer:
+        return True
+    try:
+        address = ip_address(peer.partition("%")[0])
+    except ValueError:
+        return False
+    plain = getattr(address, "ipv4_mapped", None) or address
+    return any(plain in network for network in networks) and forwarded_proto in {None, "https"}
+
+
 def check_signed(
     params: Params,
     cloud: str,
@@ -84,8 +101,8 @@ def check_signed(
     now: float,
     allow_version_1: bool,
     notification_unsigned: bool = False,
-) -> Tenant:
-    """The tenant that signed these parameters. BadRequest | BadSignature | StaleRequest.
+) -> Caller:
+    """Who signed these parameters. BadRequest | BadSignature | StaleRequest.
 
     `notification_unsigned`: tags, context and metadata calls, where some SDKs sign less than they send.
     """
@@ -98,7 +115,7 @@ def check_signed(
         raise BadRequest("Missing required parameter - api_key")
     tenant = _tenant_of(key, cloud, find)
     timestamp = timestamp_of(params)
-    verify_parameters(
+    signed = verify_parameters(
         params.values,
         signature,
         tenant.api_secret,
@@ -106,12 +123,17 @@ def check_signed(
         may_be_left_out=LEFT_OUT_BY_SOME if notification_unsigned else frozenset(),
     )
     _check_time(timestamp, now)
-    return tenant
+    once = Once(
+        identity=f"{key}:{signature}",
+        kept_seconds=WINDOW_SECONDS + AHEAD_SECONDS_MAX,
+        grace_seconds=REPEAT_SECONDS,
+    )
+    return Caller(tenant=tenant, signed=signed, once=once)
 
 
 def timestamp_of(params: Params) -> int:
     text = params.required("timestamp")
-    if not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII):
+    if not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) or int(text) > TIMESTAMP_MAX:
         raise BadRequest("Invalid value for parameter timestamp")
     return int(text)
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from aiohttp import hdrs, web
 
 from domicile.media.asset import AssetName
 from domicile.media.errors import AssetNotFound, BadRequest
 from domicile.media.public_id import public_id_problem
-from origin.answers import Json
-from origin.authenticate import basic_credentials, check_basic, check_signed, timestamp_of
+from origin.answers import Address, Json
+from origin.authenticate import Caller, basic_credentials, check_basic, check_signed
 from origin.forms import read_params
 from origin.keys import EXTRA_HEADERS, ORIGIN, Origin
 from origin.params import Params
-from origin.records import FencedState, Tenant
+from origin.records import FencedState, Once, Tenant
 
 RESOURCE_TYPES = frozenset({"image", "video", "raw"})
 DELIVERY_TYPES = frozenset({"upload", "private", "authenticated"})
@@ -29,32 +30,44 @@ async def admin(request: web.Request, path: Mapping[str, str]) -> tuple[Origin, 
     return origin, tenant, await read_params(request, origin.settings.upload)
 
 
-async def signed(
-    request: web.Request, path: Mapping[str, str], *, once: bool = False, notification_unsigned: bool = False
-) -> tuple[Origin, Tenant, Params]:
-    """A call of the Upload API without a file: signed parameters, or Basic.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call of the Upload API whose caller is known."""
 
-    `once`: a destructive call, whose signature acts once.
-    """
+    origin: Origin
+    caller: Caller
+    params: Params = field(repr=False)
+
+    @property
+    def tenant(self) -> Tenant:
+        return self.caller.tenant
+
+    @property
+    def once(self) -> Once | None:
+        return self.caller.once
+
+    @property
+    def address(self) -> Address:
+        return self.origin.address_of(self.tenant, self.caller.digest)
+
+
+async def signed(request: web.Request, path: Mapping[str, str], *, notification_unsigned: bool = False) -> Call:
+    """A call of the Upload API without a file: signed parameters, or Basic."""
     origin = request.app[ORIGIN]
     params = await read_params(request, origin.settings.upload)
-    tenant = authenticate(request, origin, path["cloud"], params, notification_unsigned=notification_unsigned)
-    if once and "signature" in params and hdrs.AUTHORIZATION not in request.headers:
-        origin.spent.spend(
-            f"{tenant.api_key}:{params.text('signature')}", timestamp=timestamp_of(params), now=origin.now()
-        )
-    return origin, tenant, params
+    caller = authenticate(request, origin, path["cloud"], params, notification_unsigned=notification_unsigned)
+    return Call(origin=origin, caller=caller, params=params)
 
 
 def authenticate(
     request: web.Request, origin: Origin, cloud: str, params: Params, *, notification_unsigned: bool = False
-) -> Tenant:
+) -> Caller:
     """Basic when the header is there, else the signature."""
     find = origin.records.tenant_by_api_key
     credentials = basic_credentials(request.headers.get(hdrs.AUTHORIZATION))
     if credentials is not None:
-        return check_basic(credentials, cloud, find)
-    return check_signed(
+        return Caller(tenant=check_basic(credentials, cloud, find))
+    caller = check_signed(
         params,
         cloud,
         find,
@@ -62,6 +75,9 @@ def authenticate(
         allow_version_1=origin.settings.signature_v1,
         notification_unsigned=notification_unsigned,
     )
+    if caller.signed is not None:
+        origin.metrics.signatures.add(version=str(caller.signed.version), hash=str(caller.signed.digest))
+    return caller
 
 
 def resource_type_of(path: Mapping[str, str]) -> str:

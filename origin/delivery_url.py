@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from domicile.media.asset import AssetName
+from domicile.media.errors import BadRequest
 from domicile.media.signature import sign_delivery
 
 SIGNED_TYPES = frozenset({"private", "authenticated"})
 """Originals of these need a signature, so their URLs come signed to whoever may see them."""
 
+_FULL = re.compile(r"https?://([^/?#]+)(/.*)", re.IGNORECASE | re.DOTALL)
 _ESCAPED = re.compile(r"[^A-Za-z0-9_.\-/:]")
 
 
@@ -29,3 +32,17 @@ def delivery_url(base: str, name: AssetName, *, version: int, extension: str, ap
     if name.delivery_type in SIGNED_TYPES:
         signature = f"s--{sign_delivery(source, api_secret)}--/"
     return f"{base.rstrip('/')}/{name.cloud}/{name.resource_type}/{name.delivery_type}/{signature}v{version}/{source}"
+
+
+def path_of(url: str, hosts: Collection[str]) -> str:
+    """The path of a delivery URL, as it stands in it; a path alone is its own. Raises BadRequest for another host.
+
+    >>> path_of("https://Media.example:8443/acme/image/upload/a%20b.jpg", {"media.example:8443"})
+    '/acme/image/upload/a%20b.jpg'
+    """
+    match = _FULL.fullmatch(url)
+    if match is None:
+        return url
+    if match[1].lower() not in {host.lower() for host in hosts}:
+        raise BadRequest("a url target is the path of a delivery URL, or a URL of this installation's edges")
+    return match[2]

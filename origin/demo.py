@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from domicile.service import logging
+from origin.authenticate import Caller
 from origin.credentials import cloudinary_url, write_credentials
 from origin.forms import UploadForm
 from origin.keys import Origin
@@ -29,8 +30,8 @@ async def prepare_demo(origin: Origin) -> None:
         tenant = await records.create_tenant(CLOUD)
         log.info("demo_created")
     if not file.exists():
-        form = UploadForm(params=Params({"public_id": SAMPLE_PUBLIC_ID, "overwrite": "0"}), body=None)
-        await store(origin, tenant, form, sample_photo())
+        form = UploadForm(params=Params({"public_id": SAMPLE_PUBLIC_ID, "overwrite": "0"}))
+        await store(origin, Caller(tenant=tenant), form, sample_photo())
     text = cloudinary_url(tenant, origin.settings)
     if not file.exists() or file.read_text("utf-8") != text + "\n":
         write_credentials(file, text)

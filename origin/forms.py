@@ -1,21 +1,25 @@
 """Reading the body of a call: a form with one file streamed in, or plain parameters; every size is limited by name.
 
-A file never touches the disk: it is gathered in memory, inside a budget that all running uploads share. Anything that
-is not what it says (broken multipart, bad base64, wrong encoding) is a BadRequest.
+    parameters     parsed on the event loop before anybody is authenticated, so they are few and small: all of them
+                   together stay below `body_bytes_max`, whatever the body's form
+    the file       a part of multipart/form-data, gathered in memory inside a budget that all running uploads share;
+                   a data URI stays a text until its sender is known (`file_bytes`)
+
+A file never touches the disk. Anything that is not what it says (broken multipart, bad base64, wrong encoding) is a
+BadRequest.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import binascii
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-from aiohttp import BodyPartReader, ClientPayloadError, StreamReader, web
+from aiohttp import BodyPartReader, ClientPayloadError, web
 from aiohttp.http_exceptions import BadHttpMessage
 
 from domicile.media.errors import BadRequest, LimitExceeded, Overloaded
@@ -23,10 +27,14 @@ from origin.params import Params, from_json, from_pairs
 from origin.settings import UploadSettings
 
 CHUNK_BYTES = 64 * 1024
+BASE64_STEP_CHARS = 4 * 64 * 1024
+"""Decoded at a time, a multiple of 4: between steps other threads run."""
 DATA_URI_HEAD_CHARS_MAX = 512
 FILE_NAME_CHARS_MAX = 255
 
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.ASCII)
+_ESCAPED = ((b"%2B", b"+"), (b"%2b", b"+"), (b"%2F", b"/"), (b"%2f", b"/"), (b"%3D", b"="), (b"%3d", b"="))
+"""What base64 looks like in a URI that was percent-encoded."""
 _REMOTE = re.compile(r"(?:https?|ftp|s3|gs):", re.IGNORECASE)
 
 
@@ -65,8 +73,10 @@ class UploadForm:
     """An upload call: its parameters, and the file if there is one."""
 
     params: Params
-    body: bytes | None = field(repr=False)
-    """None: no file was sent."""
+    raw: bytes | None = field(default=None, repr=False)
+    """The `file` as it came: bytes, or the text of a data URI; None: no file was sent."""
+    is_text: bool = False
+    """`raw` had no file name, so it may be a data URI or an address."""
     file_name: str = field(default="", repr=False)
     """As sent, without directories."""
 
@@ -79,58 +89,71 @@ def too_large(limit: int, got: int | None = None) -> LimitExceeded:
 
 async def read_upload(request: web.Request, limits: UploadSettings, account: Account) -> UploadForm:
     """The form of an upload. BadRequest | LimitExceeded | Overloaded."""
-    try:
-        async with asyncio.timeout(limits.body_seconds_max):
-            if request.content_type == "multipart/form-data":
-                return await _read_multipart(request, limits, account)
-            return await _read_flat(request, limits, account)
-    except TimeoutError as late:
-        raise BadRequest("The request body did not arrive in time") from late
-    except (ValueError, ClientPayloadError, BadHttpMessage, LookupError) as broken:
-        raise BadRequest("Malformed request body") from broken
+    async with _reading(limits):
+        if request.content_type == "multipart/form-data":
+            return await _read_multipart(request, limits, account)
+        values = dict((await _read_flat(request, limits)).values)
+        text = values.pop("file", None)
+        if isinstance(text, list):
+            raise BadRequest("Invalid value for parameter file")
+        return UploadForm(params=Params(values), raw=text.encode() if text is not None else None, is_text=True)
 
 
 async def read_params(request: web.Request, limits: UploadSettings) -> Params:
     """Parameters of a call without a file: query and body together (JSON, urlencoded or multipart)."""
-    query = parse_qsl(request.query_string, keep_blank_values=True, max_num_fields=limits.fields_max)
-    if not request.can_read_body or request.method == "GET":
-        return from_pairs(query, fields_max=limits.fields_max)
-    if request.content_type == "multipart/form-data":
-        with Budget(limits.body_bytes_max).account() as account:
-            form = await read_upload(request, limits, account)
-        if form.body is not None:
-            raise BadRequest("Unknown parameter - file")
-        return form.params
+    async with _reading(limits):
+        query = parse_qsl(request.query_string, keep_blank_values=True, max_num_fields=limits.fields_max)
+        given = from_pairs(query, fields_max=limits.fields_max)
+        if not request.can_read_body or request.method == "GET":
+            return given
+        if request.content_type == "multipart/form-data":
+            body = (await _read_multipart(request, limits, None)).params
+        else:
+            body = await _read_flat(request, limits)
+        if request.content_type != "application/json" and any(name in given.values for name in body.names()):
+            raise BadRequest("A parameter was given twice")
+        return Params({**given.values, **body.values})
+
+
+@asynccontextmanager
+async def _reading(limits: UploadSettings) -> AsyncIterator[None]:
+    """A body arrives in time and is what it says, or it is a BadRequest."""
     try:
         async with asyncio.timeout(limits.body_seconds_max):
-            body = await _gather(request.content, limits.body_bytes_max)
+            yield
     except TimeoutError as late:
         raise BadRequest("The request body did not arrive in time") from late
-    except ClientPayloadError as broken:
+    except (ValueError, ClientPayloadError, web.RequestPayloadError, BadHttpMessage, LookupError) as broken:
         raise BadRequest("Malformed request body") from broken
-    if request.content_type == "application/json":
-        given = from_json(body)
-        return Params({**from_pairs(query, fields_max=limits.fields_max).values, **given.values})
-    return from_pairs([*query, *_pairs(body, limits)], fields_max=limits.fields_max)
 
 
-async def _read_multipart(request: web.Request, limits: UploadSettings, account: Account) -> UploadForm:
+async def _read_multipart(request: web.Request, limits: UploadSettings, account: Account | None) -> UploadForm:
+    """`account` None: a call that takes no file."""
     pairs: list[tuple[str, str]] = []
-    body: bytes | None = None
-    file_name = ""
+    raw: bytes | None = None
+    file_name: str | None = None
+    left = limits.body_bytes_max
     async for part in await request.multipart():
         if not isinstance(part, BodyPartReader) or part.name is None:
             raise BadRequest("Malformed request body")
         if len(pairs) > limits.fields_max:
             raise BadRequest(f"Too many parameters: at most {limits.fields_max}")
-        if part.name == "file":
-            if body is not None:
-                raise BadRequest("A parameter was given twice")
-            raw = await _read_file(part, limits, account)
-            body, file_name = _file_of(raw, part.filename, limits)
+        if part.name != "file":
+            value = await _read_field(part, limits, left)
+            left -= len(value)
+            pairs.append((part.name, value.decode()))
+        elif account is None:
+            raise BadRequest("Unknown parameter - file")
+        elif raw is not None:
+            raise BadRequest("A parameter was given twice")
         else:
-            pairs.append((part.name, (await _read_field(part, limits)).decode()))
-    return UploadForm(params=from_pairs(pairs, fields_max=limits.fields_max), body=body, file_name=file_name)
+            raw, file_name = await _read_file(part, limits, account), part.filename
+    return UploadForm(
+        params=from_pairs(pairs, fields_max=limits.fields_max),
+        raw=raw,
+        is_text=not file_name,
+        file_name=(file_name or "").replace("\\", "/").rsplit("/", 1)[-1][:FILE_NAME_CHARS_MAX],
+    )
 
 
 async def _read_file(part: BodyPartReader, limits: UploadSettings, account: Account) -> bytes:
@@ -145,72 +168,68 @@ async def _read_file(part: BodyPartReader, limits: UploadSettings, account: Acco
     return bytes(gathered)
 
 
-async def _read_field(part: BodyPartReader, limits: UploadSettings) -> bytes:
+async def _read_field(part: BodyPartReader, limits: UploadSettings, left: int) -> bytes:
+    """`left`: what the fields of this call may still hold, all together."""
     gathered = bytearray()
     while chunk := await part.read_chunk(CHUNK_BYTES):
         if len(gathered) + len(chunk) > limits.field_bytes_max:
             raise BadRequest(f"A parameter is too long: at most {limits.field_bytes_max} bytes")
+        if len(gathered) + len(chunk) > left:
+            raise _too_much(limits)
         gathered += chunk
     return bytes(gathered)
 
 
-async def _read_flat(request: web.Request, limits: UploadSettings, account: Account) -> UploadForm:
-    most = limits.upload_bytes_max * 4 // 3 * 3 if request.can_read_body else 0  # base64's + and / may come as %2B, %2F
-    raw = await _gather(request.content, most, account)
-    params = (
-        from_json(raw)
-        if request.content_type == "application/json"
-        else from_pairs(_pairs(raw, limits), fields_max=limits.fields_max)
-    )
-    values = dict(params.values)
-    text = values.pop("file", None)
-    if isinstance(text, list):
-        raise BadRequest("Invalid value for parameter file")
-    if text is None:
-        return UploadForm(params=Params(values), body=None)
-    body, file_name = _file_of(text.encode(), None, limits)
-    return UploadForm(params=Params(values), body=body, file_name=file_name)
-
-
-async def _gather(content: StreamReader, bytes_max: int, account: Account | None = None) -> bytes:
+async def _read_flat(request: web.Request, limits: UploadSettings) -> Params:
     gathered = bytearray()
-    async for chunk in content.iter_chunked(CHUNK_BYTES):
-        if len(gathered) + len(chunk) > bytes_max:
-            raise LimitExceeded(f"Request body too large. Maximum is {bytes_max}.")
-        if account is not None:
-            account.take(len(chunk))
+    async for chunk in request.content.iter_chunked(CHUNK_BYTES):
+        if len(gathered) + len(chunk) > limits.body_bytes_max:
+            raise _too_much(limits)
         gathered += chunk
-    return bytes(gathered)
+    if request.content_type == "application/json":
+        return from_json(bytes(gathered))
+    pairs = parse_qsl(gathered.decode(), keep_blank_values=True, max_num_fields=limits.fields_max)
+    return from_pairs(pairs, fields_max=limits.fields_max)
 
 
-def _pairs(body: bytes, limits: UploadSettings) -> list[tuple[str, str]]:
-    try:
-        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=limits.fields_max)
-    except (ValueError, UnicodeDecodeError) as bad:
-        raise BadRequest("Malformed request body") from bad
+def _too_much(limits: UploadSettings) -> LimitExceeded:
+    return LimitExceeded(
+        f"Parameters are too large. Maximum is {limits.body_bytes_max} bytes; send a file as multipart/form-data."
+    )
 
 
-def _file_of(raw: bytes, file_name: str | None, limits: UploadSettings) -> tuple[bytes, str]:
-    """(bytes of the file, its name) of a `file` part: a real file, or a text that is a data URI or an address."""
-    if file_name is not None:
-        return raw, file_name.replace("\\", "/").rsplit("/", 1)[-1][:FILE_NAME_CHARS_MAX]
-    head = raw[:DATA_URI_HEAD_CHARS_MAX].decode("ascii", "replace")
-    match = _DATA_URI.match(head)
-    if match is not None:
-        body = _decode_data_uri(raw[match.end() :], is_base64=match[3] is not None)
-        if len(body) > limits.upload_bytes_max:
-            raise too_large(limits.upload_bytes_max, len(body))
-        return body, ""
-    if _REMOTE.match(head):
+def file_bytes(form: UploadForm, limits: UploadSettings) -> bytes:
+    """The file that a form carries; slow for a large data URI, so call it in a thread, for callers who are known.
+
+    Raises BadRequest | LimitExceeded.
+    """
+    if form.raw is None:
+        raise BadRequest("Missing required parameter - file")
+    head = form.raw[:DATA_URI_HEAD_CHARS_MAX].decode("ascii", "replace") if form.is_text else ""
+    body = form.raw
+    if (match := _DATA_URI.match(head)) is not None:
+        body = _decode_data_uri(body[match.end() :], limits, is_base64=match[3] is not None)
+    elif _REMOTE.match(head):
         raise BadRequest("Uploading from a remote URL is not supported yet: send the file itself")
-    return raw, ""
+    if not body:
+        raise BadRequest("Empty file")
+    if len(body) > limits.upload_bytes_max:
+        raise too_large(limits.upload_bytes_max, len(body))
+    return body
 
 
-def _decode_data_uri(text: bytes, *, is_base64: bool) -> bytes:
+def _decode_data_uri(text: bytes, limits: UploadSettings, *, is_base64: bool) -> bytes:
     if not is_base64:
+        if len(text) > limits.body_bytes_max:  # decoding percent signs takes 30 times their length
+            raise LimitExceeded(f"A data URI without base64 has at most {limits.body_bytes_max} bytes")
         return unquote_to_bytes(text)
+    for escaped, plain in _ESCAPED:
+        text = text.replace(escaped, plain)
+    text = text.translate(None, b" \t\r\n")
+    steps = range(0, len(text), BASE64_STEP_CHARS)
     try:
-        plain = unquote_to_bytes(text) if b"%" in text else text
-        return base64.b64decode(plain.translate(None, b" \t\r\n"), validate=True)
+        if text.find(b"=", 0, -2) >= 0:
+            raise binascii.Error("padding inside")
+        return b"".join(binascii.a2b_base64(text[at : at + BASE64_STEP_CHARS], strict_mode=True) for at in steps)
     except binascii.Error as bad:
         raise BadRequest("Invalid data URI: not base64") from bad

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from domicile.media.signature import Digest
 from domicile.service.pool import DecoderPool
 from origin.answers import Address
-from origin.authenticate import Spent
 from origin.forms import Budget
 from origin.metrics import Metrics
 from origin.nodes import Nodes
@@ -30,14 +30,16 @@ class Origin:
     budget: Budget
     rates: Rates
     nodes: Nodes = field(default_factory=Nodes)
-    spent: Spent = field(default_factory=Spent)
     draining: bool = False
     running: int = 0
     """API requests that are being answered."""
 
-    def address_of(self, tenant: Tenant) -> Address:
+    def address_of(self, tenant: Tenant, digest: Digest = Digest.SHA1) -> Address:
         return Address(
-            base=self.settings.delivery_base, secure_base=self.settings.secure_base, api_secret=tenant.api_secret
+            base=self.settings.delivery_base,
+            secure_base=self.settings.secure_base,
+            api_secret=tenant.api_secret,
+            digest=digest,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -19,8 +19,6 @@ from origin.records import AssetRecord, Filter, Tenant
 MAX_RESULTS = 10
 MAX_RESULTS_MAX = 500
 """More is cut to this, as Cloudinary does; `next_cursor` leads on."""
-SCAN_PAGES_MAX = 40
-"""Pages of MAX_RESULTS_MAX assets that a count or a list of tags may look at."""
 ALWAYS_SHOWN = frozenset({"asset_id", "public_id", "resource_type", "type"})
 ANALYSES = (
     "exif faces colors image_metadata media_metadata phash quality_analysis cinemagraph_analysis "
@@ -46,10 +44,7 @@ async def usage(request: web.Request, path: Mapping[str, str]) -> web.Response:
     origin, tenant, _ = await admin(request, path)
     if "date" in path:
         raise BadRequest("Usage of another day is not kept")
-    count = size = 0
-    async for record in _scan(origin, tenant, Filter()):
-        count += 1
-        size += record.body_bytes
+    count, size = origin.records.totals(tenant.cloud)
     return reply(
         {
             "plan": "Domicile",
@@ -112,12 +107,15 @@ async def resource_by_asset_id(request: web.Request, path: Mapping[str, str]) ->
 async def tags(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """Tags in use, sorted."""
     origin, tenant, params = await admin(request, path)
-    prefix, after = params.text("prefix"), _after(params)
-    found: set[str] = set()
-    async for record in _scan(origin, tenant, Filter(resource_type=resource_type_of(path))):
-        found.update(tag for tag in record.tags if tag.startswith(prefix) and tag > after)
     most = _max_results(params)
-    shown = sorted(found)[:most]
+    found = origin.records.tags(
+        tenant.cloud,
+        resource_type_of(path),
+        prefix=params.text("prefix"),
+        after=_after(params),
+        limit=most + 1,
+    )
+    shown = found[:most]
     answer: Json = {"tags": shown}
     if len(found) > most:
         answer["next_cursor"] = base64.urlsafe_b64encode(shown[-1].encode()).decode()
@@ -167,17 +165,6 @@ async def _detail(
         raise AssetNotFound(f"Resource not found - {asked}")
     renditions = await origin.records.renditions(tenant.cloud, record.aid)
     return reply(detailed(record, renditions, origin.address_of(tenant)))
-
-
-async def _scan(origin: Origin, tenant: Tenant, where: Filter) -> AsyncIterator[AssetRecord]:
-    cursor: str | None = None
-    for _ in range(SCAN_PAGES_MAX):
-        found = await origin.records.list(tenant.cloud, where, max_results=MAX_RESULTS_MAX, cursor=cursor)
-        for record in found.records:
-            yield record
-        cursor = found.next_cursor
-        if cursor is None:
-            return
 
 
 def _max_results(params: Params) -> int:

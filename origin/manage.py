@@ -1,119 +1,148 @@
-"""The Upload API without a file: destroy, rename, explicit, tags, context."""
+"""The Upload API without a file: destroy, rename, explicit, tags, context.
+
+Every handler reads all of its parameters first and then asks for one change per asset, as a function of the asset as it
+is when its turn comes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from aiohttp import web
 
+from domicile.media.asset import AssetName
 from domicile.media.errors import AssetExists, AssetNotFound, BadRequest
 from origin.answers import asset, changed, destroyed
 from origin.call import (
-    DELIVERY_TYPES,
+    Call,
     check_public_id,
     count_fence,
     delivery_type_of,
     name_of,
-    refuse,
     reply,
     resource_type_of,
     signed,
 )
-from origin.keys import Origin
-from origin.params import Params, check_upload, context_of, tags_of
-from origin.records import AssetRecord, Filter, Tenant
+from origin.params import Params, check_parameters, context_of, tags_of
+from origin.records import AssetRecord, Edit, Filter
 
 EXCLUSIVE_ASSETS_MAX = 500
 """Assets that may lose a tag in one `set_exclusive`."""
+WIDTH = ("upload", "private", "authenticated")
+"""Delivery types, the most public one first."""
+DESTROY = frozenset({"public_id", "type"})
+RENAME = frozenset({"from_public_id", "to_public_id", "type", "to_type", "overwrite"})
+EXPLICIT = frozenset({"public_id", "type", "tags", "context"})
+TAGS = frozenset({"command", "tag", "public_ids", "type"})
+CONTEXT = frozenset({"command", "context", "public_ids", "type"})
 
 
 async def destroy(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """Delete one asset: the name is free, keys and bytes are gone, caches purged. `invalidate` is always on."""
-    origin, tenant, params = await signed(request, path, once=True)
-    refuse(params, "notification_url", "batch_id")
+    call = await signed(request, path)
+    params, tenant = call.params, call.tenant
+    check_parameters(params, DESTROY)
     name = name_of(tenant, resource_type_of(path), delivery_type_of(params.text("type")), params.required("public_id"))
-    removed = await origin.records.destroy(name)
+    removed = await call.origin.records.destroy(name, once=call.once)
     if removed is not None:
-        count_fence(origin, removed.fenced)
-        origin.pool.retire(tenant.cloud)
+        count_fence(call.origin, removed.fenced)
+        call.origin.pool.retire(tenant.cloud)
     return reply(destroyed(removed))
 
 
 async def rename(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """Move an asset to another name, and perhaps another type. The old name serves nothing afterwards."""
-    origin, tenant, params = await signed(request, path, once=True)
-    refuse(params, "notification_url", "batch_id", "metadata")
+    call = await signed(request, path)
+    params = call.params
+    check_parameters(params, RENAME)
     delivery_type = delivery_type_of(params.text("type"))
     to_type = delivery_type_of(params.text("to_type") or delivery_type, "to_type")
-    old = name_of(tenant, resource_type_of(path), delivery_type, params.required("from_public_id"))
+    old = name_of(call.tenant, resource_type_of(path), delivery_type, params.required("from_public_id"))
     new = check_public_id(params.required("to_public_id"), "to_public_id")
+    overwrite = params.flag("overwrite", default=False)
     try:
-        done = await origin.records.rename(old, new, to_type=to_type, overwrite=params.flag("overwrite", default=False))
+        done = await call.origin.records.rename(old, new, to_type=to_type, overwrite=overwrite, once=call.once)
     except AssetNotFound as missing:
         raise AssetNotFound(f"Resource not found - {old.public_id}") from missing
     except AssetExists as taken:
         raise AssetExists(f"to_public_id {new} already exists") from taken
-    count_fence(origin, done.fenced)
+    count_fence(call.origin, done.fenced)
     if done.overwritten:
-        origin.pool.retire(tenant.cloud)
-    return reply(asset(done.record, origin.address_of(tenant)) | changed(done))
+        call.origin.pool.retire(call.tenant.cloud)
+    return reply(asset(done.record, call.address) | changed(done))
 
 
 async def explicit(request: web.Request, path: Mapping[str, str]) -> web.Response:
-    """Change an asset that is there: its type when `type` names another one, its tags, its context.
+    """Change an asset that is there: its tags, its context, and its type when that makes it less public.
 
-    Without `type` the asset is looked for in every type and keeps its own: nobody makes a private one public by chance.
+    `type` selects the asset. One that exists only in a more public type is moved to `type`; one that exists only in a
+    less public type is not found: nothing is published but by `rename` with `to_type`. Without `type` the asset is
+    looked for in every type and keeps its own.
     """
-    origin, tenant, params = await signed(request, path)
-    check_upload(Params({key: value for key, value in params.values.items() if key != "to_type"}))
-    record = await _find(origin, tenant, params, resource_type_of(path))
-    wanted = params.text("to_type") or params.text("type") or record.name.delivery_type
-    extra = {}
-    if delivery_type_of(wanted) != record.name.delivery_type:
-        done = await origin.records.retype(record.name, wanted)
-        count_fence(origin, done.fenced)
-        record, extra = done.record, changed(done)
-    if "tags" in params or "context" in params:
-        record = await origin.records.update(
-            record.name,
-            tags=tags_of(params) if "tags" in params else None,
-            context=context_of(params) if "context" in params else None,
-        )
-    return reply(asset(record, origin.address_of(tenant)) | extra)
-
-
-async def _find(origin: Origin, tenant: Tenant, params: Params, resource_type: str) -> AssetRecord:
+    call = await signed(request, path)
+    params = call.params
+    check_parameters(params, EXPLICIT)
     public_id = params.required("public_id")
-    asked = params.text("type")
-    first = delivery_type_of(asked)
-    for delivery_type in (first, *sorted(DELIVERY_TYPES - {first}, reverse=True)):
-        record = await origin.records.get(name_of(tenant, resource_type, delivery_type, public_id))
-        if record is not None:
-            return record
-    raise AssetNotFound(f"Resource not found - {public_id}")
+    wanted = delivery_type_of(params.text("type")) if "type" in params else None
+    names = [name_of(call.tenant, resource_type_of(path), kind, public_id) for kind in types_looked_in(wanted)]
+    try:
+        done = await call.origin.records.edit(names, explicit_edit(params, wanted), once=call.once)
+    except AssetNotFound as missing:
+        raise AssetNotFound(f"Resource not found - {public_id}") from missing
+    count_fence(call.origin, done.fenced)
+    return reply(asset(done.record, call.address) | changed(done))
+
+
+def types_looked_in(wanted: str | None) -> tuple[str, ...]:
+    """Where `explicit` may find its asset, the likeliest first.
+
+    >>> types_looked_in("private")
+    ('private', 'upload')
+    """
+    return WIDTH if wanted is None else (wanted, *WIDTH[: WIDTH.index(wanted)])
+
+
+def explicit_edit(params: Params, wanted: str | None) -> Edit:
+    """All that `explicit` changes, parsed before anything is changed. Raises BadRequest."""
+    tags = tags_of(params) if "tags" in params else None
+    context = context_of(params) if "context" in params else None
+
+    def edit(record: AssetRecord) -> AssetRecord:
+        return replace(
+            record,
+            name=replace(record.name, delivery_type=wanted or record.name.delivery_type),
+            tags=record.tags if tags is None else tags,
+            context=record.context if context is None else context,
+        )
+
+    return edit
 
 
 async def tags(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """add, remove, replace, remove_all, set_exclusive; answers the public_ids that exist."""
-    origin, tenant, params = await signed(request, path, notification_unsigned=True)
-    refuse(params, "notification_url", "batch_id")
-    command = params.required("command")
+    call = await signed(request, path, notification_unsigned=True)
+    check_parameters(call.params, TAGS)
+    command = call.params.required("command")
     if command not in {"add", "remove", "replace", "remove_all", "set_exclusive"}:
         raise BadRequest("Invalid value for parameter command")
-    given = tags_of(params, "tag")
+    given = tags_of(call.params, "tag")
     if not given and command != "remove_all":
         raise BadRequest("Missing required parameter - tag")
-    records = await _records(origin, tenant, params, resource_type_of(path))
-    if command == "set_exclusive":
-        await _take_away(origin, tenant, given, {record.asset_id for record in records})
-    for record in records:
-        new = _retag(command, record.tags, given)
-        if new != record.tags:
-            await origin.records.update(record.name, tags=new)
-    return reply({"public_ids": [record.name.public_id for record in records]})
+    losers = await _carriers(call, given) if command == "set_exclusive" else set()
+    done = await _edit_all(call, path, lambda record: replace(record, tags=retagged(command, record.tags, given)))
+    keep = {record.name for record in done}
+    for name in losers - keep:
+        await _edit_if_there(call, name, lambda record: replace(record, tags=retagged("remove", record.tags, given)))
+    return reply({"public_ids": [record.name.public_id for record in done]})
 
 
-def _retag(command: str, old: tuple[str, ...], given: tuple[str, ...]) -> tuple[str, ...]:
+def retagged(command: str, old: tuple[str, ...], given: tuple[str, ...]) -> tuple[str, ...]:
+    """The tags after a command.
+
+    >>> retagged("add", ("a", "b"), ("b", "c"))
+    ('a', 'b', 'c')
+    """
     match command:
         case "remove":
             return tuple(tag for tag in old if tag not in given)
@@ -125,39 +154,52 @@ def _retag(command: str, old: tuple[str, ...], given: tuple[str, ...]) -> tuple[
             return tuple(dict.fromkeys((*old, *given)))
 
 
-async def _take_away(origin: Origin, tenant: Tenant, given: tuple[str, ...], keep: set[str]) -> None:
+async def _carriers(call: Call, given: tuple[str, ...]) -> set[AssetName]:
+    """Assets that carry any of these tags now. Raises BadRequest when there are too many to change."""
+    found: set[AssetName] = set()
     for tag in given:
-        found = await origin.records.list(tenant.cloud, Filter(tag=tag), max_results=EXCLUSIVE_ASSETS_MAX)
-        if found.next_cursor is not None:
+        page = await call.origin.records.list(call.tenant.cloud, Filter(tag=tag), max_results=EXCLUSIVE_ASSETS_MAX)
+        if page.next_cursor is not None:
             raise BadRequest(f"More than {EXCLUSIVE_ASSETS_MAX} assets carry the tag: remove it from them first")
-        for record in found.records:
-            if record.asset_id not in keep:
-                await origin.records.update(record.name, tags=tuple(item for item in record.tags if item != tag))
+        found.update(record.name for record in page.records)
+    return found
 
 
 async def context(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """add, remove_all; answers the public_ids that exist."""
-    origin, tenant, params = await signed(request, path, notification_unsigned=True)
-    refuse(params, "notification_url", "batch_id")
-    command = params.required("command")
+    call = await signed(request, path, notification_unsigned=True)
+    check_parameters(call.params, CONTEXT)
+    command = call.params.required("command")
     if command not in {"add", "remove_all"}:
         raise BadRequest("Invalid value for parameter command")
-    given = context_of(params)
+    given = context_of(call.params)
     if not given and command == "add":
         raise BadRequest("Missing required parameter - context")
-    records = await _records(origin, tenant, params, resource_type_of(path))
-    for record in records:
-        await origin.records.update(record.name, context={**record.context, **given} if command == "add" else {})
-    return reply({"public_ids": [record.name.public_id for record in records]})
+
+    def edit(record: AssetRecord) -> AssetRecord:
+        return replace(record, context={**record.context, **given} if command == "add" else {})
+
+    done = await _edit_all(call, path, edit)
+    return reply({"public_ids": [record.name.public_id for record in done]})
 
 
-async def _records(origin: Origin, tenant: Tenant, params: Params, resource_type: str) -> list[AssetRecord]:
+async def _edit_all(call: Call, path: Mapping[str, str], edit: Edit) -> list[AssetRecord]:
+    """One change per asset, so that none waits long for its turn; those that do not exist are left out."""
+    params, resource_type = call.params, resource_type_of(path)
     public_ids = params.texts("public_ids")
     if not public_ids:
         raise BadRequest("Missing required parameter - public_ids")
     delivery_type = delivery_type_of(params.text("type"))
-    found = [
-        await origin.records.get(name_of(tenant, resource_type, delivery_type, public_id))
-        for public_id in dict.fromkeys(public_ids)
-    ]
-    return [record for record in found if record is not None]
+    names = [name_of(call.tenant, resource_type, delivery_type, public_id) for public_id in dict.fromkeys(public_ids)]
+    done = [await _edit_if_there(call, name, edit) for name in names]
+    return [record for record in done if record is not None]
+
+
+async def _edit_if_there(call: Call, name: AssetName, edit: Edit) -> AssetRecord | None:
+    once = call.once.about(name.text) if call.once else None  # a signature acts once on each
+    if await call.origin.records.get(name) is None:
+        return None
+    try:
+        return (await call.origin.records.edit([name], edit, once=once)).record
+    except AssetNotFound:
+        return None

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry
 
 from domicile import __version__
+from domicile.media.signature import Digest
 from domicile.service.metrics import BoundedCounter, BoundedGauge, BoundedHistogram, new_registry
 from origin.errors import STATUS, code_of_kind
 
@@ -36,6 +37,13 @@ class Metrics:
         )
         self.errors = BoundedCounter(
             to, "domicile_origin_errors_total", "Answers that report an error, by kind.", {"kind": KINDS}
+        )
+        self.signatures = BoundedCounter(
+            to,
+            "domicile_origin_signatures_total",
+            "Calls proved by an SDK signature. Version 1 where it differs from 2 can be made to say other things than its"
+            " signer meant: see `origin.signature_v1`.",
+            {"version": ("1", "2"), "hash": tuple(map(str, Digest))},
         )
         self.upload_bytes = BoundedCounter(
             to, "domicile_origin_upload_bytes_total", "Bytes of originals that were stored.", {}

@@ -1,6 +1,7 @@
 """Parameters of an API call: what SDKs send, read once, with a named list for everything an upload may carry.
 
     texts      key=value                       lists      key[]=a&key[]=b   key[0]=a&key[1]=b   JSON arrays
+    objects    outer[inner]=value              JSON objects
     booleans   "1" "0" (uploads) or "true" "false" (admin), or JSON's
 
 The rule of the file: nothing is ignored silently. An upload parameter is used, or accepted and named in HARMLESS with
@@ -9,14 +10,15 @@ the reason, or refused by name. Source: cloudinary-compat 4, the SDK's own lists
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+
+import msgspec
 
 from domicile.media.errors import BadRequest
 
 Value = str | list[str]
+_Scalar = str | int | float | bool | None
 
 LIST_ITEMS_MAX = 1000
 """Items of one list parameter."""
@@ -25,14 +27,15 @@ TAG_CHARS_MAX = 255
 CONTEXT_ENTRIES_MAX = 1000
 CONTEXT_CHARS_MAX = 1024
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _INDEXED = re.compile(r"([A-Za-z0-9_]{1,64})\[([0-9]{0,4})\]")
 _TRUE = frozenset({"1", "true", "True"})
 _FALSE = frozenset({"0", "false", "False"})
 
-USED = frozenset(
+SIGNING = frozenset({"timestamp", "signature", "api_key"})
+USED = SIGNING | frozenset(
     "file public_id public_id_prefix folder asset_folder display_name use_asset_folder_as_public_id_prefix tags context overwrite "
-    "use_filename unique_filename filename_override discard_original_filename type allowed_formats timestamp signature "
-    "api_key upload_preset".split()
+    "use_filename unique_filename filename_override discard_original_filename type allowed_formats upload_preset".split()
 )
 """Upload parameters that do something."""
 
@@ -133,54 +136,64 @@ def from_pairs(pairs: Iterable[tuple[str, str]], *, fields_max: int) -> Params:
         if match is None:
             if key in values:
                 raise BadRequest("A parameter was given twice")
-            values[key] = text
+            values[_storable(key)] = _storable(text)
         else:
             items = values.setdefault(match[1], [])
             if not isinstance(items, list) or len(items) >= LIST_ITEMS_MAX:
                 raise BadRequest(f"Invalid value for parameter {match[1]}")
-            items.append(text)
+            items.append(_storable(text))
     return Params(values)
 
 
 def from_json(body: bytes) -> Params:
-    """Parameters of a JSON object: texts, numbers, booleans, flat lists of them, and objects of them as "outer.inner"."""
+    """Parameters of a JSON object: texts, numbers, booleans, flat lists of them, and objects of them as "outer[inner]".
+
+    Its shape is checked while it is read, so that a body of another shape costs nothing.
+    """
     if not body.strip():
         return Params()
     try:
-        tree = json.loads(body)
+        tree = msgspec.json.decode(body, type=dict[str, _Scalar | list[_Scalar] | dict[str, _Scalar]])
     except (ValueError, RecursionError) as bad:
-        raise BadRequest("Invalid JSON body") from bad
-    if not isinstance(tree, dict):
-        raise BadRequest("Invalid JSON body: must be an object")
+        raise BadRequest(
+            "Invalid JSON body: must be an object of plain values, lists of them and objects of them"
+        ) from bad
     values: dict[str, Value] = {}
     for key, value in tree.items():
         if isinstance(value, list):
-            values[key] = [_scalar(key, item) for item in value]
+            values[_storable(key)] = [_text(item) for item in value]
         elif isinstance(value, dict):
-            values.update({f"{key}.{inner}": _scalar(key, item) for inner, item in value.items()})
+            values.update({_storable(f"{key}[{inner}]"): _text(item) for inner, item in value.items()})
         elif value is not None:
-            values[key] = _scalar(key, value)
+            values[_storable(key)] = _text(value)
     return Params(values)
 
 
-def _scalar(key: str, value: Any) -> str:
+def _storable(text: str) -> str:
+    """JSON and headers can spell lone surrogates, which are no characters: nothing could encode them later on."""
+    if _SURROGATE.search(text):
+        raise BadRequest("A parameter is not valid Unicode")
+    return text
+
+
+def _text(value: _Scalar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str | int | float):
-        return str(value)
-    raise BadRequest(f"Invalid value for parameter {key[:64]}")
+    return "" if value is None else _storable(str(value))
 
 
-def check_upload(params: Params) -> None:
-    """Refuse what an upload asks for and would not get. Raises BadRequest."""
+def check_parameters(params: Params, used: frozenset[str]) -> None:
+    """Refuse what a call asks for and would not get; `used`: what its endpoint reads. Raises BadRequest.
+
+    A signature does not say which endpoint it was made for, so this also keeps one that was made for another endpoint,
+    with that endpoint's parameters, from acting here.
+    """
     for name in params.names():
-        if name not in params or name in USED or name in HARMLESS:
+        if name not in params or name in used or name in SIGNING or name in HARMLESS:
             continue
-        if name in HARMLESS_WHEN_OFF:
-            if params.text(name) in _FALSE:
-                continue
-            raise BadRequest(f"Parameter {name} is not supported yet")
-        if name in REFUSED:
+        if name in HARMLESS_WHEN_OFF and params.text(name) in _FALSE:
+            continue
+        if name in REFUSED or name in HARMLESS_WHEN_OFF:
             raise BadRequest(f"Parameter {name} is not supported yet")
         raise BadRequest(f"Unknown parameter - {name[:64]}")
 

@@ -38,7 +38,7 @@ async def _purge(origin: Origin, relay: PurgeRelay) -> PurgeOutcome:
     if node is None:
         raise UpstreamUnavailable("This node has not asked for a lease yet")
     check_place(proved, relay, node)
-    order = read_order(relay.body, proved.key.tenant)
+    order = read_order(relay.body, proved.key.tenant, node.authorities | origin.settings.delivery_hosts)
     check_scope(proved.key, order)
     return await origin.records.purge(
         proved.key.tenant,

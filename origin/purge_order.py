@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ import msgspec
 
 from domicile.media.asset import AssetName
 from domicile.media.errors import BadRequest, OutOfScope
+from origin.delivery_url import path_of
 from origin.records import PurgeKey, PurgeTargets
 
 
@@ -48,8 +50,8 @@ class Order:
     targets: PurgeTargets = field(repr=False)
 
 
-def read_order(body: bytes, cloud: str) -> Order:
-    """The JSON of a proved call. Raises BadRequest."""
+def read_order(body: bytes, cloud: str, hosts: Collection[str] = ()) -> Order:
+    """The JSON of a proved call; `hosts`: those whose full URLs are taken. Raises BadRequest."""
     try:
         parsed = msgspec.json.decode(body, type=Body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as bad:
@@ -64,6 +66,7 @@ def read_order(body: bytes, cloud: str) -> Order:
             everything = True
         else:
             lists[one[0]].append(one[1] if one[0] != "names" else _name(target, cloud))
+    lists["urls"] = [path_of(url, hosts) for url in lists["urls"]]
     filled = {name: tuple(dict.fromkeys(values)) for name, values in lists.items()}
     return Order(purge_id=parsed.purge_id, targets=PurgeTargets(everything=everything, **filled))
 

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,7 +29,11 @@ class UploadSettings:
     upload_bytes_max: int = setting(100 * MIB, "Bytes of one uploaded file.", at_least=1)
     fields_max: int = setting(200, "Fields of one upload form, or parameters of one call.", at_least=1)
     field_bytes_max: int = setting(256 * 1024, "Bytes of one text field of a form.", at_least=1)
-    body_bytes_max: int = setting(4 * MIB, "Bytes of the body of a call that uploads no file.", at_least=1)
+    body_bytes_max: int = setting(
+        MIB,
+        "Bytes of all parameters of one call: of a JSON or urlencoded body, of a form without its file.",
+        at_least=1,
+    )
     in_flight_bytes_max: int = setting(
         400 * MIB, "Bytes of uploads held in memory at once; above it, callers get 429.", at_least=1
     )
@@ -77,6 +82,11 @@ class OriginSettings:
     signature_v1: bool = setting(
         True, "Accept signatures of version 1 even where a value contains '&' (old SDKs; version 2 stops smuggling)."
     )
+    trusted_networks: str = setting(
+        "127.0.0.0/8, ::1/128",
+        "Networks from which Basic credentials may erase by tag, prefix or URL; add a TLS proxy's, which sets"
+        " X-Forwarded-Proto.",
+    )
     wire_socket: Path | None = setting(None, "UNIX socket (mode 0600) for edges of this machine; empty: none.")
     admin_socket: Path | None = setting(
         None, "UNIX socket (mode 0600) for the operator's commands (`domicile tenant`, `domicile key`); empty: none."
@@ -106,9 +116,24 @@ class OriginSettings:
     def secure_base(self) -> str:
         return self.delivery_secure_base or self.delivery_base
 
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Raises BadSetting."""
+        texts = [text.strip() for text in self.trusted_networks.split(",") if text.strip()]
+        try:
+            return tuple(ip_network(text) for text in texts)
+        except ValueError as bad:
+            raise BadSetting(f"origin.trusted_networks: {bad}; allowed are networks like 10.0.0.0/8") from bad
+
+    @property
+    def delivery_hosts(self) -> frozenset[str]:
+        """HOST[:PORT] of the URLs in answers."""
+        return frozenset(urlsplit(base).netloc for base in (self.delivery_base, self.secure_base))
+
     def validate(self) -> None:
         """What one field alone cannot tell. Raises BadSetting."""
         address(self.listen, "origin.listen")
+        _ = self.networks
         if not zones_of(self.records.region):
             raise BadSetting(f"origin.records.region: {self.records.region!r} is not a region like eu-de or eu-de-1")
         for name in ("public_base", "delivery_base", "delivery_secure_base"):

@@ -1,11 +1,12 @@
 """POST upload: who, what, decode once, seal, name; nothing is stored before all of it was found good.
 
-read the form (limits) -> authenticate -> parameters -> a permit to store here -> decode in a sandboxed process
+read the form (limits) -> authenticate -> parameters -> the file's bytes -> a permit to store here -> decode in a sandboxed process
 -> fresh aid and key -> sealed original, durable -> name and journal entry in one transaction -> Cloudinary's JSON
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 import string
@@ -18,10 +19,11 @@ from domicile.media.errors import BadRequest
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
 from origin.answers import uploaded
+from origin.authenticate import Caller
 from origin.call import authenticate, check_public_id, count_fence, delivery_type_of, reply
-from origin.forms import UploadForm, read_upload
+from origin.forms import UploadForm, file_bytes, read_upload
 from origin.keys import ORIGIN, Origin
-from origin.params import Params, check_upload, context_of, tags_of
+from origin.params import USED, Params, check_parameters, context_of, tags_of
 from origin.records import Committed, NewAsset, Tenant
 
 RANDOM_ID_CHARS = 20
@@ -38,21 +40,23 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
     resource_type = path.get("resource_type", "image")
     with origin.budget.account() as account:
         form = await read_upload(request, origin.settings.upload, account)
-        tenant = authenticate(request, origin, path["cloud"], form.params)
+        caller = authenticate(request, origin, path["cloud"], form.params)
         if resource_type not in {"image", "auto"}:
             raise BadRequest(f"Resource type {resource_type} is not supported yet")
-        check_upload(form.params)
+        check_parameters(form.params, USED)
         if "upload_preset" in form.params:
             raise BadRequest("Upload preset not found")
-        body = _file_of(request, form)
-        done = await store(origin, tenant, form, body)
+        body = await asyncio.to_thread(file_bytes, form, origin.settings.upload)
+        _check_whole(request, body)
+        done = await store(origin, caller, form, body)
     count_fence(origin, done.fenced)
-    return reply(uploaded(done, origin.address_of(tenant), api_key=tenant.api_key))
+    address = origin.address_of(caller.tenant, caller.digest)
+    return reply(uploaded(done, address, api_key=caller.tenant.api_key))
 
 
-async def store(origin: Origin, tenant: Tenant, form: UploadForm, body: bytes) -> Committed:
+async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -> Committed:
     """Decode, seal and name one file. Raises what the caller did wrong, having stored nothing."""
-    params = form.params
+    params, tenant = form.params, caller.tenant
     name = name_for(tenant, params, form.file_name)
     permit = origin.records.permit(tenant.cloud, Activity.STORE)
     origin.records.permit(tenant.cloud, Activity.TRANSFORM)  # decoding is transforming: it must be allowed here too
@@ -74,7 +78,7 @@ async def store(origin: Origin, tenant: Tenant, form: UploadForm, body: bytes) -
     draft = await origin.records.mint(tenant.cloud)
     try:
         await origin.records.put_original(draft, body, permit)
-        done = await origin.records.commit_upload(draft, asset)
+        done = await origin.records.commit_upload(draft, asset, once=caller.once)
     except BaseException:  # whatever it was: a draft that has become an asset is not discarded
         await origin.records.discard(draft)
         raise
@@ -143,14 +147,9 @@ def _check_format(params: Params, facts: SourceFacts) -> None:
         raise BadRequest(f"Image file format {facts.format} not allowed")
 
 
-def _file_of(request: web.Request, form: UploadForm) -> bytes:
-    if form.body is None:
-        raise BadRequest("Missing required parameter - file")
-    if not form.body:
-        raise BadRequest("Empty file")
+def _check_whole(request: web.Request, body: bytes) -> None:
     text = request.headers.get(hdrs.CONTENT_RANGE)
     if text is not None:
         match = _RANGE.fullmatch(text)
-        if match is None or int(match[1]) != 0 or match[3] != str(len(form.body)):
+        if match is None or int(match[1]) != 0 or match[3] != str(len(body)):
             raise BadRequest("Uploading in chunks is not supported yet: send the file in one piece")
-    return form.body

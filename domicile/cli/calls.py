@@ -39,7 +39,8 @@ class Answer:
         error = self.body.get("error", "")
         if isinstance(error, Mapping):
             error = error.get("message", "")
-        return str(error) or f"status {self.status}"
+        said = [str(text) for text in (error, self.body.get("message", "")) if text]
+        return ": ".join(said) or f"status {self.status}"
 
 
 class _UnixConnection(http.client.HTTPConnection):

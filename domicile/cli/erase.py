@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import os
+import secrets
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import typer
 
@@ -19,6 +21,11 @@ from domicile.cli.places import credentials_file
 
 LISTED_MAX = 20
 """Assets that are shown before the question."""
+REQUEST_ID_BYTES = 16
+POLL_SECONDS = 1.0
+"""Between two questions of `--wait`; the answer itself waits for edges for a second."""
+EXIT_PARTIAL = 3
+"""Exit code while an edge may still serve what was erased."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,38 +42,81 @@ def erase(
     asset_id: Annotated[str | None, typer.Option("--asset-id", help="One asset.")] = None,
     tag: Annotated[str | None, typer.Option("--tag", help="Assets that carry this tag now.")] = None,
     prefix: Annotated[str | None, typer.Option("--prefix", help="A path, cut at slashes.")] = None,
-    url: Annotated[str | None, typer.Option("--url", help="The path of a delivery URL.")] = None,
+    url: Annotated[str | None, typer.Option("--url", help="A delivery URL, or its path.")] = None,
+    status: Annotated[str | None, typer.Option("--status", help="Only ask how far this erasure_id has come.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    wait: Annotated[float, typer.Option(help="Seconds to wait until no edge can serve it any more.", min=0)] = 0.0,
+    request_id: Annotated[
+        str | None, typer.Option("--request-id", help="The same one means the same erasure; default: a random one.")
+    ] = None,
     statement: Annotated[Path | None, typer.Option(help="Write the signed statement to this file.")] = None,
     config: Config = None,
     data: Data = None,
 ) -> None:
-    """Erase what one selector matches: all versions and their keys. It cannot be undone.
+    """Erase what one selector matches: all versions and their keys. It cannot be undone. Exit code 3: not over yet.
 
     Credentials: CLOUDINARY_URL, or else the file that the origin wrote into the data directory.
     """
     given = {"public_id": public_id, "asset_id": asset_id, "tag": tag, "prefix": prefix, "url": url}
-    selector = {name: value for name, value in given.items() if value}
-    if len(selector) != 1:
-        raise Failure("give exactly one of --public-id, --asset-id, --tag, --prefix, --url", 2)
+    selector = {f"selector[{name}]": value for name, value in given.items() if value}
+    if len(selector) + (status is not None) != 1:
+        raise Failure("give exactly one of --public-id, --asset-id, --tag, --prefix, --url, --status", 2)
     account = account_of(credentials(config, data))
-    found = _call(account, {**selector, "mode": "dry_run"}).body.get("assets", [])
-    if dry_run:
-        as_json(found)
+    if status is not None:
+        said = _status(account, status)
+    else:
+        if dry_run:
+            as_json(_call(account, {**selector, "mode": "dry_run"}).body)
+            return
+        confirm(_call(account, {**selector, "mode": "dry_run"}).body, yes=yes, may_be_over=request_id is not None)
+        wanted = {**selector, "mode": "erase", "request_id": request_id or secrets.token_hex(REQUEST_ID_BYTES)}
+        said = _call(account, wanted).body
+    tell(follow(account, said, seconds=wait), statement)
+
+
+def confirm(preview: dict[str, Any], *, yes: bool, may_be_over: bool) -> None:
+    """Show what would go and ask. Raises Failure when the answer is no, or nothing would go and nothing went before."""
+    found = preview.get("assets", [])
+    if not found and may_be_over:
         return
     if not found:
         raise Failure("nothing matches; what was erased before and what never existed look the same")
-    _show(found)
-    if not yes and not typer.confirm(f"Erase {len(found)} asset(s) for ever?", default=False):
+    total = preview.get("total_count", len(found))
+    for asset in found[:LISTED_MAX]:
+        name = f"{asset.get('resource_type', '')}/{asset.get('type', '')}/{asset.get('public_id', '')}"
+        line(name, f"{asset.get('bytes', '?')} bytes, {asset.get('created_at', '')}")
+    if total > LISTED_MAX:
+        out.print(f"  … and {total - min(len(found), LISTED_MAX)} more")
+    if not yes and not typer.confirm(f"Erase {total} asset(s) for ever?", default=False):
         raise Failure("nothing was erased")
-    said = _call(account, {**selector, "mode": "erase"}).body
+
+
+def follow(account: Account, said: dict[str, Any], *, seconds: float) -> dict[str, Any]:
+    """Ask again until it is over or the time is."""
+    deadline = time.monotonic() + seconds
+    while said.get("outcome") != "erased" and (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(POLL_SECONDS, left))
+        said = _status(account, str(said.get("erasure_id", "")))
+    return said
+
+
+def tell(said: dict[str, Any], statement: Path | None) -> None:
+    """Print or keep the statement. Raises Failure with EXIT_PARTIAL when it is not over."""
     if statement is not None:
         write_statement(statement, said)
         line("statement", str(statement))
     else:
         as_json(said)
-    note("erased; whoever holds the statement can check it against /.well-known/domicile/statement-key of the API")
+    if said.get("outcome") == "erased":
+        note("erased; whoever holds the statement can check it against /.well-known/domicile/statement-key of the API")
+        return
+    edges: dict[str, Any] = next((place for place in said.get("places", []) if place.get("place") == "edges"), {})
+    raise Failure(
+        f"not over yet: {edges.get('waiting', '?')} edge(s) may serve old copies for at most"
+        f" {edges.get('seconds_left_max', '?')} s. Ask again with --status {said.get('erasure_id', '')} --wait SECONDS",
+        EXIT_PARTIAL,
+    )
 
 
 def credentials(config: Path | None, data: Path | None) -> str:
@@ -103,21 +153,17 @@ def write_statement(file: Path, said: dict[str, Any]) -> None:
 
 
 def _call(account: Account, fields: dict[str, str]) -> Answer:
-    answer = call_url(
-        account.api_base,
-        "POST",
-        f"/v1_1/{account.cloud}/erasures",
-        {"Authorization": account.authorization, "Content-Type": "application/x-www-form-urlencoded"},
-        urlencode(fields).encode(),
-    )
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    return _ask(account, "POST", "", headers, urlencode(fields).encode())
+
+
+def _status(account: Account, erasure_id: str) -> dict[str, Any]:
+    return _ask(account, "GET", f"/{quote(erasure_id, safe='')}", {}, b"").body
+
+
+def _ask(account: Account, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+    headers = {"Authorization": account.authorization, **headers}
+    answer = call_url(account.api_base, method, f"/v1_1/{account.cloud}/erasures{path}", headers, body)
     if not answer.ok:
         raise Failure(f"{answer.message} (status {answer.status})")
     return answer
-
-
-def _show(found: list[dict[str, Any]]) -> None:
-    for asset in found[:LISTED_MAX]:
-        name = f"{asset.get('resource_type', '')}/{asset.get('type', '')}/{asset.get('public_id', '')}"
-        line(name, f"{asset.get('bytes', '?')} bytes, {asset.get('created_at', '')}")
-    if len(found) > LISTED_MAX:
-        out.print(f"  … and {len(found) - LISTED_MAX} more")

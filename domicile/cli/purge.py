@@ -24,7 +24,7 @@ def purge(
     key: Annotated[Path, typer.Option("--key", help="Private key file, made by `domicile key new`.")],
     public_id: Annotated[Texts, typer.Option("--public-id", help="Every type with exactly this name.")] = None,
     asset_id: Annotated[Texts, typer.Option("--asset-id", help="One asset.")] = None,
-    url: Annotated[Texts, typer.Option("--url", help="The path of a delivery URL, its cloud included.")] = None,
+    url: Annotated[Texts, typer.Option("--url", help="A delivery URL, or its path with the cloud.")] = None,
     tag: Annotated[Texts, typer.Option("--tag", help="Assets that carry this tag now.")] = None,
     prefix: Annotated[Texts, typer.Option("--prefix", help="A path, cut at slashes.")] = None,
     everything: Annotated[bool, typer.Option("--everything", help="The whole cloud.")] = False,
@@ -58,7 +58,10 @@ def purge(
     if json:
         as_json(answer.body)
     else:
-        out.print(f"[bold green]purged[/] {describe(answer.body)}", soft_wrap=True)
+        done = answer.body.get("state") == "fenced"
+        out.print(
+            f"{'[bold green]purged[/]' if done else '[bold yellow]pending[/]'} {describe(answer.body)}", soft_wrap=True
+        )
 
 
 def targets_of(*, everything: bool, **lists: Texts) -> list[dict[str, Any]]:
@@ -76,7 +79,12 @@ def authority_of(base: str) -> str:
 
 def describe(answer: dict[str, Any]) -> str:
     """The answer in a line; fields that it lacks are left out."""
-    shown = {name: answer[name] for name in ("assets", "state", "fenced", "seq", "repeated") if name in answer}
+    shown: dict[str, Any] = {
+        name: answer[name] for name in ("assets", "state", "sequence", "repeated") if name in answer
+    }
+    if answer.get("state") == "pending":
+        shown["edges that may serve old copies"] = answer.get("edges", {}).get("waiting", "?")
+        shown["seconds at most"] = answer.get("seconds_left_max", "?")
     return ", ".join(f"{name}: {value}" for name, value in shown.items()) or "(answered without details)"
 
 

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from domicile.media.errors import BadSignature, StaleRequest
@@ -35,6 +36,14 @@ class Digest(StrEnum):
 
     SHA1 = "sha1"
     SHA256 = "sha256"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedAs:
+    """How the signature of an API call was made. Where both versions agree it counts as version 2."""
+
+    digest: Digest
+    version: int
 
 
 DIGEST_OF_HEX_CHARS = {40: Digest.SHA1, 64: Digest.SHA256}
@@ -94,8 +103,8 @@ def verify_parameters(
     *,
     allow_version_1: bool = False,
     may_be_left_out: frozenset[str] = frozenset(),
-) -> None:
-    """Raise BadSignature unless `signature` covers `parameters`; its length says SHA-1 or SHA-256.
+) -> SignedAs:
+    """How `signature` was made. Raise BadSignature unless `signature` covers `parameters`; its length says SHA-1 or SHA-256.
 
     Version 1 can be made to cover other parameters than its signer meant (`a=1&b=2` as the value of `a`), so it is
     tried only when the tenant allows it. `may_be_left_out`: LEFT_OUT_BY_SOME for tags, context and metadata, empty
@@ -104,13 +113,12 @@ def verify_parameters(
     digest = DIGEST_OF_HEX_CHARS.get(len(signature))
     if digest is not None and HEX.fullmatch(signature) is not None:
         lean = {key: value for key, value in parameters.items() if key not in may_be_left_out}
-        accepted = [
-            sign_parameters(covered, secret, digest=digest, version=version)
-            for covered in (parameters, lean)
-            for version in ((2, 1) if allow_version_1 else (2,))
-        ]
-        if _matches_any(signature, accepted):
-            return
+        for version in (2, 1) if allow_version_1 else (2,):
+            accepted = [
+                sign_parameters(covered, secret, digest=digest, version=version) for covered in (parameters, lean)
+            ]
+            if _matches_any(signature, accepted):
+                return SignedAs(digest=digest, version=version)
     wanted = parameters_text(parameters)[:ECHO_CHARS_MAX]
     raise BadSignature(f"Invalid Signature {signature[:64]}. String to sign - '{wanted}'.")
 

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 TYPE = "domicile/erasure-statement/1"
 _SIGNING_CONTEXT = b"domicile/erasure-statement/1\0"
 
+STATUS_PATH = "/v1_1/{tenant}/erasures/{id}"
+"""Where the API tells how far an erasure has come, relative to its base: the statement's `status_url`."""
 KEY_STATE_FILE = "sealed (file overwritten; not provable on flash, copy-on-write or snapshots)"
 """Decisions E.2: what a file store may claim once the root is destroyed and the entry is fenced."""
 KEY_STATE_WAITING = "root destroyed, waiting for edges"

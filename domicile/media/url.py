@@ -32,8 +32,6 @@ from domicile.media.split import Candidate, split_name, split_remote
 __all__ = ["Candidate", "DeliveryRequest", "build", "escape", "parse"]
 
 CLOUD = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
-RESERVED_CLOUDS = frozenset({"res", "iu"})
-"""First segments with a meaning of their own; no tenant may be called so."""
 SIGNATURE = re.compile(r"s--([A-Za-z0-9_-]{32}|[A-Za-z0-9_-]{8})--", re.ASCII)
 SIGNATURE_LIKE = re.compile(r"s--.*--", re.DOTALL)
 
@@ -48,6 +46,12 @@ SEO_FORMS = {
 }
 SEO_NAMES = {place: name for name, place in SEO_FORMS.items()}
 SHORT_FORM = "iu"
+RESERVED_CLOUDS = (
+    RESOURCE_TYPES
+    | SEO_FORMS.keys()
+    | frozenset({SHORT_FORM, "res", "search", "healthz", "readyz", "metrics", "provisioning"})
+)
+"""First segments with a meaning of their own, on a delivery host or on the API's; no tenant may be called so."""
 
 EXTENSIONS = {
     "image": {name: name for name in "jpg png webp avif gif tiff bmp ico heic heif jxl jp2 svg psd pdf".split()}

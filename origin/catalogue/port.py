@@ -42,6 +42,16 @@ class Catalogue(Protocol):
     async def some(self, connection: AsyncConnection, tenant: str, limit: int) -> list[AssetRow]:
         """At most `limit` assets of the tenant."""
 
+    async def count(
+        self,
+        connection: AsyncConnection,
+        tenant: str,
+        *,
+        aids: Iterable[Aid] | None = None,
+        labels: Iterable[NameHash] = (),
+    ) -> int:
+        """All assets of the tenant; with `aids` these and those that carry any of the labels, each once."""
+
     async def owner(self, connection: AsyncConnection, aid: Aid) -> str | None:
         """Tenant of a version that has bytes."""
 

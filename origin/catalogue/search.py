@@ -22,7 +22,7 @@ PRAGMA secure_delete = ON;
 PRAGMA temp_store = MEMORY;
 CREATE TABLE asset (
     asset_id TEXT PRIMARY KEY, tenant TEXT NOT NULL, resource_type TEXT NOT NULL, delivery_type TEXT NOT NULL,
-    public_id TEXT NOT NULL, created_at REAL NOT NULL
+    public_id TEXT NOT NULL, created_at REAL NOT NULL, body_bytes INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX asset_by_time ON asset (tenant, created_at, asset_id);
 CREATE INDEX asset_by_name ON asset (tenant, public_id);
@@ -55,8 +55,9 @@ class SearchIndex:
     def put(self, record: AssetRecord) -> None:
         """Add or replace an asset."""
         name = record.name
-        row = (record.asset_id, name.cloud, name.resource_type, name.delivery_type, name.public_id, record.created_at)
-        self._db.execute("INSERT OR REPLACE INTO asset VALUES (?, ?, ?, ?, ?, ?)", row)
+        place = (record.asset_id, name.cloud, name.resource_type, name.delivery_type, name.public_id)
+        row = (*place, record.created_at, record.body_bytes)
+        self._db.execute("INSERT OR REPLACE INTO asset VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         self._db.execute("DELETE FROM tag WHERE asset_id = ?", (record.asset_id,))
         tags = {(tag, name.cloud, record.asset_id) for tag in record.tags}
         self._db.executemany("INSERT INTO tag VALUES (?, ?, ?)", tags)
@@ -89,6 +90,21 @@ class SearchIndex:
             f" ORDER BY created_at {order}, asset_id {order} LIMIT ?"
         )
         return [Hit(asset_id=row[0], created_at=row[1]) for row in self._db.execute(query, (*values, limit))]
+
+    def totals(self, tenant: str) -> tuple[int, int]:
+        """(assets, bytes of their originals)."""
+        query = "SELECT count(*), coalesce(sum(body_bytes), 0) FROM asset WHERE tenant = ?"
+        count, size = self._db.execute(query, (tenant,)).fetchone()
+        return count, size
+
+    def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> list[str]:
+        """Tags in use, sorted, each once, at most `limit`, after one of them."""
+        query = (
+            "SELECT DISTINCT tag FROM tag JOIN asset USING (asset_id)"
+            " WHERE tag.tenant = ? AND asset.resource_type = ? AND tag > ? AND tag >= ? AND tag < ? ORDER BY tag LIMIT ?"
+        )
+        values = (tenant, resource_type, after, prefix, prefix + _LAST_CHARACTER, limit)
+        return [row[0] for row in self._db.execute(query, values)]
 
 
 def _conditions(tenant: str, where: Filter) -> tuple[list[str], list[object]]:

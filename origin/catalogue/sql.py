@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import Select, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, NameHash
@@ -67,6 +67,21 @@ class SqlCatalogue:
 
     async def some(self, connection: AsyncConnection, tenant: str, limit: int) -> list[AssetRow]:
         return [_row(raw) for raw in await connection.execute(_assets(tenant).limit(limit))]
+
+    async def count(
+        self,
+        connection: AsyncConnection,
+        tenant: str,
+        *,
+        aids: Iterable[Aid] | None = None,
+        labels: Iterable[NameHash] = (),
+    ) -> int:
+        """All assets of a tenant; with `aids` these and those that carry any of the labels."""
+        query = select(func.count()).select_from(t.name).where(t.name.c.tenant == tenant)
+        if aids is not None:
+            carrying = select(t.label.c.asset_id).where(t.label.c.tenant == tenant, t.label.c.hash.in_(list(labels)))
+            query = query.where(or_(t.name.c.aid.in_(list(aids)), t.name.c.asset_id.in_(carrying)))
+        return await connection.scalar(query) or 0
 
     async def every(self, connection: AsyncConnection, tenant: str) -> AsyncIterator[AssetRow]:
         """All assets of a tenant, read in steps; for building the search index at start."""

@@ -6,7 +6,7 @@ Times are Unix seconds. `tenant` is the name of a cloud. Changing anything here 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
 
 metadata = MetaData(
     naming_convention={
@@ -121,6 +121,20 @@ purge_call = Table(
     Column("digest", _HEX256, nullable=False),
     Column("answer", LargeBinary, nullable=False),
     Column("seq", BigInteger, nullable=False),
+)
+
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("id", _HEX128, primary_key=True),
+    Column("request", _HEX128, nullable=True, comment="keyed hash of the caller's request_id"),
+    Column("selector", _HEX128, nullable=False, comment="keyed hash of what was asked for"),
+    Column("state", LargeBinary, nullable=False, comment="msgpack of records.erasure_rows.State: counts and hashes"),
+    Column("statement", LargeBinary, nullable=True, comment="the last statement, once nothing is left to do"),
+    Column("kept_until", Float(53), nullable=True, comment="set with the statement"),
+    Index(None, "kept_until"),
+    UniqueConstraint("tenant", "request", name="uq_erasure_tenant_request"),
 )
 
 purge_key = Table(

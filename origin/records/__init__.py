@@ -1,11 +1,14 @@
 """The storage core of the origin, behind one seam: `Records`."""
 
+from origin.records.names import Edit
+from origin.records.nonces import Once
 from origin.records.seam import Records
 from origin.records.settings import RecordsSettings
 from origin.records.types import (
     AssetRecord,
     Committed,
     Draft,
+    ErasePreview,
     ErasureStatement,
     FencedState,
     Fencing,
@@ -26,11 +29,14 @@ __all__ = [
     "AssetRecord",
     "Committed",
     "Draft",
+    "Edit",
+    "ErasePreview",
     "ErasureStatement",
     "FencedState",
     "Fencing",
     "Filter",
     "NewAsset",
+    "Once",
     "Page",
     "PurgeKey",
     "PurgeOutcome",

@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from domicile.media.errors import AssetExists, BadRequest, Overloaded
 from domicile.media.journal import Kind
+from domicile.media.url import RESERVED_CLOUDS
 from origin.catalogue.tables import purge_key as table
 from origin.journal import Journal, read_head
 from origin.policy import digest
@@ -36,6 +37,8 @@ class Clouds:
     async def create(self, cloud: str) -> Tenant:
         if CLOUD.fullmatch(cloud) is None:
             raise BadRequest("a cloud name is 1 to 63 of a-z, 0-9 and -")
+        if cloud in RESERVED_CLOUDS:
+            raise BadRequest(f"{cloud} cannot be the name of a cloud: in URLs it means something else")
         if self._core.tenants.get(cloud) is not None:
             raise AssetExists(f"cloud {cloud} already exists")
         if len(self._core.tenants.all()) >= TENANTS_MAX:

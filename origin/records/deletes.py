@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from domicile.media.asset import AssetName
+from domicile.media.errors import BadRequest
 from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.records.core import Core
+from origin.records.nonces import Once, spend
 from origin.records.types import AssetRecord, Filter, Removed, RemovedMany
 
 DELETE_ASSETS_MAX = ENTRY_TARGETS_MAX // 2
-"""Assets in one bulk delete: each costs its entry two targets, the aid and the name."""
+"""Assets in one entry: each costs its entry two targets, the aid and the name. A filter deletes so many in one call."""
+DELETE_NAMED_MAX = 1000
+"""Assets that one call may name; they are deleted in as many entries as it takes."""
 
 
 class Deletes:
@@ -21,8 +25,8 @@ class Deletes:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def destroy(self, name: AssetName) -> Removed | None:
-        many = await self.destroy_many(name.cloud, names=[name])
+    async def destroy(self, name: AssetName, *, once: Once | None) -> Removed | None:
+        many = await self._core.shield.run(self._destroy(name.cloud, [name], [], None, once))
         return many.removed[0] if many.removed else None
 
     async def destroy_many(
@@ -33,15 +37,42 @@ class Deletes:
         asset_ids: Iterable[str] = (),
         where: Filter | None = None,
     ) -> RemovedMany:
-        asked = tuple(dict.fromkeys(names))
-        return await self._core.shield.run(self._destroy(tenant, asked, tuple(asset_ids), where))
+        asked, ids = list(dict.fromkeys(names)), list(dict.fromkeys(asset_ids))
+        if len(asked) + len(ids) > DELETE_NAMED_MAX:
+            raise BadRequest(f"Too many assets in one call: at most {DELETE_NAMED_MAX}")
+        return await self._core.shield.run(self._destroy_many(tenant, asked, ids, where))
+
+    async def _destroy_many(
+        self, tenant: str, names: Sequence[AssetName], asset_ids: Sequence[str], where: Filter | None
+    ) -> RemovedMany:
+        step, done = DELETE_ASSETS_MAX, list[RemovedMany]()
+        for at in range(0, len(names), step):
+            done.append(await self._destroy(tenant, names[at : at + step], [], None, None))
+        for at in range(0, len(asset_ids), step):
+            done.append(await self._destroy(tenant, [], asset_ids[at : at + step], None, None))
+        if where is not None:
+            done.append(await self._destroy(tenant, [], [], where, None))
+        return RemovedMany(
+            removed=tuple(removed for many in done for removed in many.removed),
+            missing=tuple(missing for many in done for missing in many.missing),
+            more=any(many.more for many in done),
+        )
 
     async def _destroy(
-        self, tenant: str, names: tuple[AssetName, ...], asset_ids: tuple[str, ...], where: Filter | None
+        self,
+        tenant: str,
+        names: Sequence[AssetName],
+        asset_ids: Sequence[str],
+        where: Filter | None,
+        once: Once | None,
     ) -> RemovedMany:
+        """One entry."""
         core = self._core
         gone: list[tuple[AssetRow, AssetRecord, int]] = []
         async with core.journal.change(tenant) as change:
+            if once is not None:
+                await spend(change.connection, once, now=core.now())
+                change.record(Kind.NAME)  # even if nothing is found: the signature must stay used
             rows = await self._select(change, tenant, names, asset_ids, where)
             chosen, more = rows[:DELETE_ASSETS_MAX], len(rows) > DELETE_ASSETS_MAX
             for row in chosen:
@@ -74,16 +105,16 @@ class Deletes:
         self,
         change: Change,
         tenant: str,
-        names: tuple[AssetName, ...],
-        asset_ids: tuple[str, ...],
+        names: Sequence[AssetName],
+        asset_ids: Sequence[str],
         where: Filter | None,
     ) -> list[AssetRow]:
-        core, limit = self._core, DELETE_ASSETS_MAX + 1
+        core = self._core
         hashes = [core.hash_name(name) for name in names if name.cloud == tenant]
-        rows = await core.catalogue.named(change.connection, tenant, hashes[:limit])
-        ids = list(asset_ids)[:limit]
+        rows = await core.catalogue.named(change.connection, tenant, hashes)
+        ids = list(asset_ids)
         if where is not None:
-            ids += [hit.asset_id for hit in core.search.find(tenant, where, limit=limit)]
+            ids += [hit.asset_id for hit in core.search.find(tenant, where, limit=DELETE_ASSETS_MAX + 1)]
         rows += await core.catalogue.by_asset_id(change.connection, tenant, dict.fromkeys(ids))
         return list({row.aid: row for row in rows}.values())
 

@@ -1,30 +1,40 @@
 """Erase: every version of the matching assets is forgotten, and a signed statement says so (decisions B.2, E).
 
-Order: journal entry and rows (from here on nobody resolves it) -> key punctured and bytes deleted, while edges apply the
-entry -> statement. A crash in between leaves the aids doomed; the next start finishes them.
+Order: journal entry, rows and what is remembered of the erasure in one transaction (from here on nobody resolves it)
+-> key punctured and bytes deleted, while edges apply the entry -> statement. What takes longer than the call is told by
+`status`; a crash in between leaves the aids doomed, and the next start finishes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
-from domicile.media.asset import Aid
+import msgspec
+
 from domicile.media.errors import AssetNotFound
-from domicile.media.journal import Head
-from domicile.media.statement import KEY_STATE_FILE, KEY_STATE_WAITING, ErasureStatement, public_key_of, sign
+from domicile.media.journal import Kind
+from domicile.media.statement import ErasureStatement, public_key_of, sign
 from origin.catalogue.port import AssetRow
+from origin.journal import Change
 from origin.keyring import Keyring, purpose_id
+from origin.records import erasure_rows as rows_of
 from origin.records import targets as selection
-from origin.records.core import Core, Forgotten
+from origin.records.core import Core
 from origin.records.deletes import DELETE_ASSETS_MAX, erase_entry, forget_rows
-from origin.records.types import AssetRecord, FencedState, Fencing, PurgeTargets
+from origin.records.erasure_rows import ErasureRow, State
+from origin.records.nonces import Once, spend
+from origin.records.statements import body_of
+from origin.records.types import ErasePreview, Fencing, PurgeTargets
 
 ERASE_ENTRIES_MAX = 1000
-"""Entries of one erase call, DELETE_ASSETS_MAX assets each."""
+"""Entries of one erase call, DELETE_ASSETS_MAX assets each; repeat its request_id to go on."""
+PREVIEW_ASSETS_MAX = 500
+"""Assets that a preview lists; its count is of all."""
 VERSIONS_SHOWN_MAX = 1000
 """Keyed hashes of versions that a statement lists; the counts are always of all."""
+ERASURE_ID_BYTES = 16
 
 SIGNING_KEY = purpose_id("installation", "statement")
 
@@ -35,14 +45,14 @@ async def make_signing_key(keyring: Keyring) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Erased:
-    """What the journal entries of one call took."""
+class _Asked:
+    """One call."""
 
     tenant: str
-    request_id: str
-    head: Head
-    aids: Sequence[Aid]
-    renditions: int
+    targets: PurgeTargets
+    request: str | None
+    selector: str
+    once: Once | None
 
 
 class Erasures:
@@ -54,61 +64,121 @@ class Erasures:
     def public_key(self) -> bytes:
         return public_key_of(self._seed())
 
-    async def preview(self, tenant: str, targets: PurgeTargets) -> tuple[AssetRecord, ...]:
+    async def preview(self, tenant: str, targets: PurgeTargets) -> ErasePreview:
         selection.check_targets(targets)
         core = self._core
         core.tenants.standing(tenant)
         async with core.database.read() as connection:
-            rows = await selection.select(core, connection, tenant, targets, limit=DELETE_ASSETS_MAX)
-        return tuple(core.open_all(rows))
+            rows = await selection.select(core, connection, tenant, targets, limit=PREVIEW_ASSETS_MAX + 1)
+            total = len(rows)
+            if total > PREVIEW_ASSETS_MAX:
+                total = await selection.count(core, connection, tenant, targets)
+        return ErasePreview(records=tuple(core.open_all(rows[:PREVIEW_ASSETS_MAX])), total=total)
 
-    async def erase(self, tenant: str, targets: PurgeTargets, *, request_id: str) -> ErasureStatement:
+    async def erase(
+        self, tenant: str, targets: PurgeTargets, *, request_id: str, once: Once | None
+    ) -> ErasureStatement:
         selection.check_targets(targets)
-        return await self._core.shield.run(self._erase(tenant, targets, request_id))
+        core = self._core
+        asked = _Asked(
+            tenant=tenant,
+            targets=targets,
+            request=core.hash_of(tenant, "request", request_id) if request_id else None,
+            selector=core.hash_of(tenant, "selector", f"{request_id}\0{targets!r}"),
+            once=once,
+        )
+        return await core.shield.run(self._erase(asked))
 
-    async def _erase(self, tenant: str, targets: PurgeTargets, request_id: str) -> ErasureStatement:
-        core, aids, renditions = self._core, list[Aid](), 0
-        head: Head | None = None
-        for _ in range(ERASE_ENTRIES_MAX):
+    async def status(self, tenant: str, erasure_id: str) -> ErasureStatement:
+        core = self._core
+        async with core.database.read() as connection:
+            row = await rows_of.by_id(connection, tenant, erasure_id)
+        if row is None:
+            raise AssetNotFound("no such erasure")
+        if row.statement is not None:
+            return row.statement
+        return await core.shield.run(self._told(row))
+
+    async def _erase(self, asked: _Asked) -> ErasureStatement:
+        core, tenant = self._core, asked.tenant
+        row: ErasureRow | None = None
+        gone: list[AssetRow] = []
+        for turn in range(ERASE_ENTRIES_MAX):
             async with core.journal.change(tenant) as change:
-                rows = await selection.select(core, change.connection, tenant, targets, limit=DELETE_ASSETS_MAX)
-                for row in rows:
-                    renditions += await core.catalogue.remove(change.connection, row, seq=change.seq)
-                if rows:
-                    erase_entry(change, rows)
-                    change.after_commit.append(_forgetting(core, rows))
-            if rows:
-                head = change.head
-                aids += [row.aid for row in rows]
-            if len(rows) < DELETE_ASSETS_MAX:
+                if turn == 0:
+                    row = await self._begin(change, asked)
+                if row is None or not row.state.finished:
+                    row, taken = await self._take(change, asked, row)
+                    gone += taken
+            if row is None or row.state.finished:
                 break
-            targets = replace(targets, urls=())  # once more they would mean the next candidate of the same path
-        if head is None:
+            # once more a URL would mean the next candidate of the same path
+            asked = replace(asked, targets=replace(asked.targets, urls=()))
+        if row is None:
             raise AssetNotFound("nothing matches")
-        forgotten, fenced = await core.forget_and_wait(tenant, head.seq, aids)
-        erased = _Erased(tenant=tenant, request_id=request_id, head=head, aids=aids, renditions=renditions)
-        return self._state(erased, forgotten, fenced)
+        if row.statement is not None:
+            return row.statement
+        if gone:
+            forgotten, _ = await core.forget_and_wait(tenant, row.state.head.seq, [asset.aid for asset in gone])
+            state = msgspec.structs.replace(
+                row.state,
+                originals=row.state.originals + forgotten.blobs,
+                sealed=forgotten.sealed and (row.state.sealed or not row.state.root_before),
+                root_before=row.state.root_before or forgotten.root_before,
+                root_after=forgotten.root_after,
+            )
+            row = replace(row, state=state)
+            async with core.database.write() as connection:
+                await rows_of.save(connection, row)
+        return await self._told(row)
 
-    def _state(self, erased: _Erased, forgotten: Forgotten, fenced: FencedState) -> ErasureStatement:
-        core, tenant, head, aids = self._core, erased.tenant, erased.head, erased.aids
-        policy = core.tenants.standing(tenant).policy
-        lifetimes = policy.lifetimes if policy else None
-        sealed = forgotten.complete and fenced.state is Fencing.FENCED
-        body: dict[str, Any] = {
-            "tenant": tenant,
-            "request_id": core.hash_of(tenant, "request", erased.request_id) if erased.request_id else None,
-            "issued_at": int(core.now()),
-            "region": core.settings.region,
-            "outcome": "erased" if sealed else "partial",
-            "removed": {"versions": len(aids), "originals": forgotten.blobs, "renditions": erased.renditions},
-            "versions": [core.hash_of(tenant, "aid", aid) for aid in aids[:VERSIONS_SHOWN_MAX]],
-            "journal": {"epoch": head.epoch, "seq": head.seq, "chain": head.chain},
-            "key": _key_state(forgotten, fenced),
-            "places": [_origin_place(core, forgotten), _edges_place(fenced)],
-            "residuals": _residuals(lifetimes.browser_seconds_max, lifetimes.shared_seconds_max) if lifetimes else [],
-            "failure_domains": 1,
-        }
-        return sign(body, self._seed())
+    async def _begin(self, change: Change, asked: _Asked) -> ErasureRow | None:
+        """What an earlier call with this request_id began; the signature is used from here on."""
+        now = self._core.now()
+        if asked.once is not None:
+            await spend(change.connection, asked.once, now=now)
+            change.record(Kind.NAME)
+        await rows_of.drop_old(change.connection, now=now)
+        return await rows_of.by_request(change.connection, asked.tenant, asked.request, asked.selector)
+
+    async def _take(
+        self, change: Change, asked: _Asked, row: ErasureRow | None
+    ) -> tuple[ErasureRow | None, list[AssetRow]]:
+        """Remove the next assets that match and write down that they are; None when nothing ever matched."""
+        core, tenant = self._core, asked.tenant
+        assets = await selection.select(core, change.connection, tenant, asked.targets, limit=DELETE_ASSETS_MAX)
+        renditions = 0
+        for asset in assets:
+            renditions += await core.catalogue.remove(change.connection, asset, seq=change.seq)
+        if assets:
+            erase_entry(change, assets)
+            change.after_commit.append(_forgetting(core, assets))
+            if row is None:
+                state = State(head=change.head, seqs=(), versions=0, shown=(), renditions=0)
+                row_id = secrets.token_hex(ERASURE_ID_BYTES)
+                row = ErasureRow(tenant=tenant, id=row_id, request=asked.request, selector=asked.selector, state=state)
+            hashes = tuple(core.hash_of(tenant, "aid", asset.aid) for asset in assets)
+            row = replace(row, state=_with(row.state, change, hashes, renditions))
+        if row is None:
+            return None, []
+        if len(assets) < DELETE_ASSETS_MAX:
+            row = replace(row, state=msgspec.structs.replace(row.state, finished=True))
+            if change.entry is None:
+                change.record(Kind.NAME)  # a transaction that records nothing is rolled back
+        await rows_of.save(change.connection, row)
+        return row, assets
+
+    async def _told(self, row: ErasureRow) -> ErasureStatement:
+        """The statement as things stand now; the last one is kept."""
+        core, state = self._core, row.state
+        fenced = await core.fenced(row.tenant, state.head.seq)
+        async with core.database.read() as connection:
+            left = await rows_of.doomed(connection, row)
+        statement = sign(body_of(core, row, fenced, left=left), self._seed())
+        if state.finished and left == 0 and fenced.state is Fencing.FENCED:
+            async with core.database.write() as connection:
+                await rows_of.close(connection, row, statement, now=core.now())
+        return statement
 
     def _seed(self) -> bytes:
         seed = self._core.keyring.get(SIGNING_KEY)
@@ -117,37 +187,16 @@ class Erasures:
         return seed
 
 
+def _with(state: State, change: Change, hashes: tuple[str, ...], renditions: int) -> State:
+    return msgspec.structs.replace(
+        state,
+        head=change.head,
+        seqs=(*state.seqs, change.seq),
+        versions=state.versions + len(hashes),
+        shown=(state.shown + hashes)[:VERSIONS_SHOWN_MAX],
+        renditions=state.renditions + renditions,
+    )
+
+
 def _forgetting(core: Core, rows: list[AssetRow]) -> Callable[[], None]:
     return lambda: forget_rows(core, rows)
-
-
-def _key_state(forgotten: Forgotten, fenced: FencedState) -> dict[str, Any]:
-    if not forgotten.sealed:
-        state = "not destroyed yet; tried again every minute"
-    else:
-        state = KEY_STATE_FILE if fenced.state is Fencing.FENCED else KEY_STATE_WAITING
-    return {"class": "file", "state": state, "root_before": forgotten.root_before, "root_after": forgotten.root_after}
-
-
-def _origin_place(core: Core, forgotten: Forgotten) -> dict[str, Any]:
-    state = "deleted" if forgotten.complete else "pending"
-    return {"place": "origin store", "region": core.settings.region, "state": state, "evidence": "unlinked, synced"}
-
-
-def _edges_place(fenced: FencedState) -> dict[str, Any]:
-    return {
-        "place": "edges",
-        "state": str(fenced.state),
-        "acked": fenced.acked,
-        "suspended": fenced.suspended,
-        "waiting": fenced.waiting,
-        "seconds_left_max": int(-(-fenced.seconds_left_max // 1)),
-    }
-
-
-def _residuals(browser_seconds: int, shared_seconds: int) -> list[dict[str, Any]]:
-    """Copies nobody can call back; they end by the lifetimes that were sent with them."""
-    return [
-        {"place": "browser caches", "seconds_max": browser_seconds},
-        {"place": "shared caches outside", "seconds_max": shared_seconds},
-    ]

@@ -70,6 +70,12 @@ class Listing:
             next_cursor=to_cursor(shown[-1]) if len(hits) > max_results else None,
         )
 
+    def totals(self, tenant: str) -> tuple[int, int]:
+        return self._core.search.totals(tenant)
+
+    def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> tuple[str, ...]:
+        return tuple(self._core.search.tags(tenant, resource_type, prefix=prefix, after=after, limit=limit))
+
     async def renditions(self, tenant: str, aid: Aid) -> tuple[RenditionRecord, ...]:
         data_key, region = self._core.keyring.of(aid), self._core.settings.region
         if data_key is None:

@@ -1,18 +1,34 @@
-"""Changes of what an asset is called or carries: tags, context, rename, change of delivery type."""
+"""Changes of what an asset is called or carries: tags, context, rename, change of delivery type.
+
+A change is a function from the record as it is under the lock of the journal's head to the record as it shall be, so two
+changes at once cannot lose each other, and a change is whole or has not happened.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from domicile.media.asset import AssetName
-from domicile.media.errors import AssetExists, AssetNotFound
+from domicile.media.errors import AssetExists, AssetNotFound, MediaError
 from domicile.media.journal import Kind
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.records.core import Core, check_name, check_tags, check_texts
+from origin.records.nonces import Once, spend
 from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord, Committed
+
+Edit = Callable[[AssetRecord], AssetRecord]
+"""Pure and quick: it runs under the lock. May change name, tags, context."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    before: AssetRecord
+    after: AssetRecord
+    taken: AssetRow | None
+    """Who lost the name."""
 
 
 class Names:
@@ -21,68 +37,88 @@ class Names:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def update(
-        self, name: AssetName, *, tags: tuple[str, ...] | None, context: Mapping[str, str] | None
-    ) -> AssetRecord:
-        check_tags(tags or ())
-        check_texts((*(context or {}).keys(), *(context or {}).values()))
-        return await self._core.shield.run(self._update(name, tags, context))
+    async def edit(
+        self, candidates: Sequence[AssetName], edit: Edit, *, overwrite: bool = False, once: Once | None = None
+    ) -> Committed:
+        return await self._core.shield.run(self._edit(candidates, edit, overwrite=overwrite, once=once))
 
-    async def _update(
-        self, name: AssetName, tags: tuple[str, ...] | None, context: Mapping[str, str] | None
-    ) -> AssetRecord:
+    async def _edit(
+        self, candidates: Sequence[AssetName], edit: Edit, *, overwrite: bool, once: Once | None
+    ) -> Committed:
+        core, cloud = self._core, candidates[0].cloud
+        async with core.journal.change(cloud) as change:
+            if once is not None:
+                await spend(change.connection, once, now=core.now())
+            done = await self._apply(change, candidates, edit, overwrite=overwrite)
+            if once is not None and not isinstance(done, _Done):
+                change.record(Kind.NAME)  # the signature must stay used; nothing else is written
+        if not isinstance(done, _Done):
+            raise done
+        taken, changed = done.taken, done.after
+        if changed.name == done.before.name:
+            state = core.leases.state(cloud, change.seq)  # edges serve the same as before: nobody has to be waited for
+        else:
+            _, state = await core.forget_and_wait(cloud, change.seq, [taken.aid] if taken else [])
+        return Committed(record=changed, overwritten=taken is not None, head=change.head, fenced=state)
+
+    async def _apply(
+        self, change: Change, candidates: Sequence[AssetName], edit: Edit, *, overwrite: bool
+    ) -> _Done | MediaError:
+        """The change, or why there is none, in which case nothing was written."""
+        try:
+            row, record = await self._find(change, candidates)
+            changed = edit(record)
+            taken = await self._taken(change, record, changed, overwrite=overwrite)
+            await self._write(change, row, changed, taken)
+        except (AssetNotFound, AssetExists) as refused:
+            return refused
+        return _Done(before=record, after=changed, taken=taken)
+
+    async def _find(self, change: Change, candidates: Sequence[AssetName]) -> tuple[AssetRow, AssetRecord]:
+        hashes = [self._core.hash_name(name) for name in candidates]
+        found = await self._core.catalogue.named(change.connection, change.tenant, dict.fromkeys(hashes))
+        rows = {row.name: row for row in found}
+        row = next((rows[name] for name in hashes if name in rows), None)
+        record = self._core.open(row) if row else None
+        if row is None or record is None:
+            raise AssetNotFound(f"Resource not found - {candidates[0].public_id}")
+        return row, record
+
+    async def _taken(
+        self, change: Change, record: AssetRecord, changed: AssetRecord, *, overwrite: bool
+    ) -> AssetRow | None:
+        """Who loses the name. Raises AssetExists."""
+        if changed.name == record.name:
+            return None
+        new = self._core.hash_name(changed.name)
+        taken = next(iter(await self._core.catalogue.named(change.connection, change.tenant, [new])), None)
+        if taken is not None and not overwrite:
+            raise AssetExists(f"to_public_id {changed.name.public_id} already exists")
+        return taken
+
+    async def _write(self, change: Change, row: AssetRow, record: AssetRecord, taken: AssetRow | None) -> None:
         core = self._core
-        async with core.journal.change(name.cloud) as change:
-            row, record = await self._find(change, name)
-            changed = replace(
-                record,
-                tags=record.tags if tags is None else tags,
-                context=record.context if context is None else context,
-            )
-            await self._rewrite(change, row, changed)
-            change.record(Kind.NAME)  # moves the number: what tags select has changed, what edges serve has not
-        return changed
-
-    async def rename(self, old: AssetName, new: AssetName, *, overwrite: bool) -> Committed:
-        check_name(new)
-        return await self._core.shield.run(self._rename(old, new, overwrite=overwrite))
-
-    async def _rename(self, old: AssetName, new: AssetName, *, overwrite: bool) -> Committed:
-        core = self._core
-        old_hash, new_hash = core.hash_name(old), core.hash_name(new)
-        async with core.journal.change(old.cloud) as change:
-            row, record = await self._find(change, old)
-            taken = None
-            if old_hash != new_hash:
-                taken = next(iter(await core.catalogue.named(change.connection, old.cloud, [new_hash])), None)
-            if taken is not None:
-                if not overwrite:
-                    raise AssetExists(f"to_public_id {new.public_id} already exists")
-                await core.catalogue.remove(change.connection, taken, seq=change.seq)
-                gone_id = taken.asset_id
-                change.after_commit.append(lambda: core.search.remove(gone_id))
-            moved = replace(record, name=new)
-            await self._rewrite(change, row, moved)
-            if taken is not None:
-                change.record(Kind.ERASE, aids=(taken.aid,), names=(old_hash, new_hash))
-            else:
-                change.record(Kind.NAME, names=(old_hash, new_hash))
-        _, state = await core.forget_and_wait(old.cloud, change.seq, [taken.aid] if taken else [])
-        return Committed(record=moved, overwritten=taken is not None, head=change.head, fenced=state)
-
-    async def _find(self, change: Change, name: AssetName) -> tuple[AssetRow, AssetRecord]:
-        rows = await self._core.catalogue.named(change.connection, name.cloud, [self._core.hash_name(name)])
-        record = self._core.open(rows[0]) if rows else None
-        if record is None:
-            raise AssetNotFound(f"Resource not found - {name.public_id}")
-        return rows[0], record
-
-    async def _rewrite(self, change: Change, row: AssetRow, record: AssetRecord) -> None:
-        core = self._core
+        _check(record)
         data_key = core.keyring.of(row.aid)
         if data_key is None:
             raise AssetNotFound(f"Resource not found - {record.name.public_id}")
         meta = seal_record(record, data_key, region=core.settings.region)
         renamed = replace(row, name=core.hash_name(record.name), meta=meta)
+        if taken is not None:
+            await core.catalogue.remove(change.connection, taken, seq=change.seq)
+            gone_id = taken.asset_id
+            change.after_commit.append(lambda: core.search.remove(gone_id))
         await core.catalogue.rewrite(change.connection, row.name, renamed, seq=change.seq, labels=core.labels(record))
         change.after_commit.append(lambda: core.search.put(record))
+        if taken is not None:
+            change.record(Kind.ERASE, aids=(taken.aid,), names=(row.name, renamed.name))
+        elif renamed.name != row.name:
+            change.record(Kind.NAME, names=(row.name, renamed.name))
+        else:
+            change.record(Kind.NAME)  # moves the number: what tags select has changed, what edges serve has not
+
+
+def _check(record: AssetRecord) -> None:
+    check_name(record.name)
+    check_tags(record.tags)
+    check_texts((*record.context.keys(), *record.context.values()))

@@ -6,20 +6,19 @@ What edges have to remember of purges is bounded per cloud: a purge that would p
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 
 import msgspec
-from sqlalchemy import delete, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domicile.media.errors import BadRequest, Replayed
+from domicile.media.errors import BadRequest
 from domicile.media.journal import ENTRY_TARGETS_MAX, Head, Kind
 from origin.catalogue import tables as t
 from origin.journal import Change
 from origin.records import targets as selection
 from origin.records.core import Core
+from origin.records.nonces import Once, spend
 from origin.records.types import PurgeOutcome, PurgeTargets
 
 TARGETS_PER_ASSET = 2
@@ -39,6 +38,11 @@ class Call:
     keyid: str = ""
     nonce: str = field(default="", repr=False)
     nonce_expires_at: float = 0.0
+
+
+def _once(call: Call, *, now: float) -> Once:
+    kept_seconds = max(call.nonce_expires_at - now, 0.0) + NONCE_GRACE_SECONDS
+    return Once(identity=f"{call.keyid}\0{call.nonce}", kept_seconds=kept_seconds)
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -63,7 +67,8 @@ class Purges:
         core = self._core
         purge_hash = core.hash_of(tenant, "purge", call.purge_id)
         async with core.journal.change(tenant) as change:
-            await self._use_nonce(change.connection, call)
+            if call.nonce:
+                await spend(change.connection, _once(call, now=core.now()), now=core.now())
             first = await _remembered(change.connection, tenant, purge_hash, call)
             answer = first or await self._append(change, targets)
             if first is None:
@@ -100,16 +105,6 @@ class Purges:
             return _Answer(change.head, 0, everything=True)
         change.record(Kind.ASSET, aids=tuple(row.aid for row in rows), names=tuple(row.name for row in rows))
         return _Answer(change.head, len(rows), everything=False)
-
-    async def _use_nonce(self, connection: AsyncConnection, call: Call) -> None:
-        if not call.nonce:
-            return
-        await connection.execute(delete(t.nonce).where(t.nonce.c.expires_at < self._core.now() - NONCE_GRACE_SECONDS))
-        used = hashlib.sha256(f"{call.keyid}\0{call.nonce}".encode()).hexdigest()
-        try:
-            await connection.execute(insert(t.nonce).values(hash=used, expires_at=call.nonce_expires_at))
-        except IntegrityError as known:
-            raise Replayed("this nonce was used before") from known
 
 
 async def _remembered(connection: AsyncConnection, tenant: str, purge_hash: str, call: Call) -> _Answer | None:

@@ -11,7 +11,7 @@ AssetNotFound, AssetExists, BadRequest, BadSignature, OutsideRegion, OutOfScope,
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -35,7 +35,8 @@ from origin.records.deletes import Deletes
 from origin.records.edges import Edges
 from origin.records.erasures import Erasures
 from origin.records.listing import Listing
-from origin.records.names import Names
+from origin.records.names import Edit, Names
+from origin.records.nonces import Once
 from origin.records.opening import SYSTEM_CLOCKS, Clocks, opened
 from origin.records.purges import Call, Purges
 from origin.records.settings import RecordsSettings
@@ -43,6 +44,7 @@ from origin.records.types import (
     AssetRecord,
     Committed,
     Draft,
+    ErasePreview,
     ErasureStatement,
     FencedState,
     Filter,
@@ -139,12 +141,13 @@ class Records:
         """Seal the bytes under the draft's key and make them durable. `permit`: Activity.STORE."""
         await self._uploads.put_original(draft, body, permit)
 
-    async def commit_upload(self, draft: Draft, asset: NewAsset) -> Committed:
+    async def commit_upload(self, draft: Draft, asset: NewAsset, *, once: Once | None = None) -> Committed:
         """Give the draft its name, in one transaction with the journal entry; a replaced version ends as an erase.
 
+        Replayed: what this signature made under that name was deleted or replaced since.
         Waits up to `ack_seconds_max` for edges; look at `fenced` for how far it came.
         """
-        return await self._uploads.commit(draft, asset)
+        return await self._uploads.commit(draft, asset, once=once)
 
     async def discard(self, draft: Draft) -> None:
         """Forget a draft that will not be committed: key and bytes."""
@@ -176,6 +179,14 @@ class Records:
             tenant, where, start_at=start_at, direction=direction, max_results=max_results, cursor=cursor
         )
 
+    def totals(self, tenant: str) -> tuple[int, int]:
+        """How many assets there are, and how many bytes their originals have."""
+        return self._listing.totals(tenant)
+
+    def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> tuple[str, ...]:
+        """Tags in use that begin with `prefix`, sorted, at most `limit`, after the tag `after`."""
+        return self._listing.tags(tenant, resource_type, prefix=prefix, after=after, limit=limit)
+
     async def renditions(self, tenant: str, aid: Aid) -> tuple[RenditionRecord, ...]:
         """The API's `derived[]`: at most RENDITIONS_PER_AID_MAX."""
         return await self._listing.renditions(tenant, aid)
@@ -186,26 +197,29 @@ class Records:
 
     # --- changing -----------------------------------------------------------------------------------------------
 
-    async def update(
-        self, name: AssetName, *, tags: tuple[str, ...] | None = None, context: Mapping[str, str] | None = None
-    ) -> AssetRecord:
-        """Replace tags and/or context; None leaves them. AssetNotFound."""
-        return await self._names.update(name, tags=tags, context=context)
+    async def edit(self, names: Sequence[AssetName], edit: Edit, *, once: Once | None = None) -> Committed:
+        """Change name, tags or context of the first of `names` that exists; `edit` gets the record under the lock.
+
+        AssetNotFound; AssetExists when it moves to a name that is taken; Replayed.
+        """
+        return await self._names.edit(names, edit, once=once)
 
     async def rename(
-        self, old: AssetName, new_public_id: str, *, to_type: str | None = None, overwrite: bool = False
+        self,
+        old: AssetName,
+        new_public_id: str,
+        *,
+        to_type: str | None = None,
+        overwrite: bool = False,
+        once: Once | None = None,
     ) -> Committed:
-        """Move the name. AssetNotFound; AssetExists when the new name is taken and `overwrite` is false."""
+        """Move the name. AssetNotFound; AssetExists when the new name is taken and `overwrite` is false; Replayed."""
         new = replace(old, public_id=new_public_id, delivery_type=to_type or old.delivery_type)
-        return await self._names.rename(old, new, overwrite=overwrite)
+        return await self._names.edit([old], lambda record: replace(record, name=new), overwrite=overwrite, once=once)
 
-    async def retype(self, name: AssetName, to_type: str) -> Committed:
-        """Change the delivery type (`explicit`); same errors as `rename`."""
-        return await self._names.rename(name, replace(name, delivery_type=to_type), overwrite=False)
-
-    async def destroy(self, name: AssetName) -> Removed | None:
+    async def destroy(self, name: AssetName, *, once: Once | None = None) -> Removed | None:
         """Delete: the name is free, caches are purged, key and bytes are gone. None when there is no such asset."""
-        return await self._deletes.destroy(name)
+        return await self._deletes.destroy(name, once=once)
 
     async def destroy_many(
         self,
@@ -215,7 +229,7 @@ class Records:
         asset_ids: Iterable[str] = (),
         where: Filter | None = None,
     ) -> RemovedMany:
-        """Delete by names and ids, or everything that a filter matches; at most DELETE_ASSETS_MAX at once.
+        """Delete what is named (at most DELETE_NAMED_MAX), or what a filter matches (DELETE_ASSETS_MAX, then `more`).
 
         An empty filter matches the whole tenant; None matches nothing.
         """
@@ -241,15 +255,22 @@ class Records:
         call = Call(purge_id=purge_id, digest=digest, keyid=keyid, nonce=nonce, nonce_expires_at=nonce_expires_at)
         return await self._purges.purge(tenant, targets, call)
 
-    async def erase(self, tenant: str, targets: PurgeTargets, *, request_id: str = "") -> ErasureStatement:
+    async def erase(
+        self, tenant: str, targets: PurgeTargets, *, request_id: str = "", once: Once | None = None
+    ) -> ErasureStatement:
         """Forget: all versions of the matching assets, their keys, names, bytes and cached copies; say so, signed.
 
-        AssetNotFound when nothing matches (erased before and never existed look the same).
+        The same `request_id` means the same erasure: it goes on where it was, and its statement is that of now.
+        AssetNotFound when nothing matches (erased before and never existed look the same); Replayed.
         """
-        return await self._erasures.erase(tenant, targets, request_id=request_id)
+        return await self._erasures.erase(tenant, targets, request_id=request_id, once=once)
 
-    async def erase_preview(self, tenant: str, targets: PurgeTargets) -> tuple[AssetRecord, ...]:
-        """What `erase` would take, without taking it; at most DELETE_ASSETS_MAX."""
+    async def erasure(self, tenant: str, erasure_id: str) -> ErasureStatement:
+        """How far an erasure has come, signed; kept for STATEMENT_KEPT_SECONDS once it is over. AssetNotFound."""
+        return await self._erasures.status(tenant, erasure_id)
+
+    async def erase_preview(self, tenant: str, targets: PurgeTargets) -> ErasePreview:
+        """What `erase` would take, without taking it."""
         return await self._erasures.preview(tenant, targets)
 
     def statement_public_key(self) -> bytes:

@@ -11,6 +11,7 @@ from domicile.media.errors import BadRequest, MediaError, OutOfScope
 from domicile.media.url import SEO_FORMS, SHORT_FORM, parse
 from origin.catalogue.port import AssetRow
 from origin.records.core import Core
+from origin.records.prefixes import folders_under
 from origin.records.types import PurgeTargets
 
 TARGETS_MAX = 100
@@ -30,19 +31,33 @@ async def select(
     catalogue = core.catalogue
     if targets.everything:
         return await catalogue.some(connection, tenant, limit)
-    rows: dict[str, AssetRow] = {}
-    for url in targets.urls:
-        found = await _behind_url(core, connection, tenant, url)
-        rows.update({found.aid: found} if found else {})
-    names = [*targets.names, *_every_type(tenant, targets.public_ids)]
-    if any(name.cloud != tenant for name in names):
-        raise OutOfScope("a target lies outside this cloud")
-    hashes = dict.fromkeys(core.hash_name(name) for name in names)
-    rows.update((row.aid, row) for row in await catalogue.by_asset_id(connection, tenant, targets.asset_ids))
-    rows.update((row.aid, row) for row in await catalogue.named(connection, tenant, hashes))
+    rows = {row.aid: row for row in await _named(core, connection, tenant, targets)}
     labels = _labels(core, tenant, targets)
     rows.update((row.aid, row) for row in await catalogue.labelled(connection, tenant, labels, limit))
     return list(rows.values())[:limit]
+
+
+async def count(core: Core, connection: AsyncConnection, tenant: str, targets: PurgeTargets) -> int:
+    """How many assets `select` would find without a limit."""
+    if targets.everything:
+        return await core.catalogue.count(connection, tenant)
+    aids = [row.aid for row in await _named(core, connection, tenant, targets)]
+    return await core.catalogue.count(connection, tenant, aids=aids, labels=_labels(core, tenant, targets))
+
+
+async def _named(core: Core, connection: AsyncConnection, tenant: str, targets: PurgeTargets) -> list[AssetRow]:
+    """What is meant one by one: a few rows for each target."""
+    catalogue = core.catalogue
+    names = [*targets.names, *_every_type(tenant, targets.public_ids)]
+    if any(name.cloud != tenant for name in names):
+        raise OutOfScope("a target lies outside this cloud")
+    found = [await _behind_url(core, connection, tenant, url) for url in targets.urls]
+    hashes = dict.fromkeys(core.hash_name(name) for name in names)
+    return [
+        *(row for row in found if row is not None),
+        *await catalogue.by_asset_id(connection, tenant, targets.asset_ids),
+        *await catalogue.named(connection, tenant, hashes),
+    ]
 
 
 async def _behind_url(core: Core, connection: AsyncConnection, tenant: str, url: str) -> AssetRow | None:
@@ -91,44 +106,3 @@ def _every_type(cloud: str, public_ids: Iterable[str]) -> Iterable[AssetName]:
                 yield AssetName(
                     cloud=cloud, resource_type=resource_type, delivery_type=delivery_type, public_id=public_id
                 )
-
-
-def relative(tenant: str, path: str) -> str:
-    """A path without its cloud, beginning with a slash: "/acme/image/x" and "/image/x" are the same to acme.
-
-    Raises OutOfScope when it begins with anything but this cloud or a resource type, BadRequest when not canonical.
-    """
-    parts = path.split("/")
-    if not path.startswith("/") or any(part in {".", ".."} for part in parts) or "" in parts[1:-1]:
-        raise BadRequest("a prefix is a canonical path or folder")
-    head = parts[1]
-    if head in RESOURCE_TYPES or head == "":
-        return path
-    if head != tenant:
-        raise OutOfScope("a prefix lies outside this cloud")
-    return "/" + "/".join(parts[2:])
-
-
-def folders_under(tenant: str, prefix: str) -> list[str]:
-    """The folder texts (see `media.asset.folders_of`) that a prefix means; each is matched whole, never as a text.
-
-    >>> folders_under("acme", "/acme/image/upload/people")
-    ['image/upload/people/']
-    """
-    if not prefix.startswith("/"):
-        _check_folder(prefix)
-        folder = prefix.strip("/")
-        return [f"{rt}/{dt}/{folder}/" for rt in sorted(RESOURCE_TYPES) for dt in sorted(DELIVERY_TYPES)]
-    parts = [part for part in relative(tenant, prefix).split("/") if part]
-    resource_types = parts[:1] or sorted(RESOURCE_TYPES)
-    delivery_types = parts[1:2] or sorted(DELIVERY_TYPES)
-    if not set(resource_types) <= RESOURCE_TYPES or not set(delivery_types) <= DELIVERY_TYPES:
-        raise BadRequest("a prefix goes /<resource type>/<delivery type>/<folder>")
-    folder = "".join(part + "/" for part in parts[2:])
-    return [f"{rt}/{dt}/{folder}" for rt in resource_types for dt in delivery_types]
-
-
-def _check_folder(prefix: str) -> None:
-    parts = prefix.rstrip("/").split("/")
-    if any(part in {"", ".", ".."} for part in parts):
-        raise BadRequest("a prefix is a canonical folder")

@@ -13,11 +13,13 @@ from domicile.media.asset import Aid, AssetId, AssetName
 from domicile.media.facts import SourceFacts
 from domicile.media.journal import Head
 from domicile.media.statement import ErasureStatement
+from origin.records.prefixes import names_a_folder
 
 __all__ = [
     "AssetRecord",
     "Committed",
     "Draft",
+    "ErasePreview",
     "ErasureStatement",
     "FencedState",
     "Fencing",
@@ -229,6 +231,16 @@ class PurgeTargets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ErasePreview:
+    """What an erase would take now."""
+
+    records: tuple[AssetRecord, ...]
+    """The first PREVIEW_ASSETS_MAX of them."""
+    total: int
+    """All of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PurgeOutcome:
     """Answer of a purge. A repeated `purge_id` with the same digest gives the first head and counts again."""
 
@@ -257,14 +269,19 @@ class PurgeKey:
     not_after: float
 
     def covers(self, targets: PurgeTargets) -> bool:
-        """May this key ask for these targets? (The time window is the verifier's to check.)"""
+        """May this key ask for these targets? (The time window is the verifier's to check.)
+
+        A prefix without a folder means everything, so it needs "all". Raises BadRequest, OutOfScope for what is no
+        prefix of this cloud.
+        """
+        wide = [prefix for prefix in targets.prefixes if not names_a_folder(self.tenant, prefix)]
         wanted = {
             "asset": targets.asset_ids,
             "public_id": targets.public_ids or targets.names,
             "url": targets.urls,
             "tag": targets.tags,
             "prefix": targets.prefixes,
-            "all": targets.everything,
+            "all": targets.everything or wide,
         }
         return all(operation in self.operations for operation, asked in wanted.items() if asked)
 

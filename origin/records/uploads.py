@@ -18,6 +18,7 @@ from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.keyring import aid_id
 from origin.records.core import Core, check_name, check_tags, check_texts
+from origin.records.nonces import Once, spend_upload
 from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord, Committed, Draft, NewAsset
 
@@ -75,7 +76,7 @@ class Uploads:
         else:  # discarded while it was written: nobody else would ever delete it
             await self._core.blobs.delete(draft.tenant, draft.aid)
 
-    async def commit(self, draft: Draft, asset: NewAsset) -> Committed:
+    async def commit(self, draft: Draft, asset: NewAsset, *, once: Once | None) -> Committed:
         check_name(asset.name)
         check_tags(asset.tags)
         check_texts((*asset.context.keys(), *asset.context.values()))
@@ -85,7 +86,7 @@ class Uploads:
         if not self._drafts.get(draft.aid, False):
             raise BadRequest("the upload has no bytes or is over")
         del self._drafts[draft.aid]  # from here on nobody can discard what is being committed
-        return await self._core.shield.run(self._commit_or_reopen(draft, asset))
+        return await self._core.shield.run(self._commit_or_reopen(draft, asset, once))
 
     async def discard(self, draft: Draft) -> None:
         if self._drafts.pop(draft.aid, None) is not None:
@@ -104,14 +105,14 @@ class Uploads:
         else:
             await core.forget([(aid, tenant)])
 
-    async def _commit_or_reopen(self, draft: Draft, asset: NewAsset) -> Committed:
+    async def _commit_or_reopen(self, draft: Draft, asset: NewAsset, once: Once | None) -> Committed:
         try:
-            return await self._commit(draft, asset)
+            return await self._commit(draft, asset, once)
         except BaseException:
             self._drafts[draft.aid] = True
             raise
 
-    async def _commit(self, draft: Draft, asset: NewAsset) -> Committed:
+    async def _commit(self, draft: Draft, asset: NewAsset, once: Once | None) -> Committed:
         core, tenant = self._core, draft.tenant
         async with core.journal.change(tenant) as change:
             name = core.hash_name(asset.name)
@@ -119,6 +120,9 @@ class Uploads:
             before = core.open(old) if old else None
             record = _record(draft, asset, before)
             keeps = before if before is not None and not asset.overwrite else None
+            if keeps is None and once is not None:
+                current = old.aid if old else None
+                await spend_upload(change.connection, once, name=name, current=current, made=draft.aid, now=core.now())
             if keeps is None:
                 await self._store(change, draft, record, old)
         if keeps is not None:

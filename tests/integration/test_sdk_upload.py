@@ -9,8 +9,9 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import cloudinary.exceptions
 import pytest
@@ -187,16 +188,34 @@ def test_rename(sdk, name: str) -> None:
         sdk.api.resource(name)
 
 
-def test_explicit_changes_the_type_only_when_asked(sdk, name: str) -> None:
+def test_explicit_selects_by_type_and_never_publishes(sdk, name: str) -> None:
     sdk.uploader.upload(io.BytesIO(PNG), public_id=name, type="private")
     kept = sdk.uploader.explicit(name, tags=["x"], context={"a": "b"})
     assert (kept["type"], kept["tags"], kept["context"]["custom"]) == ("private", ["x"], {"a": "b"})
+    with pytest.raises(cloudinary.exceptions.NotFound, match=f"Resource not found - {name}"):
+        sdk.uploader.explicit(name, type="upload", tags=["published"])
+    assert sdk.api.resource(name, type="private")["tags"] == ["x"]
     changed = sdk.uploader.explicit(name, type="authenticated")
     assert (changed["type"], changed["tags"]) == ("authenticated", ["x"])
     with pytest.raises(cloudinary.exceptions.NotFound):
         sdk.api.resource(name, type="private")
     with pytest.raises(cloudinary.exceptions.BadRequest, match="eager is not supported"):
         sdk.uploader.explicit(name, type="authenticated", eager=[{"width": 10}])
+    assert sdk.uploader.rename(name, name, type="authenticated", to_type="upload")["type"] == "upload"
+
+
+def test_an_explicit_call_is_whole_or_nothing(sdk, name: str) -> None:
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=name)
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="Tag is too long"):
+        sdk.uploader.explicit(name, type="private", tags=["x" * 300])
+    assert sdk.api.resource(name)["type"] == "upload"
+
+
+def test_tags_added_at_once_are_all_there(sdk, name: str) -> None:
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=name)
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda number: sdk.uploader.add_tag(f"t{number}", [name]), range(12)))
+    assert sorted(sdk.api.resource(name)["tags"]) == sorted(f"t{number}" for number in range(12))
 
 
 def test_tags_and_context(sdk, name: str) -> None:
@@ -264,6 +283,16 @@ def test_the_admin_api_updates_and_deletes(sdk, name: str) -> None:
     assert sdk.api.resources(type="upload", prefix=f"{name}/")["resources"] == []
 
 
+def test_a_delete_finds_the_last_of_many_names(sdk, name: str) -> None:
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=name)
+    deleted = sdk.api.delete_resources([*(f"{name}-{number}" for number in range(600)), name])
+    assert (deleted["deleted"][name], deleted["partial"]) == ("deleted", False)
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        sdk.api.resource(name)
+    with pytest.raises(cloudinary.exceptions.BadRequest):
+        sdk.api.delete_resources([f"{name}-{number}" for number in range(1001)])
+
+
 def test_an_erasure_leaves_a_statement_that_verifies(sdk, origin: OriginProcess, name: str) -> None:
     from cloudinary.api_client.call_api import call_json_api
 
@@ -272,7 +301,12 @@ def test_an_erasure_leaves_a_statement_that_verifies(sdk, origin: OriginProcess,
     sdk.uploader.upload(io.BytesIO(PNG), public_id=name)
     preview = call_json_api("post", ["erasures"], {"selector": {"public_id": name}, "mode": "dry_run"})
     assert [row["public_id"] for row in preview["assets"]] == [name]
-    statement = dict(call_json_api("post", ["erasures"], {"selector": {"public_id": name}}))
+    assert (preview["total_count"], preview["cut"]) == (1, False)
+    wanted = {"selector": {"public_id": name}, "mode": "erase", "request_id": f"r-{name}"}
+    statement = dict(call_json_api("post", ["erasures"], wanted))
+    assert dict(call_json_api("post", ["erasures"], wanted)) == statement
+    assert dict(call_json_api("get", ["erasures", statement["erasure_id"]], {})) == statement
+    assert statement["status_url"] == f"/v1_1/demo/erasures/{statement['erasure_id']}"
     key = origin.request("GET", "/.well-known/domicile/statement-key").json()
     signature = statement.pop("signature")
     assert verify(ErasureStatement(body=statement, signature=signature), base64.b64decode(key["public_key"]))
@@ -280,16 +314,82 @@ def test_an_erasure_leaves_a_statement_that_verifies(sdk, origin: OriginProcess,
     with pytest.raises(cloudinary.exceptions.NotFound):
         sdk.api.resource(name)
     with pytest.raises(cloudinary.exceptions.NotFound):
-        call_json_api("post", ["erasures"], {"selector": {"public_id": name}})
+        call_json_api("post", ["erasures"], {"selector": {"public_id": name}, "mode": "erase"})
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        call_json_api("get", ["erasures", "0" * 32], {})
 
 
 def test_a_signed_call_may_erase_one_asset_and_no_more(sdk, name: str) -> None:
     sdk.uploader.upload(io.BytesIO(PNG), public_id=name, tags=[name])
     stamp = int(time.time())
     with pytest.raises(cloudinary.exceptions.AuthorizationRequired, match="need Basic"):
-        sdk.uploader.call_api("erasures", {"timestamp": stamp, "tag": name})
-    statement = sdk.uploader.call_api("erasures", {"timestamp": stamp, "public_id": name})
+        sdk.uploader.call_api("erasures", {"timestamp": stamp, "selector[tag]": name, "mode": "erase"})
+    statement = sdk.uploader.call_api(
+        "erasures", {"timestamp": stamp, "selector[public_id]": name, "mode": "erase", "request_id": name}
+    )
     assert statement["signature"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "extra", "text"),
+    [
+        ("erasures", {}, "Unknown parameter - public_id"),
+        ("erasures", {"tags": "a"}, "Unknown parameter"),
+        ("destroy", {"tags": "a"}, "Unknown parameter - tags"),
+        ("destroy", {"folder": "a"}, "Unknown parameter - folder"),
+        ("rename", {"from_public_id": "a", "to_public_id": "b"}, "Unknown parameter - public_id"),
+    ],
+)
+def test_a_signature_that_was_made_for_an_upload_deletes_nothing(
+    sdk, name: str, endpoint: str, extra: dict, text: str
+) -> None:
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=name)
+    with pytest.raises(cloudinary.exceptions.BadRequest, match=text):
+        sdk.uploader.call_api(endpoint, {"timestamp": int(time.time()), "public_id": name, **extra})
+    assert sdk.api.resource(name)["public_id"] == name
+
+
+@pytest.mark.parametrize("missing", ["mode", "selector[public_id]"])
+def test_an_erasure_has_no_defaults(sdk, name: str, missing: str) -> None:
+    wanted = {"timestamp": int(time.time()), "selector[public_id]": name, "mode": "erase"}
+    del wanted[missing]
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="Missing required parameter"):
+        sdk.uploader.call_api("erasures", wanted)
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+def test_the_sdk_verifies_the_answer_with_the_hash_that_it_signs_with(sdk, name: str, algorithm: str) -> None:
+    def verified(answer: dict) -> bool:
+        return bool(
+            sdk.utils.verify_api_response_signature(
+                answer["public_id"], answer["version"], answer["signature"], algorithm=algorithm
+            )
+        )
+
+    assert verified(sdk.uploader.upload(io.BytesIO(PNG), public_id=name, signature_algorithm=algorithm))
+    assert verified(sdk.uploader.explicit(name, type="upload", signature_algorithm=algorithm))
+    assert verified(sdk.uploader.rename(name, f"{name}-2", signature_algorithm=algorithm))
+
+
+def test_a_signature_acts_once_across_a_restart(tmp_path: Path) -> None:
+    with running_origin(tmp_path) as own:
+        sdk = own.sdk()
+        wanted = sdk.utils.sign_request({"public_id": "jane", "timestamp": int(time.time()) + 600}, {})
+        body = urlencode(wanted).encode()
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        path = "/v1_1/demo/image/destroy"
+        assert own.request("POST", path, form, body).json()["result"] == "not found"
+        own.stop()
+        own.start()
+        sdk = own.sdk()
+        sdk.uploader.upload(io.BytesIO(PNG), public_id="jane")
+        deadline = time.monotonic() + 60
+        while (again := own.request("POST", path, form, body)).status == 200:
+            assert time.monotonic() < deadline
+            sdk.uploader.upload(io.BytesIO(PNG), public_id="jane")
+            time.sleep(0.2)
+        assert (again.status, again.json()["error"]["message"]) == (400, "This signed request was used before")
+        assert sdk.api.resource("jane")["public_id"] == "jane"
 
 
 def test_wrong_credentials_say_what_is_wrong(sdk, name: str) -> None:

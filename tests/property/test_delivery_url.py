@@ -68,7 +68,7 @@ def requests(draw: st.DrawFn) -> DeliveryRequest:
         signed_text="",
     )
     return DeliveryRequest(
-        cloud=draw(st.sampled_from(["demo", "a-1", "image"])),
+        cloud=draw(st.sampled_from(["demo", "a-1", "images-2"])),
         resource_type=resource_type,
         delivery_type=delivery_type,
         signature=draw(signatures),

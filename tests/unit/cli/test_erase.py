@@ -21,14 +21,33 @@ URL = "cloudinary://123:s3cret@acme?upload_prefix=http://127.0.0.1:8081&cname=12
 class Origin:
     def __init__(self, assets: list[dict[str, Any]]) -> None:
         self.assets = assets
+        self.total: int | None = None
         self.modes: list[str] = []
+        self.request_ids: list[str] = []
+        self.outcomes = ["erased"]
+        """Of the erasure, then of each question for it."""
 
     def __call__(self, base: str, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
-        assert (base, method, path) == ("http://127.0.0.1:8081", "POST", "/v1_1/acme/erasures")
+        assert base == "http://127.0.0.1:8081"
         assert headers["Authorization"] == "Basic MTIzOnMzY3JldA=="
-        mode = parse_qs(body.decode())["mode"][0]
-        self.modes.append(mode)
-        return Answer(status=200, body={"assets": self.assets} if mode == "dry_run" else {"outcome": "erased"})
+        if method == "GET":
+            assert path == "/v1_1/acme/erasures/e1"
+            self.modes.append("status")
+            return self._statement()
+        assert (method, path) == ("POST", "/v1_1/acme/erasures")
+        fields = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        assert sum(name.startswith("selector[") for name in fields) == 1
+        self.modes.append(fields["mode"])
+        if fields["mode"] == "dry_run":
+            total = len(self.assets) if self.total is None else self.total
+            return Answer(status=200, body={"assets": self.assets, "total_count": total})
+        self.request_ids.append(fields["request_id"])
+        return self._statement()
+
+    def _statement(self) -> Answer:
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        places = [{"place": "edges", "waiting": 2, "seconds_left_max": 30}]
+        return Answer(status=200, body={"outcome": outcome, "erasure_id": "e1", "places": places})
 
 
 @pytest.fixture
@@ -36,6 +55,7 @@ def origin(monkeypatch: pytest.MonkeyPatch) -> Origin:
     monkeypatch.setenv("CLOUDINARY_URL", URL)
     double = Origin([{"public_id": "cat", "type": "upload", "resource_type": "image", "bytes": 1}])
     monkeypatch.setattr(command, "call_url", double)
+    monkeypatch.setattr(command, "POLL_SECONDS", 0.0)
     return double
 
 
@@ -53,13 +73,53 @@ def test_nothing_goes_without_a_yes(origin: Origin) -> None:
 def test_a_yes_erases_and_the_statement_is_kept(origin: Origin, tmp_path: Path) -> None:
     file = tmp_path / "statement.json"
     assert run("--tag", "x", "--statement", str(file), answer="y\n").exit_code == 0
-    assert json.loads(file.read_text()) == {"outcome": "erased"}
+    assert json.loads(file.read_text())["outcome"] == "erased"
     assert origin.modes == ["dry_run", "erase"]
+    assert len(origin.request_ids[0]) == 32
 
 
 def test_a_dry_run_lists_and_touches_nothing(origin: Origin) -> None:
-    assert json.loads(run("--asset-id", "a", "--dry-run").output)[0]["public_id"] == "cat"
+    assert json.loads(run("--asset-id", "a", "--dry-run").output)["assets"][0]["public_id"] == "cat"
     assert origin.modes == ["dry_run"]
+
+
+def test_the_question_says_how_many_go_not_how_many_are_listed(origin: Origin) -> None:
+    origin.total = 520
+    done = run("--prefix", "p", answer="n\n")
+    assert "Erase 520 asset(s)" in done.output
+    assert "519 more" in done.output
+
+
+def test_an_erasure_that_is_not_over_is_not_called_erased(origin: Origin) -> None:
+    origin.outcomes = ["partial"]
+    done = run("--public-id", "cat", "--yes")
+    assert isinstance(done.exception, Failure)
+    assert done.exception.code == 3
+    assert "2 edge(s) may serve old copies for at most 30 s" in str(done.exception)
+    assert "--status e1" in str(done.exception)
+    assert "erased;" not in done.output
+
+
+def test_waiting_follows_the_erasure_until_it_is_over(origin: Origin) -> None:
+    origin.outcomes = ["partial", "partial", "erased"]
+    assert run("--public-id", "cat", "--yes", "--wait", "60").exit_code == 0
+    assert origin.modes == ["dry_run", "erase", "status", "status"]
+
+
+def test_the_status_of_an_erasure_can_be_asked_for_later(origin: Origin) -> None:
+    assert run("--status", "e1").exit_code == 0
+    assert origin.modes == ["status"]
+
+
+def test_a_repeated_request_id_asks_for_the_same_erasure_even_when_nothing_matches_any_more(origin: Origin) -> None:
+    origin.assets = []
+    assert run("--public-id", "cat", "--request-id", "r1").exit_code == 0
+    assert (origin.modes, origin.request_ids) == (["dry_run", "erase"], ["r1"])
+
+
+def test_a_request_id_does_not_stand_in_for_a_yes(origin: Origin) -> None:
+    assert isinstance(run("--public-id", "cat", "--request-id", "r1", answer="n\n").exception, Failure)
+    assert origin.request_ids == []
 
 
 def test_nothing_that_matches_is_a_failure(origin: Origin) -> None:

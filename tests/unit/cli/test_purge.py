@@ -43,7 +43,7 @@ def test_a_call_carries_its_selectors_and_a_signature_over_its_own_body(
         *("--tag", "a", "--tag", "b", "--prefix", "/demo/image", "--everything"),
     )
     assert done.exit_code == 0, done.output
-    assert "assets: 2" in done.output
+    assert "purged assets: 2, state: fenced" in done.output
     [(_, method, path, headers, body)] = sent
     assert (method, path) == ("POST", "/_edge/v1/purge")
     assert headers["Host"] == "edge.example"
@@ -53,9 +53,19 @@ def test_a_call_carries_its_selectors_and_a_signature_over_its_own_body(
     assert "seq" not in body
 
 
-def test_a_refusal_is_told_with_its_status(key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "call_url", lambda *_: Answer(status=421, body={"error": "place"}))
-    assert "place (status 421)" in str(run("--key", str(key), "--tag", "a").exception)
+def test_a_purge_that_edges_have_not_applied_is_pending(key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"state": "pending", "assets": 1, "edges": {"waiting": 2}, "seconds_left_max": 28.5}
+    monkeypatch.setattr(command, "call_url", lambda *_: Answer(status=200, body=said))
+    shown = run("--key", str(key), "--tag", "a").output
+    assert "purged" not in shown
+    assert "pending" in shown
+    assert "edges that may serve old copies: 2, seconds at most: 28.5" in shown
+
+
+def test_a_refusal_is_told_with_its_reason_and_status(key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"error": "place", "message": "This call is for another host"}
+    monkeypatch.setattr(command, "call_url", lambda *_: Answer(status=421, body=said))
+    assert "place: This call is for another host (status 421)" in str(run("--key", str(key), "--tag", "a").exception)
 
 
 def test_nothing_to_purge_is_bad_usage(key: Path) -> None:

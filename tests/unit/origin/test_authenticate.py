@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
+from ipaddress import ip_network
 
 import pytest
 
-from domicile.media.errors import BadRequest, BadSignature, MediaError, Replayed, StaleRequest
+from domicile.media.errors import BadRequest, BadSignature, MediaError, StaleRequest
 from domicile.media.signature import Digest, sign_parameters
 from origin import authenticate
-from origin.authenticate import Spent, basic_credentials, check_basic, check_signed
+from origin.authenticate import Caller, basic_credentials, check_basic, check_signed, is_private_way
 from origin.params import Params
 from origin.records import Tenant
 
@@ -33,7 +34,11 @@ def call(*, version: int = 2, digest: Digest = Digest.SHA1, unsigned: dict[str, 
 
 
 def check(params: Params, *, cloud: str = "acme", now: float = NOW, v1: bool = True, loose: bool = False) -> Tenant:
-    return check_signed(params, cloud, find, now=now, allow_version_1=v1, notification_unsigned=loose)
+    return check_signed(params, cloud, find, now=now, allow_version_1=v1, notification_unsigned=loose).tenant
+
+
+def check_signed_as(params: Params) -> Caller:
+    return check_signed(params, "acme", find, now=NOW, allow_version_1=True)
 
 
 @pytest.mark.parametrize("digest", list(Digest))
@@ -123,22 +128,56 @@ def test_a_broken_authorization_header_is_no_credentials(header: str) -> None:
         basic_credentials(header)
 
 
-def test_a_signature_of_a_destructive_call_acts_once() -> None:
-    spent = Spent()
-    spent.spend("s", timestamp=int(NOW), now=NOW)
-    spent.spend("s", timestamp=int(NOW), now=NOW + 1)  # the same call again within the second, by its own caller
-    with pytest.raises(Replayed):
-        spent.spend("s", timestamp=int(NOW), now=NOW + 60)
-    with pytest.raises(Replayed):
-        spent.spend("s", timestamp=int(NOW), now=NOW + 3599)
-    spent.spend("t", timestamp=int(NOW), now=NOW + 60)
+def test_a_signed_call_may_act_once_and_basic_has_nothing_to_replay() -> None:
+    one, again, other = (check_signed_as(call()), check_signed_as(call()), check_signed_as(call(tags="x")))
+    assert one.once is not None
+    assert one.once == again.once != other.once
+    assert one.once.kept_seconds >= authenticate.WINDOW_SECONDS + authenticate.AHEAD_SECONDS_MAX
+    assert Caller(tenant=ACME).once is None
 
 
-def test_spent_signatures_are_bounded_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(authenticate, "SPENT_MAX", 3)
-    spent = Spent()
-    for number in range(10):
-        spent.spend(str(number), timestamp=int(NOW), now=NOW + number)
-    assert len(spent.seen) <= 3
-    spent.spend("late", timestamp=int(NOW) + 8000, now=NOW + 8000)
-    assert list(spent.seen) == ["late"]
+@pytest.mark.parametrize("digest", list(Digest))
+def test_answers_are_signed_with_the_hash_of_the_call(digest: Digest) -> None:
+    assert check_signed_as(call(digest=digest)).digest is digest
+    assert Caller(tenant=ACME).digest is Digest.SHA1
+
+
+def test_version_1_is_told_apart_only_where_it_differs() -> None:
+    for params, version in ((call(context="a&b", version=1), 1), (call(context="a&b"), 2), (call(version=1), 2)):
+        signed = check_signed_as(params).signed
+        assert signed is not None
+        assert signed.version == version
+
+
+@pytest.mark.parametrize("timestamp", ["999999999999", "253402300800"])
+def test_a_time_that_no_calendar_shows_is_a_bad_request(timestamp: str) -> None:
+    with pytest.raises(BadRequest, match="timestamp"):
+        check(call(timestamp=timestamp))
+    with pytest.raises(StaleRequest):
+        check(call(timestamp="253402300799"))
+
+
+NETWORKS = (ip_network("127.0.0.0/8"), ip_network("::1/128"), ip_network("10.1.0.0/16"))
+
+
+@pytest.mark.parametrize(
+    ("peer", "proto", "private"),
+    [
+        ("127.0.0.1", None, True),
+        ("::1", None, True),
+        ("::ffff:127.0.0.1", None, True),
+        ("", None, True),
+        (None, None, True),
+        ("10.1.2.3", "https", True),
+        ("10.1.2.3", "http", False),
+        ("127.0.0.1", "http", False),
+        ("192.0.2.1", None, False),
+        ("192.0.2.1", "https", False),
+        ("fe80::1%eth0", None, False),
+        ("nonsense", None, False),
+    ],
+)
+def test_a_secret_counts_for_more_where_nobody_else_reads_it(
+    peer: str | None, proto: str | None, private: bool
+) -> None:
+    assert is_private_way(peer, proto, NETWORKS) is private

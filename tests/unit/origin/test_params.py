@@ -13,7 +13,7 @@ from origin.params import (
     REFUSED,
     USED,
     Params,
-    check_upload,
+    check_parameters,
     context_of,
     from_json,
     from_pairs,
@@ -48,7 +48,7 @@ def test_there_are_not_too_many() -> None:
 
 def test_json_is_read_like_a_form() -> None:
     read = from_json(b'{"all": true, "max": 5, "ids": ["a", 1, false], "none": null, "selector": {"public_id": "x"}}')
-    assert read.values == {"all": "true", "max": "5", "ids": ["a", "1", "false"], "selector.public_id": "x"}
+    assert read.values == {"all": "true", "max": "5", "ids": ["a", "1", "false"], "selector[public_id]": "x"}
     assert from_json(b" ").values == {}
 
 
@@ -90,12 +90,21 @@ def test_every_upload_parameter_of_the_sdk_is_decided() -> None:
 
 
 def test_nothing_is_ignored_silently() -> None:
-    check_upload(Params({"public_id": "a", "invalidate": "1", "backup": "0", "eager": "", "faces": "false"}))
+    check_parameters(Params({"public_id": "a", "invalidate": "1", "backup": "0", "eager": "", "faces": "false"}), USED)
     for name in (*REFUSED, *HARMLESS_WHEN_OFF):
         with pytest.raises(BadRequest, match=f"Parameter {name} is not supported yet"):
-            check_upload(Params({name: "1"}))
+            check_parameters(Params({name: "1"}), USED)
     with pytest.raises(BadRequest, match="Unknown parameter - brand_new"):
-        check_upload(Params({"brand_new": "x"}))
+        check_parameters(Params({"brand_new": "x"}), USED)
+
+
+def test_what_belongs_to_another_endpoint_is_unknown_here() -> None:
+    here = frozenset({"public_id", "type"})
+    signing = {"timestamp": "1", "signature": "x", "api_key": "1", "invalidate": "1"}
+    check_parameters(Params({"public_id": "a", "type": "upload", **signing}), here)
+    for name in ("tags", "overwrite", "folder", "selector[public_id]"):
+        with pytest.raises(BadRequest, match="Unknown parameter"):
+            check_parameters(Params({"public_id": "a", name: "x", **signing}), here)
 
 
 def test_tags_are_trimmed_and_kept_once() -> None:

@@ -338,3 +338,12 @@ def test_a_key_may_only_what_it_was_made_for() -> None:
     for target in ({"everything": True}, {"tag": "t"}, {"prefix": "p"}, {"public_id": "x"}, {"asset_id": "a"}):
         with pytest.raises(OutOfScope):
             check_scope(narrow, read_order(order({"url": "/x"}, target), "acme"))
+
+
+def test_a_full_url_counts_when_its_host_is_one_of_ours() -> None:
+    hosts = {"edge.example:8080"}
+    body = order({"url": "http://Edge.example:8080/acme/image/upload/a%2Fb.jpg?x=1"}, {"url": "/acme/image/upload/c"})
+    urls = ("/acme/image/upload/a%2Fb.jpg?x=1", "/acme/image/upload/c")
+    assert read_order(body, "acme", hosts).targets.urls == urls
+    with pytest.raises(BadRequest, match="path of a delivery URL"):
+        read_order(order({"url": "http://elsewhere.example/acme/image/upload/a"}), "acme", hosts)

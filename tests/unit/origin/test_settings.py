@@ -22,6 +22,8 @@ from origin.settings import address, read_settings
         ("UPLOAD_UPLOAD_BYTES_MAX", "0", "1 or more"),
         ("WIRE_LISTEN", "127.0.0.1:0", "origin.wire_certificate"),
         ("WIRE_SOCKET", "/tmp/" + "x" * 120, "origin.wire_socket"),
+        ("TRUSTED_NETWORKS", "10.0.0.0/33", "origin.trusted_networks"),
+        ("TRUSTED_NETWORKS", "10.0.0.1/8", "origin.trusted_networks"),
         ("LOG_LEVEL", "loud", "one of debug, info, warning, error"),
     ],
 )

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from domicile.media.errors import BadRequest
 from domicile.media.journal import Kind
-from origin.records import Filter, Records
+from origin.records import Filter, Records, deletes
 from tests.infra.records import CLOUD, name, upload
 
 
@@ -82,3 +85,25 @@ async def test_forgetting_one_asset_leaves_the_others_readable(records: Records)
         await upload(records, name(f"n{n}"))
     await records.destroy(name("n2"))
     assert [await records.get(name(f"n{n}")) is not None for n in range(5)] == [True, True, False, True, True]
+
+
+async def test_all_that_is_named_is_deleted_in_as_many_entries_as_it_takes(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletes, "DELETE_ASSETS_MAX", 2)
+    ids = [(await upload(records, name(f"n{n}"))).record.asset_id for n in range(6)]
+    many = await records.destroy_many(CLOUD, names=[*(name(f"no{n}") for n in range(5)), name("n0"), name("n1")])
+    assert [removed.name.public_id for removed in many.removed] == ["n0", "n1"]
+    assert len(many.missing) == 5
+    assert not many.more
+    by_id = await records.destroy_many(CLOUD, asset_ids=ids)
+    assert len(by_id.removed) == 4
+    entries = (await records.entries({CLOUD: 6}, wait_seconds=0)).entries
+    assert [len(entry.aids) for entry in entries] == [1, 1, 2, 2]
+
+
+async def test_more_than_one_call_may_name_is_refused_whole(records: Records) -> None:
+    await upload(records, name("jane"))
+    with pytest.raises(BadRequest, match="at most 1000"):
+        await records.destroy_many(CLOUD, names=[name("jane"), *(name(f"n{n}") for n in range(1000))])
+    assert await records.get(name("jane")) is not None

@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 
 from domicile.media.asset import Aid
-from domicile.media.errors import AssetNotFound, OutOfScope
+from domicile.media.errors import AssetNotFound, BadRequest, OutOfScope
 from domicile.media.journal import Kind
 from domicile.media.statement import KEY_STATE_FILE, KEY_STATE_WAITING, verify
-from domicile.media.wire import LeaseRequest
+from domicile.media.wire import Ack, LeaseRequest
 from origin.keytree import KeyTree
-from origin.records import Filter, PurgeTargets, Records, erasures, recovery
+from origin.records import ErasePreview, Filter, PurgeTargets, Records, erasures, recovery
+from origin.records.erasure_rows import STATEMENT_KEPT_SECONDS
+from origin.records.opening import Clocks
 from origin.store.local import LocalStore
-from tests.infra.records import CLOUD, name, opened, upload
+from tests.infra.records import CLOUD, name, opened, settings, upload
 
 JANE = PurgeTargets(public_ids=("people/jane",))
 
@@ -58,7 +60,7 @@ async def test_erased_before_and_never_existed_look_the_same(records: Records) -
 
 async def test_a_preview_takes_nothing(records: Records) -> None:
     record = (await upload(records, name("people/jane"))).record
-    assert await records.erase_preview(CLOUD, JANE) == (record,)
+    assert await records.erase_preview(CLOUD, JANE) == ErasePreview(records=(record,), total=1)
     assert await records.get(name("people/jane")) == record
     assert (await records.head(CLOUD)).seq == 1
 
@@ -97,6 +99,90 @@ async def test_another_clouds_assets_cannot_be_erased(records: Records) -> None:
     assert await records.get(name("people/jane", cloud="other")) == record
 
 
+async def test_a_preview_counts_all_and_lists_the_first(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasures, "PREVIEW_ASSETS_MAX", 2)
+    for n in range(5):
+        await upload(records, name(f"a/{n}"), tags=("t",))
+    await upload(records, name("b"), tags=("t",))
+    for targets, total in (
+        (PurgeTargets(prefixes=("a",)), 5),
+        (PurgeTargets(tags=("t",), prefixes=("a",), public_ids=("a/1", "b")), 6),
+        (PurgeTargets(prefixes=("a",), public_ids=("b", "nobody")), 6),
+        (PurgeTargets(everything=True), 6),
+        (PurgeTargets(public_ids=("a/1", "a/2")), 2),
+    ):
+        preview = await records.erase_preview(CLOUD, targets)
+        assert (len(preview.records), preview.total) == (2, total), targets
+    statement = await records.erase(CLOUD, PurgeTargets(prefixes=("a",)))
+    assert statement.body["removed"]["versions"] == 5
+
+
+async def test_a_partial_erasure_can_be_followed_until_it_is_over(tmp_path: Path) -> None:
+    edge = LeaseRequest(node="a" * 32, boot="b" * 32, region="eu-de", authorities=(), heads={})
+    async with opened(tmp_path, ack_seconds_max=0.05) as records:
+        await upload(records, name("people/jane"))
+        await records.grant_lease(edge)
+        first = await records.erase(CLOUD, JANE, request_id="r1")
+        followed = await records.erasure(CLOUD, first.body["erasure_id"])
+        assert [first.body["outcome"], followed.body["outcome"]] == ["partial", "partial"]
+        await records.ack(Ack(node="a" * 32, boot="b" * 32, applied={CLOUD: await records.head(CLOUD)}))
+        over = await records.erasure(CLOUD, first.body["erasure_id"])
+        assert over.body["outcome"] == "erased"
+        assert over.body["key"]["state"] == KEY_STATE_FILE
+        assert over.body["removed"] == first.body["removed"]
+        assert verify(over, records.statement_public_key())
+    async with opened(tmp_path) as records:
+        assert await records.erasure(CLOUD, first.body["erasure_id"]) == over, "the last statement is kept"
+
+
+async def test_the_same_request_id_is_the_same_erasure(records: Records) -> None:
+    await upload(records, name("people/jane"))
+    first = await records.erase(CLOUD, JANE, request_id="r1")
+    again = (await upload(records, name("people/jane"))).record
+    assert await records.erase(CLOUD, JANE, request_id="r1") == first
+    assert await records.get(name("people/jane")) == again, "what came after it is not part of it"
+    with pytest.raises(BadRequest, match="request_id"):
+        await records.erase(CLOUD, PurgeTargets(public_ids=("people/joe",)), request_id="r1")
+
+
+async def test_an_erasure_that_was_cut_short_goes_on_under_its_request_id(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasures, "DELETE_ASSETS_MAX", 2)
+    for n in range(5):
+        await upload(records, name(f"a/{n}"))
+    with monkeypatch.context() as short:
+        short.setattr(erasures, "ERASE_ENTRIES_MAX", 1)
+        first = await records.erase(CLOUD, PurgeTargets(prefixes=("a",)), request_id="r1")
+    assert (first.body["outcome"], first.body["removed"]["versions"]) == ("partial", 2)
+    last = await records.erase(CLOUD, PurgeTargets(prefixes=("a",)), request_id="r1")
+    assert (last.body["outcome"], last.body["removed"]["versions"]) == ("erased", 5)
+    assert last.body["erasure_id"] == first.body["erasure_id"]
+    assert len(last.body["versions"]) == 5
+
+
+async def test_a_statement_is_kept_for_its_time_and_no_longer(tmp_path: Path) -> None:
+    now = [1_800_000_000.0]
+    clocks = Clocks(wall=lambda: now[0], monotonic=lambda: now[0])
+    async with Records.open(settings(tmp_path), clocks) as records:
+        await records.create_tenant(CLOUD)
+        for person in ("jane", "joe"):
+            await upload(records, name(person))
+        statement = await records.erase(CLOUD, PurgeTargets(public_ids=("jane",)))
+        now[0] += STATEMENT_KEPT_SECONDS + 1
+        await records.erase(CLOUD, PurgeTargets(public_ids=("joe",)))
+        with pytest.raises(AssetNotFound):
+            await records.erasure(CLOUD, statement.body["erasure_id"])
+
+
+async def test_another_cloud_does_not_see_an_erasure(records: Records) -> None:
+    await records.create_tenant("other")
+    await upload(records, name("people/jane"))
+    statement = await records.erase(CLOUD, JANE)
+    with pytest.raises(AssetNotFound):
+        await records.erasure("other", statement.body["erasure_id"])
+
+
 async def test_an_edge_that_has_not_acked_makes_the_statement_partial(tmp_path: Path) -> None:
     async with opened(tmp_path, ack_seconds_max=0.05) as records:
         await upload(records, name("people/jane"))
@@ -119,10 +205,13 @@ async def test_a_store_that_does_not_delete_makes_the_statement_partial_and_is_f
             broken.setattr(LocalStore, "delete", refuses)
             statement = await records.erase(CLOUD, JANE)
         assert statement.body["outcome"] == "partial"
+        assert statement.body["removed"] == {"versions": 1, "originals": 0, "renditions": 0}
         assert await records.get(name("people/jane")) is None
     async with opened(tmp_path) as records:
         assert records._core.keyring.of(record.aid) is None
         assert not list((tmp_path / "data" / "originals").rglob(record.aid))
+        over = await records.erasure(CLOUD, statement.body["erasure_id"])
+        assert (over.body["outcome"], over.body["removed"]["originals"]) == ("erased", 1)
 
 
 async def test_a_file_that_cannot_be_deleted_keeps_no_key_alive_and_no_other_file(

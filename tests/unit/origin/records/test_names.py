@@ -1,11 +1,22 @@
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
-from domicile.media.errors import AssetExists, AssetNotFound
+from domicile.media.errors import AssetExists, AssetNotFound, BadRequest
 from domicile.media.journal import Kind
-from origin.records import Filter, PurgeTargets, Records
+from origin.records import AssetRecord, Edit, Filter, PurgeTargets, Records
 from tests.infra.records import CLOUD, name, upload
+
+
+def made(delivery_type: str) -> Edit:
+    return lambda record: replace(record, name=replace(record.name, delivery_type=delivery_type))
+
+
+def tagged(tag: str) -> Edit:
+    return lambda record: replace(record, tags=(*record.tags, tag))
 
 
 async def test_a_rename_moves_the_record_and_keeps_its_bytes(records: Records) -> None:
@@ -49,7 +60,7 @@ async def test_renaming_to_the_same_name_changes_nothing_but_the_number(records:
 
 async def test_a_change_of_type_frees_the_old_type(records: Records) -> None:
     await upload(records, name("jane"))
-    done = await records.retype(name("jane"), "private")
+    done = await records.edit([name("jane")], made("private"))
     assert done.record.name.delivery_type == "private"
     assert await records.get(name("jane")) is None
     assert await records.get(name("jane", delivery_type="private")) == done.record
@@ -57,21 +68,60 @@ async def test_a_change_of_type_frees_the_old_type(records: Records) -> None:
 
 async def test_tags_and_context_are_replaced_only_when_given(records: Records) -> None:
     await upload(records, name("jane"), tags=("a",), context={"k": "v"})
-    changed = await records.update(name("jane"), tags=("b",))
+    changed = (await records.edit([name("jane")], lambda record: replace(record, tags=("b",)))).record
     assert (changed.tags, changed.context) == (("b",), {"k": "v"})
     assert await records.get(name("jane")) == changed
 
 
 async def test_a_tag_selects_what_carries_it_now(records: Records) -> None:
     await upload(records, name("jane"), tags=("old",))
-    await records.update(name("jane"), tags=("new",))
+    await records.edit([name("jane")], lambda record: replace(record, tags=("new",)))
     assert not (await records.list(CLOUD, Filter(tag="old"))).records
-    assert not await records.erase_preview(CLOUD, PurgeTargets(tags=("old",)))
-    assert len(await records.erase_preview(CLOUD, PurgeTargets(tags=("new",)))) == 1
+    assert (await records.erase_preview(CLOUD, PurgeTargets(tags=("old",)))).total == 0
+    assert (await records.erase_preview(CLOUD, PurgeTargets(tags=("new",)))).total == 1
 
 
 async def test_a_folder_selects_what_lies_in_it_after_a_rename(records: Records) -> None:
     await upload(records, name("a/x"))
     await records.rename(name("a/x"), "b/x")
-    assert not await records.erase_preview(CLOUD, PurgeTargets(prefixes=("a",)))
-    assert len(await records.erase_preview(CLOUD, PurgeTargets(prefixes=("b",)))) == 1
+    assert (await records.erase_preview(CLOUD, PurgeTargets(prefixes=("a",)))).total == 0
+    assert (await records.erase_preview(CLOUD, PurgeTargets(prefixes=("b",)))).total == 1
+
+
+async def test_changes_at_once_do_not_lose_each_other(records: Records) -> None:
+    await upload(records, name("jane"))
+    await asyncio.gather(*(records.edit([name("jane")], tagged(f"t{n}")) for n in range(12)))
+    record = await records.get(name("jane"))
+    assert record is not None
+    assert sorted(record.tags) == sorted(f"t{n}" for n in range(12))
+
+
+async def test_the_first_candidate_that_exists_is_changed(records: Records) -> None:
+    await upload(records, name("jane", delivery_type="private"))
+    await upload(records, name("jane"))
+    wanted = [name("jane", delivery_type="authenticated"), name("jane"), name("jane", delivery_type="private")]
+    done = await records.edit(wanted, made("authenticated"))
+    assert done.record.name == wanted[0]
+    assert await records.get(name("jane")) is None
+    assert await records.get(name("jane", delivery_type="private")) is not None
+
+
+async def test_a_change_that_is_refused_has_changed_nothing(records: Records) -> None:
+    record = (await upload(records, name("jane"))).record
+
+    def bad(record: AssetRecord) -> AssetRecord:
+        return replace(made("private")(record), tags=("x" * 300,))
+
+    with pytest.raises(BadRequest):
+        await records.edit([name("jane")], bad)
+    assert await records.get(name("jane")) == record
+    assert await records.get(name("jane", delivery_type="private")) is None
+    assert (await records.head(CLOUD)).seq == 1
+
+
+async def test_a_change_of_type_does_not_take_a_name_from_another(records: Records) -> None:
+    await upload(records, name("jane"))
+    other = (await upload(records, name("jane", delivery_type="private"))).record
+    with pytest.raises(AssetExists):
+        await records.edit([name("jane")], made("private"))
+    assert await records.get(name("jane", delivery_type="private")) == other

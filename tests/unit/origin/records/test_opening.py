@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from domicile.media.errors import MediaError, UpstreamUnavailable
 from domicile.media.policy import Activity
 from origin.catalogue.sql import SqlCatalogue
 from origin.mirror import Mirror
-from origin.records import NewAsset, Records, opening
+from origin.records import AssetRecord, NewAsset, Records, opening
 from tests.infra.records import CLOUD, facts, name, opened, upload
 
 
@@ -46,6 +47,10 @@ async def test_maintenance_goes_on_whatever_the_database_says(tmp_path: Path, mo
         assert await records.get(name("x")) == record, "still serving"
 
 
+def tagged(record: AssetRecord) -> AssetRecord:
+    return replace(record, tags=("t",))
+
+
 async def test_a_full_mirror_disk_keeps_no_key_and_the_answer_claims_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,7 +65,7 @@ async def test_a_full_mirror_disk_keeps_no_key_and_the_answer_claims_nothing(
             keyring = records._core.keyring
             await until(lambda: keyring.of(gone.aid) is None)
             head = await records.head(CLOUD)
-            for change in (records.destroy(kept.name), records.update(kept.name, tags=("t",))):
+            for change in (records.destroy(kept.name), records.edit([kept.name], tagged)):
                 with pytest.raises(UpstreamUnavailable):
                     await change
             assert await records.head(CLOUD) == head, "nothing more is committed while the mirror cannot follow"

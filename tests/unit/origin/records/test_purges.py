@@ -7,7 +7,7 @@ import pytest
 from domicile.media.errors import AssetExists, BadRequest, OutOfScope, Replayed
 from domicile.media.journal import Kind
 from origin.records import PurgeKey, PurgeOutcome, PurgeTargets, Records, purges
-from origin.records.targets import folders_under
+from origin.records.prefixes import folders_under
 from tests.infra.records import CLOUD, name, upload
 
 
@@ -199,3 +199,22 @@ def test_a_key_covers_only_the_operations_it_was_given() -> None:
         PurgeTargets(names=(name("a"),)),
     ):
         assert not key().covers(targets)
+
+
+@pytest.mark.parametrize("prefix", ["/", "/image", "/image/", "/image/upload", "/acme", "/acme/image/upload/"])
+def test_a_prefix_without_a_folder_needs_the_right_to_purge_everything(prefix: str) -> None:
+    targets = PurgeTargets(prefixes=("people", prefix))
+    assert not key(operations=frozenset({"prefix"})).covers(targets)
+    assert not key(operations=frozenset({"all"})).covers(targets)
+    assert key(operations=frozenset({"prefix", "all"})).covers(targets)
+
+
+@pytest.mark.parametrize("prefix", ["people", "people/", "/image/upload/people", "/acme/image/upload/people/x"])
+def test_a_prefix_with_a_folder_does_not(prefix: str) -> None:
+    assert key(operations=frozenset({"prefix"})).covers(PurgeTargets(prefixes=(prefix,)))
+
+
+@pytest.mark.parametrize(("prefix", "error"), [("/other/image", OutOfScope), ("/image//x", BadRequest)])
+def test_a_prefix_that_is_none_of_this_cloud_is_told_apart(prefix: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        key(operations=frozenset({"prefix"})).covers(PurgeTargets(prefixes=(prefix,)))

@@ -1,0 +1,114 @@
+"""What is remembered of an erasure: counts, hashes and journal numbers, written in the transactions that remove.
+
+A row stays until everything is forgotten and fenced, and its last statement for STATEMENT_KEPT_SECONDS after that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.media.errors import BadRequest
+from domicile.media.journal import Head
+from domicile.media.statement import ErasureStatement
+from origin.catalogue import tables as t
+
+STATEMENT_KEPT_SECONDS = 30 * 86_400.0
+"""How long the last statement of an erasure can be asked for again, and its request_id repeated."""
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """How far an erasure has come; fields may be added with defaults."""
+
+    head: Head
+    """After its newest entry."""
+    seqs: tuple[int, ...]
+    """Its entries."""
+    versions: int
+    shown: tuple[str, ...]
+    """Keyed hashes of the first versions."""
+    renditions: int
+    finished: bool = False
+    """The selector matched nothing more."""
+    originals: int = 0
+    """Sealed files that the first attempt deleted."""
+    sealed: bool = False
+    """The first attempt destroyed every key, whatever became of the files."""
+    root_before: int = 0
+    root_after: int = 0
+    """Roots of the keyring around the first attempt; 0: not made yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureRow:
+    """One erasure."""
+
+    tenant: str
+    id: str
+    request: str | None
+    selector: str
+    state: State
+    statement: ErasureStatement | None = None
+
+
+async def by_request(connection: AsyncConnection, tenant: str, request: str | None, selector: str) -> ErasureRow | None:
+    """What an earlier call with the same request_id began. BadRequest when it asked for something else."""
+    if request is None:
+        return None
+    row = await _one(connection, t.erasure.c.tenant == tenant, t.erasure.c.request == request)
+    if row is not None and row.selector != selector:
+        raise BadRequest("This request_id was used for something else")
+    return row
+
+
+async def by_id(connection: AsyncConnection, tenant: str, erasure_id: str) -> ErasureRow | None:
+    return await _one(connection, t.erasure.c.tenant == tenant, t.erasure.c.id == erasure_id)
+
+
+async def save(connection: AsyncConnection, row: ErasureRow) -> None:
+    """Write the state of a row, new or old."""
+    packed = msgspec.msgpack.encode(row.state)
+    mine = (t.erasure.c.tenant == row.tenant, t.erasure.c.id == row.id)
+    changed = await connection.execute(update(t.erasure).where(*mine).values(state=packed))
+    if changed.rowcount == 0:
+        values = {"tenant": row.tenant, "id": row.id, "request": row.request, "selector": row.selector}
+        await connection.execute(insert(t.erasure).values(state=packed, **values))
+
+
+async def close(connection: AsyncConnection, row: ErasureRow, statement: ErasureStatement, *, now: float) -> None:
+    """Nothing is left to do: keep the last statement for a while."""
+    packed = msgspec.msgpack.encode({"body": statement.body, "signature": statement.signature})
+    await connection.execute(
+        update(t.erasure)
+        .where(t.erasure.c.tenant == row.tenant, t.erasure.c.id == row.id)
+        .values(statement=packed, kept_until=now + STATEMENT_KEPT_SECONDS)
+    )
+
+
+async def drop_old(connection: AsyncConnection, *, now: float) -> None:
+    await connection.execute(delete(t.erasure).where(t.erasure.c.kept_until < now))
+
+
+async def doomed(connection: AsyncConnection, row: ErasureRow) -> int:
+    """Versions of this erasure whose key or bytes may still be there."""
+    mine = (t.doomed.c.tenant == row.tenant, t.doomed.c.seq.in_(row.state.seqs))
+    return await connection.scalar(select(func.count()).select_from(t.doomed).where(*mine)) or 0
+
+
+async def _one(connection: AsyncConnection, *where: Any) -> ErasureRow | None:
+    found: Row[Any] | None = (await connection.execute(select(t.erasure).where(*where))).first()
+    if found is None:
+        return None
+    statement = msgspec.msgpack.decode(found.statement) if found.statement is not None else None
+    return ErasureRow(
+        tenant=found.tenant,
+        id=found.id,
+        request=found.request,
+        selector=found.selector,
+        state=msgspec.msgpack.decode(found.state, type=State),
+        statement=ErasureStatement(**statement) if statement else None,
+    )

@@ -45,7 +45,6 @@ MAY_WRITE = {
 WITHOUT_PERMIT = {
     "cache_files.slot_of_temporary": "reads a file name",
     "files.remove": "removing needs no leave",
-    "files.sync": "moves no bytes",
     "peer.open": "opens no connection by itself",
     "wire.open": "opens no connection by itself",
     "wire.pieces": "of a blob that `blob` gave out for a permit",

@@ -39,7 +39,7 @@ def write_whole(permit: Permit, tenant: str, path: Path, content: bytes, *, with
             temporary.unlink()
         raise
     for directory in path.parents:
-        sync(directory)  # each may be new, made by us or by a writer who has not synced it yet
+        _sync(directory)  # each may be new, made by us or by a writer who has not synced it yet
         if directory == within:
             return
 
@@ -56,12 +56,11 @@ def remove(path: Path) -> bool:
         path.unlink()
     except FileNotFoundError:
         return False
-    sync(path.parent)
+    _sync(path.parent)
     return True
 
 
-def sync(directory: Path) -> None:
-    """What the directory names now survives a power cut."""
+def _sync(directory: Path) -> None:
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

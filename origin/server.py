@@ -17,8 +17,7 @@ from ssl import SSLContext
 
 from aiohttp import web
 
-from domicile.media.errors import MediaError
-from domicile.media.policy import PolicyError
+from domicile.media.keys import name_hash
 from domicile.service import logging
 from domicile.service.pool import DecoderPool
 from origin.app import ROUTE_NAMES, api_app
@@ -29,6 +28,7 @@ from origin.http import QuietRunner
 from origin.keys import Origin
 from origin.metrics import Metrics
 from origin.operator_app import operator_app
+from origin.policy import BadPolicyFile
 from origin.rates import Rates
 from origin.records import Records
 from origin.settings import OriginSettings
@@ -82,9 +82,11 @@ async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
             door = unix_socket(settings.admin_socket, "origin.admin_socket")
             await _start(operator_app(origin), [(door, None)], runners)
         await _start(api_app(origin), [(listener, None)], runners)
+        changed = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, changed.set)
         _say_ready(settings)
         async with asyncio.TaskGroup() as group:
-            rereading = group.create_task(_reread_policies(origin))
+            rereading = group.create_task(_reread_policies(origin, changed))
             await stop.wait()
             rereading.cancel()
         log.info("origin_draining")
@@ -137,19 +139,29 @@ def _say_ready(settings: OriginSettings) -> None:
     log.info("origin_ready", region=settings.records.region)
 
 
-async def _reread_policies(origin: Origin) -> None:
-    """SIGHUP: the policy files have changed. A file that is not a policy changes nothing, and is logged."""
-    told = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told.set)
+async def _reread_policies(origin: Origin, told: asyncio.Event) -> None:
+    """SIGHUP: the policy files have changed."""
     while True:
         await told.wait()
         told.clear()
-        try:
-            changed = await origin.records.reload_policies()
-        except (PolicyError, MediaError) as refused:
-            log.warning("policies_not_reread", kind=type(refused).__name__)
-        else:
-            log.info("policies_reread", changed=len(changed))
+        await reread_policies(origin.records)
+
+
+async def reread_policies(records: Records) -> None:
+    """Take what the policy files say now. A file that is not a policy changes nothing, for nobody, and is logged.
+
+    Raises nothing: with a policy in force that can be kept, no mistake in a file is worth the end of an installation.
+    """
+    try:
+        changed = await records.reload_policies()
+    except BadPolicyFile as bad:
+        tenant = records.tenant(bad.cloud)
+        cloud = None if tenant is None else name_hash(tenant.name_key, "cloud", bad.cloud)
+        log.warning("policies_not_reread", cloud=cloud, kind=type(bad.__cause__).__name__, setting=bad.field)
+    except Exception as failed:  # a full disk, a busy database: the next SIGHUP tries again
+        log.exception("policies_not_reread", kind=type(failed).__name__)
+    else:
+        log.info("policies_reread", changed=len(changed))
 
 
 def stop_on_signals() -> asyncio.Event:

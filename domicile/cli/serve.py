@@ -25,7 +25,8 @@ from domicile.cli.console import complain, line, note, out
 from domicile.cli.failure import Failure
 from domicile.cli.options import Config, Data, ServeSettings, host_of, serve_settings
 from domicile.cli.places import admin_socket, credentials_file, keys_directory, make_run_directory, wire_socket
-from domicile.media.policy import Activity, Deny, Place, decide, from_mapping
+from domicile.media.policy import Activity, Deny, Place, decide
+from domicile.media.policy_file import from_mapping
 
 SAMPLE = "demo/image/upload/c_fill,w_600,h_400,f_auto,q_auto/sample"
 """A rendition of the bundled photo."""

@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from socket import socket
 from ssl import SSLContext
 
@@ -20,6 +19,7 @@ from aiohttp import web
 from domicile.media.keys import name_hash
 from domicile.service import logging
 from domicile.service.pool import DecoderPool
+from domicile.service.settings import blamed
 from origin.app import ROUTE_NAMES, api_app
 from origin.credentials import write_credentials
 from origin.demo import prepare_demo
@@ -124,7 +124,7 @@ async def _end(origin: Origin, runners: list[web.BaseRunner]) -> None:
     for runner in reversed(runners):
         await runner.cleanup()
     for path in (origin.settings.wire_socket, origin.settings.admin_socket):
-        if path is not None:
+        if path is not None and path.is_socket():  # a start that failed may leave here what is somebody else's
             path.unlink(missing_ok=True)
     log.info("origin_stopped")
 
@@ -135,7 +135,8 @@ def _say_ready(settings: OriginSettings) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
     if settings.ready_file is not None:
-        write_credentials(Path(settings.ready_file), line)
+        with blamed("origin.ready_file", settings.ready_file, "a file that can be written"):
+            write_credentials(settings.ready_file, line)
     log.info("origin_ready", region=settings.records.region)
 
 

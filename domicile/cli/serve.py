@@ -27,6 +27,7 @@ from domicile.cli.options import Config, Data, ServeSettings, host_of, serve_set
 from domicile.cli.places import admin_socket, credentials_file, keys_directory, make_run_directory, wire_socket
 from domicile.media.policy import Activity, Deny, Place, decide
 from domicile.media.policy_file import from_mapping
+from domicile.service.settings import BadSetting
 
 SAMPLE = "demo/image/upload/c_fill,w_600,h_400,f_auto,q_auto/sample"
 """A rendition of the bundled photo."""
@@ -105,16 +106,16 @@ def refuse_foreign_tiers() -> None:
 
 
 def check_region(settings: ServeSettings) -> None:
-    """Say at once what would make every request fail: a region that the first policy excludes."""
+    """Say at once what would make every request fail: a region that the first policy excludes. Raises BadSetting."""
     if any((settings.data / "policies").glob("*.toml")):
         return  # the clouds' owners have decided; the origin reads it
     place = Place(name="origin", region=settings.region)
     decision = decide(from_mapping({"tenant": "demo"}, home=settings.region), Activity.STORE, place, at=0.0)
     if isinstance(decision, Deny):
-        raise Failure(
-            f"region {settings.region}: the default policy strict-eu allows no storage outside the European Economic "
-            f"Area. To decide otherwise, write {settings.data / 'policies' / 'demo.toml'} first, with "
-            'tenant = "demo" and interpretation = "global".'
+        raise BadSetting(
+            f"serve.region: {settings.region!r} is outside the default policy strict-eu; allowed: a region of the European "
+            f"Economic Area, or any once {settings.data / 'policies' / 'demo.toml'} decides otherwise, "
+            'with tenant = "demo" and interpretation = "global"'
         )
 
 

@@ -13,10 +13,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from domicile.cli.options import ServeSettings
-from domicile.cli.places import keys_directory
+from domicile.cli.installation import Installation
+from domicile.media.policy import PolicyError
+from domicile.media.policy_file import from_toml
 from domicile.service.settings import GIB
 
+POLICY_BYTES_MAX = 1024 * 1024
 FREE_BYTES_ENOUGH = 2 * GIB
 FREE_BYTES_MIN = GIB // 4
 REGION_FILE_BYTES_MAX = 4096
@@ -39,18 +41,18 @@ class Check:
     text: str
 
 
-def look(settings: ServeSettings, features: Mapping[str, Any], *, proc: Path = Path("/proc")) -> list[Check]:
+def look(place: Installation, features: Mapping[str, Any], *, proc: Path = Path("/proc")) -> list[Check]:
     """Every check. `features` is what `domicile.imaging.features --layers` said."""
-    data = settings.data.absolute()
     return [
         Check(name="python", level=Level.OK, text=f"{platform.python_version()} on {platform.machine()}"),
         swap(proc / "swaps"),
         core_dumps(resource.getrlimit(resource.RLIMIT_CORE), proc / "sys/kernel/core_pattern"),
-        keys(keys_directory(data), data),
+        keys(place.keys, place.data),
         sandbox(features.get("layers")),
         formats(features),
-        disk(data),
-        cache_region(data / "edge-cache" / "region.json", settings.region),
+        disk(place.data),
+        cache_region(place.cache / "region.json", place.edge_region),
+        policies(place.policies, place.origin_region),
     ]
 
 
@@ -144,3 +146,18 @@ def cache_region(file: Path, region: str) -> Check:
     if bound != region:
         return Check(name="cache region", level=Level.FAIL, text=f"{file.parent} is bound to {bound}, not to {region}")
     return Check(name="cache region", level=Level.OK, text=f"bound to {region}")
+
+
+def policies(directory: Path, region: str) -> Check:
+    """Every cloud's policy file is a policy: else the origin does not start with it, or keeps the one before."""
+    files = sorted(directory.glob("*.toml"))
+    for file in files:
+        try:
+            with file.open("rb") as source:
+                text = source.read(POLICY_BYTES_MAX).decode()
+            from_toml(text, cloud=file.stem, home=region)
+        except PolicyError as bad:
+            return Check(name="policies", level=Level.FAIL, text=f"{file}: {bad}")
+        except (OSError, UnicodeDecodeError):
+            return Check(name="policies", level=Level.FAIL, text=f"{file}: cannot be read")
+    return Check(name="policies", level=Level.OK, text=f"{len(files)} read without fault")

@@ -10,7 +10,8 @@ from rich.table import Table
 from domicile.cli.checks import Check, Level, look
 from domicile.cli.console import as_json, out
 from domicile.cli.failure import Failure
-from domicile.cli.options import Config, Data, serve_settings
+from domicile.cli.installation import installation
+from domicile.cli.options import Config, Data
 from domicile.cli.serve import imaging_features
 
 _STYLE = {Level.OK: "[green]ok[/]", Level.WARN: "[yellow]look[/]", Level.FAIL: "[bold red]bad[/]"}
@@ -22,8 +23,7 @@ def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Look at swap, core dumps, keys, sandbox, formats, disk and regions."""
-    settings = serve_settings(config, data=data)
-    checks = look(settings, imaging_features("--layers"))
+    checks = look(installation(config, data), imaging_features("--layers"))
     if json:
         as_json({check.name: {"level": str(check.level), "text": check.text} for check in checks})
     else:

@@ -18,7 +18,7 @@ from domicile.service.settings import ENVIRONMENT_PREFIX, BadSetting, load, sett
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (docs/settings.md).")]
 Data = Annotated[Path | None, typer.Option("--data", help="Data directory of the installation.", show_default="./data")]
 
-HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]/\s]+):([1-9][0-9]{0,4})")
+HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]/\s]+):([0-9]{1,5})")
 PORT_MAX = 65535
 HOST_PORT_LIKE = f"HOST:PORT like 127.0.0.1:8080 or [::1]:8080, with a port from 1 to {PORT_MAX}"
 REGION_LIKE = "a region like eu-de, eu-fr-1 or us-east"
@@ -27,7 +27,7 @@ WORKERS_MAX = 64
 
 def is_host_port(text: str) -> bool:
     match = HOST_PORT.fullmatch(text)
-    return match is not None and int(match[2]) <= PORT_MAX
+    return match is not None and 0 < int(match[2]) <= PORT_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,13 @@ class ServeSettings:
 
 
 SAME_AS: Mapping[str, tuple[str, ...]] = {
-    "serve.data": ("edge.data_dir", "origin.records.data"),
+    "serve.data": (
+        "edge.data_dir",
+        "edge.origin.base",
+        "origin.records.data",
+        "origin.wire_socket",
+        "origin.admin_socket",
+    ),
     "serve.edge": ("edge.listen",),
     "serve.api": ("origin.listen",),
     "serve.region": ("edge.region", "origin.records.region"),
@@ -60,15 +66,18 @@ SAME_AS: Mapping[str, tuple[str, ...]] = {
 
 
 def serve_settings(config: Path | None, **options: Any) -> ServeSettings:
-    """Read the [serve] section. Raises BadSetting, also when a tier's own section contradicts it."""
+    """Read the [serve] section. Raises BadSetting."""
     given = {f"serve.{name}": value for name, value in options.items() if value is not None}
-    settings = load(ServeSettings, "serve", file=config, environ=os.environ, overrides=given)
+    return load(ServeSettings, "serve", file=config, environ=os.environ, overrides=given)
+
+
+def refuse_contradictions(config: Path | None) -> None:
+    """What `domicile serve` decides for both tiers, neither may decide for itself. Raises BadSetting."""
     tree = _tree(config)
     for ours, theirs in SAME_AS.items():
         for name in theirs:
             if _is_set(name, tree):
                 raise BadSetting(f"{name}: not allowed with `domicile serve`; set {ours} instead")
-    return settings
 
 
 def _tree(config: Path | None) -> dict[str, Any]:
@@ -84,11 +93,6 @@ def _is_set(name: str, tree: Mapping[str, Any]) -> bool:
             return False
         node = node[part]
     return True
-
-
-def data_directory(config: Path | None, data: Path | None) -> Path:
-    """DATA for verbs that talk to a running installation."""
-    return serve_settings(config, data=data).data.absolute()
 
 
 def host_of(address: str) -> str:

@@ -23,7 +23,7 @@ import domicile
 from domicile.cli.children import Child, Signals, Stopped, end_all, wait_ready, watch
 from domicile.cli.console import complain, line, note, out
 from domicile.cli.failure import Failure
-from domicile.cli.options import Config, Data, ServeSettings, host_of, serve_settings
+from domicile.cli.options import Config, Data, ServeSettings, host_of, refuse_contradictions, serve_settings
 from domicile.cli.places import admin_socket, credentials_file, keys_directory, make_run_directory, wire_socket
 from domicile.media.policy import Activity, Deny, Place, decide
 from domicile.media.policy_file import from_mapping
@@ -48,6 +48,7 @@ def serve(
 ) -> None:
     """Run the edge and the origin on this machine, on SQLite and a local directory."""
     settings = serve_settings(config, data=data, edge=edge, api=api, region=region, workers=workers)
+    refuse_contradictions(config)
     refuse_foreign_tiers()
     check_region(settings)
     os.umask(0o077)  # the tiers inherit it: nothing of theirs is for other users

@@ -115,16 +115,17 @@ def load(
     file: Path | None = None,
     environ: Mapping[str, str],
     overrides: Mapping[str, Any] | None = None,
+    partial: bool = False,
 ) -> T:
     """Build `cls` from defaults, then the TOML file, then the environment, then `overrides` (dotted names).
 
     Raises BadSetting. Sections of the file that belong to other tiers are left alone; an unknown key inside our own
-    section is an error.
+    section is an error, unless `cls` is only a `partial` view of it.
     """
     settings = {known.name: known for known in known_settings(cls, prefix)}
     values: dict[str, Any] = {}
     if file is not None:
-        values.update(_from_file(file, prefix, settings))
+        values.update(_from_file(file, prefix, settings, partial=partial))
     for known in settings.values():
         if known.variable in environ:
             values[known.name] = _from_text(known, environ[known.variable])
@@ -136,7 +137,7 @@ def load(
     return _build(cls, prefix, values)
 
 
-def _from_file(file: Path, prefix: str, settings: Mapping[str, Known]) -> dict[str, Any]:
+def _from_file(file: Path, prefix: str, settings: Mapping[str, Known], *, partial: bool) -> dict[str, Any]:
     try:
         tree = tomllib.loads(file.read_text("utf-8"))
     except OSError as unreadable:
@@ -152,7 +153,7 @@ def _from_file(file: Path, prefix: str, settings: Mapping[str, Known]) -> dict[s
                 values[name] = value
             elif isinstance(value, dict) and any(known.startswith(name + ".") for known in settings):
                 walk(value, name)
-            else:
+            elif not partial:
                 raise BadSetting(f"{name}: no such setting (in {file}); see docs/settings.md")
 
     section = tree.get(prefix, {})

@@ -11,7 +11,7 @@ import pytest
 
 from domicile.cli import checks
 from domicile.cli.checks import Level
-from domicile.cli.options import ServeSettings
+from domicile.cli.installation import installation
 
 FEATURES: dict[str, Any] = {
     "pillow": "13.0.0",
@@ -93,5 +93,19 @@ def test_a_cache_of_another_region_is_bad(tmp_path: Path) -> None:
 
 
 def test_every_check_runs_and_has_a_name_of_its_own(tmp_path: Path) -> None:
-    found = checks.look(ServeSettings(data=tmp_path / "data"), FEATURES)
-    assert len({check.name for check in found}) == len(found) == 8
+    found = checks.look(installation(None, tmp_path / "data"), FEATURES)
+    assert len({check.name for check in found}) == len(found) == 9
+
+
+def test_a_policy_file_that_is_none_is_bad_and_named(tmp_path: Path) -> None:
+    directory = tmp_path / "policies"
+    assert checks.policies(directory, "eu-de").level is Level.OK
+    directory.mkdir()
+    (directory / "acme.toml").write_text('tenant = "acme"\n')
+    assert checks.policies(directory, "eu-de").text == "1 read without fault"
+    (directory / "demo.toml").write_text('tenant = "demo"\nzones = 5\n')
+    bad = checks.policies(directory, "eu-de")
+    assert bad.level is Level.FAIL
+    assert f"{directory / 'demo.toml'}: zones: 5 is not allowed" in bad.text
+    (directory / "demo.toml").write_bytes(b"\xff")
+    assert checks.policies(directory, "eu-de").level is Level.FAIL

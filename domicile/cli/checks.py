@@ -41,8 +41,29 @@ class Check:
     text: str
 
 
-def look(place: Installation, features: Mapping[str, Any], *, proc: Path = Path("/proc")) -> list[Check]:
-    """Every check. `features` is what `domicile.imaging.features --layers` said."""
+SERVER_LOG: Mapping[str, tuple[str, ...]] = {
+    "log_error_verbosity": ("terse",),
+    "log_min_error_statement": ("panic", "fatal", "log"),
+    "log_statement": ("none",),
+    "log_min_duration_statement": ("-1",),
+    "log_min_duration_sample": ("-1",),
+    "log_transaction_sample_rate": ("0",),
+    "log_parameter_max_length_on_error": ("0",),
+}
+"""Settings of PostgreSQL and the values with which its log holds neither rows nor parameters (decisions L); the first is
+the one to write down."""
+
+
+def look(
+    place: Installation,
+    features: Mapping[str, Any],
+    server_log: Mapping[str, str] | None,
+    *,
+    proc: Path = Path("/proc"),
+) -> list[Check]:
+    """Every check. `features` is what `domicile.imaging.features --layers` said, `server_log` what
+    `origin.catalogue.server_log` did: empty when the server could not be asked, None when there is none.
+    """
     return [
         Check(name="python", level=Level.OK, text=f"{platform.python_version()} on {platform.machine()}"),
         swap(proc / "swaps"),
@@ -53,6 +74,7 @@ def look(place: Installation, features: Mapping[str, Any], *, proc: Path = Path(
         disk(place.data),
         cache_region(place.cache / "region.json", place.edge_region),
         policies(place.policies, place.origin_region),
+        database_log(server_log),
     ]
 
 
@@ -161,3 +183,17 @@ def policies(directory: Path, region: str) -> Check:
         except (OSError, UnicodeDecodeError):
             return Check(name="policies", level=Level.FAIL, text=f"{file}: cannot be read")
     return Check(name="policies", level=Level.OK, text=f"{len(files)} read without fault")
+
+
+def database_log(found: Mapping[str, str] | None) -> Check:
+    """A server that logs statements, details or parameters keeps names where no erase reaches them."""
+    name = "database log"
+    if found is None:
+        return Check(name=name, level=Level.OK, text="no server: SQLite keeps none")
+    if not found:
+        return Check(name=name, level=Level.FAIL, text="the server cannot be asked (origin.records.database_url)")
+    wrong = [f"{key} = {found[key]}" for key, good in SERVER_LOG.items() if found.get(key, good[0]) not in good]
+    if wrong:
+        wanted = ", ".join(f"{key} = {SERVER_LOG[key][0]}" for key in (one.split(" = ")[0] for one in wrong))
+        return Check(name=name, level=Level.FAIL, text=f"{', '.join(wrong)}: set {wanted}")
+    return Check(name=name, level=Level.OK, text="terse: neither statements nor values")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,14 +33,15 @@ def root() -> Iterator[Path]:
     shutil.rmtree(place)
 
 
-def start(root: Path, writable: list[Path]) -> subprocess.Popen[str]:
+@contextmanager
+def started(root: Path, writable: list[Path]) -> Iterator[subprocess.Popen[str]]:
     moved = [str(root / path.relative_to("/")) for path in writable]
     command = Image.read().command
     assert command[:2] == ["domicile", "serve"]
     command[command.index("--data") + 1] = str(root / Image.read().data.relative_to("/"))
     for option in ("--edge", "--api"):
         command[command.index(option) + 1] = f"127.0.0.1:{free_port()}"
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [
             sys.executable,
             confine.__file__,
@@ -57,6 +59,12 @@ def start(root: Path, writable: list[Path]) -> subprocess.Popen[str]:
         env={**os.environ, "TMPDIR": str(root / "tmp"), "PYTHONDONTWRITEBYTECODE": "1"},
         start_new_session=True,
     )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        process.communicate(timeout=40)
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:
@@ -72,21 +80,21 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
 
 @pytest.mark.timeout(READY_SECONDS_MAX + 60)
 def test_the_mounts_of_the_compose_file_are_all_that_it_writes_to(root: Path) -> None:
-    process = start(root, mounts())
-    said = read_until(process, "Ctrl-C drains")
-    if process.poll() == confine.NO_LANDLOCK:
-        pytest.skip("needs a kernel with Landlock")
-    assert "is ready" in said, said
-    process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=40)
-    assert process.returncode == 0, said
+    with started(root, mounts()) as process:
+        said = read_until(process, "Ctrl-C drains")
+        if process.poll() == confine.NO_LANDLOCK:
+            pytest.skip("needs a kernel with Landlock")
+        assert "is ready" in said, said
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=40)
+        assert process.returncode == 0, said
 
 
 @pytest.mark.timeout(READY_SECONDS_MAX + 60)
 @pytest.mark.parametrize("lost", [path for path in mounts() if path != Path("/tmp")], ids=str)
 def test_without_one_of_its_volumes_it_does_not_start_and_says_which(root: Path, lost: Path) -> None:
-    process = start(root, [path for path in mounts() if path != lost])
-    said, _ = process.communicate(timeout=READY_SECONDS_MAX)
+    with started(root, [path for path in mounts() if path != lost]) as process:
+        said, _ = process.communicate(timeout=READY_SECONDS_MAX)
     if process.returncode == confine.NO_LANDLOCK:
         pytest.skip("needs a kernel with Landlock")
     assert process.returncode == 2, said

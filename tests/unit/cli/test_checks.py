@@ -93,8 +93,8 @@ def test_a_cache_of_another_region_is_bad(tmp_path: Path) -> None:
 
 
 def test_every_check_runs_and_has_a_name_of_its_own(tmp_path: Path) -> None:
-    found = checks.look(installation(None, tmp_path / "data"), FEATURES)
-    assert len({check.name for check in found}) == len(found) == 9
+    found = checks.look(installation(None, tmp_path / "data"), FEATURES, None)
+    assert len({check.name for check in found}) == len(found) == 10
 
 
 def test_a_policy_file_that_is_none_is_bad_and_named(tmp_path: Path) -> None:
@@ -109,3 +109,37 @@ def test_a_policy_file_that_is_none_is_bad_and_named(tmp_path: Path) -> None:
     assert f"{directory / 'demo.toml'}: zones: 5 is not allowed" in bad.text
     (directory / "demo.toml").write_bytes(b"\xff")
     assert checks.policies(directory, "eu-de").level is Level.FAIL
+
+
+LOUD = {
+    "log_error_verbosity": "default",
+    "log_min_error_statement": "error",
+    "log_statement": "all",
+    "log_min_duration_statement": "0",
+    "log_min_duration_sample": "0",
+    "log_transaction_sample_rate": "0.5",
+    "log_parameter_max_length_on_error": "-1",
+}
+QUIET = {name: good[0] for name, good in checks.SERVER_LOG.items()}
+
+
+@pytest.mark.parametrize(
+    "found, level",
+    [
+        (None, Level.OK),
+        ({}, Level.FAIL),
+        (QUIET, Level.OK),
+        ({**QUIET, "log_min_error_statement": "fatal"}, Level.OK),
+        ({name: value for name, value in QUIET.items() if "sample" not in name}, Level.OK),  # an old server
+        *[({**QUIET, name: bad}, Level.FAIL) for name, bad in LOUD.items()],
+    ],
+)
+def test_a_server_that_logs_values_is_bad(found: dict[str, str] | None, level: Level) -> None:
+    assert LOUD.keys() == QUIET.keys()
+    assert checks.database_log(found).level is level
+
+
+def test_what_to_set_is_said() -> None:
+    text = checks.database_log({**QUIET, "log_statement": "all", "log_error_verbosity": "default"}).text
+    assert text.endswith("set log_error_verbosity = terse, log_statement = none")
+    assert text.startswith("log_error_verbosity = default, log_statement = all: ")

@@ -21,7 +21,7 @@ import typer
 
 import domicile
 from domicile.cli.children import Child, Signals, Stopped, end_all, wait_ready, watch
-from domicile.cli.console import complain, line, note, out
+from domicile.cli.console import line, note, out
 from domicile.cli.failure import Failure
 from domicile.cli.options import Config, Data, ServeSettings, host_of, refuse_contradictions, serve_settings
 from domicile.cli.places import admin_socket, credentials_file, keys_directory, make_run_directory, wire_socket
@@ -139,10 +139,8 @@ def greet(settings: ServeSettings) -> None:
 def describe_formats(found: dict[str, Any]) -> str:
     if not found:
         return "unknown (python -m domicile.imaging.features failed)"
-    text = f"reads {' '.join(found['reads'])}; writes {' '.join(found['writes'])} (Pillow {found['pillow']})"
-    if len(found["distributions"]) > 1:
-        complain(f"two packages provide PIL and overwrite each other: {', '.join(found['distributions'])}")
-    return text
+    engine = f"{' '.join(found['distributions'])} {found['pillow']}"
+    return f"reads {' '.join(found['reads'])}; writes {' '.join(found['writes'])} ({engine})"
 
 
 def imaging_features(*arguments: str) -> dict[str, Any]:

@@ -143,3 +143,16 @@ def test_a_directory_of_another_region_is_a_bad_setting_of_every_command(tmp_pat
         assert ended.returncode == 2, said
         assert "Traceback" not in said
         assert f"origin.records.region: '{wanted}', and these records are bound to 'eu-de'" in said
+
+
+@pytest.mark.parametrize("tier", ["origin", "edge"])
+def test_an_environment_with_two_owners_of_pil_is_refused(
+    tier: str, tmp_path: Path, free_ports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = tmp_path / "other" / "pillow_simd-12.1.1.dist-info"
+    record.mkdir(parents=True)
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: pillow-simd\nVersion: 12.1.1\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(tmp_path / "other")]))
+    ended = end_of([tier], tmp_path, {}, free_ports(2))
+    assert ended.returncode == 2, ended.stderr
+    assert "pillow and pillow-simd both install PIL over each other; allowed: one of them" in ended.stderr

@@ -69,6 +69,7 @@ def test_missing_layers_are_named(layers: dict[str, bool] | None, level: Level) 
 
 def test_two_owners_of_pil_are_bad_and_a_lost_format_is_worth_a_look() -> None:
     assert checks.formats(FEATURES).level is Level.OK
+    assert checks.formats(FEATURES).text.endswith("profile pillow 13.0.0")
     assert checks.formats({}).level is Level.FAIL
     assert checks.formats({**FEATURES, "distributions": ["pillow", "pillow-simd"]}).level is Level.FAIL
     lost = checks.formats({**FEATURES, "writes": ["jpg", "png", "gif", "avif"]})

@@ -122,8 +122,8 @@ def _allowed(known: Known) -> str:
     rule, in_bytes = known.rule, "bytes" in known.name
     if rule.choices:
         return ", ".join(f"`{choice}`" for choice in rule.choices)
-    if rule.pattern:
-        return f"`{_cell(rule.pattern)}`"
+    if rule.like:
+        return _cell(rule.like)
     names = {
         int: "whole number",
         float: "number",

@@ -49,6 +49,7 @@ def _run(given: argparse.Namespace) -> int:
     if given.port:
         listen = f"{settings.listen.rpartition(':')[0]}:{given.port}"
         settings = load(EdgeSettings, "edge", file=given.config, environ=os.environ, overrides={"edge.listen": listen})
+    settings.validate()
     logging.configure("edge" if given.part == "worker" else f"edge-{given.part}", level=settings.log_level)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold keys and pictures
     os.umask(0o077)

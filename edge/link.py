@@ -20,11 +20,11 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from domicile.media import policy as policies
 from domicile.media.asset import Aid, NameHash
 from domicile.media.errors import MediaError
 from domicile.media.journal import Entry, Fence, Kind
-from domicile.media.policy import ResidencyPolicy
+from domicile.media.policy import PolicyError, ResidencyPolicy
+from domicile.media.policy_file import from_mapping
 from domicile.media.wire import PurgeRelay, Relayed, Rendition
 from edge import messages
 from edge.channel import Channel
@@ -65,7 +65,7 @@ class TenantState:
 
     def take(self, grant: TenantGrant) -> None:
         """New keys, policy or revision. PolicyError when the policy says what this edge does not understand."""
-        self.policy: ResidencyPolicy = policies.from_mapping(grant.policy, home=grant.home)
+        self.policy: ResidencyPolicy = from_mapping(grant.policy, home=grant.home)
         self.name_key = grant.name_key
         self.file_key = grant.file_key
         self.home = grant.home
@@ -313,7 +313,7 @@ class NodeLink:
                 self.tenants[tenant] = TenantState(granted.grant, Fence.restored(granted.fence))
             elif known is not None:
                 known.take(granted.grant)
-        except policies.PolicyError as unknown:  # a newer origin's policy: a tenant we cannot judge is not served
+        except PolicyError as unknown:  # a newer origin's policy: a tenant we cannot judge is not served
             log.warning("policy_not_understood", reason=str(unknown))
             self.tenants.pop(tenant, None)
 

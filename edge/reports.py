@@ -10,7 +10,8 @@ from collections.abc import Callable
 import structlog
 
 from domicile.media.errors import MediaError
-from domicile.media.policy import Activity, Permit, Place, PolicyError, decide, from_mapping
+from domicile.media.policy import Activity, Permit, Place, PolicyError, decide
+from domicile.media.policy_file import from_mapping
 from domicile.media.wire import Rendition, RenditionReport
 from domicile.service.gate.wire import WireClient
 from edge.node import Node, Wake

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import tempfile
 from pathlib import Path
 
+from domicile.media.policy import zones_of
 from domicile.service.pool_settings import PoolSettings
 from domicile.service.settings import KIB, BadSetting, Secret, group, setting
 from edge.delivery_settings import CacheSettings, DeliverySettings, MediaSettings
@@ -14,6 +16,13 @@ from edge.page import SLOTS_MAX
 
 UNIX_PATH_BYTES_MAX = 90
 """Longest directory in which sockets fit (the kernel's limit is 107 bytes for the whole path)."""
+
+PORT_MAX = 65535
+
+
+def _is_listen(text: str) -> bool:
+    match = re.fullmatch(r"(?:\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.-]+):([0-9]{1,5})", text)
+    return match is not None and int(match[1]) <= PORT_MAX
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +32,8 @@ class OriginSettings:
     base: str = setting(
         "unix:data/run/origin.sock",
         "Where the origin's wire answers: unix:PATH, or https://HOST[:PORT] with a client certificate.",
-        pattern=r"unix:.+|https://[A-Za-z0-9.-]+(:[0-9]+)?",
+        check=re.compile(r"unix:.+|https://[A-Za-z0-9.-]+(:[0-9]+)?").fullmatch,
+        like="unix:PATH or https://HOST[:PORT]",
     )
     ca_file: Path | None = setting(None, "PEM file of the authority that signs the origin's certificate (https only).")
     certificate_file: Path | None = setting(None, "PEM file of this node's certificate, bound to its region.")
@@ -63,10 +73,11 @@ class EdgeSettings:
     listen: str = setting(
         "127.0.0.1:8080",
         "Address and port for viewers; port 0 takes a free one.",
-        pattern=r"\[?[0-9A-Za-z:.-]+\]?:[0-9]{1,5}",
+        check=_is_listen,
+        like=f"HOST:PORT like 127.0.0.1:8080 or [::]:8080, with a port from 0 to {PORT_MAX}",
     )
     region: str = setting(
-        "eu-de", "The legal place this node stands in.", pattern=r"[a-z]{2,3}-[a-z]{2,12}(-[0-9]{1,2})?"
+        "eu-de", "The legal place this node stands in.", check=zones_of, like="a region like eu-de, eu-fr-1 or us-east"
     )
     workers: int = setting(0, "Worker processes; 0 means one for each processor.", at_least=0, at_most=SLOTS_MAX)
     authorities: tuple[str, ...] = setting(
@@ -85,6 +96,14 @@ class EdgeSettings:
     media: MediaSettings = group(MediaSettings)
     pool: PoolSettings = group(PoolSettings)
     log_level: str = setting("info", "Least level of log lines.", choices=("debug", "info", "warning", "error"))
+
+    def validate(self) -> None:
+        """What one field alone cannot tell. Raises BadSetting."""
+        if self.origin.base.startswith("https:") and self.origin.certificate_file is None:
+            raise BadSetting(
+                f"edge.origin.certificate_file: empty is not allowed with edge.origin.base {self.origin.base!r};"
+                " allowed: the PEM file of this node's certificate"
+            )
 
     @property
     def host(self) -> str:

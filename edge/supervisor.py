@@ -26,7 +26,8 @@ from typing import Any
 import structlog
 
 from domicile.media.errors import MediaError
-from domicile.service.settings import BadSetting
+from domicile.service.profile import installed_engines, refuse_two_engines
+from domicile.service.settings import BadSetting, blamed
 from edge import messages
 from edge.frames import READ_BUFFER_BYTES, Frames
 from edge.messages import Downward, NodeStatus, Reply, Upward
@@ -50,7 +51,11 @@ log = structlog.get_logger("edge.supervisor")
 
 
 class GivenUp(Exception):
-    """A child cannot be kept running; the text names it."""
+    """A child cannot be kept running; the text names it. `code` is the node's exit code."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class Child:
@@ -78,7 +83,7 @@ class Child:
                 soon = soon + 1 if loop.time() - started < SOON_SECONDS else 0
                 log.error("child_ended", child=self.name, code=code, soon=soon)
                 if code == BAD_SETTING or soon > SOON_ENDS_MAX:
-                    raise GivenUp(f"{self.name} ended with {code}")
+                    raise GivenUp(f"{self.name} ended with {code}", BAD_SETTING if code == BAD_SETTING else 1)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(PAUSE_SECONDS_MIN * 2**soon, PAUSE_SECONDS_MAX)):
                         await self._stopping.wait()
@@ -114,6 +119,7 @@ class Child:
 async def supervise(settings: EdgeSettings, passed_on: list[str]) -> int:
     """Run the node until SIGTERM or SIGINT; exit code. `passed_on`: arguments every child gets. Raises BadSetting."""
     refuse_foreign_packages()
+    refuse_two_engines(installed_engines())
     bind_directory(settings.cache_path, settings.region)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -148,7 +154,7 @@ async def _keep(
         given_up.extend(error for error in failed.exceptions if isinstance(error, GivenUp))
     for failure in given_up:
         say({"event": "edge_failed", "reason": str(failure)})
-    return 1 if given_up else 0
+    return max((failure.code for failure in given_up), default=0)
 
 
 async def _stop_all(agent: Child, workers: list[Child], drain_seconds: float) -> None:
@@ -238,11 +244,12 @@ def _home_of(name: str) -> Path | None:
 @contextlib.contextmanager
 def _run_directory(path: Path) -> Iterator[None]:
     """The directory of sockets, this node's alone. Raises BadSetting."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.stat().st_uid != os.getuid():
-        raise BadSetting(f"edge.run_dir: {str(path)!r} is another user's; allowed: a directory of our own")
-    path.chmod(0o700)
-    descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with blamed("edge.run_dir", path, "a directory that can be made and written to"):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.stat().st_uid != os.getuid():
+            raise BadSetting(f"edge.run_dir: {str(path)!r} is another user's; allowed: a directory of our own")
+        path.chmod(0o700)
+        descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

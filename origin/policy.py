@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from pathlib import Path
 
 import msgspec
 
-from domicile.media.policy import PolicyError, ResidencyPolicy, from_mapping
+from domicile.media.policy import PolicyError, ResidencyPolicy
+from domicile.media.policy_file import from_toml
 from origin.keyfiles import write_durably
 
 _TEMPLATE = """\
@@ -44,6 +44,15 @@ interpretation = "strict-eu"
 """
 
 
+class BadPolicyFile(PolicyError):
+    """The policy file of `cloud` is none; the text begins with its path."""
+
+    def __init__(self, path: Path, cloud: str, bad: PolicyError) -> None:
+        super().__init__(f"{path}: {bad.field}", bad.problem, bad.allowed)
+        self.field = bad.field
+        self.cloud = cloud
+
+
 class Policies:
     """The files, and how they are read. `home` is the region of this origin."""
 
@@ -62,17 +71,14 @@ class Policies:
         """The policy as the file says now; None when there is no file, and then nothing is allowed. Raises PolicyError."""
         path = self._path(cloud)
         try:
-            raw = tomllib.loads(path.read_text("utf-8"))
+            return from_toml(path.read_text("utf-8"), cloud=cloud, home=self._home)
         except FileNotFoundError:
             return None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as bad:
-            raise PolicyError(f"{path}: not TOML ({bad})") from bad
-        if raw.get("tenant") != cloud:
-            raise PolicyError(f"{path}: tenant must be {cloud!r}")
-        try:
-            return from_mapping(raw, home=self._home)
         except PolicyError as bad:
-            raise PolicyError(f"{path}: {bad}") from bad
+            raise BadPolicyFile(path, cloud, bad) from bad
+        except (OSError, UnicodeDecodeError) as bad:
+            problem = f"cannot be read ({getattr(bad, 'strerror', 'not UTF-8')})"
+            raise BadPolicyFile(path, cloud, PolicyError("the file", problem, "a TOML file")) from bad
 
     def _path(self, cloud: str) -> Path:
         return self._directory / f"{cloud}.toml"

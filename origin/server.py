@@ -11,16 +11,16 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from socket import socket
 from ssl import SSLContext
 
 from aiohttp import web
 
-from domicile.media.errors import MediaError
-from domicile.media.policy import PolicyError
+from domicile.media.keys import name_hash
 from domicile.service import logging
 from domicile.service.pool import DecoderPool
+from domicile.service.profile import installed_engines, refuse_two_engines
+from domicile.service.settings import blamed
 from origin.app import ROUTE_NAMES, api_app
 from origin.credentials import write_credentials
 from origin.demo import prepare_demo
@@ -29,6 +29,7 @@ from origin.http import QuietRunner
 from origin.keys import Origin
 from origin.metrics import Metrics
 from origin.operator_app import operator_app
+from origin.policy import BadPolicyFile
 from origin.rates import Rates
 from origin.records import Records
 from origin.settings import OriginSettings
@@ -47,6 +48,7 @@ log = logging.get()
 @asynccontextmanager
 async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
     """Records open, decoders running. Raises BadSetting."""
+    refuse_two_engines(installed_engines())
     metrics = Metrics(region=settings.records.region, routes=ROUTE_NAMES)
     async with Records.open(settings.records) as records:
         pool = DecoderPool(settings.pool, observer=metrics)
@@ -82,9 +84,11 @@ async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
             door = unix_socket(settings.admin_socket, "origin.admin_socket")
             await _start(operator_app(origin), [(door, None)], runners)
         await _start(api_app(origin), [(listener, None)], runners)
+        changed = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, changed.set)
         _say_ready(settings)
         async with asyncio.TaskGroup() as group:
-            rereading = group.create_task(_reread_policies(origin))
+            rereading = group.create_task(_reread_policies(origin, changed))
             await stop.wait()
             rereading.cancel()
         log.info("origin_draining")
@@ -122,7 +126,7 @@ async def _end(origin: Origin, runners: list[web.BaseRunner]) -> None:
     for runner in reversed(runners):
         await runner.cleanup()
     for path in (origin.settings.wire_socket, origin.settings.admin_socket):
-        if path is not None:
+        if path is not None and path.is_socket():  # a start that failed may leave here what is somebody else's
             path.unlink(missing_ok=True)
     log.info("origin_stopped")
 
@@ -133,23 +137,34 @@ def _say_ready(settings: OriginSettings) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
     if settings.ready_file is not None:
-        write_credentials(Path(settings.ready_file), line)
+        with blamed("origin.ready_file", settings.ready_file, "a file that can be written"):
+            write_credentials(settings.ready_file, line)
     log.info("origin_ready", region=settings.records.region)
 
 
-async def _reread_policies(origin: Origin) -> None:
-    """SIGHUP: the policy files have changed. A file that is not a policy changes nothing, and is logged."""
-    told = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told.set)
+async def _reread_policies(origin: Origin, told: asyncio.Event) -> None:
+    """SIGHUP: the policy files have changed."""
     while True:
         await told.wait()
         told.clear()
-        try:
-            changed = await origin.records.reload_policies()
-        except (PolicyError, MediaError) as refused:
-            log.warning("policies_not_reread", kind=type(refused).__name__)
-        else:
-            log.info("policies_reread", changed=len(changed))
+        await reread_policies(origin.records)
+
+
+async def reread_policies(records: Records) -> None:
+    """Take what the policy files say now. A file that is not a policy changes nothing, for nobody, and is logged.
+
+    Raises nothing: with a policy in force that can be kept, no mistake in a file is worth the end of an installation.
+    """
+    try:
+        changed = await records.reload_policies()
+    except BadPolicyFile as bad:
+        tenant = records.tenant(bad.cloud)
+        cloud = None if tenant is None else name_hash(tenant.name_key, "cloud", bad.cloud)
+        log.warning("policies_not_reread", cloud=cloud, kind=type(bad.__cause__).__name__, setting=bad.field)
+    except Exception as failed:  # a full disk, a busy database: the next SIGHUP tries again
+        log.exception("policies_not_reread", kind=type(failed).__name__)
+    else:
+        log.info("policies_reread", changed=len(changed))
 
 
 def stop_on_signals() -> asyncio.Event:

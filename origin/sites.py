@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import ssl
 import stat
 from pathlib import Path
 
-from domicile.service.settings import BadSetting
+from domicile.service.settings import BadSetting, blamed
 from origin.settings import OriginSettings, address
 
 BACKLOG = 1024
@@ -32,12 +33,11 @@ def tcp_socket(listen: str, name: str) -> socket.socket:
 
 def unix_socket(path: Path, name: str) -> socket.socket:
     """A listening UNIX socket of mode 0600 from its first moment; what a dead process left there is replaced."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        if stat.S_ISSOCK(path.lstat().st_mode):
-            path.unlink()
-    except FileNotFoundError:
-        pass
+    with blamed(name, path, "a path where a socket can be made"):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISSOCK(path.lstat().st_mode):
+                path.unlink()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
     try:

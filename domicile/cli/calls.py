@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from domicile.cli.failure import Failure
-from domicile.cli.places import admin_socket
 
 CALL_SECONDS_MAX = 60.0
 ANSWER_BYTES_MAX = 8 * 1024 * 1024
@@ -56,15 +55,14 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def call_admin(data: Path, method: str, path: str, body: Mapping[str, Any]) -> Answer:
-    """Call the operator's socket of the installation in DATA. Raises Failure when nobody listens there."""
-    place = admin_socket(data)
+def call_admin(place: Path, method: str, path: str, body: Mapping[str, Any]) -> Answer:
+    """Call an origin's operator socket. Raises Failure when nobody listens there."""
     try:
         return _exchange(_UnixConnection(place), method, path, _JSON, json.dumps(body).encode())
     except FileNotFoundError as absent:
-        raise Failure(f"no running origin with data directory {data}: start it with `domicile serve`") from absent
+        raise Failure(f"no running origin at {place}: start it with `domicile serve` or `domicile origin`") from absent
     except (OSError, http.client.HTTPException) as broken:
-        raise Failure(f"the origin with data directory {data} does not answer ({type(broken).__name__})") from broken
+        raise Failure(f"the origin at {place} does not answer ({type(broken).__name__})") from broken
 
 
 def call_url(base: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:

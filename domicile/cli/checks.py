@@ -13,10 +13,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from domicile.cli.options import ServeSettings
-from domicile.cli.places import keys_directory
+from domicile.cli.installation import Installation
+from domicile.media.policy import PolicyError
+from domicile.media.policy_file import from_toml
 from domicile.service.settings import GIB
 
+POLICY_BYTES_MAX = 1024 * 1024
 FREE_BYTES_ENOUGH = 2 * GIB
 FREE_BYTES_MIN = GIB // 4
 REGION_FILE_BYTES_MAX = 4096
@@ -39,18 +41,40 @@ class Check:
     text: str
 
 
-def look(settings: ServeSettings, features: Mapping[str, Any], *, proc: Path = Path("/proc")) -> list[Check]:
-    """Every check. `features` is what `domicile.imaging.features --layers` said."""
-    data = settings.data.absolute()
+SERVER_LOG: Mapping[str, tuple[str, ...]] = {
+    "log_error_verbosity": ("terse",),
+    "log_min_error_statement": ("panic", "fatal", "log"),
+    "log_statement": ("none",),
+    "log_min_duration_statement": ("-1",),
+    "log_min_duration_sample": ("-1",),
+    "log_transaction_sample_rate": ("0",),
+    "log_parameter_max_length_on_error": ("0",),
+}
+"""Settings of PostgreSQL and the values with which its log holds neither rows nor parameters (decisions L); the first is
+the one to write down."""
+
+
+def look(
+    place: Installation,
+    features: Mapping[str, Any],
+    server_log: Mapping[str, str] | None,
+    *,
+    proc: Path = Path("/proc"),
+) -> list[Check]:
+    """Every check. `features` is what `domicile.imaging.features --layers` said, `server_log` what
+    `origin.catalogue.server_log` did: empty when the server could not be asked, None when there is none.
+    """
     return [
         Check(name="python", level=Level.OK, text=f"{platform.python_version()} on {platform.machine()}"),
         swap(proc / "swaps"),
         core_dumps(resource.getrlimit(resource.RLIMIT_CORE), proc / "sys/kernel/core_pattern"),
-        keys(keys_directory(data), data),
+        keys(place.keys, place.data),
         sandbox(features.get("layers")),
         formats(features),
-        disk(data),
-        cache_region(data / "edge-cache" / "region.json", settings.region),
+        disk(place.data),
+        cache_region(place.cache / "region.json", place.edge_region),
+        policies(place.policies, place.origin_region),
+        database_log(server_log),
     ]
 
 
@@ -113,7 +137,7 @@ def formats(features: Mapping[str, Any]) -> Check:
     owners = features["distributions"]
     if len(owners) > 1:
         return Check(name="formats", level=Level.FAIL, text=f"{' and '.join(owners)} both provide PIL: keep one")
-    text = f"reads {' '.join(features['reads'])}; writes {' '.join(features['writes'])}; Pillow {features['pillow']}"
+    text = f"reads {' '.join(features['reads'])}; writes {' '.join(features['writes'])}; profile {' '.join(owners)} {features['pillow']}"
     lacking = {"jpg", "png", "webp", "avif", "gif"} - set(features["writes"])
     if lacking:
         return Check(name="formats", level=Level.WARN, text=f"{text}; cannot write {' '.join(sorted(lacking))}")
@@ -144,3 +168,32 @@ def cache_region(file: Path, region: str) -> Check:
     if bound != region:
         return Check(name="cache region", level=Level.FAIL, text=f"{file.parent} is bound to {bound}, not to {region}")
     return Check(name="cache region", level=Level.OK, text=f"bound to {region}")
+
+
+def policies(directory: Path, region: str) -> Check:
+    """Every cloud's policy file is a policy: else the origin does not start with it, or keeps the one before."""
+    files = sorted(directory.glob("*.toml"))
+    for file in files:
+        try:
+            with file.open("rb") as source:
+                text = source.read(POLICY_BYTES_MAX).decode()
+            from_toml(text, cloud=file.stem, home=region)
+        except PolicyError as bad:
+            return Check(name="policies", level=Level.FAIL, text=f"{file}: {bad}")
+        except (OSError, UnicodeDecodeError):
+            return Check(name="policies", level=Level.FAIL, text=f"{file}: cannot be read")
+    return Check(name="policies", level=Level.OK, text=f"{len(files)} read without fault")
+
+
+def database_log(found: Mapping[str, str] | None) -> Check:
+    """A server that logs statements, details or parameters keeps names where no erase reaches them."""
+    name = "database log"
+    if found is None:
+        return Check(name=name, level=Level.OK, text="no server: SQLite keeps none")
+    if not found:
+        return Check(name=name, level=Level.FAIL, text="the server cannot be asked (origin.records.database_url)")
+    wrong = [f"{key} = {found[key]}" for key, good in SERVER_LOG.items() if found.get(key, good[0]) not in good]
+    if wrong:
+        wanted = ", ".join(f"{key} = {SERVER_LOG[key][0]}" for key in (one.split(" = ")[0] for one in wrong))
+        return Check(name=name, level=Level.FAIL, text=f"{', '.join(wrong)}: set {wanted}")
+    return Check(name=name, level=Level.OK, text="terse: neither statements nor values")

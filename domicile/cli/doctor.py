@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json as json_module
+import subprocess
+import sys
 from typing import Annotated
 
 import typer
@@ -10,8 +13,11 @@ from rich.table import Table
 from domicile.cli.checks import Check, Level, look
 from domicile.cli.console import as_json, out
 from domicile.cli.failure import Failure
-from domicile.cli.options import Config, Data, serve_settings
+from domicile.cli.installation import installation
+from domicile.cli.options import Config, Data
 from domicile.cli.serve import imaging_features
+
+SERVER_SECONDS_MAX = 30.0
 
 _STYLE = {Level.OK: "[green]ok[/]", Level.WARN: "[yellow]look[/]", Level.FAIL: "[bold red]bad[/]"}
 
@@ -21,9 +27,9 @@ def doctor(
     data: Data = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Look at swap, core dumps, keys, sandbox, formats, disk and regions."""
-    settings = serve_settings(config, data=data)
-    checks = look(settings, imaging_features("--layers"))
+    """Look at swap, core dumps, keys, sandbox, formats, disk, regions, policies and the database's log."""
+    place = installation(config, data)
+    checks = look(place, imaging_features("--layers"), server_log(place.database_url))
     if json:
         as_json({check.name: {"level": str(check.level), "text": check.text} for check in checks})
     else:
@@ -31,6 +37,21 @@ def doctor(
     bad = [check.name for check in checks if check.level is Level.FAIL]
     if bad:
         raise Failure(f"not as it should be: {', '.join(bad)}")
+
+
+def server_log(database_url: str) -> dict[str, str] | None:
+    """What the database server writes to its log, asked by the origin's own code; empty when that fails, None for SQLite."""
+    if not database_url:
+        return None
+    command = [sys.executable, "-P", "-m", "origin.catalogue.server_log"]
+    try:
+        done = subprocess.run(
+            command, input=database_url.encode(), capture_output=True, check=True, timeout=SERVER_SECONDS_MAX
+        )
+        said = json_module.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return {}
+    return dict(said)
 
 
 def _table(checks: list[Check]) -> Table:

@@ -16,8 +16,8 @@ import typer
 from domicile.cli.calls import Answer, call_url
 from domicile.cli.console import as_json, line, note, out
 from domicile.cli.failure import Failure
-from domicile.cli.options import Config, Data, data_directory
-from domicile.cli.places import credentials_file
+from domicile.cli.installation import installation
+from domicile.cli.options import Config, Data
 
 LISTED_MAX = 20
 """Assets that are shown before the question."""
@@ -123,7 +123,7 @@ def credentials(config: Path | None, data: Path | None) -> str:
     """The CLOUDINARY_URL to use."""
     if url := os.environ.get("CLOUDINARY_URL"):
         return url
-    file = credentials_file(data_directory(config, data))
+    file = installation(config, data).credentials
     try:
         return file.read_text("utf-8").strip()
     except OSError as absent:

@@ -12,7 +12,8 @@ import typer
 from domicile.cli.calls import call_admin
 from domicile.cli.console import as_json, line, out
 from domicile.cli.failure import Failure
-from domicile.cli.options import Config, Data, data_directory
+from domicile.cli.installation import installation
+from domicile.cli.options import Config, Data
 from domicile.service.signing import SigningKey, new_key
 
 OPERATIONS = "asset,public_id,url,tag,prefix,all"
@@ -32,7 +33,7 @@ def new(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Make an ed25519 key pair, keep the private half in a file, register the public half at the running origin."""
-    directory = data_directory(config, data)
+    door = installation(config, data).require_admin_socket()
     key = new_key(keyid or f"{cloud}-{secrets.token_hex(6)}")
     write_private(out_file, key)
     wanted = {
@@ -43,7 +44,7 @@ def new(
         "days": days,
     }
     try:
-        answer = call_admin(directory, "POST", "/_admin/v1/keys", wanted)
+        answer = call_admin(door, "POST", "/_admin/v1/keys", wanted)
         if not answer.ok:
             raise Failure(answer.message)
     except Failure:
@@ -65,7 +66,9 @@ def revoke(
     data: Data = None,
 ) -> None:
     """From now on the origin takes nothing that this key signed."""
-    answer = call_admin(data_directory(config, data), "POST", "/_admin/v1/keys/revoke", {"keyid": keyid})
+    answer = call_admin(
+        installation(config, data).require_admin_socket(), "POST", "/_admin/v1/keys/revoke", {"keyid": keyid}
+    )
     if not answer.ok:
         raise Failure(answer.message)
     if not answer.body.get("revoked"):

@@ -18,9 +18,16 @@ from domicile.service.settings import ENVIRONMENT_PREFIX, BadSetting, load, sett
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (docs/settings.md).")]
 Data = Annotated[Path | None, typer.Option("--data", help="Data directory of the installation.", show_default="./data")]
 
-HOST_PORT = r"(\[[0-9a-fA-F:.]+\]|[^:\[\]/\s]+):([1-9][0-9]{0,4})"
+HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]/\s]+):([0-9]{1,5})")
 PORT_MAX = 65535
+HOST_PORT_LIKE = f"HOST:PORT like 127.0.0.1:8080 or [::1]:8080, with a port from 1 to {PORT_MAX}"
+REGION_LIKE = "a region like eu-de, eu-fr-1 or us-east"
 WORKERS_MAX = 64
+
+
+def is_host_port(text: str) -> bool:
+    match = HOST_PORT.fullmatch(text)
+    return match is not None and 0 < int(match[2]) <= PORT_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +35,11 @@ class ServeSettings:
     """What `domicile serve` needs to know about both tiers; everything else is each tier's own."""
 
     data: Path = setting(Path("data"), "Directory of this installation; its keys lie beside it, in DATA.keys.")
-    edge: str = setting("127.0.0.1:8080", "HOST:PORT for viewers.", pattern=HOST_PORT)
-    api: str = setting("127.0.0.1:8081", "HOST:PORT of the Upload and Admin API.", pattern=HOST_PORT)
-    region: str = setting("eu-de", "The legal place where this machine stands, like eu-de or eu-de-1.")
+    edge: str = setting("127.0.0.1:8080", "HOST:PORT for viewers.", check=is_host_port, like=HOST_PORT_LIKE)
+    api: str = setting(
+        "127.0.0.1:8081", "HOST:PORT of the Upload and Admin API.", check=is_host_port, like=HOST_PORT_LIKE
+    )
+    region: str = setting("eu-de", "The legal place where this machine stands.", check=zones_of, like=REGION_LIKE)
     workers: int = setting(
         0, "Worker processes of the edge; 0 means one for each processor.", at_least=0, at_most=WORKERS_MAX
     )
@@ -41,7 +50,13 @@ class ServeSettings:
 
 
 SAME_AS: Mapping[str, tuple[str, ...]] = {
-    "serve.data": ("edge.data_dir", "origin.records.data"),
+    "serve.data": (
+        "edge.data_dir",
+        "edge.origin.base",
+        "origin.records.data",
+        "origin.wire_socket",
+        "origin.admin_socket",
+    ),
     "serve.edge": ("edge.listen",),
     "serve.api": ("origin.listen",),
     "serve.region": ("edge.region", "origin.records.region"),
@@ -51,20 +66,18 @@ SAME_AS: Mapping[str, tuple[str, ...]] = {
 
 
 def serve_settings(config: Path | None, **options: Any) -> ServeSettings:
-    """Read the [serve] section. Raises BadSetting, also when a tier's own section contradicts it."""
+    """Read the [serve] section. Raises BadSetting."""
     given = {f"serve.{name}": value for name, value in options.items() if value is not None}
-    settings = load(ServeSettings, "serve", file=config, environ=os.environ, overrides=given)
+    return load(ServeSettings, "serve", file=config, environ=os.environ, overrides=given)
+
+
+def refuse_contradictions(config: Path | None) -> None:
+    """What `domicile serve` decides for both tiers, neither may decide for itself. Raises BadSetting."""
     tree = _tree(config)
     for ours, theirs in SAME_AS.items():
         for name in theirs:
             if _is_set(name, tree):
                 raise BadSetting(f"{name}: not allowed with `domicile serve`; set {ours} instead")
-    for name in ("edge", "api"):
-        if int(getattr(settings, name).rpartition(":")[2]) > PORT_MAX:
-            raise BadSetting(f"serve.{name}: {getattr(settings, name)!r} is not a port from 1 to {PORT_MAX}")
-    if not zones_of(settings.region):
-        raise BadSetting(f"serve.region: {settings.region!r} is not a known region like eu-de, eu-fr-1 or us-east")
-    return settings
 
 
 def _tree(config: Path | None) -> dict[str, Any]:
@@ -82,14 +95,9 @@ def _is_set(name: str, tree: Mapping[str, Any]) -> bool:
     return True
 
 
-def data_directory(config: Path | None, data: Path | None) -> Path:
-    """DATA for verbs that talk to a running installation."""
-    return serve_settings(config, data=data).data.absolute()
-
-
 def host_of(address: str) -> str:
     """How a browser on this machine reaches a listening address: a wildcard becomes the loopback."""
-    match = re.fullmatch(HOST_PORT, address)
+    match = HOST_PORT.fullmatch(address)
     assert match is not None, address
     host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(match[1], match[1])  # noqa: S104 — compared, not bound
     return f"{host}:{match[2]}"

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from domicile.cli.failure import Failure
+from domicile.service.settings import blamed
 
 SOCKET_DIRECTORY_BYTES_MAX = 80
 """Linux allows 108 bytes in a socket's path; the tiers put names of up to 20 below this directory."""
@@ -23,14 +24,15 @@ def run_directory(data: Path) -> Path:
 
 
 def make_run_directory(data: Path) -> Path:
-    """Create DATA and it for this user alone. Raises Failure when somebody else's lies there."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Create DATA and it for this user alone. Raises BadSetting, and Failure when somebody else's lies there."""
     directory = run_directory(data)
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    facts = directory.lstat()
+    with blamed("serve.data", data, "a directory that can be made and written to"):
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        facts = directory.lstat()
     if facts.st_uid != os.getuid() or facts.st_mode & 0o077 or directory.is_symlink():
         if facts.st_uid != os.getuid() or directory.is_symlink():
-            raise Failure(f"{directory}: belongs to somebody else")
+            raise Failure(f"{directory}: belongs to somebody else; allowed: a directory of our own", 2)
         directory.chmod(0o700)
     return directory
 

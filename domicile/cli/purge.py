@@ -14,7 +14,9 @@ import typer
 from domicile.cli.calls import call_url
 from domicile.cli.console import as_json, out
 from domicile.cli.failure import Failure
-from domicile.cli.options import Config, host_of, serve_settings
+from domicile.cli.installation import installation
+from domicile.cli.options import REGION_LIKE, Config
+from domicile.media.policy import zones_of
 from domicile.service.signing import NONCE_BYTES, PURGE_PATH, SigningKey, read_key, sign_purge
 
 Texts = list[str] | None
@@ -36,19 +38,22 @@ def purge(
     json: Annotated[bool, typer.Option("--json", help="Print the whole answer.")] = False,
 ) -> None:
     """Sign one purge and send it to an edge; when it is answered, no worker that can be reached serves the old bytes."""
-    settings = serve_settings(config, region=region)
+    place = installation(config)
+    stands_in = region or place.edge_region
+    if not zones_of(stands_in):
+        raise Failure(f"--region {stands_in!r} is not {REGION_LIKE}", 2)
     targets = targets_of(public_id=public_id, asset_id=asset_id, url=url, tag=tag, prefix=prefix, everything=everything)
     if not targets:
         raise Failure("nothing to purge: give --public-id, --asset-id, --url, --tag, --prefix or --everything", 2)
     signer = _key(key, keyid)
-    base = edge or f"http://{host_of(settings.edge)}"
+    base = edge or place.edge_base
     body = jsonlib.dumps({"purge_id": purge_id or secrets.token_hex(16), "targets": targets}).encode()
-    authority = authority_of(base)
+    authority = authority_of(base) if edge else place.edge_authority or authority_of(base)
     headers = sign_purge(
         signer,
         body,
         authority=authority,
-        region=settings.region,
+        region=stands_in,
         created=int(time.time()),
         nonce=secrets.token_bytes(NONCE_BYTES),
     )

@@ -21,11 +21,13 @@ import typer
 
 import domicile
 from domicile.cli.children import Child, Signals, Stopped, end_all, wait_ready, watch
-from domicile.cli.console import complain, line, note, out
+from domicile.cli.console import line, note, out
 from domicile.cli.failure import Failure
-from domicile.cli.options import Config, Data, ServeSettings, host_of, serve_settings
+from domicile.cli.options import Config, Data, ServeSettings, host_of, refuse_contradictions, serve_settings
 from domicile.cli.places import admin_socket, credentials_file, keys_directory, make_run_directory, wire_socket
-from domicile.media.policy import Activity, Deny, Place, decide, from_mapping
+from domicile.media.policy import Activity, Deny, Place, decide
+from domicile.media.policy_file import from_mapping
+from domicile.service.settings import BadSetting
 
 SAMPLE = "demo/image/upload/c_fill,w_600,h_400,f_auto,q_auto/sample"
 """A rendition of the bundled photo."""
@@ -46,6 +48,7 @@ def serve(
 ) -> None:
     """Run the edge and the origin on this machine, on SQLite and a local directory."""
     settings = serve_settings(config, data=data, edge=edge, api=api, region=region, workers=workers)
+    refuse_contradictions(config)
     refuse_foreign_tiers()
     check_region(settings)
     os.umask(0o077)  # the tiers inherit it: nothing of theirs is for other users
@@ -104,16 +107,16 @@ def refuse_foreign_tiers() -> None:
 
 
 def check_region(settings: ServeSettings) -> None:
-    """Say at once what would make every request fail: a region that the first policy excludes."""
+    """Say at once what would make every request fail: a region that the first policy excludes. Raises BadSetting."""
     if any((settings.data / "policies").glob("*.toml")):
         return  # the clouds' owners have decided; the origin reads it
     place = Place(name="origin", region=settings.region)
     decision = decide(from_mapping({"tenant": "demo"}, home=settings.region), Activity.STORE, place, at=0.0)
     if isinstance(decision, Deny):
-        raise Failure(
-            f"region {settings.region}: the default policy strict-eu allows no storage outside the European Economic "
-            f"Area. To decide otherwise, write {settings.data / 'policies' / 'demo.toml'} first, with "
-            'tenant = "demo" and interpretation = "global".'
+        raise BadSetting(
+            f"serve.region: {settings.region!r} is outside the default policy strict-eu; allowed: a region of the European "
+            f"Economic Area, or any once {settings.data / 'policies' / 'demo.toml'} decides otherwise, "
+            'with tenant = "demo" and interpretation = "global"'
         )
 
 
@@ -136,10 +139,8 @@ def greet(settings: ServeSettings) -> None:
 def describe_formats(found: dict[str, Any]) -> str:
     if not found:
         return "unknown (python -m domicile.imaging.features failed)"
-    text = f"reads {' '.join(found['reads'])}; writes {' '.join(found['writes'])} (Pillow {found['pillow']})"
-    if len(found["distributions"]) > 1:
-        complain(f"two packages provide PIL and overwrite each other: {', '.join(found['distributions'])}")
-    return text
+    engine = f"{' '.join(found['distributions'])} {found['pillow']}"
+    return f"reads {' '.join(found['reads'])}; writes {' '.join(found['writes'])} ({engine})"
 
 
 def imaging_features(*arguments: str) -> dict[str, Any]:

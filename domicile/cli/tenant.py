@@ -9,7 +9,8 @@ import typer
 from domicile.cli.calls import call_admin
 from domicile.cli.console import as_json, line, out
 from domicile.cli.failure import Failure
-from domicile.cli.options import Config, Data, data_directory
+from domicile.cli.installation import installation
+from domicile.cli.options import Config, Data
 
 app = typer.Typer(help="Clouds of this installation.", no_args_is_help=True)
 
@@ -27,8 +28,8 @@ def create(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Create a cloud and print its CLOUDINARY_URL, which is shown this once."""
-    directory = data_directory(config, data)
-    answer = call_admin(directory, "POST", "/_admin/v1/tenants", {"cloud": cloud})
+    place = installation(config, data)
+    answer = call_admin(place.require_admin_socket(), "POST", "/_admin/v1/tenants", {"cloud": cloud})
     if not answer.ok:
         raise Failure(answer.message)
     if json:
@@ -36,4 +37,4 @@ def create(
         return
     out.print(f"[bold green]created[/] cloud [bold]{cloud}[/]")
     line("CLOUDINARY_URL", str(answer.body["cloudinary_url"]))
-    line("policy", f"{directory / 'policies' / cloud}.toml (strict-eu until you change it)")
+    line("policy", f"{place.policies / cloud}.toml (strict-eu until you change it)")

@@ -38,7 +38,7 @@ def content_key(keys: Mapping[Aid, bytes]) -> bytes:
 
 
 def name_hash(name_key: bytes, kind: str, text: str) -> NameHash:
-    """Keyed hash of a name, a tag or a folder; `kind` is "name", "tag" or "folder"."""
+    """Keyed hash of a name, a tag or a folder; `kind` is "name", "tag", "folder" or "cloud"."""
     digest = hmac.digest(name_key, f"{kind}\0{text}".encode("utf-8", "surrogatepass"), hashlib.sha256)
     return NameHash(digest[:NAME_HASH_BYTES].hex())
 

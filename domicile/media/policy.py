@@ -45,7 +45,13 @@ class Preset(StrEnum):
 
 
 class PolicyError(ValueError):
-    """A policy file says something that is not a policy; the text names the field."""
+    """A policy file says something that is not a policy; the text names the field, its value and what is allowed."""
+
+    def __init__(self, field: str, problem: str, allowed: str) -> None:
+        super().__init__(f"{field}: {problem}; allowed: {allowed}")
+        self.field = field
+        self.problem = problem
+        self.allowed = allowed
 
 
 def zones_of(region: str) -> tuple[str, ...]:
@@ -174,66 +180,6 @@ def preset_zones(preset: Preset, home: str) -> dict[Activity, tuple[str, ...]]:
     zones[Activity.DELIVER] = ("world",) if inside else ()
     zones[Activity.INGRESS_FETCH] = ()
     return zones
-
-
-_FIELDS = {
-    "tenant", "version", "interpretation", "zones", "lifetimes", "lease_seconds", "erased_status",
-    "timing_allow_origin", "declared_non_personal", "originals",
-}  # fmt: skip
-
-
-def from_mapping(raw: Mapping[str, Any], *, home: str) -> ResidencyPolicy:
-    """A policy from a parsed TOML file; what it leaves out takes the preset's value. Raises PolicyError."""
-    unknown = set(raw) - _FIELDS
-    if unknown:
-        raise PolicyError(f"unknown field {min(unknown)!r}; allowed: {', '.join(sorted(_FIELDS))}")
-    try:
-        preset = Preset(raw.get("interpretation", Preset.STRICT_EU))
-    except ValueError as bad:
-        raise PolicyError(f"interpretation must be one of {', '.join(Preset)}") from bad
-    zones = preset_zones(preset, home)
-    for name, allowed in dict(raw.get("zones", {})).items():
-        if name not in set(Activity):
-            raise PolicyError(f"zones.{name}: unknown activity; allowed: {', '.join(Activity)}")
-        if not isinstance(allowed, list | tuple) or not all(isinstance(zone, str) for zone in allowed):
-            raise PolicyError(f"zones.{name} must be a list of zones")
-        for zone in allowed:
-            if not is_zone(zone):
-                raise PolicyError(f"zones.{name}: unknown zone {zone!r}")
-        zones[Activity(name)] = tuple(allowed)
-    seconds = Lifetimes(**_integers(raw.get("lifetimes", {}), "lifetimes", set(Lifetimes.__dataclass_fields__)))
-    if seconds.browser_seconds_max > 60 and not raw.get("declared_non_personal", False):
-        raise PolicyError("lifetimes.browser_seconds_max above 60 needs declared_non_personal = true")
-    originals = raw.get("originals", "stripped")
-    if originals not in {"stripped", "as-is"}:
-        raise PolicyError("originals must be 'stripped' or 'as-is'")
-    erased = raw.get("erased_status", 404)
-    if erased not in {404, 410}:
-        raise PolicyError("erased_status must be 404 or 410")
-    lease = raw.get("lease_seconds", 30.0 if preset is Preset.STRICT_EU else 120.0)
-    if not isinstance(lease, int | float) or not 1 <= lease <= 3600:
-        raise PolicyError("lease_seconds must be 1 to 3600")
-    return ResidencyPolicy(
-        tenant=str(raw["tenant"]),
-        version=int(raw.get("version", 1)),
-        preset=preset,
-        zones=zones,
-        lifetimes=seconds,
-        lease_seconds=float(lease),
-        erased_status=erased,
-        timing_allow_origin=tuple(raw.get("timing_allow_origin", ())),
-        declared_non_personal=bool(raw.get("declared_non_personal", False)),
-        originals=originals,
-    )
-
-
-def _integers(raw: Mapping[str, Any], where: str, allowed: set[str]) -> dict[str, int]:
-    for name, value in raw.items():
-        if name not in allowed:
-            raise PolicyError(f"{where}.{name}: unknown; allowed: {', '.join(sorted(allowed))}")
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise PolicyError(f"{where}.{name} must be a whole number of seconds, 0 or more")
-    return dict(raw)
 
 
 def decide(policy: ResidencyPolicy | None, activity: Activity, place: Place, *, at: float) -> Permit | Deny:

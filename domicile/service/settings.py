@@ -11,12 +11,12 @@ and what is allowed. No other module reads the environment.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import re
 import tomllib
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +28,16 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
 class BadSetting(Exception):
     """A setting has a value that is not allowed. The text names the setting, the value and what is allowed."""
+
+
+@contextlib.contextmanager
+def blamed(name: str, value: object, allowed: str) -> Iterator[None]:
+    """What the system refuses in the block is the fault of this setting. Raises BadSetting instead of OSError."""
+    try:
+        yield
+    except OSError as bad:
+        why = bad.strerror or type(bad).__name__
+        raise BadSetting(f"{name}: {str(value)!r} cannot be used ({why}); allowed: {allowed}") from bad
 
 
 class Secret(str):
@@ -47,7 +57,9 @@ class Rule:
     at_least: float | None = None
     at_most: float | None = None
     choices: tuple[str, ...] | None = None
-    pattern: str | None = None
+    check: Callable[[Any], object] | None = None
+    """True of what is allowed; `like` says in words what that is."""
+    like: str = ""
 
 
 def setting(
@@ -57,10 +69,12 @@ def setting(
     at_least: float | None = None,
     at_most: float | None = None,
     choices: tuple[str, ...] | None = None,
-    pattern: str | None = None,
+    check: Callable[[Any], object] | None = None,
+    like: str = "",
 ) -> Any:
     """A dataclass field with its meaning and its bounds."""
-    rule = Rule(doc=doc, at_least=at_least, at_most=at_most, choices=choices, pattern=pattern)
+    assert (check is None) == (not like), "a check needs words for what it allows"
+    rule = Rule(doc=doc, at_least=at_least, at_most=at_most, choices=choices, check=check, like=like)
     return dataclasses.field(default=default, metadata={"rule": rule})
 
 
@@ -101,16 +115,17 @@ def load(
     file: Path | None = None,
     environ: Mapping[str, str],
     overrides: Mapping[str, Any] | None = None,
+    partial: bool = False,
 ) -> T:
     """Build `cls` from defaults, then the TOML file, then the environment, then `overrides` (dotted names).
 
     Raises BadSetting. Sections of the file that belong to other tiers are left alone; an unknown key inside our own
-    section is an error.
+    section is an error, unless `cls` is only a `partial` view of it.
     """
     settings = {known.name: known for known in known_settings(cls, prefix)}
     values: dict[str, Any] = {}
     if file is not None:
-        values.update(_from_file(file, prefix, settings))
+        values.update(_from_file(file, prefix, settings, partial=partial))
     for known in settings.values():
         if known.variable in environ:
             values[known.name] = _from_text(known, environ[known.variable])
@@ -122,12 +137,12 @@ def load(
     return _build(cls, prefix, values)
 
 
-def _from_file(file: Path, prefix: str, settings: Mapping[str, Known]) -> dict[str, Any]:
+def _from_file(file: Path, prefix: str, settings: Mapping[str, Known], *, partial: bool) -> dict[str, Any]:
     try:
         tree = tomllib.loads(file.read_text("utf-8"))
     except OSError as unreadable:
         raise BadSetting(f"--config {file}: cannot be read ({unreadable.strerror})") from unreadable
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as bad:
+    except (ValueError, RecursionError) as bad:  # not only TOMLDecodeError: numbers too long, arrays too deep
         raise BadSetting(f"--config {file}: not TOML ({bad})") from bad
     values: dict[str, Any] = {}
 
@@ -138,7 +153,7 @@ def _from_file(file: Path, prefix: str, settings: Mapping[str, Known]) -> dict[s
                 values[name] = value
             elif isinstance(value, dict) and any(known.startswith(name + ".") for known in settings):
                 walk(value, name)
-            else:
+            elif not partial:
                 raise BadSetting(f"{name}: no such setting (in {file}); see docs/settings.md")
 
     section = tree.get(prefix, {})
@@ -198,8 +213,8 @@ def _check(known: Known, value: Any) -> Any:
         good = value <= rule.at_most
     if good and rule.choices is not None:
         good = value in rule.choices
-    if good and rule.pattern is not None:
-        good = re.fullmatch(rule.pattern, value) is not None
+    if good and rule.check is not None:
+        good = bool(rule.check(value))
     if not good:
         raise BadSetting(f"{known.name}: {shown} is not {_allowed(known)}")
     return value
@@ -210,8 +225,8 @@ def _allowed(known: Known) -> str:
     rule = known.rule
     if rule.choices is not None:
         text = "one of " + ", ".join(rule.choices)
-    elif rule.pattern is not None:
-        text = f"a text like {rule.pattern}"
+    elif rule.like:
+        text = rule.like
     else:
         names = {int: "a whole number", float: "a number", bool: "true or false", Path: "a path", str: "a text"}
         text = names.get(kind, "a list of texts" if typing.get_origin(kind) is tuple else "a text")

@@ -8,12 +8,12 @@ import os
 import secrets
 from pathlib import Path
 
-from domicile.service.settings import BadSetting
+from domicile.service.settings import BadSetting, blamed
 
 REGION_FILE = "region.json"
 FORMAT = 1
 REGION_FILE_BYTES_MAX = 4096
-SETTING = "edge.cache.directory"
+SETTING = "edge.cache_dir"
 
 
 def bind_directory(path: Path, region: str) -> None:
@@ -21,6 +21,11 @@ def bind_directory(path: Path, region: str) -> None:
 
     Raises BadSetting when it belongs to another region, or holds files and was never bound.
     """
+    with blamed(SETTING, path, "a directory that can be made and written to"):
+        _bind(path, region)
+
+
+def _bind(path: Path, region: str) -> None:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.chmod(0o700)
     if not (path / REGION_FILE).exists():

@@ -25,6 +25,7 @@ from domicile.media.errors import Overloaded
 LOCK_SECONDS = 2.0
 READERS_MAX = 4
 POSTGRES_WRITERS_MAX = 8
+POSTGRES_CONNECT_SECONDS_MAX = 10.0
 
 _BUSY = "database is locked"
 _LOCK_NOT_AVAILABLE = "55P03"
@@ -116,7 +117,10 @@ def _prepare_sqlite(engine: AsyncEngine, begin: str, pragmas: tuple[str, ...]) -
 
 def _postgres(url: URL) -> Database:
     milliseconds = str(int(LOCK_SECONDS * 1000))
-    server = {"server_settings": {"lock_timeout": milliseconds, "application_name": "domicile"}}
+    server = {
+        "timeout": POSTGRES_CONNECT_SECONDS_MAX,
+        "server_settings": {"lock_timeout": milliseconds, "application_name": "domicile"},
+    }
     writer = create_async_engine(
         url, pool_size=POSTGRES_WRITERS_MAX, max_overflow=0, pool_timeout=LOCK_SECONDS, connect_args=server
     )

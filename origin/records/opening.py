@@ -12,22 +12,22 @@ import structlog
 from sqlalchemy import insert, select
 
 from domicile.media.policy import PolicyError, zones_of
-from domicile.service.settings import BadSetting
+from domicile.service.settings import BadSetting, blamed
 from origin import lock
 from origin.catalogue import tables as t
-from origin.catalogue.engine import Database, sqlite_url
+from origin.catalogue.engine import Database
 from origin.catalogue.search import SearchIndex
 from origin.catalogue.sql import SqlCatalogue
 from origin.fenced import Leases
 from origin.journal import Journal
 from origin.keypages import KeyringBroken
 from origin.keyring import Keyring
-from origin.migrations import migrate
 from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
 from origin.records import recovery, retention
 from origin.records.clouds import Clouds
 from origin.records.core import Core
+from origin.records.database import opened_database
 from origin.records.erasures import make_signing_key
 from origin.records.settings import RecordsSettings
 from origin.shield import Shield
@@ -60,9 +60,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         raise BadSetting(f"origin.records.region: {settings.region!r} is not a known region such as eu-de")
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(lock.hold(settings.data))
-        database = Database.open(settings.database_url or sqlite_url(settings.data / "catalogue.db"))
-        stack.push_async_callback(database.close)
-        await migrate(database)
+        database = await stack.enter_async_context(opened_database(settings))
         await _bind_region(database, settings.region)
         shield = await stack.enter_async_context(Shield())
         keyring = await _open_keyring(settings, shield)
@@ -95,7 +93,8 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
 
 async def _open_keyring(settings: RecordsSettings, shield: Shield) -> Keyring:
     try:
-        keyring = await Keyring.open(settings.keys_directory, data=settings.data, shield=shield)
+        with blamed("origin.records.keys", settings.keys_directory, "a directory that can be made and written to"):
+            keyring = await Keyring.open(settings.keys_directory, data=settings.data, shield=shield)
     except KeyringBroken as broken:
         raise BadSetting(f"origin.records.keys: {str(settings.keys_directory)!r} cannot be read ({broken})") from broken
     await make_signing_key(keyring)
@@ -103,8 +102,10 @@ async def _open_keyring(settings: RecordsSettings, shield: Shield) -> Keyring:
 
 
 def _open_mirror(settings: RecordsSettings) -> Mirror:
+    directory = settings.mirror_directory
     try:
-        return Mirror(settings.mirror_directory)
+        with blamed("origin.records.mirror", directory, "a directory that can be made and written to"):
+            return Mirror(directory)
     except MirrorBroken as broken:
         raise BadSetting(
             f"origin.records.mirror: {broken}. Put an intact copy of the file back. Without one: if the data directory was"

@@ -57,7 +57,7 @@ def running() -> Iterator[str]:
     data, port = directory / "data", _free_port()
     user = ["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={directory}"
-    quick = " -c fsync=off -c full_page_writes=off -c log_error_verbosity=terse"
+    quick = " -c fsync=off -c full_page_writes=off -c log_error_verbosity=terse -c log_min_error_statement=panic"
     try:
         _as_postgres([str(bin_directory / "initdb"), "-D", str(data), *user])
         control = [str(bin_directory / "pg_ctl"), "-s", "-w", "-D", str(data)]

@@ -136,6 +136,27 @@ def test_two_processes_cannot_share_a_directory_or_a_port(tmp_path: Path) -> Non
         assert origin.request("GET", "/healthz").status == 200
 
 
+@pytest.mark.parametrize(
+    "nonsense", ["zones = 5", 'version = "x"', 'declared_non_personal = "false"', "erased_status = []"]
+)
+def test_a_hangup_with_a_file_that_is_no_policy_ends_nothing_and_the_next_good_one_counts(
+    tmp_path: Path, nonsense: str
+) -> None:
+    with running_origin(tmp_path) as origin:
+        assert origin.process is not None
+        file = origin.data / "policies" / "demo.toml"
+        good = file.read_text()
+        file.write_text(f'tenant = "demo"\n{nonsense}\n')
+        origin.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "policies_not_reread" in origin.log.read_text())
+        assert origin.sdk().uploader.upload(picture(), public_id="afterwards")["bytes"] > 0
+        file.write_text(good.replace("version = 1", "version = 2"))
+        origin.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: '"policies_reread"' in origin.log.read_text())
+        assert origin.process.poll() is None
+        assert origin.stop() == 0
+
+
 # --- the wire over mutual TLS ---------------------------------------------------------------------------------------
 
 

@@ -23,7 +23,8 @@ from domicile.media import errors, sealed
 from domicile.media.asset import AssetName
 from domicile.media.journal import Fence, Head, Kind, follows
 from domicile.media.keys import name_hash
-from domicile.media.policy import Activity, Permit, Place, decide, from_mapping
+from domicile.media.policy import Activity, Permit, Place, decide
+from domicile.media.policy_file import from_mapping
 from domicile.media.wire import LeaseRequest, PurgeRelay, Relayed, Rendition, RenditionReport, ResolveRequest
 from domicile.service.gate.wire import WireClient
 from domicile.service.signing import PURGE_PATH, SigningKey, new_key, sign_purge

@@ -47,6 +47,7 @@ from domicile.media.wire import (
     ResolveRequest,
     WireError,
 )
+from domicile.service.settings import blamed
 
 T = TypeVar("T")
 
@@ -260,10 +261,11 @@ def _connector(base: str, limits: WireLimits, certificate: ClientCertificate) ->
 
 
 def _tls(certificate: ClientCertificate) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=certificate.ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    if certificate.certificate_file is not None:
-        context.load_cert_chain(certificate.certificate_file, certificate.key_file, certificate.key_password)
+    with blamed("edge.origin.certificate_file", certificate.certificate_file, "PEM files, as are ca_file and key_file"):
+        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=certificate.ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        if certificate.certificate_file is not None:
+            context.load_cert_chain(certificate.certificate_file, certificate.key_file, certificate.key_password)
     return context
 
 

@@ -70,14 +70,14 @@ def data() -> Iterator[Path]:
 
 
 def test_the_operators_socket_takes_json_and_answers_json(data: Path) -> None:
-    answer = call_admin(data, "POST", "/x", {"cloud": "acme"})
+    answer = call_admin(data / "run" / "admin.sock", "POST", "/x", {"cloud": "acme"})
     assert answer.ok
     assert answer.body == {"got": {"cloud": "acme"}, "host": "localhost"}
 
 
 def test_no_origin_is_said_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="start it with `domicile serve`"):
-        call_admin(tmp_path, "POST", "/x", {})
+        call_admin(tmp_path / "admin.sock", "POST", "/x", {})
 
 
 def test_a_socket_without_a_listener_is_said_too() -> None:
@@ -86,7 +86,7 @@ def test_a_socket_without_a_listener_is_said_too() -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(os.fspath(directory / "run" / "admin.sock"))
     with pytest.raises(Failure, match="does not answer"):
-        call_admin(directory, "POST", "/x", {})
+        call_admin(directory / "run" / "admin.sock", "POST", "/x", {})
     shutil.rmtree(directory)
 
 

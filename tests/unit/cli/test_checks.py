@@ -11,7 +11,7 @@ import pytest
 
 from domicile.cli import checks
 from domicile.cli.checks import Level
-from domicile.cli.options import ServeSettings
+from domicile.cli.installation import installation
 
 FEATURES: dict[str, Any] = {
     "pillow": "13.0.0",
@@ -69,6 +69,7 @@ def test_missing_layers_are_named(layers: dict[str, bool] | None, level: Level) 
 
 def test_two_owners_of_pil_are_bad_and_a_lost_format_is_worth_a_look() -> None:
     assert checks.formats(FEATURES).level is Level.OK
+    assert checks.formats(FEATURES).text.endswith("profile pillow 13.0.0")
     assert checks.formats({}).level is Level.FAIL
     assert checks.formats({**FEATURES, "distributions": ["pillow", "pillow-simd"]}).level is Level.FAIL
     lost = checks.formats({**FEATURES, "writes": ["jpg", "png", "gif", "avif"]})
@@ -93,5 +94,53 @@ def test_a_cache_of_another_region_is_bad(tmp_path: Path) -> None:
 
 
 def test_every_check_runs_and_has_a_name_of_its_own(tmp_path: Path) -> None:
-    found = checks.look(ServeSettings(data=tmp_path / "data"), FEATURES)
-    assert len({check.name for check in found}) == len(found) == 8
+    found = checks.look(installation(None, tmp_path / "data"), FEATURES, None)
+    assert len({check.name for check in found}) == len(found) == 10
+
+
+def test_a_policy_file_that_is_none_is_bad_and_named(tmp_path: Path) -> None:
+    directory = tmp_path / "policies"
+    assert checks.policies(directory, "eu-de").level is Level.OK
+    directory.mkdir()
+    (directory / "acme.toml").write_text('tenant = "acme"\n')
+    assert checks.policies(directory, "eu-de").text == "1 read without fault"
+    (directory / "demo.toml").write_text('tenant = "demo"\nzones = 5\n')
+    bad = checks.policies(directory, "eu-de")
+    assert bad.level is Level.FAIL
+    assert f"{directory / 'demo.toml'}: zones: 5 is not allowed" in bad.text
+    (directory / "demo.toml").write_bytes(b"\xff")
+    assert checks.policies(directory, "eu-de").level is Level.FAIL
+
+
+LOUD = {
+    "log_error_verbosity": "default",
+    "log_min_error_statement": "error",
+    "log_statement": "all",
+    "log_min_duration_statement": "0",
+    "log_min_duration_sample": "0",
+    "log_transaction_sample_rate": "0.5",
+    "log_parameter_max_length_on_error": "-1",
+}
+QUIET = {name: good[0] for name, good in checks.SERVER_LOG.items()}
+
+
+@pytest.mark.parametrize(
+    "found, level",
+    [
+        (None, Level.OK),
+        ({}, Level.FAIL),
+        (QUIET, Level.OK),
+        ({**QUIET, "log_min_error_statement": "fatal"}, Level.OK),
+        ({name: value for name, value in QUIET.items() if "sample" not in name}, Level.OK),  # an old server
+        *[({**QUIET, name: bad}, Level.FAIL) for name, bad in LOUD.items()],
+    ],
+)
+def test_a_server_that_logs_values_is_bad(found: dict[str, str] | None, level: Level) -> None:
+    assert LOUD.keys() == QUIET.keys()
+    assert checks.database_log(found).level is level
+
+
+def test_what_to_set_is_said() -> None:
+    text = checks.database_log({**QUIET, "log_statement": "all", "log_error_verbosity": "default"}).text
+    assert text.endswith("set log_error_verbosity = terse, log_statement = none")
+    assert text.startswith("log_error_verbosity = default, log_statement = all: ")

@@ -28,7 +28,7 @@ def test_every_verb_takes_a_config_file(path: list[str]) -> None:
     "arguments, code, said",
     [
         (["serve", "--edge", "nowhere"], 2, "serve.edge: 'nowhere'"),
-        (["serve", "--region", "us-east", "--data", "/nonexistent/d"], 1, "strict-eu"),
+        (["serve", "--region", "us-east", "--data", "/nonexistent/d"], 2, "strict-eu"),
         (["doctor", "--config", "/nonexistent.toml"], 2, "cannot be read"),
         (["tenant", "create", "acme", "--data", "/nonexistent/d"], 1, "no running origin"),
         (["key", "new", "--out", "/nonexistent/k", "--keyid", 'a"b'], 2, "key id"),

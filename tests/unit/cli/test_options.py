@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from domicile.cli.options import host_of, serve_settings
+from domicile.cli.options import host_of, refuse_contradictions, serve_settings
 from domicile.service.settings import BadSetting
 
 
@@ -43,17 +43,19 @@ def test_a_bad_value_names_the_setting_and_the_value(name: str, value: object) -
 @pytest.mark.parametrize("section", ['[edge]\nlisten = "127.0.0.1:9"\n', '[origin.records]\nregion = "eu-fr"\n'])
 def test_a_tier_that_contradicts_is_refused_and_the_right_name_is_told(tmp_path: Path, section: str) -> None:
     with pytest.raises(BadSetting, match=r"not allowed with `domicile serve`; set serve\."):
-        serve_settings(config(tmp_path, section))
+        refuse_contradictions(config(tmp_path, section))
 
 
 def test_a_variable_of_a_tier_that_contradicts_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOMICILE_EDGE_LISTEN", "127.0.0.1:9")
     with pytest.raises(BadSetting, match=r"edge\.listen"):
-        serve_settings(None)
+        refuse_contradictions(None)
 
 
 def test_other_settings_of_the_tiers_are_left_to_them(tmp_path: Path) -> None:
-    assert serve_settings(config(tmp_path, "[edge.cache]\nram_bytes_max = 1\n")).workers == 0
+    file = config(tmp_path, "[edge.cache]\nram_bytes_max = 1\n")
+    refuse_contradictions(file)
+    assert serve_settings(file).workers == 0
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from domicile.cli import serve
 from domicile.cli.failure import Failure
 from domicile.cli.options import ServeSettings
+from domicile.service.settings import BadSetting
 
 
 def test_both_tiers_hear_the_same_region_and_meet_on_one_socket(tmp_path: Path) -> None:
@@ -27,7 +28,7 @@ def test_a_public_address_that_the_operator_set_stays(monkeypatch: pytest.Monkey
 
 def test_a_region_outside_the_first_policy_is_refused_until_somebody_decides(tmp_path: Path) -> None:
     settings = ServeSettings(data=tmp_path / "data", region="us-east")
-    with pytest.raises(Failure, match="strict-eu"):
+    with pytest.raises(BadSetting, match="strict-eu"):
         serve.check_region(settings)
     (tmp_path / "data" / "policies").mkdir(parents=True)
     (tmp_path / "data" / "policies" / "demo.toml").write_text("")

@@ -29,7 +29,8 @@ from domicile.media import keys
 from domicile.media.asset import Aid, AssetName, NameHash
 from domicile.media.facts import SourceFacts
 from domicile.media.journal import Entry, Kind
-from domicile.media.policy import ResidencyPolicy, from_mapping
+from domicile.media.policy import ResidencyPolicy
+from domicile.media.policy_file import from_mapping
 from domicile.media.sealed import SealContext, seal
 from domicile.media.wire import (
     CONTENT_TYPE,

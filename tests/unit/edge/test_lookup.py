@@ -5,7 +5,7 @@ import pytest
 
 from domicile.media.asset import Aid, NameHash
 from domicile.media.journal import Entry, Fence, Kind
-from domicile.media.policy import from_mapping
+from domicile.media.policy_file import from_mapping
 from domicile.media.url import parse
 from edge.keys import Wanted, wanted
 from edge.link import TenantState

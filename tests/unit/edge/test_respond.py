@@ -10,7 +10,7 @@ from multidict import CIMultiDict
 from domicile.media.asset import Aid, NameHash
 from domicile.media.errors import AssetNotFound, LeaseLost
 from domicile.media.freshness import outward
-from domicile.media.policy import from_mapping
+from domicile.media.policy_file import from_mapping
 from domicile.media.timing import Span, parse_server_timing
 from edge.respond import Making, Manner, Reply, disposition, empty, picture, preflight, refusal
 from edge.store.port import StoredHead

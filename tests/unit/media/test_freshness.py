@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domicile.media.freshness import NO_STORE, Outward, Verdict, judge, outward
-from domicile.media.policy import from_mapping
+from domicile.media.policy_file import from_mapping
 
 
 def lifetimes(**fields: Any) -> Outward:

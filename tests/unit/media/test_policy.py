@@ -14,13 +14,12 @@ from domicile.media.policy import (
     Deny,
     Permit,
     Place,
-    PolicyError,
     Preset,
     ResidencyPolicy,
     decide,
-    from_mapping,
     zones_of,
 )
+from domicile.media.policy_file import from_mapping
 
 REGIONS = ["eu-de", "eu-de-1", "eu-fr", "eea-no", "us-east", "ch-zurich", "gb-london", "jp-tokyo"]
 MOON = Place(name="m", region="moon-base")
@@ -83,34 +82,6 @@ def test_removing_a_zone_never_permits_more(zones: list[str], dropped: int, regi
     wide = policy(zones={"cache": zones})
     narrow = policy(zones={"cache": zones[:dropped] + zones[dropped + 1 :]})
     assert allows(wide, Activity.CACHE, region) or not allows(narrow, Activity.CACHE, region)
-
-
-@pytest.mark.parametrize(
-    ("raw", "says"),
-    [
-        ({"zones": {"cache": ["mars"]}}, "unknown zone 'mars'"),
-        ({"zones": {"teleport": ["eu"]}}, "unknown activity"),
-        ({"zones": {"cache": "eu"}}, "must be a list"),
-        ({"interpretation": "lax"}, "must be one of"),
-        ({"colour": "blue"}, "unknown field 'colour'"),
-        ({"lifetimes": {"browser_seconds_max": 3600}}, "declared_non_personal"),
-        ({"lifetimes": {"browser_seconds_max": -1}}, "whole number"),
-        ({"lifetimes": {"browser_seconds_max": True}}, "whole number"),
-        ({"lifetimes": {"decades": 1}}, "unknown"),
-        ({"erased_status": 200}, "404 or 410"),
-        ({"originals": "raw"}, "stripped"),
-        ({"lease_seconds": 0}, "1 to 3600"),
-    ],
-)
-def test_a_bad_policy_names_the_field(raw: dict[str, Any], says: str) -> None:
-    with pytest.raises(PolicyError, match=says):
-        policy(**raw)
-
-
-@pytest.mark.parametrize("preset", list(Preset))
-def test_a_policy_survives_the_wire(preset: Preset) -> None:
-    rules = policy(interpretation=str(preset), zones={"cache": ["eea"]}, originals="as-is", erased_status=410)
-    assert from_mapping(rules.to_mapping(), home="eu-fr") == rules
 
 
 def test_a_permit_is_not_built_by_hand() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from domicile.media.asset import Aid, NameHash
-from domicile.media.policy import Activity, Permit, Place, decide, from_mapping
+from domicile.media.policy import Activity, Permit, Place, decide
+from domicile.media.policy_file import from_mapping
 from domicile.media.sealed import CHUNK_BYTES, SealBroken
 from domicile.service.gate import cache_files
 from edge.messages import KeyRecord, StoredObject

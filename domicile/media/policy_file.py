@@ -1,0 +1,169 @@
+"""Policy files: text or a parsed table in, a `ResidencyPolicy` out. Whatever a file says, the answer is that or a PolicyError.
+
+What a file leaves out takes the value of the preset that it names, and of the strictest one if it names none. Every
+field has one type and bounds: a policy also travels to edges, into a digest and into a response header.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from domicile.media.policy import Activity, Lifetimes, PolicyError, Preset, ResidencyPolicy, is_zone, preset_zones
+
+VERSION_MAX = 2**31 - 1
+LIFETIME_SECONDS_MAX = 10 * 365 * 86_400
+LEASE_SECONDS_MAX = 3600
+BROWSER_SECONDS_UNDECLARED_MAX = 60
+"""Longer copies in browsers, which nobody can purge, only for what is declared not to be personal (decisions I.2)."""
+LIST_MAX = 64
+"""Zones of one activity, origins of one header."""
+ORIGIN_CHARACTERS_MAX = 255
+SHOWN_CHARACTERS_MAX = 60
+"""Of a wrong value, this much is repeated."""
+
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9._~:\[\]-]+")
+
+_FIELDS = (
+    "tenant", "version", "interpretation", "zones", "lifetimes", "lease_seconds", "erased_status",
+    "timing_allow_origin", "declared_non_personal", "originals",
+)  # fmt: skip
+
+
+def from_toml(text: str, *, cloud: str, home: str) -> ResidencyPolicy:
+    """The policy of `cloud` from its file. Raises PolicyError, also for a file that is no TOML or another cloud's."""
+    try:
+        raw = tomllib.loads(text)
+    except (ValueError, RecursionError) as bad:  # tomllib lets both through: numbers too long, arrays too deep
+        raise PolicyError("the file", f"not TOML ({str(bad)[:SHOWN_CHARACTERS_MAX]})", "a table of fields") from bad
+    policy = from_mapping(raw, home=home)
+    if policy.tenant != cloud:
+        raise wrong("tenant", policy.tenant, f"the cloud of this file, {cloud!r}")
+    return policy
+
+
+def from_mapping(raw: Mapping[str, Any], *, home: str) -> ResidencyPolicy:
+    """A policy from a parsed TOML file; what it leaves out takes the preset's value. Raises PolicyError."""
+    top = _Table(raw, "", _FIELDS)
+    preset = Preset(top.text("interpretation", Preset.STRICT_EU, tuple(Preset)))
+    personal = not top.flag("declared_non_personal", default=False)
+    return ResidencyPolicy(
+        tenant=top.text("tenant", None),
+        version=top.whole("version", 1, 1, VERSION_MAX),
+        preset=preset,
+        zones=preset_zones(preset, home) | _zones(top.table("zones", tuple(Activity))),
+        lifetimes=_lifetimes(top.table("lifetimes", tuple(Lifetimes.__dataclass_fields__)), personal=personal),
+        lease_seconds=top.number("lease_seconds", 30.0 if preset is Preset.STRICT_EU else 120.0, 1, LEASE_SECONDS_MAX),
+        erased_status=_status(top),
+        timing_allow_origin=_origins(top),
+        declared_non_personal=not personal,
+        originals=top.text("originals", "stripped", ("stripped", "as-is")),
+    )
+
+
+def wrong(field: str, value: object, allowed: str) -> PolicyError:
+    """The error that names the field, its value and what is allowed."""
+    try:
+        shown = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, say
+        shown = f"a value of type {type(value).__name__}"
+    if len(shown) > SHOWN_CHARACTERS_MAX:
+        shown = shown[:SHOWN_CHARACTERS_MAX] + "…"
+    return PolicyError(field, f"{shown} is not allowed", allowed)
+
+
+class _Table:
+    """Typed reads of one TOML table. All raise PolicyError; a default is trusted."""
+
+    def __init__(self, raw: object, path: str, names: Iterable[str]) -> None:
+        allowed = tuple(map(str, names))
+        if not isinstance(raw, Mapping):
+            raise wrong(path, raw, f"a table with any of {', '.join(allowed)}")
+        self._path = path and path + "."
+        self.values = {name: raw[name] for name in allowed if name in raw}
+        for name in raw:
+            if name not in self.values:
+                shown = str(name)[:SHOWN_CHARACTERS_MAX]
+                raise PolicyError(self._path + shown, "unknown field", ", ".join(allowed))
+
+    def wrong(self, name: str, value: object, allowed: str) -> PolicyError:
+        return wrong(self._path + name, value, allowed)
+
+    def table(self, name: str, names: Iterable[str]) -> _Table:
+        return _Table(self.values.get(name, {}), self._path + name, names)
+
+    def text(self, name: str, default: str | None, choices: tuple[str, ...] = ()) -> str:
+        value = self.values.get(name, default)
+        if not isinstance(value, str) or not value or (choices and value not in choices):
+            raise self.wrong(name, value, f"one of {', '.join(choices)}" if choices else "a text")
+        return value
+
+    def whole(self, name: str, default: int, low: int, high: int) -> int:
+        value = self.values.get(name, default)
+        if type(value) is not int or not low <= value <= high:  # an exact type: true and false are integers to Python
+            raise self.wrong(name, value, f"a whole number from {low} to {high}")
+        return value
+
+    def number(self, name: str, default: float, low: int, high: int) -> float:
+        value = self.values.get(name, default)
+        if type(value) not in {int, float} or not low <= value <= high:
+            raise self.wrong(name, value, f"a number from {low} to {high}")
+        return float(value)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        value = self.values.get(name, default)
+        if not isinstance(value, bool):
+            raise self.wrong(name, value, "true or false, without quotes")
+        return value
+
+    def texts(self, name: str, allowed: str) -> tuple[str, ...]:
+        value = self.values.get(name, ())
+        if (
+            not isinstance(value, list | tuple)
+            or len(value) > LIST_MAX
+            or not all(isinstance(one, str) for one in value)
+        ):
+            raise self.wrong(name, value, f"a list of at most {LIST_MAX} {allowed}")
+        return tuple(value)
+
+
+def _zones(table: _Table) -> dict[Activity, tuple[str, ...]]:
+    """What the file says of single activities."""
+    zones = {}
+    for name in table.values:
+        zones[Activity(name)] = table.texts(name, 'zones like "eu-de", "eu" or "world"')
+        for zone in zones[Activity(name)]:
+            if not is_zone(zone):
+                raise table.wrong(name, zone, "zones like eu-de, eu, eea, us or world")
+    return zones
+
+
+def _lifetimes(table: _Table, *, personal: bool) -> Lifetimes:
+    usual = Lifetimes()
+    seconds = Lifetimes(
+        browser_seconds_max=table.whole("browser_seconds_max", usual.browser_seconds_max, 0, LIFETIME_SECONDS_MAX),
+        shared_seconds_max=table.whole("shared_seconds_max", usual.shared_seconds_max, 0, LIFETIME_SECONDS_MAX),
+        edge_seconds_max=table.whole("edge_seconds_max", usual.edge_seconds_max, 0, LIFETIME_SECONDS_MAX),
+    )
+    if personal and seconds.browser_seconds_max > BROWSER_SECONDS_UNDECLARED_MAX:
+        allowed = f"at most {BROWSER_SECONDS_UNDECLARED_MAX}, or more with declared_non_personal = true"
+        raise table.wrong("browser_seconds_max", seconds.browser_seconds_max, allowed)
+    return seconds
+
+
+def _status(top: _Table) -> int:
+    status = top.values.get("erased_status", 404)
+    if type(status) is not int or status not in {404, 410}:
+        raise top.wrong("erased_status", status, "404 or 410")
+    return status
+
+
+def _origins(top: _Table) -> tuple[str, ...]:
+    """They become a response header: nothing but origins, whole."""
+    origins = top.texts("timing_allow_origin", 'origins like "https://www.example.com", or "*"')
+    for origin in origins:
+        if len(origin) > ORIGIN_CHARACTERS_MAX or _ORIGIN.fullmatch(origin) is None:
+            raise top.wrong("timing_allow_origin", origin, 'origins like "https://www.example.com", or "*"')
+    return origins

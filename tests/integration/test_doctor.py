@@ -1,0 +1,75 @@
+"""`domicile doctor` asks a real PostgreSQL what it writes to its log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from origin.catalogue.engine import Database
+from tests.infra import postgres
+
+SECONDS_MAX = 50
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with postgres.running() as found:
+        yield found
+
+
+def looked(tmp_path: Path, url: str) -> tuple[int, dict[str, str], str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "domicile.cli.main", "doctor", "--json"],
+        env={
+            **os.environ,
+            "DOMICILE_ORIGIN_RECORDS_DATA": str(tmp_path / "data"),
+            "DOMICILE_ORIGIN_RECORDS_DATABASE_URL": url,
+        },
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=False,
+    )
+    return done.returncode, json.loads(done.stdout)["database log"], done.stdout + done.stderr
+
+
+def change(url: str, statement: str) -> None:
+    async def run() -> None:
+        database = Database.open(url)
+        async with database.write() as connection:
+            await connection.execute(text(statement))
+        await database.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.system
+def test_a_terse_server_is_well_and_one_that_logs_statements_is_not(tmp_path: Path, url: str) -> None:
+    _, found, _ = looked(tmp_path, url)
+    assert found["level"] == "ok", found
+    for setting, loud in {
+        "log_error_verbosity": "verbose",
+        "log_min_error_statement": "error",
+        "log_statement": "all",
+        "log_parameter_max_length_on_error": "-1",
+    }.items():
+        change(url, f"ALTER DATABASE postgres SET {setting} = '{loud}'")
+        code, found, _ = looked(tmp_path, url)
+        change(url, f"ALTER DATABASE postgres RESET {setting}")
+        assert (code, found["level"]) == (1, "fail")
+        assert found["text"].startswith(f"{setting} = {loud}: set {setting} = ")
+
+
+def test_a_server_that_does_not_answer_is_bad_and_no_password_is_shown(tmp_path: Path) -> None:
+    code, found, said = looked(tmp_path, "postgresql+asyncpg://x:s3cret@127.0.0.1:1/x")
+    assert (code, found["level"]) == (1, "fail")
+    assert "cannot be asked" in found["text"]
+    assert "s3cret" not in said

@@ -1,0 +1,61 @@
+"""Policy files of an origin: read as they are now, and blamed by path and field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from domicile.media.policy import PolicyError
+from origin.policy import BadPolicyFile, Policies
+
+
+@pytest.fixture
+def policies(tmp_path: Path) -> Policies:
+    return Policies(tmp_path / "policies", home="eu-de")
+
+
+def test_the_file_of_a_new_cloud_is_a_policy_and_an_existing_one_stays(policies: Policies, tmp_path: Path) -> None:
+    assert policies.read("demo") is None
+    policies.write_strictest("demo")
+    read = policies.read("demo")
+    assert read is not None
+    assert read.version == 1
+    file = tmp_path / "policies" / "demo.toml"
+    file.write_text('tenant = "demo"\nversion = 2\n')
+    policies.write_strictest("demo")
+    read = policies.read("demo")
+    assert read is not None
+    assert read.version == 2
+
+
+@pytest.mark.parametrize(
+    "content, field",
+    [
+        (b'tenant = "demo"\nzones = 5\n', "zones"),
+        (b'tenant = "demo"\nversion = "x"\n', "version"),
+        (b'tenant = "other"\n', "tenant"),
+        (b"", "tenant"),
+        (b"tenant = \xff", "the file"),
+        (b"tenant =", "the file"),
+    ],
+)
+def test_a_file_that_is_no_policy_is_blamed_by_path_and_field(
+    policies: Policies, tmp_path: Path, content: bytes, field: str
+) -> None:
+    file = tmp_path / "policies" / "demo.toml"
+    file.parent.mkdir()
+    file.write_bytes(content)
+    with pytest.raises(BadPolicyFile) as caught:
+        policies.read("demo")
+    assert (caught.value.cloud, caught.value.field) == ("demo", field)
+    assert str(caught.value).startswith(f"{file}: {field}: ")
+    assert "allowed: " in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_a_policy_error_and_not_the_absence_of_a_policy(
+    policies: Policies, tmp_path: Path
+) -> None:
+    (tmp_path / "policies" / "demo.toml").mkdir(parents=True)
+    with pytest.raises(PolicyError, match="cannot be read"):
+        policies.read("demo")

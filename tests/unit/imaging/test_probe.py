@@ -47,6 +47,17 @@ def test_a_beginning_is_not_a_picture(body: bytes) -> None:
     assert outcome.code == "undecodable_media"
 
 
+@pytest.mark.parametrize(
+    ("format_", "at", "chunk"), [("PNG", 33, b"\0\0\0\0tExt\xbf\x77\x9e\xde"), ("WEBP", 12, b"JUNK\0\0\0\0")]
+)
+def test_a_file_that_is_all_chunks_is_refused_at_upload(format_: str, at: int, chunk: bytes) -> None:
+    body = saved(quadrants(8, 8), format_)
+    outcome = probe(body[:at] + chunk * (LIMITS.chunks_max + 1) + body[at:], LIMITS)
+    assert isinstance(outcome, Refused)
+    assert outcome.code == "limit_exceeded"
+    assert "chunks" in outcome.message
+
+
 def _measured(path: Path) -> tuple[Outcome, float, int]:
     body = path.read_bytes()
     probe(saved(quadrants(8, 8)), LIMITS)  # codecs loaded

@@ -65,6 +65,7 @@ def main(setup_json: str) -> NoReturn:
     is_alone = sandbox.leave_network()
     sandbox.die_with(parent)  # after the namespaces: a change of credentials would clear it
     os.setsid()  # Ctrl-C goes to a whole process group: this is another one, and ends with its socket
+    sandbox.step_back_as_session(setup.limits.niceness)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # an init system's word to the whole service: the parent decides when
     signal.signal(END, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # workers are watched through pidfds; nobody waits for their status

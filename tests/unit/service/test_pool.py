@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -164,6 +165,9 @@ async def test_a_decoder_inherits_nothing(bench: Bench, monkeypatch: pytest.Monk
             with pytest.raises(PermissionError):
                 os.listdir(f"/proc/{pid}/fd")
         assert os.getpriority(os.PRIO_PROCESS, pid) - os.getpriority(os.PRIO_PROCESS, 0) == 10
+        assert other.pool.layers["niceness"]
+        if Path("/proc/self/autogroup").exists():
+            assert Path(f"/proc/{other.zygote()}/autogroup").read_text().endswith(" nice 10\n")
     assert "'RLIMIT_CORE': 0" in await bench.say("limits")
 
 

@@ -56,6 +56,7 @@ class MediaSettings:
     output_side_max: int = setting(65_500, "Pixels of the longer side of a rendition.", at_least=1)
     components_max: int = setting(20, "Components of one transformation.", at_least=1)
     metadata_bytes_max: int = setting(8 * MIB, "Decompressed metadata that a decoder may hold.", at_least=1)
+    chunks_max: int = setting(100_000, "Chunks of a PNG or WebP file.", at_least=100)
     working_bytes_max: int = setting(
         448 * MIB,
         "Bytes of pixels that a decoder process may hold at a time, by estimate; more is refused.",

@@ -25,6 +25,7 @@ STATUS: dict[type[MediaError], int] = {
     errors.AssetExists: 409,
     errors.UndecodableMedia: 400,
     errors.LimitExceeded: 400,
+    errors.ProcessingFailed: 500,
     errors.Overloaded: 503,
     errors.LeaseLost: 503,
     errors.UpstreamUnavailable: 503,

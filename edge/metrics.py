@@ -75,7 +75,7 @@ class Gauge(StrEnum):
 
 
 FORMATS = ("jpg", "png", "webp", "avif", "gif", "other")
-RESULTS = ("ok", "refused", "overloaded", "killed")
+RESULTS = ("ok", "refused", "overloaded", "failed", "killed")
 STATUS_CLASSES = ("2xx", "3xx", "4xx", "5xx")
 
 BOUNDS_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)

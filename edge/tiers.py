@@ -109,5 +109,9 @@ _RESULTS = {
     "limit_exceeded": "refused",
     "bad_transformation": "refused",
     "known_killer": "refused",
-    "overloaded": "overloaded",
+    "starved": "overloaded",
+    "out_of_memory": "overloaded",
+    "closed": "overloaded",
+    "zygote_lost": "overloaded",
+    "handler_failed": "failed",
 }

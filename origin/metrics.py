@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import get_args
 
 from prometheus_client import CollectorRegistry
 
 from domicile import __version__
 from domicile.media.signature import Digest
 from domicile.service.metrics import BoundedCounter, BoundedGauge, BoundedHistogram, new_registry
+from domicile.service.pool_verdict import Death
 from origin.errors import STATUS, code_of_kind
 
 STATUSES = ("200", "206", "400", "401", "403", "404", "409", "416", "421", "429", "451", "500", "503")
@@ -19,8 +21,7 @@ PURGE_OUTCOMES = (
 )  # fmt: skip
 """Outcomes of signed purges; the caller of a call that proves nothing learns only 401."""
 POOL_OUTCOMES = (
-    "done", "undecodable_media", "limit_exceeded", "bad_transformation", "known_killer", "handler_failed", "memory",
-    "time", "cpu", "crash", "protocol", "cancelled", "closed",
+    "done", "undecodable_media", "limit_exceeded", "bad_transformation", "known_killer", *get_args(Death),
 )  # fmt: skip
 
 

@@ -49,6 +49,7 @@ class MediaSettings:
     frames_max: int = setting(1000, "Frames of an animation.", at_least=1)
     animation_pixels_max: int = setting(200_000_000, "Frames x width x height of an animation.", at_least=1)
     metadata_bytes_max: int = setting(8 * MIB, "Decompressed metadata that a decoder may hold.", at_least=1)
+    chunks_max: int = setting(100_000, "Chunks of a PNG or WebP file.", at_least=100)
     working_bytes_max: int = setting(
         448 * MIB,
         "Bytes of pixels that a decoder process may hold at a time, by estimate; more is refused.",
@@ -64,6 +65,7 @@ class MediaSettings:
             frames_max=self.frames_max,
             animation_pixels_max=self.animation_pixels_max,
             metadata_bytes_max=self.metadata_bytes_max,
+            chunks_max=self.chunks_max,
             working_bytes_max=self.working_bytes_max,
         )
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from domicile.imaging.guarded import decoding
-from domicile.imaging.jpegs import Decoded, check_jpeg, decode_jpeg
+from domicile.imaging.jpegs import Decoded, check_jpeg, decode_jpeg, fits
 from domicile.imaging.memory import require
 from domicile.imaging.source import Source
 from domicile.media.errors import LimitExceeded
+from domicile.media.geometry import Window
 from domicile.media.plan import Plan
+
+SMALL_SIDE = 64
+"""Of a rendition as small as anybody asks for."""
 
 
 def decode_frames(source: Source, plan: Plan, working_bytes_max: int) -> Iterator[Decoded]:
@@ -33,6 +37,17 @@ def decode_frames(source: Source, plan: Plan, working_bytes_max: int) -> Iterato
             image.load()
             duration = round(float(image.info.get("duration", 0) or 0))
         yield Decoded(image, plan.window, duration)
+
+
+def check_renderable(source: Source, working_bytes_max: int) -> None:
+    """Could a small rendition of it be made at all? Raises LimitExceeded for what every delivery would refuse."""
+    size = source.claims.width, source.claims.height
+    factor = min(1.0, SMALL_SIDE / max(size))
+    small = Window((0, 0, *size), (max(1, round(size[0] * factor)), max(1, round(size[1] * factor))))
+    if source.format != "jpg":
+        require(source.claims.mode, size, small, working_bytes_max)
+    elif not fits(source, small, working_bytes_max):
+        raise LimitExceeded("Image needs more memory than allowed")
 
 
 def decode_all(source: Source, pixels_max: int) -> None:

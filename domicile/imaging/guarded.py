@@ -1,7 +1,12 @@
-"""The boundary to decoders: what they raise about hostile bytes becomes one of our refusals."""
+"""The boundary to decoders: what they raise about hostile bytes becomes one of our refusals.
+
+Around our own steps and the encoders little is caught: their pixels are good, so what they raise is a limit of a format,
+or a bug of ours that must be seen (`worker.py` tells its place, the caller gets a 500 and not the blame).
+"""
 
 from __future__ import annotations
 
+import re
 import struct
 import warnings
 import zlib
@@ -23,13 +28,22 @@ DECODER_ERRORS: tuple[type[Exception], ...] = (
     AttributeError,
     AssertionError,
     EOFError,
-    MemoryError,
     BufferError,
     RuntimeError,
     struct.error,
     zlib.error,
 )
-"""What Pillow and simplejpeg were seen to raise, or may by their sources, on bytes that are not what they claim."""
+"""What Pillow and simplejpeg were seen to raise, or may by their sources, on bytes that are not what they claim.
+
+Not MemoryError: a process that has worked before may be to blame for it, and the serving side tries it on a fresh one.
+"""
+
+SIZE_ERRORS: tuple[type[Exception], ...] = (OverflowError, struct.error)
+"""What is raised for a number that does not fit the field of a file format."""
+TOO_LARGE = re.compile(r"encoding error [5679]\b")
+"""libwebp: bad dimension, partition 0 overflow, partition overflow, file too big."""
+NO_MEMORY = re.compile(r"encoding error [12]\b|out of memory|insufficient memory", re.IGNORECASE)
+"""libwebp, libavif, Pillow, libjpeg-turbo, where they do not raise MemoryError."""
 
 CODES: dict[type[MediaError], str] = {
     UndecodableMedia: "undecodable_media",
@@ -50,8 +64,25 @@ def decoding(complaint: str = "Invalid image file") -> Iterator[None]:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
         raise LimitExceeded("Image has too many pixels") from bomb
+    except PermissionError:
+        raise  # a wall of the sandbox, which no bytes should make a decoder run into
     except DECODER_ERRORS as error:
         raise UndecodableMedia(complaint) from error
+
+
+@contextmanager
+def making(complaint: str = "Image is too large for its format") -> Iterator[None]:
+    """Around our own work on good pixels: LimitExceeded for what does not fit the format; all else is our bug."""
+    try:
+        yield
+    except SIZE_ERRORS as error:
+        raise LimitExceeded(complaint) from error
+    except (ValueError, OSError, RuntimeError) as error:
+        if TOO_LARGE.search(str(error)):
+            raise LimitExceeded(complaint) from error
+        if NO_MEMORY.search(str(error)):
+            raise MemoryError from error
+        raise
 
 
 @contextmanager

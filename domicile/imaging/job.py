@@ -21,6 +21,8 @@ class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
     components_max: int = 20
     metadata_bytes_max: int = 8 * 1024 * 1024
     """Decompressed bytes of text or profile chunks that a decoder may be made to hold."""
+    chunks_max: int = 100_000
+    """Chunks of a PNG or WebP, those inside its frames included: each costs time, whatever is in it."""
     working_bytes_max: int = 448 * 1024 * 1024
     """Bytes of pixels (and JPEG coefficients) that a decoder process may hold at a time, by estimate."""
 

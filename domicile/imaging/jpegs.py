@@ -51,6 +51,13 @@ def decode_jpeg(source: Source, window: Window, working_bytes_max: int) -> Decod
     raise LimitExceeded("Image needs more memory than allowed")
 
 
+def fits(source: Source, window: Window, working_bytes_max: int) -> bool:
+    """Is there a scale at which this window of it can be had within that memory?"""
+    room = working_bytes_max - source.claims.coefficient_bytes
+    scales = (EIGHTHS_OF_PILLOW.get(eighths, eighths) for eighths in _scales(window))
+    return any(held(source.claims.mode, *_scaled(source, window, eighths)) <= room for eighths in scales)
+
+
 def _at(eighths: int, source: Source, window: Window, room: int) -> Decoded | None:
     """Decoded at that scale; None when there is no room for it. simplejpeg is faster, and holds its pixels twice."""
     claims = source.claims

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
 from domicile.imaging.encode import CONTENT_TYPES, encode
-from domicile.imaging.guarded import decoder_limits, decoding, refusal
+from domicile.imaging.guarded import decoder_limits, making, refusal
 from domicile.imaging.job import Done, MediaLimits, Outcome, RenderJob, Timings
 from domicile.imaging.present import Frame, present
 from domicile.imaging.redeliver import can_copy, copied
@@ -66,7 +66,7 @@ def rendered(source: Source, transformation: Transformation, wanted: str, limits
         frames.append(_staged(present(stored, plan.orientation, to_srgb), plan))
         decode, transform = decode + decoded - started, transform + time.perf_counter() - decoded
         started = time.perf_counter()
-    with decoding(f"Image cannot be written as {plan.format}"):
+    with making(f"Image is too large for {plan.format}"):
         body = encode(frames, plan, source.claims.loop)
     timings = Timings(decode=decode, transform=transform, encode=time.perf_counter() - started)
     return Rendition(body=body, plan=plan, frames=len(frames), timings=timings)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from domicile.imaging.color import ToSrgb, plain
-from domicile.imaging.guarded import decoding
+from domicile.imaging.guarded import making
 from domicile.imaging.jpegs import Decoded
 from domicile.imaging.resample import resample
 
@@ -34,9 +34,8 @@ class Frame:
 
 
 def present(decoded: Decoded, orientation: int, to_srgb: ToSrgb) -> Frame:
-    """Raises UndecodableMedia for pixels that no conversion understands."""
     image, window = decoded.image, decoded.window
-    with decoding():
+    with making():
         # A palette must become colours before it is resampled; a crop is cheaper before that.
         image = plain(resample(image, window)) if window.is_pure_crop else resample(plain(image), window)
         image = to_srgb(image)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import time
 
-from domicile.imaging.decode import decode_all
+from domicile.imaging.decode import check_renderable, decode_all
 from domicile.imaging.guarded import decoder_limits, refusal
 from domicile.imaging.job import Done, MediaLimits, Outcome, Timings
 from domicile.imaging.source import Bytes, open_source
@@ -20,6 +20,7 @@ def probe(source: Bytes, limits: MediaLimits) -> Outcome:
     try:
         with decoder_limits(limits):
             opened = open_source(source, limits)
+            check_renderable(opened, limits.working_bytes_max)
             decode_all(opened, limits.source_pixels_max)
     except MediaError as error:
         return refusal(error)

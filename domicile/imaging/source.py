@@ -92,11 +92,11 @@ def _claims(view: memoryview, name: str, limits: MediaLimits) -> Claims | None:
         case "jpg":
             return jpeg.read(view)
         case "png":
-            return png.read(view)
+            return png.read(view, chunks_max=limits.chunks_max)
         case "gif":
             return gif.read(view, frames_max=limits.frames_max, comment_bytes_max=limits.metadata_bytes_max)
         case "webp":
-            return webp.read(view)
+            return webp.read(view, chunks_max=limits.chunks_max)
         case _:
             return None
 

@@ -40,6 +40,9 @@ QUIET_SECONDS = 0.5
 END = signal.SIGUSR1
 """Ends the workers of a zygote, and nobody else."""
 
+OURS = Path(__file__).parents[1]
+"""Where the code lies whose lines may be told."""
+
 Source = bytes | mmap.mmap
 
 
@@ -62,6 +65,7 @@ def main(setup_json: str) -> NoReturn:
     is_alone = sandbox.leave_network()
     sandbox.die_with(parent)  # after the namespaces: a change of credentials would clear it
     os.setsid()  # Ctrl-C goes to a whole process group: this is another one, and ends with its socket
+    sandbox.step_back_as_session(setup.limits.niceness)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # an init system's word to the whole service: the parent decides when
     signal.signal(END, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # workers are watched through pidfds; nobody waits for their status
@@ -205,9 +209,12 @@ def _write(result: int, body: bytes) -> None:
 
 
 def _where(error: Exception) -> str:
-    """file.py:line of the innermost frame, without the directory."""
-    frames = traceback.extract_tb(error.__traceback__, limit=-1)
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    """part/file.py:line of the innermost frame that is ours: the place of a library says little, its path too much."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_relative_to(OURS):
+            return f"{path.relative_to(OURS).as_posix()}:{frame.lineno}"
+    return ""
 
 
 def _trim() -> None:

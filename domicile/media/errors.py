@@ -72,6 +72,10 @@ class LimitExceeded(MediaError):
     """Well-formed, and larger than a named limit allows."""
 
 
+class ProcessingFailed(MediaError):
+    """Our own code failed on this picture: a bug that is logged with its place, and not the fault of the bytes."""
+
+
 class Overloaded(MediaError):
     """A queue or quota is full; trying again later may work."""
 

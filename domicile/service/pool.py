@@ -3,9 +3,10 @@
     probe / render -> known killer? -> turn (bounded queue) -> a process of this tenant -> job -> checked reply
 
 A process serves one tenant between two recycles (decisions N): a worker that an earlier picture has taken over sees
-nobody else's. A job that crashes its process, overruns its time or its memory costs that process and answers
-UndecodableMedia; the same bytes with the same job are refused at once from then on. This module imports no picture
-library: an idle serving process stays small.
+nobody else's. A job that crashes its process, overruns its time or its memory there is done once more on a fresh one;
+if that ends too the job is refused, and the same bytes with the same job are refused at once from then on
+(`killers.py`). What the machine is to blame for is answered as overload (`pool_verdict.py`). This module imports no
+picture library: an idle serving process stays small.
 """
 
 from __future__ import annotations
@@ -20,18 +21,19 @@ import structlog
 
 from domicile.imaging.channel import MESSAGE_BYTES_MAX, Broken, Reply, encode
 from domicile.imaging.job import Job, MediaLimits, ProbeJob, RenderJob
-from domicile.media.errors import LimitExceeded, Overloaded, UndecodableMedia
-from domicile.service.killers import Killers
-from domicile.service.pool_files import ResultFile, SourceFile, source_file
-from domicile.service.pool_process import Bounds, CannotFork, Decoder, DecoderGone, Zygote
-from domicile.service.pool_replies import UNDECODABLE, done_of, is_plausible, label_of
+from domicile.media.errors import LimitExceeded, Overloaded
+from domicile.service.killers import Killers, plainest
+from domicile.service.pool_files import Body, ResultFile, SourceFile, as_file, size_of
+from domicile.service.pool_process import CannotFork, Decoder, DecoderGone, Zygote
+from domicile.service.pool_replies import done_of, is_plausible, label_of
 from domicile.service.pool_settings import FORK_SECONDS_MAX, START_SECONDS_MAX, PoolSettings
 from domicile.service.pool_values import NoObserver, PoolObserver, Probed, Rendered
-
-Body = bytes | bytearray | memoryview | SourceFile
+from domicile.service.pool_verdict import Bounds, Guilty, Verdict, answer_to, verdict_on
 
 FORKS_MAX = 2
 """Attempts to get a process, the second with a new zygote."""
+OUT_OF_MEMORY = "MemoryError"
+"""What a handler raises when the allocator refuses: as much the fault of what the process has kept as of the job."""
 
 log = structlog.get_logger()
 
@@ -53,7 +55,11 @@ class DecoderPool:
         self._clock = clock
         self._handlers = handlers
         self._processes = settings.processes_or_default()
-        self._bounds = Bounds(seconds_max=settings.job_seconds_max, memory_bytes_max=settings.memory_bytes_max)
+        self._bounds = Bounds(
+            seconds_max=settings.job_seconds_max,
+            cpu_seconds_max=settings.cpu_seconds_max,
+            memory_bytes_max=settings.memory_bytes_max,
+        )
         self._turns = asyncio.Semaphore(self._processes)
         self._waiting = self._working = 0
         self._idle: list[Decoder] = []
@@ -114,36 +120,71 @@ class DecoderPool:
     # --- the two jobs -------------------------------------------------------------------------------------------------
 
     async def probe(self, source: Body, limits: MediaLimits, *, tenant: str) -> Probed:
-        """Facts of `source`, every frame decoded once. Raises UndecodableMedia, LimitExceeded, Overloaded."""
+        """Facts of `source`, every frame decoded once.
+
+        Raises UndecodableMedia, LimitExceeded, Overloaded, ProcessingFailed.
+        """
         reply, _, queued = await self._run("probe", source, ProbeJob(limits=limits), tenant)
         return Probed(done=done_of(reply), queued_seconds=queued, resident_bytes=reply.resident_bytes)
 
     async def render(self, source: Body, job: RenderJob, *, tenant: str) -> Rendered:
-        """One rendition. Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded."""
+        """One rendition. Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded, ProcessingFailed."""
         reply, body, queued = await self._run("render", source, job, tenant)
         return Rendered(done=done_of(reply), body=body, queued_seconds=queued, resident_bytes=reply.resident_bytes)
 
     async def _run(self, kind: str, body: Body, job: Job, tenant: str) -> tuple[Reply, bytes, float]:
-        if _size(body) > job.limits.source_bytes_max:
+        if size_of(body) > job.limits.source_bytes_max:
             raise LimitExceeded(f"File size too large. Maximum is {job.limits.source_bytes_max} bytes")
         message = encode(job)
         if len(message) > MESSAGE_BYTES_MAX:
             raise LimitExceeded("Transformation is too long")
         arrived = self._clock()
-        async with self._turn(), _as_file(body) as source:
-            if await self._killers.knows(source, message):
+        async with self._turn(), as_file(body) as source:
+            record = await self._killers.look_up(source, message)
+            if record.death is not None:
                 self._observer.on_job(kind, "", 0.0, "known_killer")
-                raise UndecodableMedia(UNDECODABLE)
-            decoder = await self._decoder_for(tenant)
-            queued = self._clock() - arrived
+                raise answer_to(record.death)
+            if record.is_suspect:
+                await self._try_source(source, job, tenant)
             try:
-                reply, result = await self._work(decoder, kind, source, message)
+                reply, result, started = await self._attempt(kind, source, message, tenant)
+            except Guilty as guilty:
+                await self._killers.remember(source, message, guilty.death, is_proved=guilty.is_proved)
+                raise guilty.answer() from guilty
+        return reply, result, started - arrived
+
+    async def _try_source(self, source: SourceFile, job: Job, tenant: str) -> None:
+        """Other jobs of this source ended their processes: does the plainest one? Then it is the source, whatever is
+        asked of it, and it is refused from now on; else it was what was asked. Raises the refusal, or Overloaded.
+        """
+        try:
+            await self._attempt("render", source, encode(plainest(job.limits)), tenant, must_be_fresh=True)
+        except Guilty as guilty:
+            if guilty.is_proved:
+                log.warning("decoder_source_refused", death=guilty.death)
+                await self._killers.judge(source, guilty.death)
+            raise guilty.answer() from guilty
+        await self._killers.judge(source, None)
+
+    async def _attempt(
+        self, kind: str, source: SourceFile, message: bytes, tenant: str, *, must_be_fresh: bool = False
+    ) -> tuple[Reply, bytes, float]:
+        """Run a job until its outcome means something: what ends a process that has worked before is tried again on a
+        fresh one. Also says when the job that counted was started. Raises Guilty, Overloaded.
+        """
+        while True:
+            decoder = await self._decoder_for(tenant, must_be_fresh=must_be_fresh)
+            must_be_fresh = was_fresh = decoder.jobs == 0
+            started = self._clock()
+            try:
+                return (*await self._work(decoder, kind, source, message), started)
             except DecoderGone as gone:
-                if gone.reason in {"closed", "zygote_lost"}:  # not for what the bytes are
+                verdict = verdict_on(gone.reason, was_fresh=was_fresh)
+                if verdict is Verdict.OVERLOADED:
                     raise Overloaded("No image can be processed now") from gone
-                await self._killers.remember(source, message)
-                raise UndecodableMedia(UNDECODABLE) from gone
-        return reply, result, queued
+                if verdict is not Verdict.AGAIN:
+                    raise Guilty(gone.reason, is_proved=verdict is Verdict.GUILTY) from gone
+                must_be_fresh = True
 
     async def _work(self, decoder: Decoder, kind: str, source: SourceFile, message: bytes) -> tuple[Reply, bytes]:
         """Run one job and keep the books. The decoder is idle or dead afterwards."""
@@ -168,9 +209,11 @@ class DecoderPool:
     async def _checked(self, decoder: Decoder, reply: Reply, result_file: ResultFile, kind: str) -> bytes:
         """The body, when the reply can be believed. Raises DecoderGone; the decoder is killed then."""
         outcome = reply.outcome
-        if isinstance(outcome, Broken):
-            log.warning("decoder_handler_failed", kind=kind, error=outcome.error[:64], where=outcome.where[:64])
-            raise DecoderGone("memory" if outcome.error == "MemoryError" else "handler_failed")
+        if isinstance(outcome, Broken) and is_plausible(outcome):
+            if outcome.error == OUT_OF_MEMORY:
+                raise DecoderGone("memory")
+            log.error("decoder_handler_failed", kind=kind, error=outcome.error, where=outcome.where)
+            raise DecoderGone("handler_failed")
         result: bytes | None = None
         if is_plausible(outcome) and 0 <= reply.body_bytes <= self._settings.result_bytes_max:
             result = await result_file.read(reply.body_bytes)
@@ -207,10 +250,11 @@ class DecoderPool:
         self._waiting += change
         self._observer.on_queue_depth(self._waiting)
 
-    async def _decoder_for(self, tenant: str) -> Decoder:
+    async def _decoder_for(self, tenant: str, *, must_be_fresh: bool) -> Decoder:
         """An idle decoder of this tenant, else a fresh one. Raises Overloaded when none can be had."""
+        self._end_heavy()
         for decoder in reversed(self._idle):
-            if decoder.tenant in {tenant, None}:
+            if decoder.tenant in {tenant, None} and not (must_be_fresh and decoder.jobs):
                 self._idle.remove(decoder)
                 break
         else:
@@ -221,6 +265,12 @@ class DecoderPool:
             decoder.idle_timer.cancel()
         decoder.tenant = tenant
         return decoder
+
+    def _end_heavy(self) -> None:
+        """What jobs leave on the heap (hundreds of megabytes after an AVIF) is not the next one's to account for."""
+        for decoder in [decoder for decoder in self._idle if decoder.jobs]:
+            if decoder.resident_bytes() > self._settings.warm_bytes_max:
+                self._end_idle(decoder)
 
     async def _fork(self) -> Decoder:
         for _ in range(FORKS_MAX):
@@ -249,20 +299,3 @@ class DecoderPool:
     def _end_idle(self, decoder: Decoder) -> None:
         self._idle.remove(decoder)
         decoder.let_go()
-
-
-def _size(body: Body) -> int:
-    if isinstance(body, SourceFile):
-        return body.size
-    return body.nbytes if isinstance(body, memoryview) else len(body)
-
-
-@asynccontextmanager
-async def _as_file(body: Body) -> AsyncIterator[SourceFile]:
-    """A caller's own file stays the caller's to close."""
-    if isinstance(body, SourceFile):
-        body.seal()
-        yield body
-    else:
-        with await source_file(body) as file:
-            yield file

@@ -10,6 +10,8 @@ import asyncio
 import fcntl
 import hashlib
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
@@ -103,11 +105,36 @@ async def source_file(body: bytes | bytearray | memoryview) -> SourceFile:
     return file
 
 
-async def digest(source: SourceFile, job: bytes) -> bytes:
-    """SHA-256 over the source, then the job."""
+Body = bytes | bytearray | memoryview | SourceFile
+
+
+def size_of(body: Body) -> int:
+    if isinstance(body, SourceFile):
+        return body.size
+    return body.nbytes if isinstance(body, memoryview) else len(body)
+
+
+@asynccontextmanager
+async def as_file(body: Body) -> AsyncIterator[SourceFile]:
+    """The body, sealed. A caller's own file stays the caller's to close."""
+    if isinstance(body, SourceFile):
+        body.seal()
+        yield body
+    else:
+        with await source_file(body) as file:
+            yield file
+
+
+async def digest(source: SourceFile) -> bytes:
+    """SHA-256 over the source."""
     state = hashlib.sha256(usedforsecurity=True)
     for start in range(0, source.size, PIECE_BYTES):
         if start:
             await asyncio.sleep(0)
         state.update(os.pread(source.fileno(), PIECE_BYTES, start))
-    return hashlib.sha256(state.digest() + job).digest()
+    return state.digest()
+
+
+def with_job(source_digest: bytes, job: bytes) -> bytes:
+    """SHA-256 over a source, by its digest, and what is asked of it."""
+    return hashlib.sha256(source_digest + job, usedforsecurity=True).digest()

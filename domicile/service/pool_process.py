@@ -1,7 +1,8 @@
 """One decoder process and the zygote that makes them, seen from the event loop.
 
-A decoder is watched from outside while it works: its age and its resident memory, every `POLL_SECONDS`. It is reached
-through descriptors only (socket, pidfd, an open /proc/PID/statm), so a recycled process number can never be meant.
+A decoder is watched from outside while it works, every `POLL_SECONDS`: its age, processor time and resident memory. It
+is reached through descriptors only (socket, pidfd, open files of /proc/PID), so a recycled process number can never be
+meant.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import msgspec
 
@@ -31,14 +31,12 @@ from domicile.imaging.channel import (
     decode_hello,
     decode_reply,
 )
-from domicile.service.pool_settings import END_SECONDS_MAX, POLL_SECONDS, PoolSettings
-
-Death = Literal["crash", "time_limit", "memory", "protocol", "handler_failed", "cancelled", "closed", "zygote_lost"]
-"""Why a decoder process ended before its time."""
+from domicile.service.pool_settings import END_SECONDS_MAX, PoolSettings
+from domicile.service.pool_verdict import Bounds, Death
+from domicile.service.pool_watch import Gauges, Watch, out_of_memory_kills
 
 LOST_SECONDS = 0.05
 """After a decoder's end: how long to see whether its zygote ended too, so that the input is not to blame."""
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from domicile.imaging.worker import main; main(sys.argv[2])"
 """The child imports what its parent would; it gets no other inheritance: no environment, no descriptors."""
 _ENVIRONMENT = {
@@ -60,14 +58,6 @@ class DecoderGone(Exception):
 
 class CannotFork(Exception):
     """The zygote is gone or did not answer in time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """What a running job is held to."""
-
-    seconds_max: float
-    memory_bytes_max: int
 
 
 class Zygote:
@@ -141,7 +131,7 @@ class Decoder:
         self._channel = channel
         self._pidfd = pidfd
         self._killed_for: Death | None = None
-        self._statm = os.open(f"/proc/{hello.pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+        self._gauges = Gauges(hello.pid)
 
     @classmethod
     async def fork(cls, zygote: Zygote, seconds_max: float) -> Self:
@@ -171,8 +161,9 @@ class Decoder:
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bytes] = loop.create_future()
-        watch = _Watch(self, loop, bounds)
+        watch = Watch(self._gauges, self.kill, loop, bounds)
         self.jobs += 1
+        kernel_kills = out_of_memory_kills()
         try:
             socket.send_fds(self._channel, [job], list(bodies))
             loop.add_reader(self._channel.fileno(), self._receive, answer)
@@ -186,14 +177,16 @@ class Decoder:
             raise DecoderGone("protocol") from nonsense
         except OSError as ended:
             if self._killed_for is None:
-                self.kill("zygote_lost" if await self._zygote.has_ended(LOST_SECONDS) else "crash")
+                is_lost = await self._zygote.has_ended(LOST_SECONDS)
+                did_kernel = out_of_memory_kills() != kernel_kills
+                self.kill("zygote_lost" if is_lost else "out_of_memory" if did_kernel else "crash")
             raise DecoderGone(self._killed_for or "crash") from ended
         finally:
             watch.stop()
             if self._channel.fileno() >= 0:
                 loop.remove_reader(self._channel.fileno())
         if isinstance(reply.outcome, Broken):
-            self.kill("memory" if reply.outcome.error == "MemoryError" else "handler_failed")
+            self.kill("handler_failed")
         return reply
 
     def _receive(self, answer: asyncio.Future[bytes]) -> None:
@@ -213,10 +206,7 @@ class Decoder:
 
     def resident_bytes(self) -> int:
         """Memory that the process holds now, shared pages included; 0 when it is gone."""
-        try:
-            return int(os.pread(self._statm, 128, 0).split()[1]) * _PAGE_BYTES
-        except (OSError, IndexError):
-            return 0
+        return self._gauges.resident_bytes()
 
     def kill(self, reason: Death) -> None:
         """End it now. The first reason counts."""
@@ -242,34 +232,10 @@ class Decoder:
             self.idle_timer.cancel()
         self.kill("closed")
         self._channel.close()
-        for descriptor in (self._pidfd, self._statm):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._pidfd = self._statm = -1
-
-
-class _Watch:
-    """Looks at a running job's age and memory until it is stopped."""
-
-    def __init__(self, decoder: Decoder, loop: asyncio.AbstractEventLoop, bounds: Bounds) -> None:
-        self._decoder, self._loop, self._bounds = decoder, loop, bounds
-        self._deadline = loop.time() + bounds.seconds_max
-        self._timer: asyncio.TimerHandle | None = None
-
-    def start(self) -> None:
-        self._timer = self._loop.call_later(POLL_SECONDS, self._look)
-
-    def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _look(self) -> None:
-        if self._decoder.resident_bytes() > self._bounds.memory_bytes_max:
-            self._decoder.kill("memory")
-        elif self._loop.time() >= self._deadline:
-            self._decoder.kill("time_limit")
-        else:
-            self.start()
+        self._gauges.close()
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
 
 
 async def _readable(descriptor: int, seconds_max: float) -> bool:

@@ -9,11 +9,13 @@ from domicile.imaging.channel import Broken, Reply
 from domicile.imaging.job import Done, Refused
 from domicile.media.errors import BadTransformation, LimitExceeded, MediaError, UndecodableMedia
 
-UNDECODABLE = "Invalid image file"
-"""All that a caller learns about a crash, a time-out or a memory kill."""
 MESSAGE_LETTERS_MAX = 500
 NAME = re.compile(r"[A-Za-z0-9;+]{0,12}")
 """A format, or a mode of Pillow's."""
+ERROR = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+"""Name of an exception's class."""
+WHERE = re.compile(r"([a-z0-9_]{1,40}/){0,3}[a-z0-9_]{1,40}\.py:[0-9]{1,5}|")
+"""A place in our code: it goes to the log, which a decoder that was taken over must not write to."""
 HEX = re.compile(r"([0-9a-f]{32})?")
 NUMBER_MAX, SECONDS_MAX = 2**31, 3600
 CONTENT_TYPES = frozenset(
@@ -58,8 +60,8 @@ def is_plausible(outcome: Done | Refused | Broken) -> bool:
                 and 1 <= facts.orientation <= 8
                 and all(0 <= second <= SECONDS_MAX for second in seconds)
             )
-        case Broken():
-            return True
+        case Broken(error=error, where=where):
+            return bool(ERROR.fullmatch(error) and WHERE.fullmatch(where))
         case _:
             assert_never(outcome)
 
@@ -72,7 +74,7 @@ def done_of(reply: Reply) -> Done:
         case Refused(code=code, message=message):
             raise REFUSALS[code](_printable(message))
         case Broken():
-            raise UndecodableMedia(UNDECODABLE)
+            raise AssertionError("a broken handler ends its process: see DecoderPool._checked")
         case _:
             assert_never(reply.outcome)
 

@@ -26,14 +26,24 @@ class PoolSettings:
     )
     queue_length_max: int = setting(64, "Jobs that may wait for a decoder; more are answered as overload.", at_least=0)
     queue_seconds_max: float = setting(10.0, "Seconds that a job may wait for a decoder.", at_least=0.01)
-    job_seconds_max: float = setting(15.0, "Seconds that one job may take before its process is killed.", at_least=0.05)
+    job_seconds_max: float = setting(
+        25.0,
+        "Seconds that one job may take before its process is killed. More than cpu_seconds_max: the rest is the time"
+        " for which a busy machine lets it wait, and overrunning it so is answered as overload.",
+        at_least=0.05,
+    )
     cpu_seconds_max: int = setting(
-        15, "Processor seconds that one job may take before its process is killed.", at_least=1
+        15, "Processor seconds that one job may take before its process is killed and the input refused.", at_least=1
     )
     memory_bytes_max: int = setting(
         700 * MIB,
         "Resident bytes of a decoder process, shared libraries included; above, it is killed.",
         at_least=64 * MIB,
+    )
+    warm_bytes_max: int = setting(
+        128 * MIB,
+        "Resident bytes that a decoder process may still hold when its next job starts; with more, a fresh one does it.",
+        at_least=1,
     )
     result_bytes_max: int = setting(128 * MIB, "Bytes of one rendition.", at_least=1024)
     jobs_per_process_max: int = setting(200, "Jobs after which a decoder process is replaced.", at_least=1)

@@ -215,6 +215,23 @@ async def test_a_hundred_megapixels_are_decoded_or_refused_within_600_mb(bench: 
     assert bench.killed.count == 0
 
 
+async def test_an_honest_job_is_not_refused_for_the_heap_that_an_encoder_left() -> None:
+    """Alone the second takes 314 MiB, after an AVIF on the same process 376."""
+    body = io.BytesIO()
+    with Image.linear_gradient("L").resize((4000, 3000)) as grey:
+        grey.convert("RGB").save(body, "JPEG")
+    pool = DecoderPool(PoolSettings(processes=1, memory_bytes_max=345 * MIB))
+    await pool.start()
+    try:
+        for transformation, extension in (("c_scale,w_2900", "avif"), ("c_scale,h_5000,w_5000", "webp")):
+            job = RenderJob(transformation=transformation, extension=extension, bucket="", limits=MediaLimits())
+            rendered = await pool.render(body.getvalue(), job, tenant="one")
+            assert rendered.done.width > 2000
+        assert len(pool._killers) == 0
+    finally:
+        await pool.close()
+
+
 @pytest.mark.corpus
 async def test_the_corpus_is_as_large_as_it_should_be() -> None:
     require_corpus()

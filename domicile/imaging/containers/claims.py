@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from PIL import Image
+
+from domicile.media.errors import LimitExceeded
 
 ORIENTATION_TAG = 0x0112
 ORIENTATIONS = range(1, 9)
 EXIF_BYTES_MAX = 1024 * 1024
+
+Chunk = TypeVar("Chunk")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,14 @@ def orientation_of(exif: bytes) -> int:
     except (SyntaxError, ValueError, OSError, EOFError, KeyError, TypeError, IndexError, OverflowError):
         return 1  # a picture is not refused for its metadata
     return value if isinstance(value, int) and value in ORIENTATIONS else 1
+
+
+def counted(chunks: Iterator[Chunk], chunks_max: int) -> Iterator[Chunk]:
+    """The same, up to the limit. Raises LimitExceeded beyond: a walk that just stopped would not have seen the pixels."""
+    for number, chunk in enumerate(chunks):
+        if number >= chunks_max:
+            raise LimitExceeded(f"Maximum number of chunks in a file is {chunks_max}")
+        yield chunk
 
 
 class ViewReader(io.RawIOBase):

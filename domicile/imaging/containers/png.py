@@ -5,36 +5,35 @@ chunk = length(4) type(4) data(length) crc(4)
 
 from __future__ import annotations
 
-from domicile.imaging.containers.claims import Claims
+from collections.abc import Iterator
+
+from domicile.imaging.containers.claims import Claims, counted
 from domicile.media.errors import UndecodableMedia
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-CHUNKS_MAX = 2_000_000
 
 
-def chunks(view: memoryview) -> list[tuple[bytes, int, int]]:
-    """(type, start of the chunk, end of the chunk) up to IEND or the end of the bytes."""
-    found: list[tuple[bytes, int, int]] = []
+def chunks(view: memoryview) -> Iterator[tuple[bytes, int, int]]:
+    """(type, start of the chunk, end of the chunk) up to IEND or the end of the bytes. As many as there are."""
     at = len(SIGNATURE)
-    while at + 12 <= len(view) and len(found) < CHUNKS_MAX:
+    while at + 12 <= len(view):
         length = int.from_bytes(view[at : at + 4], "big")
         kind = bytes(view[at + 4 : at + 8])
         end = at + 12 + length
         if end > len(view):
-            break
-        found.append((kind, at, end))
+            return
+        yield kind, at, end
         at = end
         if kind == b"IEND":
-            break
-    return found
+            return
 
 
-def read(view: memoryview) -> Claims:
-    """Size, frames of an APNG, EXIF wherever it stands. Raises UndecodableMedia."""
+def read(view: memoryview, *, chunks_max: int) -> Claims:
+    """Size, frames of an APNG, EXIF wherever it stands. Raises UndecodableMedia, LimitExceeded."""
     if len(view) < 33 or bytes(view[12:16]) != b"IHDR":
         raise UndecodableMedia("Invalid image file")
     frames, loop, exif, seen_pixels = 1, None, b"", False
-    for kind, start, end in chunks(view):
+    for kind, start, end in counted(chunks(view), chunks_max):
         if kind == b"IDAT":
             seen_pixels = True
         elif kind == b"acTL" and not seen_pixels and end - start >= 20:
@@ -66,5 +65,8 @@ KEPT = frozenset(
 
 
 def stripped(view: memoryview) -> bytes:
-    """The same pixels without text, EXIF, profile, time or unknown chunks, and nothing after IEND."""
+    """The same pixels without text, EXIF, profile, time or unknown chunks, and nothing after IEND.
+
+    Call it on what `read` has let pass: it counts no chunks.
+    """
     return b"".join([SIGNATURE, *(view[start:end] for kind, start, end in chunks(view) if kind in KEPT)])

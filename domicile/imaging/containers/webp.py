@@ -6,30 +6,38 @@ chunk = type(4) size(4) data(size) [pad]
 
 from __future__ import annotations
 
-from domicile.imaging.containers.claims import Claims
+from collections.abc import Iterator
+
+from domicile.imaging.containers.claims import Claims, counted
 from domicile.media.errors import UndecodableMedia
 
 ALPHA_FLAG = 0x10
-CHUNKS_MAX = 100_000
+FILE_HEADER_BYTES = 12
+FRAME_HEADER_BYTES = 16
 
 
-def chunks(view: memoryview) -> list[tuple[bytes, int, int]]:
-    """(type, start of data, end of data) of each chunk."""
-    found: list[tuple[bytes, int, int]] = []
-    at = 12
-    while at + 8 <= len(view) and len(found) < CHUNKS_MAX:
+def chunks(view: memoryview, at: int = FILE_HEADER_BYTES) -> Iterator[tuple[bytes, int, int]]:
+    """(type, start of data, end of data) of each chunk from `at` on. As many as there are."""
+    while at + 8 <= len(view):
         size = int.from_bytes(view[at + 4 : at + 8], "little")
         end = at + 8 + size
-        found.append((bytes(view[at : at + 4]), at + 8, min(end, len(view))))
+        yield bytes(view[at : at + 4]), at + 8, min(end, len(view))
         at = end + (size & 1)
-    return found
 
 
-def read(view: memoryview) -> Claims:
-    """Canvas, frames, loop, EXIF, profile. Raises UndecodableMedia."""
+def all_chunks(view: memoryview) -> Iterator[tuple[bytes, int, int]]:
+    """Each chunk, and after a frame of an animation those inside it, by their places in `view`."""
+    for kind, start, end in chunks(view):
+        yield kind, start, end
+        if kind == b"ANMF":
+            yield from ((b"", s, e) for _, s, e in chunks(view[:end], start + FRAME_HEADER_BYTES))
+
+
+def read(view: memoryview, *, chunks_max: int) -> Claims:
+    """Canvas, frames, loop, EXIF, profile. Raises UndecodableMedia, LimitExceeded."""
     size: tuple[int, int] | None = None
     frames, loop, exif, icc, has_alpha = 0, None, b"", b"", False
-    for kind, start, end in chunks(view):
+    for kind, start, end in counted(all_chunks(view), chunks_max):
         data = view[start:end]
         if kind == b"VP8X" and len(data) >= 10:
             size = 1 + int.from_bytes(data[4:7], "little"), 1 + int.from_bytes(data[7:10], "little")
@@ -75,20 +83,22 @@ def _lossless(data: memoryview) -> tuple[int, int]:
 
 METADATA_FLAGS = 0x20 | 0x08 | 0x04
 """VP8X flags of profile, EXIF and XMP."""
-FRAME_HEADER_BYTES = 16
 PIXELS = frozenset({b"VP8 ", b"VP8L", b"ALPH"})  # codespell:ignore
 
 
 def stripped(view: memoryview) -> bytes:
-    """The same pixels without profile, EXIF, XMP or unknown chunks, also inside frames."""
+    """The same pixels without profile, EXIF, XMP or unknown chunks, also inside frames.
+
+    Call it on what `read` has let pass: it counts no chunks.
+    """
     pieces: list[bytes] = []
     for kind, start, end in chunks(view):
         data = bytes(view[start:end])
         if kind == b"VP8X":
             pieces.append(_chunk(kind, bytes([data[0] & ~METADATA_FLAGS]) + data[1:10]))
         elif kind == b"ANMF":
-            inner = view[start - 12 + FRAME_HEADER_BYTES : end]  # `chunks` expects twelve bytes before the first one
-            held = (_chunk(k, bytes(inner[s:e])) for k, s, e in chunks(inner) if k in PIXELS)
+            inner = chunks(view[:end], start + FRAME_HEADER_BYTES)
+            held = (_chunk(k, bytes(view[s:e])) for k, s, e in inner if k in PIXELS)
             pieces.append(_chunk(kind, data[:FRAME_HEADER_BYTES] + b"".join(held)))
         elif kind in PIXELS or kind == b"ANIM":
             pieces.append(_chunk(kind, data))

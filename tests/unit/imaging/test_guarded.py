@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 import zlib
@@ -9,7 +10,7 @@ import zlib
 import pytest
 from PIL import Image, PngImagePlugin
 
-from domicile.imaging.guarded import CODES, decoder_limits, decoding, refusal
+from domicile.imaging.guarded import CODES, decoder_limits, decoding, making, refusal
 from domicile.imaging.job import MediaLimits
 from domicile.media.errors import BadTransformation, LimitExceeded, UndecodableMedia
 
@@ -17,7 +18,7 @@ from domicile.media.errors import BadTransformation, LimitExceeded, UndecodableM
 @pytest.mark.parametrize(
     "error",
     [
-        *(OSError, SyntaxError, ValueError, KeyError, IndexError, OverflowError, ZeroDivisionError, MemoryError),
+        *(OSError, SyntaxError, ValueError, KeyError, IndexError, OverflowError, ZeroDivisionError),
         *(EOFError, struct.error, zlib.error, RuntimeError, TypeError, AttributeError, AssertionError, RecursionError),
     ],
 )
@@ -29,6 +30,51 @@ def test_a_complaint_of_a_decoder_is_undecodable_media(error: type[Exception]) -
 def test_a_bomb_is_over_a_limit() -> None:
     with pytest.raises(LimitExceeded), decoding():
         raise Image.DecompressionBombError
+
+
+@pytest.mark.parametrize("error", [MemoryError, PermissionError])
+def test_what_the_process_or_the_sandbox_is_to_blame_for_is_not_the_files_fault(error: type[Exception]) -> None:
+    with pytest.raises(error), decoding():
+        raise error
+
+
+@pytest.mark.parametrize(
+    "bug",
+    [
+        *(PermissionError, AttributeError, AssertionError, TypeError, KeyError, ZeroDivisionError, SyntaxError),
+        *(ValueError("conversion from A to B not supported"), OSError("encoder error -2 when writing image file")),
+        RuntimeError("Failed to encode image: Invalid argument"),
+    ],
+)
+def test_a_bug_in_our_own_work_is_not_the_users_bad_file(bug: Exception | type[Exception]) -> None:
+    with pytest.raises(bug if isinstance(bug, type) else type(bug)), making():
+        raise bug
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(OverflowError(), struct.error("ushort format requires 0 <= number <= 65535")),
+        *(ValueError(f"encoding error {number}") for number in (6, 7, 9)),
+        ValueError("encoding error 5: Image size exceeds WebP limit of 16383 pixels"),
+    ],
+)
+def test_what_does_not_fit_a_format_is_over_a_limit(error: Exception) -> None:
+    with pytest.raises(LimitExceeded, match="mine"), making("mine"):
+        raise error
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), ValueError("encoding error 1"), RuntimeError("Failed to encode image: Out of memory")]
+)
+def test_an_encoder_without_memory_says_so_in_one_way(error: Exception) -> None:
+    with pytest.raises(MemoryError), making():
+        raise error
+
+
+def test_pillows_own_refusal_of_a_size_is_known() -> None:
+    with pytest.raises(LimitExceeded), making():
+        Image.new("L", (16_384, 1)).save(io.BytesIO(), "WEBP")
 
 
 def test_our_own_errors_pass() -> None:

@@ -9,8 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from domicile.imaging.job import Done, MediaLimits, Outcome, Refused
+from domicile.imaging.job import Done, MediaLimits, Outcome, Refused, RenderJob
+from domicile.imaging.pipeline import render
 from domicile.imaging.probe import probe
 from tests.corpus import require_corpus, rows
 from tests.pictures.synthetic import animation, quadrants, saved
@@ -45,6 +47,45 @@ def test_a_beginning_is_not_a_picture(body: bytes) -> None:
     outcome = probe(body, LIMITS)
     assert isinstance(outcome, Refused)
     assert outcome.code == "undecodable_media"
+
+
+@pytest.mark.parametrize(
+    ("format_", "at", "chunk"), [("PNG", 33, b"\0\0\0\0tExt\xbf\x77\x9e\xde"), ("WEBP", 12, b"JUNK\0\0\0\0")]
+)
+def test_a_file_that_is_all_chunks_is_refused_at_upload(format_: str, at: int, chunk: bytes) -> None:
+    body = saved(quadrants(8, 8), format_)
+    outcome = probe(body[:at] + chunk * (LIMITS.chunks_max + 1) + body[at:], LIMITS)
+    assert isinstance(outcome, Refused)
+    assert outcome.code == "limit_exceeded"
+    assert "chunks" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("format_", "mode", "options"),
+    [
+        ("PNG", "RGB", {}),
+        ("PNG", "RGBA", {}),
+        ("PNG", "P", {}),
+        ("PNG", "I;16", {}),
+        ("WEBP", "RGBA", {"lossless": True}),
+        ("JPEG", "RGB", {}),
+        ("JPEG", "L", {}),
+        ("JPEG", "CMYK", {}),
+        ("JPEG", "RGB", {"progressive": True}),
+    ],
+)
+def test_what_delivery_would_always_refuse_is_refused_at_upload(format_: str, mode: str, options: dict) -> None:
+    """At every limit of memory the two agree: who gets in can be shown, small, and who cannot be shown stays out."""
+    body = saved(Image.new(mode, (400, 300)), format_, **options)
+    accepted = 0
+    for kilobytes in range(1, 1500, 10):
+        limits = MediaLimits(working_bytes_max=kilobytes * 1000)
+        probed = probe(body, limits)
+        job = RenderJob(transformation="c_limit,h_64,w_64", extension="png", bucket="", limits=limits)
+        rendered, _ = render(body, job)
+        assert type(probed) is type(rendered), (kilobytes, probed, rendered)
+        accepted += isinstance(probed, Done)
+    assert 0 < accepted < 150
 
 
 def _measured(path: Path) -> tuple[Outcome, float, int]:

@@ -46,6 +46,7 @@ def test_layers_are_reported_by_trial() -> None:
     assert found["no_new_privs"]
     assert found["no_dump"]
     assert found["limits"]
+    assert found["niceness"]
     assert found["seccomp"] == (os.uname().machine in seccomp._COLUMN)
     assert found["landlock"] == (landlock.version(sandbox.libc) >= 1)
 
@@ -131,6 +132,33 @@ sandbox._prepare(limits)
 print(os.pread(score, 10, 0).decode().strip(), os.getpriority(os.PRIO_PROCESS, 0) - before)
 """
     assert tell(story) == "1000 3"
+
+
+def test_a_session_of_decoders_stands_back_as_a_whole() -> None:
+    """Niceness alone has no effect across sessions where the kernel groups them: the layer must not claim to hold."""
+    story = """
+os.setsid()
+holds = [sandbox._prepare(limits)["niceness"]]
+sandbox.step_back_as_session(limits.niceness * 2)
+holds.append(sandbox._prepare(limits)["niceness"])
+sandbox.step_back_as_session(limits.niceness)
+holds.append(sandbox._prepare(limits)["niceness"])
+print(holds, sandbox._group_niceness())
+"""
+    has_groups = sandbox._group_niceness() is not None
+    assert tell(story) == ("[False, False, True] 3" if has_groups else "[True, True, True] None")
+
+
+def test_where_sessions_are_no_groups_niceness_is_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "group").write_text("/autogroup-7 nice 4\n")
+    (tmp_path / "switch").write_text("1\n")
+    monkeypatch.setattr(sandbox, "_AUTOGROUP", tmp_path / "group")
+    monkeypatch.setattr(sandbox, "_AUTOGROUP_SWITCH", tmp_path / "switch")
+    assert sandbox._group_niceness() == 4
+    (tmp_path / "switch").write_text("0\n")
+    assert sandbox._group_niceness() is None
+    monkeypatch.setattr(sandbox, "_AUTOGROUP_SWITCH", tmp_path / "absent")
+    assert sandbox._group_niceness() is None
 
 
 def test_a_child_dies_with_its_parent() -> None:

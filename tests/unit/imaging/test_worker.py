@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import io
 import mmap
 import os
+import re
 import socket
 import threading
 import time
@@ -9,9 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from domicile.imaging import sandbox, worker
 from domicile.imaging.channel import Broken, Reply, SandboxLimits, decode_reply, encode
+from domicile.imaging.guarded import making
 from domicile.imaging.job import Done, MediaLimits, Outcome, ProbeJob, Refused, RenderJob
 from domicile.imaging.worker import Handlers, serve_one
 from domicile.media.facts import SourceFacts
@@ -84,8 +88,20 @@ def test_an_error_is_told_by_name_and_place_and_never_by_its_text(line: Line) ->
     reply = line.ask(message, b"abc", Handlers(probe=broken, render=render))
     assert isinstance(reply.outcome, Broken)
     assert reply.outcome.error == "LookupError"
-    assert reply.outcome.where.startswith("test_worker.py:")
+    assert re.fullmatch(r"imaging/worker\.py:[0-9]+", reply.outcome.where)  # the handler is a test's, not ours
     assert b"a name" not in encode(reply)
+
+
+def test_a_failure_inside_a_library_is_placed_where_we_called_it(line: Line) -> None:
+    def broken(source: worker.Source, limits: MediaLimits) -> Outcome:
+        with making():
+            Image.new("RGB", (2, 2)).save(io.BytesIO(), "PNG", compress_level="high")
+        raise AssertionError
+
+    reply = line.ask(encode(ProbeJob(limits=MediaLimits())), b"abc", Handlers(probe=broken, render=render))
+    assert isinstance(reply.outcome, Broken)
+    assert reply.outcome.error == "TypeError"
+    assert re.fullmatch(r"imaging/[a-z]+\.py:[0-9]+", reply.outcome.where)
 
 
 def test_a_rendition_over_the_limit_is_not_written(line: Line) -> None:

@@ -56,6 +56,11 @@ class Bench:
         job = RenderJob(transformation=transformation, extension=None, bucket="", limits=JOB.limits)
         return (await self.pool.render(word.encode(), job, tenant=tenant)).body.decode()
 
+    def only_decoder(self) -> int:
+        """Of the one decoder that waits, without giving it a job."""
+        (pid,) = self.decoders()
+        return pid
+
     def zygote(self) -> int:
         assert self.pool._zygote is not None
         return self.pool._zygote._process.pid

@@ -17,6 +17,9 @@ FACTS = SourceFacts(
 )
 
 
+HOARD: list[bytes] = []
+
+
 def probe(source, limits: MediaLimits) -> Outcome:
     return _act(bytes(source))[0]
 
@@ -65,6 +68,25 @@ def _act(source: bytes, transformation: str = "") -> tuple[Outcome, bytes]:
         case "spin":
             while True:
                 pass
+        case "hoard":  # and keep it, as an encoder's heap does
+            HOARD.append(b"x" * (int(rest) << 20))
+            return _ok(str(os.getpid()).encode())
+        case "use":  # honest: so much, for a moment long enough to be seen
+            much = b"x" * (int(rest) << 20)
+            time.sleep(0.1)
+            return _ok(str(len(much)).encode())
+        case "once":  # break a process that has worked before; a fresh one is well
+            if HOARD:
+                os._exit(3)
+            return _ok(b"well")
+        case "only-plain-is-well":
+            if transformation != "c_limit,h_16,w_16":
+                os._exit(3)
+            return _ok(b"well")
+        case "allocate":
+            return _ok(str(len(bytearray(int(rest) << 20))).encode())
+        case "own-bug":
+            raise PermissionError("a text that must not travel")
         case "eat":
             hoard = []
             while True:

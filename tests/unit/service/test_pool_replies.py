@@ -7,7 +7,7 @@ import pytest
 
 from domicile.imaging.channel import Broken, Reply
 from domicile.imaging.job import Done, Refused, Timings
-from domicile.media.errors import LimitExceeded, UndecodableMedia
+from domicile.media.errors import LimitExceeded
 from domicile.media.facts import SourceFacts
 from domicile.service.pool_replies import MESSAGE_LETTERS_MAX, done_of, is_plausible, label_of
 
@@ -63,9 +63,19 @@ def test_a_message_is_cut_and_cleaned() -> None:
     assert len(refused.value.message) == MESSAGE_LETTERS_MAX
 
 
-def test_a_broken_handler_says_nothing_to_the_public() -> None:
-    with pytest.raises(UndecodableMedia, match=r"^Invalid image file$"):
-        done_of(Reply(outcome=Broken(error="SecretName", where="x.py:1")))
+@pytest.mark.parametrize(
+    "error, where",
+    [
+        ("SecretName of a file", ""),
+        ("x" * 65, ""),
+        ("KeyError", "photo of Ann.jpg"),
+        ("KeyError", "/home/ann/x.py:1"),
+        ("KeyError", "a.py:1\n"),
+    ],
+)
+def test_a_broken_handler_cannot_write_what_it_likes_to_the_log(error: str, where: str) -> None:
+    assert is_plausible(Broken(error="KeyError", where="imaging/steps/pad.py:12"))
+    assert not is_plausible(Broken(error=error, where=where))
 
 
 def test_labels_are_bounded() -> None:

@@ -124,6 +124,19 @@ def animation(format_: str) -> bytes:
     )
 
 
+def moving(width: int, height: int, format_: str) -> bytes:
+    """A red diamond on nothing that walks from left to right in four steps of 100 ms, for ever."""
+    frames, step = [], width // 4
+    for number in range(4):
+        frame, left = Image.new("RGBA", (width, height), (0, 0, 0, 0)), number * step
+        middle = (left + step // 2, height // 2)
+        corners = [(left, middle[1]), (middle[0], 0), (left + step - 1, middle[1]), (middle[0], height - 1)]
+        ImageDraw.Draw(frame).polygon(corners, fill=(*RED, 255))
+        frames.append(frame)
+    options: dict[str, object] = {"GIF": {"disposal": 2}, "WEBP": {"lossless": True}, "PNG": {}}[format_]
+    return saved(frames[0], format_, save_all=True, append_images=frames[1:], duration=100, loop=0, **options)
+
+
 def _color(text: str) -> tuple[int, ...]:
     return tuple(bytes.fromhex(text))
 
@@ -151,6 +164,7 @@ SOURCES: dict[str, Callable[[int, int, list[str]], bytes]] = {
     "exif": lambda w, h, more: turned(quadrants(w, h), int(more[0])),
     "exif-jpeg": lambda w, h, more: turned(quadrants(w, h), int(more[0]), "JPEG"),
     "exif-webp": lambda w, h, more: turned(quadrants(w, h), int(more[0]), "WEBP"),
+    "moving": lambda w, h, more: moving(w, h, more[0]),
     "animation": lambda _w, _h, more: animation(more[0]),
 }
 

@@ -87,3 +87,22 @@ def test_the_original_is_not_changed_by_hard_edges() -> None:
     image = veiled(40, 20)
     encode([Frame(image, 0)], _plan("gif"), None)
     assert image.getpixel((5, 15)) == (0, 0, 255, 128)
+
+
+@pytest.mark.parametrize("output_format", ["gif", "webp", "avif", "png"])
+def test_a_frame_with_holes_shows_nothing_of_the_frame_before(output_format: str) -> None:
+    frames = [Frame(Image.new("RGBA", (32, 16)), 50) for _ in range(2)]
+    for number, frame in enumerate(frames):
+        frame.image.paste((*RED, 255), (16 * number, 0, 16 * number + 16, 16))
+    image = _open(encode(frames, _plan(output_format), 0))
+    image.seek(1)
+    shown = image.convert("RGBA")
+    assert [shown.getpixel((x, 8))[3] for x in (8, 24)] == [0, 255]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("output_format", ["webp", "avif", "png"])
+def test_one_frame_with_holes_is_enough(output_format: str) -> None:
+    frames = [Frame(Image.new("RGB", (32, 16), BLUE), 50), Frame(veiled(32, 16), 50)]
+    image = _open(encode(frames, _plan(output_format), 0))
+    image.seek(1)
+    assert image.convert("RGBA").getpixel((24, 4))[3] == 0  # type: ignore[index]

@@ -63,7 +63,7 @@ def _flag_alpha(webp: io.BytesIO) -> None:
     decoders then paint black around them.
     """
     head = webp.getbuffer()
-    if head[12:16] == b"VP8X":
+    if bytes(head[12:16]) == b"VP8X":
         head[20] |= ALPHA_FLAG
     head.release()
 

@@ -8,6 +8,7 @@ extension, the extension over the original's format. Source: edge-http 2.3, clou
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from domicile.media.errors import BadTransformation
@@ -16,6 +17,9 @@ from domicile.media.transformation import Component, Crop, Transformation
 
 AVIF, WEBP, LEGACY = "avif", "webp", "legacy"
 AUTO = "auto"
+
+PREFERENCES = {AVIF: (AVIF, WEBP), WEBP: (WEBP,)}
+"""What `f_auto` tries for the clients of a bucket before the format that everybody reads."""
 
 CONTENT_TYPES = {
     "jpg": "image/jpeg",
@@ -70,11 +74,16 @@ def bucket_of(accept: str) -> str:
     return WEBP if webp else LEGACY
 
 
-def choose_format(transformation: Transformation, extension: str | None, facts: SourceFacts, bucket: str) -> str:
-    """The format to write, always a key of CONTENT_TYPES. Raises BadTransformation for an extension we cannot write."""
+def choose_format(
+    transformation: Transformation, extension: str | None, facts: SourceFacts, bucket: str, fits: Callable[[str], bool]
+) -> str:
+    """The format to write, always a key of CONTENT_TYPES. Raises BadTransformation for an extension we cannot write.
+
+    `fits` tells whether a rendition of this size can be written in a format: `f_auto` passes over those in which not.
+    """
     wanted = transformation.wanted_format
     if wanted == AUTO:
-        return _automatic(transformation, facts, bucket)
+        return _automatic(transformation, facts, bucket, fits)
     if wanted is not None:
         return wanted
     if extension is None or extension == facts.format:
@@ -99,11 +108,12 @@ def shows_transparency(transformation: Transformation, facts: SourceFacts) -> bo
     return facts.has_alpha or any(map(_opens_holes, transformation.components))
 
 
-def _automatic(transformation: Transformation, facts: SourceFacts, bucket: str) -> str:
+def _automatic(transformation: Transformation, facts: SourceFacts, bucket: str, fits: Callable[[str], bool]) -> str:
     if facts.is_animated:
         return "gif" if bucket == LEGACY else "webp"
-    if bucket in {AVIF, WEBP}:
-        return bucket
+    for modern in PREFERENCES.get(bucket, ()):
+        if fits(modern):
+            return modern
     return "png" if shows_transparency(transformation, facts) else "jpg"
 
 

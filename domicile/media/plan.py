@@ -19,7 +19,6 @@ from domicile.media.transformation import Color, Component, Effect, Quality, Rad
 
 ALWAYS_ANIMATED = frozenset({"gif", "webp", "avif"})
 """Output formats that keep an animation. PNG keeps it only when the original is an animated PNG (Cloudinary: fl_apng)."""
-FORMAT_SIDE_MAX = {"webp": 16_383, "jpg": 65_500, "gif": 65_535, "avif": 32_768, "png": 65_535}
 OPACITY_FULL = 100
 BYTES_PER_PIXEL = 4
 """Pillow stores RGB and RGBA in four bytes."""
@@ -74,6 +73,8 @@ class Plan:
     """Region and size in *stored* coordinates: applied while decoding, before turning upright."""
     stages: tuple[Stage, ...]
     size: Side
+    has_alpha: bool
+    """May the result be transparent somewhere?"""
     quality: Quality | None
     progressive: bool
     info_only: bool
@@ -103,15 +104,25 @@ class PlanLimits:
     output_pixels_max: int
     output_side_max: int
     animation_pixels_max: int
+    avif_pixels_max: int
+    working_bytes_max: int
 
 
-def make_plan(transformation: Transformation, facts: SourceFacts, output_format: str, limits: PlanLimits) -> Plan:
-    """Decide everything. Raises BadTransformation (nothing left to show) and LimitExceeded (result too large)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """What is decided before the format is: it follows from the result's size, when `f_auto` chooses it."""
+
+    shown: Side
+    """The size of the original as displayed, or as stored under `a_ignore`."""
+    stages: tuple[Stage, ...]
+    size: Side
+    has_alpha: bool
+
+
+def make_outline(transformation: Transformation, facts: SourceFacts, limits: PlanLimits) -> Outline:
+    """Raises BadTransformation (nothing left to show) and LimitExceeded (a step too large)."""
     components = transformation.components
-    angles = [angle for component in components for angle in component.angles]
-    orientation = 1 if "ignore" in angles else facts.orientation
-    stored = upright_size((facts.width, facts.height), facts.orientation)
-    current = shown = upright_size(stored, orientation)
+    shown = current = upright_size(_stored(facts), _orientation(components, facts))
     stages: list[Stage] = []
     density, has_alpha = _density(components), facts.has_alpha
     for component in components:
@@ -119,21 +130,44 @@ def make_plan(transformation: Transformation, facts: SourceFacts, output_format:
         _within(stage, limits)
         stages.append(stage)
         current, has_alpha = stage.size, _alpha_after(stage, has_alpha=has_alpha)
+    return Outline(shown=shown, stages=tuple(stages), size=current, has_alpha=has_alpha)
+
+
+def _stored(facts: SourceFacts) -> Side:
+    return upright_size((facts.width, facts.height), facts.orientation)
+
+
+def _orientation(components: tuple[Component, ...], facts: SourceFacts) -> int:
+    return 1 if any("ignore" in component.angles for component in components) else facts.orientation
+
+
+def make_plan(transformation: Transformation, facts: SourceFacts, output_format: str, limits: PlanLimits) -> Plan:
+    """Decide everything. Raises BadTransformation (nothing left to show) and LimitExceeded (result too large)."""
+    components = transformation.components
+    outline = make_outline(transformation, facts, limits)
     animated = _is_animated(facts, output_format)
-    _deliverable(current, output_format, limits, frames=facts.frames if animated else 1)
-    window, stages = _leading_window(stages, shown)
+    if animated and _area(outline.size) * facts.frames > limits.animation_pixels_max:
+        raise LimitExceeded(f"Maximum total of an animation is {limits.animation_pixels_max} pixels")
+    window, stages = _leading_window(list(outline.stages), outline.shown)
+    orientation = _orientation(components, facts)
     return Plan(
         format=output_format,
         animated=animated,
         orientation=orientation,
-        window=stored_window(window, orientation, stored),
+        window=stored_window(window, orientation, _stored(facts)),
         stages=tuple(stages),
-        size=current,
+        size=outline.size,
+        has_alpha=outline.has_alpha,
         quality=_last_quality(components),
-        progressive="progressive" in transformation.flags,
+        progressive=output_format == "jpg" and is_progressive(transformation),
         info_only="getinfo" in transformation.flags,
         untouched=is_original(transformation, output_format, facts),
     )
+
+
+def is_progressive(transformation: Transformation) -> bool:
+    """Was a progressive JPEG asked for?"""
+    return "progressive" in transformation.flags
 
 
 def _is_animated(facts: SourceFacts, output_format: str) -> bool:
@@ -241,14 +275,6 @@ def _within(stage: Stage, limits: PlanLimits) -> None:
             )
         if _area(size) > limits.output_pixels_max:
             raise LimitExceeded(f"Maximum image size is {limits.output_pixels_max} pixels. Requested {_area(size)}")
-
-
-def _deliverable(size: Side, output_format: str, limits: PlanLimits, *, frames: int) -> None:
-    side_max = FORMAT_SIDE_MAX[output_format]
-    if max(size) > side_max:
-        raise LimitExceeded(f"Maximum image width/height is {side_max} for {output_format}. Got {size[0]}x{size[1]}")
-    if frames > 1 and _area(size) * frames > limits.animation_pixels_max:
-        raise LimitExceeded(f"Maximum total of an animation is {limits.animation_pixels_max} pixels")
 
 
 def _leading_window(stages: list[Stage], shown: Side) -> tuple[Window, list[Stage]]:

@@ -70,7 +70,13 @@ def test_the_comparison_notices_a_wrong_picture(corpus: Path, change: str) -> No
 
 @pytest.mark.corpus
 def test_sizes_of_the_documentation_are_met(corpus: Path) -> None:
-    limits = PlanLimits(output_pixels_max=10**8, output_side_max=10**5, animation_pixels_max=10**8)
+    limits = PlanLimits(
+        output_pixels_max=10**8,
+        output_side_max=10**5,
+        animation_pixels_max=10**8,
+        avif_pixels_max=10**9,
+        working_bytes_max=10**10,
+    )
     with (corpus / "golden_doc_facts.csv").open(encoding="utf-8") as table:
         rows = list(csv.DictReader(table))
     for row in rows:

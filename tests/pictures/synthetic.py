@@ -133,8 +133,8 @@ def moving(width: int, height: int, format_: str) -> bytes:
         corners = [(left, middle[1]), (middle[0], 0), (left + step - 1, middle[1]), (middle[0], height - 1)]
         ImageDraw.Draw(frame).polygon(corners, fill=(*RED, 255))
         frames.append(frame)
-    options: dict[str, object] = {"GIF": {"disposal": 2}, "WEBP": {"lossless": True}, "PNG": {}}[format_]
-    return saved(frames[0], format_, save_all=True, append_images=frames[1:], duration=100, loop=0, **options)
+    own: dict[str, dict[str, object]] = {"GIF": {"disposal": 2}, "WEBP": {"lossless": True}, "PNG": {}}
+    return saved(frames[0], format_, save_all=True, append_images=frames[1:], duration=100, loop=0, **own[format_])
 
 
 def _color(text: str) -> tuple[int, ...]:

@@ -16,7 +16,13 @@ from domicile.media.plan import Plan, PlanLimits, make_plan
 from tests.pictures.synthetic import BLUE, GREEN, P3_PRIMARIES, RED, matrix_profile, quadrants, veiled
 
 FACTS = SourceFacts(format="png", width=40, height=20, frames=1, has_alpha=True, orientation=1, body_bytes=1, md5="")
-LIMITS = PlanLimits(output_pixels_max=10**6, output_side_max=10**4, animation_pixels_max=10**6)
+LIMITS = PlanLimits(
+    output_pixels_max=10**6,
+    output_side_max=10**4,
+    animation_pixels_max=10**6,
+    avif_pixels_max=10**9,
+    working_bytes_max=10**10,
+)
 
 
 def _plan(output_format: str, text: str = "q_90") -> Plan:

@@ -23,6 +23,10 @@ FACTS = SourceFacts(
 )
 
 
+def anything(output_format: str) -> bool:
+    return True
+
+
 def facts(**changes) -> SourceFacts:
     return msgspec.structs.replace(FACTS, **changes)
 
@@ -95,14 +99,14 @@ def test_only_f_auto_varies():
     ],
 )
 def test_the_format_follows_flag_then_extension_then_original(transformation, extension, bucket, source, expected):
-    assert choose_format(parse_transformation(transformation), extension, facts(**source), bucket) == expected
+    assert choose_format(parse_transformation(transformation), extension, facts(**source), bucket, anything) == expected
     assert expected in CONTENT_TYPES
 
 
 @pytest.mark.parametrize("extension", ["tiff", "svg", "pdf", "jxl", "mp4"])
 def test_a_format_we_do_not_write_is_refused(extension):
     with pytest.raises(BadTransformation):
-        choose_format(parse_transformation("w_5"), extension, FACTS, "")
+        choose_format(parse_transformation("w_5"), extension, FACTS, "", anything)
 
 
 @pytest.mark.parametrize(
@@ -120,3 +124,23 @@ def test_a_format_we_do_not_write_is_refused(extension):
 )
 def test_the_original_is_what_nothing_changes(transformation, extension, expected):
     assert is_original(parse_transformation(transformation), extension, FACTS) is expected
+
+
+@pytest.mark.parametrize(
+    "bucket,source,unfit,expected",
+    [
+        ("avif", {}, {"avif"}, "webp"),
+        ("avif", {}, {"avif", "webp"}, "jpg"),
+        ("webp", {}, {"webp"}, "jpg"),
+        ("webp", {}, {"avif"}, "webp"),
+        ("avif", {"has_alpha": True, "format": "png"}, {"avif", "webp"}, "png"),
+        ("legacy", {}, {"avif", "webp"}, "jpg"),
+    ],
+)
+def test_f_auto_passes_over_formats_that_cannot_hold_the_picture(bucket, source, unfit, expected):
+    auto = parse_transformation("f_auto")
+    assert choose_format(auto, None, facts(**source), bucket, lambda name: name not in unfit) == expected
+
+
+def test_a_format_asked_for_by_name_is_not_changed_in_silence():
+    assert choose_format(parse_transformation("f_avif"), None, FACTS, "avif", lambda _: False) == "avif"

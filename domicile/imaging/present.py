@@ -37,9 +37,11 @@ def present(decoded: Decoded, orientation: int, to_srgb: ToSrgb) -> Frame:
     """Raises UndecodableMedia for pixels that no conversion understands."""
     image, window = decoded.image, decoded.window
     with decoding():
-        # A palette must become colours before it is resampled; a crop is cheaper before that.
-        image = plain(resample(image, window)) if window.is_pure_crop else resample(plain(image), window)
-        image = to_srgb(image)
+        piece = window.alone
+        if piece not in {None, (0, 0, *image.size)}:
+            image, window = image.crop(piece), window.seen_from(piece)
+        # A palette must become colours before it is resampled.
+        image = to_srgb(resample(plain(image), window))
         if orientation in UPRIGHT:
             image = image.transpose(UPRIGHT[orientation])
     return Frame(_detached(image), decoded.duration_ms)

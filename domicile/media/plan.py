@@ -288,7 +288,7 @@ def _leading_window(stages: list[Stage], shown: Side) -> tuple[Window, list[Stag
         if stage.window is not None:
             if not window.is_pure_crop:
                 break
-            window = composed(window, stage.window)
+            window = composed(window, stage.window, shown)
         if not stage.is_window_only:
             return window, [_without_window(stage), *stages[1:]]
         stages = stages[1:]

@@ -46,6 +46,13 @@ def halves(width: int, height: int, left: int = 0, right: int = 255) -> Image.Im
     return image
 
 
+def framed(width: int, height: int) -> Image.Image:
+    """Red in the middle fifth of each side, blue all around."""
+    image = Image.new("RGB", (width, height), BLUE)
+    image.paste(RED, (width * 2 // 5, height * 2 // 5, width * 3 // 5, height * 3 // 5))
+    return image
+
+
 def stripes(width: int, height: int) -> Image.Image:
     """Black and white columns of one pixel."""
     x = np.arange(width) % 2 * 255
@@ -147,6 +154,9 @@ SOURCES: dict[str, Callable[[int, int, list[str]], bytes]] = {
     "ramp": lambda w, h, _: saved(ramp(w, h)),
     "ramp-jpeg": lambda w, h, _: saved(ramp(w, h), "JPEG", quality=100, subsampling=0),
     "halves": lambda w, h, more: saved(halves(w, h, *map(int, more))),
+    "framed": lambda w, h, _: saved(framed(w, h)),
+    "framed-jpeg": lambda w, h, _: saved(framed(w, h), "JPEG", quality=95, subsampling=0),
+    "framed-exif": lambda w, h, more: turned(framed(w, h), int(more[0])),
     "stripes": lambda w, h, _: saved(stripes(w, h)),
     "veiled": lambda w, h, _: saved(veiled(w, h)),
     "hidden": lambda w, h, _: saved(hidden(w, h)),

@@ -94,6 +94,8 @@ def _box(component: Component, source: Side, density: Fraction) -> Exact | None:
     height = _length(component.height, source[1], density) if component.height is not None else None
     if width is not None and height is not None:
         return width, height
+    if aspect is None and "ignore_aspect_ratio" in component.flags and (width or height) is not None:
+        return width or Fraction(source[0]), height or Fraction(source[1])
     ratio = aspect if aspect is not None else Fraction(source[0], source[1])
     if width is not None:
         return width, width / ratio

@@ -6,31 +6,23 @@ opacity; components apply one after the other. The file knows no library and no 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from domicile.media.errors import BadTransformation, LimitExceeded
+from domicile.media.errors import LimitExceeded
 from domicile.media.facts import SourceFacts
 from domicile.media.frame import OPAQUE, Canvas, framed
-from domicile.media.geometry import Side, Window, composed, rounded, stored_window, upright_size
+from domicile.media.geometry import Side, Window, composed, stored_window, upright_size
 from domicile.media.negotiate import is_original
+from domicile.media.params.flags import BASELINE, PROGRESSIVE
 from domicile.media.transformation import Color, Component, Effect, Quality, Radii, Transformation
+from domicile.media.turns import Turn, turns_of
 
 ALWAYS_ANIMATED = frozenset({"gif", "webp", "avif"})
 """Output formats that keep an animation. PNG keeps it only when the original is an animated PNG (Cloudinary: fl_apng)."""
 OPACITY_FULL = 100
 BYTES_PER_PIXEL = 4
 """Pillow stores RGB and RGBA in four bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One turn or flip, and the size after it. `name` is "hflip", "vflip" or "rotate"; degrees are clockwise."""
-
-    name: str
-    degrees: int
-    size: Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +158,9 @@ def make_plan(transformation: Transformation, facts: SourceFacts, output_format:
 
 
 def is_progressive(transformation: Transformation) -> bool:
-    """Was a progressive JPEG asked for?"""
-    return "progressive" in transformation.flags
+    """Was a progressive JPEG asked for? The last component that speaks of it counts. All scans of ours are alike."""
+    asked = [flag for component in transformation.components for flag in component.flags if flag in PROGRESSIVE]
+    return bool(asked) and asked[-1] != BASELINE
 
 
 def _is_animated(facts: SourceFacts, output_format: str) -> bool:
@@ -190,7 +183,7 @@ def _last_quality(components: tuple[Component, ...]) -> Quality | None:
 def plan_stage(component: Component, source: Side, density: Fraction, *, has_alpha: bool) -> Stage:
     """What one component does to a picture of that size."""
     frame = framed(component, source, density, has_alpha=has_alpha)
-    turns = _turns(component, frame.size)
+    turns = turns_of(component, frame.size)
     size = turns[-1].size if turns else frame.size
     return Stage(
         window=frame.window,
@@ -211,35 +204,6 @@ def _alpha_after(stage: Stage, *, has_alpha: bool) -> bool:
     is_padded = stage.canvas is not None and stage.canvas.color.alpha < OPAQUE
     is_faded = stage.opacity is not None and stage.opacity < OPACITY_FULL
     return is_faded or (not is_cleared and (has_alpha or is_cut or is_padded))
-
-
-def _turns(component: Component, size: Side) -> tuple[Turn, ...]:
-    turns: list[Turn] = []
-    for angle in component.angles:
-        if isinstance(angle, int):
-            degrees = angle % 360
-            if degrees == 0:
-                continue
-            size = rotated_size(size, degrees)
-            turns.append(Turn("rotate", degrees, size))
-        elif angle in {"hflip", "vflip"}:
-            turns.append(Turn(angle, 0, size))
-        elif angle != "ignore":
-            raise BadTransformation.component(f"a_{angle}")
-    return tuple(turns)
-
-
-def rotated_size(size: Side, degrees: int) -> Side:
-    """The canvas that holds the turned picture."""
-    if degrees % 180 == 0:
-        return size
-    if degrees % 90 == 0:
-        return size[1], size[0]
-    cosine, sine = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))
-    return (
-        rounded(Fraction(size[0] * cosine + size[1] * sine)),
-        rounded(Fraction(size[0] * sine + size[1] * cosine)),
-    )
 
 
 def _corners(radii: Radii | None, size: Side, density: Fraction) -> tuple[Corner, Corner, Corner, Corner] | None:

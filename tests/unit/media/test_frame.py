@@ -26,6 +26,12 @@ def size_of(text: str, source: Side, density: Fraction = ONE) -> Side:
 @pytest.mark.parametrize(
     ("text", "source", "expected"),
     [
+        ("fl_ignore_aspect_ratio,w_100", (400, 200), (100, 200)),
+        ("fl_ignore_aspect_ratio,h_100", (400, 200), (400, 100)),
+        ("c_fill,fl_ignore_aspect_ratio,w_100", (400, 200), (100, 200)),
+        ("c_fit,fl_ignore_aspect_ratio,w_100", (400, 200), (100, 50)),
+        ("ar_1:1,fl_ignore_aspect_ratio,w_100", (400, 200), (100, 100)),
+        ("fl_ignore_aspect_ratio,h_50,w_100", (400, 200), (100, 50)),
         ("c_fit,h_90,w_70", (864, 576), (70, 47)),
         ("c_fit,h_100,w_300", (864, 576), (150, 100)),
         ("c_lfill,h_100,w_800", (400, 200), (400, 100)),

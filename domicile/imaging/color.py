@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 from PIL import Image, ImageCms
 
 PROFILE_BYTES_MAX = 4 * 1024 * 1024
@@ -16,23 +17,30 @@ NOT_DISPLAYABLE = {
     "1": "L",
     "YCbCr": "RGB",
     "HSV": "RGB",
-    "F": "L",
-    "I": "L",
 }
 SIXTEEN_BITS = 1 / 256
+OPAQUE = 255
 
 
 def plain(image: Image.Image) -> Image.Image:
     """A mode that can be resampled and colour-managed: L, LA, RGB, RGBA or CMYK."""
+    if image.mode.startswith("I;16"):
+        return _eight_bits(image)
     if image.has_transparency_data and image.mode not in {"RGBA", "LA"}:
         return image.convert("RGBA")
-    if image.mode.startswith("I;16"):
-        return image.point(lambda value: value * SIXTEEN_BITS).convert("L")
-    if image.mode == "I":
-        return image.point(lambda value: value * SIXTEEN_BITS).convert("L")
     if image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
         return image
     return image.convert(NOT_DISPLAYABLE.get(image.mode, "RGB"))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """The high bytes of 16-bit grey. The grey that is transparent, if one is, is named in all its bits (PNG 11.3.1.1)."""
+    grey = image.point(lambda value: value * SIXTEEN_BITS).convert("L")
+    transparent = image.info.get("transparency")
+    if not isinstance(transparent, int):
+        return grey
+    alpha = Image.fromarray(np.where(np.asarray(image) == transparent, 0, OPAQUE).astype(np.uint8))
+    return Image.merge("LA", (grey, alpha))
 
 
 class ToSrgb:

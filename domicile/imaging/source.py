@@ -6,7 +6,7 @@ import io
 import mmap
 from dataclasses import dataclass, replace
 
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from domicile.imaging.containers import gif, jpeg, png, webp
 from domicile.imaging.containers.claims import Claims, ViewReader, orientation_of
@@ -20,6 +20,11 @@ from domicile.media.geometry import upright_size
 Bytes = bytes | mmap.mmap | memoryview
 UNTURNED_FORMATS = frozenset({"tiff"})
 """Pillow turns these upright by itself while it decodes."""
+
+
+SAMPLES_WITHOUT_WHITE = {"I": "32-bit or signed", "F": "floating-point"}
+"""Pillow's modes of TIFFs that hold measurements rather than pictures."""
+BITS_PER_SAMPLE = 258
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +109,7 @@ def _claims(view: memoryview, name: str, limits: MediaLimits) -> Claims | None:
 def _with_pillow(view: memoryview, name: str, claims: Claims | None, limits: MediaLimits) -> Claims:
     """Add what only the plugin knows: mode, transparency, profile."""
     with decoding(), Image.open(io.BufferedReader(ViewReader(view)), formats=(PILLOW_NAMES[name],)) as image:
+        _check_samples(image)
         width, height = image.size
         frames = claims.frames if claims and name != "png" else _count_frames(image, limits.frames_max)
         profile = image.info.get("icc_profile")
@@ -128,6 +134,14 @@ def _with_pillow(view: memoryview, name: str, claims: Claims | None, limits: Med
         icc=found.icc or claims.icc,
         has_alpha=claims.has_alpha if is_alpha_known else found.has_alpha,
     )
+
+
+def _check_samples(image: Image.Image) -> None:
+    """Raises UndecodableMedia for samples of which nobody says how bright they are: they would come out black."""
+    if image.mode in SAMPLES_WITHOUT_WHITE:
+        raise UndecodableMedia(f"Unsupported image format: {SAMPLES_WITHOUT_WHITE[image.mode]} samples")
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(BITS_PER_SAMPLE) == (12,):
+        raise UndecodableMedia("Unsupported image format: 12-bit samples")
 
 
 def _count_frames(image: Image.Image, frames_max: int) -> int:

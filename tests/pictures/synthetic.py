@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -131,6 +132,16 @@ def animation(format_: str) -> bytes:
     )
 
 
+def keyed_grey16(width: int, height: int, left: int, right: int) -> bytes:
+    """16-bit grey `left` beside `right`, of which `right` is transparent by tRNS."""
+    samples = np.full((height, width), left, np.uint16)
+    samples[:, width // 2 :] = right
+    body = saved(Image.fromarray(samples))
+    chunk = b"tRNS" + struct.pack(">H", right)
+    at = body.index(b"IDAT") - 4
+    return body[:at] + struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk)) + body[at:]
+
+
 def moving(width: int, height: int, format_: str) -> bytes:
     """A red diamond on nothing that walks from left to right in four steps of 100 ms, for ever."""
     frames, step = [], width // 4
@@ -169,6 +180,7 @@ SOURCES: dict[str, Callable[[int, int, list[str]], bytes]] = {
     ),
     "solid-cmyk": lambda w, h, more: saved(Image.new("CMYK", (w, h), _color(more[0])), "JPEG", quality=100),
     "solid-grey16": lambda w, h, more: saved(Image.fromarray(np.full((h, w), int(more[0]), np.uint16))),
+    "keyed-grey16": lambda w, h, more: keyed_grey16(w, h, *map(int, more)),
     "solid-tiff": lambda w, h, more: saved(Image.new("RGB", (w, h), _color(more[0])), "TIFF"),
     "solid-palette": lambda w, h, more: saved(Image.new("RGB", (w, h), _color(more[0])).quantize(4)),
     "exif": lambda w, h, more: turned(quadrants(w, h), int(more[0])),

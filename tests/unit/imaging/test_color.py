@@ -12,7 +12,7 @@ P3 = matrix_profile(P3_PRIMARIES, 2.2)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F", "RGBa"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "RGBa"])
 def test_every_mode_becomes_rgb_or_rgba(mode: str) -> None:
     image = ToSrgb(b"")(Image.new(mode, (4, 4)))
     assert image.mode == ("RGBA" if mode in {"LA", "RGBA", "RGBa"} else "RGB")
@@ -54,3 +54,13 @@ def test_a_palette_with_a_transparent_entry_gets_alpha() -> None:
     image.putpalette([255, 0, 0])
     image.info["transparency"] = 0
     assert plain(image).getpixel((0, 0)) == (255, 0, 0, 0)
+
+
+def test_the_transparent_grey_of_sixteen_bits_is_named_in_all_its_bits() -> None:
+    image = Image.new("I;16", (3, 1))
+    for x, value in enumerate((40_000, 40_001, 65_535)):
+        image.putpixel((x, 0), value)
+    image.info["transparency"] = 40_001
+    found = plain(image)
+    assert found.mode == "LA"
+    assert [found.getpixel((x, 0)) for x in range(3)] == [(156, 255), (156, 0), (255, 255)]

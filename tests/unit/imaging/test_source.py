@@ -117,3 +117,17 @@ def test_an_empty_canvas_is_no_picture() -> None:
     body[16:20] = b"\0\0\0\0"
     with pytest.raises(UndecodableMedia):
         open_source(bytes(body), LIMITS)
+
+
+@pytest.mark.parametrize(("mode", "named"), [("I", "32-bit or signed samples"), ("F", "floating-point samples")])
+def test_samples_that_do_not_say_what_white_is_are_refused_by_name(mode: str, named: str) -> None:
+    with pytest.raises(UndecodableMedia, match=named):
+        open_source(saved(Image.new(mode, (4, 4)), "TIFF"), MediaLimits())
+
+
+def test_samples_of_twelve_bits_are_refused_by_name() -> None:
+    body = saved(Image.new("I;16", (4, 4)), "TIFF")
+    bits = b"\x02\x01\x03\x00\x01\x00\x00\x00"  # tag 258, SHORT, one value
+    assert body.count(bits + b"\x10") == 1
+    with pytest.raises(UndecodableMedia, match="12-bit samples"):
+        open_source(body.replace(bits + b"\x10", bits + b"\x0c"), MediaLimits())

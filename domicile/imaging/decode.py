@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from PIL import Image
+
 from domicile.imaging.guarded import decoding
 from domicile.imaging.jpegs import Decoded, check_jpeg, decode_jpeg
 from domicile.imaging.memory import require
 from domicile.imaging.source import Source
 from domicile.media.errors import LimitExceeded
+from domicile.media.geometry import Side
 from domicile.media.plan import Plan
 
 
@@ -32,7 +35,17 @@ def decode_frames(source: Source, plan: Plan, working_bytes_max: int) -> Iterato
                 image.seek(number)
             image.load()
             duration = round(float(image.info.get("duration", 0) or 0))
-        yield Decoded(image, plan.window, duration)
+            shown = _on_canvas(image, (claims.width, claims.height)) if source.format == "gif" else image
+        yield Decoded(shown, plan.window, duration)
+
+
+def _on_canvas(image: Image.Image, canvas: Side) -> Image.Image:
+    """Frames that stick out of a GIF's screen enlarge it: those before them are shown on the large one, too."""
+    if image.size == canvas:
+        return image
+    ground = Image.new("RGBA", canvas)
+    ground.paste(image.convert("RGBA"))
+    return ground
 
 
 def decode_all(source: Source, pixels_max: int) -> None:

@@ -155,6 +155,15 @@ def moving(width: int, height: int, format_: str) -> bytes:
     return saved(frames[0], format_, save_all=True, append_images=frames[1:], duration=100, loop=0, **own[format_])
 
 
+def sticking_out(width: int, height: int) -> bytes:
+    """A GIF of two frames, blue then red, whose second one is placed half a screen down and to the right."""
+    body = bytearray(saved(Image.new("RGB", (width, height), BLUE), "GIF", save_all=True, loop=0, duration=100,
+                           append_images=[Image.new("RGB", (width, height), RED)]))  # fmt: skip
+    at = body.rindex(b"\x2c\0\0\0\0" + struct.pack("<HH", width, height))
+    body[at + 1 : at + 5] = struct.pack("<HH", width // 2, height // 2)
+    return bytes(body)
+
+
 def _color(text: str) -> tuple[int, ...]:
     return tuple(bytes.fromhex(text))
 
@@ -187,6 +196,7 @@ SOURCES: dict[str, Callable[[int, int, list[str]], bytes]] = {
     "exif-jpeg": lambda w, h, more: turned(quadrants(w, h), int(more[0]), "JPEG"),
     "exif-webp": lambda w, h, more: turned(quadrants(w, h), int(more[0]), "WEBP"),
     "moving": lambda w, h, more: moving(w, h, more[0]),
+    "sticking-out": lambda w, h, _: sticking_out(w, h),
     "animation": lambda _w, _h, more: animation(more[0]),
 }
 

@@ -51,6 +51,7 @@ def read(view: memoryview, *, frames_max: int, comment_bytes_max: int) -> Claims
             raise LimitExceeded(f"Maximum size of metadata is {comment_bytes_max} bytes")
     if not frames:
         raise UndecodableMedia("Invalid image file")
+    has_alpha |= (width, height) != (_u16(view, 6), _u16(view, 8))  # nothing is painted beside the old screen
     return Claims(width=width, height=height, frames=frames, loop=plays if frames > 1 else None, has_alpha=has_alpha)
 
 

@@ -10,7 +10,7 @@ from domicile.imaging.job import Done
 from tests.pictures.vectors import Vector, complaints, load
 from tests.pictures.walled import Render, walled
 
-VECTORS_MIN = 60
+VECTORS_MIN = 150
 VECTORS = load()
 
 

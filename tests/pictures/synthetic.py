@@ -142,6 +142,14 @@ def keyed_grey16(width: int, height: int, left: int, right: int) -> bytes:
     return body[:at] + struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk)) + body[at:]
 
 
+def keyed_palette(width: int, height: int) -> bytes:
+    """A palette of red and green; green, on the right, is transparent by tRNS."""
+    image = Image.new("P", (width, height), 0)
+    image.putpalette([*RED, *GREEN])
+    image.paste(1, (width // 2, 0, width, height))
+    return saved(image, transparency=1)
+
+
 def moving(width: int, height: int, format_: str) -> bytes:
     """A red diamond on nothing that walks from left to right in four steps of 100 ms, for ever."""
     frames, step = [], width // 4
@@ -195,6 +203,8 @@ SOURCES: dict[str, Callable[[int, int, list[str]], bytes]] = {
     "exif": lambda w, h, more: turned(quadrants(w, h), int(more[0])),
     "exif-jpeg": lambda w, h, more: turned(quadrants(w, h), int(more[0]), "JPEG"),
     "exif-webp": lambda w, h, more: turned(quadrants(w, h), int(more[0]), "WEBP"),
+    "keyed-palette": lambda w, h, _: keyed_palette(w, h),
+    "grey-jpeg": lambda w, h, more: saved(Image.new("L", (w, h), int(more[0])), "JPEG", quality=95),
     "moving": lambda w, h, more: moving(w, h, more[0]),
     "sticking-out": lambda w, h, _: sticking_out(w, h),
     "animation": lambda _w, _h, more: animation(more[0]),

@@ -89,7 +89,7 @@ def choose_format(
     if extension is None or extension == facts.format:
         return facts.format if facts.format in CONTENT_TYPES else _stand_in(transformation, facts)
     if extension not in CONTENT_TYPES:
-        raise BadTransformation(f"Unsupported image format - {extension}")
+        raise BadTransformation.component(f"f_{extension}")
     return extension
 
 

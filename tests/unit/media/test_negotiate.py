@@ -105,7 +105,7 @@ def test_the_format_follows_flag_then_extension_then_original(transformation, ex
 
 @pytest.mark.parametrize("extension", ["tiff", "svg", "pdf", "jxl", "mp4"])
 def test_a_format_we_do_not_write_is_refused(extension):
-    with pytest.raises(BadTransformation):
+    with pytest.raises(BadTransformation, match=f"^Invalid transformation component - f_{extension}$"):
         choose_format(parse_transformation("w_5"), extension, FACTS, "", anything)
 
 

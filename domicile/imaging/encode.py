@@ -15,14 +15,18 @@ from domicile.imaging.steps.background import on_color
 from domicile.media.frame import WHITE
 from domicile.media.plan import Plan
 
-CONTENT_TYPES = {
-    "jpg": "image/jpeg",
-    "png": "image/png",
-    "webp": "image/webp",
-    "avif": "image/avif",
-    "gif": "image/gif",
+PILLOW_ENCODERS = {
+    "jpg": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "avif": "AVIF",
+    "gif": "GIF",
+    "tiff": "TIFF",
+    "bmp": "BMP",
+    "ico": "ICO",
 }
-PILLOW_ENCODERS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "avif": "AVIF", "gif": "GIF"}
+WITHOUT_ALPHA = frozenset({"jpg", "bmp"})
+"""A BMP has room for alpha, which few read."""
 WEBP_METHOD = 2
 AVIF_SPEED = 9
 PNG_LEVEL = 6
@@ -70,7 +74,7 @@ def _flag_alpha(webp: io.BytesIO) -> None:
 
 def _bare(image: Image.Image, output_format: str) -> Image.Image:
     """In the mode that the format takes, without the notes that Pillow carries along (profile, EXIF, comment, dpi)."""
-    if output_format == "jpg" and image.mode != "RGB":
+    if output_format in WITHOUT_ALPHA and image.mode != "RGB":
         image = on_color(image, WHITE)
     if output_format == "gif" and image.mode == "RGBA":
         image = _hard_edged(image)
@@ -100,6 +104,10 @@ def _options(plan: Plan) -> dict[str, Any]:
             return {"quality": quality, "speed": AVIF_SPEED, "subsampling": CHROMA[chroma]}
         case "png":
             return {"compress_level": PNG_LEVEL}
+        case "tiff":
+            return {"compression": "tiff_adobe_deflate"}
+        case "ico":
+            return {"sizes": [plan.size]}  # one picture, at its size
         case _:
             return {}
 

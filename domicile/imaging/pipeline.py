@@ -10,7 +10,7 @@ import msgspec
 
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
-from domicile.imaging.encode import CONTENT_TYPES, encode
+from domicile.imaging.encode import encode
 from domicile.imaging.guarded import decoder_limits, decoding, refusal
 from domicile.imaging.job import Done, MediaLimits, Outcome, RenderJob, Timings
 from domicile.imaging.present import Frame, present
@@ -19,7 +19,7 @@ from domicile.imaging.source import Bytes, Source, open_source
 from domicile.imaging.steps import perform
 from domicile.media.errors import LimitExceeded, MediaError
 from domicile.media.grammar import parse_transformation
-from domicile.media.negotiate import choose_format
+from domicile.media.negotiate import TYPES, choose_format
 from domicile.media.plan import Plan, PlanLimits, is_progressive, make_outline, make_plan
 from domicile.media.transformation import Transformation
 from domicile.media.writing import cannot_write
@@ -131,7 +131,7 @@ def _plan_limits(limits: MediaLimits) -> PlanLimits:
 
 
 def _done(source: Source, rendition: Rendition) -> tuple[Done, bytes]:
-    plan, body, content_type = rendition.plan, rendition.body, CONTENT_TYPES[rendition.plan.format]
+    plan, body, content_type = rendition.plan, rendition.body, TYPES[rendition.plan.format]
     facts = source.facts()
     if plan.info_only:
         info = {

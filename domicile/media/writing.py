@@ -9,12 +9,30 @@ from typing import Protocol
 
 from domicile.media.geometry import Side
 
-SIDE_MAX = {"webp": 16_383, "jpg": 65_500, "gif": 65_535, "avif": 32_768, "png": 65_535}
+SIDE_MAX = {
+    "jpg": 65_500,
+    "png": 65_535,
+    "webp": 16_383,
+    "avif": 32_768,
+    "gif": 65_535,
+    "tiff": 65_535,
+    "bmp": 65_535,
+    "ico": 256,
+}
 """What the container's fields, or its encoder, can hold."""
 
-ENCODER_BYTES = {"jpg": (0, 5), "png": (0, 0), "webp": (8, 37), "avif": (28, 44), "gif": (34, 15)}
+ENCODER_BYTES = {
+    "jpg": (0, 5),
+    "png": (0, 0),
+    "webp": (8, 37),
+    "avif": (28, 44),
+    "gif": (34, 15),
+    "tiff": (4, 4),
+    "bmp": (0, 5),
+    "ico": (4, 4),
+}
 """Bytes a pixel beside the picture itself: (opaque, with alpha). The most that was measured, on noise (Pillow 13); copies
-that are made to flatten or harden alpha included. JPEG and PNG are written line by line."""
+that are made to flatten or harden alpha included. JPEG, PNG and BMP are written line by line."""
 PROGRESSIVE_BYTES = 7
 """A progressive JPEG holds all its coefficients, two bytes a sample."""
 PICTURE_BYTES = 4

@@ -199,6 +199,8 @@ SOURCES: dict[str, Callable[[int, int, list[str]], bytes]] = {
     "solid-grey16": lambda w, h, more: saved(Image.fromarray(np.full((h, w), int(more[0]), np.uint16))),
     "keyed-grey16": lambda w, h, more: keyed_grey16(w, h, *map(int, more)),
     "solid-tiff": lambda w, h, more: saved(Image.new("RGB", (w, h), _color(more[0])), "TIFF"),
+    "solid-bmp": lambda w, h, more: saved(Image.new("RGB", (w, h), _color(more[0])), "BMP"),
+    "solid-ico": lambda w, h, more: saved(Image.new("RGBA", (w, h), _color(more[0])), "ICO", sizes=[(w, h)]),
     "solid-palette": lambda w, h, more: saved(Image.new("RGB", (w, h), _color(more[0])).quantize(4)),
     "exif": lambda w, h, more: turned(quadrants(w, h), int(more[0])),
     "exif-jpeg": lambda w, h, more: turned(quadrants(w, h), int(more[0]), "JPEG"),

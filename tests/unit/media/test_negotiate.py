@@ -9,7 +9,7 @@ from domicile.media.grammar import parse_transformation
 from domicile.media.negotiate import (
     ACCEPT_CHARS_MAX,
     ACCEPT_MEMBERS_MAX,
-    CONTENT_TYPES,
+    TYPES,
     Negotiated,
     bucket_of,
     choose_format,
@@ -90,7 +90,11 @@ def test_only_f_auto_varies():
         ("f_auto", None, "avif", {"frames": 3, "format": "gif"}, "webp"),
         ("f_auto", None, "legacy", {"frames": 3, "format": "gif"}, "gif"),
         ("", None, "", {"format": "tiff"}, "jpg"),
-        ("", "tiff", "", {"format": "tiff"}, "jpg"),
+        ("", "tiff", "", {"format": "tiff"}, "tiff"),
+        ("w_5", "tiff", "", {"format": "tiff"}, "tiff"),
+        ("", "bmp", "", {"format": "bmp"}, "bmp"),
+        ("", "ico", "", {"format": "ico"}, "ico"),
+        ("f_auto", "ico", "legacy", {"format": "ico"}, "jpg"),
         ("", None, "", {"format": "tiff", "has_alpha": True}, "png"),
         ("", None, "", {"format": "bmp"}, "png"),
         ("", None, "", {"format": "ico", "has_alpha": True}, "png"),
@@ -100,7 +104,7 @@ def test_only_f_auto_varies():
 )
 def test_the_format_follows_flag_then_extension_then_original(transformation, extension, bucket, source, expected):
     assert choose_format(parse_transformation(transformation), extension, facts(**source), bucket, anything) == expected
-    assert expected in CONTENT_TYPES
+    assert expected in TYPES
 
 
 @pytest.mark.parametrize("extension", ["tiff", "svg", "pdf", "jxl", "mp4"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domicile.imaging.job import MediaLimits
-from domicile.media.negotiate import CONTENT_TYPES
+from domicile.media.negotiate import TYPES
 from domicile.media.writing import ENCODER_BYTES, SIDE_MAX, cannot_write
 
 LIMITS = MediaLimits()
@@ -13,7 +13,7 @@ TWELVE, TWENTY_FOUR, FIFTY, HUNDRED = (4000, 3000), (6000, 4000), (8000, 6250), 
 
 
 def test_every_format_that_we_write_is_known() -> None:
-    assert set(SIDE_MAX) == set(ENCODER_BYTES) == set(CONTENT_TYPES)
+    assert set(SIDE_MAX) == set(ENCODER_BYTES) == set(TYPES)
 
 
 @pytest.mark.parametrize(

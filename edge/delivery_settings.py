@@ -54,6 +54,9 @@ class MediaSettings:
     animation_pixels_max: int = setting(200_000_000, "Frames x width x height of an animation.", at_least=1)
     output_pixels_max: int = setting(100_000_000, "Pixels of a rendition.", at_least=1)
     output_side_max: int = setting(65_500, "Pixels of the longer side of a rendition.", at_least=1)
+    avif_pixels_max: int = setting(
+        12_000_000, "Pixels of a rendition in AVIF; above, f_auto takes WebP and f_avif is refused.", at_least=1
+    )
     components_max: int = setting(20, "Components of one transformation.", at_least=1)
     metadata_bytes_max: int = setting(8 * MIB, "Decompressed metadata that a decoder may hold.", at_least=1)
     chunks_max: int = setting(100_000, "Chunks of a PNG or WebP file.", at_least=100)

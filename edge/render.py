@@ -1,7 +1,7 @@
 """From an original in the clear to an object that can be stored: rendered by a decoder process, or as it is.
 
     no transformation, policy `originals = "as-is"`     the bytes as uploaded        ETag "<md5>"
-    no transformation, `originals = "stripped"`         the same without metadata    ETag "<md5>-s1"
+    no transformation, `originals = "stripped"`         the same without metadata    ETag "<md5>-s2"
     everything else                                     a rendition                  ETag keyed by its contributors
 
 Untransformed means: no component, and no extension that asks for another format. SDKs compare the first 32 characters
@@ -18,7 +18,7 @@ from domicile.imaging.job import Done, MediaLimits, RenderJob, Timings
 from domicile.media.asset import NameHash
 from domicile.media.facts import SourceFacts
 from domicile.media.keys import delivery_etag
-from domicile.media.negotiate import CONTENT_TYPES
+from domicile.media.negotiate import TYPES
 from domicile.media.policy import ResidencyPolicy
 from domicile.media.timing import ContentInfo, Span
 from domicile.media.wire import Rendition, Resolved
@@ -27,11 +27,8 @@ from domicile.service.pool_files import SourceFile
 from edge.keys import Way
 from edge.store.port import Stored, StoredHead
 
-STRIP_REVISION = 1
+STRIP_REVISION = 2
 """Raise when "stripped" comes to mean something else; it stands in the ETag."""
-
-READ_ONLY_TYPES = {"tiff": "image/tiff", "bmp": "image/bmp", "ico": "image/vnd.microsoft.icon"}
-"""Formats that are delivered as uploaded and never written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +100,7 @@ def _as_uploaded(order: Order, source: SourceFile) -> Made:
 
 
 def _type_as_uploaded(facts: SourceFacts) -> str | None:
-    return CONTENT_TYPES.get(facts.format) or READ_ONLY_TYPES.get(facts.format)
+    return TYPES.get(facts.format)
 
 
 def _head(order: Order, done: Done, body: bytes, etag: str) -> StoredHead:

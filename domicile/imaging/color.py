@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 
+import numpy as np
 from PIL import Image, ImageCms
 
-PROFILE_BYTES_MAX = 4 * 1024 * 1024
 SRGB_NAMES = ("srgb", "c2")
-"""Descriptions of sRGB itself; "c2" is Facebook's tiny sRGB."""
+"""How descriptions of sRGB begin ("c2" is Facebook's tiny one), and those of linear or other relatives too."""
+SRGB_STEPS = 5
+SRGB_DIFFERENCE_MAX = 2
+"""Of 255, between what a profile and sRGB make of the same numbers."""
+VERDICTS_MAX = 64
 NOT_DISPLAYABLE = {
     "RGBX": "RGB",
     "RGBa": "RGBA",
@@ -16,23 +21,30 @@ NOT_DISPLAYABLE = {
     "1": "L",
     "YCbCr": "RGB",
     "HSV": "RGB",
-    "F": "L",
-    "I": "L",
 }
 SIXTEEN_BITS = 1 / 256
+OPAQUE = 255
 
 
 def plain(image: Image.Image) -> Image.Image:
     """A mode that can be resampled and colour-managed: L, LA, RGB, RGBA or CMYK."""
+    if image.mode.startswith("I;16"):
+        return _eight_bits(image)
     if image.has_transparency_data and image.mode not in {"RGBA", "LA"}:
         return image.convert("RGBA")
-    if image.mode.startswith("I;16"):
-        return image.point(lambda value: value * SIXTEEN_BITS).convert("L")
-    if image.mode == "I":
-        return image.point(lambda value: value * SIXTEEN_BITS).convert("L")
     if image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
         return image
     return image.convert(NOT_DISPLAYABLE.get(image.mode, "RGB"))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """The high bytes of 16-bit grey. The grey that is transparent, if one is, is named in all its bits (PNG 11.3.1.1)."""
+    grey = image.point(lambda value: value * SIXTEEN_BITS).convert("L")
+    transparent = image.info.get("transparency")
+    if not isinstance(transparent, int):
+        return grey
+    alpha = Image.fromarray(np.where(np.asarray(image) == transparent, 0, OPAQUE).astype(np.uint8))
+    return Image.merge("LA", (grey, alpha))
 
 
 class ToSrgb:
@@ -87,11 +99,44 @@ class ToSrgb:
 
 def _profile(icc: bytes) -> ImageCms.ImageCmsProfile | None:
     """The parsed profile; None when absent, unreadable or sRGB itself."""
-    if not icc or len(icc) > PROFILE_BYTES_MAX:
+    if not icc:
         return None
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         name = (profile.profile.profile_description or "").strip().lower()
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
-    return None if name == SRGB_NAMES[1] or name.startswith(SRGB_NAMES[0]) else profile
+    return None if name.startswith(SRGB_NAMES) and _is_srgb(icc, profile) else profile
+
+
+_verdicts: dict[bytes, bool] = {}
+"""Digest of a profile -> is it sRGB. Most pictures bring one of few, and the question costs some milliseconds."""
+
+
+def _is_srgb(icc: bytes, profile: ImageCms.ImageCmsProfile) -> bool:
+    digest = hashlib.sha256(icc).digest()
+    if digest not in _verdicts:
+        if len(_verdicts) >= VERDICTS_MAX:
+            _verdicts.clear()
+        _verdicts[digest] = _leaves_colors_alone(profile)
+    return _verdicts[digest]
+
+
+def _leaves_colors_alone(profile: ImageCms.ImageCmsProfile) -> bool:
+    """A name proves nothing: compare what comes of colours from all over the cube, curves and primaries in one."""
+    steps = np.linspace(0, 255, SRGB_STEPS).round().astype(np.uint8)
+    cube = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(SRGB_STEPS, -1, 3)
+    try:
+        transform = ImageCms.buildTransform(
+            profile,
+            ImageCms.createProfile("sRGB"),
+            "RGB",
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.NOOPTIMIZE,
+        )
+        converted = ImageCms.applyTransform(Image.fromarray(cube), transform)
+    except (ImageCms.PyCMSError, ValueError, TypeError, OSError):
+        return False
+    difference = np.asarray(converted).astype(int) - cube
+    return bool(np.abs(difference).max() <= SRGB_DIFFERENCE_MAX)

@@ -8,20 +8,25 @@ from typing import Any
 
 from PIL import Image
 
+from domicile.imaging.containers.webp import ALPHA_FLAG
 from domicile.imaging.present import Frame
 from domicile.imaging.quality import encoder_quality
 from domicile.imaging.steps.background import on_color
 from domicile.media.frame import WHITE
 from domicile.media.plan import Plan
 
-CONTENT_TYPES = {
-    "jpg": "image/jpeg",
-    "png": "image/png",
-    "webp": "image/webp",
-    "avif": "image/avif",
-    "gif": "image/gif",
+PILLOW_ENCODERS = {
+    "jpg": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "avif": "AVIF",
+    "gif": "GIF",
+    "tiff": "TIFF",
+    "bmp": "BMP",
+    "ico": "ICO",
 }
-PILLOW_ENCODERS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "avif": "AVIF", "gif": "GIF"}
+WITHOUT_ALPHA = frozenset({"jpg", "bmp"})
+"""A BMP has room for alpha, which few read."""
 WEBP_METHOD = 2
 AVIF_SPEED = 9
 PNG_LEVEL = 6
@@ -34,20 +39,42 @@ PLAYED_ONCE = 1
 
 def encode(frames: Sequence[Frame], plan: Plan, loop: int | None) -> bytes:
     """The frames (one, unless the plan is animated) as a file. `loop`: times played, 0 for ever."""
-    pictures = [_bare(frame.image, plan.format) for frame in frames]
+    pictures = _alike([_bare(frame.image, plan.format) for frame in frames])
+    is_transparent = pictures[0].mode == "RGBA"
     options = _options(plan)
     if len(pictures) > 1:
         durations = [frame.duration_ms for frame in frames]
-        options |= _animation(plan.format, durations, 0 if loop is None else loop)
+        options |= _animation(plan.format, durations, 0 if loop is None else loop, is_transparent=is_transparent)
         options["append_images"] = pictures[1:]
     body = io.BytesIO()
     pictures[0].save(body, format=PILLOW_ENCODERS[plan.format], **options)
+    if plan.format == "webp" and len(pictures) > 1 and is_transparent:
+        _flag_alpha(body)
     return body.getvalue()
+
+
+def _alike(pictures: list[Image.Image]) -> list[Image.Image]:
+    """Encoders take the first frame's mode for that of all: one transparent frame makes all RGBA."""
+    if len({picture.mode for picture in pictures}) == 1:
+        return pictures
+    return [picture if picture.mode == "RGBA" else picture.convert("RGBA") for picture in pictures]
+
+
+def _flag_alpha(webp: io.BytesIO) -> None:
+    """Say in the header that the canvas has holes (RFC 9649, 2.7.1).
+
+    libwebp says so only when the bitstream of a frame has; frames that were cut down to an opaque rectangle have not, and
+    decoders then paint black around them.
+    """
+    head = webp.getbuffer()
+    if bytes(head[12:16]) == b"VP8X":
+        head[20] |= ALPHA_FLAG
+    head.release()
 
 
 def _bare(image: Image.Image, output_format: str) -> Image.Image:
     """In the mode that the format takes, without the notes that Pillow carries along (profile, EXIF, comment, dpi)."""
-    if output_format == "jpg" and image.mode != "RGB":
+    if output_format in WITHOUT_ALPHA and image.mode != "RGB":
         image = on_color(image, WHITE)
     if output_format == "gif" and image.mode == "RGBA":
         image = _hard_edged(image)
@@ -77,13 +104,20 @@ def _options(plan: Plan) -> dict[str, Any]:
             return {"quality": quality, "speed": AVIF_SPEED, "subsampling": CHROMA[chroma]}
         case "png":
             return {"compress_level": PNG_LEVEL}
+        case "tiff":
+            return {"compression": "tiff_adobe_deflate"}
+        case "ico":
+            return {"sizes": [plan.size]}  # one picture, at its size
         case _:
             return {}
 
 
-def _animation(output_format: str, durations: list[int], loop: int) -> dict[str, Any]:
+def _animation(output_format: str, durations: list[int], loop: int, *, is_transparent: bool) -> dict[str, Any]:
     options: dict[str, Any] = {"save_all": True, "duration": durations}
     if output_format == "gif":
+        if is_transparent:
+            # A GIF paints over what was there: without this the holes of a frame show the frame before.
+            options["disposal"] = GIF_DISPOSE_TO_BACKGROUND
         # GIF counts repeats, everybody else plays; played once is written by saying nothing.
         if loop != PLAYED_ONCE:
             options["loop"] = max(loop - 1, 0)

@@ -18,6 +18,8 @@ class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
     """frames x width x height of an animation."""
     output_pixels_max: int = 100_000_000
     output_side_max: int = 65_500
+    avif_pixels_max: int = 12_000_000
+    """Pixels of a rendition in AVIF, whose encoder needs more memory than all others; `f_auto` takes WebP above it."""
     components_max: int = 20
     metadata_bytes_max: int = 8 * 1024 * 1024
     """Decompressed bytes of text or profile chunks that a decoder may be made to hold."""

@@ -15,7 +15,7 @@ from domicile.imaging.memory import held
 from domicile.imaging.resample import gap_for
 from domicile.imaging.source import Source
 from domicile.media.errors import LimitExceeded
-from domicile.media.geometry import Side, Window
+from domicile.media.geometry import Box, Side, WholeBox, Window
 
 Samples = np.ndarray[Any, np.dtype[np.uint8]]
 FULL = 8
@@ -64,8 +64,10 @@ def _at(eighths: int, source: Source, window: Window, room: int) -> Decoded | No
     if claims.mode != "CMYK":
         size, scaled = _scaled(source, window, eighths)
         samples = size[0] * size[1] * SAMPLES[claims.mode]
-        if eighths == FULL and window.is_pure_crop and samples + held(claims.mode, window.size, window) <= room:
-            return _cut_out(source, window)
+        if eighths == FULL and (piece := window.alone) is not None:
+            inner, (left, top, right, bottom) = window.seen_from(piece), piece
+            if samples + held(claims.mode, (right - left, bottom - top), inner) <= room:
+                return _cut_out(source, piece, inner)
         if max(samples * 2 + size[0] * size[1], held(claims.mode, size, scaled)) <= room:
             return Decoded(Image.fromarray(_with_simplejpeg(source, size)), scaled)
     size, scaled = _scaled(source, window, EIGHTHS_OF_PILLOW.get(eighths, eighths))
@@ -75,8 +77,11 @@ def _at(eighths: int, source: Source, window: Window, room: int) -> Decoded | No
 
 
 def _scales(window: Window) -> Iterator[int]:
-    """The scale for quality; then, for pictures too large for memory, smaller ones that still have enough pixels."""
-    best = dct_eighths(window)
+    """The scale for quality; then, for pictures too large for memory, smaller ones that still have enough pixels.
+
+    Scaled blocks mix what a crop left over with what it took away: after one, all pixels are decoded if there is room.
+    """
+    best = FULL if window.cut is not None else dct_eighths(window)
     yield best
     yield from (eighths for eighths in reversed(EIGHTHS) if eighths < best and _leaves(window, eighths, 1.0))
 
@@ -105,18 +110,18 @@ def _at_scale(window: Window, full: Side, scaled: Side) -> Window:
     if full == scaled:
         return window
     x, y = scaled[0] / full[0], scaled[1] / full[1]
-    left, top, right, bottom = window.box
-    box = (left * x, top * y, min(right * x, scaled[0]), min(bottom * y, scaled[1]))
-    return Window(box, window.size)
+
+    def at_scale(box: Box) -> Box:
+        return box[0] * x, box[1] * y, min(box[2] * x, scaled[0]), min(box[3] * y, scaled[1])
+
+    return Window(at_scale(window.box), window.size, None if window.cut is None else at_scale(window.cut))
 
 
-def _cut_out(source: Source, window: Window) -> Decoded:
-    """Copy no more than what is shown."""
-    left, top, right, bottom = (round(edge) for edge in window.box)
-    image = Image.fromarray(
-        _with_simplejpeg(source, (source.claims.width, source.claims.height))[top:bottom, left:right]
-    )
-    return Decoded(image, Window((0, 0, *image.size), image.size))
+def _cut_out(source: Source, piece: WholeBox, window: Window) -> Decoded:
+    """Copy no more than what may be seen; `window` is of that piece."""
+    left, top, right, bottom = piece
+    all_of_it = _with_simplejpeg(source, (source.claims.width, source.claims.height))
+    return Decoded(Image.fromarray(all_of_it[top:bottom, left:right]), window)
 
 
 def _with_simplejpeg(source: Source, size: Side) -> Samples:

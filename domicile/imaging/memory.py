@@ -22,6 +22,8 @@ def held(mode: str, size: Side, window: Window) -> int:
     done = window.size[0] * window.size[1] * WIDE
     if window.is_pure_crop:
         return source + done
+    if window.cut is not None and (piece := window.alone) is not None:
+        return source + held(mode, (piece[2] - piece[0], piece[3] - piece[1]), window.seen_from(piece))
     copy = size[0] * size[1] * WIDE if mode in COPIED_FOR_RESAMPLING else 0
     half_done = window.size[0] * round(window.box[3] - window.box[1]) * BYTES.get(mode, WIDE)
     return source + copy + half_done + done

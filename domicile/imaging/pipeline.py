@@ -6,9 +6,11 @@ import json
 import time
 from dataclasses import dataclass
 
+import msgspec
+
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
-from domicile.imaging.encode import CONTENT_TYPES, encode
+from domicile.imaging.encode import encode
 from domicile.imaging.guarded import decoder_limits, making, refusal
 from domicile.imaging.job import Done, MediaLimits, Outcome, RenderJob, Timings
 from domicile.imaging.present import Frame, present
@@ -17,9 +19,10 @@ from domicile.imaging.source import Bytes, Source, open_source
 from domicile.imaging.steps import perform
 from domicile.media.errors import LimitExceeded, MediaError
 from domicile.media.grammar import parse_transformation
-from domicile.media.negotiate import choose_format
-from domicile.media.plan import Plan, PlanLimits, make_plan
+from domicile.media.negotiate import TYPES, choose_format
+from domicile.media.plan import Plan, PlanLimits, is_progressive, make_outline, make_plan
 from domicile.media.transformation import Transformation
+from domicile.media.writing import cannot_write
 
 INFO_CONTENT_TYPE = "application/json"
 
@@ -40,8 +43,7 @@ def render(source: Bytes, job: RenderJob) -> tuple[Outcome, bytes]:
         transformation = parse_transformation(job.transformation, job.limits)
         with decoder_limits(job.limits):
             opened = open_source(source, job.limits)
-            wanted = choose_format(transformation, job.extension, opened.facts(), job.bucket)
-            rendition = rendered(opened, transformation, wanted, job.limits)
+            rendition = rendered(opened, transformation, _format(opened, transformation, job), job.limits)
     except MediaError as error:
         return refusal(error), b""
     return _done(opened, rendition)
@@ -52,11 +54,46 @@ def rendered(source: Source, transformation: Transformation, wanted: str, limits
     plan = make_plan(transformation, source.facts(), wanted, _plan_limits(limits))
     if can_copy(source, plan):
         return _copied(source, plan, limits)
-    frame_count = source.claims.frames if plan.animated else 1
-    # An animation is encoded from all its frames at once.
-    held = plan.size[0] * plan.size[1] * 4 * frame_count if plan.animated else plan.pixel_bytes_max
-    if held > limits.working_bytes_max:
-        raise LimitExceeded("Image needs more memory than allowed")
+    _check_memory(source, plan, limits)
+    frames, timings = _frames(source, plan, limits)
+    started = time.perf_counter()
+    with making(f"Image is too large for {plan.format}"):
+        body = encode(frames, plan, source.claims.loop)
+    timings = msgspec.structs.replace(timings, encode=time.perf_counter() - started)
+    return Rendition(body=body, plan=plan, frames=len(frames), timings=timings)
+
+
+def _format(source: Source, transformation: Transformation, job: RenderJob) -> str:
+    facts, limits = source.facts(), _plan_limits(job.limits)
+    outline = make_outline(transformation, facts, limits)
+    progressive = is_progressive(transformation)
+
+    def fits(name: str) -> bool:
+        return not cannot_write(
+            name, outline.size, limits, has_alpha=outline.has_alpha, progressive=progressive and name == "jpg"
+        )
+
+    return choose_format(transformation, job.extension, facts, job.bucket, fits)
+
+
+def _check_memory(source: Source, plan: Plan, limits: MediaLimits) -> None:
+    """Raises LimitExceeded."""
+    if plan.pixel_bytes_max > limits.working_bytes_max:
+        raise LimitExceeded("Image needs more memory than allowed (working_bytes_max)")
+    complaint = cannot_write(
+        plan.format,
+        plan.size,
+        _plan_limits(limits),
+        frames=source.claims.frames if plan.animated else 1,
+        has_alpha=plan.has_alpha,
+        progressive=plan.progressive,
+    )
+    if complaint is not None:
+        raise LimitExceeded(complaint)
+
+
+def _frames(source: Source, plan: Plan, limits: MediaLimits) -> tuple[list[Frame], Timings]:
+    """The finished pictures; what they were decoded from is not held any more when they are encoded."""
     to_srgb = ToSrgb(source.claims.icc)
     decode = transform = 0.0
     frames: list[Frame] = []
@@ -66,10 +103,7 @@ def rendered(source: Source, transformation: Transformation, wanted: str, limits
         frames.append(_staged(present(stored, plan.orientation, to_srgb), plan))
         decode, transform = decode + decoded - started, transform + time.perf_counter() - decoded
         started = time.perf_counter()
-    with making(f"Image is too large for {plan.format}"):
-        body = encode(frames, plan, source.claims.loop)
-    timings = Timings(decode=decode, transform=transform, encode=time.perf_counter() - started)
-    return Rendition(body=body, plan=plan, frames=len(frames), timings=timings)
+    return frames, Timings(decode=decode, transform=transform)
 
 
 def _copied(source: Source, plan: Plan, limits: MediaLimits) -> Rendition:
@@ -91,11 +125,13 @@ def _plan_limits(limits: MediaLimits) -> PlanLimits:
         output_pixels_max=limits.output_pixels_max,
         output_side_max=limits.output_side_max,
         animation_pixels_max=limits.animation_pixels_max,
+        avif_pixels_max=limits.avif_pixels_max,
+        working_bytes_max=limits.working_bytes_max,
     )
 
 
 def _done(source: Source, rendition: Rendition) -> tuple[Done, bytes]:
-    plan, body, content_type = rendition.plan, rendition.body, CONTENT_TYPES[rendition.plan.format]
+    plan, body, content_type = rendition.plan, rendition.body, TYPES[rendition.plan.format]
     facts = source.facts()
     if plan.info_only:
         info = {

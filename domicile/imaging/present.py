@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from domicile.imaging.color import ToSrgb, plain
 from domicile.imaging.guarded import making
@@ -36,11 +36,24 @@ class Frame:
 def present(decoded: Decoded, orientation: int, to_srgb: ToSrgb) -> Frame:
     image, window = decoded.image, decoded.window
     with making():
-        # A palette must become colours before it is resampled; a crop is cheaper before that.
-        image = plain(resample(image, window)) if window.is_pure_crop else resample(plain(image), window)
-        image = to_srgb(image)
+        piece = window.alone
+        if piece not in {None, (0, 0, *image.size)}:
+            image, window = image.crop(piece), window.seen_from(piece)
+        # A palette must become colours before it is resampled.
+        image = to_srgb(resample(plain(image), window))
         if orientation in UPRIGHT:
             image = image.transpose(UPRIGHT[orientation])
-        if image is decoded.image and getattr(image, "is_animated", False):
-            image = image.copy()  # the decoder's own picture becomes the next frame
-    return Frame(image, decoded.duration_ms)
+    return Frame(_detached(image), decoded.duration_ms)
+
+
+def _detached(image: Image.Image) -> Image.Image:
+    """The pixels without the decoder that they came from.
+
+    Pillow's encoders ask a picture that is still its decoder's for the file it was read from, and that for the working
+    directory: behind the walls the system call is refused, and nothing could be written.
+    """
+    if not isinstance(image, ImageFile.ImageFile):
+        return image
+    if getattr(image, "is_animated", False):
+        return image.copy()  # the decoder paints the next frame over these pixels
+    return image._new(image.im)  # noqa: SLF001  # shares the pixels; the public copy() would hold them twice

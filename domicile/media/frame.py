@@ -21,6 +21,7 @@ from domicile.media.geometry import (
     offset,
     rounded_size,
 )
+from domicile.media.grammar import build_component, echo
 from domicile.media.transformation import Color, Component, Crop, Gravity, Pixels, Size
 
 ASPECT_DENOMINATOR_MAX = 10_000
@@ -71,11 +72,22 @@ def framed(component: Component, source: Side, density: Fraction, *, has_alpha: 
     """Resolve c, w, h, ar, g, x, y and dpr of one component. Raises BadTransformation when a crop shows nothing."""
     box = _box(component, source, density)
     if box is None:
+        _refuse_what_needs_a_size(component)
         return Frame(None, None, source)
     gravity = component.gravity or _default_gravity(component)
     asked = Asked(source=source, box=box, gravity=gravity, component=component, density=density)
     window, canvas = _mode(asked, has_alpha=has_alpha)
     return Frame(window if window.changes(source) else None, canvas, canvas.size if canvas else window.size)
+
+
+def _refuse_what_needs_a_size(component: Component) -> None:
+    """An offset has nothing to move without a box, and a rectangle is not cut out at no size: not a picture unchanged."""
+    if component.x is not None or component.y is not None or component.crop in {Crop.CROP, Crop.THUMB}:
+        raise _refused(component, "needs a width, a height or an aspect ratio")
+
+
+def _refused(component: Component, reason: str) -> BadTransformation:
+    return BadTransformation.component(f"{echo(build_component(component))} ({reason})")
 
 
 def _default_gravity(component: Component) -> Gravity:
@@ -94,6 +106,8 @@ def _box(component: Component, source: Side, density: Fraction) -> Exact | None:
     height = _length(component.height, source[1], density) if component.height is not None else None
     if width is not None and height is not None:
         return width, height
+    if aspect is None and "ignore_aspect_ratio" in component.flags and (width or height) is not None:
+        return width or Fraction(source[0]), height or Fraction(source[1])
     ratio = aspect if aspect is not None else Fraction(source[0], source[1])
     if width is not None:
         return width, width / ratio
@@ -151,7 +165,7 @@ def _filled(asked: Asked, size: Side) -> Window:
 def _cropped(asked: Asked) -> Window:
     window = crop_window(asked.source, rounded_size(asked.box), asked.gravity, asked.shift(asked.source))
     if window is None:
-        raise BadTransformation.component("crop box outside the image")
+        raise _refused(asked.component, "outside the image")
     return window
 
 

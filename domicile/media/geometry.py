@@ -6,6 +6,7 @@ Rules of the file: sizes are computed exactly (`Fraction`) and rounded once, hal
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -16,6 +17,7 @@ Side = tuple[int, int]
 Exact = tuple[Fraction, Fraction]
 """Width and height before rounding."""
 Box = tuple[float, float, float, float]
+WholeBox = tuple[int, int, int, int]
 
 ORIENTATIONS_THAT_SWAP_SIDES = frozenset({5, 6, 7, 8})
 
@@ -26,12 +28,30 @@ class Window:
 
     box: Box
     size: Side
+    cut: Box | None = None
+    """What an earlier crop left over: nothing outside it may show, not even as a neighbour at the edge of the box."""
 
     @property
     def is_pure_crop(self) -> bool:
         left, top, right, bottom = self.box
         width, height = self.size
         return right - left == width and bottom - top == height and float(left).is_integer() and float(top).is_integer()
+
+    @property
+    def alone(self) -> WholeBox | None:
+        """The pixels that may be looked at, when they are not all; rounded inwards."""
+        box = self.cut or (self.box if self.is_pure_crop else None)
+        if box is None:
+            return None
+        left, top = math.ceil(box[0]), math.ceil(box[1])
+        return left, top, max(math.floor(box[2]), left + 1), max(math.floor(box[3]), top + 1)
+
+    def seen_from(self, piece: WholeBox) -> Window:
+        """The same window of a picture that is that piece and nothing else."""
+        width, height = piece[2] - piece[0], piece[3] - piece[1]
+        xs = [min(max(x - piece[0], 0), width) for x in (self.box[0], self.box[2])]
+        ys = [min(max(y - piece[1], 0), height) for y in (self.box[1], self.box[3])]
+        return Window((xs[0], ys[0], xs[1], ys[1]), self.size)
 
     def changes(self, source: Side) -> bool:
         """False when the window shows the whole source at its own size."""
@@ -118,11 +138,12 @@ def crop_window(source: Side, size: Side, gravity: Gravity, shift: Exact) -> Win
     return Window(box, (width, height)) if width >= 1 and height >= 1 else None
 
 
-def composed(crop: Window, then: Window) -> Window:
-    """One window for two steps: `crop` is a pure crop and `then` looks at its result."""
+def composed(crop: Window, then: Window, source: Side) -> Window:
+    """One window for two steps on a picture of that size: `crop` is a pure crop and `then` looks at its result."""
     x, y = crop.box[0], crop.box[1]
     left, top, right, bottom = then.box
-    return Window((x + left, y + top, x + right, y + bottom), then.size)
+    cut = crop.box if crop.changes(source) and not then.is_pure_crop else None
+    return Window((x + left, y + top, x + right, y + bottom), then.size, cut)
 
 
 def upright_size(stored: Side, orientation: int) -> Side:
@@ -132,10 +153,15 @@ def upright_size(stored: Side, orientation: int) -> Side:
 
 def stored_window(window: Window, orientation: int, stored: Side) -> Window:
     """The same window in the coordinates of the stored pixels, so that cropping may come before turning upright."""
-    left, top, right, bottom = window.box
+    cut = None if window.cut is None else _stored_box(window.cut, orientation, stored)
+    return Window(_stored_box(window.box, orientation, stored), upright_size(window.size, orientation), cut)
+
+
+def _stored_box(box: Box, orientation: int, stored: Side) -> Box:
+    left, top, right, bottom = box
     first, second = _stored_point(left, top, orientation, stored), _stored_point(right, bottom, orientation, stored)
     xs, ys = sorted((first[0], second[0])), sorted((first[1], second[1]))
-    return Window((xs[0], ys[0], xs[1], ys[1]), upright_size(window.size, orientation))
+    return xs[0], ys[0], xs[1], ys[1]
 
 
 def _stored_point(x: float, y: float, orientation: int, stored: Side) -> tuple[float, float]:

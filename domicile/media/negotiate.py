@@ -8,6 +8,7 @@ extension, the extension over the original's format. Source: edge-http 2.3, clou
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from domicile.media.errors import BadTransformation
@@ -17,6 +18,9 @@ from domicile.media.transformation import Component, Crop, Transformation
 AVIF, WEBP, LEGACY = "avif", "webp", "legacy"
 AUTO = "auto"
 
+PREFERENCES = {AVIF: (AVIF, WEBP), WEBP: (WEBP,)}
+"""What `f_auto` tries for the clients of a bucket before the format that everybody reads."""
+
 CONTENT_TYPES = {
     "jpg": "image/jpeg",
     "png": "image/png",
@@ -24,7 +28,10 @@ CONTENT_TYPES = {
     "avif": "image/avif",
     "gif": "image/gif",
 }
-"""The formats we write."""
+"""The formats we write for anybody who asks."""
+OWN_TYPES = {"tiff": "image/tiff", "bmp": "image/bmp", "ico": "image/vnd.microsoft.icon"}
+"""Formats written for their own originals alone, under the extension that the upload's answer gave them."""
+TYPES = CONTENT_TYPES | OWN_TYPES
 
 ACCEPT_CHARS_MAX = 1024
 ACCEPT_MEMBERS_MAX = 32
@@ -34,7 +41,7 @@ ABOUT_DELIVERY = frozenset({"attachment", "immutable_cache"})
 """Flags that change how an answer is labelled, not its pixels."""
 
 LOSSLESS = frozenset({"bmp", "ico"})
-"""Originals we do not write, with sharp edges more often than not: PNG keeps them."""
+"""Originals of such formats, with sharp edges more often than not: PNG keeps them."""
 SOLID = 255
 """Alpha of a colour that hides what is behind it."""
 
@@ -70,17 +77,22 @@ def bucket_of(accept: str) -> str:
     return WEBP if webp else LEGACY
 
 
-def choose_format(transformation: Transformation, extension: str | None, facts: SourceFacts, bucket: str) -> str:
-    """The format to write, always a key of CONTENT_TYPES. Raises BadTransformation for an extension we cannot write."""
+def choose_format(
+    transformation: Transformation, extension: str | None, facts: SourceFacts, bucket: str, fits: Callable[[str], bool]
+) -> str:
+    """The format to write, always a key of TYPES. Raises BadTransformation for an extension we cannot write.
+
+    `fits` tells whether a rendition of this size can be written in a format: `f_auto` passes over those in which not.
+    """
     wanted = transformation.wanted_format
     if wanted == AUTO:
-        return _automatic(transformation, facts, bucket)
+        return _automatic(transformation, facts, bucket, fits)
     if wanted is not None:
         return wanted
-    if extension is None or extension == facts.format:
+    if extension is None:
         return facts.format if facts.format in CONTENT_TYPES else _stand_in(transformation, facts)
-    if extension not in CONTENT_TYPES:
-        raise BadTransformation(f"Unsupported image format - {extension}")
+    if extension not in CONTENT_TYPES and extension != facts.format:
+        raise BadTransformation.component(f"f_{extension}")
     return extension
 
 
@@ -99,16 +111,17 @@ def shows_transparency(transformation: Transformation, facts: SourceFacts) -> bo
     return facts.has_alpha or any(map(_opens_holes, transformation.components))
 
 
-def _automatic(transformation: Transformation, facts: SourceFacts, bucket: str) -> str:
+def _automatic(transformation: Transformation, facts: SourceFacts, bucket: str, fits: Callable[[str], bool]) -> str:
     if facts.is_animated:
         return "gif" if bucket == LEGACY else "webp"
-    if bucket in {AVIF, WEBP}:
-        return bucket
+    for modern in PREFERENCES.get(bucket, ()):
+        if fits(modern):
+            return modern
     return "png" if shows_transparency(transformation, facts) else "jpg"
 
 
 def _stand_in(transformation: Transformation, facts: SourceFacts) -> str:
-    """What is written for an original whose format we only read."""
+    """What is written, without an extension, for an original that browsers do not show."""
     if facts.is_animated:
         return "webp"
     return "png" if facts.format in LOSSLESS or shows_transparency(transformation, facts) else "jpg"

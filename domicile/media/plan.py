@@ -6,32 +6,23 @@ opacity; components apply one after the other. The file knows no library and no 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from domicile.media.errors import BadTransformation, LimitExceeded
+from domicile.media.errors import LimitExceeded
 from domicile.media.facts import SourceFacts
 from domicile.media.frame import OPAQUE, Canvas, framed
-from domicile.media.geometry import Side, Window, composed, rounded, stored_window, upright_size
+from domicile.media.geometry import Side, Window, composed, stored_window, upright_size
 from domicile.media.negotiate import is_original
+from domicile.media.params.flags import BASELINE, PROGRESSIVE
 from domicile.media.transformation import Color, Component, Effect, Quality, Radii, Transformation
+from domicile.media.turns import Turn, turns_of
 
 ALWAYS_ANIMATED = frozenset({"gif", "webp", "avif"})
 """Output formats that keep an animation. PNG keeps it only when the original is an animated PNG (Cloudinary: fl_apng)."""
-FORMAT_SIDE_MAX = {"webp": 16_383, "jpg": 65_500, "gif": 65_535, "avif": 32_768, "png": 65_535}
 OPACITY_FULL = 100
 BYTES_PER_PIXEL = 4
 """Pillow stores RGB and RGBA in four bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One turn or flip, and the size after it. `name` is "hflip", "vflip" or "rotate"; degrees are clockwise."""
-
-    name: str
-    degrees: int
-    size: Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +65,8 @@ class Plan:
     """Region and size in *stored* coordinates: applied while decoding, before turning upright."""
     stages: tuple[Stage, ...]
     size: Side
+    has_alpha: bool
+    """May the result be transparent somewhere?"""
     quality: Quality | None
     progressive: bool
     info_only: bool
@@ -103,15 +96,25 @@ class PlanLimits:
     output_pixels_max: int
     output_side_max: int
     animation_pixels_max: int
+    avif_pixels_max: int
+    working_bytes_max: int
 
 
-def make_plan(transformation: Transformation, facts: SourceFacts, output_format: str, limits: PlanLimits) -> Plan:
-    """Decide everything. Raises BadTransformation (nothing left to show) and LimitExceeded (result too large)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """What is decided before the format is: it follows from the result's size, when `f_auto` chooses it."""
+
+    shown: Side
+    """The size of the original as displayed, or as stored under `a_ignore`."""
+    stages: tuple[Stage, ...]
+    size: Side
+    has_alpha: bool
+
+
+def make_outline(transformation: Transformation, facts: SourceFacts, limits: PlanLimits) -> Outline:
+    """Raises BadTransformation (nothing left to show) and LimitExceeded (a step too large)."""
     components = transformation.components
-    angles = [angle for component in components for angle in component.angles]
-    orientation = 1 if "ignore" in angles else facts.orientation
-    stored = upright_size((facts.width, facts.height), facts.orientation)
-    current = shown = upright_size(stored, orientation)
+    shown = current = upright_size(_stored(facts), _orientation(components, facts))
     stages: list[Stage] = []
     density, has_alpha = _density(components), facts.has_alpha
     for component in components:
@@ -119,21 +122,45 @@ def make_plan(transformation: Transformation, facts: SourceFacts, output_format:
         _within(stage, limits)
         stages.append(stage)
         current, has_alpha = stage.size, _alpha_after(stage, has_alpha=has_alpha)
+    return Outline(shown=shown, stages=tuple(stages), size=current, has_alpha=has_alpha)
+
+
+def _stored(facts: SourceFacts) -> Side:
+    return upright_size((facts.width, facts.height), facts.orientation)
+
+
+def _orientation(components: tuple[Component, ...], facts: SourceFacts) -> int:
+    return 1 if any("ignore" in component.angles for component in components) else facts.orientation
+
+
+def make_plan(transformation: Transformation, facts: SourceFacts, output_format: str, limits: PlanLimits) -> Plan:
+    """Decide everything. Raises BadTransformation (nothing left to show) and LimitExceeded (result too large)."""
+    components = transformation.components
+    outline = make_outline(transformation, facts, limits)
     animated = _is_animated(facts, output_format)
-    _deliverable(current, output_format, limits, frames=facts.frames if animated else 1)
-    window, stages = _leading_window(stages, shown)
+    if animated and _area(outline.size) * facts.frames > limits.animation_pixels_max:
+        raise LimitExceeded(f"Maximum total of an animation is {limits.animation_pixels_max} pixels")
+    window, stages = _leading_window(list(outline.stages), outline.shown)
+    orientation = _orientation(components, facts)
     return Plan(
         format=output_format,
         animated=animated,
         orientation=orientation,
-        window=stored_window(window, orientation, stored),
+        window=stored_window(window, orientation, _stored(facts)),
         stages=tuple(stages),
-        size=current,
+        size=outline.size,
+        has_alpha=outline.has_alpha,
         quality=_last_quality(components),
-        progressive="progressive" in transformation.flags,
+        progressive=output_format == "jpg" and is_progressive(transformation),
         info_only="getinfo" in transformation.flags,
         untouched=is_original(transformation, output_format, facts),
     )
+
+
+def is_progressive(transformation: Transformation) -> bool:
+    """Was a progressive JPEG asked for? The last component that speaks of it counts. All scans of ours are alike."""
+    asked = [flag for component in transformation.components for flag in component.flags if flag in PROGRESSIVE]
+    return bool(asked) and asked[-1] != BASELINE
 
 
 def _is_animated(facts: SourceFacts, output_format: str) -> bool:
@@ -156,7 +183,7 @@ def _last_quality(components: tuple[Component, ...]) -> Quality | None:
 def plan_stage(component: Component, source: Side, density: Fraction, *, has_alpha: bool) -> Stage:
     """What one component does to a picture of that size."""
     frame = framed(component, source, density, has_alpha=has_alpha)
-    turns = _turns(component, frame.size)
+    turns = turns_of(component, frame.size)
     size = turns[-1].size if turns else frame.size
     return Stage(
         window=frame.window,
@@ -177,35 +204,6 @@ def _alpha_after(stage: Stage, *, has_alpha: bool) -> bool:
     is_padded = stage.canvas is not None and stage.canvas.color.alpha < OPAQUE
     is_faded = stage.opacity is not None and stage.opacity < OPACITY_FULL
     return is_faded or (not is_cleared and (has_alpha or is_cut or is_padded))
-
-
-def _turns(component: Component, size: Side) -> tuple[Turn, ...]:
-    turns: list[Turn] = []
-    for angle in component.angles:
-        if isinstance(angle, int):
-            degrees = angle % 360
-            if degrees == 0:
-                continue
-            size = rotated_size(size, degrees)
-            turns.append(Turn("rotate", degrees, size))
-        elif angle in {"hflip", "vflip"}:
-            turns.append(Turn(angle, 0, size))
-        elif angle != "ignore":
-            raise BadTransformation.component(f"a_{angle}")
-    return tuple(turns)
-
-
-def rotated_size(size: Side, degrees: int) -> Side:
-    """The canvas that holds the turned picture."""
-    if degrees % 180 == 0:
-        return size
-    if degrees % 90 == 0:
-        return size[1], size[0]
-    cosine, sine = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))
-    return (
-        rounded(Fraction(size[0] * cosine + size[1] * sine)),
-        rounded(Fraction(size[0] * sine + size[1] * cosine)),
-    )
 
 
 def _corners(radii: Radii | None, size: Side, density: Fraction) -> tuple[Corner, Corner, Corner, Corner] | None:
@@ -243,14 +241,6 @@ def _within(stage: Stage, limits: PlanLimits) -> None:
             raise LimitExceeded(f"Maximum image size is {limits.output_pixels_max} pixels. Requested {_area(size)}")
 
 
-def _deliverable(size: Side, output_format: str, limits: PlanLimits, *, frames: int) -> None:
-    side_max = FORMAT_SIDE_MAX[output_format]
-    if max(size) > side_max:
-        raise LimitExceeded(f"Maximum image width/height is {side_max} for {output_format}. Got {size[0]}x{size[1]}")
-    if frames > 1 and _area(size) * frames > limits.animation_pixels_max:
-        raise LimitExceeded(f"Maximum total of an animation is {limits.animation_pixels_max} pixels")
-
-
 def _leading_window(stages: list[Stage], shown: Side) -> tuple[Window, list[Stage]]:
     """Take the first crop-and-resize out of the stages, so that the decoder can shrink while it reads.
 
@@ -262,7 +252,7 @@ def _leading_window(stages: list[Stage], shown: Side) -> tuple[Window, list[Stag
         if stage.window is not None:
             if not window.is_pure_crop:
                 break
-            window = composed(window, stage.window)
+            window = composed(window, stage.window, shown)
         if not stage.is_window_only:
             return window, [_without_window(stage), *stages[1:]]
         stages = stages[1:]

@@ -1,9 +1,10 @@
-"""One golden row, rendered and compared, in a process of its own."""
+"""One golden row, rendered by a real decoder behind its walls, and compared."""
 
 from __future__ import annotations
 
 import importlib.util
 import io
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from domicile.imaging.job import Done, MediaLimits, RenderJob
-from domicile.imaging.pipeline import render
+from tests.pictures.walled import Render, walled
 
 ALPHA_DIFFERENCE_MAX = 2.0
 """Mean difference of the alpha planes, of 255 (decisions O.1)."""
@@ -41,7 +42,22 @@ def _compare(corpus: Path) -> ModuleType:
     return module
 
 
-def judge(corpus: Path, row: dict[str, str]) -> Verdict:
+_held = ExitStack()
+_renderers: list[Render] = []
+"""Of a process that does nothing but judge: a decoder of its own, which ends with it."""
+
+
+def start() -> None:
+    """Initializer of a process that judges."""
+    _renderers.append(_held.enter_context(walled()))
+
+
+def judge_here(corpus: Path, row: dict[str, str]) -> Verdict:
+    """`judge`, with the decoder that `start` made."""
+    return judge(corpus, _renderers[0], row)
+
+
+def judge(corpus: Path, render: Render, row: dict[str, str]) -> Verdict:
     """Render the row in the format of its reference (or the original's) and compare size, looks, colour and alpha."""
     reference = row["reference"]
     extension = Path(reference).suffix.removeprefix(".") if reference else None

@@ -14,7 +14,8 @@ from domicile.media.facts import SourceFacts
 from domicile.media.grammar import parse_transformation
 from domicile.media.plan import PlanLimits, make_plan
 from tests.corpus import require_corpus
-from tests.integration.golden_rows import Verdict, judge
+from tests.integration.golden_rows import Verdict, judge, judge_here, start
+from tests.pictures.walled import walled
 
 ROWS_WITHOUT_DOUBT = 327
 LOOKS_RIGHT_SHARE_MIN = 0.98
@@ -32,8 +33,8 @@ def verdicts(corpus: Path) -> list[Verdict]:
     with (corpus / "golden.csv").open(encoding="utf-8") as table:
         rows = list(csv.DictReader(table))
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
-        return list(pool.map(partial(judge, corpus), rows, chunksize=ROWS_AT_A_TIME))
+    with ProcessPoolExecutor(PROCESSES, mp_context=context, initializer=start) as pool:
+        return list(pool.map(partial(judge_here, corpus), rows, chunksize=ROWS_AT_A_TIME))
 
 
 @pytest.mark.corpus
@@ -51,6 +52,7 @@ def test_golden_rows_have_the_right_size_and_look_right(
         for verdict in [*failures, *(v for v in doubtful if not v.looks_right)]:
             print(f"golden: {'doubt' if verdict.is_doubtful else 'WRONG'} {verdict.row}: {verdict.detail}")
     assert len(sure) == ROWS_WITHOUT_DOUBT
+    assert [verdict for verdict in sure if "refused" in verdict.detail] == []
     assert [verdict for verdict in sure if not verdict.size_is_right] == []
     assert len(failures) <= (1 - LOOKS_RIGHT_SHARE_MIN) * len(sure)
 
@@ -61,13 +63,20 @@ def test_the_comparison_notices_a_wrong_picture(corpus: Path, change: str) -> No
     image = "photos/crowd_faces.jpg" if change != "e_grayscale" else "photos/kodim23_parrots.png"
     with (corpus / "golden.csv").open(encoding="utf-8") as table:
         row = next(row for row in csv.DictReader(table) if row["image"] == image and row["reference"])
-    assert judge(corpus, row).looks_right
-    assert not judge(corpus, row | {"transformation": f"{row['transformation']}/{change}"}).looks_right
+    with walled() as render:
+        assert judge(corpus, render, row).looks_right
+        assert not judge(corpus, render, row | {"transformation": f"{row['transformation']}/{change}"}).looks_right
 
 
 @pytest.mark.corpus
 def test_sizes_of_the_documentation_are_met(corpus: Path) -> None:
-    limits = PlanLimits(output_pixels_max=10**8, output_side_max=10**5, animation_pixels_max=10**8)
+    limits = PlanLimits(
+        output_pixels_max=10**8,
+        output_side_max=10**5,
+        animation_pixels_max=10**8,
+        avif_pixels_max=10**9,
+        working_bytes_max=10**10,
+    )
     with (corpus / "golden_doc_facts.csv").open(encoding="utf-8") as table:
         rows = list(csv.DictReader(table))
     for row in rows:

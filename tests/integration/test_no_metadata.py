@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from domicile.imaging.job import Done, MediaLimits, RenderJob
-from domicile.imaging.pipeline import render
 from tests.corpus import require_corpus
+from tests.pictures.walled import Render, walled
 
 SOURCES = (
     "exif/gps_dscn0010.jpg",
@@ -74,7 +75,13 @@ HARMLESS = frozenset(
 """AVIF says that its colours are sRGB (nclx, no ICC); times in the tracks of an animated one are zero."""
 
 
-def _outputs(corpus: Path, source: str) -> list[tuple[str, bytes]]:
+@pytest.fixture(scope="module")
+def render() -> Iterator[Render]:
+    with walled() as found:
+        yield found
+
+
+def _outputs(render: Render, corpus: Path, source: str) -> list[tuple[str, bytes]]:
     body = (corpus / "media" / source).read_bytes()
     found = []
     for transformation, extension in [("", None), *(("w_100", extension) for extension in FORMATS)]:
@@ -87,9 +94,9 @@ def _outputs(corpus: Path, source: str) -> list[tuple[str, bytes]]:
 
 @pytest.mark.corpus
 @pytest.mark.parametrize("source", SOURCES)
-def test_no_output_holds_a_block_of_metadata(source: str, tmp_path: Path) -> None:
+def test_no_output_holds_a_block_of_metadata(source: str, tmp_path: Path, render: Render) -> None:
     corpus = require_corpus()
-    for name, body in _outputs(corpus, source):
+    for name, body in _outputs(render, corpus, source):
         # Compressed pixels hold any four bytes now and then: count signatures only where headers are.
         found = [mark for mark in MARKS if mark in _outside_pixels(body)]
         assert found == [], (source, name)

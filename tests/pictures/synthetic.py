@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -20,6 +21,8 @@ TO_STORED = {
     8: Image.Transpose.ROTATE_270,
 }
 """How upright pixels must be stored so that an orientation shows them upright again."""
+SRGB_PRIMARIES = ((0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141))
+"""Adapted to D50, as profiles have them."""
 P3_PRIMARIES = ((0.5151, 0.2412, -0.0011), (0.2919, 0.6922, 0.0419), (0.1572, 0.0666, 0.7841))
 
 
@@ -46,6 +49,13 @@ def halves(width: int, height: int, left: int = 0, right: int = 255) -> Image.Im
     return image
 
 
+def framed(width: int, height: int) -> Image.Image:
+    """Red in the middle fifth of each side, blue all around."""
+    image = Image.new("RGB", (width, height), BLUE)
+    image.paste(RED, (width * 2 // 5, height * 2 // 5, width * 3 // 5, height * 3 // 5))
+    return image
+
+
 def stripes(width: int, height: int) -> Image.Image:
     """Black and white columns of one pixel."""
     x = np.arange(width) % 2 * 255
@@ -69,14 +79,14 @@ def hidden(width: int, height: int) -> Image.Image:
     return image
 
 
-def matrix_profile(primaries: tuple[tuple[float, float, float], ...], gamma: float) -> bytes:
+def matrix_profile(primaries: tuple[tuple[float, float, float], ...], gamma: float, called: str = "synthetic") -> bytes:
     """A small ICC v2 display profile (ICC.1:2001-04): D50 primaries and one gamma."""
 
     def xyz(values: tuple[float, float, float]) -> bytes:
         return b"XYZ \0\0\0\0" + b"".join(struct.pack(">i", round(value * 65536)) for value in values)
 
     curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
-    name = b"synthetic\0"
+    name = called.encode() + b"\0"
     description = b"desc\0\0\0\0" + struct.pack(">I", len(name)) + name + b"\0" * 78
     tags = {b"desc": description, b"wtpt": xyz((0.9642, 1.0, 0.8249)), b"rTRC": curve, b"gTRC": curve, b"bTRC": curve}
     tags |= dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(xyz, primaries), strict=True))
@@ -124,6 +134,46 @@ def animation(format_: str) -> bytes:
     )
 
 
+def keyed_grey16(width: int, height: int, left: int, right: int) -> bytes:
+    """16-bit grey `left` beside `right`, of which `right` is transparent by tRNS."""
+    samples = np.full((height, width), left, np.uint16)
+    samples[:, width // 2 :] = right
+    body = saved(Image.fromarray(samples))
+    chunk = b"tRNS" + struct.pack(">H", right)
+    at = body.index(b"IDAT") - 4
+    return body[:at] + struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk)) + body[at:]
+
+
+def keyed_palette(width: int, height: int) -> bytes:
+    """A palette of red and green; green, on the right, is transparent by tRNS."""
+    image = Image.new("P", (width, height), 0)
+    image.putpalette([*RED, *GREEN])
+    image.paste(1, (width // 2, 0, width, height))
+    return saved(image, transparency=1)
+
+
+def moving(width: int, height: int, format_: str) -> bytes:
+    """A red diamond on nothing that walks from left to right in four steps of 100 ms, for ever."""
+    frames, step = [], width // 4
+    for number in range(4):
+        frame, left = Image.new("RGBA", (width, height), (0, 0, 0, 0)), number * step
+        middle = (left + step // 2, height // 2)
+        corners = [(left, middle[1]), (middle[0], 0), (left + step - 1, middle[1]), (middle[0], height - 1)]
+        ImageDraw.Draw(frame).polygon(corners, fill=(*RED, 255))
+        frames.append(frame)
+    own: dict[str, dict[str, object]] = {"GIF": {"disposal": 2}, "WEBP": {"lossless": True}, "PNG": {}}
+    return saved(frames[0], format_, save_all=True, append_images=frames[1:], duration=100, loop=0, **own[format_])
+
+
+def sticking_out(width: int, height: int) -> bytes:
+    """A GIF of two frames, blue then red, whose second one is placed half a screen down and to the right."""
+    body = bytearray(saved(Image.new("RGB", (width, height), BLUE), "GIF", save_all=True, loop=0, duration=100,
+                           append_images=[Image.new("RGB", (width, height), RED)]))  # fmt: skip
+    at = body.rindex(b"\x2c\0\0\0\0" + struct.pack("<HH", width, height))
+    body[at + 1 : at + 5] = struct.pack("<HH", width // 2, height // 2)
+    return bytes(body)
+
+
 def _color(text: str) -> tuple[int, ...]:
     return tuple(bytes.fromhex(text))
 
@@ -134,6 +184,9 @@ SOURCES: dict[str, Callable[[int, int, list[str]], bytes]] = {
     "ramp": lambda w, h, _: saved(ramp(w, h)),
     "ramp-jpeg": lambda w, h, _: saved(ramp(w, h), "JPEG", quality=100, subsampling=0),
     "halves": lambda w, h, more: saved(halves(w, h, *map(int, more))),
+    "framed": lambda w, h, _: saved(framed(w, h)),
+    "framed-jpeg": lambda w, h, _: saved(framed(w, h), "JPEG", quality=95, subsampling=0),
+    "framed-exif": lambda w, h, more: turned(framed(w, h), int(more[0])),
     "stripes": lambda w, h, _: saved(stripes(w, h)),
     "veiled": lambda w, h, _: saved(veiled(w, h)),
     "hidden": lambda w, h, _: saved(hidden(w, h)),
@@ -144,13 +197,24 @@ SOURCES: dict[str, Callable[[int, int, list[str]], bytes]] = {
     "solid-p3": lambda w, h, more: saved(
         Image.new("RGB", (w, h), _color(more[0])), icc_profile=matrix_profile(P3_PRIMARIES, 2.2)
     ),
+    "solid-linear": lambda w, h, more: saved(
+        Image.new("RGB", (w, h), _color(more[0])), icc_profile=matrix_profile(SRGB_PRIMARIES, 1.0, "sRGB linear")
+    ),
     "solid-cmyk": lambda w, h, more: saved(Image.new("CMYK", (w, h), _color(more[0])), "JPEG", quality=100),
     "solid-grey16": lambda w, h, more: saved(Image.fromarray(np.full((h, w), int(more[0]), np.uint16))),
+    "keyed-grey16": lambda w, h, more: keyed_grey16(w, h, *map(int, more)),
     "solid-tiff": lambda w, h, more: saved(Image.new("RGB", (w, h), _color(more[0])), "TIFF"),
+    "solid-bmp": lambda w, h, more: saved(Image.new("RGB", (w, h), _color(more[0])), "BMP"),
+    "solid-ico": lambda w, h, more: saved(Image.new("RGBA", (w, h), _color(more[0])), "ICO", sizes=[(w, h)]),
     "solid-palette": lambda w, h, more: saved(Image.new("RGB", (w, h), _color(more[0])).quantize(4)),
     "exif": lambda w, h, more: turned(quadrants(w, h), int(more[0])),
     "exif-jpeg": lambda w, h, more: turned(quadrants(w, h), int(more[0]), "JPEG"),
+    "exif-tiff": lambda w, h, more: turned(quadrants(w, h), int(more[0]), "TIFF"),
     "exif-webp": lambda w, h, more: turned(quadrants(w, h), int(more[0]), "WEBP"),
+    "keyed-palette": lambda w, h, _: keyed_palette(w, h),
+    "grey-jpeg": lambda w, h, more: saved(Image.new("L", (w, h), int(more[0])), "JPEG", quality=95),
+    "moving": lambda w, h, more: moving(w, h, more[0]),
+    "sticking-out": lambda w, h, _: sticking_out(w, h),
     "animation": lambda _w, _h, more: animation(more[0]),
 }
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from PIL import Image
 
 from domicile.imaging.job import Done, MediaLimits, Outcome, RenderJob
-from domicile.imaging.pipeline import render
 from tests.pictures.synthetic import draw
+from tests.pictures.walled import Render
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "picture"
 TOLERANCE = 3
@@ -33,7 +33,9 @@ class Vector:
     wrong_source: str | None = None
     checks: tuple[tuple[str, str], ...] = field(default=())
 
-    def run(self, transformation: str | None = None, source: str | None = None) -> tuple[Outcome, bytes]:
+    def run(
+        self, render: Render, *, transformation: str | None = None, source: str | None = None
+    ) -> tuple[Outcome, bytes]:
         """Render the vector, or its wrong variant."""
         job = RenderJob(
             transformation=self.transformation if transformation is None else transformation,

@@ -12,6 +12,8 @@ from domicile.media.errors import LimitExceeded, UndecodableMedia
 EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B
 GRAPHIC_CONTROL, COMMENT, APPLICATION = 0xF9, 0xFE, 0xFF
 NETSCAPE = b"NETSCAPE2.0"
+LOOP = b"\x03\x01"
+"""Length and kind of the sub-block that holds the number of repeats."""
 STRAY_BYTES_MAX = 65_536
 
 
@@ -49,6 +51,7 @@ def read(view: memoryview, *, frames_max: int, comment_bytes_max: int) -> Claims
             raise LimitExceeded(f"Maximum size of metadata is {comment_bytes_max} bytes")
     if not frames:
         raise UndecodableMedia("Invalid image file")
+    has_alpha |= (width, height) != (_u16(view, 6), _u16(view, 8))  # nothing is painted beside the old screen
     return Claims(width=width, height=height, frames=frames, loop=plays if frames > 1 else None, has_alpha=has_alpha)
 
 
@@ -68,19 +71,35 @@ def _skip(view: memoryview, at: int) -> int:
 
 
 def stripped(view: memoryview) -> bytes:
-    """The same frames without comments, plain text and application data (XMP), and nothing after the trailer."""
+    """The same frames without comments, plain text and application data (XMP), and nothing after the trailer.
+
+    What says how long and how often frames are shown is written anew: blocks of any kind may follow it in its extension.
+    """
     at = 13 + _table(view[10])
     pieces: list[memoryview | bytes] = [view[:at]]
     while at < len(view) and view[at] != TRAILER:
         start = at
         if view[at] == EXTENSION and at + 1 < len(view):
             at = _skip(view, at + 2)
-            is_loop = view[start + 1] == APPLICATION and bytes(view[start + 3 : start + 14]) == NETSCAPE
-            if view[start + 1] == GRAPHIC_CONTROL or is_loop:
-                pieces.append(view[start:at])
+            pieces.append(_control(view, start, at) or _loop(view, start, at))
         elif view[at] == IMAGE and at + 10 <= len(view):
             at = _skip(view, at + 10 + _table(view[at + 9]) + 1)
             pieces.append(view[start:at])
         else:
             at += 1
     return b"".join([*pieces, bytes([TRAILER])])
+
+
+def _control(view: memoryview, start: int, end: int) -> bytes:
+    """The graphic control extension at `start` and nothing else; empty for any other."""
+    if view[start + 1] != GRAPHIC_CONTROL or end - start < 8 or view[start + 2] < 4:
+        return b""
+    return bytes([EXTENSION, GRAPHIC_CONTROL, 4, *view[start + 3 : start + 7], 0])
+
+
+def _loop(view: memoryview, start: int, end: int) -> bytes:
+    """The number of repeats and nothing else; empty for any other extension."""
+    is_loop = view[start + 1] == APPLICATION and bytes(view[start + 3 : start + 14]) == NETSCAPE
+    if not is_loop or end - start < 19 or bytes(view[start + 14 : start + 16]) != LOOP:
+        return b""
+    return bytes([EXTENSION, APPLICATION, len(NETSCAPE), *NETSCAPE, *LOOP, *view[start + 16 : start + 18], 0])

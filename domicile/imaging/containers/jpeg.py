@@ -89,20 +89,22 @@ def _coefficients(frame: memoryview, width: int, height: int, count: int) -> int
 
 # A byte after 0xFF that ends entropy-coded data: not stuffing, not a restart, not fill.
 NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-KEPT = frozenset({APP14, DHT, DAC, SOS, 0xDB, 0xDC, 0xDD, *FRAMES})
+KEPT = frozenset({DHT, DAC, SOS, 0xDB, 0xDC, 0xDD, *FRAMES})
+JFIF_PREFIX, JFIF_BYTES_MIN = b"JFIF\0", 14
+ADOBE_PREFIX, ADOBE_BYTES_MIN = b"Adobe", 12
+"""As libjpeg takes them for what they say (jdmarker.c); a shorter one says nothing."""
 JFIF = b"\xff\xe0\x00\x10JFIF\0\1\1\0\0\1\0\1\0\0"
+ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\0\0\0\0"
+"""Version 100, no flags; the transform follows."""
 SCANS_MAX = 1000
 
 
 def stripped(view: memoryview) -> bytes:
     """The same picture, coefficient by coefficient, without metadata: tables, frames and scans only, nothing after EOI.
 
-    Adobe's APP14 stays: it says how the components are colours. Raises UndecodableMedia.
+    Raises UndecodableMedia.
     """
-    pieces: list[bytes | memoryview] = [b"\xff\xd8"]
-    has_adobe = any(marker == APP14 for marker, _, _ in segments(view))
-    if not has_adobe:
-        pieces.append(JFIF)
+    pieces: list[bytes | memoryview] = [b"\xff\xd8", *_color_markers(view)]
     at = 2
     for _ in range(SCANS_MAX):
         for marker, start, end in segments(view, at):
@@ -117,3 +119,19 @@ def stripped(view: memoryview) -> bytes:
         if view[at + 1] == EOI:
             return b"".join([*pieces, b"\xff\xd9"])
     raise UndecodableMedia("Invalid image file")
+
+
+def _color_markers(view: memoryview) -> list[bytes]:
+    """What says how the components are colours, and only that, written anew: JFIF and Adobe's APP14.
+
+    Decoders tell YCbCr from RGB by which of the two are there before the first scan: none is added, none is lost.
+    """
+    has_jfif, transform = False, None
+    for marker, start, end in segments(view):
+        payload = view[start:end]
+        if marker == APP0 and len(payload) >= JFIF_BYTES_MIN and payload[:5] == JFIF_PREFIX:
+            has_jfif = True
+        elif marker == APP14 and len(payload) >= ADOBE_BYTES_MIN and payload[:5] == ADOBE_PREFIX:
+            transform = payload[11]
+    adobe = [] if transform is None else [ADOBE + bytes([transform])]
+    return ([JFIF] if has_jfif else []) + adobe

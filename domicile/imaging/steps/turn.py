@@ -6,7 +6,8 @@ import math
 
 from PIL import Image
 
-from domicile.media.plan import Stage, Turn
+from domicile.media.plan import Stage
+from domicile.media.turns import Turn
 
 FLIPS = {"hflip": Image.Transpose.FLIP_LEFT_RIGHT, "vflip": Image.Transpose.FLIP_TOP_BOTTOM}
 QUARTERS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}

@@ -6,7 +6,7 @@
     name = 1*128( ALPHA / DIGIT / "_" / "-" / "~" / pct-encoded )      ; a dot is written %2E: bare, it ends the flag
 
 `progressive:steep` stands in `Component.flags` under that text; the name of an attachment in `attachment_name`, decoded.
-`immutable_cache` is understood and changes no lifetime (decisions I.2). Every other flag is refused.
+What stands in WITHOUT_EFFECT is understood and does nothing; every other flag is refused.
 Source: cloudinary-compat 3.4.
 """
 
@@ -25,10 +25,12 @@ ATTACHMENT_CHARS_MAX = 128
 ATTACHMENT_ENCODED_CHARS_MAX = 384
 """Small enough that the canonical text of any component stays below the grammar's limit for one."""
 ATTACHMENT = "attachment"
-FLAGS = frozenset(
-    {"force_strip", "strip_profile", "lossy", "getinfo", "ignore_aspect_ratio", "immutable_cache", ATTACHMENT}
-    | {"progressive", "progressive:semi", "progressive:steep", "progressive:none"}
-)
+BASELINE = "progressive:none"
+PROGRESSIVE = frozenset({"progressive", "progressive:semi", "progressive:steep", BASELINE})
+WITHOUT_EFFECT = frozenset({"force_strip", "strip_profile", "lossy", "immutable_cache"})
+"""Understood, and nothing is done: metadata and profiles are always stripped, GIF and PNG are always written without loss,
+no lifetime depends on a URL (docs/adr/0005)."""
+FLAGS = frozenset({"getinfo", "ignore_aspect_ratio", ATTACHMENT} | PROGRESSIVE | WITHOUT_EFFECT)
 NAME = re.compile(r"(?:[A-Za-z0-9_~-]|%[0-9A-Fa-f]{2})+")
 FORBIDDEN_IN_NAME = frozenset('/\\"')
 """What would end a quoted file name or leave the folder the browser saves to."""

@@ -6,13 +6,13 @@ import pytest
 from PIL import Image, ImageCms
 
 from domicile.imaging.color import ToSrgb, plain
-from tests.pictures.synthetic import P3_PRIMARIES, matrix_profile
+from tests.pictures.synthetic import P3_PRIMARIES, SRGB_PRIMARIES, matrix_profile
 
 P3 = matrix_profile(P3_PRIMARIES, 2.2)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F", "RGBa"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "RGBa"])
 def test_every_mode_becomes_rgb_or_rgba(mode: str) -> None:
     image = ToSrgb(b"")(Image.new(mode, (4, 4)))
     assert image.mode == ("RGBA" if mode in {"LA", "RGBA", "RGBa"} else "RGB")
@@ -54,3 +54,29 @@ def test_a_palette_with_a_transparent_entry_gets_alpha() -> None:
     image.putpalette([255, 0, 0])
     image.info["transparency"] = 0
     assert plain(image).getpixel((0, 0)) == (255, 0, 0, 0)
+
+
+def test_the_transparent_grey_of_sixteen_bits_is_named_in_all_its_bits() -> None:
+    image = Image.new("I;16", (3, 1))
+    for x, value in enumerate((40_000, 40_001, 65_535)):
+        image.putpixel((x, 0), value)
+    image.info["transparency"] = 40_001
+    found = plain(image)
+    assert found.mode == "LA"
+    assert [found.getpixel((x, 0)) for x in range(3)] == [(156, 255), (156, 0), (255, 255)]
+
+
+@pytest.mark.parametrize(
+    "icc", [matrix_profile(SRGB_PRIMARIES, 1.0, "sRGB-linear"), matrix_profile(P3_PRIMARIES, 2.2, "sRGB")]
+)
+def test_a_profile_that_only_calls_itself_srgb_is_applied(icc: bytes) -> None:
+    assert not ToSrgb(icc).is_identity
+    assert not ToSrgb(icc).is_identity  # also from memory
+
+
+def test_a_linear_grey_becomes_the_grey_of_srgb() -> None:
+    image = ToSrgb(matrix_profile(SRGB_PRIMARIES, 1.0, "sRGB linear"))(Image.new("RGB", (2, 2), (128, 128, 128)))
+    # 0.502 linear is 0.737 by IEC 61966-2-1.
+    found = image.getpixel((0, 0))
+    assert isinstance(found, tuple)
+    assert max(abs(value - 188) for value in found) <= 1

@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-from domicile.imaging.encode import CONTENT_TYPES, encode
+from domicile.imaging.encode import PILLOW_ENCODERS, encode
 from domicile.imaging.present import Frame
 from domicile.media import negotiate
 from domicile.media.facts import SourceFacts
@@ -16,7 +16,13 @@ from domicile.media.plan import Plan, PlanLimits, make_plan
 from tests.pictures.synthetic import BLUE, GREEN, P3_PRIMARIES, RED, matrix_profile, quadrants, veiled
 
 FACTS = SourceFacts(format="png", width=40, height=20, frames=1, has_alpha=True, orientation=1, body_bytes=1, md5="")
-LIMITS = PlanLimits(output_pixels_max=10**6, output_side_max=10**4, animation_pixels_max=10**6)
+LIMITS = PlanLimits(
+    output_pixels_max=10**6,
+    output_side_max=10**4,
+    animation_pixels_max=10**6,
+    avif_pixels_max=10**9,
+    working_bytes_max=10**10,
+)
 
 
 def _plan(output_format: str, text: str = "q_90") -> Plan:
@@ -30,10 +36,10 @@ def _open(body: bytes) -> Image.Image:
 
 
 def test_we_write_what_negotiation_may_choose() -> None:
-    assert CONTENT_TYPES == negotiate.CONTENT_TYPES
+    assert set(PILLOW_ENCODERS) == set(negotiate.TYPES)
 
 
-@pytest.mark.parametrize("output_format", sorted(CONTENT_TYPES))
+@pytest.mark.parametrize("output_format", sorted(PILLOW_ENCODERS))
 def test_notes_on_the_picture_are_not_written(output_format: str) -> None:
     image = quadrants(40, 20)
     image.info |= {
@@ -87,3 +93,22 @@ def test_the_original_is_not_changed_by_hard_edges() -> None:
     image = veiled(40, 20)
     encode([Frame(image, 0)], _plan("gif"), None)
     assert image.getpixel((5, 15)) == (0, 0, 255, 128)
+
+
+@pytest.mark.parametrize("output_format", ["gif", "webp", "avif", "png"])
+def test_a_frame_with_holes_shows_nothing_of_the_frame_before(output_format: str) -> None:
+    frames = [Frame(Image.new("RGBA", (32, 16)), 50) for _ in range(2)]
+    for number, frame in enumerate(frames):
+        frame.image.paste((*RED, 255), (16 * number, 0, 16 * number + 16, 16))
+    image = _open(encode(frames, _plan(output_format), 0))
+    image.seek(1)
+    shown = image.convert("RGBA")
+    assert [shown.getpixel((x, 8))[3] for x in (8, 24)] == [0, 255]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("output_format", ["webp", "avif", "png"])
+def test_one_frame_with_holes_is_enough(output_format: str) -> None:
+    frames = [Frame(Image.new("RGB", (32, 16), BLUE), 50), Frame(veiled(32, 16), 50)]
+    image = _open(encode(frames, _plan(output_format), 0))
+    image.seek(1)
+    assert image.convert("RGBA").getpixel((24, 4))[3] == 0  # type: ignore[index]

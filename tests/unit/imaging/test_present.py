@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.jpegs import Decoded
 from domicile.imaging.present import present
 from domicile.media.geometry import Window
-from tests.pictures.synthetic import TO_STORED, quadrants
+from tests.pictures.synthetic import TO_STORED, animation, quadrants, saved
 
 WHOLE = Window((0, 0, 40, 20), (40, 20))
 NO_PROFILE = ToSrgb(b"")
@@ -37,3 +39,22 @@ def test_a_palette_is_not_averaged_as_numbers() -> None:
 
 def test_the_frame_keeps_its_time() -> None:
     assert present(Decoded(quadrants(40, 20), WHOLE, 70), 1, NO_PROFILE).duration_ms == 70
+
+
+def test_a_picture_that_no_step_copied_is_no_longer_its_decoders() -> None:
+    read = Image.open(io.BytesIO(saved(quadrants(40, 20))))
+    read.load()
+    shown = present(Decoded(read, WHOLE), 1, NO_PROFILE).image
+    assert not isinstance(shown, ImageFile.ImageFile)
+    assert shown.tobytes() == quadrants(40, 20).tobytes()
+    shown.putpixel((0, 0), (1, 2, 3))
+    assert read.getpixel((0, 0)) == (1, 2, 3)  # the same pixels: a picture is not held twice
+
+
+def test_a_frame_does_not_change_when_its_decoder_paints_the_next_one() -> None:
+    read = Image.open(io.BytesIO(animation("PNG")))
+    read.load()
+    first = present(Decoded(read, WHOLE), 1, NO_PROFILE).image
+    read.seek(1)
+    read.load()
+    assert (first.getpixel((5, 5)), read.getpixel((5, 5))) == ((255, 0, 0), (0, 255, 0))

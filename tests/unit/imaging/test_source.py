@@ -117,3 +117,32 @@ def test_an_empty_canvas_is_no_picture() -> None:
     body[16:20] = b"\0\0\0\0"
     with pytest.raises(UndecodableMedia):
         open_source(bytes(body), LIMITS)
+
+
+@pytest.mark.parametrize(("mode", "named"), [("I", "32-bit or signed samples"), ("F", "floating-point samples")])
+def test_samples_that_do_not_say_what_white_is_are_refused_by_name(mode: str, named: str) -> None:
+    with pytest.raises(UndecodableMedia, match=named):
+        open_source(saved(Image.new(mode, (4, 4)), "TIFF"), MediaLimits())
+
+
+def test_samples_of_twelve_bits_are_refused_by_name() -> None:
+    body = saved(Image.new("I;16", (4, 4)), "TIFF")
+    bits = b"\x02\x01\x03\x00\x01\x00\x00\x00"  # tag 258, SHORT, one value
+    assert body.count(bits + b"\x10") == 1
+    with pytest.raises(UndecodableMedia, match="12-bit samples"):
+        open_source(body.replace(bits + b"\x10", bits + b"\x0c"), MediaLimits())
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
+def test_a_profile_over_the_limit_is_refused_and_not_ignored(format_: str) -> None:
+    body = saved(quadrants(8, 8), format_, icc_profile=bytes(3000))
+    open_source(body, _limits(metadata_bytes_max=3000))
+    with pytest.raises(LimitExceeded, match="metadata is 2999 bytes"):
+        open_source(body, _limits(metadata_bytes_max=2999))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_tells_its_orientation_and_its_size_as_displayed(orientation: int) -> None:
+    source = open_source(turned(quadrants(40, 20), orientation, "TIFF"), LIMITS)
+    facts = source.facts()
+    assert (facts.width, facts.height, facts.orientation) == (40, 20, orientation)

@@ -26,6 +26,12 @@ def size_of(text: str, source: Side, density: Fraction = ONE) -> Side:
 @pytest.mark.parametrize(
     ("text", "source", "expected"),
     [
+        ("fl_ignore_aspect_ratio,w_100", (400, 200), (100, 200)),
+        ("fl_ignore_aspect_ratio,h_100", (400, 200), (400, 100)),
+        ("c_fill,fl_ignore_aspect_ratio,w_100", (400, 200), (100, 200)),
+        ("c_fit,fl_ignore_aspect_ratio,w_100", (400, 200), (100, 50)),
+        ("ar_1:1,fl_ignore_aspect_ratio,w_100", (400, 200), (100, 100)),
+        ("fl_ignore_aspect_ratio,h_50,w_100", (400, 200), (100, 50)),
         ("c_fit,h_90,w_70", (864, 576), (70, 47)),
         ("c_fit,h_100,w_300", (864, 576), (150, 100)),
         ("c_lfill,h_100,w_800", (400, 200), (400, 100)),
@@ -89,3 +95,21 @@ def test_the_ground_of_a_pad_depends_on_the_picture() -> None:
     assert transparent is not None
     assert opaque.color == WHITE
     assert transparent.color.alpha == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["x_0.5", "y_10", "x_10,y_10", "c_crop,x_10,y_10", "c_crop", "c_thumb,g_north", "c_pad,x_5"]
+)
+def test_what_needs_a_size_and_has_none_is_refused_by_name(text: str) -> None:
+    with pytest.raises(BadTransformation, match=f"^Invalid transformation component - {text} "):
+        size_of(text, (400, 200))
+
+
+@pytest.mark.parametrize("text", ["c_crop,h_10,w_10,x_400", "c_crop,g_north_west,h_10,w_10,y_-10"])
+def test_a_crop_outside_the_picture_is_refused_by_name(text: str) -> None:
+    with pytest.raises(BadTransformation, match=f"^Invalid transformation component - {text} "):
+        size_of(text, (400, 200))
+
+
+def test_a_ratio_is_a_size() -> None:
+    assert size_of("ar_1:1,c_crop,x_10,y_10", (400, 200)) == (200, 190)

@@ -150,7 +150,33 @@ def test_a_position_is_moved_the_least() -> None:
 
 def test_two_windows_become_one() -> None:
     crop = Window((10, 20, 60, 50), (50, 30))
-    assert composed(crop, Window((5, 5, 25, 15), (200, 100))) == Window((15, 25, 35, 35), (200, 100))
+    resized = composed(crop, Window((5, 5, 25, 15), (200, 100)), (100, 80))
+    assert resized == Window((15, 25, 35, 35), (200, 100), cut=(10, 20, 60, 50))
+
+
+def test_a_second_crop_needs_no_memory_of_the_first() -> None:
+    crop = Window((10, 20, 60, 50), (50, 30))
+    assert composed(crop, Window((5, 5, 25, 15), (20, 10)), (100, 80)) == Window((15, 25, 35, 35), (20, 10))
+
+
+def test_a_crop_that_takes_nothing_away_leaves_no_cut() -> None:
+    whole = Window((0, 0, 100, 80), (100, 80))
+    assert composed(whole, Window((5, 5, 25, 15), (200, 100)), (100, 80)).cut is None
+
+
+def test_only_whole_pixels_inside_a_cut_may_be_looked_at() -> None:
+    window = Window((2.5, 2.5, 7.5, 7.5), (50, 50), cut=(2.25, 2.0, 7.75, 8.0))
+    assert window.alone == (3, 2, 7, 8)
+    assert window.seen_from((3, 2, 7, 8)) == Window((0, 0.5, 4, 5.5), (50, 50))
+    assert Window((0, 0, 10, 10), (5, 5)).alone is None
+    assert Window((1, 2, 4, 6), (3, 4)).alone == (1, 2, 4, 6)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_cut_is_stored_where_its_box_is(orientation: int) -> None:
+    box = (10.0, 20.0, 60.0, 50.0)
+    stored = stored_window(Window(box, (25, 15), cut=box), orientation, (200, 100))
+    assert stored.cut == stored.box
 
 
 def test_a_crop_that_shows_nothing_is_none() -> None:

@@ -9,7 +9,7 @@ from domicile.media.grammar import parse_transformation
 from domicile.media.negotiate import (
     ACCEPT_CHARS_MAX,
     ACCEPT_MEMBERS_MAX,
-    CONTENT_TYPES,
+    TYPES,
     Negotiated,
     bucket_of,
     choose_format,
@@ -21,6 +21,10 @@ CHROME = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 FACTS = SourceFacts(
     format="jpg", width=10, height=10, frames=1, has_alpha=False, orientation=1, body_bytes=100, md5="0" * 32
 )
+
+
+def anything(output_format: str) -> bool:
+    return True
 
 
 def facts(**changes) -> SourceFacts:
@@ -86,7 +90,11 @@ def test_only_f_auto_varies():
         ("f_auto", None, "avif", {"frames": 3, "format": "gif"}, "webp"),
         ("f_auto", None, "legacy", {"frames": 3, "format": "gif"}, "gif"),
         ("", None, "", {"format": "tiff"}, "jpg"),
-        ("", "tiff", "", {"format": "tiff"}, "jpg"),
+        ("", "tiff", "", {"format": "tiff"}, "tiff"),
+        ("w_5", "tiff", "", {"format": "tiff"}, "tiff"),
+        ("", "bmp", "", {"format": "bmp"}, "bmp"),
+        ("", "ico", "", {"format": "ico"}, "ico"),
+        ("f_auto", "ico", "legacy", {"format": "ico"}, "jpg"),
         ("", None, "", {"format": "tiff", "has_alpha": True}, "png"),
         ("", None, "", {"format": "bmp"}, "png"),
         ("", None, "", {"format": "ico", "has_alpha": True}, "png"),
@@ -95,14 +103,14 @@ def test_only_f_auto_varies():
     ],
 )
 def test_the_format_follows_flag_then_extension_then_original(transformation, extension, bucket, source, expected):
-    assert choose_format(parse_transformation(transformation), extension, facts(**source), bucket) == expected
-    assert expected in CONTENT_TYPES
+    assert choose_format(parse_transformation(transformation), extension, facts(**source), bucket, anything) == expected
+    assert expected in TYPES
 
 
 @pytest.mark.parametrize("extension", ["tiff", "svg", "pdf", "jxl", "mp4"])
 def test_a_format_we_do_not_write_is_refused(extension):
-    with pytest.raises(BadTransformation):
-        choose_format(parse_transformation("w_5"), extension, FACTS, "")
+    with pytest.raises(BadTransformation, match=f"^Invalid transformation component - f_{extension}$"):
+        choose_format(parse_transformation("w_5"), extension, FACTS, "", anything)
 
 
 @pytest.mark.parametrize(
@@ -120,3 +128,23 @@ def test_a_format_we_do_not_write_is_refused(extension):
 )
 def test_the_original_is_what_nothing_changes(transformation, extension, expected):
     assert is_original(parse_transformation(transformation), extension, FACTS) is expected
+
+
+@pytest.mark.parametrize(
+    "bucket,source,unfit,expected",
+    [
+        ("avif", {}, {"avif"}, "webp"),
+        ("avif", {}, {"avif", "webp"}, "jpg"),
+        ("webp", {}, {"webp"}, "jpg"),
+        ("webp", {}, {"avif"}, "webp"),
+        ("avif", {"has_alpha": True, "format": "png"}, {"avif", "webp"}, "png"),
+        ("legacy", {}, {"avif", "webp"}, "jpg"),
+    ],
+)
+def test_f_auto_passes_over_formats_that_cannot_hold_the_picture(bucket, source, unfit, expected):
+    auto = parse_transformation("f_auto")
+    assert choose_format(auto, None, facts(**source), bucket, lambda name: name not in unfit) == expected
+
+
+def test_a_format_asked_for_by_name_is_not_changed_in_silence():
+    assert choose_format(parse_transformation("f_avif"), None, FACTS, "avif", lambda _: False) == "avif"

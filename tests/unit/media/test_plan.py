@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 import pytest
 
@@ -9,7 +11,8 @@ from domicile.media.errors import LimitExceeded
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import parse_transformation
 from domicile.media.negotiate import choose_format
-from domicile.media.plan import Plan, PlanLimits, make_plan, rotated_size
+from domicile.media.params.flags import ATTACHMENT, BASELINE, FLAGS, PROGRESSIVE, WITHOUT_EFFECT
+from domicile.media.plan import Plan, PlanLimits, make_plan
 
 FACTS = SourceFacts(
     format="jpg",
@@ -21,7 +24,13 @@ FACTS = SourceFacts(
     body_bytes=1,
     md5="",
 )
-LIMITS = PlanLimits(output_pixels_max=1_000_000, output_side_max=10_000, animation_pixels_max=1_000_000)
+LIMITS = PlanLimits(
+    output_pixels_max=1_000_000,
+    output_side_max=10_000,
+    animation_pixels_max=1_000_000,
+    avif_pixels_max=10**9,
+    working_bytes_max=10**10,
+)
 
 
 def plan(text: str, output_format: str = "jpg", facts: SourceFacts = FACTS, limits: PlanLimits = LIMITS) -> Plan:
@@ -80,9 +89,7 @@ def test_ignoring_the_orientation_plans_for_the_stored_size() -> None:
 
 @pytest.mark.parametrize("text", ["w_10001", "h_9000", "w_1000/w_10001", "w_1400,c_mfit", "c_pad,h_1001,w_1000"])
 def test_a_result_over_a_limit_is_refused(text: str) -> None:
-    limits = PlanLimits(output_pixels_max=1_000_000, output_side_max=10_000, animation_pixels_max=1_000_000)
-    if text == "w_1400,c_mfit":
-        limits = PlanLimits(output_pixels_max=900_000, output_side_max=10_000, animation_pixels_max=1_000_000)
+    limits = dataclasses.replace(LIMITS, output_pixels_max=900_000) if text == "w_1400,c_mfit" else LIMITS
     with pytest.raises(LimitExceeded):
         plan(text, limits=limits)
 
@@ -96,13 +103,6 @@ def test_a_side_is_limited_apart_from_the_pixels() -> None:
 def test_a_step_in_between_is_limited_too() -> None:
     with pytest.raises(LimitExceeded):
         plan("c_pad,h_5000,w_5000/w_10")
-
-
-def test_the_side_is_limited_by_the_format() -> None:
-    wide = PlanLimits(output_pixels_max=10**9, output_side_max=100_000, animation_pixels_max=10**9)
-    assert plan("c_scale,h_1,w_20000", "png", limits=wide).size == (20_000, 1)
-    with pytest.raises(LimitExceeded, match="webp"):
-        plan("c_scale,h_1,w_20000", "webp", limits=wide)
 
 
 def test_an_animation_is_limited_by_all_its_frames() -> None:
@@ -132,13 +132,6 @@ def test_transparency_is_followed_through_the_chain() -> None:
     assert filled.color.alpha == 255
 
 
-@pytest.mark.parametrize(
-    ("degrees", "size"), [(90, (200, 400)), (180, (400, 200)), (270, (200, 400)), (45, (424, 424)), (30, (446, 373))]
-)
-def test_a_turned_picture_fits_its_canvas(degrees: int, size: tuple[int, int]) -> None:
-    assert rotated_size((400, 200), degrees) == size
-
-
 def test_memory_is_estimated_before_pixels_exist() -> None:
     assert plan("w_100").pixel_bytes_max == 100 * 50 * 4
     assert plan("e_blur").pixel_bytes_max == 2 * 400 * 200 * 4
@@ -148,5 +141,42 @@ def test_memory_is_estimated_before_pixels_exist() -> None:
 def test_pages_of_a_document_do_not_ask_for_an_animated_format() -> None:
     pages = msgspec.structs.replace(FACTS, format="tiff", frames=3)
     for bucket, expected in (("legacy", "jpg"), ("avif", "avif")):
-        assert choose_format(parse_transformation("f_auto"), None, pages, bucket) == expected
-    assert choose_format(parse_transformation("w_10"), None, pages, "") == "jpg"
+        assert choose_format(parse_transformation("f_auto"), None, pages, bucket, lambda _: True) == expected
+    assert choose_format(parse_transformation("w_10"), None, pages, "", lambda _: True) == "jpg"
+
+
+ON, OFF = "fl_progressive", "fl_progressive:none"
+
+
+@pytest.mark.parametrize(
+    ("flag", "before"),
+    [("getinfo", "w_10"), ("ignore_aspect_ratio", "w_10"), (BASELINE, f"{ON}/w_10")]
+    + [(flag, "w_10") for flag in sorted(PROGRESSIVE - {BASELINE})],
+)
+def test_a_flag_changes_the_plan(flag: str, before: str) -> None:
+    assert plan(f"{before},fl_{flag}") != plan(before)
+
+
+@pytest.mark.parametrize("flag", sorted(WITHOUT_EFFECT | {ATTACHMENT}))
+def test_a_flag_without_effect_changes_nothing(flag: str) -> None:
+    assert plan(f"w_10,fl_{flag}") == plan("w_10")
+
+
+def test_every_flag_is_one_or_the_other() -> None:
+    assert WITHOUT_EFFECT | PROGRESSIVE | {ATTACHMENT, "getinfo", "ignore_aspect_ratio"} == FLAGS
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (ON, True),
+        (f"{ON}:semi", True),
+        (f"{ON}:steep", True),
+        (OFF, False),
+        (f"{ON}/{OFF}", False),
+        (f"{OFF}/{ON}", True),
+    ],
+)
+def test_the_last_word_about_scans_counts(text: str, expected: bool) -> None:
+    assert plan(text).progressive is expected
+    assert not plan(text, "png").progressive

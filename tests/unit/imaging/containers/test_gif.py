@@ -61,3 +61,23 @@ def test_application_data_is_dropped_but_the_loop() -> None:
     odd = body[:at] + b"\x21\xff\x0bXMP DataXMP\x03<x>\0" + body[at:] + b"tail"
     assert gif.stripped(memoryview(odd)) == gif.stripped(memoryview(body))
     assert b"NETSCAPE" in gif.stripped(memoryview(body))
+
+
+def test_what_stays_carries_nothing_else() -> None:
+    body, canary = animation("GIF"), b"<?php GPS 48.8584,2.2945 ?>"
+    block = bytes([len(canary)]) + canary
+    loop = body.index(b"NETSCAPE2.0") + 15  # after the number of repeats
+    odd = body[:loop] + block + body[loop:]
+    control = odd.index(b"\x21\xf9") + 7  # before the terminator
+    odd = odd[:control] + block + odd[control:]
+    assert odd.count(canary) == 2
+    assert gif.stripped(memoryview(odd)) == gif.stripped(memoryview(body))
+    assert canary not in gif.stripped(memoryview(odd))
+
+
+def test_a_loop_that_says_nothing_goes() -> None:
+    body = animation("GIF")
+    at = body.index(b"NETSCAPE2.0")
+    odd = body[: at + 11] + b"\x05GPS:)" + body[at + 15 :]
+    assert b"GPS" not in gif.stripped(memoryview(odd))
+    assert b"NETSCAPE" not in gif.stripped(memoryview(odd))

@@ -54,6 +54,8 @@ async def rename(request: web.Request, path: Mapping[str, str]) -> web.Response:
     except AssetExists as taken:
         raise AssetExists(f"to_public_id {new} already exists") from taken
     count_fence(origin, done.fenced)
+    if done.overwritten:
+        origin.pool.retire(tenant.cloud)
     return reply(asset(done.record, origin.address_of(tenant)) | changed(done))
 
 

@@ -78,6 +78,8 @@ async def store(origin: Origin, tenant: Tenant, form: UploadForm, body: bytes) -
     except BaseException:  # whatever it was: a draft that has become an asset is not discarded
         await origin.records.discard(draft)
         raise
+    if done.overwritten:
+        origin.pool.retire(tenant.cloud)
     origin.metrics.upload_bytes.add(len(body))
     return done
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from domicile.media.asset import Aid
 from domicile.media.policy import Permit
 from domicile.service.gate import files
+from origin.keyfiles import sync_directory
 from origin.store.port import PIECE_BYTES_MAX, BlobMissing
 
 _AID = re.compile(r"[0-9a-f]{32}")
@@ -22,6 +23,7 @@ class LocalStore:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync_directory(directory.parent)
         for leftover in directory.glob(f"*/*/*{files.TEMPORARY_SUFFIX}"):
             files.remove(leftover)
 
@@ -31,7 +33,8 @@ class LocalStore:
         return self._directory / tenant / aid[:2] / aid
 
     async def put(self, tenant: str, aid: Aid, content: bytes, permit: Permit) -> None:
-        await asyncio.to_thread(files.write_whole, permit, tenant, self._path(tenant, aid), content)
+        path = self._path(tenant, aid)
+        await asyncio.to_thread(files.write_whole, permit, tenant, path, content, within=self._directory)
 
     async def size(self, tenant: str, aid: Aid) -> int:
         try:

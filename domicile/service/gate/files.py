@@ -16,8 +16,11 @@ TEMPORARY_SUFFIX = ".tmp"
 """Files with this ending are leftovers of a crash; whoever owns a directory removes them at start."""
 
 
-def write_whole(permit: Permit, tenant: str, path: Path, content: bytes) -> None:
-    """Write a sealed file durably. `permit`: Activity.STORE for this tenant. Raises OSError; then nothing is there."""
+def write_whole(permit: Permit, tenant: str, path: Path, content: bytes, *, within: Path) -> None:
+    """Write a sealed file durably, in a directory below `within` that need not exist yet.
+
+    `permit`: Activity.STORE for this tenant. Raises OSError; then nothing is there.
+    """
     permit.require(Activity.STORE, tenant)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
@@ -35,8 +38,10 @@ def write_whole(permit: Permit, tenant: str, path: Path, content: bytes) -> None
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    _sync(path.parent)
-    _sync(path.parent.parent)  # the directory itself may be new
+    for directory in path.parents:
+        _sync(directory)  # each may be new, made by us or by a writer who has not synced it yet
+        if directory == within:
+            return
 
 
 def open_for_reading(permit: Permit, tenant: str, path: Path) -> int:

@@ -69,6 +69,8 @@ class Change:
     epoch: int
     seq: int
     previous: str
+    purged: int
+    """Targets that this tenant's purges have piled up since the last entry ALL, before this change."""
     entry: Entry | None = None
     after_commit: list[Callable[[], None]] = field(default_factory=list)
     """Called in commit order, before anybody else may commit: for indexes in memory. Must not fail."""
@@ -156,19 +158,28 @@ class Journal:
             update(head)
             .where(head.c.tenant == tenant)
             .values(seq=head.c.seq + 1)
-            .returning(head.c.epoch, head.c.seq, head.c.hash)
+            .returning(head.c.epoch, head.c.seq, head.c.hash, head.c.purged)
         )
         row = moved.first()
         if row is None:
             raise AssetNotFound("no such cloud")
-        return Change(connection=connection, tenant=tenant, epoch=row.epoch, seq=row.seq, previous=row.hash)
+        return Change(
+            connection=connection,
+            tenant=tenant,
+            epoch=row.epoch,
+            seq=row.seq,
+            previous=row.hash,
+            purged=row.purged,
+        )
 
     async def _store(self, change: Change, entry: Entry) -> None:
         head = journal_head
         await change.connection.execute(
             insert(journal_entry).values(tenant=entry.tenant, seq=entry.seq, entry=msgspec.msgpack.encode(entry))
         )
-        await change.connection.execute(update(head).where(head.c.tenant == entry.tenant).values(hash=entry.chain))
+        await change.connection.execute(
+            update(head).where(head.c.tenant == entry.tenant).values(hash=entry.chain, purged=_piled_up(change, entry))
+        )
 
     async def _committed(self, change: Change, entry: Entry) -> None:
         for step in change.after_commit:
@@ -201,7 +212,10 @@ class Journal:
             return await read_heads(connection)
 
     async def entries(self, cursors: Mapping[str, int], *, wait_seconds: float) -> JournalAnswer:
-        """Entries after the cursors; waits for the first one. At most ENTRIES_PER_ANSWER_MAX."""
+        """Entries after the cursors; waits for the first one. At most ENTRIES_PER_ANSWER_MAX.
+
+        A cursor before the oldest entry that is kept is told in `compacted`: its reader has to start again.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + min(wait_seconds, WAIT_SECONDS_MAX)
         while True:
@@ -217,15 +231,26 @@ class Journal:
     async def _after(self, cursors: Mapping[str, int]) -> JournalAnswer:
         entries: list[Entry] = []
         unknown: list[str] = []
+        compacted: list[str] = []
         async with self._database.read() as connection:
             heads = await read_heads(connection)
             for tenant, cursor in cursors.items():
                 if tenant not in heads or cursor > heads[tenant].seq:
                     unknown.append(tenant)
-                elif cursor < heads[tenant].seq:
-                    room = ENTRIES_PER_ANSWER_MAX - len(entries)
-                    entries += await read_entries(connection, tenant, after=cursor, limit=room)
-        return JournalAnswer(entries=tuple(entries), unknown=tuple(unknown))
+                elif cursor < heads[tenant].seq and (room := ENTRIES_PER_ANSWER_MAX - len(entries)) > 0:
+                    found = await read_entries(connection, tenant, after=cursor, limit=room)
+                    if found and found[0].seq == cursor + 1:
+                        entries += found
+                    else:
+                        compacted.append(tenant)
+        return JournalAnswer(entries=tuple(entries), unknown=tuple(unknown), compacted=tuple(compacted))
+
+
+def _piled_up(change: Change, entry: Entry) -> int:
+    """Targets of purges since the last ALL, which is what a reader's fence has to remember of them."""
+    if entry.kind == Kind.ALL:
+        return 0
+    return change.purged + (len(entry.aids) + len(entry.names) if entry.kind == Kind.ASSET else 0)
 
 
 async def read_heads(connection: AsyncConnection) -> dict[str, Head]:

@@ -6,6 +6,9 @@
 It holds what the journal holds: aids and keyed hashes, no personal data. When DATA comes back older than the mirror, the
 origin takes the missing entries from here before it serves, so nothing of it is lost quietly: a last record that runs past
 the end was being written when the power went, and is cut off; anything else that cannot be read is MirrorBroken.
+
+Compacting keeps the newest entries of each tenant and, of all older ones, the aids that were erased: a catalogue of any age
+can still be brought up to date, only the steps in between are gone.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +32,8 @@ _HEAD = struct.Struct(">III")
 RECORD_BYTES_MAX = 128 * 1024
 BASE_AIDS_MAX = 2000
 """Aids in one base record; more erases make more records."""
+COMPACT_BYTES_MIN = 8 * 1024 * 1024
+"""A smaller file is not compacted; a larger one when it has doubled since."""
 
 log = structlog.get_logger(__name__)
 
@@ -75,8 +80,10 @@ class Mirror:
         self._lock = threading.Lock()
         self._size = 0
         """Bytes that are whole records."""
+        self._compacted_bytes = 0
         self._ends: dict[str, Head] = {}
         try:
+            self._temporary.unlink(missing_ok=True)
             sync_directory(directory)
             self._measure()
         except BaseException:
@@ -84,13 +91,17 @@ class Mirror:
             raise
 
     @property
+    def _temporary(self) -> Path:
+        return self._file.with_name("journal.tmp")
+
+    @property
     def ends(self) -> Mapping[str, Head]:
         """How far each tenant's journal is mirrored."""
         return self._ends
 
     @property
-    def size_bytes(self) -> int:
-        return self._size
+    def worth_compacting(self) -> bool:
+        return self._size >= max(COMPACT_BYTES_MIN, 2 * self._compacted_bytes)
 
     def close(self) -> None:
         os.close(self._handle)
@@ -138,11 +149,10 @@ class Mirror:
                 lacking.entries.append(record)
         return found
 
-    def erased(self, tenants: Collection[str]) -> Iterator[tuple[Aid, str]]:
-        """Every (aid, tenant) that these tenants ever erased."""
+    def erased(self) -> Iterator[tuple[Aid, str]]:
+        """Every (aid, tenant) that was ever erased."""
         for record, _ in self._records(self._size):
-            if record.tenant in tenants:
-                yield from ((aid, record.tenant) for aid in _erased_by(record))
+            yield from ((aid, record.tenant) for aid in _erased_by(record))
 
     # --- writing --------------------------------------------------------------------------------------------------
 
@@ -160,6 +170,46 @@ class Mirror:
                 raise
             self._size += written
             self._ends.update({record.tenant: _end_of(record) for record in batch})
+
+    def compact(self, keep: int) -> None:
+        """Write the file anew with the newest `keep` entries of each tenant. Appends wait only while the end is copied."""
+        with self._lock:
+            before, limits = self._size, {tenant: head.seq - keep for tenant, head in self._ends.items()}
+        handle = os.open(self._temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            size = sum(_write(handle, pack(record)) for record in self._kept(before, limits))
+            with self._lock:
+                size += _write(handle, os.pread(self._handle, self._size - before, before))
+                os.fsync(handle)
+                self._temporary.replace(self._file)
+                self._handle, handle = handle, self._handle
+                self._size = self._compacted_bytes = size
+            sync_directory(self._file.parent)
+        finally:
+            os.close(handle)  # the old file, or the new one that did not become it
+            self._temporary.unlink(missing_ok=True)
+
+    def _kept(self, size: int, limits: Mapping[str, int]) -> Iterator[Entry | Base]:
+        """The records of the first `size` bytes as they are written anew: bases before the entries of their tenant."""
+        last = {r.tenant: _end_of(r) for r, _ in self._records(size) if _end_of(r).seq <= limits.get(r.tenant, 0)}
+        erased: dict[str, list[Aid]] = {tenant: [] for tenant in last}
+
+        def base(tenant: str, aids: list[Aid]) -> Base:
+            return Base(tenant=tenant, head=last[tenant], erased=tuple(aids))
+
+        for record, _ in self._records(size):
+            tenant = record.tenant
+            if _end_of(record).seq > limits.get(tenant, 0):
+                if tenant in erased:
+                    yield base(tenant, erased.pop(tenant))
+                yield record
+                continue
+            erased[tenant] += _erased_by(record)
+            while len(erased[tenant]) > BASE_AIDS_MAX:
+                yield base(tenant, erased[tenant][:BASE_AIDS_MAX])
+                del erased[tenant][:BASE_AIDS_MAX]
+        for tenant, aids in erased.items():
+            yield base(tenant, aids)
 
 
 def _write(handle: int, content: bytes) -> int:

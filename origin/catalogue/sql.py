@@ -20,7 +20,8 @@ ROWS_PER_READ = 500
 T = TypeVar("T")
 
 
-def _batches(values: Iterable[T]) -> Iterable[list[T]]:
+def batches(values: Iterable[T]) -> Iterable[list[T]]:
+    """Lists of at most IN_MAX."""
     rest = iter(values)
     while batch := list(islice(rest, IN_MAX)):
         yield batch
@@ -41,14 +42,14 @@ class SqlCatalogue:
 
     async def named(self, connection: AsyncConnection, tenant: str, names: Iterable[NameHash]) -> list[AssetRow]:
         rows: list[AssetRow] = []
-        for batch in _batches(names):
+        for batch in batches(names):
             found = await connection.execute(_assets(tenant).where(t.name.c.hash.in_(batch)))
             rows += map(_row, found)
         return rows
 
     async def by_asset_id(self, connection: AsyncConnection, tenant: str, ids: Iterable[str]) -> list[AssetRow]:
         rows: list[AssetRow] = []
-        for batch in _batches(ids):
+        for batch in batches(ids):
             query = _assets(tenant).where(t.version.c.tenant == tenant, t.version.c.asset_id.in_(batch))
             rows += map(_row, await connection.execute(query))
         return rows
@@ -57,7 +58,7 @@ class SqlCatalogue:
         self, connection: AsyncConnection, tenant: str, labels: Iterable[NameHash], limit: int
     ) -> list[AssetRow]:
         rows: dict[str, AssetRow] = {}
-        for batch in _batches(labels):
+        for batch in batches(labels):
             carrying = select(t.label.c.asset_id).where(t.label.c.tenant == tenant, t.label.c.hash.in_(batch))
             query = _assets(tenant).where(t.version.c.tenant == tenant, t.version.c.asset_id.in_(carrying))
             found = await connection.execute(query.limit(max(limit - len(rows), 0)))
@@ -143,5 +144,5 @@ class SqlCatalogue:
         return [(row.aid, row.tenant) for row in rows]
 
     async def undoom(self, connection: AsyncConnection, aids: Iterable[Aid]) -> None:
-        for batch in _batches(aids):
+        for batch in batches(aids):
             await connection.execute(delete(t.doomed).where(t.doomed.c.aid.in_(batch)))

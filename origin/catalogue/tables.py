@@ -25,6 +25,9 @@ journal_head = Table(
     Column("epoch", BigInteger, nullable=False),
     Column("seq", BigInteger, nullable=False, comment="number of the newest entry; the row is the lock of the tenant"),
     Column("hash", _HEX256, nullable=False, comment="chain hash of the newest entry"),
+    Column(
+        "purged", BigInteger, nullable=False, server_default="0", comment="targets of purges since the last entry ALL"
+    ),
 )
 
 journal_entry = Table(

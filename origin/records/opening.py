@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -25,7 +25,7 @@ from origin.keyring import Keyring
 from origin.migrations import migrate
 from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
-from origin.records import recovery
+from origin.records import recovery, retention
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.erasures import make_signing_key
@@ -36,7 +36,7 @@ from origin.store.local import LocalStore
 from origin.tenants import Tenants
 
 MAINTENANCE_SECONDS = 60.0
-"""How often leftovers are looked after: aids that could not be forgotten."""
+"""How often leftovers are looked after: aids that could not be forgotten, and a past that has grown too long."""
 
 
 log = structlog.get_logger(__name__)
@@ -89,7 +89,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         )
         stack.callback(core.search.close)
         await _fill(core, mirror)
-        stack.enter_context(upkeep.of(core))
+        stack.enter_context(upkeep.of(core, mirror))
         yield core
 
 
@@ -137,7 +137,7 @@ async def _fill(core: Core, mirror: Mirror | None) -> None:
         raise BadSetting(str(bad)) from bad
     await recovery.doom_drafts(core)
     if mirror is not None:
-        await recovery.forget_parked(core, mirror)
+        await recovery.forget_erased(core, mirror)
     await recovery.finish_doomed(core)
     await recovery.count_unowned(core)
     await recovery.fill_search(core)
@@ -155,15 +155,15 @@ class Upkeep:
         self._hurry.set()
 
     @contextlib.contextmanager
-    def of(self, core: Core) -> Iterator[None]:
-        core.shield.spawn(self._run(core))
+    def of(self, core: Core, mirror: Mirror | None) -> Iterator[None]:
+        core.shield.spawn(self._run(core, mirror))
         try:
             yield
         finally:
             self._stopping.set()
             self._hurry.set()
 
-    async def _run(self, core: Core) -> None:
+    async def _run(self, core: Core, mirror: Mirror | None) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(MAINTENANCE_SECONDS):
@@ -171,7 +171,14 @@ class Upkeep:
             if self._stopping.is_set():
                 return
             self._hurry.clear()
-            try:
-                await recovery.finish_doomed(core)
-            except Exception as failed:  # noqa: BLE001 - a busy or broken database must not end the process: next round
-                log.warning("upkeep_failed", error=type(failed).__name__)
+            await _tried(recovery.finish_doomed(core))
+            await _tried(retention.trim(core))
+            if mirror is not None:
+                await _tried(retention.compact(core, mirror))
+
+
+async def _tried(work: Coroutine[None, None, None]) -> None:
+    try:
+        await work
+    except Exception as failed:  # noqa: BLE001 - a busy or broken database must not end the process: next round
+        log.warning("upkeep_failed", error=type(failed).__name__)

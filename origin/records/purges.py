@@ -1,4 +1,8 @@
-"""Purge: cached copies go, the asset stays. Nonce, purge_id and journal entry are one transaction (decisions H)."""
+"""Purge: cached copies go, the asset stays. Nonce, purge_id and journal entry are one transaction (decisions H).
+
+What edges have to remember of purges is bounded per cloud: a purge that would pile up more targets than
+`purge_targets_max` since everything was purged last becomes one entry ALL, which stands for all of them.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,9 @@ from origin.records import targets as selection
 from origin.records.core import Core
 from origin.records.types import PurgeOutcome, PurgeTargets
 
-PURGE_ASSETS_MAX = ENTRY_TARGETS_MAX // 2
+TARGETS_PER_ASSET = 2
+"""Its aid and its name."""
+PURGE_ASSETS_MAX = ENTRY_TARGETS_MAX // TARGETS_PER_ASSET
 """Assets in one entry; a purge that matches more purges the whole tenant."""
 NONCE_GRACE_SECONDS = 60.0
 """A nonce is kept this much longer than its signature is good."""
@@ -86,7 +92,9 @@ class Purges:
                 targets,
                 limit=PURGE_ASSETS_MAX + 1,
             )
-        everything = targets.everything or len(rows) > PURGE_ASSETS_MAX
+        piled_up = change.purged + TARGETS_PER_ASSET * len(rows)
+        most = self._core.settings.purge_targets_max
+        everything = targets.everything or len(rows) > PURGE_ASSETS_MAX or piled_up > most
         if everything:
             change.record(Kind.ALL)
             return _Answer(change.head, 0, everything=True)

@@ -14,6 +14,7 @@ originals without a version   are told and kept: only a catalogue that was resto
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 import msgspec
 import structlog
@@ -25,7 +26,7 @@ from domicile.media.journal import GENESIS, Entry, Head, Kind, follows
 from domicile.service.settings import BadSetting
 from origin.catalogue import tables as t
 from origin.catalogue.engine import Database
-from origin.catalogue.sql import SqlCatalogue
+from origin.catalogue.sql import SqlCatalogue, batches
 from origin.journal import ENTRIES_PER_ANSWER_MAX, chained, read_entries, read_heads
 from origin.mirror import Base, Mirror, Missing
 from origin.records.core import Core
@@ -51,23 +52,18 @@ async def reconcile(database: Database, mirror: Mirror) -> None:
         await _catch_up(database, mirror, cloud, ends[cloud])
 
 
-def parked(core: Core, mirror: Mirror) -> frozenset[str]:
-    """Clouds that the mirror knows and the catalogue does not."""
-    return frozenset(mirror.ends) - core.tenants.all().keys()
-
-
-async def forget_parked(core: Core, mirror: Mirror) -> None:
-    """What a cloud erased stays erased when the catalogue has forgotten the cloud."""
-    clouds = parked(core, mirror)
-    if not clouds:
-        return
-    log.warning("clouds_without_catalogue", clouds=len(clouds))
+async def forget_erased(core: Core, mirror: Mirror) -> None:
+    """What was ever erased has no key: also when the catalogue never knew the asset, or has forgotten its cloud."""
+    parked = mirror.ends.keys() - core.tenants.all().keys()
+    if parked:
+        log.warning("clouds_without_catalogue", clouds=len(parked))
     living = await asyncio.to_thread(
-        lambda: [(aid, cloud) for aid, cloud in mirror.erased(clouds) if core.keyring.of(aid) is not None]
+        lambda: [(aid, cloud) for aid, cloud in mirror.erased() if core.keyring.of(aid) is not None]
     )
-    async with core.database.write() as connection:
-        for aid, cloud in living:
-            await core.catalogue.doom(connection, aid, cloud, seq=0)
+    if living:
+        async with core.database.write() as connection:
+            for aid, cloud in living:
+                await core.catalogue.doom(connection, aid, cloud, seq=0)
 
 
 def _nothing(head: Head) -> Head:
@@ -104,16 +100,14 @@ async def _take_in(database: Database, cloud: str, head: Head, missing: Missing)
     """All of a restored catalogue's way back to now, or nothing of it: a crash in between must not look like no restore."""
     log.warning("catalogue_behind_mirror", entries=len(missing.entries), erased=len(missing.erased))
     async with database.write() as connection:
-        for aid in missing.erased:
-            await _erase_again(connection, cloud, aid, 0)
+        await _erase_again(connection, cloud, missing.erased, 0)
         head = missing.base or head
         for entry in missing.entries:
             if head.chain and not follows(head, entry):
                 raise _two_histories(cloud)
             await _store(connection, entry)
             if entry.kind == Kind.ERASE:
-                for aid in entry.aids:
-                    await _erase_again(connection, cloud, aid, entry.seq)
+                await _erase_again(connection, cloud, entry.aids, entry.seq)
             head = Head(epoch=entry.epoch, seq=entry.seq, chain=entry.chain)
         # Edges hold copies of what the restored catalogue has never heard of: they drop everything of this cloud.
         told = Entry(tenant=cloud, epoch=head.epoch + 1, seq=head.seq + 1, kind=Kind.ALL)
@@ -122,7 +116,7 @@ async def _take_in(database: Database, cloud: str, head: Head, missing: Missing)
         await connection.execute(
             update(t.journal_head)
             .where(t.journal_head.c.tenant == cloud)
-            .values(epoch=told.epoch, seq=told.seq, hash=told.chain)
+            .values(epoch=told.epoch, seq=told.seq, hash=told.chain, purged=0)
         )
         await connection.execute(delete(t.draft))  # drafts of then; some have got their names since
 
@@ -132,16 +126,17 @@ async def _store(connection: AsyncConnection, entry: Entry) -> None:
     await connection.execute(insert(t.journal_entry).values(tenant=entry.tenant, seq=entry.seq, entry=packed))
 
 
-async def _erase_again(connection: AsyncConnection, cloud: str, aid: Aid, seq: int) -> None:
-    """Also what this catalogue does not know: it was uploaded and erased since, perhaps not to the end."""
+async def _erase_again(connection: AsyncConnection, cloud: str, aids: Iterable[Aid], seq: int) -> None:
+    """Those of the aids that the catalogue knows; for the keys of the others see `forget_erased`."""
     version = t.version
-    row = (await connection.execute(select(version.c.asset_id).where(version.c.aid == aid))).first()
-    if row is not None:
-        await connection.execute(delete(t.name).where(t.name.c.tenant == cloud, t.name.c.aid == aid))
-        await connection.execute(delete(version).where(version.c.aid == aid))
-        await connection.execute(delete(t.label).where(t.label.c.asset_id == row.asset_id))
-        await connection.execute(delete(t.rendition).where(t.rendition.c.aid == aid))
-    await SqlCatalogue().doom(connection, aid, cloud, seq=seq)
+    for batch in batches(aids):
+        rows = await connection.execute(select(version.c.aid, version.c.asset_id).where(version.c.aid.in_(batch)))
+        for aid, asset_id in rows.all():
+            await connection.execute(delete(t.name).where(t.name.c.tenant == cloud, t.name.c.aid == aid))
+            await connection.execute(delete(version).where(version.c.aid == aid))
+            await connection.execute(delete(t.label).where(t.label.c.asset_id == asset_id))
+            await connection.execute(delete(t.rendition).where(t.rendition.c.aid == aid))
+            await SqlCatalogue().doom(connection, aid, cloud, seq=seq)
 
 
 async def doom_drafts(core: Core) -> None:

@@ -23,6 +23,18 @@ class RecordsSettings:
         "", "SQLAlchemy URL of a PostgreSQL database (postgresql+asyncpg://…); empty: SQLite in `data`."
     )
     region: str = setting("eu-de", "The legal place where this origin stores media.")
+    journal_entries_max: int = setting(
+        10_000,
+        "Journal entries of one cloud that are kept; an edge further behind drops what it holds of that cloud and starts"
+        " again, and a `purge_id` is remembered as long.",
+        at_least=1000,
+    )
+    purge_targets_max: int = setting(
+        50_000,
+        "Targets (versions and names) that the purges of one cloud may pile up; the purge above it drops everything of the"
+        " cloud from caches, and the count begins anew.",
+        at_least=1000,
+    )
     ack_seconds_max: float = setting(
         1.0,
         "How long an API call waits for edges to acknowledge before it answers with the state.",

@@ -237,7 +237,7 @@ class PurgeOutcome:
     assets: int
     """Assets that matched; 0 when everything was purged at once."""
     everything: bool
-    """The whole tenant was purged: asked for, or more targets than one entry holds."""
+    """The whole tenant was purged: asked for, more assets than one entry holds, or more targets than may pile up."""
     repeated: bool = False
     """This purge_id was answered before."""
     fenced: FencedState

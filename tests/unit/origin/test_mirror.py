@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from domicile.media.asset import Aid
-from domicile.media.journal import GENESIS, Entry, Head, Kind, chain_of
+from domicile.media.journal import GENESIS, Entry, Head, Kind
 from origin.journal import chained
 from origin.mirror import Mirror, MirrorBroken
 
@@ -105,5 +105,91 @@ def test_an_append_that_failed_and_could_not_be_taken_back_leaves_no_hole(
 
 def test_erased_aids_are_told_by_tenant(mirror: Mirror) -> None:
     mirror.append([*history(6), *history(3, tenant="other")])
-    assert list(mirror.erased({"acme"})) == [(aid(3), "acme"), (aid(6), "acme")]
-    assert chain_of(GENESIS, history(1)[0]) == history(1)[0].chain
+    assert list(mirror.erased()) == [(aid(3), "acme"), (aid(6), "acme"), (aid(3), "other")]
+
+
+def test_compacting_keeps_the_newest_entries_and_every_erase(mirror: Mirror, tmp_path: Path) -> None:
+    own, other = history(30), history(4, tenant="other")
+    mirror.append([*own[:20], *other, *own[20:]])
+    erased = set(mirror.erased())
+    for _ in range(2):  # the second time bases are compacted
+        before = (tmp_path / "journal").stat().st_size
+        mirror.compact(keep=5)
+        again = Mirror(tmp_path)
+        for reader in (mirror, again):
+            assert set(reader.erased()) == erased
+            assert reader.ends == {"acme": head_of(own[-1]), "other": head_of(other[-1])}
+            assert reader.missing({"other": 0})["other"].entries == other
+            missing = reader.missing({"acme": 3})["acme"]
+            assert missing.entries == own[25:]
+            assert missing.base == head_of(own[24])
+            assert set(missing.erased) == {entry.aids[0] for entry in own[:25] if entry.kind == Kind.ERASE}
+            assert reader.missing({"acme": 25})["acme"].base is None, "nothing is missing before the entries"
+        again.close()
+        assert (tmp_path / "journal").stat().st_size <= before
+    mirror.append(longer := history(31)[30:])
+    assert entries_in(tmp_path) == own[25:] + longer
+
+
+def test_more_erases_than_one_record_holds_are_all_kept(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("origin.mirror.BASE_AIDS_MAX", 4)
+    mirror.append(history(40, erases=2))
+    erased = set(mirror.erased())
+    for keep in (10, 5, 1):
+        mirror.compact(keep=keep)
+        assert set(Mirror(tmp_path).erased()) == erased
+        assert len(mirror.missing({"acme": 0})["acme"].entries) == keep
+
+
+def test_what_is_appended_while_the_file_is_compacted_is_in_it(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = history(12)
+    mirror.append(own[:10])
+    real = Mirror._kept
+
+    def slowly(self: Mirror, size: int, limits: Any) -> Iterator[Any]:
+        yield from real(self, size, limits)
+        self.append(own[10:])
+
+    monkeypatch.setattr(Mirror, "_kept", slowly)
+    mirror.compact(keep=3)
+    assert entries_in(tmp_path) == own[7:]
+    assert mirror.ends["acme"] == head_of(own[-1])
+
+
+def test_a_compaction_that_fails_changes_nothing(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = history(12)
+    mirror.append(own[:11])
+    whole = (tmp_path / "journal").read_bytes()
+
+    def refuses(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", refuses)
+        with pytest.raises(OSError, match="full"):
+            mirror.compact(keep=3)
+    assert (tmp_path / "journal").read_bytes() == whole
+    assert [file.name for file in tmp_path.iterdir()] == ["journal"]
+    mirror.append(own[11:])
+    assert entries_in(tmp_path) == own
+
+
+def test_a_file_is_worth_compacting_when_it_is_large_and_has_doubled_since(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("origin.mirror.COMPACT_BYTES_MIN", 1000)
+    own = history(40)
+    mirror.append(own[:5])
+    assert not mirror.worth_compacting
+    mirror.append(own[5:15])
+    assert mirror.worth_compacting
+    mirror.compact(keep=10)
+    assert not mirror.worth_compacting
+    mirror.append(own[15:])
+    assert mirror.worth_compacting

@@ -73,7 +73,7 @@ class Catalogue(Protocol):
         """The upload is no draft any more. False when it was none: committed or discarded before."""
 
     async def doom(self, connection: AsyncConnection, aid: Aid, tenant: str, *, seq: int) -> None:
-        """Key and bytes of the aid are to go. Idempotent."""
+        """Key and bytes of the aid are to go; `seq`: the entry that says so, 0 when none does. The first one stays."""
 
     async def doom_drafts(self, connection: AsyncConnection) -> int:
         """All drafts become doomed. Returns how many."""

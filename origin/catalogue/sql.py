@@ -144,8 +144,8 @@ class SqlCatalogue:
         return gone.rowcount > 0
 
     async def doom(self, connection: AsyncConnection, aid: Aid, tenant: str, *, seq: int) -> None:
-        await connection.execute(delete(t.doomed).where(t.doomed.c.aid == aid))
-        await connection.execute(insert(t.doomed).values(aid=aid, tenant=tenant, seq=seq))
+        if await connection.scalar(select(t.doomed.c.aid).where(t.doomed.c.aid == aid)) is None:
+            await connection.execute(insert(t.doomed).values(aid=aid, tenant=tenant, seq=seq))
 
     async def doom_drafts(self, connection: AsyncConnection) -> int:
         drafts = (await connection.execute(select(t.draft.c.aid, t.draft.c.tenant))).all()

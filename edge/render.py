@@ -1,7 +1,7 @@
 """From an original in the clear to an object that can be stored: rendered by a decoder process, or as it is.
 
     no transformation, policy `originals = "as-is"`     the bytes as uploaded        ETag "<md5>"
-    no transformation, `originals = "stripped"`         the same without metadata    ETag "<md5>-s1"
+    no transformation, `originals = "stripped"`         the same without metadata    ETag "<md5>-s2"
     everything else                                     a rendition                  ETag keyed by its contributors
 
 Untransformed means: no component, and no extension that asks for another format. SDKs compare the first 32 characters
@@ -27,7 +27,7 @@ from domicile.service.pool_files import SourceFile
 from edge.keys import Way
 from edge.store.port import Stored, StoredHead
 
-STRIP_REVISION = 1
+STRIP_REVISION = 2
 """Raise when "stripped" comes to mean something else; it stands in the ETag."""
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 
 import numpy as np
 from PIL import Image, ImageCms
 
-PROFILE_BYTES_MAX = 4 * 1024 * 1024
 SRGB_NAMES = ("srgb", "c2")
-"""Descriptions of sRGB itself; "c2" is Facebook's tiny sRGB."""
+"""How descriptions of sRGB begin ("c2" is Facebook's tiny one), and those of linear or other relatives too."""
+SRGB_STEPS = 5
+SRGB_DIFFERENCE_MAX = 2
+"""Of 255, between what a profile and sRGB make of the same numbers."""
+VERDICTS_MAX = 64
 NOT_DISPLAYABLE = {
     "RGBX": "RGB",
     "RGBa": "RGBA",
@@ -95,11 +99,44 @@ class ToSrgb:
 
 def _profile(icc: bytes) -> ImageCms.ImageCmsProfile | None:
     """The parsed profile; None when absent, unreadable or sRGB itself."""
-    if not icc or len(icc) > PROFILE_BYTES_MAX:
+    if not icc:
         return None
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         name = (profile.profile.profile_description or "").strip().lower()
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
-    return None if name == SRGB_NAMES[1] or name.startswith(SRGB_NAMES[0]) else profile
+    return None if name.startswith(SRGB_NAMES) and _is_srgb(icc, profile) else profile
+
+
+_verdicts: dict[bytes, bool] = {}
+"""Digest of a profile -> is it sRGB. Most pictures bring one of few, and the question costs some milliseconds."""
+
+
+def _is_srgb(icc: bytes, profile: ImageCms.ImageCmsProfile) -> bool:
+    digest = hashlib.sha256(icc).digest()
+    if digest not in _verdicts:
+        if len(_verdicts) >= VERDICTS_MAX:
+            _verdicts.clear()
+        _verdicts[digest] = _leaves_colors_alone(profile)
+    return _verdicts[digest]
+
+
+def _leaves_colors_alone(profile: ImageCms.ImageCmsProfile) -> bool:
+    """A name proves nothing: compare what comes of colours from all over the cube, curves and primaries in one."""
+    steps = np.linspace(0, 255, SRGB_STEPS).round().astype(np.uint8)
+    cube = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(SRGB_STEPS, -1, 3)
+    try:
+        transform = ImageCms.buildTransform(
+            profile,
+            ImageCms.createProfile("sRGB"),
+            "RGB",
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.NOOPTIMIZE,
+        )
+        converted = ImageCms.applyTransform(Image.fromarray(cube), transform)
+    except (ImageCms.PyCMSError, ValueError, TypeError, OSError):
+        return False
+    difference = np.asarray(converted).astype(int) - cube
+    return bool(np.abs(difference).max() <= SRGB_DIFFERENCE_MAX)

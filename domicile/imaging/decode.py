@@ -8,11 +8,22 @@ from PIL import Image
 
 from domicile.imaging.guarded import decoding
 from domicile.imaging.jpegs import Decoded, check_jpeg, decode_jpeg
-from domicile.imaging.memory import require
+from domicile.imaging.memory import WIDE, require
 from domicile.imaging.source import Source
 from domicile.media.errors import LimitExceeded
 from domicile.media.geometry import Side
 from domicile.media.plan import Plan
+
+FROM_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""How upright pixels were stored, by orientation."""
 
 
 def decode_frames(source: Source, plan: Plan, working_bytes_max: int) -> Iterator[Decoded]:
@@ -24,7 +35,9 @@ def decode_frames(source: Source, plan: Plan, working_bytes_max: int) -> Iterato
         yield decode_jpeg(source, plan.window, working_bytes_max)
         return
     claims = source.claims
-    require(claims.mode, (claims.width, claims.height), plan.window, working_bytes_max)
+    size = claims.width, claims.height
+    turned_bytes = size[0] * size[1] * WIDE if source.format == "tiff" and source.orientation in FROM_UPRIGHT else 0
+    require(claims.mode, size, plan.window, working_bytes_max - turned_bytes)
     with decoding():
         image = source.open_image()
         # An APNG may start with a picture for those who cannot animate; it is not part of the animation.
@@ -35,8 +48,19 @@ def decode_frames(source: Source, plan: Plan, working_bytes_max: int) -> Iterato
                 image.seek(number)
             image.load()
             duration = round(float(image.info.get("duration", 0) or 0))
-            shown = _on_canvas(image, (claims.width, claims.height)) if source.format == "gif" else image
-        yield Decoded(shown, plan.window, duration)
+            stored = _as_stored(source, image)
+        yield Decoded(stored, plan.window, duration)
+
+
+def _as_stored(source: Source, image: Image.Image) -> Image.Image:
+    """What the plan counts on where Pillow gives something else: a TIFF is turned upright, a GIF grows as it goes."""
+    match source.format:
+        case "tiff" if source.orientation in FROM_UPRIGHT:
+            return image.transpose(FROM_UPRIGHT[source.orientation])
+        case "gif":
+            return _on_canvas(image, (source.claims.width, source.claims.height))
+        case _:
+            return image
 
 
 def _on_canvas(image: Image.Image, canvas: Side) -> Image.Image:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from PIL import Image, TiffImagePlugin
 
 from domicile.imaging.containers import gif, jpeg, png, webp
-from domicile.imaging.containers.claims import Claims, ViewReader, orientation_of
+from domicile.imaging.containers.claims import ORIENTATION_TAG, ORIENTATIONS, Claims, ViewReader, orientation_of
 from domicile.imaging.guarded import decoding
 from domicile.imaging.job import MediaLimits
 from domicile.imaging.sniff import PILLOW_NAMES, sniff
@@ -18,8 +18,6 @@ from domicile.media.facts import SourceFacts
 from domicile.media.geometry import upright_size
 
 Bytes = bytes | mmap.mmap | memoryview
-UNTURNED_FORMATS = frozenset({"tiff"})
-"""Pillow turns these upright by itself while it decodes."""
 
 
 SAMPLES_WITHOUT_WHITE = {"I": "32-bit or signed", "F": "floating-point"}
@@ -70,8 +68,7 @@ def open_source(source: Bytes, limits: MediaLimits) -> Source:
     if claims is None or name != "jpg":
         claims = _with_pillow(view, name, claims, limits)
         check_claims(claims, limits)
-    orientation = 1 if name in UNTURNED_FORMATS else orientation_of(claims.exif)
-    return Source(view=view, format=name, claims=claims, orientation=orientation)
+    return Source(view=view, format=name, claims=claims, orientation=claims.orientation or orientation_of(claims.exif))
 
 
 def check_claims(claims: Claims, limits: MediaLimits) -> None:
@@ -87,6 +84,8 @@ def check_claims(claims: Claims, limits: MediaLimits) -> None:
         raise LimitExceeded(f"Maximum number of frames is {limits.frames_max}")
     if claims.frames > 1 and claims.frames * area > limits.animation_pixels_max:
         raise LimitExceeded(f"Maximum total of an animation is {limits.animation_pixels_max} pixels")
+    if len(claims.icc) > limits.metadata_bytes_max:
+        raise LimitExceeded(f"Maximum size of metadata is {limits.metadata_bytes_max} bytes")
     if claims.coefficient_bytes > limits.working_bytes_max:
         raise LimitExceeded("Image needs more memory than allowed")
 
@@ -110,7 +109,8 @@ def _with_pillow(view: memoryview, name: str, claims: Claims | None, limits: Med
     """Add what only the plugin knows: mode, transparency, profile."""
     with decoding(), Image.open(io.BufferedReader(ViewReader(view)), formats=(PILLOW_NAMES[name],)) as image:
         _check_samples(image)
-        width, height = image.size
+        orientation = _tag_of_orientation(image)
+        width, height = upright_size(image.size, orientation)
         frames = claims.frames if claims and name != "png" else _count_frames(image, limits.frames_max)
         profile = image.info.get("icc_profile")
         exif = claims.exif if claims is not None else image.info.get("exif", b"")
@@ -122,6 +122,7 @@ def _with_pillow(view: memoryview, name: str, claims: Claims | None, limits: Med
             icc=profile if isinstance(profile, bytes) else b"",
             has_alpha=image.has_transparency_data,
             mode=image.mode,
+            orientation=orientation,
         )
     if claims is None:
         return replace(found, loop=0 if found.frames > 1 and name == "avif" else None)
@@ -142,6 +143,14 @@ def _check_samples(image: Image.Image) -> None:
         raise UndecodableMedia(f"Unsupported image format: {SAMPLES_WITHOUT_WHITE[image.mode]} samples")
     if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(BITS_PER_SAMPLE) == (12,):
         raise UndecodableMedia("Unsupported image format: 12-bit samples")
+
+
+def _tag_of_orientation(image: Image.Image) -> int:
+    """Of a TIFF, whose size Pillow tells as displayed; 0 for other formats, which have theirs in EXIF."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return 0
+    value = image.tag_v2.get(ORIENTATION_TAG, 1)
+    return value if value in ORIENTATIONS else 1
 
 
 def _count_frames(image: Image.Image, frames_max: int) -> int:

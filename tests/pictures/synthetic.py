@@ -21,6 +21,8 @@ TO_STORED = {
     8: Image.Transpose.ROTATE_270,
 }
 """How upright pixels must be stored so that an orientation shows them upright again."""
+SRGB_PRIMARIES = ((0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141))
+"""Adapted to D50, as profiles have them."""
 P3_PRIMARIES = ((0.5151, 0.2412, -0.0011), (0.2919, 0.6922, 0.0419), (0.1572, 0.0666, 0.7841))
 
 
@@ -77,14 +79,14 @@ def hidden(width: int, height: int) -> Image.Image:
     return image
 
 
-def matrix_profile(primaries: tuple[tuple[float, float, float], ...], gamma: float) -> bytes:
+def matrix_profile(primaries: tuple[tuple[float, float, float], ...], gamma: float, called: str = "synthetic") -> bytes:
     """A small ICC v2 display profile (ICC.1:2001-04): D50 primaries and one gamma."""
 
     def xyz(values: tuple[float, float, float]) -> bytes:
         return b"XYZ \0\0\0\0" + b"".join(struct.pack(">i", round(value * 65536)) for value in values)
 
     curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
-    name = b"synthetic\0"
+    name = called.encode() + b"\0"
     description = b"desc\0\0\0\0" + struct.pack(">I", len(name)) + name + b"\0" * 78
     tags = {b"desc": description, b"wtpt": xyz((0.9642, 1.0, 0.8249)), b"rTRC": curve, b"gTRC": curve, b"bTRC": curve}
     tags |= dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(xyz, primaries), strict=True))
@@ -195,6 +197,9 @@ SOURCES: dict[str, Callable[[int, int, list[str]], bytes]] = {
     "solid-p3": lambda w, h, more: saved(
         Image.new("RGB", (w, h), _color(more[0])), icc_profile=matrix_profile(P3_PRIMARIES, 2.2)
     ),
+    "solid-linear": lambda w, h, more: saved(
+        Image.new("RGB", (w, h), _color(more[0])), icc_profile=matrix_profile(SRGB_PRIMARIES, 1.0, "sRGB linear")
+    ),
     "solid-cmyk": lambda w, h, more: saved(Image.new("CMYK", (w, h), _color(more[0])), "JPEG", quality=100),
     "solid-grey16": lambda w, h, more: saved(Image.fromarray(np.full((h, w), int(more[0]), np.uint16))),
     "keyed-grey16": lambda w, h, more: keyed_grey16(w, h, *map(int, more)),
@@ -204,6 +209,7 @@ SOURCES: dict[str, Callable[[int, int, list[str]], bytes]] = {
     "solid-palette": lambda w, h, more: saved(Image.new("RGB", (w, h), _color(more[0])).quantize(4)),
     "exif": lambda w, h, more: turned(quadrants(w, h), int(more[0])),
     "exif-jpeg": lambda w, h, more: turned(quadrants(w, h), int(more[0]), "JPEG"),
+    "exif-tiff": lambda w, h, more: turned(quadrants(w, h), int(more[0]), "TIFF"),
     "exif-webp": lambda w, h, more: turned(quadrants(w, h), int(more[0]), "WEBP"),
     "keyed-palette": lambda w, h, _: keyed_palette(w, h),
     "grey-jpeg": lambda w, h, more: saved(Image.new("L", (w, h), int(more[0])), "JPEG", quality=95),

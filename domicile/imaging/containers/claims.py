@@ -24,6 +24,8 @@ class Claims:
     icc: bytes = b""
     has_alpha: bool = False
     mode: str = ""
+    orientation: int = 0
+    """Where a format keeps it outside EXIF; 0: look there."""
     coefficient_bytes: int = 0
     """Memory that a multi-scan JPEG needs apart from its pixels."""
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from domicile.imaging.color import ToSrgb, plain
-from tests.pictures.synthetic import P3_PRIMARIES, matrix_profile
+from tests.pictures.synthetic import P3_PRIMARIES, SRGB_PRIMARIES, matrix_profile
 
 P3 = matrix_profile(P3_PRIMARIES, 2.2)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -64,3 +64,19 @@ def test_the_transparent_grey_of_sixteen_bits_is_named_in_all_its_bits() -> None
     found = plain(image)
     assert found.mode == "LA"
     assert [found.getpixel((x, 0)) for x in range(3)] == [(156, 255), (156, 0), (255, 255)]
+
+
+@pytest.mark.parametrize(
+    "icc", [matrix_profile(SRGB_PRIMARIES, 1.0, "sRGB-linear"), matrix_profile(P3_PRIMARIES, 2.2, "sRGB")]
+)
+def test_a_profile_that_only_calls_itself_srgb_is_applied(icc: bytes) -> None:
+    assert not ToSrgb(icc).is_identity
+    assert not ToSrgb(icc).is_identity  # also from memory
+
+
+def test_a_linear_grey_becomes_the_grey_of_srgb() -> None:
+    image = ToSrgb(matrix_profile(SRGB_PRIMARIES, 1.0, "sRGB linear"))(Image.new("RGB", (2, 2), (128, 128, 128)))
+    # 0.502 linear is 0.737 by IEC 61966-2-1.
+    found = image.getpixel((0, 0))
+    assert isinstance(found, tuple)
+    assert max(abs(value - 188) for value in found) <= 1

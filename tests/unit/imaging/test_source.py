@@ -131,3 +131,18 @@ def test_samples_of_twelve_bits_are_refused_by_name() -> None:
     assert body.count(bits + b"\x10") == 1
     with pytest.raises(UndecodableMedia, match="12-bit samples"):
         open_source(body.replace(bits + b"\x10", bits + b"\x0c"), MediaLimits())
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
+def test_a_profile_over_the_limit_is_refused_and_not_ignored(format_: str) -> None:
+    body = saved(quadrants(8, 8), format_, icc_profile=bytes(3000))
+    open_source(body, _limits(metadata_bytes_max=3000))
+    with pytest.raises(LimitExceeded, match="metadata is 2999 bytes"):
+        open_source(body, _limits(metadata_bytes_max=2999))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_tells_its_orientation_and_its_size_as_displayed(orientation: int) -> None:
+    source = open_source(turned(quadrants(40, 20), orientation, "TIFF"), LIMITS)
+    facts = source.facts()
+    assert (facts.width, facts.height, facts.orientation) == (40, 20, orientation)

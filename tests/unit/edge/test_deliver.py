@@ -12,6 +12,7 @@ import pytest
 
 from domicile.media.errors import UndecodableMedia
 from domicile.media.journal import Kind
+from edge.render import STRIP_REVISION
 from tests.unit.edge.rig import CLOUD, Rig, grant, hash_of, policy
 
 PATH = "/demo/image/upload/w_10/pic.png"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from domicile.imaging.containers.webp import ALPHA_FLAG
 from domicile.imaging.present import Frame
 from domicile.imaging.quality import encoder_quality
 from domicile.imaging.steps.background import on_color
 from domicile.media.frame import WHITE
+from domicile.media.geometry import Side
 from domicile.media.plan import Plan
 
 PILLOW_ENCODERS = {
@@ -31,6 +33,8 @@ WEBP_METHOD = 2
 AVIF_SPEED = 9
 PNG_LEVEL = 6
 CHROMA = {"": "4:2:0", "420": "4:2:0", "444": "4:4:4"}
+PROGRESSIVE_BUFFER_BYTES = 4
+"""A pixel, in three samples; untouched pages of the buffer cost nothing."""
 ALPHA_THRESHOLD = 128
 GIF_COLORS = 256
 GIF_DISPOSE_TO_BACKGROUND = 2
@@ -47,10 +51,22 @@ def encode(frames: Sequence[Frame], plan: Plan, loop: int | None) -> bytes:
         options |= _animation(plan.format, durations, 0 if loop is None else loop, is_transparent=is_transparent)
         options["append_images"] = pictures[1:]
     body = io.BytesIO()
-    pictures[0].save(body, format=PILLOW_ENCODERS[plan.format], **options)
+    with _room_for_scans(pictures[0].size if plan.progressive else (0, 0)):
+        pictures[0].save(body, format=PILLOW_ENCODERS[plan.format], **options)
     if plan.format == "webp" and len(pictures) > 1 and is_transparent:
         _flag_alpha(body)
     return body.getvalue()
+
+
+@contextmanager
+def _room_for_scans(size: Side) -> Iterator[None]:
+    """Pillow writes a progressive JPEG into one buffer, which it sizes too small for noise at high quality."""
+    before = ImageFile.MAXBLOCK
+    ImageFile.MAXBLOCK = max(before, PROGRESSIVE_BUFFER_BYTES * size[0] * size[1])
+    try:
+        yield
+    finally:
+        ImageFile.MAXBLOCK = before
 
 
 def _alike(pictures: list[Image.Image]) -> list[Image.Image]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -112,3 +113,10 @@ def test_one_frame_with_holes_is_enough(output_format: str) -> None:
     image = _open(encode(frames, _plan(output_format), 0))
     image.seek(1)
     assert image.convert("RGBA").getpixel((24, 4))[3] == 0  # type: ignore[index]
+
+
+def test_a_progressive_jpeg_of_noise_fits_its_buffer() -> None:
+    noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (600, 600, 3), np.uint8))
+    body = encode([Frame(noise, 0)], _plan("jpg", "fl_progressive,q_100:444"), None)
+    assert len(body) > 2 * 600 * 600
+    assert _open(body).info["progressive"]

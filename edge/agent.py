@@ -12,6 +12,7 @@ Source: decisions C, D, F; erasure E1 to E9.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -110,19 +111,20 @@ class Agent:
         except (MediaError, TimeoutError) as failed:
             log.info("lease_not_released", reason=type(failed).__name__)
 
-    async def discover(self) -> None:
-        """Renew early, for a cloud that may be new; waits a moment for the outcome."""
+    async def discover(self) -> bool:
+        """Renew early, for a cloud that may be new; waits a moment for the outcome.
+
+        False when this agent cannot tell yet which clouds there are: it has just started, or is behind its lease.
+        """
         now = asyncio.get_running_loop().time()
-        if now - self._discovered_at < DISCOVER_SECONDS_MIN:
-            return
-        self._discovered_at = now
-        async with self._renewed:
-            self._hurry()
-            try:
-                async with asyncio.timeout(DISCOVER_SECONDS_MAX):
-                    await self._renewed.wait()
-            except TimeoutError:
-                return
+        if now - self._discovered_at >= DISCOVER_SECONDS_MIN:
+            self._discovered_at = now
+            async with self._renewed:
+                self._hurry()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(DISCOVER_SECONDS_MAX):
+                        await self._renewed.wait()
+        return self.tenure.knows_all
 
     # --- renew ------------------------------------------------------------------------------------------------------
 

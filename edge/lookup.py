@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from domicile.media.freshness import Verdict, judge
+from edge.following import TenantState
 from edge.keys import Wanted, Way, file_of
-from edge.link import TenantState
 from edge.store.disk import DiskStore
 from edge.store.memory import MemoryStore
 from edge.store.port import Judged, Stored, StoredHead, close_body

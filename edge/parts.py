@@ -13,8 +13,9 @@ from edge.app import App
 from edge.deliver import Deliverer
 from edge.fill import Filler
 from edge.flight import Flights
+from edge.following import TenantState
 from edge.health import doors
-from edge.link import NodeLink, TenantState
+from edge.link import NodeLink
 from edge.lookup import Lookup
 from edge.metrics import Counters
 from edge.names import Negatives, Verdicts

@@ -64,6 +64,11 @@ class Tenure:
         """Seconds until the lease ends; 0 without one."""
         return max(0.0, (self._page.lease_deadline_ns - boottime_ns()) / NANOSECONDS)
 
+    @property
+    def knows_all(self) -> bool:
+        """Has this agent heard which tenants there are, and does all of that count?"""
+        return bool(self._sent_ns) and self._pending is None
+
     async def accept(self, asked: Asked) -> None:
         """Take a lease as pending. One that was asked for before the present one is left aside."""
         if asked.sent_ns < self._sent_ns:

@@ -15,8 +15,8 @@ from domicile.media.sealed import SealBroken, SealContext
 from domicile.media.wire import Resolved, ResolveRequest
 from domicile.service.gate.wire import Blob, WireClient
 from domicile.service.pool_files import SourceFile
+from edge.following import TenantState
 from edge.keys import Wanted, Way
-from edge.link import TenantState
 from edge.metrics import Count
 from edge.names import Negatives
 from edge.permits import Permits

@@ -48,7 +48,8 @@ from domicile.service.pool_files import SourceFile
 from domicile.service.pool_values import Rendered
 from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.flight import Flights
-from edge.link import NodeLink, TenantState
+from edge.following import TenantState
+from edge.link import NodeLink
 from edge.listener import Listener
 from edge.messages import Applied, KeyRecord, Numbered, StoredObject, TenantGrant
 from edge.metrics import Counters

@@ -7,8 +7,8 @@ from domicile.media.asset import Aid, NameHash
 from domicile.media.journal import Entry, Fence, Kind
 from domicile.media.policy import from_mapping
 from domicile.media.url import parse
+from edge.following import TenantState
 from edge.keys import Wanted, wanted
-from edge.link import TenantState
 from edge.lookup import Lookup
 from edge.messages import TenantGrant
 from edge.store.memory import MemoryStore

@@ -96,7 +96,7 @@ HELP = {
     "origin_failures": "Requests to the origin that failed.",
     "origin_received_bytes": "Bytes received from the origin.",
     "evictions": "Objects that made room for others, by tier.",
-    "disk_failures": "Writes or reads of the disk tier that failed.",
+    "disk_failures": "Writes or reads of the disk tier that failed, or were not tried because the disk is too full.",
     "broken_seals": "Cached files that did not open: torn, moved or tampered with.",
     "peer_failures": "Streams from other workers that failed.",
     "reports_dropped": "Renditions that were not reported because the queue was full.",

@@ -104,8 +104,7 @@ class Node:
 
     def adopt(self, name: str, head: Head) -> Tenant:
         """A tenant that is new to this node: nothing is cached, so nothing before `head` matters."""
-        fence = Fence(applied=head.seq, floor=head.seq, epoch=head.epoch)
-        self.tenants[name] = Tenant(name=name, cursor=head, fence=fence, epoch_floor=head.epoch)
+        self.tenants[name] = Tenant(name=name, cursor=head, fence=new_fence(head), epoch_floor=head.epoch)
         return self.tenants[name]
 
     def apply(self, entry: Entry) -> None:
@@ -175,6 +174,11 @@ class Node:
         self.page.applied = number
         for wake in tuple(self._listeners):
             wake()
+
+
+def new_fence(head: Head) -> Fence:
+    """Of a tenant that is new to a node: nothing that was read before `head` may be served."""
+    return Fence(applied=head.seq, floor=head.seq, epoch=head.epoch)
 
 
 def _waiting(tenant: Tenant) -> Waiting:

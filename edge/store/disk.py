@@ -27,6 +27,7 @@ from edge.metrics import Count
 from edge.rendezvous import owner_of
 from edge.store.fifo import WeightedFifo
 from edge.store.port import PIECE_BYTES_MAX, Judged, Stored, StoredHead, tags_of
+from edge.store.room import Room
 from edge.store.sealed_body import open_object
 
 FILE_OVERHEAD_BYTES = 4096
@@ -39,7 +40,7 @@ START_FILES_MAX = 5_000_000
 """Files looked at when a worker starts."""
 
 FORGET_SECONDS = 1.0
-"""How often the agent is told which files are gone; their keys went with the purge already."""
+"""How often the agent is told which files are gone (their keys went with the purge already), and the disk is looked at."""
 
 _FILE_NAME = re.compile(r"[0-9a-f]{40}")
 
@@ -78,6 +79,7 @@ class DiskStore:
         workers: int,
         bytes_max: int,
         register: Register,
+        room: Room,
         count: Callable[[Count], None],
     ) -> None:
         """`bytes_max`: this worker's share. `count`: told what went wrong or went out."""
@@ -86,6 +88,7 @@ class DiskStore:
         self._slot = slot
         self._workers = workers
         self._register = register
+        self._room = room
         self._count = count
         self._files: WeightedFifo[Kept] = WeightedFifo(max(1, bytes_max))
         self._by_tag: dict[str, set[str]] = {}
@@ -121,9 +124,10 @@ class DiskStore:
         self._gone.update(rows)
 
     async def run(self) -> None:
-        """Tell the agent now and then which files are gone. Runs until it is cancelled."""
+        """Tell the agent now and then which files are gone, and leave room for others. Runs until it is cancelled."""
         while True:
             await asyncio.sleep(FORGET_SECONDS)
+            await self._make_room(0)
             await self.tell_gone()
 
     async def tell_gone(self) -> None:
@@ -149,6 +153,8 @@ class DiskStore:
         try:
             return await open_object(self.path_of(file_name), content_key, context, in_memory_max=in_memory_max)
         except FileNotFoundError:
+            if file_name in self._files:  # given up for the journal's sake
+                self._forget(file_name)
             return None
         except OSError:
             self._count(Count.DISK_FAILURES)
@@ -178,7 +184,9 @@ class DiskStore:
         cost = len(body) + FILE_OVERHEAD_BYTES
         if cost > self._files.cost_max:
             return False
-        await self._make_room(cost)
+        if not await self._make_room(cost):
+            self._count(Count.DISK_FAILURES)
+            return False
         final = self.path_of(file_name)
         pieces = _sealed(head, body, content_key, self._context(head.tenant, head.contributors, file_name))
         try:
@@ -218,12 +226,20 @@ class DiskStore:
                 dropped += 1
         return dropped
 
-    async def _make_room(self, cost: int) -> None:
-        room = self._files.cost_max - self._files.cost
-        if room >= cost:
-            return
-        spare = int(self._files.cost_max * (1 - LOW_WATER_SHARE))
-        gone = self._files.make_room(min(self._files.cost_max, cost + spare))
+    async def _make_room(self, cost: int) -> bool:
+        """Let objects go until `cost` more bytes fit, into our share and on the disk. False: the disk is too full."""
+        share = cost - (self._files.cost_max - self._files.cost)
+        try:
+            short = max(share, self._room.lacking(cost))
+            if short > 0:
+                await self._evict(short + int(self._files.cost_max * (1 - LOW_WATER_SHARE)))
+            return not self._room.lacking(cost)
+        except OSError:
+            return False
+
+    async def _evict(self, freed_bytes: int) -> None:
+        unused = self._files.cost_max - self._files.cost
+        gone = self._files.make_room(min(self._files.cost_max, unused + freed_bytes))
         for file_name, kept in gone:
             self._unlist(file_name, kept)
             self._gone.add(file_name)

@@ -22,7 +22,7 @@ from typing import assert_never
 
 import structlog
 
-from domicile.media.errors import LeaseLost, MediaError
+from domicile.media.errors import LeaseLost, MediaError, UpstreamUnavailable
 from domicile.media.wire import PurgeRelay, Relayed, Rendition
 from edge import messages
 from edge.channel import Channel
@@ -45,8 +45,6 @@ REPORTS_MAX = 2048
 """Renditions waiting to be reported; more are not reported."""
 REPORT_BATCH_MAX = 256
 REPORT_SECONDS = 1.0
-LINES_MAX = 1_000_000
-"""Objects taken from `list_objects`."""
 
 log = structlog.get_logger("edge.link")
 
@@ -156,22 +154,20 @@ class NodeLink(Following):
     async def list_objects(self, slot: int) -> list[StoredObject]:
         """Registered objects that `rendezvous.owner_of` gives to `slot` of the configured slots, without keys.
 
-        Empty when the agent is away.
+        All of them, or UpstreamUnavailable: what is missing from this list would be taken for an orphan.
         """
         found: list[StoredObject] = []
         after = ""
-        try:
-            while len(found) < LINES_MAX:
-                part = await self._channel.call(
-                    messages.ListObjects(slot=slot, after=after), messages.Objects, seconds_max=10 * CALL_SECONDS_MAX
-                )
-                found.extend(part.objects)
-                after = part.after
-                if not after:
-                    break
-        except MediaError as away:
-            log.warning("objects_not_listed", reason=type(away).__name__)
-        return found
+        while True:
+            part = await self._channel.call(
+                messages.ListObjects(slot=slot, after=after), messages.Objects, seconds_max=10 * CALL_SECONDS_MAX
+            )
+            found.extend(part.objects)
+            if not part.after:
+                return found
+            if part.after <= after:
+                raise UpstreamUnavailable("The node's agent repeats itself")
+            after = part.after
 
     # --- towards the origin, through the agent ----------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from typing import Protocol
 import msgspec
 
 from domicile.media.asset import Aid, NameHash
+from domicile.media.errors import MediaError
 from domicile.media.policy import Permit
 from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, Sealer
 from domicile.service.gate import cache_files
@@ -39,6 +40,10 @@ LOW_WATER_SHARE = 0.95
 START_FILES_MAX = 5_000_000
 """Files looked at when a worker starts."""
 
+LIST_TRIES_MAX = 40
+LIST_RETRY_SECONDS = 0.25
+"""The agent is asked for the rows of this slot so often: it may just be starting again."""
+
 FORGET_SECONDS = 1.0
 """How often the agent is told which files are gone (their keys went with the purge already), and the disk is looked at."""
 
@@ -54,7 +59,9 @@ class Register(Protocol):
 
     async def forget(self, file_names: Iterable[str]) -> None: ...
 
-    async def list_objects(self, slot: int) -> list[StoredObject]: ...
+    async def list_objects(self, slot: int) -> list[StoredObject]:
+        """All of them, or a MediaError."""
+        ...
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,9 +112,12 @@ class DiskStore:
         return self._directory / file_name[:2] / file_name
 
     async def start(self) -> None:
-        """Learn what this slot owns, and clear away what a killed process left: files in the making, and unknown ones."""
+        """Learn what this slot owns, and clear away what a killed process left: files in the making, and unknown ones.
+
+        UpstreamUnavailable when the agent stays away: then nothing is known, and nothing is cleared away.
+        """
         sizes = await asyncio.to_thread(self._scan)  # first the files, then the rows: a row is older than its file
-        rows = {row.file_name: row for row in await self._register.list_objects(self._slot)}
+        rows = {row.file_name: row for row in await self._rows()}
         for file_name, file_bytes in sizes.items():
             row = rows.pop(file_name, None)
             if row is None:
@@ -122,6 +132,14 @@ class DiskStore:
                 )
                 self._enlist(file_name, kept, file_bytes)
         self._gone.update(rows)
+
+    async def _rows(self) -> list[StoredObject]:
+        for _ in range(LIST_TRIES_MAX - 1):
+            try:
+                return await self._register.list_objects(self._slot)
+            except MediaError:
+                await asyncio.sleep(LIST_RETRY_SECONDS)
+        return await self._register.list_objects(self._slot)
 
     async def run(self) -> None:
         """Tell the agent now and then which files are gone, and leave room for others. Runs until it is cancelled."""

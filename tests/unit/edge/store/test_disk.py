@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from domicile.media.asset import Aid, NameHash
+from domicile.media.errors import UpstreamUnavailable
 from domicile.media.policy import Activity, Permit, Place, decide, from_mapping
 from domicile.media.sealed import CHUNK_BYTES, SealBroken
 from domicile.service.gate import cache_files
 from edge.messages import KeyRecord, StoredObject
 from edge.metrics import Count
 from edge.rendezvous import owner_of
+from edge.store import disk as module
 from edge.store.disk import FILE_OVERHEAD_BYTES, DiskStore
 from edge.store.port import Stored, StoredHead, tenant_tag, whole_body
 from edge.store.room import Room
@@ -54,6 +56,8 @@ class PlayedRegister:
         self.keys = True
         self.takes = True
         self.while_storing: Any = None
+        self.away = 0
+        """How many times more the list cannot be had."""
 
     async def keyring_get(self, name: str) -> KeyRecord | None:
         row = self.rows.get(name)
@@ -71,6 +75,9 @@ class PlayedRegister:
             self.rows.pop(name, None)
 
     async def list_objects(self, slot: int) -> list[StoredObject]:
+        if self.away:
+            self.away -= 1
+            raise UpstreamUnavailable("away")
         return list(self.rows.values())
 
 
@@ -378,3 +385,21 @@ async def test_a_file_that_the_journal_needed_the_room_of_is_a_miss_and_no_longe
     assert (len(disk), disk.bytes_used, disk.counts) == (0, 0, [])
     await disk.tell_gone()
     assert register.rows == {}
+
+
+@pytest.mark.parametrize("away", [1, 3])
+async def test_a_start_without_the_agent_waits_for_it_and_deletes_nothing(
+    disk: Disk, register: PlayedRegister, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: int
+) -> None:
+    monkeypatch.setattr(module, "LIST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(module, "LIST_TRIES_MAX", 3)
+    await disk.keep(file_name(1), stored())
+    again = Disk(tmp_path, register)
+    register.away = away
+    if away < 3:
+        await again.start()
+        assert len(again) == 1
+    else:
+        with pytest.raises(UpstreamUnavailable):
+            await again.start()
+    assert len(files(tmp_path)) == 1

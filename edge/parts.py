@@ -112,7 +112,7 @@ def _known(settings: EdgeSettings, outside: Outside) -> _Known:
         count=outside.counters.add,
     )
     return _Known(
-        lookup=Lookup(memory=memory, disk=outside.disk, tenant_of=tenant_of),
+        lookup=Lookup(memory=memory, disk=outside.disk, tenant_of=tenant_of, count=outside.counters.add),
         permits=Permits(Place(name="edge", region=settings.region), clock=time.time),
         negatives=Negatives(),
         refusals=Refusals(),

@@ -12,6 +12,7 @@ Source: decisions C, D, F; erasure E1 to E9.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from edge.journal import may_resync, sort
 from edge.lease import renew_after_seconds, retry_after_seconds
 from edge.members import Members
 from edge.node import Node, Wake
-from edge.nodedb import BASE_EVERY, NodeDb
+from edge.nodedb import BASE_EVERY, NodeDb, NoRoom
 from edge.page import boottime_ns
 from edge.tenure import Asked, Tenure
 
@@ -110,19 +111,20 @@ class Agent:
         except (MediaError, TimeoutError) as failed:
             log.info("lease_not_released", reason=type(failed).__name__)
 
-    async def discover(self) -> None:
-        """Renew early, for a cloud that may be new; waits a moment for the outcome."""
+    async def discover(self) -> bool:
+        """Renew early, for a cloud that may be new; waits a moment for the outcome.
+
+        False when this agent cannot tell yet which clouds there are: it has just started, or is behind its lease.
+        """
         now = asyncio.get_running_loop().time()
-        if now - self._discovered_at < DISCOVER_SECONDS_MIN:
-            return
-        self._discovered_at = now
-        async with self._renewed:
-            self._hurry()
-            try:
-                async with asyncio.timeout(DISCOVER_SECONDS_MAX):
-                    await self._renewed.wait()
-            except TimeoutError:
-                return
+        if now - self._discovered_at >= DISCOVER_SECONDS_MIN:
+            self._discovered_at = now
+            async with self._renewed:
+                self._hurry()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(DISCOVER_SECONDS_MAX):
+                        await self._renewed.wait()
+        return self.tenure.knows_all
 
     # --- renew ------------------------------------------------------------------------------------------------------
 
@@ -136,11 +138,11 @@ class Agent:
             except MediaError as failed:
                 failures += 1
                 self._note_failure(failed)
-                wait = retry_after_seconds(failures, random.random())  # noqa: S311 - spreads load, guards nothing
+                wait = _pause(failures)
             else:
                 failures, self.problem = 0, ""
                 self.renewals += 1
-                wait = renew_after_seconds(self.tenure.lease_seconds, random.random())  # noqa: S311 - see above
+                wait = renew_after_seconds(self.tenure.lease_seconds, random.random())  # noqa: S311 - spreads load
             async with self._renewed:
                 self._renewed.notify_all()
             await self._wait_at_most(wait)
@@ -196,7 +198,7 @@ class Agent:
             except MediaError as failed:
                 failures += 1
                 self._note_failure(failed)
-                await asyncio.sleep(retry_after_seconds(failures, random.random()))  # noqa: S311 - spreads load
+                await asyncio.sleep(_pause(failures))
 
     def _restart_poll(self) -> None:
         self._tenants_changed()
@@ -207,7 +209,7 @@ class Agent:
                 return
 
     async def _take(self, answer: JournalAnswer) -> None:
-        """Apply what the feed brought; under `_changing`. Raises MediaError with nothing applied."""
+        """Apply what the feed brought; under `_changing`. MediaError: what was applied by then is durable, the rest not."""
         good, resync, refused = sort(self._node.cursors(), answer)
         renewed = await self._renewed_for(good, resync)
         if good:
@@ -216,6 +218,8 @@ class Agent:
             self.tenure.announce(renewed.answer)
         for entry in good:
             self._node.apply(entry)
+        if good:
+            self._to_ack()
         for name in refused:
             await self.tenure.refuse(name)
         if renewed is not None:
@@ -223,7 +227,7 @@ class Agent:
                 await self._resync(name, renewed.answer)
             await self._accept(renewed)
         self.tenure.settle()
-        if good or resync or refused:
+        if resync or refused:
             self._to_ack()
         await self._rebase(good)
 
@@ -251,9 +255,9 @@ class Agent:
         if not may_resync(tenant.cursor, lease.head):
             await self.tenure.refuse(name)
             return
+        await self._db.save(name, lease.head, tenant.fence.restarted(lease.head), lease.head.epoch)
         log.warning("cache_dropped", seq=lease.head.seq)
         self._node.restart(tenant, lease.head)
-        await self._db.save(name, tenant.cursor, tenant.fence, tenant.epoch_floor)
 
     async def _rebase(self, good: Iterable[Entry]) -> None:
         for entry in good:
@@ -261,7 +265,8 @@ class Agent:
         for name, count in tuple(self._since_base.items()):
             if count >= BASE_EVERY and name in self._node.tenants:
                 del self._since_base[name]
-                await self._db.rebase(name, self._node.tenants[name].fence.state())
+                with contextlib.suppress(NoRoom):  # a start replays more, that is all
+                    await self._db.rebase(name, self._node.tenants[name].fence.state())
 
     # --- ack and watch ----------------------------------------------------------------------------------------------
 
@@ -278,7 +283,7 @@ class Agent:
                 except MediaError as failed:
                     failures += 1
                     self._note_failure(failed)
-                    await asyncio.sleep(retry_after_seconds(failures, random.random()))  # noqa: S311 - spreads load
+                    await asyncio.sleep(_pause(failures))
                 else:
                     self.acks += 1
                     break
@@ -291,4 +296,11 @@ class Agent:
     def _note_failure(self, failed: MediaError) -> None:
         self.failures += 1
         self.problem = f"{type(failed).__name__}: {failed.message}"
-        log.warning("origin_failed", reason=type(failed).__name__)
+        if isinstance(failed, NoRoom):
+            log.warning("journal_not_written")
+        else:
+            log.warning("origin_failed", reason=type(failed).__name__)
+
+
+def _pause(failures: int) -> float:
+    return retry_after_seconds(failures, random.random())  # noqa: S311 - spreads load, guards nothing

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
+import structlog
 from prometheus_client import generate_latest
 
 from domicile import __version__
@@ -18,21 +21,26 @@ from domicile.service.gate.wire import ClientCertificate, WireClient, WireLimits
 from domicile.service.metrics import new_registry
 from edge.agent import Agent, Identity
 from edge.desk import Desk
-from edge.exporter import NodeCollector
+from edge.exporter import NodeCollector, Scrape
 from edge.keyring import Keyring
 from edge.members import Members
-from edge.messages import NodeStatus
 from edge.node import Node
-from edge.nodedb import NodeDb
+from edge.nodedb import NodeDb, NoRoom
+from edge.numbers import NodeNumbers
 from edge.page import SharedPage
 from edge.purge import TokenBucket
 from edge.register import Register
 from edge.reports import Reports
+from edge.reserve import Reserve
 from edge.settings import EdgeSettings
 from edge.tenure import Tenure
 
 PLACE = "edge"
 DATABASE = "node.db"
+FULL_SECONDS = 1.0
+"""Between two tries to open node.db on a full disk."""
+
+log = structlog.get_logger("edge.agent")
 
 
 async def serve(settings: EdgeSettings, *, boot: str, stopping: asyncio.Event) -> None:
@@ -40,9 +48,8 @@ async def serve(settings: EdgeSettings, *, boot: str, stopping: asyncio.Event) -
     async with AsyncExitStack() as stack:
         page = SharedPage.open(settings.page_path)
         stack.callback(page.close)
-        db = NodeDb(settings.cache_path / DATABASE)
-        await db.open()
-        stack.push_async_callback(db.close)
+        reserve = Reserve(settings.cache_path)
+        db = await stack.enter_async_context(_database(settings.cache_path / DATABASE, reserve))
         wire = await stack.enter_async_context(_wire(settings))
         members = Members(page)
         stack.callback(members.close)
@@ -52,7 +59,7 @@ async def serve(settings: EdgeSettings, *, boot: str, stopping: asyncio.Event) -
             region=settings.region,
             authorities=settings.authority_names(settings.port),
         )
-        parts = _assemble(settings, identity, page, db, wire, members)
+        parts = _assemble(settings, identity, page, db, wire, members, reserve=reserve)
         await parts.agent.start()
         await parts.register.start()
         async with asyncio.TaskGroup() as group:
@@ -61,6 +68,7 @@ async def serve(settings: EdgeSettings, *, boot: str, stopping: asyncio.Event) -
                 group.create_task(parts.agent.run()),
                 group.create_task(parts.register.run()),
                 group.create_task(parts.reports.run()),
+                group.create_task(reserve.run()),
             ]
             await stopping.wait()
             for task in tasks:
@@ -77,8 +85,34 @@ class _Parts:
     desk: Desk
 
 
+@asynccontextmanager
+async def _database(path: Path, reserve: Reserve) -> AsyncIterator[NodeDb]:
+    """`node.db`, with its reserve beside it. On a disk that is full for good, waits until somebody makes room."""
+    await asyncio.to_thread(reserve.keep)
+    db = NodeDb(path, give_room=reserve.spend)
+    try:
+        while True:
+            try:
+                await db.open()
+                await db.node_id()
+                break
+            except NoRoom:
+                log.warning("disk_full")
+                await asyncio.sleep(FULL_SECONDS)
+        yield db
+    finally:
+        await db.close()
+
+
 def _assemble(
-    settings: EdgeSettings, identity: Identity, page: SharedPage, db: NodeDb, wire: WireClient, members: Members
+    settings: EdgeSettings,
+    identity: Identity,
+    page: SharedPage,
+    db: NodeDb,
+    wire: WireClient,
+    members: Members,
+    *,
+    reserve: Reserve,
 ) -> _Parts:
     keyring = Keyring(settings.node.keyring_keys_max)
     node = Node(page, keyring, agent=secrets.randbits(63) | 1)
@@ -94,41 +128,17 @@ def _assemble(
             raise Overloaded("Too many purge calls")
         return await wire.purge(msgspec.structs.replace(call, node=identity.node, region=identity.region))
 
-    def status() -> NodeStatus:
-        own = {name: tenant.refused for name, tenant in node.tenants.items() if tenant.refused}
-        return NodeStatus(
-            node=identity.node,
-            region=identity.region,
-            leased=tenure.leased,
-            headroom_seconds=tenure.headroom_seconds,
-            tenants=tuple(sorted(name for name, tenant in node.tenants.items() if tenant.grant is not None)),
-            refused={**tenure.refused, **own},
-            problem=agent.problem,
-            heads=node.cursors(),
-            workers_alive=members.alive(),
-        )
-
-    def own_numbers() -> dict[str, float]:
-        stand = status()
-        return {
-            "lease_headroom_seconds": stand.headroom_seconds,
-            "journal_lag_entries": sum(tenure.lag.values()),
-            "workers_alive": stand.workers_alive,
-            "workers_configured": page.workers,
-            "tenants_served": len(stand.tenants),
-            "tenants_refused": len(stand.refused),
-            "keyring_keys": len(keyring),
-            "registered_objects": register.count,
-            "events_applied": page.applied,
-            "workers_killed_total": members.killed,
-            "lease_renewals_total": agent.renewals,
-            "journal_acks_total": agent.acks,
-            "agent_origin_failures_total": agent.failures,
-            "reports_lost_total": reports.dropped,
-        }
-
+    numbers = NodeNumbers(
+        node=node,
+        agent=agent,
+        members=members,
+        keyring=keyring,
+        register=register,
+        reports=reports,
+        reserve=reserve,
+    )
     registry = new_registry(tier="edge", version=__version__, region=settings.region)
-    registry.register(NodeCollector(page, own_numbers))
+    registry.register(NodeCollector(page, numbers.numbers))
     desk = Desk(
         node,
         members,
@@ -136,8 +146,8 @@ def _assemble(
         relay=relay,
         report=reports.add,
         discover=agent.discover,
-        scrape=lambda: generate_latest(registry),
-        status=status,
+        scrape=Scrape(lambda: generate_latest(registry), clock=loop.time).text,
+        status=numbers.status,
     )
     return _Parts(agent=agent, register=register, reports=reports, desk=desk)
 

@@ -21,6 +21,7 @@ from domicile.media.errors import BadUrl, LeaseLost, MediaError, UpstreamUnavail
 from domicile.media.freshness import outward
 from edge.deliver import Delivered, Deliverer
 from edge.metrics import Cache, Count, Counters, Route
+from edge.occasionally import Occasionally
 from edge.open_responses import OpenResponses
 from edge.plain import Door, Plain
 from edge.ranges import Span
@@ -62,6 +63,7 @@ class App:
     purge: Door
     services: dict[str, Door] = field(default_factory=dict)
     """By path; see SERVICE_PATHS."""
+    failures: Occasionally = field(default_factory=Occasionally)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answers everything; raises only ConnectionError, when there is nobody to answer."""
@@ -163,8 +165,8 @@ class App:
             tally.cache = Cache.NEGATIVE
         if isinstance(error, LeaseLost):
             self.counters.add(Count.NOT_SERVING)
-        if isinstance(error, UpstreamUnavailable):
-            log.info("origin_failed", reason=type(error.__cause__).__name__)
+        if isinstance(error, UpstreamUnavailable) and (count := self.failures.due()):
+            log.info("origin_failed", reason=type(error.__cause__ or error).__name__, count=count)
         origins = () if isinstance(error, BadUrl) else self._timing_allow_origin(request)
         return await self._send_empty(
             request, refusal(error, region=self.region, timing_allow_origin=origins, status=status), tally

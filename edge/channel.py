@@ -10,7 +10,7 @@ from typing import TypeVar
 from domicile.media.errors import Overloaded, UpstreamUnavailable
 from domicile.service.gate.wire import KINDS
 from edge.frames import READ_BUFFER_BYTES, Frames, Torn
-from edge.messages import Answer, Call, Downward, Failed, Join, Numbered, Reply, Request, Snapshot, Upward
+from edge.messages import Answer, Call, Downward, Failed, Join, Reply, Request, Told, Upward
 
 RECONNECT_SECONDS = 0.05
 """Pause between two tries to reach the agent."""
@@ -27,15 +27,13 @@ A = TypeVar("A")
 class Channel:
     """Keeps one connection to the agent open as long as `run` runs."""
 
-    def __init__(
-        self, socket: Path, *, join: Callable[[], Join], take: Callable[[Snapshot | Numbered], Awaitable[None]]
-    ) -> None:
+    def __init__(self, socket: Path, *, join: Callable[[], Join], take: Callable[[Told], Awaitable[None]]) -> None:
         """`join`: where to go on from, asked at each connection. `take`: called for each event, in order."""
         self._socket = socket
         self._join = join
         self._take = take
         self._frames: Frames[Downward, Upward] | None = None
-        self._events: asyncio.Queue[Snapshot | Numbered] = asyncio.Queue(maxsize=EVENTS_MAX)
+        self._events: asyncio.Queue[Told] = asyncio.Queue(maxsize=EVENTS_MAX)
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._calls = 0
 

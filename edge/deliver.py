@@ -26,8 +26,9 @@ from domicile.media.wire import Resolved
 from domicile.service.gate.peer import PeerClient, PeerGone
 from edge.fill import Filler
 from edge.flight import Flights, result
+from edge.following import TenantState
 from edge.keys import Wanted, Way, file_of, wanted
-from edge.link import NodeLink, TenantState
+from edge.link import NodeLink
 from edge.lookup import Lookup
 from edge.metrics import Count
 from edge.names import Negatives, Verdicts

@@ -21,6 +21,9 @@ class CacheSettings:
         1 * MIB, "Largest object that the RAM tier takes; larger ones are kept on disk only.", at_least=0
     )
     disk_bytes_max: int = setting(10 * GIB, "Bytes of the disk tier of the node; 0 keeps nothing on disk.", at_least=0)
+    disk_free_bytes_min: int = setting(
+        64 * MIB, "Bytes of the disk that the cache leaves free: below it nothing is stored, and files go.", at_least=0
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,7 @@ class Desk:
         *,
         relay: Callable[[PurgeRelay], Awaitable[Relayed]],
         report: Callable[[tuple[Rendition, ...]], None],
-        discover: Callable[[], Awaitable[None]],
+        discover: Callable[[], Awaitable[bool]],
         scrape: Callable[[], bytes],
         status: Callable[[], NodeStatus],
     ) -> None:
@@ -113,9 +113,8 @@ class Desk:
         try:
             while True:
                 missing = self._node.events_after(agent, number)
-                if isinstance(missing, messages.Snapshot):
-                    await frames.send(missing)
-                    agent, number = missing.agent, missing.number
+                if missing is None:
+                    agent, number = await self._send_snapshot(frames)
                     continue
                 for event in missing:
                     frames.send_soon(event)
@@ -126,6 +125,14 @@ class Desk:
                     await wake.wait()
         finally:
             deaf()
+
+    async def _send_snapshot(self, frames: Frames[Upward, Downward]) -> tuple[int, int]:
+        """A tenant a frame: all fences together may be larger than one. Returns how far the worker is then."""
+        snapshot, parts = self._node.snapshot()
+        await frames.send(snapshot)
+        for part in parts:
+            await frames.send(part)
+        return snapshot.agent, snapshot.number
 
     def _at_once(self, request: Request) -> Answer | None:
         """Answers that need no waiting; None for the others."""
@@ -163,8 +170,7 @@ class Desk:
             case messages.RelayPurge(relay=relay):
                 return messages.Answered(relayed=await self._relay(relay))
             case messages.Discover():
-                await self._discover()
-                return messages.Yes(ok=True)
+                return messages.Yes(ok=await self._discover())
             case _:
                 raise AssertionError("answered at once")
 

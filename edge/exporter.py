@@ -10,6 +10,9 @@ from prometheus_client.registry import Collector
 from edge.metrics import BOUNDS_SECONDS, HELP, PREFIX, Gauge, Point, totals
 from edge.page import SharedPage
 
+SCRAPE_SECONDS = 1.0
+"""How long one answer is good for: viewers may ask as often as they like, and the agent has better things to do."""
+
 _GAUGES = frozenset(str(gauge) for gauge in Gauge)
 _BOUNDS = (*(f"{bound:g}" for bound in BOUNDS_SECONDS), "+Inf")
 
@@ -22,14 +25,33 @@ NODE_HELP = {
     "tenants_refused": "Tenants that the origin refuses here, or whose journal this node refuses.",
     "keyring_keys": "Keys of cached objects in the agent's memory.",
     "registered_objects": "Rows of the register of cached objects.",
+    "journal_reserve_bytes": "Disk kept for the journal; 0 while it is given up because the disk is full.",
     "events_applied": "Number of the last event that workers were told of.",
     "workers_killed_total": "Workers killed because they did not take an event in time.",
     "lease_renewals_total": "Leases granted.",
     "journal_acks_total": "Acks that the origin took.",
-    "agent_origin_failures_total": "Lease, journal and ack calls that failed.",
+    "agent_origin_failures_total": "Lease, journal and ack calls that failed, or could not be written down.",
     "reports_lost_total": "Renditions that could not be reported.",
 }
 """The agent's own numbers: names ending in _total count, the others are gauges."""
+
+
+class Scrape:
+    """The text of a scrape, made at most once in SCRAPE_SECONDS however many ask."""
+
+    def __init__(self, generate: Callable[[], bytes], *, clock: Callable[[], float]) -> None:
+        """`clock`: seconds that do not go back."""
+        self._generate = generate
+        self._clock = clock
+        self._text = b""
+        self._good_until = float("-inf")
+
+    def text(self) -> bytes:
+        now = self._clock()
+        if now >= self._good_until:
+            self._text = self._generate()
+            self._good_until = now + SCRAPE_SECONDS
+        return self._text
 
 
 class NodeCollector(Collector):

@@ -17,8 +17,8 @@ from domicile.media.timing import Span
 from domicile.media.wire import Rendition, Resolved
 from domicile.service.pool import DecoderPool
 from edge.flight import Fill
+from edge.following import TenantState
 from edge.keys import Wanted, Way, file_of
-from edge.link import TenantState
 from edge.lookup import Lookup
 from edge.metrics import Count
 from edge.permits import Permits

@@ -14,21 +14,20 @@ worker has taken everything up to it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import assert_never
 
 import structlog
 
-from domicile.media.asset import Aid, NameHash
-from domicile.media.errors import MediaError
-from domicile.media.journal import Entry, Fence, Kind
-from domicile.media.policy import PolicyError, ResidencyPolicy
-from domicile.media.policy_file import from_mapping
+from domicile.media.errors import LeaseLost, MediaError, UpstreamUnavailable
 from domicile.media.wire import PurgeRelay, Relayed, Rendition
 from edge import messages
 from edge.channel import Channel
-from edge.messages import KeyRecord, NodeStatus, Numbered, Snapshot, StoredObject, TenantGrant
+from edge.following import Following
+from edge.messages import KeyRecord, NodeStatus, Numbered, Part, Snapshot, StoredObject, Told
 from edge.metrics import Count, Counters
 from edge.page import SharedPage, boottime_ns
 from edge.settings import EdgeSettings
@@ -46,65 +45,23 @@ REPORTS_MAX = 2048
 """Renditions waiting to be reported; more are not reported."""
 REPORT_BATCH_MAX = 256
 REPORT_SECONDS = 1.0
-LINES_MAX = 1_000_000
-"""Objects taken from `list_objects`."""
 
 log = structlog.get_logger("edge.link")
 
 
-class TenantState:
-    """What this worker knows of one tenant that the node may serve. Replaced fields, one object for good."""
-
-    __slots__ = ("config_revision", "epoch_floor", "fence", "file_key", "home", "name_key", "policy", "tenant")
-
-    def __init__(self, grant: TenantGrant, fence: Fence) -> None:
-        self.tenant = grant.tenant
-        self.fence = fence
-        self.config_revision = 0
-        self.take(grant)
-
-    def take(self, grant: TenantGrant) -> None:
-        """New keys, policy or revision. PolicyError when the policy says what this edge does not understand."""
-        self.policy: ResidencyPolicy = from_mapping(grant.policy, home=grant.home)
-        self.name_key = grant.name_key
-        self.file_key = grant.file_key
-        self.home = grant.home
-        self.epoch_floor = grant.epoch_floor
-        self.config_revision = max(self.config_revision, grant.config_revision)
-
-    def fresh(self, epoch: int, sequence: int, contributors: Iterable[Aid], names: Iterable[NameHash] = ()) -> bool:
-        """May bytes read at (epoch, sequence) be served or stored? The fence's answer, and no dropped history."""
-        return epoch >= self.epoch_floor and self.fence.fresh(sequence, contributors, names)
-
-
-async def _no_entry(entry: Entry) -> None:
-    """Nothing is kept yet, so nothing is to be dropped."""
-
-
-def _no_lock() -> None:
-    """See `_no_entry`."""
-
-
-class NodeLink:
+class NodeLink(Following):
     """One worker's link to the node. See the head of the file."""
 
     def __init__(self, settings: EdgeSettings, page: SharedPage, *, slot: int, boot: int) -> None:
         """For `open` and for tests that play the agent."""
-        self.tenants: dict[str, TenantState] = {}
-        """Tenants this node may serve now; a cloud that is missing here does not exist, or is refused."""
-        self.on_entry: Callable[[Entry], Awaitable[None]] = _no_entry
-        """Set by the delivery. Called in order after the fence has applied the entry; must drop what the entry fences
-        from memory and abort open responses of it, quickly: a worker that does not move for a second is killed.
-        A lost history comes as an entry of kind ALL."""
-        self.on_lock: Callable[[], None] = _no_lock
-        """Set by the delivery. The lease is lost: drop keys and everything in memory."""
         self.page = page
         self.slot = page.slots[slot]
-        self.counters = Counters(self.slot.counters)
+        super().__init__(Counters(self.slot.counters))
         self._boot = boot
         self._applied = 0
         self._agent = 0
         self._locked = False
+        self._arriving: tuple[Snapshot, list[messages.Granted]] | None = None
         self._channel = Channel(settings.agent_socket, join=self._join, take=self._take)
         self._reports: asyncio.Queue[Rendition] = asyncio.Queue(maxsize=REPORTS_MAX)
 
@@ -197,22 +154,20 @@ class NodeLink:
     async def list_objects(self, slot: int) -> list[StoredObject]:
         """Registered objects that `rendezvous.owner_of` gives to `slot` of the configured slots, without keys.
 
-        Empty when the agent is away.
+        All of them, or UpstreamUnavailable: what is missing from this list would be taken for an orphan.
         """
         found: list[StoredObject] = []
         after = ""
-        try:
-            while len(found) < LINES_MAX:
-                part = await self._channel.call(
-                    messages.ListObjects(slot=slot, after=after), messages.Objects, seconds_max=10 * CALL_SECONDS_MAX
-                )
-                found.extend(part.objects)
-                after = part.after
-                if not after:
-                    break
-        except MediaError as away:
-            log.warning("objects_not_listed", reason=type(away).__name__)
-        return found
+        while True:
+            part = await self._channel.call(
+                messages.ListObjects(slot=slot, after=after), messages.Objects, seconds_max=10 * CALL_SECONDS_MAX
+            )
+            found.extend(part.objects)
+            if not part.after:
+                return found
+            if part.after <= after:
+                raise UpstreamUnavailable("The node's agent repeats itself")
+            after = part.after
 
     # --- towards the origin, through the agent ----------------------------------------------------------------------
 
@@ -231,14 +186,18 @@ class NodeLink:
         return answer.relayed
 
     async def discover(self, cloud: str) -> bool:
-        """Is this cloud served now? Asks the agent to renew early for one that was just created; the agent bounds how often."""
+        """Is this cloud served now? Asks the agent to renew early for one that was just created; the agent bounds how often.
+
+        LeaseLost when nobody can tell: the agent is away, has just started, or waits for this tenant's grant.
+        """
         if cloud in self.tenants:
             return True
-        try:
-            await self._channel.call(messages.Discover(), messages.Yes, seconds_max=CALL_SECONDS_MAX)
-        except MediaError:
-            return False
-        await self.wait_current()
+        known = False
+        if cloud not in self.waiting:
+            with contextlib.suppress(MediaError):
+                known = (await self._channel.call(messages.Discover(), messages.Yes, seconds_max=CALL_SECONDS_MAX)).ok
+        if not known or not await self.wait_current():
+            raise LeaseLost("The server cannot be sure that its copies are current; try again")
         return cloud in self.tenants
 
     async def metrics_text(self) -> bytes:
@@ -254,68 +213,37 @@ class NodeLink:
     def _join(self) -> messages.Join:
         return messages.Join(slot=self.slot.index, boot=self._boot, agent=self._agent, number=self._applied)
 
-    async def _take(self, value: Snapshot | Numbered) -> None:
+    async def _take(self, value: Told) -> None:
         """Take one event in; only when everything it fences is gone does the slot say so."""
         match value:
-            case Snapshot():
-                await self._take_snapshot(value)
-                self._agent = value.agent
-                self._locked = False
             case Numbered(number=number, event=event):
                 if number != self._applied + 1:
                     self._start_over()
                     return
-                await self._take_event(event)
-        self._applied = value.number
-        self.slot.applied = value.number
+                await self.take_event(event)
+            case Snapshot() | Part():
+                arrived = self._arrived(value)
+                if arrived is None:
+                    return
+                snapshot, granted = arrived
+                await self.take_snapshot(granted, snapshot.waiting)
+                self._agent, number = snapshot.agent, snapshot.number
+                self._locked = False
+            case _:
+                assert_never(value)
+        self._applied = number
+        self.slot.applied = number
 
-    async def _take_snapshot(self, snapshot: Snapshot) -> None:
-        """Everything anew. A tenant whose history moved on while we were apart is dropped as a whole."""
-        before, self.tenants = self.tenants, {}
-        for granted in snapshot.tenants:
-            assert granted.fence is not None
-            self._grant(granted, None)
-            known = before.pop(granted.grant.tenant, None)
-            if known is not None and (known.fence.applied, known.fence.epoch) != (
-                granted.fence.applied,
-                granted.fence.epoch,
-            ):
-                await self.on_entry(_everything(granted.grant.tenant, self.tenants[granted.grant.tenant].fence))
-        for state in before.values():
-            await self.on_entry(_everything(state.tenant, state.fence))
-
-    async def _take_event(self, event: messages.Event) -> None:
-        match event:
-            case messages.Granted():
-                self._grant(event, self.tenants.get(event.grant.tenant))
-            case messages.Applied(entry=entry):
-                state = self.tenants.get(entry.tenant)
-                if state is not None and entry.seq > state.fence.applied:  # a snapshot may hold it already
-                    state.fence.apply(entry)
-                    state.config_revision = max(state.config_revision, entry.config_revision)
-                self.counters.add(Count.ENTRIES)
-                await self.on_entry(entry)
-            case messages.Dropped(tenant=tenant, fence=fence, epoch_floor=epoch_floor):
-                state = self.tenants.get(tenant)
-                restarted = Fence.restored(fence)
-                if state is not None:
-                    state.fence, state.epoch_floor = restarted, epoch_floor
-                await self.on_entry(_everything(tenant, restarted))
-            case messages.Withdrawn(tenant=tenant):
-                state = self.tenants.pop(tenant, None)
-                if state is not None:
-                    await self.on_entry(_everything(tenant, state.fence))
-
-    def _grant(self, granted: messages.Granted, known: TenantState | None) -> None:
-        tenant = granted.grant.tenant
-        try:
-            if granted.fence is not None:
-                self.tenants[tenant] = TenantState(granted.grant, Fence.restored(granted.fence))
-            elif known is not None:
-                known.take(granted.grant)
-        except PolicyError as unknown:  # a newer origin's policy: a tenant we cannot judge is not served
-            log.warning("policy_not_understood", reason=str(unknown))
-            self.tenants.pop(tenant, None)
+    def _arrived(self, value: Snapshot | Part) -> tuple[Snapshot, list[messages.Granted]] | None:
+        """The snapshot, when this was its last frame."""
+        if isinstance(value, Snapshot):
+            self._arriving = (value, [])
+        elif self._arriving is not None:
+            self._arriving[1].append(value.granted)
+        if self._arriving is None or len(self._arriving[1]) < self._arriving[0].parts:
+            return None
+        arrived, self._arriving = self._arriving, None
+        return arrived
 
     # --- background -------------------------------------------------------------------------------------------------
 
@@ -332,6 +260,7 @@ class NodeLink:
         """Forget keys and memory and join again from nothing; until the snapshot is taken, nothing is served."""
         self._locked = True
         self._agent = 0
+        self._arriving = None
         self.tenants.clear()
         self.on_lock()
         self._channel.hang_up()
@@ -348,8 +277,3 @@ class NodeLink:
                 )
             except MediaError as away:
                 log.info("renditions_not_reported", count=len(batch), reason=type(away).__name__)
-
-
-def _everything(tenant: str, fence: Fence) -> Entry:
-    """What the delivery is told when a tenant's history was lost: drop all of it."""
-    return Entry(tenant=tenant, epoch=fence.epoch, seq=fence.applied, kind=Kind.ALL)

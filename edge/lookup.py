@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from domicile.media.freshness import Verdict, judge
+from edge.following import TenantState
 from edge.keys import Wanted, Way, file_of
-from edge.link import TenantState
+from edge.metrics import Add, Count
 from edge.store.disk import DiskStore
 from edge.store.memory import MemoryStore
 from edge.store.port import Judged, Stored, StoredHead, close_body
@@ -30,12 +31,18 @@ class Lookup:
     """The tiers that this worker reads by itself."""
 
     def __init__(
-        self, *, memory: MemoryStore, disk: DiskStore | None, tenant_of: Callable[[str], TenantState | None]
+        self,
+        *,
+        memory: MemoryStore,
+        disk: DiskStore | None,
+        tenant_of: Callable[[str], TenantState | None],
+        count: Add,
     ) -> None:
         """`disk` is None on a node without one."""
         self.memory = memory
         self.disk = disk
         self.tenant_of = tenant_of
+        self.count = count
 
     def is_fresh(self, judged: Judged) -> bool:
         """Does the fence of its tenant let this be served or stored?"""
@@ -82,9 +89,10 @@ class Lookup:
         ahead = wanted.names[:position]
         if ahead and not set(ahead) <= set(head.names):
             return False  # an earlier reading of the path may exist by now
-        verdict = judge(
-            fresh=self.is_fresh(head), stored_at=head.stored_at, ttl_seconds=self.ttl_seconds(head), now=now
-        )
+        fresh = self.is_fresh(head)
+        if not fresh:
+            self.count(Count.FENCED)
+        verdict = judge(fresh=fresh, stored_at=head.stored_at, ttl_seconds=self.ttl_seconds(head), now=now)
         match verdict:
             case Verdict.HIT:
                 return True

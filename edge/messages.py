@@ -15,7 +15,7 @@ from domicile.media.journal import Entry, FenceState, Head
 from domicile.media.wire import PurgeRelay, Relayed, Rendition
 
 FRAME_BYTES_MAX = 64 * 1024 * 1024
-"""One frame; the largest is a snapshot of every tenant's fence."""
+"""One frame; the largest holds one tenant's whole fence (`media.journal.FENCE_RECORDS_MAX`, about 20 MB)."""
 
 OBJECTS_PAGE_MAX = 2000
 """Objects in one answer of `list_objects`."""
@@ -121,13 +121,33 @@ class Numbered(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     event: Event
 
 
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A tenant that the node follows and holds no grant of now: its lease is over, or the agent has just started.
+
+    What tells whether a worker that still knows the tenant has taken the same entries.
+    """
+
+    tenant: str
+    epoch: int
+    applied: int
+    floor: int
+    epoch_floor: int
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Everything a worker needs up to event `number`."""
+    """Everything a worker needs up to event `number`; `parts` frames of `Part` follow, with one tenant each."""
 
     number: int
     agent: int
     """Random id of this start of the agent; a worker may resume only with the same one."""
-    tenants: tuple[Granted, ...]
+    parts: int
+    waiting: tuple[Waiting, ...] = ()
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """One tenant of the snapshot before it, with its fence."""
+
+    granted: Granted
 
 
 # --- calls: worker -> agent, each with one answer -------------------------------------------------------------------
@@ -168,7 +188,10 @@ class RelayPurge(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Discover(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A viewer asked for a cloud that no grant names: renew early, if that was not done just now."""
+    """A viewer asked for a cloud that no grant names: renew early, if that was not done just now.
+
+    The answer says whether all clouds of this node are known now; before that, one that is missing may exist.
+    """
 
 
 class Scrape(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -245,4 +268,5 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 Upward = Join | Call
-Downward = Snapshot | Numbered | Reply
+Told = Snapshot | Part | Numbered
+Downward = Snapshot | Part | Numbered | Reply

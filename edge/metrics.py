@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from edge.page import COUNTERS_MAX
 
@@ -63,6 +64,12 @@ class Count(StrEnum):
     REPORTS_DROPPED = "reports_dropped"
 
 
+class Add(Protocol):
+    """`Counters.add`."""
+
+    def __call__(self, count: Count, by: int = 1, /) -> None: ...
+
+
 class Gauge(StrEnum):
     MEMORY_BYTES = "memory_bytes"
     MEMORY_OBJECTS = "memory_objects"
@@ -93,10 +100,10 @@ HELP = {
     "lease_losses": "Times a worker dropped its keys because the lease ran out.",
     "unleased_refusals": "Requests answered 503 because the node held no lease.",
     "origin_requests": "Requests to the origin by kind.",
-    "origin_failures": "Requests to the origin that failed.",
-    "origin_received_bytes": "Bytes received from the origin.",
+    "origin_failures": "Requests to the origin that it did not answer, or not with something usable.",
+    "origin_received_bytes": "Sealed bytes of originals received from the origin.",
     "evictions": "Objects that made room for others, by tier.",
-    "disk_failures": "Writes or reads of the disk tier that failed.",
+    "disk_failures": "Writes or reads of the disk tier that failed, or were not tried because the disk is too full.",
     "broken_seals": "Cached files that did not open: torn, moved or tampered with.",
     "peer_failures": "Streams from other workers that failed.",
     "reports_dropped": "Renditions that were not reported because the queue was full.",

@@ -21,9 +21,11 @@ from edge.messages import (
     Event,
     Granted,
     Numbered,
+    Part,
     Snapshot,
     StoredObject,
     TenantGrant,
+    Waiting,
     Withdrawn,
 )
 from edge.page import SharedPage
@@ -75,17 +77,23 @@ class Node:
             and tenant.fence.fresh(record.sequence, record.contributors, (record.name,))
         )
 
-    def events_after(self, agent: int, number: int) -> list[Numbered] | Snapshot:
-        """What a worker that has taken `number` of start `agent` lacks; a snapshot when that is not kept."""
+    def events_after(self, agent: int, number: int) -> list[Numbered] | None:
+        """What a worker that has taken `number` of start `agent` lacks; None when that is not kept: send a snapshot."""
         missing = self.page.applied - number
         if agent == self.agent and 0 <= missing <= len(self._log):
             return [self._log[at] for at in range(len(self._log) - missing, len(self._log))]
-        granted = tuple(
-            Granted(grant=tenant.grant, fence=tenant.fence.state())
-            for tenant in self.tenants.values()
-            if tenant.grant is not None and not tenant.refused
+        return None
+
+    def snapshot(self) -> tuple[Snapshot, tuple[Part, ...]]:
+        """Everything as it stands now. Tenants that wait for their grant are told without key and fence."""
+        followed = [tenant for tenant in self.tenants.values() if not tenant.refused]
+        parts = tuple(
+            Part(granted=Granted(grant=tenant.grant, fence=tenant.fence.state()))
+            for tenant in followed
+            if tenant.grant is not None
         )
-        return Snapshot(number=self.page.applied, agent=self.agent, tenants=granted)
+        waiting = tuple(_waiting(tenant) for tenant in followed if tenant.grant is None)
+        return Snapshot(number=self.page.applied, agent=self.agent, parts=len(parts), waiting=waiting), parts
 
     def listen(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` at each event; the answer ends that."""
@@ -96,8 +104,7 @@ class Node:
 
     def adopt(self, name: str, head: Head) -> Tenant:
         """A tenant that is new to this node: nothing is cached, so nothing before `head` matters."""
-        fence = Fence(applied=head.seq, floor=head.seq, epoch=head.epoch)
-        self.tenants[name] = Tenant(name=name, cursor=head, fence=fence, epoch_floor=head.epoch)
+        self.tenants[name] = Tenant(name=name, cursor=head, fence=new_fence(head), epoch_floor=head.epoch)
         return self.tenants[name]
 
     def apply(self, entry: Entry) -> None:
@@ -167,6 +174,22 @@ class Node:
         self.page.applied = number
         for wake in tuple(self._listeners):
             wake()
+
+
+def new_fence(head: Head) -> Fence:
+    """Of a tenant that is new to a node: nothing that was read before `head` may be served."""
+    return Fence(applied=head.seq, floor=head.seq, epoch=head.epoch)
+
+
+def _waiting(tenant: Tenant) -> Waiting:
+    fence = tenant.fence
+    return Waiting(
+        tenant=tenant.name,
+        epoch=fence.epoch,
+        applied=fence.applied,
+        floor=fence.floor,
+        epoch_floor=tenant.epoch_floor,
+    )
 
 
 class Wake:

@@ -3,11 +3,13 @@
 No key is ever in it, wrapped or not (decisions E.4), no name, no path: aids, keyed hashes and numbers. SQLite in WAL
 mode, written by the agent alone; all calls go through one thread, so a slow disk does not hold up the event loop.
 A cursor and its entries are durable before an entry is handed to workers, and so before it is acked (E6).
+When the disk is full, room is made (`edge.reserve`) and the write done again; if nothing can be made, it is NoRoom.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import secrets
 import sqlite3
@@ -20,6 +22,7 @@ from typing import TypeVar
 import msgspec
 
 from domicile.media.asset import Aid, NameHash
+from domicile.media.errors import Overloaded
 from domicile.media.journal import Entry, Fence, FenceState, Head
 from edge.messages import StoredObject
 
@@ -31,6 +34,11 @@ ENTRIES_KEPT_MAX = 10_000
 BASE_EVERY = 1000
 """Entries between two stored fences: how many are replayed at most at a start."""
 BUSY_SECONDS_MAX = 5.0
+TRIES_MAX = 3
+"""Of one write on a full disk: as it is, with the reserve given up, with cached files given up."""
+
+_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
+"""What SQLite says of a full disk: a page, a byte of its shared memory, or a new file could not be had."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -64,16 +72,24 @@ class BadNodeDb(Exception):
     """The file is not a node.db of this version, or it is damaged."""
 
 
+class NoRoom(Overloaded):
+    """The disk does not take it, whatever was given up for it. Nothing has changed; trying again later may work."""
+
+
 class NodeDb:
     """One open node.db. Every method is a coroutine that runs in the file's own thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, give_room: Callable[[], bool]) -> None:
+        """`give_room`: called in the file's thread when the disk is full; False when nothing could be given up."""
         self._path = path
+        self._give_room = give_room
+        self.objects_count = 0
+        """Rows of objects, once `count_objects` was called."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="nodedb")
         self._db: sqlite3.Connection | None = None
 
     async def open(self) -> None:
-        """Open or make the file (mode 0600). Raises BadNodeDb, OSError."""
+        """Open or make the file (mode 0600). Raises BadNodeDb, NoRoom, OSError."""
         await self._run(self._open)
 
     async def close(self) -> None:
@@ -100,15 +116,15 @@ class NodeDb:
     async def save(self, tenant: str, cursor: Head, fence: Fence, epoch_floor: int) -> None:
         """A tenant that starts (again) at `cursor`: entries and objects of before are void."""
 
-        def write(db: sqlite3.Connection) -> None:
+        def write(db: sqlite3.Connection) -> int:
             db.execute("DELETE FROM entries WHERE tenant = ?", (tenant,))
-            db.execute("DELETE FROM objects WHERE tenant = ?", (tenant,))
             db.execute(
                 "INSERT OR REPLACE INTO tenants VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (tenant, cursor.epoch, cursor.seq, cursor.chain, epoch_floor, cursor.seq, _encoded(fence)),
             )
+            return _void(db, tenant)
 
-        await self._write(write)
+        await self._change_count(write)
 
     async def append(self, entries: Sequence[Entry]) -> None:
         """Entries in order, and the cursors they lead to, in one transaction."""
@@ -138,15 +154,16 @@ class NodeDb:
     async def remove(self, tenant: str) -> None:
         """Forget a tenant: this node may not serve it."""
 
-        def write(db: sqlite3.Connection) -> None:
-            for table in ("tenants", "entries", "objects"):
+        def write(db: sqlite3.Connection) -> int:
+            for table in ("tenants", "entries"):
                 db.execute(f"DELETE FROM {table} WHERE tenant = ?", (tenant,))  # noqa: S608 - names from the line above
+            return _void(db, tenant)
 
-        await self._write(write)
+        await self._change_count(write)
 
     async def void(self, tenant: str) -> None:
         """Forget a tenant's objects; cursor and entries stay."""
-        await self._write(lambda db: db.execute("DELETE FROM objects WHERE tenant = ?", (tenant,)))
+        await self._change_count(lambda db: _void(db, tenant))
 
     async def change_objects(self, stored: Iterable[StoredObject], gone: Iterable[str]) -> None:
         """Register objects and forget others, in one transaction."""
@@ -157,13 +174,14 @@ class NodeDb:
             )
             for o in stored
         ]
-        names = [(name,) for name in gone]
+        names = [(name,) for name in (*(row[0] for row in rows), *gone)]
 
-        def write(db: sqlite3.Connection) -> None:
-            db.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-            db.executemany("DELETE FROM objects WHERE file_name = ?", names)
+        def write(db: sqlite3.Connection) -> int:
+            removed = db.executemany("DELETE FROM objects WHERE file_name = ?", names).rowcount
+            inserted = db.executemany("INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows).rowcount
+            return max(0, inserted) - max(0, removed)
 
-        await self._write(write)
+        await self._change_count(write)
 
     async def objects(self, after: str, count_max: int) -> list[StoredObject]:
         """Up to `count_max` objects with a file name above `after`, in order, without keys."""
@@ -177,11 +195,29 @@ class NodeDb:
         return await self._write(read)
 
     async def count_objects(self) -> int:
-        return await self._write(lambda db: int(db.execute("SELECT count(*) FROM objects").fetchone()[0]))
+        """Look, and keep `objects_count` current from now on."""
+        self.objects_count = await self._write(lambda db: int(db.execute("SELECT count(*) FROM objects").fetchone()[0]))
+        return self.objects_count
+
+    async def _change_count(self, write: Callable[[sqlite3.Connection], int]) -> None:
+        """A write that says by how many the rows of objects changed."""
+        change = await self._write(write)
+        self.objects_count += change
 
     async def _run(self, function: Callable[[], T]) -> T:
-        """A commit that began is finished, whatever becomes of the caller."""
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, function))
+        """A commit that began is finished, whatever becomes of the caller. Raises NoRoom."""
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._tried, function))
+
+    def _tried(self, function: Callable[[], T]) -> T:
+        for left in reversed(range(TRIES_MAX)):
+            try:
+                return function()
+            except (sqlite3.OperationalError, OSError) as failed:
+                if not _is_no_room(failed):
+                    raise
+                if not left or not self._give_room():
+                    raise NoRoom("The disk of the node is full") from failed
+        raise AssertionError("the last try returns or raises")
 
     async def _write(self, function: Callable[[sqlite3.Connection], T]) -> T:
         def transaction() -> T:
@@ -206,6 +242,8 @@ class NodeDb:
             db.execute(f"PRAGMA user_version = {SCHEMA}")
         except sqlite3.DatabaseError as damaged:
             db.close()
+            if _is_no_room(damaged):
+                raise
             raise BadNodeDb(f"node.db cannot be used ({damaged}); without it the cache starts empty") from damaged
         except BadNodeDb:
             db.close()
@@ -213,8 +251,19 @@ class NodeDb:
         self._db = db
 
 
+def _is_no_room(failed: sqlite3.Error | OSError) -> bool:
+    if isinstance(failed, OSError):
+        return failed.errno in {errno.ENOSPC, errno.EDQUOT}
+    return getattr(failed, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF in _NO_ROOM  # the rest of it says how
+
+
 def _encoded(fence: Fence) -> bytes:
     return msgspec.msgpack.encode(fence.state())
+
+
+def _void(db: sqlite3.Connection, tenant: str) -> int:
+    """Forget a tenant's objects; the change of their number."""
+    return -max(0, db.execute("DELETE FROM objects WHERE tenant = ?", (tenant,)).rowcount)
 
 
 def _object(row: tuple[str, str, str, str, int, int, int, float, int]) -> StoredObject:

@@ -117,7 +117,7 @@ class SharedPage:
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            os.ftruncate(descriptor, PAGE_BYTES)
+            os.posix_fallocate(descriptor, 0, PAGE_BYTES)  # a hole on a full disk would be a SIGBUS later
             mapped = mmap.mmap(descriptor, PAGE_BYTES)
         finally:
             os.close(descriptor)

@@ -13,8 +13,9 @@ from edge.app import App
 from edge.deliver import Deliverer
 from edge.fill import Filler
 from edge.flight import Flights
+from edge.following import TenantState
 from edge.health import doors
-from edge.link import NodeLink, TenantState
+from edge.link import NodeLink
 from edge.lookup import Lookup
 from edge.metrics import Counters
 from edge.names import Negatives, Verdicts
@@ -111,7 +112,7 @@ def _known(settings: EdgeSettings, outside: Outside) -> _Known:
         count=outside.counters.add,
     )
     return _Known(
-        lookup=Lookup(memory=memory, disk=outside.disk, tenant_of=tenant_of),
+        lookup=Lookup(memory=memory, disk=outside.disk, tenant_of=tenant_of, count=outside.counters.add),
         permits=Permits(Place(name="edge", region=settings.region), clock=time.time),
         negatives=Negatives(),
         refusals=Refusals(),

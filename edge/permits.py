@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from domicile.media.errors import OutsideRegion
 from domicile.media.policy import Activity, Deny, Permit, Place, decide
-from edge.link import TenantState
+from edge.following import TenantState
 
 
 class Permits:

@@ -10,8 +10,8 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from domicile.media.policy import ResidencyPolicy
+from edge.following import TenantState
 from edge.keys import Wanted
-from edge.link import TenantState
 
 READINGS_MAX = 2048
 CHARACTERS_MAX = 600

@@ -1,22 +1,26 @@
 """Which files the node's disk tier holds, and what opens them: keys in memory, rows in `node.db` a moment later.
 
-A row that a crash loses costs one file of cache: a worker deletes what it finds without a row. A row whose file is gone
-does no harm. Nothing is registered that the fence forbids at that moment, whoever asks.
+A row that a crash or a full disk loses costs one file of cache: a worker deletes what it finds without a row when it
+starts. A row whose file is gone does no harm. Nothing is registered that the fence forbids at that moment, whoever asks.
 """
 
 from __future__ import annotations
 
 import asyncio
 
+import structlog
+
 from edge.keyring import Keyring
 from edge.messages import OBJECTS_PAGE_MAX, KeyRecord, Objects, StoredObject
 from edge.node import Node
-from edge.nodedb import NodeDb
+from edge.nodedb import NodeDb, NoRoom
 from edge.rendezvous import owner_of
 
 FLUSH_SECONDS = 0.25
 PENDING_MAX = 20_000
 """Changes that wait for the disk; above it, nothing more is stored."""
+
+log = structlog.get_logger("edge.register")
 
 
 class Register:
@@ -30,11 +34,15 @@ class Register:
         self._stored: dict[str, StoredObject] = {}
         self._gone: set[str] = set()
         self._flushing = asyncio.Lock()
-        self.count = 0
-        """Rows, about: those of files that were replaced count twice until the next start."""
+        self._on_their_way = 0
+
+    @property
+    def count(self) -> int:
+        """Names that are registered. Those of the last moment count even if they replace others: no more than there are."""
+        return self._db.objects_count + len(self._stored) + self._on_their_way
 
     async def start(self) -> None:
-        self.count = await self._db.count_objects()
+        await self._db.count_objects()
 
     def key_of(self, file_name: str) -> KeyRecord | None:
         return self._keyring.get(file_name)
@@ -49,7 +57,6 @@ class Register:
         self._keyring.put(record.file_name, record.key_record())
         self._gone.discard(record.file_name)
         self._stored[record.file_name] = record
-        self.count += 1
         return True
 
     def forget(self, file_names: tuple[str, ...]) -> None:
@@ -57,7 +64,6 @@ class Register:
         for file_name in file_names:
             self._stored.pop(file_name, None)
             self._gone.add(file_name)
-        self.count = max(0, self.count - len(file_names))
 
     async def page(self, slot: int, after: str) -> Objects:
         """Objects that belong to a slot, without keys; those that are fenced by now are forgotten instead."""
@@ -71,13 +77,20 @@ class Register:
         return Objects(objects=own, after=rows[-1].file_name if len(rows) == OBJECTS_PAGE_MAX else "")
 
     async def flush(self) -> None:
-        """Write what waits."""
+        """Write what waits, or lose it when the disk is full."""
         async with self._flushing:
             stored, gone = tuple(self._stored.values()), tuple(self._gone)
             self._stored.clear()
             self._gone.clear()
-            if stored or gone:
+            if not stored and not gone:
+                return
+            self._on_their_way = len(stored)
+            try:
                 await self._db.change_objects(stored, gone)
+            except NoRoom:
+                log.warning("rows_lost", stored=len(stored), gone=len(gone))
+            finally:
+                self._on_their_way = 0
 
     async def run(self) -> None:
         """Write now and then; until cancelled."""

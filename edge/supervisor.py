@@ -61,9 +61,10 @@ class GivenUp(Exception):
 class Child:
     """One process of the node, started again whenever it ends."""
 
-    def __init__(self, name: str, arguments: list[str], page: SharedPage, slot: int | None) -> None:
+    def __init__(self, name: str, command: list[str], page: SharedPage, slot: int | None) -> None:
+        """`slot`: the one to free when the process has ended."""
         self.name = name
-        self._arguments = arguments
+        self._command = command
         self._page = page
         self._slot = slot
         self._process: asyncio.subprocess.Process | None = None
@@ -91,7 +92,7 @@ class Child:
             self.ended.set()
 
     async def _run(self) -> int:
-        self._process = await asyncio.create_subprocess_exec(sys.executable, "-m", "edge", *self._arguments)
+        self._process = await asyncio.create_subprocess_exec(*self._command)
         try:
             return await self._process.wait()
         finally:
@@ -137,9 +138,10 @@ async def _keep(
     settings: EdgeSettings, passed_on: list[str], page: SharedPage, port: int, stopping: asyncio.Event
 ) -> int:
     common = [*passed_on, "--port", str(port), "--parent", str(os.getpid())]
-    agent = Child("agent", ["agent", *common, "--boot", secrets.token_hex(16)], page, None)
+    agent = Child("agent", _ours("agent", *common, "--boot", secrets.token_hex(16)), page, None)
     workers = [
-        Child(f"worker-{slot}", ["worker", *common, "--slot", str(slot)], page, slot) for slot in range(page.workers)
+        Child(f"worker-{slot}", _ours("worker", *common, "--slot", str(slot)), page, slot)
+        for slot in range(page.workers)
     ]
     given_up: list[GivenUp] = []
     try:
@@ -155,6 +157,11 @@ async def _keep(
     for failure in given_up:
         say({"event": "edge_failed", "reason": str(failure)})
     return max((failure.code for failure in given_up), default=0)
+
+
+def _ours(*arguments: str) -> list[str]:
+    """-P keeps a directory called `edge` in the working directory from being taken for ours."""
+    return [sys.executable, "-P", "-m", "edge", *arguments]
 
 
 async def _stop_all(agent: Child, workers: list[Child], drain_seconds: float) -> None:

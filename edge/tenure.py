@@ -7,7 +7,7 @@ refused; the others go on. Callers hold the agent's lock around everything that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -16,8 +16,8 @@ from domicile.media.journal import Head
 from domicile.media.wire import LeaseAnswer, TenantLease
 from edge.journal import Standing, standing
 from edge.lease import NANOSECONDS, PendingLease, deadline_ns
-from edge.node import Node
-from edge.nodedb import NodeDb
+from edge.node import Node, new_fence
+from edge.nodedb import NodeDb, NoRoom
 from edge.page import boottime_ns
 
 NOT_CONTINUED = "the origin's journal does not continue what this node has applied; was it put back to an older state?"
@@ -53,6 +53,8 @@ class Tenure:
         self._sent_ns = 0
         self._home = ""
         self._pending: PendingLease | None = None
+        self._left_out: set[str] = set()
+        """Tenants that are granted and cannot be followed, because the disk is full."""
         self._leases: dict[str, TenantLease] = {}
 
     @property
@@ -64,11 +66,17 @@ class Tenure:
         """Seconds until the lease ends; 0 without one."""
         return max(0.0, (self._page.lease_deadline_ns - boottime_ns()) / NANOSECONDS)
 
+    @property
+    def knows_all(self) -> bool:
+        """Has this agent heard which tenants there are, and does all of that count?"""
+        return bool(self._sent_ns) and self._pending is None and not self._left_out
+
     async def accept(self, asked: Asked) -> None:
         """Take a lease as pending. One that was asked for before the present one is left aside."""
         if asked.sent_ns < self._sent_ns:
             return
         answer = asked.answer
+        self._left_out.clear()
         heads: dict[str, Head] = {}
         leases: dict[str, TenantLease] = {}
         for lease in answer.tenants:
@@ -76,8 +84,8 @@ class Tenure:
                 heads[lease.tenant], leases[lease.tenant] = lease.head, lease
         for name in set(self._node.tenants) - {lease.tenant for lease in answer.tenants}:
             self._node.withdraw(name)
-            await self._db.remove(name)
             log.warning("tenant_withdrawn")
+            await _at_best(self._db.remove(name))
         self.refused = dict(answer.refused)
         self.lease_seconds = answer.lease_seconds
         self._sent_ns, self._home, self._leases = asked.sent_ns, answer.region, leases
@@ -115,7 +123,7 @@ class Tenure:
         if self._pending is not None:
             heads = {tenant: head for tenant, head in self._pending.heads.items() if tenant != name}
             self._pending = PendingLease(deadline_ns=self._pending.deadline_ns, heads=heads)
-        await self._db.void(name)
+        await _at_best(self._db.void(name))
 
     def lock_if_over(self) -> None:
         """Wrap the keys when the lease is over, and drop them when it has been over for long."""
@@ -134,11 +142,24 @@ class Tenure:
         """May this tenant's grant count, as far as its head tells? `cursor`: ours when the lease was asked for."""
         tenant = self._node.tenants.get(lease.tenant)
         if tenant is None:
-            tenant = self._node.adopt(lease.tenant, lease.head)
-            await self._db.save(lease.tenant, tenant.cursor, tenant.fence, tenant.epoch_floor)
+            try:
+                await self._db.save(lease.tenant, lease.head, new_fence(lease.head), lease.head.epoch)
+            except NoRoom:  # without its cursor a tenant cannot be followed; those that are go on
+                log.warning("tenant_not_adopted")
+                self._left_out.add(lease.tenant)
+                return False
+            self._node.adopt(lease.tenant, lease.head)
             return True
         if standing(cursor or tenant.cursor, lease.head) is Standing.REGRESSED:
             await self.refuse(lease.tenant)
             return False
         tenant.refused = ""
         return True
+
+
+async def _at_best(write: Awaitable[None]) -> None:
+    """On a full disk, rows of a tenant that is not served stay behind; they are judged again when it is granted again."""
+    try:
+        await write
+    except NoRoom:
+        log.warning("rows_left_behind")

@@ -37,7 +37,6 @@ class Tiers:
 
     async def on_entry(self, entry: Entry) -> None:
         """Drop and cut off what this entry forbids; the fence has it already. Quick, and waits for no viewer."""
-        self.counters.add(Count.ENTRIES)
         self.flights.on_entry(entry)
         self.negatives.on_entry(entry)
         self.readings.forget(entry.tenant)
@@ -59,7 +58,6 @@ class Tiers:
 
     def on_lock(self) -> None:
         """The lease is lost: nothing in the clear stays, and nothing under way is finished."""
-        self.counters.add(Count.LOCKS)
         self.counters.add(Count.ABORTED, self.responses.abort_all())
         self.flights.close_all()
         self.lookup.memory.clear()

@@ -5,19 +5,20 @@ Every answer states the sequence that the origin had applied; the smallest one o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import msgspec
 
 from domicile.media.errors import AssetNotFound, LimitExceeded, OutsideRegion, UpstreamUnavailable
-from domicile.media.policy import Activity
+from domicile.media.policy import Activity, Permit
 from domicile.media.sealed import SealBroken, SealContext
 from domicile.media.wire import Resolved, ResolveRequest
 from domicile.service.gate.wire import Blob, WireClient
 from domicile.service.pool_files import SourceFile
+from edge.following import TenantState
 from edge.keys import Wanted, Way
-from edge.link import TenantState
-from edge.metrics import Count
+from edge.metrics import Add, Count
 from edge.names import Negatives
 from edge.permits import Permits
 from edge.unseal import StreamOpener
@@ -45,7 +46,7 @@ class Upstream:
         *,
         permits: Permits,
         negatives: Negatives,
-        count: Callable[[Count], None],
+        count: Add,
         region: str,
         source_bytes_max: int,
         clock: Callable[[], float],
@@ -80,16 +81,22 @@ class Upstream:
         permit = self._permits.require(state, Activity.TRANSFORM)
         self._count(Count.ORIGIN_BLOBS)
         try:
+            with self._failures_counted():
+                return await self._fetched(permit, resolved, state)
+        except AssetNotFound as gone:
+            raise Changed from gone
+
+    async def _fetched(self, permit: Permit, resolved: Resolved, state: TenantState) -> tuple[SourceFile, int]:
+        assert resolved.original_key is not None
+        try:
             async with self._wire.blob(permit, resolved.aid) as blob:
                 if blob.epoch != resolved.epoch:
                     raise Changed
                 if blob.file_bytes > self._source_bytes_max:
                     raise LimitExceeded("File size too large")
                 context = SealContext.original(tenant=state.tenant, aid=resolved.aid, region=state.home)
-                source = await _open(blob, resolved.original_key, context)
+                source = await self._open(blob, resolved.original_key, context)
                 return source, min(resolved.sequence, blob.sequence)
-        except AssetNotFound as gone:
-            raise Changed from gone
         except SealBroken as broken:
             raise UpstreamUnavailable("The origin sent something that does not open") from broken
 
@@ -97,19 +104,18 @@ class Upstream:
         request = wanted.request
         permit = self._permits.require(state, Activity.METADATA)
         self._count(Count.ORIGIN_RESOLVES)
-        answer = await self._wire.resolve(
-            permit,
-            ResolveRequest(
-                cloud=request.cloud,
-                resource_type=request.resource_type,
-                delivery_type=request.delivery_type,
-                public_ids=tuple(way.candidate.public_id for way in ways),
-                transformed=transformed,
-                region=self._region,
-                signature=request.signature,
-                signed_texts=tuple(way.candidate.signed_text for way in ways),
-            ),
+        question = ResolveRequest(
+            cloud=request.cloud,
+            resource_type=request.resource_type,
+            delivery_type=request.delivery_type,
+            public_ids=tuple(way.candidate.public_id for way in ways),
+            transformed=transformed,
+            region=self._region,
+            signature=request.signature,
+            signed_texts=tuple(way.candidate.signed_text for way in ways),
         )
+        with self._failures_counted():
+            answer = await self._wire.resolve(permit, question)
         if answer.absent is not None:
             absent = answer.absent
             self._negatives.learn(
@@ -124,23 +130,31 @@ class Upstream:
             raise UpstreamUnavailable("The origin answered with something that cannot be used")
         return answer.resolved
 
+    @contextmanager
+    def _failures_counted(self) -> Iterator[None]:
+        try:
+            yield
+        except UpstreamUnavailable:
+            self._count(Count.ORIGIN_FAILURES)
+            raise
+
+    async def _open(self, blob: Blob, key: bytes, context: SealContext) -> SourceFile:
+        opener = StreamOpener(key, context, file_bytes=blob.file_bytes)
+        source = SourceFile()
+        try:
+            async for piece in blob.pieces():
+                self._count(Count.ORIGIN_BYTES, len(piece))
+                for plain in opener.feed(piece):
+                    source.write(plain)
+            for plain in opener.finish():
+                source.write(plain)
+            source.seal()
+        except BaseException:
+            source.close()
+            raise
+        return source
+
 
 def not_found(wanted: Wanted, status: int, *, remembered: bool = False) -> AssetGone:
     """Cloudinary's words, with the name as the caller wrote it. `remembered`: the origin was not asked for this."""
     return AssetGone(f"Resource not found - {wanted.ways[0].candidate.public_id}", status, remembered=remembered)
-
-
-async def _open(blob: Blob, key: bytes, context: SealContext) -> SourceFile:
-    opener = StreamOpener(key, context, file_bytes=blob.file_bytes)
-    source = SourceFile()
-    try:
-        async for piece in blob.pieces():
-            for plain in opener.feed(piece):
-                source.write(plain)
-        for plain in opener.finish():
-            source.write(plain)
-        source.seal()
-    except BaseException:
-        source.close()
-        raise
-    return source

@@ -28,6 +28,7 @@ from edge.purge import purge_door
 from edge.settings import EdgeSettings
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
+from edge.store.room import Room
 from edge.tiers import PoolCounts
 
 PEER_MARGIN_SECONDS = 5.0
@@ -115,6 +116,7 @@ async def _disk(settings: EdgeSettings, slot: int, link: NodeLink, counters: Cou
         workers=settings.worker_count,
         bytes_max=settings.cache.disk_bytes_max // settings.worker_count,
         register=link,
+        room=Room(settings.cache_path, free_bytes_min=settings.cache.disk_free_bytes_min),
         count=counters.add,
     )
     await disk.start()

@@ -19,6 +19,7 @@ from typing import Protocol
 import msgspec
 
 from domicile.media.asset import Aid, NameHash
+from domicile.media.errors import MediaError
 from domicile.media.policy import Permit
 from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, Sealer
 from domicile.service.gate import cache_files
@@ -27,6 +28,7 @@ from edge.metrics import Count
 from edge.rendezvous import owner_of
 from edge.store.fifo import WeightedFifo
 from edge.store.port import PIECE_BYTES_MAX, Judged, Stored, StoredHead, tags_of
+from edge.store.room import Room
 from edge.store.sealed_body import open_object
 
 FILE_OVERHEAD_BYTES = 4096
@@ -38,8 +40,12 @@ LOW_WATER_SHARE = 0.95
 START_FILES_MAX = 5_000_000
 """Files looked at when a worker starts."""
 
+LIST_TRIES_MAX = 40
+LIST_RETRY_SECONDS = 0.25
+"""The agent is asked for the rows of this slot so often: it may just be starting again."""
+
 FORGET_SECONDS = 1.0
-"""How often the agent is told which files are gone; their keys went with the purge already."""
+"""How often the agent is told which files are gone (their keys went with the purge already), and the disk is looked at."""
 
 _FILE_NAME = re.compile(r"[0-9a-f]{40}")
 
@@ -53,7 +59,9 @@ class Register(Protocol):
 
     async def forget(self, file_names: Iterable[str]) -> None: ...
 
-    async def list_objects(self, slot: int) -> list[StoredObject]: ...
+    async def list_objects(self, slot: int) -> list[StoredObject]:
+        """All of them, or a MediaError."""
+        ...
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +86,7 @@ class DiskStore:
         workers: int,
         bytes_max: int,
         register: Register,
+        room: Room,
         count: Callable[[Count], None],
     ) -> None:
         """`bytes_max`: this worker's share. `count`: told what went wrong or went out."""
@@ -86,6 +95,7 @@ class DiskStore:
         self._slot = slot
         self._workers = workers
         self._register = register
+        self._room = room
         self._count = count
         self._files: WeightedFifo[Kept] = WeightedFifo(max(1, bytes_max))
         self._by_tag: dict[str, set[str]] = {}
@@ -102,9 +112,12 @@ class DiskStore:
         return self._directory / file_name[:2] / file_name
 
     async def start(self) -> None:
-        """Learn what this slot owns, and clear away what a killed process left: files in the making, and unknown ones."""
+        """Learn what this slot owns, and clear away what a killed process left: files in the making, and unknown ones.
+
+        UpstreamUnavailable when the agent stays away: then nothing is known, and nothing is cleared away.
+        """
         sizes = await asyncio.to_thread(self._scan)  # first the files, then the rows: a row is older than its file
-        rows = {row.file_name: row for row in await self._register.list_objects(self._slot)}
+        rows = {row.file_name: row for row in await self._rows()}
         for file_name, file_bytes in sizes.items():
             row = rows.pop(file_name, None)
             if row is None:
@@ -120,10 +133,19 @@ class DiskStore:
                 self._enlist(file_name, kept, file_bytes)
         self._gone.update(rows)
 
+    async def _rows(self) -> list[StoredObject]:
+        for _ in range(LIST_TRIES_MAX - 1):
+            try:
+                return await self._register.list_objects(self._slot)
+            except MediaError:
+                await asyncio.sleep(LIST_RETRY_SECONDS)
+        return await self._register.list_objects(self._slot)
+
     async def run(self) -> None:
-        """Tell the agent now and then which files are gone. Runs until it is cancelled."""
+        """Tell the agent now and then which files are gone, and leave room for others. Runs until it is cancelled."""
         while True:
             await asyncio.sleep(FORGET_SECONDS)
+            await self._make_room(0)
             await self.tell_gone()
 
     async def tell_gone(self) -> None:
@@ -149,6 +171,8 @@ class DiskStore:
         try:
             return await open_object(self.path_of(file_name), content_key, context, in_memory_max=in_memory_max)
         except FileNotFoundError:
+            if file_name in self._files:  # given up for the journal's sake
+                self._forget(file_name)
             return None
         except OSError:
             self._count(Count.DISK_FAILURES)
@@ -178,7 +202,9 @@ class DiskStore:
         cost = len(body) + FILE_OVERHEAD_BYTES
         if cost > self._files.cost_max:
             return False
-        await self._make_room(cost)
+        if not await self._make_room(cost):
+            self._count(Count.DISK_FAILURES)
+            return False
         final = self.path_of(file_name)
         pieces = _sealed(head, body, content_key, self._context(head.tenant, head.contributors, file_name))
         try:
@@ -218,12 +244,20 @@ class DiskStore:
                 dropped += 1
         return dropped
 
-    async def _make_room(self, cost: int) -> None:
-        room = self._files.cost_max - self._files.cost
-        if room >= cost:
-            return
-        spare = int(self._files.cost_max * (1 - LOW_WATER_SHARE))
-        gone = self._files.make_room(min(self._files.cost_max, cost + spare))
+    async def _make_room(self, cost: int) -> bool:
+        """Let objects go until `cost` more bytes fit, into our share and on the disk. False: the disk is too full."""
+        share = cost - (self._files.cost_max - self._files.cost)
+        try:
+            short = max(share, self._room.lacking(cost))
+            if short > 0:
+                await self._evict(short + int(self._files.cost_max * (1 - LOW_WATER_SHARE)))
+            return not self._room.lacking(cost)
+        except OSError:
+            return False
+
+    async def _evict(self, freed_bytes: int) -> None:
+        unused = self._files.cost_max - self._files.cost
+        gone = self._files.make_room(min(self._files.cost_max, unused + freed_bytes))
         for file_name, kept in gone:
             self._unlist(file_name, kept)
             self._gone.add(file_name)

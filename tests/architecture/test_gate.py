@@ -33,6 +33,7 @@ MAY_WRITE = {
     "domicile/service/pool_files.py": "anonymous memory, which has no name and no disk",
     "edge/nodedb.py": "the node's register: keyed hashes, aids and numbers",
     "edge/page.py": "the shared page: integers",
+    "edge/reserve.py": "zeros, to keep room for the journal",
     "edge/store/guard.py": "the region that a cache directory is bound to",
     "edge/supervisor.py": "a lock file without content",
     "origin/catalogue/search.py": "the search store of SQLite, in memory",

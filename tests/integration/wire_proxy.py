@@ -19,6 +19,9 @@ class WireProxy:
 
     origin: Path
     counts: Counter[str] = field(default_factory=Counter)
+    """Requests by kind."""
+    taken: Counter[str] = field(default_factory=Counter)
+    """Those that the origin answered with 200."""
     delay_seconds: float = 0.0
     cut: bool = False
     before_head: asyncio.Event = field(default_factory=asyncio.Event)
@@ -74,6 +77,7 @@ class WireProxy:
             timeout=aiohttp.ClientTimeout(total=60),
         ) as answer:
             body = await answer.read()
+            self.taken[kind] += answer.status == 200
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in {"date", "server"}}
             if kind == "blobs":
                 return await self._slowly(request, answer.status, kept, body)

@@ -49,7 +49,8 @@ from domicile.service.pool_files import SourceFile
 from domicile.service.pool_values import Rendered
 from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.flight import Flights
-from edge.link import NodeLink, TenantState
+from edge.following import TenantState
+from edge.link import NodeLink
 from edge.listener import Listener
 from edge.messages import Applied, KeyRecord, Numbered, StoredObject, TenantGrant
 from edge.metrics import Counters
@@ -59,6 +60,7 @@ from edge.plain import Plain
 from edge.settings import EdgeSettings
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
+from edge.store.room import Room
 
 CLOUD = "demo"
 REGION = "eu-de"
@@ -357,6 +359,7 @@ class Rig:
                 disk = DiskStore(
                     settings.cache_path, region=REGION, slot=0, workers=1,
                     bytes_max=settings.cache.disk_bytes_max, register=link, count=counters.add,
+                    room=Room(settings.cache_path, free_bytes_min=0),
                 )  # fmt: skip
                 await disk.start()
             outside = Outside(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from domicile.media.wire import WireError
 from edge.delivery_settings import DeliverySettings
 from edge.metrics import totals
 from tests.unit.edge.rig import Rig, grant, policy
@@ -213,3 +214,15 @@ async def test_requests_behind_one_another_on_one_connection_are_answered_in_ord
     got = await raw(rig, one * 5 + last, until_closed=True)
     assert got.count(b"HTTP/1.1 200 ") == 6
     assert got.count(b"one|w_10|") == 6
+
+
+async def test_an_origin_that_is_away_is_told_once_and_not_per_request(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rig.origin.upload("pic", b"bytes")
+    monkeypatch.setattr(rig.origin, "_answer", lambda _: WireError(code="upstream_unavailable", message="no"))
+    statuses = {(await rig.get(f"/demo/image/upload/w_{width}/pic.png")).status for width in range(10, 30)}
+    assert statuses == {503}
+    lines = [line for line in capsys.readouterr().out.splitlines() if "origin_failed" in line]
+    assert len(lines) == 1
+    assert "UpstreamUnavailable" in lines[0]

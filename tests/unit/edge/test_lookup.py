@@ -7,8 +7,8 @@ from domicile.media.asset import Aid, NameHash
 from domicile.media.journal import Entry, Fence, Kind
 from domicile.media.policy_file import from_mapping
 from domicile.media.url import parse
+from edge.following import TenantState
 from edge.keys import Wanted, wanted
-from edge.link import TenantState
 from edge.lookup import Lookup
 from edge.messages import TenantGrant
 from edge.store.memory import MemoryStore
@@ -46,7 +46,9 @@ def stored(names: tuple[NameHash, ...], **changes: object) -> Stored:
 
 def lookup(its: TenantState | None) -> Lookup:
     memory = MemoryStore(bytes_max=100_000, object_bytes_max=1000, count=lambda _: None)
-    return Lookup(memory=memory, disk=None, tenant_of=lambda tenant: its if tenant == "demo" else None)
+    return Lookup(
+        memory=memory, disk=None, tenant_of=lambda tenant: its if tenant == "demo" else None, count=lambda _, by=1: None
+    )
 
 
 PLAIN = asked("/demo/image/upload/w_1/v1/pic.png")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from domicile.media.asset import Aid, NameHash
+from domicile.media.errors import UpstreamUnavailable
 from domicile.media.policy import Activity, Permit, Place, decide
 from domicile.media.policy_file import from_mapping
 from domicile.media.sealed import CHUNK_BYTES, SealBroken
@@ -17,8 +18,10 @@ from domicile.service.gate import cache_files
 from edge.messages import KeyRecord, StoredObject
 from edge.metrics import Count
 from edge.rendezvous import owner_of
+from edge.store import disk as module
 from edge.store.disk import FILE_OVERHEAD_BYTES, DiskStore
 from edge.store.port import Stored, StoredHead, tenant_tag, whole_body
+from edge.store.room import Room
 
 KEY = b"k" * 32
 REGION = "eu-de"
@@ -54,6 +57,8 @@ class PlayedRegister:
         self.keys = True
         self.takes = True
         self.while_storing: Any = None
+        self.away = 0
+        """How many times more the list cannot be had."""
 
     async def keyring_get(self, name: str) -> KeyRecord | None:
         row = self.rows.get(name)
@@ -71,6 +76,9 @@ class PlayedRegister:
             self.rows.pop(name, None)
 
     async def list_objects(self, slot: int) -> list[StoredObject]:
+        if self.away:
+            self.away -= 1
+            raise UpstreamUnavailable("away")
         return list(self.rows.values())
 
 
@@ -82,9 +90,10 @@ class Disk(DiskStore):
     ) -> None:
         self.counts: list[Count] = []
         self.register_ = register
+        self.free_bytes = 10**9
         super().__init__(
             directory, region=REGION, slot=slot, workers=workers, bytes_max=bytes_max, register=register,
-            count=self.counts.append,
+            room=Room(directory, free_bytes_min=1000, free_bytes=lambda _: self.free_bytes), count=self.counts.append,
         )  # fmt: skip
 
     async def keep(self, name: str, what: Stored) -> bool:
@@ -332,3 +341,66 @@ async def test_many_writers_of_one_name_leave_one_whole_file(disk: Disk, tmp_pat
     assert found is not None
     assert found.body == body
     assert disk.bytes_used == len(body) + FILE_OVERHEAD_BYTES
+
+
+# --- a disk that others fill ----------------------------------------------------------------------------------------
+
+
+async def test_below_the_free_bytes_that_are_left_alone_nothing_is_stored(disk: Disk, tmp_path: Path) -> None:
+    disk.free_bytes = 1000 + FILE_OVERHEAD_BYTES + 2
+    assert not await disk.keep(file_name(1), stored(b"abc"))
+    assert (files(tmp_path), disk.counts) == ([], [Count.DISK_FAILURES])
+    disk.free_bytes += 1
+    assert await disk.keep(file_name(1), stored(b"abc"))
+
+
+async def test_when_others_fill_the_disk_files_go_until_enough_is_free(
+    register: PlayedRegister, tmp_path: Path
+) -> None:
+    disk = Disk(tmp_path, register, bytes_max=10 * (FILE_OVERHEAD_BYTES + 3))
+    for number in range(8):
+        assert await disk.keep(file_name(number), stored(b"abc"))
+    disk.free_bytes = 1000 - 2 * FILE_OVERHEAD_BYTES
+    housekeeping = asyncio.get_running_loop().create_task(disk.run())
+    while len(disk) == 8:
+        await asyncio.sleep(0.01)
+    housekeeping.cancel()
+    assert 0 < len(disk) == len(files(tmp_path)) <= 6
+    assert disk.bytes_used == len(disk) * (FILE_OVERHEAD_BYTES + 3)
+
+
+async def test_a_disk_that_cannot_be_asked_takes_nothing(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: object) -> int:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(disk._room, "_free_bytes", fails)
+    assert not await disk.keep(file_name(1), stored())
+
+
+async def test_a_file_that_the_journal_needed_the_room_of_is_a_miss_and_no_longer_counted(
+    disk: Disk, register: PlayedRegister, tmp_path: Path
+) -> None:
+    await disk.keep(file_name(1), stored())
+    files(tmp_path)[0].unlink()
+    assert await disk.get(file_name(1), in_memory_max=100) is None
+    assert (len(disk), disk.bytes_used, disk.counts) == (0, 0, [])
+    await disk.tell_gone()
+    assert register.rows == {}
+
+
+@pytest.mark.parametrize("away", [1, 3])
+async def test_a_start_without_the_agent_waits_for_it_and_deletes_nothing(
+    disk: Disk, register: PlayedRegister, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: int
+) -> None:
+    monkeypatch.setattr(module, "LIST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(module, "LIST_TRIES_MAX", 3)
+    await disk.keep(file_name(1), stored())
+    again = Disk(tmp_path, register)
+    register.away = away
+    if away < 3:
+        await again.start()
+        assert len(again) == 1
+    else:
+        with pytest.raises(UpstreamUnavailable):
+            await again.start()
+    assert len(files(tmp_path)) == 1

@@ -1,0 +1,228 @@
+"""Every number that a worker counts moves when its event happens, and by one. A member without a scenario here fails."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from domicile.media.errors import UndecodableMedia
+from domicile.media.journal import Entry, Kind
+from domicile.media.wire import Rendition, WireError
+from domicile.service.gate import cache_files
+from domicile.service.gate.peer import PeerClient, PeerGone
+from edge.delivery_settings import CacheSettings
+from edge.link import REPORTS_MAX, NodeLink
+from edge.metrics import Count, totals
+from tests.unit.edge.rig import CLOUD, Rig, hash_of
+
+PATH = "/demo/image/upload/w_10/v1/pic.png"
+MIB = 1024 * 1024
+
+Scenario = Callable[[Rig, pytest.MonkeyPatch], Awaitable[None]]
+SCENARIOS: dict[Count, Scenario] = {}
+CACHES = {
+    Count.EVICTED_MEMORY: CacheSettings(ram_bytes_max=256 * 1024, ram_object_bytes_max=200_000, disk_bytes_max=0),
+    Count.EVICTED_DISK: CacheSettings(ram_bytes_max=0, disk_bytes_max=160_000),
+    Count.SEALS_BROKEN: CacheSettings(ram_bytes_max=0, disk_bytes_max=8 * MIB),
+}
+"""Where the event needs a cache of its own; the others have room for everything."""
+
+
+def moves(count: Count) -> Callable[[Scenario], Scenario]:
+    def note(scenario: Scenario) -> Scenario:
+        SCENARIOS[count] = scenario
+        return scenario
+
+    return note
+
+
+def counted(rig: Rig, count: Count) -> float:
+    name, _, label = count.partition("|")
+    key, _, text = label.partition("=")
+    labels = {key: text} if key else {}
+    (point,) = (p for p in totals([rig.link.slot.counters]) if (p.name, dict(p.labels)) == (name, labels))
+    return point.value
+
+
+async def files(rig: Rig) -> list[Path]:
+    """The cached files, once there is one: an answer does not wait for the disk."""
+    async with asyncio.timeout(5):
+        while not (found := [file for file in rig.settings.cache_path.glob("??/*") if file.suffix != ".tmp"]):
+            await asyncio.sleep(0.002)
+    return found
+
+
+@pytest.mark.parametrize("count", Count)
+async def test_the_event_is_counted_once(tmp_path: Path, count: Count, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = CACHES.get(count, CacheSettings(ram_bytes_max=8 * MIB, disk_bytes_max=8 * MIB))
+    async with Rig.open(tmp_path, cache=cache) as rig:
+        asset = rig.origin.upload("pic", b"the bytes")
+        await SCENARIOS[count](rig, monkeypatch)
+        expected = len(asset.sealed) if count is Count.ORIGIN_BYTES else 1
+        async with asyncio.timeout(5):
+            while counted(rig, count) < expected:
+                await asyncio.sleep(0.002)
+        assert counted(rig, count) == expected
+
+
+@moves(Count.FILLS_STORED)
+@moves(Count.ORIGIN_RESOLVES)
+@moves(Count.ORIGIN_BLOBS)
+@moves(Count.ORIGIN_BYTES)
+async def _a_picture_is_made(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    assert (await rig.get(PATH)).status == 200
+    assert (await rig.get(PATH)).cache == "hit"
+
+
+@moves(Count.FILLS_FENCED)
+async def _a_purge_comes_while_it_is_made(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    rig.pool.gate.close()
+    asked = asyncio.get_running_loop().create_task(rig.get(PATH))
+    await asyncio.wait_for(rig.pool.gate.reached.wait(), 5)
+    await rig.entry(Kind.ASSET, names=(hash_of("pic"),))
+    rig.pool.gate.open()
+    assert (await asked).status == 200
+
+
+@moves(Count.FILLS_FAILED)
+async def _it_cannot_be_made(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    rig.pool.error = UndecodableMedia("no picture")
+    assert (await rig.get(PATH)).status == 400
+
+
+@moves(Count.COALESCED)
+async def _two_want_the_same(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    rig.pool.gate.close()
+    loop = asyncio.get_running_loop()
+    both = [loop.create_task(rig.get(PATH))]
+    await asyncio.wait_for(rig.pool.gate.reached.wait(), 5)
+    deliverer = rig.parts.app.deliverer
+    joined = asyncio.Event()
+    begin = deliverer.flights.begin
+
+    def seen(*words: Any, **named: Any) -> Any:
+        joined.set()
+        return begin(*words, **named)
+
+    deliverer.flights.begin = seen  # type: ignore[method-assign]
+    both.append(loop.create_task(rig.get(PATH)))
+    await asyncio.wait_for(joined.wait(), 5)
+    rig.pool.gate.open()
+    assert [(await one).status for one in both] == [200, 200]
+
+
+@moves(Count.FENCED)
+async def _a_copy_is_found_that_a_purge_forbids(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    await rig.get(PATH)
+    await files(rig)
+    rig.parts.tiers.lookup.disk = None
+    rig.origin.sequence += 1
+    entry = Entry(tenant=CLOUD, epoch=1, seq=rig.origin.sequence, kind=Kind.NAME, names=(hash_of("pic"),))
+    rig.link.tenants[CLOUD].fence.apply(entry)  # and nobody has dropped anything yet
+    assert (await rig.get(PATH)).cache != "hit"
+
+
+@moves(Count.ABORTED)
+async def _a_response_is_open_when_its_object_is_purged(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    await rig.get(PATH)
+    (stored,) = [rig.parts.tiers.lookup.memory._objects.peek(key) for key in rig.parts.tiers.lookup.memory._objects]
+    assert stored is not None
+    with rig.parts.tiers.responses.entered(stored.head, None):
+        await rig.entry(Kind.ASSET, names=(hash_of("pic"),))
+
+
+@moves(Count.ENTRIES)
+async def _an_entry_is_taken(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    await rig.entry(Kind.ASSET, names=(hash_of("pic"),))
+
+
+@moves(Count.LOCKS)
+async def _the_lease_ends(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    rig.link.lease(-1)
+    watching = asyncio.get_running_loop().create_task(rig.link._watch())
+    async with asyncio.timeout(5):
+        while rig.link.tenants:
+            await asyncio.sleep(0.002)
+    watching.cancel()
+
+
+@moves(Count.NOT_SERVING)
+async def _a_request_comes_without_a_lease(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    rig.link.lease(-1)
+    assert (await rig.get(PATH)).status == 503
+
+
+@moves(Count.ORIGIN_FAILURES)
+async def _the_origin_cannot_answer(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rig.origin, "_answer", lambda _: WireError(code="upstream_unavailable", message="no"))
+    assert (await rig.get(PATH)).status == 503
+
+
+@moves(Count.EVICTED_MEMORY)
+async def _ram_is_full(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    rig.pool.padding = 100_000
+    for width in (10, 11, 12):
+        assert (await rig.get(PATH.replace("w_10", f"w_{width}"))).status == 200
+
+
+@moves(Count.EVICTED_DISK)
+async def _the_share_of_the_disk_is_full(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    rig.pool.padding = 100_000
+    assert (await rig.get(PATH)).status == 200
+    await files(rig)
+    assert (await rig.get(PATH.replace("w_10", "w_11"))).status == 200
+
+
+@moves(Count.DISK_FAILURES)
+async def _the_disk_takes_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> Path:
+        raise OSError("broken")
+
+    monkeypatch.setattr(cache_files, "write_temporary", broken)
+    assert (await rig.get(PATH)).status == 200
+
+
+@moves(Count.SEALS_BROKEN)
+async def _a_file_was_tampered_with(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    await rig.get(PATH)
+    (file,) = await files(rig)
+    body = bytearray(file.read_bytes())
+    body[-1] ^= 1
+    file.write_bytes(body)
+    assert (await rig.get(PATH)).status == 200
+
+
+@moves(Count.PEER_FAILURES)
+async def _the_owner_is_gone(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    class Gone:
+        async def ask(self, *_: object, **__: object) -> None:
+            raise PeerGone("gone")
+
+    class Both:
+        def live_slots(self) -> tuple[int, ...]:
+            return (0, 1)
+
+    deliverer = dataclasses.replace(rig.parts.app.deliverer, peers=cast("PeerClient", Gone()), owners=Both())
+    for width in range(10, 40):  # one of them belongs to the other slot
+        await deliverer.deliver(PATH.replace("w_10", f"w_{width}"), "")
+        if counted(rig, Count.PEER_FAILURES):
+            return
+
+
+@moves(Count.REPORTS_DROPPED)
+async def _more_is_made_than_can_be_reported(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    made = Rendition(
+        tenant=CLOUD, aid=rig.origin.assets["upload/pic"].aid, sequence=1, transformation="", format="png", width=1,
+        height=1, body_bytes=1,
+    )  # fmt: skip
+    for _number in range(REPORTS_MAX + 1):
+        await NodeLink.report(rig.link, made)
+
+
+def test_every_member_has_a_scenario() -> None:
+    assert set(SCENARIOS) == set(Count)

@@ -1,0 +1,158 @@
+"""Children of a node are kept running, freed of their slot, given up when they cannot run, and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from domicile.service.settings import BadSetting
+from edge import supervisor
+from edge.page import SharedPage
+from edge.settings import EdgeSettings
+from edge.supervisor import BAD_SETTING, SOON_ENDS_MAX, Child, GivenUp, refuse_foreign_packages
+
+ROOT = Path(__file__).parents[3]
+SECONDS_MAX = 20.0
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "PAUSE_SECONDS_MIN", 0.001)
+    monkeypatch.setattr(supervisor, "PAUSE_SECONDS_MAX", 0.001)
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[SharedPage]:
+    made = SharedPage.create(tmp_path / "page", workers=1)
+    yield made
+    made.close()
+
+
+class Kept:
+    """A child whose starts are counted: each writes a line."""
+
+    def __init__(self, directory: Path, page: SharedPage, code: str, *, slot: int | None = None) -> None:
+        self._starts = directory / "starts"
+        script = f"echo $$ >> {self._starts}; {code}"
+        self.child = Child("child", ["sh", "-c", script], page, slot)
+        self.keeping = asyncio.get_running_loop().create_task(self.child.keep())
+
+    def pids(self) -> list[int]:
+        return [int(line) for line in self._starts.read_text().split()] if self._starts.exists() else []
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(SECONDS_MAX):
+            while not true():
+                await asyncio.sleep(0.005)
+
+
+async def test_a_child_that_ends_is_started_again_and_its_slot_is_free_meanwhile(
+    tmp_path: Path, page: SharedPage
+) -> None:
+    kept = Kept(tmp_path, page, "exec sleep 600", slot=0)
+    await kept.until(lambda: len(kept.pids()) == 1)
+    page.slots[0].claim(kept.pids()[0], boot=5)
+    os.kill(kept.pids()[0], 9)
+    await kept.until(lambda: len(kept.pids()) == 2)
+    assert (page.slots[0].pid, page.slots[0].boot) == (0, 0)
+    await kept.child.stop(SECONDS_MAX)
+    await kept.keeping
+    assert len(kept.pids()) == 2
+
+
+async def test_a_child_that_ends_at_once_again_and_again_is_given_up(tmp_path: Path, page: SharedPage) -> None:
+    kept = Kept(tmp_path, page, "exit 1")
+    with pytest.raises(GivenUp, match="child ended with 1"):
+        await kept.keeping
+    assert len(kept.pids()) == SOON_ENDS_MAX + 1
+    assert kept.child.ended.is_set()
+
+
+async def test_one_that_ran_for_a_while_before_is_not(
+    tmp_path: Path, page: SharedPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "SOON_SECONDS", 0.0)
+    kept = Kept(tmp_path, page, "exit 1")
+    await kept.until(lambda: len(kept.pids()) > SOON_ENDS_MAX + 2)
+    await kept.child.stop(SECONDS_MAX)
+    await kept.keeping
+
+
+async def test_a_child_with_a_bad_setting_is_not_tried_twice(tmp_path: Path, page: SharedPage) -> None:
+    kept = Kept(tmp_path, page, f"exit {BAD_SETTING}")
+    with pytest.raises(GivenUp):
+        await kept.keeping
+    assert len(kept.pids()) == 1
+
+
+async def test_a_child_that_does_not_heed_the_request_to_end_is_killed(tmp_path: Path, page: SharedPage) -> None:
+    kept = Kept(tmp_path, page, "trap '' TERM; echo $$ >> $0.ready; while :; do sleep 1; done")
+    await kept.until(lambda: len(kept.pids()) == 1)
+    await kept.child.stop(0.2)
+    await kept.keeping
+    with pytest.raises(ProcessLookupError):
+        os.kill(kept.pids()[0], 0)
+
+
+async def test_a_cancelled_keeper_leaves_no_process(tmp_path: Path, page: SharedPage) -> None:
+    kept = Kept(tmp_path, page, "exec sleep 600")
+    await kept.until(lambda: len(kept.pids()) == 1)
+    kept.keeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await kept.keeping
+    assert kept.child._process is not None
+    assert await kept.child._process.wait() == -9
+
+
+# --- whose code it is -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    """A working directory that has packages of our names in it; each leaves a trace when it is run or imported."""
+    for name in ("edge", "origin", "domicile"):
+        package = tmp_path / "foreign" / name
+        package.mkdir(parents=True)
+        for file in ("__init__.py", "__main__.py"):
+            (package / file).write_text(
+                f"open({str(tmp_path / 'trace')!r}, 'a').write({name!r})\nraise SystemExit(7)\n"
+            )
+    return tmp_path / "foreign"
+
+
+def test_the_command_of_a_child_runs_our_code_wherever_it_stands(foreign: Path) -> None:
+    command = [*supervisor._ours(), "--help"]
+    done = subprocess.run(
+        command, cwd=foreign, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "One edge node of Domicile" in done.stdout) == (0, True), done.stderr
+    assert not (foreign.parent / "trace").exists()
+
+
+def test_packages_of_our_names_on_the_path_are_refused(foreign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_foreign_packages()
+    monkeypatch.setattr(supervisor, "_home_of", lambda name: foreign if name == "origin" else ROOT)
+    with pytest.raises(BadSetting, match="'origin'"):
+        refuse_foreign_packages()
+
+
+def test_a_second_node_in_the_same_run_directory_is_refused(tmp_path: Path) -> None:
+    with (
+        supervisor._run_directory(tmp_path / "run"),
+        pytest.raises(BadSetting, match="in use"),
+        supervisor._run_directory(tmp_path / "run"),
+    ):
+        raise AssertionError("two nodes in one directory")
+
+
+def test_a_port_that_is_taken_is_refused_with_its_setting(tmp_path: Path) -> None:
+    free = EdgeSettings(data_dir=tmp_path, listen="127.0.0.1:0")
+    with supervisor._reserved_port(free) as port:
+        taken = EdgeSettings(data_dir=tmp_path, listen=f"127.0.0.1:{port}")
+        with pytest.raises(BadSetting, match=r"edge\.listen"), supervisor._reserved_port(taken):
+            raise AssertionError("two nodes on one port")

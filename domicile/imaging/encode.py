@@ -24,7 +24,9 @@ CONTENT_TYPES = {
 PILLOW_ENCODERS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "avif": "AVIF", "gif": "GIF"}
 WEBP_METHOD = 2
 AVIF_SPEED = 9
-PNG_LEVEL = 6
+PNG_LEVEL, PNG_LEVEL_OF_LARGE = 6, 3
+PNG_LARGE_PIXELS = 4_000_000
+"""From here on a PNG costs seconds: level 3 takes less than half of level 6 for a fifth more bytes."""
 CHROMA = {"": "4:2:0", "420": "4:2:0", "444": "4:4:4"}
 ALPHA_THRESHOLD = 128
 GIF_COLORS = 256
@@ -76,7 +78,8 @@ def _options(plan: Plan) -> dict[str, Any]:
         case "avif":
             return {"quality": quality, "speed": AVIF_SPEED, "subsampling": CHROMA[chroma]}
         case "png":
-            return {"compress_level": PNG_LEVEL}
+            is_large = plan.size[0] * plan.size[1] >= PNG_LARGE_PIXELS
+            return {"compress_level": PNG_LEVEL_OF_LARGE if is_large else PNG_LEVEL}
         case _:
             return {}
 

@@ -15,6 +15,7 @@ from PIL import Image, features
 from domicile.imaging.encode import PILLOW_ENCODERS
 from domicile.imaging.sandbox import layers
 from domicile.imaging.sniff import PILLOW_NAMES
+from domicile.imaging.writable import can_write
 
 CODECS = ("libjpeg_turbo", "webp", "avif", "zlib", "littlecms2")
 
@@ -30,7 +31,7 @@ def installed() -> dict[str, Any]:
         "pillow": Image.__version__,  # type: ignore[attr-defined]  # Pillow's stubs leave it out
         "distributions": sorted(set(owners)),
         "reads": [name for name, theirs in PILLOW_NAMES.items() if theirs in Image.OPEN],
-        "writes": [name for name, theirs in PILLOW_ENCODERS.items() if theirs in Image.SAVE],
+        "writes": [name for name in PILLOW_ENCODERS if can_write(name)],
         "codecs": {name: _version(name) for name in CODECS},
         "faces": False,
     }

@@ -15,11 +15,10 @@ from domicile.imaging.present import Frame, present
 from domicile.imaging.redeliver import can_copy, copied
 from domicile.imaging.source import Bytes, Source, open_source
 from domicile.imaging.steps import perform
+from domicile.imaging.writable import planned
 from domicile.media.errors import LimitExceeded, MediaError
 from domicile.media.grammar import parse_transformation
-from domicile.media.negotiate import choose_format
-from domicile.media.plan import Plan, PlanLimits, make_plan
-from domicile.media.transformation import Transformation
+from domicile.media.plan import Plan, PlanLimits
 
 INFO_CONTENT_TYPE = "application/json"
 
@@ -40,16 +39,16 @@ def render(source: Bytes, job: RenderJob) -> tuple[Outcome, bytes]:
         transformation = parse_transformation(job.transformation, job.limits)
         with decoder_limits(job.limits):
             opened = open_source(source, job.limits)
-            wanted = choose_format(transformation, job.extension, opened.facts(), job.bucket)
-            rendition = rendered(opened, transformation, wanted, job.limits)
+            limits = _plan_limits(job.limits)
+            plan = planned(transformation, job.extension, opened.facts(), job.bucket, limits)
+            rendition = rendered(opened, plan, job.limits)
     except MediaError as error:
         return refusal(error), b""
     return _done(opened, rendition)
 
 
-def rendered(source: Source, transformation: Transformation, wanted: str, limits: MediaLimits) -> Rendition:
-    """Make the rendition in the format `wanted`. Raises UndecodableMedia, LimitExceeded, BadTransformation."""
-    plan = make_plan(transformation, source.facts(), wanted, _plan_limits(limits))
+def rendered(source: Source, plan: Plan, limits: MediaLimits) -> Rendition:
+    """Make the rendition. Raises UndecodableMedia, LimitExceeded."""
     if can_copy(source, plan):
         return _copied(source, plan, limits)
     frame_count = source.claims.frames if plan.animated else 1

@@ -55,7 +55,11 @@ class MediaSettings:
     side_pixels_max: int = setting(32_768, "Pixels of the longer side of an original.", at_least=1)
     frames_max: int = setting(1000, "Frames of an animation.", at_least=1)
     animation_pixels_max: int = setting(200_000_000, "Frames x width x height of an animation.", at_least=1)
-    output_pixels_max: int = setting(100_000_000, "Pixels of a rendition.", at_least=1)
+    output_pixels_max: int = setting(
+        40_000_000,
+        "Pixels of every step on the way to a rendition; an original that keeps its size and is written as JPEG may have more.",
+        at_least=1,
+    )
     output_side_max: int = setting(65_500, "Pixels of the longer side of a rendition.", at_least=1)
     avif_pixels_max: int = setting(
         12_000_000, "Pixels of a rendition in AVIF; above, f_auto takes WebP and f_avif is refused.", at_least=1

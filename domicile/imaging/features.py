@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image, features
 
-from domicile.imaging.encode import PILLOW_ENCODERS
+from domicile.imaging.encode import PILLOW_ENCODERS, can_write
 from domicile.imaging.sandbox import layers
 from domicile.imaging.sniff import PILLOW_NAMES
 
@@ -30,7 +30,7 @@ def installed() -> dict[str, Any]:
         "pillow": Image.__version__,  # type: ignore[attr-defined]  # Pillow's stubs leave it out
         "distributions": sorted(set(owners)),
         "reads": [name for name, theirs in PILLOW_NAMES.items() if theirs in Image.OPEN],
-        "writes": [name for name, theirs in PILLOW_ENCODERS.items() if theirs in Image.SAVE],
+        "writes": [name for name in PILLOW_ENCODERS if can_write(name)],
         "codecs": {name: _version(name) for name in CODECS},
         "faces": False,
     }

@@ -42,8 +42,10 @@ SIZE_ERRORS: tuple[type[Exception], ...] = (OverflowError, struct.error)
 """What is raised for a number that does not fit the field of a file format."""
 TOO_LARGE = re.compile(r"encoding error [5679]\b")
 """libwebp: bad dimension, partition 0 overflow, partition overflow, file too big."""
-NO_MEMORY = re.compile(r"encoding error [12]\b|out of memory|insufficient memory", re.IGNORECASE)
-"""libwebp, libavif, Pillow, libjpeg-turbo, where they do not raise MemoryError."""
+NO_MEMORY = re.compile(
+    r"encoding error [12]\b|out of memory|insufficient memory|encoding of (color|alpha) planes? failed", re.IGNORECASE
+)
+"""libwebp, libavif (its encoder gives no reason), Pillow, libjpeg-turbo, where they do not raise MemoryError."""
 
 CODES: dict[type[MediaError], str] = {
     UndecodableMedia: "undecodable_media",

@@ -16,7 +16,8 @@ class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
     frames_max: int = 1000
     animation_pixels_max: int = 200_000_000
     """frames x width x height of an animation."""
-    output_pixels_max: int = 100_000_000
+    output_pixels_max: int = 40_000_000
+    """URLs need no signature: at this size the slowest encoder takes a few seconds."""
     output_side_max: int = 65_500
     avif_pixels_max: int = 12_000_000
     """Pixels of a rendition in AVIF, whose encoder needs more memory than all others; `f_auto` takes WebP above it."""

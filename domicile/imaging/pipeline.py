@@ -10,14 +10,14 @@ import msgspec
 
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
-from domicile.imaging.encode import encode
+from domicile.imaging.encode import can_write, encode
 from domicile.imaging.guarded import decoder_limits, making, refusal
 from domicile.imaging.job import Done, MediaLimits, Outcome, RenderJob, Timings
 from domicile.imaging.present import Frame, present
 from domicile.imaging.redeliver import can_copy, copied
 from domicile.imaging.source import Bytes, Source, open_source
 from domicile.imaging.steps import perform
-from domicile.media.errors import LimitExceeded, MediaError
+from domicile.media.errors import BadTransformation, LimitExceeded, MediaError
 from domicile.media.grammar import parse_transformation
 from domicile.media.negotiate import TYPES, choose_format
 from domicile.media.plan import Plan, PlanLimits, is_progressive, make_outline, make_plan
@@ -51,6 +51,8 @@ def render(source: Bytes, job: RenderJob) -> tuple[Outcome, bytes]:
 
 def rendered(source: Source, transformation: Transformation, wanted: str, limits: MediaLimits) -> Rendition:
     """Make the rendition in the format `wanted`. Raises UndecodableMedia, LimitExceeded, BadTransformation."""
+    if not can_write(wanted):
+        raise BadTransformation(f"Unsupported image format - {wanted}")
     plan = make_plan(transformation, source.facts(), wanted, _plan_limits(limits))
     if can_copy(source, plan):
         return _copied(source, plan, limits)
@@ -69,7 +71,7 @@ def _format(source: Source, transformation: Transformation, job: RenderJob) -> s
     progressive = is_progressive(transformation)
 
     def fits(name: str) -> bool:
-        return not cannot_write(
+        return can_write(name) and not cannot_write(
             name, outline.size, limits, has_alpha=outline.has_alpha, progressive=progressive and name == "jpg"
         )
 

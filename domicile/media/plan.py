@@ -229,6 +229,8 @@ def _corners(radii: Radii | None, size: Side, density: Fraction) -> tuple[Corner
 
 
 def _within(stage: Stage, limits: PlanLimits) -> None:
+    if stage.is_window_only and stage.window is None:
+        return  # quality, format and flags leave the size as it was: that has its own limits
     sizes = [stage.size, *(turn.size for turn in stage.turns)]
     sizes += [stage.window.size] if stage.window else []
     sizes += [stage.canvas.size] if stage.canvas else []

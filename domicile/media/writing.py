@@ -35,6 +35,8 @@ ENCODER_BYTES = {
 that are made to flatten or harden alpha included. JPEG, PNG and BMP are written line by line."""
 PROGRESSIVE_BYTES = 10
 """A progressive JPEG holds all its coefficients, two bytes a sample, and then all its bytes in one buffer."""
+SLOW_PIXELS_MAX = {"png": 40_000_000, "gif": 40_000_000, "webp": 30_000_000}
+"""Above, an encoder works for longer than a URL that needs no signature may ask for."""
 PICTURE_BYTES = 4
 """Pillow stores RGB and RGBA in four bytes a pixel."""
 
@@ -68,4 +70,6 @@ def cannot_write(
     # An animation is encoded from all its frames at once.
     if pixels * (PICTURE_BYTES * frames + encoder) > limits.working_bytes_max:
         return f"Image needs more memory than allowed (working_bytes_max) to be written as {output_format}"
+    if pixels > SLOW_PIXELS_MAX.get(output_format, pixels):
+        return f"Maximum size of a {output_format} image is {SLOW_PIXELS_MAX[output_format]} pixels. Got {pixels}"
     return None

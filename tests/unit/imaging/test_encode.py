@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,6 +35,16 @@ def _open(body: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(body))
     image.load()
     return image
+
+
+def test_a_large_png_is_packed_less_tightly(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels: list[int] = []
+    monkeypatch.setattr(Image.Image, "save", lambda image, file, **options: levels.append(options["compress_level"]))
+    limits = replace(LIMITS, output_pixels_max=10**7)
+    for side in (1999, 2000):
+        made = make_plan(parse_transformation(f"c_scale,h_{side},w_{side}"), FACTS, "png", limits)
+        encode([Frame(quadrants(4, 4), 0)], made, None)
+    assert levels == [6, 3]
 
 
 def test_we_write_what_negotiation_may_choose() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from PIL import Image
 
 from domicile.imaging.job import Done, MediaLimits, Refused, RenderJob
 from domicile.imaging.pipeline import render
@@ -79,6 +80,21 @@ def test_a_jpeg_that_lacks_its_second_half_is_never_half_a_picture(transformatio
     body = saved(ramp(256, 256), "JPEG")
     assert isinstance(render(body, job(transformation))[0], Done)
     assert refused(body[: len(body) // 2] + end, job(transformation)).code == "undecodable_media"
+
+
+def test_a_pillow_without_an_encoder_is_asked_for_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def written(bucket: str) -> str:
+        outcome, _ = render(saved(quadrants(400, 200), "JPEG"), job("f_auto,w_100", bucket=bucket))
+        assert isinstance(outcome, Done)
+        return outcome.format
+
+    assert (written("avif"), written("webp")) == ("avif", "webp")
+    monkeypatch.delitem(Image.SAVE, "AVIF")
+    assert written("avif") == "webp"
+    monkeypatch.delitem(Image.SAVE, "WEBP")
+    assert written("avif") == "jpg"
+    told = refused(saved(quadrants(400, 200), "JPEG"), job("w_100", "avif"))
+    assert (told.code, told.message) == ("bad_transformation", "Unsupported image format - avif")
 
 
 def test_info_counts_the_bytes_it_does_not_send() -> None:

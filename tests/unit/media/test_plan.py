@@ -94,6 +94,15 @@ def test_a_result_over_a_limit_is_refused(text: str) -> None:
         plan(text, limits=limits)
 
 
+def test_an_original_that_keeps_its_pixels_has_the_limits_of_originals() -> None:
+    large = msgspec.structs.replace(FACTS, width=1001, height=1000)
+    for text in ("", "q_80", "f_webp,q_auto", "fl_progressive"):
+        assert plan(text, facts=large).size == (1001, 1000)
+    for text in ("e_blur", "a_hflip", "o_50", "r_3", "w_1002", "b_red,c_pad,h_1000,w_1001"):
+        with pytest.raises(LimitExceeded, match="1000000 pixels"):
+            plan(text, facts=large)
+
+
 def test_a_side_is_limited_apart_from_the_pixels() -> None:
     assert plan("c_scale,h_1,w_10000", "png").size == (10_000, 1)
     with pytest.raises(LimitExceeded, match="width/height is 10000"):

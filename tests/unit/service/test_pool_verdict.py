@@ -108,8 +108,8 @@ async def test_a_process_that_kept_much_does_no_other_job() -> None:
 async def test_memory_that_a_warm_process_cannot_get_is_asked_of_a_fresh_one() -> None:
     # 160 MiB and a slack of 64 may be had by a process (RLIMIT_DATA)
     async with opened(memory_bytes_max=160 * MIB, warm_bytes_max=4096 * MIB) as bench:
-        await bench.say("hoard 70")
-        assert await bench.say("allocate 155") == str(155 * MIB)
+        await bench.say("hoard 90")
+        assert await bench.say("allocate 120") == str(120 * MIB)
         assert bench.counted.killed == {"memory": 1}
         with pytest.raises(LimitExceeded):
             await bench.say("allocate 1000")

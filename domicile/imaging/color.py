@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 
-from PIL import Image, ImageCms
+from PIL import Image
+
+from domicile.imaging.patched import ImageCms, to_bytes, to_pixels
 
 PROFILE_BYTES_MAX = 4 * 1024 * 1024
 SRGB_NAMES = ("srgb", "c2")
@@ -67,8 +69,8 @@ class ToSrgb:
         transform = self._transforms[image.mode]
         if transform is None:
             return image
-        converted = ImageCms.applyTransform(image, transform)
-        return image if converted is None else converted
+        converted = ImageCms.applyTransform(to_bytes(image), transform)
+        return image if converted is None else to_pixels(converted)
 
     def _transform(self, mode: str) -> ImageCms.ImageCmsTransform | None:
         output = "RGBA" if mode == "RGBA" else "RGB"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from domicile.imaging.color import plain
 from domicile.imaging.guarded import decoding
 from domicile.imaging.jpegs import Decoded, check_jpeg, decode_jpeg
 from domicile.imaging.memory import require
+from domicile.imaging.patched import IS_APART, bridge_bytes, to_pixels
 from domicile.imaging.source import Source
 from domicile.media.errors import LimitExceeded
 from domicile.media.plan import Plan
@@ -21,7 +23,8 @@ def decode_frames(source: Source, plan: Plan, working_bytes_max: int) -> Iterato
         yield decode_jpeg(source, plan.window, working_bytes_max)
         return
     claims = source.claims
-    require(claims.mode, (claims.width, claims.height), plan.window, working_bytes_max)
+    extra = bridge_bytes(claims.width * claims.height) + bridge_bytes(plan.window.size[0] * plan.window.size[1])
+    require(claims.mode, (claims.width, claims.height), plan.window, working_bytes_max - extra)
     with decoding():
         image = source.open_image()
         # An APNG may start with a picture for those who cannot animate; it is not part of the animation.
@@ -32,7 +35,8 @@ def decode_frames(source: Source, plan: Plan, working_bytes_max: int) -> Iterato
                 image.seek(number)
             image.load()
             duration = round(float(image.info.get("duration", 0) or 0))
-        yield Decoded(image, plan.window, duration)
+            carried = to_pixels(plain(image) if IS_APART else image)
+        yield Decoded(carried, plan.window, duration)
 
 
 def decode_all(source: Source, pixels_max: int) -> None:

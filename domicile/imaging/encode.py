@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from domicile.imaging.patched import to_bytes
 from domicile.imaging.present import Frame
 from domicile.imaging.quality import encoder_quality
 from domicile.imaging.steps.background import on_color
@@ -34,7 +35,7 @@ PLAYED_ONCE = 1
 
 def encode(frames: Sequence[Frame], plan: Plan, loop: int | None) -> bytes:
     """The frames (one, unless the plan is animated) as a file. `loop`: times played, 0 for ever."""
-    pictures = [_bare(frame.image, plan.format) for frame in frames]
+    pictures = [to_bytes(_bare(frame.image, plan.format)) for frame in frames]
     options = _options(plan)
     if len(pictures) > 1:
         durations = [frame.duration_ms for frame in frames]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
-from PIL import Image
+from domicile.imaging.patched import Image
 
 ORIENTATION_TAG = 0x0112
 ORIENTATIONS = range(1, 9)

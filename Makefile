@@ -1,11 +1,21 @@
 # Two commands do all the set-up: `make serve` runs Domicile, `make test` runs every test.
 # Needs Debian or Ubuntu with python3 (3.11 or newer) and make; no compiler and no root for `make serve`.
+#
+# IMAGING=simd  pillow-simd for the pixels, on x86_64, in an environment of its own: needs a C compiler and Python's headers
+#               (docs/adr/0002). `make test IMAGING=simd` runs the golden table with it.
 
 PYTHON ?= python3
+IMAGING ?= pillow
+ifeq ($(IMAGING),simd)
+VENV   ?= .venv-simd
+PYTEST_ARGS ?= tests/integration/test_golden.py
+else
 VENV   ?= .venv
+endif
 ARGS   ?=
 BIN    := $(VENV)/bin
 PYTEST_ARGS ?=
+ENGINE := $(if $(filter simd,$(IMAGING)),sh tests/infra/system.sh build && $(BIN)/python deploy/simd.py,:)
 
 .PHONY: serve install test lint types mutants bench docs clean system
 
@@ -19,10 +29,12 @@ $(VENV)/bin/pip:
 
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@$(ENGINE)
 	touch $@
 
 $(VENV)/.test: pyproject.toml $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@$(ENGINE)
 	touch $@
 
 # Tests of real components need programs of the system; as root they are installed, else their tests skip and say how.
@@ -52,4 +64,4 @@ docs: $(VENV)/.test
 	$(BIN)/python docs/generate.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-simd .mypy_cache .ruff_cache .pytest_cache .hypothesis

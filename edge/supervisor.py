@@ -26,7 +26,7 @@ from typing import Any
 import structlog
 
 from domicile.media.errors import MediaError
-from domicile.service.profile import installed_engines, refuse_two_engines
+from domicile.service.profile import installed_engines, refuse_unsafe_engines
 from domicile.service.settings import BadSetting, blamed
 from edge import messages
 from edge.frames import READ_BUFFER_BYTES, Frames
@@ -120,7 +120,7 @@ class Child:
 async def supervise(settings: EdgeSettings, passed_on: list[str]) -> int:
     """Run the node until SIGTERM or SIGINT; exit code. `passed_on`: arguments every child gets. Raises BadSetting."""
     refuse_foreign_packages()
-    refuse_two_engines(installed_engines())
+    refuse_unsafe_engines(installed_engines())
     bind_directory(settings.cache_path, settings.region)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -19,7 +19,7 @@ from aiohttp import web
 from domicile.media.keys import name_hash
 from domicile.service import logging
 from domicile.service.pool import DecoderPool
-from domicile.service.profile import installed_engines, refuse_two_engines
+from domicile.service.profile import installed_engines, refuse_unsafe_engines
 from domicile.service.settings import blamed
 from origin.app import ROUTE_NAMES, api_app
 from origin.credentials import write_credentials
@@ -48,7 +48,7 @@ log = logging.get()
 @asynccontextmanager
 async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
     """Records open, decoders running. Raises BadSetting."""
-    refuse_two_engines(installed_engines())
+    refuse_unsafe_engines(installed_engines())
     metrics = Metrics(region=settings.records.region, routes=ROUTE_NAMES)
     async with Records.open(settings.records) as records:
         pool = DecoderPool(settings.pool, observer=metrics)

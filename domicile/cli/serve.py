@@ -139,7 +139,7 @@ def greet(settings: ServeSettings) -> None:
 def describe_formats(found: dict[str, Any]) -> str:
     if not found:
         return "unknown (python -m domicile.imaging.features failed)"
-    engine = f"{' '.join(found['distributions'])} {found['pillow']}"
+    engine = f"{' '.join(found['distributions'])} {found['engine']}"
     return f"reads {' '.join(found['reads'])}; writes {' '.join(found['writes'])} ({engine})"
 
 

@@ -6,7 +6,8 @@ import hashlib
 import io
 
 import numpy as np
-from PIL import Image, ImageCms
+
+from domicile.imaging.patched import Image, ImageCms, to_bytes, to_pixels
 
 SRGB_NAMES = ("srgb", "c2")
 """How descriptions of sRGB begin ("c2" is Facebook's tiny one), and those of linear or other relatives too."""
@@ -79,8 +80,8 @@ class ToSrgb:
         transform = self._transforms[image.mode]
         if transform is None:
             return image
-        converted = ImageCms.applyTransform(image, transform)
-        return image if converted is None else converted
+        converted = ImageCms.applyTransform(to_bytes(image), transform)
+        return image if converted is None else to_pixels(converted)
 
     def _transform(self, mode: str) -> ImageCms.ImageCmsTransform | None:
         output = "RGBA" if mode == "RGBA" else "RGB"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from PIL import Image
-
+from domicile.imaging.color import plain
 from domicile.imaging.guarded import decoding
 from domicile.imaging.jpegs import Decoded, check_jpeg, decode_jpeg, fits
 from domicile.imaging.memory import WIDE, require
+from domicile.imaging.patched import IS_APART, Image, bridge_bytes, to_pixels
 from domicile.imaging.source import Source
 from domicile.media.errors import LimitExceeded
 from domicile.media.geometry import Side, Window
@@ -40,7 +40,7 @@ def decode_frames(source: Source, plan: Plan, working_bytes_max: int) -> Iterato
     claims = source.claims
     size = claims.width, claims.height
     turned_bytes = size[0] * size[1] * WIDE if source.format == "tiff" and source.orientation in FROM_UPRIGHT else 0
-    require(claims.mode, size, plan.window, working_bytes_max - turned_bytes)
+    require(claims.mode, size, plan.window, working_bytes_max - turned_bytes - _carried_bytes(size, plan.window))
     with decoding():
         image = source.open_image()
         # An APNG may start with a picture for those who cannot animate; it is not part of the animation.
@@ -52,7 +52,13 @@ def decode_frames(source: Source, plan: Plan, working_bytes_max: int) -> Iterato
             image.load()
             duration = round(float(image.info.get("duration", 0) or 0))
             stored = _as_stored(source, image)
-        yield Decoded(stored, plan.window, duration)
+            carried = to_pixels(plain(stored) if IS_APART else stored)
+        yield Decoded(carried, plan.window, duration)
+
+
+def _carried_bytes(size: Side, window: Window) -> int:
+    """What a picture and its rendition take a second time where two libraries share the work."""
+    return bridge_bytes(size[0] * size[1]) + bridge_bytes(window.size[0] * window.size[1])
 
 
 def _as_stored(source: Source, image: Image.Image) -> Image.Image:
@@ -81,7 +87,7 @@ def check_renderable(source: Source, working_bytes_max: int) -> None:
     factor = min(1.0, SMALL_SIDE / max(size))
     small = Window((0, 0, *size), (max(1, round(size[0] * factor)), max(1, round(size[1] * factor))))
     if source.format != "jpg":
-        require(source.claims.mode, size, small, working_bytes_max)
+        require(source.claims.mode, size, small, working_bytes_max - _carried_bytes(size, small))
     elif not fits(source, small, working_bytes_max):
         raise LimitExceeded("Image needs more memory than allowed")
 

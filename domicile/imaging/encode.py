@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from PIL import Image, ImageFile
-
 from domicile.imaging.containers.webp import ALPHA_FLAG
+from domicile.imaging.patched import Image, ImageFile, to_bytes
 from domicile.imaging.present import Frame
 from domicile.imaging.quality import encoder_quality
 from domicile.imaging.steps.background import on_color
@@ -51,7 +50,7 @@ def can_write(output_format: str) -> bool:
 
 def encode(frames: Sequence[Frame], plan: Plan, loop: int | None) -> bytes:
     """The frames (one, unless the plan is animated) as a file. `loop`: times played, 0 for ever."""
-    pictures = _alike([_bare(frame.image, plan.format) for frame in frames])
+    pictures = [to_bytes(picture) for picture in _alike([_bare(frame.image, plan.format) for frame in frames])]
     is_transparent = pictures[0].mode == "RGBA"
     options = _options(plan)
     if len(pictures) > 1:

@@ -10,9 +10,8 @@ import sys
 from importlib import metadata
 from typing import Any
 
-from PIL import Image, features
-
 from domicile.imaging.encode import PILLOW_ENCODERS, can_write
+from domicile.imaging.patched import Image, Pixels, features
 from domicile.imaging.sandbox import layers
 from domicile.imaging.sniff import PILLOW_NAMES
 
@@ -20,7 +19,7 @@ CODECS = ("libjpeg_turbo", "webp", "avif", "zlib", "littlecms2")
 
 
 def installed() -> dict[str, Any]:
-    """{"pillow": "13.0.0", "distributions": [...], "reads": [...], "writes": [...], "codecs": {...}, "faces": false}.
+    """{"pillow": "13.0.0", "engine": "13.0.0", "distributions": [...], "reads": [...], "writes": [...], "codecs": {...}, "faces": false}.
 
     Two distributions that provide `PIL` overwrite each other's files: more than one entry is a broken environment.
     """
@@ -28,6 +27,7 @@ def installed() -> dict[str, Any]:
     owners = metadata.packages_distributions().get("PIL", [])
     return {
         "pillow": Image.__version__,  # type: ignore[attr-defined]  # Pillow's stubs leave it out
+        "engine": Pixels.__version__,  # type: ignore[attr-defined]
         "distributions": sorted(set(owners)),
         "reads": [name for name, theirs in PILLOW_NAMES.items() if theirs in Image.OPEN],
         "writes": [name for name in PILLOW_ENCODERS if can_write(name)],

@@ -13,9 +13,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from PIL import Image, PngImagePlugin
-
 from domicile.imaging.job import MediaLimits, Refused
+from domicile.imaging.patched import Image, PngImagePlugin
 from domicile.media.errors import BadTransformation, LimitExceeded, MediaError, UndecodableMedia
 
 DECODER_ERRORS: tuple[type[Exception], ...] = (

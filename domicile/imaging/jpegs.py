@@ -12,6 +12,7 @@ from PIL import Image
 
 from domicile.imaging.guarded import decoding
 from domicile.imaging.memory import held
+from domicile.imaging.patched import bridge_bytes, to_pixels
 from domicile.imaging.resample import gap_for
 from domicile.imaging.source import Source
 from domicile.media.errors import LimitExceeded
@@ -42,7 +43,7 @@ def decode_jpeg(source: Source, window: Window, working_bytes_max: int) -> Decod
     Raises UndecodableMedia, and LimitExceeded when no way of decoding it stays within `working_bytes_max`.
     """
     claims = source.claims
-    room = working_bytes_max - claims.coefficient_bytes
+    room = working_bytes_max - claims.coefficient_bytes - bridge_bytes(window.size[0] * window.size[1])
     for eighths in _scales(window):
         with decoding():
             decoded = _at(eighths, source, window, room)
@@ -71,7 +72,7 @@ def _at(eighths: int, source: Source, window: Window, room: int) -> Decoded | No
         if max(samples * 2 + size[0] * size[1], held(claims.mode, size, scaled)) <= room:
             return Decoded(Image.fromarray(_with_simplejpeg(source, size)), scaled)
     size, scaled = _scaled(source, window, EIGHTHS_OF_PILLOW.get(eighths, eighths))
-    if held(claims.mode, size, scaled) <= room:
+    if held(claims.mode, size, scaled) + bridge_bytes(size[0] * size[1]) <= room:
         return Decoded(_with_pillow(source, size), scaled)
     return None
 
@@ -142,7 +143,7 @@ def _with_pillow(source: Source, size: Side) -> Image.Image:
     image = source.open_image()
     image.draft(image.mode, size)
     image.load()
-    return image
+    return to_pixels(image)
 
 
 def check_jpeg(source: Source) -> None:

@@ -29,11 +29,13 @@ def preload() -> tuple[str, ...]:
     for name in CODECS:
         importlib.import_module(f"encodings.{name}")
     import domicile.imaging
+    from domicile.imaging import patched
 
     for module in pkgutil.walk_packages(domicile.imaging.__path__, "domicile.imaging."):
         importlib.import_module(module.name)
-    for name in PILLOW_PARTS:
-        importlib.import_module(f"PIL.{name}")
+    for package in {"PIL", patched.NAME}:
+        for name in PILLOW_PARTS:
+            importlib.import_module(f"{package}.{name}")
     _exercise_simplejpeg()
     _exercise_colour()
     return tuple(name for name in FORMATS if _exercise(name))
@@ -41,7 +43,7 @@ def preload() -> tuple[str, ...]:
 
 def _exercise(name: str) -> bool:
     """Write and read a still and, where the format has them, an animation."""
-    from PIL import Image
+    from domicile.imaging.patched import Image
 
     Image.init()
     if name not in Image.SAVE or name not in Image.OPEN:
@@ -70,7 +72,7 @@ def _exercise_simplejpeg() -> None:
 
 
 def _exercise_colour() -> None:
-    from PIL import Image, ImageCms
+    from domicile.imaging.patched import Image, ImageCms
 
     srgb = ImageCms.createProfile("sRGB")
     transform = ImageCms.buildTransform(srgb, ImageCms.createProfile("LAB"), "RGB", "LAB")

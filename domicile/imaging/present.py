@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PIL import Image, ImageFile
+from PIL import Image
 
 from domicile.imaging.color import ToSrgb, plain
 from domicile.imaging.guarded import making
 from domicile.imaging.jpegs import Decoded
+from domicile.imaging.patched import ImageFile
 from domicile.imaging.resample import resample
 
 UPRIGHT = {

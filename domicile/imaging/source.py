@@ -6,12 +6,11 @@ import io
 import mmap
 from dataclasses import dataclass, replace
 
-from PIL import Image, TiffImagePlugin
-
 from domicile.imaging.containers import gif, jpeg, png, webp
 from domicile.imaging.containers.claims import ORIENTATION_TAG, ORIENTATIONS, Claims, ViewReader, orientation_of
 from domicile.imaging.guarded import decoding
 from domicile.imaging.job import MediaLimits
+from domicile.imaging.patched import Image, TiffImagePlugin
 from domicile.imaging.sniff import PILLOW_NAMES, sniff
 from domicile.media.errors import LimitExceeded, UndecodableMedia
 from domicile.media.facts import SourceFacts

@@ -11,13 +11,16 @@ from importlib import metadata
 
 from domicile.service.settings import BadSetting
 
-ENGINES = ("pillow", "pillow-simd")
+SIMD = "pillow-simd"
+ENGINES = ("pillow", SIMD)
 """Distributions that install `PIL`."""
+PATCHED = "patched_pillow"
+"""What must meet the bytes where pillow-simd works on the pixels (deploy/simd.py)."""
 
 
 def installed_engines(version: Callable[[str], str] = metadata.version) -> tuple[str, ...]:
     found = []
-    for name in ENGINES:
+    for name in (*ENGINES, PATCHED):
         try:
             version(name)
         except metadata.PackageNotFoundError:
@@ -26,11 +29,17 @@ def installed_engines(version: Callable[[str], str] = metadata.version) -> tuple
     return tuple(found)
 
 
-def refuse_two_engines(found: Iterable[str]) -> None:
-    """Raises BadSetting."""
-    engines = tuple(found)
+def refuse_unsafe_engines(found: Iterable[str]) -> None:
+    """Raises BadSetting for two owners of `PIL`, and for pillow-simd without a patched Pillow to decode for it."""
+    installed = tuple(found)
+    engines = [name for name in ENGINES if name in installed]
     if len(engines) > 1:
         raise BadSetting(
             f"the environment: {' and '.join(engines)} both install PIL over each other; allowed: one of them, "
             "in an environment made anew"
+        )
+    if SIMD in engines and PATCHED not in installed:
+        raise BadSetting(
+            "the environment: pillow-simd would decode untrusted files; allowed: `make install IMAGING=simd`, "
+            "which brings a patched Pillow for them"
         )

@@ -11,9 +11,10 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from PIL import Image
 
+from domicile.imaging.color import plain
 from domicile.imaging.job import Done, MediaLimits, RenderJob
+from domicile.imaging.patched import Image, Pixels, to_pixels
 from tests.pictures.walled import Render, walled
 
 ALPHA_DIFFERENCE_MAX = 2.0
@@ -71,8 +72,15 @@ def judge(corpus: Path, render: Render, row: dict[str, str]) -> Verdict:
         complaints = [] if size_is_right else [f"size {image.size}"]
         if reference:
             with Image.open(corpus / "golden" / reference) as wanted:
-                complaints += _differences(_compare(corpus), row, wanted, image, has_alpha=outcome.source.has_alpha)
+                complaints += _differences(
+                    _compare(corpus), row, _comparable(wanted), _comparable(image), has_alpha=outcome.source.has_alpha
+                )
     return _verdict(row, size_is_right=size_is_right, complaints=complaints)
+
+
+def _comparable(image: Image.Image) -> Image.Image:
+    """As the corpus' comparison takes it, which works with `PIL`."""
+    return image if isinstance(image, Pixels.Image) else to_pixels(plain(image))
 
 
 def _verdict(row: dict[str, str], *, size_is_right: bool, complaints: list[str]) -> Verdict:

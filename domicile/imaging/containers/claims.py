@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from PIL import Image
-
+from domicile.imaging.patched import Image
 from domicile.media.errors import LimitExceeded
 
 ORIENTATION_TAG = 0x0112

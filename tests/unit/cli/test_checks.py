@@ -15,6 +15,7 @@ from domicile.cli.installation import installation
 
 FEATURES: dict[str, Any] = {
     "pillow": "13.0.0",
+    "engine": "13.0.0",
     "distributions": ["pillow"],
     "reads": ["jpg"],
     "writes": ["jpg", "png", "webp", "avif", "gif"],

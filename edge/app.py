@@ -25,7 +25,7 @@ from edge.open_responses import OpenResponses
 from edge.plain import Door, Plain
 from edge.ranges import Span
 from edge.respond import Making, Manner, Reply, disposition, empty, picture, preflight, refusal
-from edge.send import CutOff, send
+from edge.send import CutOff, TooSlow, send
 from edge.store.port import close_body
 from edge.upstream import AssetGone
 
@@ -68,6 +68,9 @@ class App:
         tally = _Tally(started=time.perf_counter())
         try:
             return await self._answer(request, tally)
+        except TooSlow:
+            self.counters.add(Count.SLOW)
+            raise
         except CutOff:
             self.counters.add(Count.ABORTED)
             raise

@@ -39,7 +39,10 @@ class DeliverySettings:
     keepalive_seconds: float = setting(20.0, "An idle connection is closed after this long.", at_least=0.1)
     connections_max: int = setting(4096, "Open connections of one worker; more are closed at once.", at_least=1)
     write_buffer_bytes_max: int = setting(
-        128 * KIB, "Bytes handed to a connection before sending waits for the viewer.", at_least=1, at_most=192 * KIB
+        64 * KIB,
+        "Bytes that wait for a viewer before sending waits, too; one piece of 64 KiB and the kernel's buffer come on top.",
+        at_least=1,
+        at_most=64 * KIB,
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,8 +16,9 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from edge.metrics import Cache, Counters, Route
+from edge.outgoing import abort, bound, unsent_bytes
 from edge.respond import empty
-from edge.send import Answer, abort
+from edge.send import Answer
 
 LINE_BYTES_MAX = 8190
 HEADERS_MAX = 100
@@ -64,7 +64,7 @@ class Listener(web.Server):
         self.counters = counters
         self.region = region
         self.connections_max = connections_max
-        self.user_timeout_ms = int(progress_seconds_max * 1000)
+        self.progress_seconds_max = progress_seconds_max
         self.write_buffer_bytes_max = write_buffer_bytes_max
         self._malformed = 0
         self._told_at = float("-inf")
@@ -102,10 +102,17 @@ class _Connection(web.RequestHandler):
         if full:
             abort(connected)
             return
-        connected.set_write_buffer_limits(high=listener.write_buffer_bytes_max)
-        peer = connected.get_extra_info("socket")
-        if peer is not None and peer.family in {socket.AF_INET, socket.AF_INET6}:
-            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, listener.user_timeout_ms)
+        bound(
+            connected,
+            buffer_bytes_max=listener.write_buffer_bytes_max,
+            user_timeout_seconds=listener.progress_seconds_max,
+        )
+
+    def force_close(self) -> None:
+        """End it now, and with it what the viewer has not taken: closed, it would still be sent, and out of reach."""
+        if self.transport is not None and unsent_bytes(self.transport):
+            abort(self.transport)
+        super().force_close()
 
     def handle_error(
         self,
@@ -114,7 +121,9 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """What the parser could not read. Handlers answer their own errors."""
+        """What the parser could not read. Handlers answer their own errors, and raise when there is nobody left."""
+        if isinstance(exc, ConnectionError):
+            raise exc
         self._listener.on_malformed()
         reply = empty(400 if status < 500 else status, region=self._listener.region)
         response = Answer(status=reply.status, headers=CIMultiDict(reply.headers))

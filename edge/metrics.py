@@ -48,6 +48,7 @@ class Count(StrEnum):
     COALESCED = "coalesced_requests"
     FENCED = "fenced_objects"
     ABORTED = "aborted_responses"
+    SLOW = "slow_viewers"
     ENTRIES = "entries_applied"
     LOCKS = "lease_losses"
     NOT_SERVING = "unleased_refusals"
@@ -88,7 +89,8 @@ HELP = {
     "fills": "Objects fetched or made, by what became of them; fenced: a purge came meanwhile.",
     "coalesced_requests": "Requests that waited for the fill of another.",
     "fenced_objects": "Look-ups that found an object which a purge forbids.",
-    "aborted_responses": "Responses ended early because of a purge or a lost lease.",
+    "aborted_responses": "Responses ended early because of a purge, a lost lease, or a cached file that broke in the middle.",
+    "slow_viewers": "Responses ended early because the viewer took no bytes for too long.",
     "entries_applied": "Journal entries taken by workers (each counts once a worker).",
     "lease_losses": "Times a worker dropped its keys because the lease ran out.",
     "unleased_refusals": "Requests answered 503 because the node held no lease.",

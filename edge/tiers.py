@@ -78,6 +78,7 @@ class Tiers:
             counters.set(Gauge.DISK_BYTES, 0 if disk is None else disk.bytes_used)
             counters.set(Gauge.DISK_OBJECTS, 0 if disk is None else len(disk))
             counters.set(Gauge.FLIGHTS, len(self.flights))
+            self.responses.sweep()
             counters.set(Gauge.RESPONSES_OPEN, len(self.responses))
             await asyncio.sleep(GAUGE_SECONDS)
 

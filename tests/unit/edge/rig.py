@@ -306,6 +306,7 @@ class Rig:
     parts: Parts
     counters: Counters
     http: aiohttp.ClientSession
+    viewers: Listener
     port: int
 
     @classmethod
@@ -387,6 +388,7 @@ class Rig:
                 parts=parts,
                 counters=counters,
                 http=http,
+                viewers=listener,
                 port=port,
             )
 

@@ -167,6 +167,9 @@ class Deliverer:
         raise UpstreamUnavailable("The asset is changing; try again")
 
     async def _hit(self, asked: Wanted, state: TenantState, started: float) -> Delivered | None:
+        """A copy, where the policy still lets this node hold copies: it may have been stored under an older one."""
+        if self.permits.find(state, Activity.CACHE) is None:
+            return None
         found = self.lookup.in_memory(asked, now=self.wall_clock())
         looked = self.clock()
         spans: tuple[Span, ...] = (Span("lookup", looked - started),)

@@ -14,7 +14,7 @@ from edge.keys import Wanted, Way, file_of
 from edge.link import TenantState
 from edge.store.disk import DiskStore
 from edge.store.memory import MemoryStore
-from edge.store.port import Judged, Stored, StoredHead, close_body
+from edge.store.port import Judged, Stored, StoredHead, close_body, tenant_tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +76,13 @@ class Lookup:
                 return Found(way=way, stored=stored, tier="disk")
             close_body(stored)
         return None
+
+    def drop_tenant(self, tenant: str) -> None:
+        """Keep no copy of a tenant's objects; the agent hears of the files that are gone and drops their keys."""
+        tags = (tenant_tag(tenant),)
+        self.memory.drop_stale(tags, lambda _: False)
+        if self.disk is not None:
+            self.disk.drop_stale(tags, lambda _: False)
 
     def may_serve(self, head: StoredHead, wanted: Wanted, position: int, *, now: float) -> bool:
         """May this object, found under the way at `position`, answer the request?"""

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from domicile.media.journal import Entry, Kind
+from domicile.media.policy import Activity
 from domicile.service.pool import DecoderPool
 from edge.flight import Flights
 from edge.lookup import Lookup
@@ -83,9 +84,12 @@ class Tiers:
             await asyncio.sleep(GAUGE_SECONDS)
 
     def _reconsider(self, tenant: str) -> None:
-        """Keys, signatures or policy may be others now."""
+        """Keys, signatures or policy may be others now; where copies are not allowed any more, none is kept."""
         self.verdicts.forget(tenant)
         self.permits.forget(tenant)
+        state = self.lookup.tenant_of(tenant)
+        if state is not None and self.permits.find(state, Activity.CACHE) is None:
+            self.lookup.drop_tenant(tenant)
 
 
 class PoolCounts:

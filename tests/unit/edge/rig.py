@@ -28,7 +28,7 @@ from domicile.imaging.job import Done, RenderJob, Timings
 from domicile.media import keys
 from domicile.media.asset import Aid, AssetName, NameHash
 from domicile.media.facts import SourceFacts
-from domicile.media.journal import Entry, Kind
+from domicile.media.journal import Entry, Fence, Kind
 from domicile.media.policy import ResidencyPolicy, from_mapping
 from domicile.media.sealed import SealContext, seal
 from domicile.media.wire import (
@@ -50,7 +50,7 @@ from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.flight import Flights
 from edge.link import NodeLink, TenantState
 from edge.listener import Listener
-from edge.messages import Applied, KeyRecord, Numbered, StoredObject, TenantGrant
+from edge.messages import Applied, Event, Granted, KeyRecord, Numbered, StoredObject, TenantGrant
 from edge.metrics import Counters
 from edge.page import SharedPage, boottime_ns
 from edge.parts import Outside, Parts, assemble
@@ -122,6 +122,7 @@ class PlayedOrigin:
         self.assets: dict[str, Asset] = {}
         self.sequence = 1
         self.epoch = 1
+        self.config_revision = 1
         self.resolves = 0
         self.blobs = 0
         self.resolve_gate, self.head_gate, self.body_gate = Gate(), Gate(), Gate()
@@ -177,7 +178,7 @@ class PlayedOrigin:
             name=hash_of(public_id, delivery_type=delivery_type),
             epoch=self.epoch,
             sequence=self.sequence,
-            config_revision=1,
+            config_revision=self.config_revision,
             version=1,
             facts=asset.facts,
             contributors=(asset.aid,),
@@ -280,9 +281,16 @@ class PlayedLink(NodeLink):
 
     async def apply(self, entry: Entry) -> None:
         """As if the agent had sent it."""
+        await self._happens(Applied(entry=entry))
+
+    async def regrant(self, its: ResidencyPolicy, *, revision: int) -> None:
+        """The node's lease brings another policy; its journal entry comes after it."""
+        await self._happens(Granted(grant=_grant_of(its, revision=revision)))
+
+    async def _happens(self, event: Event) -> None:
         number = self.page.applied + 1
         self.page.applied = number
-        await self._take(Numbered(number=number, event=Applied(entry=entry)))
+        await self._take(Numbered(number=number, event=event))
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,6 +416,17 @@ class Rig:
             Entry(tenant=CLOUD, epoch=self.origin.epoch, seq=self.origin.sequence, kind=kind, aids=aids, names=names)
         )
 
+    async def configure(self, its: ResidencyPolicy, *, revision: int) -> None:
+        """The tenant has another policy from now on."""
+        await self.link.regrant(its, revision=revision)
+        self.origin.sequence += 1
+        self.origin.config_revision = revision
+        await self.link.apply(
+            Entry(
+                tenant=CLOUD, epoch=self.origin.epoch, seq=self.origin.sequence, kind=Kind.CONFIG, config_revision=revision
+            )
+        )  # fmt: skip
+
     async def overwrite(self, public_id: str, body: bytes) -> Asset:
         """A new version: the name moves, and the journal says so."""
         old = self.origin.assets[f"upload/{public_id}"]
@@ -417,14 +436,13 @@ class Rig:
 
 
 def grant(link: PlayedLink, its: ResidencyPolicy, *, applied: int = 1) -> None:
-    from domicile.media.journal import Fence
+    link.tenants[CLOUD] = TenantState(_grant_of(its, revision=1), Fence(applied=applied, epoch=1))
 
-    link.tenants[CLOUD] = TenantState(
-        TenantGrant(
-            tenant=CLOUD, name_key=NAME_KEY, file_key=FILE_KEY, config_revision=1,
-            policy=its.to_mapping(), home=HOME, epoch_floor=1,
-        ),
-        Fence(applied=applied, epoch=1),
+
+def _grant_of(its: ResidencyPolicy, *, revision: int) -> TenantGrant:
+    return TenantGrant(
+        tenant=CLOUD, name_key=NAME_KEY, file_key=FILE_KEY, config_revision=revision,
+        policy=its.to_mapping(), home=HOME, epoch_floor=1,
     )  # fmt: skip
 
 

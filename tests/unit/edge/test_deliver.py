@@ -381,6 +381,24 @@ async def test_a_region_that_may_not_cache_keeps_nothing(rig: Rig) -> None:
     assert list(rig.settings.cache_path.glob("??/*")) == []
 
 
+async def test_a_copy_is_not_served_once_the_policy_forbids_copies_here_and_the_entry_drops_it(rig: Rig) -> None:
+    rig.origin.upload("pic", b"one")
+    await rig.get(PATH)
+    async with asyncio.timeout(5):
+        while not rig.link.records:
+            await asyncio.sleep(0.01)
+    forbidding = policy(version=2, zones={"cache": ["eu-fr"]})
+    await rig.link.regrant(forbidding, revision=2)
+    reply = await rig.get(PATH)
+    assert (reply.status, reply.cache) == (200, "fwd=uri-miss")
+    await rig.configure(forbidding, revision=2)
+    assert len(rig.parts.tiers.lookup.memory) == 0
+    disk = rig.parts.tiers.lookup.disk
+    assert disk is not None
+    await disk.tell_gone()
+    assert (list(rig.settings.cache_path.glob("??/*")), rig.link.records) == ([], {})
+
+
 # --- failures ----------------------------------------------------------------------------------------------------------
 
 

@@ -30,7 +30,10 @@ class DeliverySettings:
     hosts: tuple[str, ...] = setting((), "Host names (without port) that are served; empty serves any, others get 421.")
     fills_max: int = setting(16, "Fetches and renders that one worker has under way at a time.", at_least=1)
     fills_queued_max: int = setting(256, "Fills that may wait for their turn; the next request gets 503.", at_least=0)
-    fill_seconds_max: float = setting(60.0, "Longest time from the beginning of a fill to its object.", at_least=0.1)
+    fills_queued_seconds_max: float = setting(
+        10.0, "Longest wait of a fill for its turn; then whoever waits for it gets 503.", at_least=0.01
+    )
+    fill_seconds_max: float = setting(60.0, "Longest time of a fill, from its turn to its object.", at_least=0.1)
     progress_seconds_max: float = setting(
         20.0,
         "D: a viewer that takes no bytes for this long is cut off; also the TCP user time-out.",

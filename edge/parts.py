@@ -17,8 +17,9 @@ from edge.health import doors
 from edge.link import NodeLink, TenantState
 from edge.lookup import Lookup
 from edge.metrics import Counters
-from edge.names import Negatives, Verdicts
+from edge.names import Negatives, UnknownClouds, Verdicts
 from edge.open_responses import OpenResponses
+from edge.owner import Owners
 from edge.peer_door import PeerDoor
 from edge.permits import Permits
 from edge.plain import Door
@@ -125,15 +126,14 @@ def _deliverer(settings: EdgeSettings, slot: int, outside: Outside, known: _Know
     upstream = _upstream(settings, outside, known)
     return Deliverer(
         link=outside.link,
-        slot=slot,
-        owners=outside.link.page,
+        owners=_owners(slot, outside, known) if settings.worker_count > 1 else None,
         lookup=known.lookup,
         flights=outside.flights,
         filler=_filler(settings, outside, known, upstream),
         upstream=upstream,
-        peers=outside.peers if settings.worker_count > 1 else None,
         permits=known.permits,
         negatives=known.negatives,
+        unknown=UnknownClouds(),
         refusals=known.refusals,
         verdicts=known.verdicts,
         readings=known.readings,
@@ -141,6 +141,17 @@ def _deliverer(settings: EdgeSettings, slot: int, outside: Outside, known: _Know
         count=outside.counters.add,
         wall_clock=time.time,
         clock=time.monotonic,
+    )
+
+
+def _owners(slot: int, outside: Outside, known: _Known) -> Owners:
+    return Owners(
+        peers=outside.peers,
+        slot=slot,
+        slots=outside.link.page,
+        lookup=known.lookup,
+        permits=known.permits,
+        count=outside.counters.add,
     )
 
 
@@ -159,6 +170,7 @@ def _upstream(settings: EdgeSettings, outside: Outside, known: _Known) -> Upstre
 def _filler(settings: EdgeSettings, outside: Outside, known: _Known, upstream: Upstream) -> Filler:
     return Filler(
         upstream=upstream,
+        flights=outside.flights,
         lookup=known.lookup,
         pool=outside.pool,
         permits=known.permits,

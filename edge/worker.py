@@ -31,7 +31,7 @@ from edge.store.guard import bind_directory
 from edge.tiers import PoolCounts
 
 PEER_MARGIN_SECONDS = 5.0
-"""How much longer than a fill the wait for an owner's answer may be."""
+"""How much longer than a fill and its turn the wait for an owner's answer may be."""
 
 AGENT_SECONDS_MAX = 20.0
 AGENT_POLL_SECONDS = 0.01
@@ -50,13 +50,14 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, stopping: async
         await pool.start()
         stack.push_async_callback(pool.close)
         wire = await stack.enter_async_context(_wire(settings))
-        seconds_max = delivery.fill_seconds_max + PEER_MARGIN_SECONDS
+        seconds_max = delivery.fills_queued_seconds_max + delivery.fill_seconds_max + PEER_MARGIN_SECONDS
         peers = await stack.enter_async_context(PeerClient.open(settings.worker_socket, answer_seconds_max=seconds_max))
         disk = await _disk(settings, slot, link, counters)
         flights = await stack.enter_async_context(
             Flights.open(
                 fills_max=delivery.fills_max,
                 queued_max=delivery.fills_queued_max,
+                queued_seconds_max=delivery.fills_queued_seconds_max,
                 fill_seconds_max=delivery.fill_seconds_max,
             )
         )

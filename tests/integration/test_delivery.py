@@ -15,9 +15,13 @@ import pytest
 import pytest_asyncio
 
 from domicile.media.timing import parse_server_timing
-from tests.integration.node_process import Got, Stack, color_of, picture, running_stack, until
+from tests.integration.node_process import Got, Stack, color_of, noise, picture, running_stack, until
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
+NOISE_SIZE = (2400, 1600)
+VIEWERS = 60
+WORKER_GROWTH_BYTES_MAX = 128 * 1024 * 1024
+"""A few copies of a picture of 11 MB, and what waits in the pieces of each viewer."""
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 
@@ -104,6 +108,53 @@ async def test_fifty_misses_over_two_workers_are_one_fetch_and_one_render(pair: 
     assert {reply.tier for reply in await pair.everywhere(path_of(name))} <= {"memory", "disk", "peer"}
     for connection in connections:
         await connection.close()
+
+
+@pytest.mark.parametrize("disk_bytes_max", [1 << 30, 0])
+async def test_sixty_viewers_of_one_large_picture_do_not_cost_a_worker_sixty_pictures(
+    name: str, disk_bytes_max: int
+) -> None:
+    async with running_stack(workers=2, DOMICILE_EDGE_CACHE_DISK_BYTES_MAX=str(disk_bytes_max)) as stack:
+        await stack.upload(name, noise(NOISE_SIZE))
+        connections = [await stack.node.any_connection() for _ in range(VIEWERS)]
+        assert {connection.slot for connection in connections} == {0, 1}
+        blobs, watch = stack.proxy.counts["blobs"], Resident(stack)
+        async with watch.running(), asyncio.TaskGroup() as group:
+            path = path_of(name, NOISE_SIZE[0] - 1)
+            replies = [group.create_task(connection.body_bytes(path)) for connection in connections]
+        (body_bytes,) = {reply.result() for reply in replies}
+        assert body_bytes > 11_000_000
+        assert stack.proxy.counts["blobs"] == blobs + 1
+        assert max(watch.growth) < WORKER_GROWTH_BYTES_MAX
+        for connection in connections:
+            await connection.close()
+
+
+class Resident:
+    """How much memory the workers of a node have taken since the watch began."""
+
+    def __init__(self, stack: Stack) -> None:
+        slots = stack.node.page.slots[: stack.node.workers]
+        self._processes = [psutil.Process(slot.pid) for slot in slots]
+        self._before = self._now()
+        self.growth = [0] * len(slots)
+
+    def _now(self) -> list[int]:
+        return [process.memory_info().rss for process in self._processes]
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.get_running_loop().create_task(self._watch())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _watch(self) -> None:
+        while True:
+            taken = [now - before for now, before in zip(self._now(), self._before, strict=True)]
+            self.growth = [max(pair) for pair in zip(self.growth, taken, strict=True)]
+            await asyncio.sleep(0.01)
 
 
 async def test_when_the_owner_is_killed_in_the_middle_of_a_fill_all_others_still_get_their_picture(

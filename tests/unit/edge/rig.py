@@ -248,8 +248,11 @@ class PlayedLink(NodeLink):
         self.reported: list[Rendition] = []
         self.refuses_stores = False
         self.store_gate = Gate()
+        self.keys_asked = 0
+        self.discoveries = 0
 
     async def keyring_get(self, file_name: str) -> KeyRecord | None:
+        self.keys_asked += 1
         record = self.records.get(file_name)
         return None if record is None else record.key_record()
 
@@ -271,6 +274,7 @@ class PlayedLink(NodeLink):
         self.reported.append(rendition)
 
     async def discover(self, cloud: str) -> bool:
+        self.discoveries += 1
         return cloud in self.tenants
 
     async def metrics_text(self) -> bytes:
@@ -327,12 +331,14 @@ class Rig:
         delivery: DeliverySettings | None = None,
         link: PlayedLink | None = None,
         origin: PlayedOrigin | None = None,
+        workers: int = 1,
+        answer_seconds_max: float = 5.0,
     ) -> AsyncIterator[Rig]:
         directory.mkdir(exist_ok=True)
         origin, socket = origin or PlayedOrigin(), directory / "origin.sock"
         settings = EdgeSettings(
             region=REGION,
-            workers=1,
+            workers=workers,
             data_dir=directory,
             run_dir=directory,
             cache=cache or CacheSettings(ram_bytes_max=4 * 1024 * 1024, disk_bytes_max=32 * 1024 * 1024),
@@ -344,18 +350,21 @@ class Rig:
             stack.push_async_callback(runner.cleanup)
             await web.UnixSite(runner, str(socket)).start()
             if link is None:
-                page = SharedPage.create(settings.page_path, workers=1)
+                page = SharedPage.create(settings.page_path, workers=workers)
                 link = PlayedLink(settings, page)
                 grant(link, policy())
                 link.lease(3600)
             counters, pool = Counters(link.slot.counters), PlayedPool()
             wire = await stack.enter_async_context(WireClient.open(f"unix:{socket}", region=REGION))
-            peers = await stack.enter_async_context(PeerClient.open(settings.worker_socket, answer_seconds_max=5.0))
+            peers = await stack.enter_async_context(
+                PeerClient.open(settings.worker_socket, answer_seconds_max=answer_seconds_max)
+            )
             delivery = settings.delivery
             flights = await stack.enter_async_context(
                 Flights.open(
                     fills_max=delivery.fills_max,
                     queued_max=delivery.fills_queued_max,
+                    queued_seconds_max=delivery.fills_queued_seconds_max,
                     fill_seconds_max=delivery.fill_seconds_max,
                 )
             )

@@ -17,7 +17,7 @@ from edge.messages import KeyRecord, StoredObject
 from edge.metrics import Count
 from edge.rendezvous import owner_of
 from edge.store.disk import FILE_OVERHEAD_BYTES, DiskStore
-from edge.store.port import Stored, StoredHead, tenant_tag, whole_body
+from edge.store.port import Stored, StoredHead, tenant_tag
 
 KEY = b"k" * 32
 REGION = "eu-de"
@@ -36,6 +36,15 @@ def file_name(number: int, *, slot: int = 0, workers: int = 1) -> str:
         if owner_of(name, range(workers)) == slot:
             return name
     raise AssertionError
+
+
+async def whole_body(found: Stored) -> bytes:
+    if isinstance(found.body, bytes):
+        return found.body
+    try:
+        return b"".join([piece async for piece in found.body.pieces(0, found.body.body_bytes)])
+    finally:
+        found.body.close()
 
 
 def stored(body: bytes = b"abc", *, aid: str = "a", sequence: int = 1) -> Stored:

@@ -27,7 +27,14 @@ class CacheSettings:
 class DeliverySettings:
     """How media requests are answered."""
 
-    hosts: tuple[str, ...] = setting((), "Host names (without port) that are served; empty serves any, others get 421.")
+    hosts: tuple[str, ...] = setting(
+        (),
+        "Host names (without port) that are served, on every route; empty serves any, others get 421. Health checks and"
+        " scrapes come under a name, too.",
+    )
+    requests_max: int = setting(
+        2048, "Media requests that one worker waits for or answers at a time; the next gets 503.", at_least=1
+    )
     fills_max: int = setting(16, "Fetches and renders that one worker has under way at a time.", at_least=1)
     fills_queued_max: int = setting(256, "Fills that may wait for their turn; the next request gets 503.", at_least=0)
     fills_queued_seconds_max: float = setting(

@@ -10,9 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from edge.outgoing import abort, unsent_bytes
 from edge.store.port import Judged, StoredHead
+
+
+@dataclass(slots=True)
+class InProgress:
+    """Media requests of this worker that wait or are being answered."""
+
+    count: int = 0
 
 
 class OpenResponses:

@@ -18,7 +18,7 @@ from edge.link import NodeLink, TenantState
 from edge.lookup import Lookup
 from edge.metrics import Counters
 from edge.names import Negatives, UnknownClouds, Verdicts
-from edge.open_responses import OpenResponses
+from edge.open_responses import InProgress, OpenResponses
 from edge.owner import Owners
 from edge.peer_door import PeerDoor
 from edge.permits import Permits
@@ -72,7 +72,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     """Everything of one worker, on the wall clock and the monotonic clock of the machine."""
     known = _known(settings, outside)
     deliverer = _deliverer(settings, slot, outside, known)
-    counters, responses = outside.counters, known.responses
+    counters, responses, in_progress = outside.counters, known.responses, InProgress()
     seconds_max = settings.delivery.progress_seconds_max
     app = App(
         deliverer=deliverer,
@@ -81,6 +81,8 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         region=settings.region,
         hosts=frozenset(host.lower() for host in settings.delivery.hosts),
         progress_seconds_max=seconds_max,
+        requests_max=settings.delivery.requests_max,
+        in_progress=in_progress,
         purge=outside.purge,
         services=doors(outside.link),
     )
@@ -94,6 +96,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         readings=known.readings,
         permits=known.permits,
         responses=responses,
+        in_progress=in_progress,
         pool=outside.pool,
         counters=counters,
     )

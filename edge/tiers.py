@@ -12,7 +12,7 @@ from edge.flight import Flights
 from edge.lookup import Lookup
 from edge.metrics import Count, Counters, Gauge
 from edge.names import Negatives, Verdicts
-from edge.open_responses import OpenResponses
+from edge.open_responses import InProgress, OpenResponses
 from edge.permits import Permits
 from edge.readings import Readings
 from edge.refusals import Refusals
@@ -33,6 +33,7 @@ class Tiers:
     readings: Readings
     permits: Permits
     responses: OpenResponses
+    in_progress: InProgress
     pool: DecoderPool
     counters: Counters
 
@@ -81,6 +82,7 @@ class Tiers:
             counters.set(Gauge.FLIGHTS, len(self.flights))
             self.responses.sweep()
             counters.set(Gauge.RESPONSES_OPEN, len(self.responses))
+            counters.set(Gauge.REQUESTS_IN_PROGRESS, self.in_progress.count)
             await asyncio.sleep(GAUGE_SECONDS)
 
     def _reconsider(self, tenant: str) -> None:

@@ -35,7 +35,7 @@ from edge.peer import Question
 from edge.permits import Permits
 from edge.readings import Readings
 from edge.refusals import Refusals
-from edge.send import CutOff
+from edge.send import CutOff, TooSlow
 from edge.store.port import Stored, close_body
 from edge.upstream import Upstream, not_found
 
@@ -115,12 +115,14 @@ class Deliverer:
 
     @contextmanager
     def torn_is_dropped(self, delivered: Delivered) -> Iterator[None]:
-        """While its body is read: a file whose seal breaks in the middle is not found again."""
+        """While its body is read: a file that turns out in the middle to be torn or unreadable is not found again."""
         try:
             yield
         except CutOff as cut:
-            if isinstance(cut.__cause__, SealBroken) and self.lookup.disk is not None:
-                self.lookup.disk.reject(file_of(delivered.way, delivered.state.file_key))
+            cause, disk = cut.__cause__, self.lookup.disk
+            if disk is not None and isinstance(cause, SealBroken | OSError) and not isinstance(cut, TooSlow):
+                why = Count.SEALS_BROKEN if isinstance(cause, SealBroken) else Count.DISK_FAILURES
+                disk.reject(file_of(delivered.way, delivered.state.file_key), why)
             raise
 
     async def _may_serve(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 
 from domicile.media.errors import UndecodableMedia
 from domicile.media.journal import Kind
+from edge.metrics import totals
+from edge.store.sealed_body import SealedBody
 from tests.unit.edge.rig import CLOUD, Rig, grant, hash_of, policy
 
 PATH = "/demo/image/upload/w_10/pic.png"
@@ -614,6 +617,30 @@ async def test_a_large_file_that_is_torn_in_the_middle_cuts_its_response_off_and
         await rig.get(PATH)
     assert not file.exists()
     assert (await rig.get(PATH)).cache == "fwd=uri-miss"
+
+
+async def test_a_large_file_that_the_disk_does_not_give_in_the_middle_is_deleted_and_fetched_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.origin.upload("pic", b"one")
+    rig.pool.padding = 3 * 1024 * 1024
+    await rig.get(PATH)
+    (file,) = rig.settings.cache_path.glob("??/*")
+    read = SealedBody.read
+
+    def fails(body: SealedBody, start: int, end: int) -> bytes:
+        if start > 0:
+            raise OSError(errno.EIO, "no")
+        return read(body, start, end)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SealedBody, "read", fails)
+        with pytest.raises(aiohttp.ClientError):
+            await rig.get(PATH)
+        assert not file.exists()
+    assert (await rig.get(PATH)).cache == "fwd=uri-miss"
+    failures = [point.value for point in totals([rig.link.slot.counters]) if point.name == "disk_failures"]
+    assert failures == [1]
 
 
 async def test_a_path_is_read_once_until_the_journal_speaks_of_its_tenant(rig: Rig) -> None:

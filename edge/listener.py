@@ -16,7 +16,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from edge.metrics import Cache, Counters, Route
-from edge.outgoing import abort, bound, unsent_bytes
+from edge.outgoing import POLL_SECONDS_MAX, abort, bound, close_when_taken, unsent_bytes
 from edge.respond import empty
 from edge.send import Answer
 
@@ -66,6 +66,7 @@ class Listener(web.Server):
         self.connections_max = connections_max
         self.progress_seconds_max = progress_seconds_max
         self.write_buffer_bytes_max = write_buffer_bytes_max
+        self._leaving: set[asyncio.Transport] = set()
         self._malformed = 0
         self._told_at = float("-inf")
 
@@ -74,6 +75,24 @@ class Listener(web.Server):
 
     def is_full(self) -> bool:
         return len(self._connections) >= self.connections_max
+
+    def close(self, transport: asyncio.Transport) -> None:
+        """Close a connection that has nothing more to answer."""
+        if transport.is_closing() or not unsent_bytes(transport):
+            transport.close()
+            return
+        self._leaving.add(transport)
+        close_when_taken(
+            transport,
+            progress_seconds_max=self.progress_seconds_max,
+            then=lambda: self._leaving.discard(transport),
+        )
+
+    async def left(self, seconds_max: float) -> None:
+        """Wait until the viewers of closed connections have everything, at most so long."""
+        until = self._loop.time() + seconds_max
+        while self._leaving and self._loop.time() < until:  # noqa: ASYNC110 - only at a stop, and there is a time
+            await asyncio.sleep(POLL_SECONDS_MAX)
 
     def on_malformed(self) -> None:
         self.counters.request(Route.OTHER, Cache.NONE, 400, 0.0, 0)
@@ -109,10 +128,11 @@ class _Connection(web.RequestHandler):
         )
 
     def force_close(self) -> None:
-        """End it now, and with it what the viewer has not taken: closed, it would still be sent, and out of reach."""
-        if self.transport is not None and unsent_bytes(self.transport):
-            abort(self.transport)
+        """End it; not before the viewer has what was sent, as far as he takes it."""
+        transport, self.transport = self.transport, None
         super().force_close()
+        if transport is not None:
+            self._listener.close(transport)
 
     def handle_error(
         self,

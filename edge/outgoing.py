@@ -93,6 +93,31 @@ async def taken(transport: asyncio.Transport) -> None:
     await _poll(lambda: not unsent_bytes(transport))
 
 
+def close_when_taken(
+    transport: asyncio.Transport, *, progress_seconds_max: float, then: Callable[[], None] = lambda: None
+) -> None:
+    """Close when the other side has everything; until then a purge can still cut it off. Who takes nothing is cut off.
+
+    Closed at once, the rest would be sent by the kernel, out of reach.
+    """
+    loop = asyncio.get_running_loop()
+    left, moved = unsent_bytes(transport), loop.time()
+
+    def look() -> None:
+        nonlocal left, moved
+        now = unsent_bytes(transport)
+        if now and loop.time() - moved < progress_seconds_max:
+            left, moved = (now, loop.time()) if now < left else (left, moved)
+            loop.call_later(POLL_SECONDS_MAX, look)
+            return
+        if now:
+            abort(transport)
+        transport.close()
+        then()
+
+    look()
+
+
 async def _poll(is_so: Callable[[], bool]) -> None:
     pause = POLL_SECONDS_MIN
     while not is_so():

@@ -135,8 +135,9 @@ async def _listening(settings: EdgeSettings, slot: int, parts: Parts) -> AsyncIt
     drain_seconds = settings.node.drain_seconds_max
     socket_path = settings.worker_socket(slot)
     socket_path.unlink(missing_ok=True)
+    listener = _listener(settings, parts, parts.app.handle)
     peers = web.ServerRunner(_listener(settings, parts, parts.door.handle), shutdown_timeout=drain_seconds)
-    viewers = web.ServerRunner(_listener(settings, parts, parts.app.handle), shutdown_timeout=drain_seconds)
+    viewers = web.ServerRunner(listener, shutdown_timeout=drain_seconds)
     await peers.setup()
     await viewers.setup()
     try:
@@ -146,6 +147,7 @@ async def _listening(settings: EdgeSettings, slot: int, parts: Parts) -> AsyncIt
         yield
     finally:
         await viewers.cleanup()
+        await listener.left(drain_seconds)
         await peers.cleanup()
 
 

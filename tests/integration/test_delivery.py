@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -87,6 +88,35 @@ async def test_destroy_is_obeyed_by_every_worker_and_the_name_can_be_used_again(
     await until(lambda: not files_of(pair) - before)
     await pair.upload(name, picture(BLUE))
     assert {color_of(reply.body) for reply in await pair.everywhere(path_of(name))} == {BLUE}
+
+
+@pytest.mark.parametrize("size", [(200, 150), NOISE_SIZE])
+async def test_a_viewer_who_has_not_read_when_destroy_is_answered_never_reads_it(
+    pair: Stack, name: str, size: tuple[int, int]
+) -> None:
+    """However small the picture is: what waits for him in the kernel of this machine is thrown away."""
+    await pair.upload(name, noise(size))
+    path = path_of(name, size[0] - 1)
+    body_bytes = len((await pair.get(path)).body)
+    with socket.socket() as viewer:
+        viewer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        viewer.connect(("127.0.0.1", pair.node.port))
+        viewer.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await asyncio.to_thread(viewer.recv, 1, socket.MSG_PEEK)
+        await asyncio.to_thread(pair.origin.sdk().uploader.destroy, name)
+        viewer.settimeout(10)
+        assert await asyncio.to_thread(read_until_cut, viewer) < min(body_bytes, 256 * 1024)
+
+
+def read_until_cut(viewer: socket.socket) -> int:
+    """How many bytes come before the connection is reset; it must not end in any other way."""
+    got = 0
+    try:
+        while piece := viewer.recv(65536):
+            got += len(piece)
+    except ConnectionResetError:
+        return got
+    raise AssertionError(f"a clean end after {got} bytes")
 
 
 async def test_fifty_misses_over_two_workers_are_one_fetch_and_one_render(pair: Stack, name: str) -> None:

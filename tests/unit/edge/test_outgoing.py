@@ -123,22 +123,64 @@ async def test_a_purge_of_one_picture_leaves_the_viewers_of_others_alone(rig: Ri
     assert (was_cut, got > 60_000) == (False, True)
 
 
-async def test_an_idle_connection_is_not_closed_over_bytes_that_a_purge_could_not_reach_any_more(
-    tmp_path: Path,
-) -> None:
+@pytest.fixture
+async def idle(tmp_path: Path) -> AsyncIterator[tuple[Rig, Viewer]]:
+    """A connection whose time is over, and whose viewer has not taken his picture yet."""
     async with Rig.open(tmp_path, delivery=DeliverySettings(keepalive_seconds=0.2)) as rig:
         rig.origin.upload("pic", b"one")
         rig.pool.padding = 60_000
         viewer = Viewer(rig.port)
         await viewer.ask(PATH)
         async with asyncio.timeout(5):
-            while not connections(rig):
+            while not rig.viewers._leaving:
                 await asyncio.sleep(0.01)
-            while connections(rig):
+        yield rig, viewer
+        viewer.close()
+
+
+async def test_a_viewer_who_is_not_done_when_his_connection_is_over_gets_the_rest(idle: tuple[Rig, Viewer]) -> None:
+    rig, viewer = idle
+    got, was_cut = await viewer.rest()
+    assert (was_cut, got > 60_000) == (False, True)
+    await asyncio.wait_for(rig.viewers.left(5), 5)
+    assert not rig.viewers._leaving
+
+
+async def test_a_purge_reaches_a_connection_that_is_over(idle: tuple[Rig, Viewer]) -> None:
+    rig, viewer = idle
+    await rig.entry(Kind.ASSET, aids=(rig.origin.assets["upload/pic"].aid,))
+    got, was_cut = await viewer.rest()
+    assert (was_cut, got < 60_000) == (True, True)
+
+
+async def test_a_stop_waits_for_what_is_on_its_way(rig: Rig, viewer: Viewer) -> None:
+    rig.origin.upload("pic", b"one")
+    rig.pool.padding = 60_000
+    await viewer.ask(PATH)
+    await still(rig)
+    async with asyncio.TaskGroup() as group:
+        stopping = group.create_task(rig.viewers.shutdown(0.1))
+        rest = group.create_task(viewer.rest())
+        await stopping
+        await rig.viewers.left(5)
+    got, was_cut = rest.result()
+    assert (was_cut, got > 60_000) == (False, True)
+
+
+async def test_who_takes_nothing_of_a_connection_that_is_over_is_cut_off(tmp_path: Path) -> None:
+    delivery = DeliverySettings(keepalive_seconds=0.1, progress_seconds_max=0.3)
+    async with Rig.open(tmp_path, delivery=delivery) as rig:
+        rig.origin.upload("pic", b"one")
+        rig.pool.padding = 60_000
+        viewer = Viewer(rig.port)
+        await viewer.ask(PATH)
+        async with asyncio.timeout(5):
+            while not rig.viewers._leaving:
+                await asyncio.sleep(0.01)
+            while rig.viewers._leaving:
                 await asyncio.sleep(0.01)
         got, was_cut = await viewer.rest()
-        assert was_cut
-        assert got < 60_000
+        assert (was_cut, got < 60_000) == (True, True)
         viewer.close()
 
 

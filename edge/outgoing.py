@@ -82,6 +82,13 @@ async def while_it_moves(
             before, wait = now, partial(then, transport)
 
 
+def has_room_for(transport: asyncio.Transport, handed_bytes: int) -> bool:
+    """Will handing over so much not make the writer wait?"""
+    low, high = transport.get_write_buffer_limits()
+    waiting = transport.get_write_buffer_size()
+    return waiting <= low and waiting + handed_bytes <= high
+
+
 async def has_room(transport: asyncio.Transport) -> None:
     """Wait until the transport's buffer has emptied so far that its writer would be called again."""
     low, _ = transport.get_write_buffer_limits()

@@ -13,9 +13,12 @@ from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
 from domicile.media.sealed import SealBroken
-from edge.outgoing import abort, has_room, taken, while_it_moves
+from edge.outgoing import abort, has_room, has_room_for, taken, while_it_moves
 from edge.respond import Reply
 from edge.store.port import PIECE_BYTES_MAX, Body
+
+HEAD_BYTES_MAX = 8 * 1024
+"""More than the heads of our responses have."""
 
 Confirm = Callable[[], Awaitable[bool]]
 """May the next piece be sent? Waits a moment for a worker that is one entry behind."""
@@ -99,6 +102,9 @@ class _Outgoing:
         await self._hand_over(lambda: self._response.write(piece), len(piece))
 
     async def end(self, last: bytes = b"") -> None:
+        if self._transport is not None and has_room_for(self._transport, HEAD_BYTES_MAX + len(last)):
+            await self._response.write_eof(last)  # does not wait, so nothing need watch it: most hits end here
+            return
         await self._hand_over(lambda: self._response.write_eof(last), len(last))
 
     async def taken(self) -> None:

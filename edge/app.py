@@ -17,16 +17,15 @@ from dataclasses import dataclass, field
 import structlog
 from aiohttp import web
 
-from domicile.media.errors import BadUrl, LeaseLost, MediaError, UpstreamUnavailable, WrongPlace
+from domicile.media.errors import BadUrl, LeaseLost, MediaError, Overloaded, UpstreamUnavailable, WrongPlace
 from domicile.media.freshness import outward
 from edge.deliver import Delivered, Deliverer
 from edge.metrics import Cache, Count, Counters, Route
 from edge.occasionally import Occasionally
-from edge.open_responses import OpenResponses
+from edge.open_responses import InProgress, OpenResponses
 from edge.plain import Door, Plain
-from edge.ranges import Span
-from edge.respond import Making, Manner, Reply, disposition, empty, picture, preflight, refusal
-from edge.send import CutOff, send
+from edge.respond import Making, Manner, Reply, disposition, empty, picture, plain, preflight, refusal
+from edge.send import CutOff, TooSlow, send
 from edge.store.port import close_body
 from edge.upstream import AssetGone
 
@@ -60,6 +59,8 @@ class App:
     hosts: frozenset[str]
     """Host names that are served; empty: any."""
     progress_seconds_max: float
+    requests_max: int
+    in_progress: InProgress
     purge: Door
     services: dict[str, Door] = field(default_factory=dict)
     """By path; see SERVICE_PATHS."""
@@ -70,6 +71,9 @@ class App:
         tally = _Tally(started=time.perf_counter())
         try:
             return await self._answer(request, tally)
+        except TooSlow:
+            self.counters.add(Count.SLOW)
+            raise
         except CutOff:
             self.counters.add(Count.ABORTED)
             raise
@@ -85,6 +89,7 @@ class App:
             self.counters.request(tally.route, tally.cache, tally.status, seconds, tally.body_bytes)
 
     async def _answer(self, request: web.BaseRequest, tally: _Tally) -> web.StreamResponse:
+        self._check_host(request)
         path = request.raw_path.partition("?")[0]
         if path == PURGE_PATH:
             tally.route = Route.PURGE
@@ -94,7 +99,6 @@ class App:
         if path in SERVICE_PATHS and request.method in MEDIA_METHODS:
             tally.route = Route.SERVICE
             return await self._send_plain(request, await self.services[path](request), tally)
-        self._check_host(request)
         if request.method == "OPTIONS":
             return await self._send_empty(request, preflight(self.region), tally)
         if request.method not in MEDIA_METHODS:
@@ -102,6 +106,16 @@ class App:
         return await self._media(request, tally)
 
     async def _media(self, request: web.BaseRequest, tally: _Tally) -> web.StreamResponse:
+        if self.in_progress.count >= self.requests_max:
+            self.counters.add(Count.REQUESTS_REFUSED)
+            raise Overloaded("Too many requests; try again")
+        self.in_progress.count += 1
+        try:
+            return await self._delivery(request, tally)
+        finally:
+            self.in_progress.count -= 1
+
+    async def _delivery(self, request: web.BaseRequest, tally: _Tally) -> web.StreamResponse:
         accept = ",".join(request.headers.getall("Accept", ()))
         delivered = await self.deliverer.deliver(request.raw_path, accept)
         head = delivered.stored.head
@@ -130,6 +144,7 @@ class App:
             self.counters.add(Count.COALESCED)
         making = Making(
             tier=delivered.tier,
+            was_stale=delivered.was_stale,
             collapsed=delivered.collapsed,
             stored=delivered.kept,
             remaining_seconds=remaining,
@@ -160,7 +175,6 @@ class App:
             raise WrongPlace("This host is not served here")
 
     async def _refuse(self, request: web.BaseRequest, error: MediaError, tally: _Tally) -> web.StreamResponse:
-        status = error.status if isinstance(error, AssetGone) else 0
         if isinstance(error, AssetGone) and error.remembered:
             tally.cache = Cache.NEGATIVE
         if isinstance(error, LeaseLost):
@@ -168,9 +182,7 @@ class App:
         if isinstance(error, UpstreamUnavailable) and (count := self.failures.due()):
             log.info("origin_failed", reason=type(error.__cause__ or error).__name__, count=count)
         origins = () if isinstance(error, BadUrl) else self._timing_allow_origin(request)
-        return await self._send_empty(
-            request, refusal(error, region=self.region, timing_allow_origin=origins, status=status), tally
-        )
+        return await self._send_empty(request, refusal(error, region=self.region, timing_allow_origin=origins), tally)
 
     def _timing_allow_origin(self, request: web.BaseRequest) -> tuple[str, ...]:
         """Of the tenant that the path names first, if it is one; errors are for its pages, too."""
@@ -184,18 +196,11 @@ class App:
         tally.status = reply.status
         return await send(request, reply, progress_seconds_max=self.progress_seconds_max)
 
-    async def _send_plain(self, request: web.BaseRequest, plain: Plain, tally: _Tally) -> web.StreamResponse:
-        tally.status = plain.status
-        length = ("Content-Length", str(len(plain.body)))
-        reply = Reply(status=plain.status, headers=(*plain.headers, length))
-        if request.method != "HEAD":
-            reply = Reply(status=plain.status, headers=reply.headers, span=_whole(plain.body))
-            tally.body_bytes = len(plain.body)
-        return await send(request, reply, plain.body, progress_seconds_max=self.progress_seconds_max)
-
-
-def _whole(body: bytes) -> Span:
-    return Span(start=0, end=len(body))
+    async def _send_plain(self, request: web.BaseRequest, answer: Plain, tally: _Tally) -> web.StreamResponse:
+        reply = plain(answer, region=self.region, method=request.method)
+        tally.status = reply.status
+        tally.body_bytes = 0 if reply.span is None else reply.span.body_bytes
+        return await send(request, reply, answer.body, progress_seconds_max=self.progress_seconds_max)
 
 
 def _disposition(delivered: Delivered) -> str | None:

@@ -1,7 +1,8 @@
 """The life of a media request, from its raw path to an object that may be sent.
 
-    may this worker serve? -> parse -> tenant -> policy -> ways and keys -> signature seen before? -> RAM -> disk
-      -> known not to exist? -> known not to be possible? -> the owner's socket, or a flight of our own -> still fresh?
+    may this worker serve? -> parse -> tenant -> policy -> ways and keys -> signature seen before? -> RAM
+      -> known not to exist? -> known not to be possible? -> disk
+      -> one flight per key: the owner's socket, or a fill of our own -> still fresh, and under the same policy?
 
 A hit asks the origin nothing. Whatever is returned was fresh when it was returned; who sends it looks again before
 each piece.
@@ -11,47 +12,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol
-
-import msgspec
+from dataclasses import dataclass, replace
+from functools import partial
 
 from domicile.media.errors import AssetNotFound, BadSignature, LeaseLost, UpstreamUnavailable
+from domicile.media.freshness import Verdict
 from domicile.media.grammar import Limits
 from domicile.media.policy import Activity
 from domicile.media.sealed import SealBroken
 from domicile.media.timing import Span
 from domicile.media.url import parse
 from domicile.media.wire import Resolved
-from domicile.service.gate.peer import PeerClient, PeerGone
 from edge.fill import Filler
-from edge.flight import Flights, result
+from edge.flight import Fill, Flights, result
 from edge.following import TenantState
 from edge.keys import Wanted, Way, file_of, wanted
 from edge.link import NodeLink
-from edge.lookup import Lookup
+from edge.lookup import Found, Looked, Lookup
 from edge.metrics import Count
-from edge.names import Negatives, Verdicts
-from edge.peer import Question, decode_answer
+from edge.names import Negatives, UnknownClouds, Verdicts
+from edge.owner import Owners
+from edge.peer import Question
 from edge.permits import Permits
 from edge.readings import Readings
 from edge.refusals import Refusals
-from edge.rendezvous import owner_of
-from edge.send import CutOff
-from edge.store.port import Stored
+from edge.send import CutOff, TooSlow
+from edge.store.port import Stored, close_body
 from edge.upstream import Upstream, not_found
 
 ATTEMPTS_MAX = 3
 """Times a request starts over because what it waited for was purged meanwhile."""
 
-PEER_BYTES_MAX = 256 * 1024 * 1024
-"""Largest object taken from another worker."""
-
-
-class Owners(Protocol):
-    """Which workers accept connections; `edge.page.SharedPage`."""
-
-    def live_slots(self) -> tuple[int, ...]: ...
+OWNER_PREFIX = "owner\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +59,8 @@ class Delivered:
     """False when the answer was not for everybody who has the path."""
     collapsed: bool = False
     kept: bool = False
+    was_stale: bool = False
+    """Was there a copy that was too old?"""
     spans: tuple[Span, ...] = ()
 
 
@@ -75,15 +69,15 @@ class Deliverer:
     """What a worker delivers with."""
 
     link: NodeLink
-    slot: int
-    owners: Owners
+    owners: Owners | None
+    """None on a node of one worker."""
     lookup: Lookup
     flights: Flights
     filler: Filler
     upstream: Upstream
-    peers: PeerClient | None
     permits: Permits
     negatives: Negatives
+    unknown: UnknownClouds
     refusals: Refusals
     verdicts: Verdicts
     readings: Readings
@@ -94,21 +88,27 @@ class Deliverer:
 
     async def deliver(self, raw_path: str, accept: str) -> Delivered:
         """For a viewer. Raises MediaError."""
-        if not self.link.serving() and not await self.link.wait_current():
-            raise LeaseLost("The server cannot be sure that its copies are current; try again")
-        asked, state = self.readings.get(raw_path, accept, self.link.tenants) or await self._read(raw_path, accept)
-        self.permits.require(state, Activity.DELIVER)
-        resolved = None
-        if asked.needs_verdict and not self.verdicts.is_good(state.tenant, raw_path):
-            resolved = await self._verify(asked, state)
-        return await self._obtain(asked, state, resolved, is_owner=False)
+        for _ in range(ATTEMPTS_MAX):
+            await self._may_serve()
+            asked, state = self.readings.get(raw_path, accept, self.link.tenants) or await self._read(raw_path, accept)
+            self.permits.require(state, Activity.DELIVER)
+            resolved = None
+            if asked.needs_verdict and not self.verdicts.is_good(state.tenant, raw_path):
+                resolved = await self._verify(asked, state)
+            delivered = await self._obtained(asked, state, resolved, is_owner=False)
+            if delivered is not None:
+                return delivered
+        raise UpstreamUnavailable("The asset is changing; try again")
 
     async def deliver_to_peer(self, question: Question) -> Delivered:
         """For another worker of this node, which has looked at policy and signature already."""
-        if not self.link.serving() and not await self.link.wait_current():
-            raise LeaseLost("The owner may not serve now")
-        asked, state = await self._read(question.raw_path, question.accept)
-        return await self._obtain(asked, state, None, is_owner=True)
+        for _ in range(ATTEMPTS_MAX):
+            await self._may_serve()
+            asked, state = await self._read(question.raw_path, question.accept)
+            delivered = await self._obtained(asked, state, None, is_owner=True)
+            if delivered is not None:
+                return delivered
+        raise UpstreamUnavailable("The asset is changing; try again")
 
     async def confirm(self, stored: Stored) -> bool:
         """May the next piece of this object be sent?"""
@@ -116,13 +116,19 @@ class Deliverer:
 
     @contextmanager
     def torn_is_dropped(self, delivered: Delivered) -> Iterator[None]:
-        """While its body is read: a file whose seal breaks in the middle is not found again."""
+        """While its body is read: a file that turns out in the middle to be torn or unreadable is not found again."""
         try:
             yield
         except CutOff as cut:
-            if isinstance(cut.__cause__, SealBroken) and self.lookup.disk is not None:
-                self.lookup.disk.reject(file_of(delivered.way, delivered.state.file_key))
+            cause, disk = cut.__cause__, self.lookup.disk
+            if disk is not None and isinstance(cause, SealBroken | OSError) and not isinstance(cut, TooSlow):
+                why = Count.SEALS_BROKEN if isinstance(cause, SealBroken) else Count.DISK_FAILURES
+                disk.reject(file_of(delivered.way, delivered.state.file_key), why)
             raise
+
+    async def _may_serve(self) -> None:
+        if not self.link.serving() and not await self.link.wait_current():
+            raise LeaseLost("The server cannot be sure that its copies are current; try again")
 
     async def _read(self, raw_path: str, accept: str) -> tuple[Wanted, TenantState]:
         """What the path asks for, and of whom. Raises what `parse` raises; AssetNotFound for an unknown cloud."""
@@ -130,14 +136,24 @@ class Deliverer:
         state = await self._tenant(request.cloud)
         if request.delivery_type == "fetch":  # an activity of its own (ingress_fetch), and no policy can allow it yet
             raise BadSignature("Images of type fetch are restricted in this account")
-        asked = wanted(raw_path, request, accept, policy=state.policy, name_key=state.name_key)
+        asked = wanted(
+            raw_path,
+            request,
+            accept,
+            policy=state.policy,
+            config_revision=state.config_revision,
+            name_key=state.name_key,
+        )
         self.readings.learn(accept, asked, state)
         return asked, state
 
     async def _tenant(self, cloud: str) -> TenantState:
         state = self.link.tenants.get(cloud)
-        if state is None and await self.link.discover(cloud):
-            state = self.link.tenants.get(cloud)
+        if state is None and not self.unknown.has(cloud, now=self.clock()):
+            if await self.link.discover(cloud):
+                state = self.link.tenants.get(cloud)
+            else:
+                self.unknown.learn(cloud, now=self.clock())
         if state is None:
             raise AssetNotFound("Resource not found")
         return state
@@ -150,37 +166,47 @@ class Deliverer:
             self.verdicts.learn(state.tenant, asked.raw_path)
         return resolved
 
-    async def _obtain(
+    async def _obtained(
         self, asked: Wanted, state: TenantState, resolved: Resolved | None, *, is_owner: bool
-    ) -> Delivered:
-        for _ in range(ATTEMPTS_MAX):
-            started = self.clock()
-            hit = await self._hit(asked, state, started)
-            if hit is not None:
-                return hit
+    ) -> Delivered | None:
+        """None: a purge or another policy came meanwhile, and what was asked before it counts no more."""
+        may_cache = self.permits.find(state, Activity.CACHE) is not None  # copies may be from under an older policy
+        found, spans = self._in_memory(asked) if may_cache else (Verdict.MISS, ())
+        if isinstance(found, Verdict):
             self._known_not_to_be(asked, state)
-            lookup = Span("lookup", self.clock() - started)
-            made = None if is_owner else await self._from_owner(asked, state, lookup)
-            made = made or await self._from_flight(asked, state, resolved, lookup)
-            if self.lookup.may_serve(made.stored.head, asked, made.position, now=self.wall_clock()):
-                return made
-            resolved = None  # a purge came meanwhile: what was asked before it counts no more
-        raise UpstreamUnavailable("The asset is changing; try again")
+        if isinstance(found, Verdict) and may_cache:
+            found, spans = await self._on_disk(asked, found, spans)
+        if isinstance(found, Found):
+            delivered: Delivered | None = self._hit(asked, state, found, spans)
+        else:
+            made = await self._from_flight(asked, state, resolved, is_owner=is_owner)
+            delivered = (
+                None
+                if made is None
+                else replace(made, was_stale=found is Verdict.STALE, spans=(*spans[:1], *made.spans))
+            )
+        if delivered is None or self.lookup.is_answer(delivered.stored.head, asked, delivered.position):
+            return delivered
+        close_body(delivered.stored)
+        return None
 
-    async def _hit(self, asked: Wanted, state: TenantState, started: float) -> Delivered | None:
+    def _in_memory(self, asked: Wanted) -> tuple[Looked, tuple[Span, ...]]:
+        started = self.clock()
         found = self.lookup.in_memory(asked, now=self.wall_clock())
-        looked = self.clock()
-        spans: tuple[Span, ...] = (Span("lookup", looked - started),)
-        if found is None:
-            found = await self.lookup.on_disk(asked, now=self.wall_clock())
-            spans = (*spans, Span("disk", self.clock() - looked))
-        if found is None:
-            return None
-        position = asked.ways.index(found.way)
+        return found, (Span("lookup", self.clock() - started),)
+
+    async def _on_disk(self, asked: Wanted, seen: Verdict, spans: tuple[Span, ...]) -> tuple[Looked, tuple[Span, ...]]:
+        started = self.clock()
+        found = await self.lookup.on_disk(asked, now=self.wall_clock())
+        if found is Verdict.MISS:
+            found = seen
+        return found, (*spans, Span("disk", self.clock() - started))
+
+    def _hit(self, asked: Wanted, state: TenantState, found: Found, spans: tuple[Span, ...]) -> Delivered:
         return Delivered(
             state=state,
             way=found.way,
-            position=position,
+            position=asked.ways.index(found.way),
             stored=found.stored,
             tier=found.tier,
             is_public=asked.is_public,
@@ -195,59 +221,51 @@ class Deliverer:
             raise not_found(asked, status, remembered=True)
         self.refusals.check(asked.ways[0].key, self.lookup.is_fresh, now=now)
 
-    async def _from_owner(self, asked: Wanted, state: TenantState, lookup: Span) -> Delivered | None:
-        """From the worker that owns the object; None when that is this one, or it is gone."""
-        if self.peers is None:
-            return None
-        live = {*self.owners.live_slots(), self.slot}
-        owner = owner_of(file_of(asked.ways[0], state.file_key), live)
-        if owner == self.slot:
-            return None
-        question = msgspec.msgpack.encode(Question(raw_path=asked.raw_path, accept=asked.accept))
-        permit = self.permits.require(state, Activity.DELIVER)
-        try:
-            status, body = await self.peers.ask(permit, state.tenant, owner, question, bytes_max=PEER_BYTES_MAX)
-            answer = decode_answer(status, body)
-        except PeerGone:
-            self.count(Count.PEER_FAILURES)
-            return None
-        position = answer.head.position
-        if not 0 <= position < len(asked.ways):
-            return None
+    async def _from_flight(
+        self, asked: Wanted, state: TenantState, resolved: Resolved | None, *, is_owner: bool
+    ) -> Delivered | None:
+        """From the worker that owns the object, or from a fill of our own. None: it was on disk and is not any more."""
+        owner = None if is_owner or self.owners is None else self.owners.other(asked, state)
+        if owner is None:
+            fill, joined = self._own_fill(asked, resolved)
+        else:
+            fill, joined = self.flights.begin(
+                OWNER_PREFIX + asked.flight_key,  # the owner's question to us must find our own fill, and not this
+                tenant=state.tenant,
+                names=asked.names,
+                work=partial(self._ask_owner, asked=asked, state=state, owner=owner, resolved=resolved),
+                takes_turn=False,
+            )
+        outcome = await result(fill)
+        position = asked.names.index(outcome.head.names[0])
         way = asked.ways[position]
-        if self.lookup.is_fresh(answer.stored.head) and self.permits.find(state, Activity.CACHE) is not None:
-            self.lookup.memory.put(way.key, answer.stored)
+        stored = outcome if isinstance(outcome, Stored) else await self.lookup.opened(way, state.tenant)
+        if stored is None:
+            return None
         return Delivered(
             state=state,
             way=way,
             position=position,
-            stored=answer.stored,
-            tier=None if answer.head.tier is None else "peer",
+            stored=stored,
+            tier=fill.tier,
             is_public=asked.is_public,
-            collapsed=answer.head.collapsed,
-            kept=answer.head.kept,
-            spans=(lookup, *answer.spans),
+            collapsed=joined or fill.is_collapsed,
+            kept=fill.is_kept,
+            spans=fill.spans,
         )
 
-    async def _from_flight(
-        self, asked: Wanted, state: TenantState, resolved: Resolved | None, lookup: Span
-    ) -> Delivered:
-        fill, joined = self.flights.begin(
+    def _own_fill(self, asked: Wanted, resolved: Resolved | None) -> tuple[Fill, bool]:
+        return self.flights.begin(
             asked.flight_key,
-            tenant=state.tenant,
+            tenant=asked.tenant,
             names=asked.names,
             work=lambda fill: self.filler.fill(fill, asked, resolved),
         )
-        stored = await result(fill)
-        position = asked.names.index(stored.head.names[0])
-        return Delivered(
-            state=state,
-            way=asked.ways[position],
-            position=position,
-            stored=stored,
-            tier=None,
-            is_public=asked.is_public,
-            collapsed=joined,
-            kept=fill.is_kept,
-            spans=(lookup, *fill.spans),
-        )
+
+    async def _ask_owner(
+        self, fill: Fill, *, asked: Wanted, state: TenantState, owner: int, resolved: Resolved | None
+    ) -> None:
+        assert self.owners is not None
+        if not await self.owners.ask(fill, asked, state, owner):
+            own, fill.is_collapsed = self._own_fill(asked, resolved)
+            fill.settle_as(own, await result(own))

@@ -30,10 +30,20 @@ class CacheSettings:
 class DeliverySettings:
     """How media requests are answered."""
 
-    hosts: tuple[str, ...] = setting((), "Host names (without port) that are served; empty serves any, others get 421.")
+    hosts: tuple[str, ...] = setting(
+        (),
+        "Host names (without port) that are served, on every route; empty serves any, others get 421. Health checks and"
+        " scrapes come under a name, too.",
+    )
+    requests_max: int = setting(
+        2048, "Media requests that one worker waits for or answers at a time; the next gets 503.", at_least=1
+    )
     fills_max: int = setting(16, "Fetches and renders that one worker has under way at a time.", at_least=1)
     fills_queued_max: int = setting(256, "Fills that may wait for their turn; the next request gets 503.", at_least=0)
-    fill_seconds_max: float = setting(60.0, "Longest time from the beginning of a fill to its object.", at_least=0.1)
+    fills_queued_seconds_max: float = setting(
+        10.0, "Longest wait of a fill for its turn; then whoever waits for it gets 503.", at_least=0.01
+    )
+    fill_seconds_max: float = setting(60.0, "Longest time of a fill, from its turn to its object.", at_least=0.1)
     progress_seconds_max: float = setting(
         20.0,
         "D: a viewer that takes no bytes for this long is cut off; also the TCP user time-out.",
@@ -42,7 +52,10 @@ class DeliverySettings:
     keepalive_seconds: float = setting(20.0, "An idle connection is closed after this long.", at_least=0.1)
     connections_max: int = setting(4096, "Open connections of one worker; more are closed at once.", at_least=1)
     write_buffer_bytes_max: int = setting(
-        128 * KIB, "Bytes handed to a connection before sending waits for the viewer.", at_least=1, at_most=192 * KIB
+        64 * KIB,
+        "Bytes that wait for a viewer before sending waits, too; one piece of 64 KiB and the kernel's buffer come on top.",
+        at_least=1,
+        at_most=64 * KIB,
     )
 
 

@@ -12,11 +12,12 @@ from typing import Protocol
 
 from domicile.imaging.job import MediaLimits
 from domicile.media.errors import LeaseLost, MediaError, UpstreamUnavailable
+from domicile.media.freshness import Verdict
 from domicile.media.policy import Activity
 from domicile.media.timing import Span
 from domicile.media.wire import Rendition, Resolved
 from domicile.service.pool import DecoderPool
-from edge.flight import Fill
+from edge.flight import Fill, Flights, Published, result
 from edge.following import TenantState
 from edge.keys import Wanted, Way, file_of
 from edge.lookup import Lookup
@@ -24,7 +25,7 @@ from edge.metrics import Count
 from edge.permits import Permits
 from edge.refusals import LASTING, REFUSAL_SECONDS_MAX, Refusal, Refusals
 from edge.render import Made, Order, make
-from edge.store.port import Stored, close_body, whole_body
+from edge.store.port import Stored, close_body
 from edge.upstream import Changed, Upstream
 
 ATTEMPTS_MAX = 3
@@ -42,6 +43,7 @@ class Filler:
     """What a fill works with."""
 
     upstream: Upstream
+    flights: Flights
     lookup: Lookup
     pool: DecoderPool
     permits: Permits
@@ -73,7 +75,7 @@ class Filler:
         fill.resolved(resolved.contributors, resolved.sequence)
         way = wanted.ways[resolved.index]
         self.refusals.check(way.key, self.lookup.is_fresh, now=self.clock())
-        if await self._survivor(fill, wanted, way, resolved, state):
+        if await self._shared(fill, wanted, way, resolved) or await self._survivor(fill, wanted, way, resolved, state):
             return
         source, sequence = await self.upstream.original(resolved, state)
         fill.spans = (Span("origin", self.clock() - started),)
@@ -81,7 +83,7 @@ class Filler:
             order = Order(
                 way=way,
                 resolved=resolved,
-                policy=state.policy,
+                policy=wanted.policy,  # the one that the key was made from; the tenant may have another by now
                 names=(way.name, *wanted.names[: resolved.index]),
                 sequence=sequence,
                 now=self.wall_clock(),
@@ -92,28 +94,60 @@ class Filler:
                 self._remember(order, refused)
                 raise
         fill.spans = (*fill.spans, *made.spans)
-        await self._keep(fill, way, resolved, state, made)
+        await self._keep(fill, wanted, order, state, made)
 
-    async def _keep(self, fill: Fill, way: Way, resolved: Resolved, state: TenantState, made: Made) -> None:
-        """Into RAM, to those who wait, to disk, and a word to the origin; or only to those who wait."""
-        permit = self.permits.find(state, Activity.CACHE)
-        stored, fresh = made.stored, self.lookup.is_fresh(made.stored.head)
-        if fresh and permit is not None:
-            fill.is_kept = self.lookup.memory.put(way.key, stored) or self.lookup.disk is not None
-        fill.settle(stored)
+    async def _shared(self, fill: Fill, wanted: Wanted, way: Way, resolved: Resolved) -> bool:
+        """What another fill makes, which was asked for in other words: with a version and without, for example."""
+        other = self.flights.maker_of(way.key, fill)
+        if other is None:
+            return False
+        outcome = await result(other)
+        if not self.lookup.is_answer(outcome.head, wanted, resolved.index):
+            return False
+        fill.is_collapsed = True
+        fill.settle_as(other, outcome)
+        return True
+
+    async def _keep(self, fill: Fill, wanted: Wanted, order: Order, state: TenantState, made: Made) -> None:
+        """Into RAM, to those who wait, to disk, and a word to the origin; or only to those who wait.
+
+        Those who wait for a large object are told that it is on disk, once it is: memory holds it for the fill alone.
+        """
+        stored, key = made.stored, order.way.key
+        fresh = self.lookup.is_fresh(stored.head)
+        kept = fresh and self._may_keep(wanted, state, stored)
+        is_large = stored.head.body_bytes > self.lookup.memory.object_bytes_max
+        if kept and not is_large:
+            fill.is_kept = self.lookup.memory.put(key, stored) or self.lookup.disk is not None
+        if not (kept and is_large):
+            fill.settle(stored)
         self.count(Count.FILLS_STORED if fresh else Count.FILLS_FENCED)
-        if not fresh:
-            return
-        if made.rendition is not None:
+        if fresh and made.rendition is not None:
             await self.reporter.report(made.rendition)
-        if permit is not None and self.lookup.disk is not None:
-            await self.lookup.disk.put(
-                permit,
-                file_of(way, state.file_key),
-                stored,
-                resolved.rendition_key,
-                is_fresh=self.lookup.is_fresh,
-            )
+        if kept and await self._on_disk(wanted, order, state, stored) and is_large:
+            fill.is_kept = True
+            fill.settle(Published(head=stored.head))
+        fill.settle(stored)  # a large one that the disk did not take
+
+    def _may_keep(self, wanted: Wanted, state: TenantState, stored: Stored) -> bool:
+        """Does the policy let copies be kept, and for any time at all? Not when it has changed since the question."""
+        return (
+            self.permits.find(state, Activity.CACHE) is not None
+            and self.lookup.is_current(wanted)
+            and self.lookup.ttl_seconds(stored.head) > 0
+        )
+
+    async def _on_disk(self, wanted: Wanted, order: Order, state: TenantState, stored: Stored) -> bool:
+        disk, permit = self.lookup.disk, self.permits.find(state, Activity.CACHE)
+        if disk is None or permit is None:
+            return False
+        return await disk.put(
+            permit,
+            file_of(order.way, state.file_key),
+            stored,
+            order.resolved.rendition_key,
+            is_fresh=lambda judged: self.lookup.is_fresh(judged) and self.lookup.is_current(wanted),
+        )
 
     async def _survivor(self, fill: Fill, wanted: Wanted, way: Way, resolved: Resolved, state: TenantState) -> bool:
         """A file whose key was lost with the agent's memory opens with the key that the origin has just given again."""
@@ -130,17 +164,15 @@ class Filler:
         )
         if stored is None:
             return False
-        if not self.lookup.may_serve(stored.head, wanted, resolved.index, now=self.wall_clock()):
-            close_body(stored)
+        close_body(stored)  # for many readers, a file has one
+        head, now = stored.head, self.wall_clock()
+        if self.lookup.judged(head, wanted, resolved.index, now=now) is not Verdict.HIT:
             return False
-        if not await disk.register(file_name, stored.head, resolved.rendition_key) or not self.lookup.is_fresh(
-            stored.head
-        ):
-            close_body(stored)
+        if not await disk.register(file_name, head, resolved.rendition_key) or not self.lookup.is_fresh(head):
             return False
         self.lookup.memory.put(way.key, stored)
         fill.is_kept = True
-        fill.settle(Stored(head=stored.head, body=await whole_body(stored)))  # for many readers, a file has one
+        fill.settle(stored if isinstance(stored.body, bytes) else Published(head=head))
         return True
 
     def _state(self, wanted: Wanted) -> TenantState:

@@ -33,8 +33,10 @@ class Way:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A parsed request of one tenant."""
+    """A parsed request of one tenant, under the policy it was read under: keys and bytes must come from the same one."""
 
+    policy: ResidencyPolicy
+    config_revision: int
     raw_path: str
     request: DeliveryRequest
     accept: str
@@ -65,9 +67,19 @@ class Wanted:
         return self.request.signature is not None or self.request.delivery_type != "upload"
 
 
-def wanted(raw_path: str, request: DeliveryRequest, accept: str, *, policy: ResidencyPolicy, name_key: bytes) -> Wanted:
-    """Name every way of a parsed request. `policy` and `name_key` are the tenant's."""
+def wanted(
+    raw_path: str,
+    request: DeliveryRequest,
+    accept: str,
+    *,
+    policy: ResidencyPolicy,
+    config_revision: int,
+    name_key: bytes,
+) -> Wanted:
+    """Name every way of a parsed request. Policy, its revision and `name_key` are the tenant's."""
     return Wanted(
+        policy=policy,
+        config_revision=config_revision,
         raw_path=raw_path,
         request=request,
         accept=accept,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,8 +16,9 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from edge.metrics import Cache, Counters, Route
+from edge.outgoing import POLL_SECONDS_MAX, abort, bound, close_when_taken, unsent_bytes
 from edge.respond import empty
-from edge.send import Answer, abort
+from edge.send import Answer
 
 LINE_BYTES_MAX = 8190
 HEADERS_MAX = 100
@@ -64,8 +64,9 @@ class Listener(web.Server):
         self.counters = counters
         self.region = region
         self.connections_max = connections_max
-        self.user_timeout_ms = int(progress_seconds_max * 1000)
+        self.progress_seconds_max = progress_seconds_max
         self.write_buffer_bytes_max = write_buffer_bytes_max
+        self._leaving: set[asyncio.Transport] = set()
         self._malformed = 0
         self._told_at = float("-inf")
 
@@ -74,6 +75,24 @@ class Listener(web.Server):
 
     def is_full(self) -> bool:
         return len(self._connections) >= self.connections_max
+
+    def close(self, transport: asyncio.Transport) -> None:
+        """Close a connection that has nothing more to answer."""
+        if transport.is_closing() or not unsent_bytes(transport):
+            transport.close()
+            return
+        self._leaving.add(transport)
+        close_when_taken(
+            transport,
+            progress_seconds_max=self.progress_seconds_max,
+            then=lambda: self._leaving.discard(transport),
+        )
+
+    async def left(self, seconds_max: float) -> None:
+        """Wait until the viewers of closed connections have everything, at most so long."""
+        until = self._loop.time() + seconds_max
+        while self._leaving and self._loop.time() < until:  # noqa: ASYNC110 - only at a stop, and there is a time
+            await asyncio.sleep(POLL_SECONDS_MAX)
 
     def on_malformed(self) -> None:
         self.counters.request(Route.OTHER, Cache.NONE, 400, 0.0, 0)
@@ -102,10 +121,18 @@ class _Connection(web.RequestHandler):
         if full:
             abort(connected)
             return
-        connected.set_write_buffer_limits(high=listener.write_buffer_bytes_max)
-        peer = connected.get_extra_info("socket")
-        if peer is not None and peer.family in {socket.AF_INET, socket.AF_INET6}:
-            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, listener.user_timeout_ms)
+        bound(
+            connected,
+            buffer_bytes_max=listener.write_buffer_bytes_max,
+            user_timeout_seconds=listener.progress_seconds_max,
+        )
+
+    def force_close(self) -> None:
+        """End it; not before the viewer has what was sent, as far as he takes it."""
+        transport, self.transport = self.transport, None
+        super().force_close()
+        if transport is not None:
+            self._listener.close(transport)
 
     def handle_error(
         self,
@@ -114,7 +141,9 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """What the parser could not read. Handlers answer their own errors."""
+        """What the parser could not read. Handlers answer their own errors, and raise when there is nobody left."""
+        if isinstance(exc, ConnectionError):
+            raise exc
         self._listener.on_malformed()
         reply = empty(400 if status < 500 else status, region=self._listener.region)
         response = Answer(status=reply.status, headers=CIMultiDict(reply.headers))

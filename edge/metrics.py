@@ -49,6 +49,8 @@ class Count(StrEnum):
     COALESCED = "coalesced_requests"
     FENCED = "fenced_objects"
     ABORTED = "aborted_responses"
+    SLOW = "slow_viewers"
+    REQUESTS_REFUSED = "refused_requests"
     ENTRIES = "entries_applied"
     LOCKS = "lease_losses"
     NOT_SERVING = "unleased_refusals"
@@ -77,6 +79,7 @@ class Gauge(StrEnum):
     DISK_OBJECTS = "disk_objects"
     FLIGHTS = "flights"
     RESPONSES_OPEN = "open_responses"
+    REQUESTS_IN_PROGRESS = "requests_in_progress"
     POOL_QUEUE = "transform_queue"
     POOL_BUSY = "transform_busy"
 
@@ -95,7 +98,9 @@ HELP = {
     "fills": "Objects fetched or made, by what became of them; fenced: a purge came meanwhile.",
     "coalesced_requests": "Requests that waited for the fill of another.",
     "fenced_objects": "Look-ups that found an object which a purge forbids.",
-    "aborted_responses": "Responses ended early because of a purge or a lost lease.",
+    "aborted_responses": "Responses ended early because of a purge, a lost lease, or a cached file that broke in the middle.",
+    "slow_viewers": "Responses ended early because the viewer took no bytes for too long.",
+    "refused_requests": "Media requests answered 503 because too many were in progress.",
     "entries_applied": "Journal entries taken by workers (each counts once a worker).",
     "lease_losses": "Times a worker dropped its keys because the lease ran out.",
     "unleased_refusals": "Requests answered 503 because the node held no lease.",
@@ -112,7 +117,8 @@ HELP = {
     "disk_bytes": "Bytes in the disk tier.",
     "disk_objects": "Objects in the disk tier.",
     "flights": "Fills under way.",
-    "open_responses": "Responses under way.",
+    "open_responses": "Responses under way, until the viewer's machine has their last byte.",
+    "requests_in_progress": "Media requests that wait or are being answered.",
     "transform_queue": "Transforms that wait for a decoder.",
     "transform_busy": "Decoders at work.",
     "transforms": "Transforms by format made and by result.",

@@ -1,6 +1,7 @@
 """What this worker remembers of the origin's answers about names and signatures: little, for a short time, by hashes.
 
     negatives   name hash -> "does not exist", at most NEGATIVE_SECONDS_MAX, gone with the first entry that names it
+    unknown     cloud -> "no tenant of this node", for UNKNOWN_CLOUD_SECONDS
     verdicts    hash of a raw path -> "its signature is good", until the tenant's configuration changes
 
 The edge never verifies an `s--…--` itself: a stolen edge must not own the cloud (decisions F).
@@ -19,6 +20,9 @@ from domicile.media.journal import Entry, Fence
 
 NEGATIVES_MAX = 20_000
 VERDICTS_MAX = 50_000
+UNKNOWN_CLOUDS_MAX = 10_000
+UNKNOWN_CLOUD_SECONDS = 1.0
+"""Shorter than a name's: who creates a cloud looks at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,29 @@ class Negatives:
 
     def clear(self) -> None:
         self._known.clear()
+
+
+class UnknownClouds:
+    """Clouds that the agent was asked about a moment ago, so that guessing at names costs it little."""
+
+    def __init__(self) -> None:
+        self._until: OrderedDict[str, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def learn(self, cloud: str, *, now: float) -> None:
+        self._until[cloud] = now + UNKNOWN_CLOUD_SECONDS
+        self._until.move_to_end(cloud)
+        while len(self._until) > UNKNOWN_CLOUDS_MAX:
+            self._until.popitem(last=False)
+
+    def has(self, cloud: str, *, now: float) -> bool:
+        until = self._until.get(cloud)
+        if until is not None and now >= until:
+            del self._until[cloud]
+            return False
+        return until is not None
 
 
 class Verdicts:

@@ -1,43 +1,76 @@
-"""Responses under way, so that a purge can end those whose object it concerns (decisions D.4)."""
+"""Responses under way, so that a purge can end those whose object it concerns (decisions D.4).
+
+A response is under way until the viewer's machine has its last byte, and not only until that byte is handed over: what
+waits in the kernel is still ours to throw away. Whether it waits is asked when it matters, at a purge, and now and then
+to forget; a viewer's next request on the same connection says that it has everything, so a hit costs no more than that.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from edge.send import abort
+from edge.outgoing import abort, unsent_bytes
 from edge.store.port import Judged, StoredHead
 
 
+@dataclass(slots=True)
+class InProgress:
+    """Media requests of this worker that wait or are being answered."""
+
+    count: int = 0
+
+
 class OpenResponses:
-    """Each response from its last look at the fence before the first byte until its last byte is handed over."""
+    """Each response from its last look at the fence before the first byte."""
 
     def __init__(self) -> None:
         self._open: dict[object, tuple[StoredHead, asyncio.Transport | None]] = {}
+        self._sent: dict[asyncio.Transport, tuple[StoredHead, ...]] = {}
+        """Handed over, and maybe not all of it with the viewer yet."""
 
     def __len__(self) -> int:
-        return len(self._open)
+        return len(self._open) + len(self._sent)
 
     @contextmanager
     def entered(self, head: StoredHead, transport: asyncio.Transport | None) -> Iterator[None]:
         token = object()
         self._open[token] = (head, transport)
+        if transport in self._sent and not unsent_bytes(transport):
+            del self._sent[transport]
         try:
             yield
+            if token in self._open and transport is not None:  # what failed has sent nothing, or was aborted
+                self._sent[transport] = (*self._sent.get(transport, ()), head)
         finally:
             self._open.pop(token, None)
 
+    def sweep(self) -> None:
+        """Forget what has arrived."""
+        for transport in [transport for transport in self._sent if not unsent_bytes(transport)]:
+            del self._sent[transport]
+
     def abort_stale(self, is_fresh: Callable[[Judged], bool], tenant: str) -> int:
         """Cut off what this tenant's fence forbids now; returns how many."""
-        stale = [token for token, (head, _) in self._open.items() if head.tenant == tenant and not is_fresh(head)]
-        return self._abort(stale)
+
+        def is_stale(head: StoredHead) -> bool:
+            return head.tenant == tenant and not is_fresh(head)
+
+        return self._abort(is_stale)
 
     def abort_all(self) -> int:
-        return self._abort(list(self._open))
+        return self._abort(lambda _: True)
 
-    def _abort(self, tokens: list[object]) -> int:
-        for token in tokens:
-            _, transport = self._open.pop(token)
+    def _abort(self, is_stale: Callable[[StoredHead], bool]) -> int:
+        self.sweep()
+        open_ = [token for token, (head, _) in self._open.items() if is_stale(head)]
+        sent = [transport for transport, heads in self._sent.items() if any(is_stale(head) for head in heads)]
+        for token in open_:
+            _, cut = self._open.pop(token)
+            abort(cut)
+        for transport in sent:
+            del self._sent[transport]
             abort(transport)
-        return len(tokens)
+        return len(open_) + len(sent)

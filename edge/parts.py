@@ -18,8 +18,9 @@ from edge.health import doors
 from edge.link import NodeLink
 from edge.lookup import Lookup
 from edge.metrics import Counters
-from edge.names import Negatives, Verdicts
-from edge.open_responses import OpenResponses
+from edge.names import Negatives, UnknownClouds, Verdicts
+from edge.open_responses import InProgress, OpenResponses
+from edge.owner import Owners
 from edge.peer_door import PeerDoor
 from edge.permits import Permits
 from edge.plain import Door
@@ -72,7 +73,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     """Everything of one worker, on the wall clock and the monotonic clock of the machine."""
     known = _known(settings, outside)
     deliverer = _deliverer(settings, slot, outside, known)
-    counters, responses = outside.counters, known.responses
+    counters, responses, in_progress = outside.counters, known.responses, InProgress()
     seconds_max = settings.delivery.progress_seconds_max
     app = App(
         deliverer=deliverer,
@@ -81,6 +82,8 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         region=settings.region,
         hosts=frozenset(host.lower() for host in settings.delivery.hosts),
         progress_seconds_max=seconds_max,
+        requests_max=settings.delivery.requests_max,
+        in_progress=in_progress,
         purge=outside.purge,
         services=doors(outside.link),
     )
@@ -94,6 +97,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         readings=known.readings,
         permits=known.permits,
         responses=responses,
+        in_progress=in_progress,
         pool=outside.pool,
         counters=counters,
     )
@@ -112,7 +116,13 @@ def _known(settings: EdgeSettings, outside: Outside) -> _Known:
         count=outside.counters.add,
     )
     return _Known(
-        lookup=Lookup(memory=memory, disk=outside.disk, tenant_of=tenant_of, count=outside.counters.add),
+        lookup=Lookup(
+            memory=memory,
+            disk=outside.disk,
+            tenant_of=tenant_of,
+            is_waiting=lambda tenant: tenant in link.waiting,
+            count=outside.counters.add,
+        ),
         permits=Permits(Place(name="edge", region=settings.region), clock=time.time),
         negatives=Negatives(),
         refusals=Refusals(),
@@ -126,15 +136,14 @@ def _deliverer(settings: EdgeSettings, slot: int, outside: Outside, known: _Know
     upstream = _upstream(settings, outside, known)
     return Deliverer(
         link=outside.link,
-        slot=slot,
-        owners=outside.link.page,
+        owners=_owners(slot, outside, known) if settings.worker_count > 1 else None,
         lookup=known.lookup,
         flights=outside.flights,
         filler=_filler(settings, outside, known, upstream),
         upstream=upstream,
-        peers=outside.peers if settings.worker_count > 1 else None,
         permits=known.permits,
         negatives=known.negatives,
+        unknown=UnknownClouds(),
         refusals=known.refusals,
         verdicts=known.verdicts,
         readings=known.readings,
@@ -142,6 +151,17 @@ def _deliverer(settings: EdgeSettings, slot: int, outside: Outside, known: _Know
         count=outside.counters.add,
         wall_clock=time.time,
         clock=time.monotonic,
+    )
+
+
+def _owners(slot: int, outside: Outside, known: _Known) -> Owners:
+    return Owners(
+        peers=outside.peers,
+        slot=slot,
+        slots=outside.link.page,
+        lookup=known.lookup,
+        permits=known.permits,
+        count=outside.counters.add,
     )
 
 
@@ -160,6 +180,7 @@ def _upstream(settings: EdgeSettings, outside: Outside, known: _Known) -> Upstre
 def _filler(settings: EdgeSettings, outside: Outside, known: _Known, upstream: Upstream) -> Filler:
     return Filler(
         upstream=upstream,
+        flights=outside.flights,
         lookup=known.lookup,
         pool=outside.pool,
         permits=known.permits,

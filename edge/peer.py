@@ -1,12 +1,11 @@
 """The talk between workers: question and answer as they travel over `worker-<slot>.sock`.
 
 question = msgpack(Question)
-answer   = 200: length (u32, big-endian) | msgpack(AnswerHead) | body        otherwise: msgpack(PeerRefusal)
+answer   = 200: head msgpack(AnswerHead), body the object's, unless it is on disk     otherwise: head msgpack(PeerRefusal)
 """
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 
 import msgspec
@@ -14,13 +13,13 @@ import msgspec
 from domicile.media import errors
 from domicile.media.errors import MediaError
 from domicile.media.timing import Span
-from domicile.service.gate.peer import PeerGone
+from domicile.service.gate.peer import PeerGone, PeerReply
 from domicile.service.gate.wire import KINDS
+from edge.flight import Outcome, Published
 from edge.store.port import Stored, StoredHead
 from edge.upstream import AssetGone
 
 QUESTION_BYTES_MAX = 16 * 1024
-ANSWER_HEAD_BYTES_MAX = 64 * 1024
 
 _CODES = {kind: code for code, kind in KINDS.items()}
 
@@ -36,6 +35,8 @@ class AnswerHead(msgspec.Struct, frozen=True, kw_only=True):
     """`position`: which reading of the path it is. `tier` None: made for this question."""
 
     head: StoredHead
+    on_disk: bool
+    """No body follows: it is in its file, which every worker of the node can read."""
     position: int
     tier: str | None
     collapsed: bool
@@ -52,7 +53,7 @@ class PeerRefusal(msgspec.Struct, frozen=True, kw_only=True):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerAnswer:
     head: AnswerHead
-    stored: Stored
+    outcome: Outcome
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -60,9 +61,7 @@ class PeerAnswer:
 
 
 def encode_head(answer: AnswerHead) -> bytes:
-    """What goes before the body."""
-    encoded = msgspec.msgpack.encode(answer)
-    return struct.pack(">I", len(encoded)) + encoded
+    return msgspec.msgpack.encode(answer)
 
 
 def encode_refusal(error: MediaError) -> bytes:
@@ -71,21 +70,18 @@ def encode_refusal(error: MediaError) -> bytes:
     return msgspec.msgpack.encode(PeerRefusal(code=code, message=error.message, status=status))
 
 
-def decode_answer(status: int, body: bytes) -> PeerAnswer:
+def decode_answer(reply: PeerReply) -> PeerAnswer:
     """Raises the owner's MediaError. PeerGone for what cannot be read, and when the owner may not serve just now."""
     try:
-        if status != 200:
-            raise _refused(msgspec.msgpack.decode(body, type=PeerRefusal))
-        (length,) = struct.unpack_from(">I", body)
-        if length > ANSWER_HEAD_BYTES_MAX:
-            raise PeerGone("a head that is too long")
-        head = msgspec.msgpack.decode(body[4 : 4 + length], type=AnswerHead)
-        answer = PeerAnswer(head=head, stored=Stored(head=head.head, body=body[4 + length :]))
-    except (msgspec.MsgspecError, struct.error) as odd:
+        if reply.status != 200:
+            raise _refused(msgspec.msgpack.decode(reply.head, type=PeerRefusal))
+        head = msgspec.msgpack.decode(reply.head, type=AnswerHead)
+    except msgspec.MsgspecError as odd:
         raise PeerGone("an answer that cannot be read") from odd
-    if len(body) - 4 - length != head.head.body_bytes:
+    if len(reply.body) != (0 if head.on_disk else head.head.body_bytes):
         raise PeerGone("a body of another length")
-    return answer
+    outcome = Published(head=head.head) if head.on_disk else Stored(head=head.head, body=reply.body)
+    return PeerAnswer(head=head, outcome=outcome)
 
 
 def _refused(refusal: PeerRefusal) -> Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import msgspec
@@ -11,7 +12,7 @@ from aiohttp import web
 
 from domicile.media.errors import BadRequest, MediaError, UpstreamUnavailable
 from domicile.media.wire import CONTENT_TYPE
-from domicile.service.gate.peer import PATH
+from domicile.service.gate.peer import HEAD_HEADER, PATH
 from edge.deliver import Delivered, Deliverer
 from edge.errors import status_of
 from edge.metrics import Cache, Counters, Route
@@ -20,7 +21,7 @@ from edge.peer import QUESTION_BYTES_MAX, AnswerHead, Question, encode_head, enc
 from edge.ranges import Span
 from edge.respond import Reply
 from edge.send import send
-from edge.store.port import whole_body
+from edge.store.port import PIECE_BYTES_MAX, Body, close_body
 
 log = structlog.get_logger("edge.peer_door")
 
@@ -52,8 +53,11 @@ class PeerDoor:
 
     async def _send(self, request: web.BaseRequest, delivered: Delivered) -> web.StreamResponse:
         stored = delivered.stored
+        close_body(stored)  # what is read from a file, the other worker reads by itself
+        body = stored.body if isinstance(stored.body, bytes) else None
         head = AnswerHead(
             head=stored.head,
+            on_disk=body is None,
             position=delivered.position,
             tier=delivered.tier,
             collapsed=delivered.collapsed,
@@ -61,15 +65,43 @@ class PeerDoor:
             spans=tuple((span.name, span.seconds, span.desc) for span in delivered.spans if span.name != "lookup"),
         )
         with self.responses.entered(stored.head, request.transport):
-            return await self._answer(request, 200, encode_head(head) + await whole_body(stored))
+            return await self._answer(request, 200, encode_head(head), body or b"")
 
     async def _refuse(self, request: web.BaseRequest, status: int, error: MediaError) -> web.StreamResponse:
-        return await self._answer(request, status, encode_refusal(error))
+        return await self._answer(request, status, encode_refusal(error), b"")
 
-    async def _answer(self, request: web.BaseRequest, status: int, body: bytes) -> web.StreamResponse:
-        headers = (("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(body))))
-        reply = Reply(status=status, headers=headers, span=Span(start=0, end=len(body)))
-        return await send(request, reply, body, progress_seconds_max=self.progress_seconds_max)
+    async def _answer(self, request: web.BaseRequest, status: int, head: bytes, body: bytes) -> web.StreamResponse:
+        content = _Content(head, body)
+        headers = (
+            ("Content-Type", CONTENT_TYPE),
+            ("Content-Length", str(content.body_bytes)),
+            (HEAD_HEADER, str(len(head))),
+        )
+        reply = Reply(status=status, headers=headers, span=Span(start=0, end=content.body_bytes))
+        return await send(request, reply, content.whole(), progress_seconds_max=self.progress_seconds_max)
+
+
+class _Content:
+    """Head and body as one content, without a copy of a large body."""
+
+    def __init__(self, head: bytes, body: bytes) -> None:
+        self._parts = (head, body)
+
+    @property
+    def body_bytes(self) -> int:
+        return sum(len(part) for part in self._parts)
+
+    def whole(self) -> bytes | Body:
+        return b"".join(self._parts) if self.body_bytes <= PIECE_BYTES_MAX else self
+
+    async def pieces(self, start: int, end: int) -> AsyncIterator[bytes]:
+        assert (start, end) == (0, self.body_bytes)
+        for part in self._parts:
+            for at in range(0, len(part), PIECE_BYTES_MAX):
+                yield part[at : at + PIECE_BYTES_MAX]
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 async def _question(request: web.BaseRequest) -> Question:

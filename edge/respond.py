@@ -8,18 +8,21 @@ and that is a validation (RFC 9111 section 4.2.3), so its age towards caches out
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from domicile.media.errors import MediaError
 from domicile.media.freshness import NO_STORE, Outward
 from domicile.media.timing import HEADER_NAME, Span, build_server_timing
 from edge.errors import header_text, retry_after_seconds, status_of
+from edge.plain import Plain
 from edge.ranges import Span as ByteSpan
 from edge.ranges import Unsatisfiable, none_match, wanted_span
 from edge.store.port import StoredHead
+from edge.upstream import AssetGone
 
 CACHE_NAME = "Domicile"
+BYPASS = f"{CACHE_NAME}; fwd=bypass"
 EXPOSED = "X-Cld-Error, Content-Length, Content-Range, Content-Disposition, ETag, Server-Timing, Cache-Status, Vary"
 PREFLIGHT_SECONDS = 3600
 FILE_NAME_CHARACTERS_MAX = 200
@@ -48,6 +51,8 @@ class Making:
 
     tier: str | None
     """Where the copy was: "memory", "disk", "peer"; None when it was made for this request."""
+    was_stale: bool = False
+    """Was there a copy that was too old to be served?"""
     collapsed: bool = False
     stored: bool = False
     remaining_seconds: int = 0
@@ -57,7 +62,7 @@ class Making:
         """One member of RFC 9211's list."""
         if self.tier is not None:
             return f"{CACHE_NAME}; hit; ttl={self.remaining_seconds}; detail={self.tier}"
-        words = [CACHE_NAME, "fwd=uri-miss", "fwd-status=200"]
+        words = [CACHE_NAME, "fwd=stale" if self.was_stale else "fwd=uri-miss", "fwd-status=200"]
         if self.stored:
             words += ["stored", f"ttl={self.remaining_seconds}"]
         if self.collapsed:
@@ -97,7 +102,8 @@ def picture(
     span = wanted_span(asked.get("Range"), asked.get("If-Range"), etag=head.etag, body_bytes=head.body_bytes)
     if isinstance(span, Unsatisfiable):
         beyond = (("Content-Range", f"bytes */{head.body_bytes}"), ("Content-Length", "0"))
-        return Reply(status=416, headers=(*shared, *beyond))
+        refused = _shared(head, making, replace(manner, outward=NO_STORE), elapsed_seconds)
+        return Reply(status=416, headers=(*refused, *beyond))
     if span is None:
         return Reply(status=200, headers=(*shared, *described, ("Content-Length", str(head.body_bytes))), span=whole)
     part = (
@@ -107,18 +113,35 @@ def picture(
     return Reply(status=206, headers=(*shared, *described, *part), span=span)
 
 
-def refusal(error: MediaError, *, region: str, timing_allow_origin: tuple[str, ...] = (), status: int = 0) -> Reply:
-    """The answer to whatever cannot be answered. `status` other than 0 takes the place of the table's."""
+def refusal(error: MediaError, *, region: str, timing_allow_origin: tuple[str, ...] = ()) -> Reply:
+    """The answer to whatever cannot be answered."""
+    cache_status = BYPASS
+    status = status_of(error)
+    if isinstance(error, AssetGone):
+        status = error.status
+        known = "hit; detail=negative" if error.remembered else f"fwd=uri-miss; fwd-status={status}"
+        cache_status = f"{CACHE_NAME}; {known}"
     said: list[tuple[str, str]] = [("X-Cld-Error", header_text(error.message))]
     seconds = retry_after_seconds(error)
     if seconds is not None:
         said.append(("Retry-After", str(seconds)))
     return empty(
-        status or status_of(error), region=region, timing_allow_origin=timing_allow_origin, headers=tuple(said)
+        status,
+        region=region,
+        timing_allow_origin=timing_allow_origin,
+        headers=tuple(said),
+        cache_status=cache_status,
     )
 
 
-def empty(status: int, *, region: str, timing_allow_origin: tuple[str, ...] = (), headers: Headers = ()) -> Reply:
+def empty(
+    status: int,
+    *,
+    region: str,
+    timing_allow_origin: tuple[str, ...] = (),
+    headers: Headers = (),
+    cache_status: str = BYPASS,
+) -> Reply:
     """No body, not to be stored, and the same words about its making every time."""
     return Reply(
         status=status,
@@ -126,12 +149,22 @@ def empty(status: int, *, region: str, timing_allow_origin: tuple[str, ...] = ()
             *ALWAYS,
             *NO_STORE.headers(),
             *headers,
-            ("Cache-Status", f"{CACHE_NAME}; fwd=bypass"),
+            ("Cache-Status", cache_status),
             (HEADER_NAME, error_timing(region)),
             *_allow_timing(timing_allow_origin),
             *(() if status in {204, 304} else (("Content-Type", "image/gif"), ("Content-Length", "0"))),
         ),
     )
+
+
+def plain(answer: Plain, *, region: str, method: str) -> Reply:
+    """The answer of a route that is no media: its own headers, and what every response carries."""
+    own = {name.lower() for name, _ in answer.headers}
+    every = (("X-Content-Type-Options", "nosniff"), (HEADER_NAME, error_timing(region)))
+    added = tuple((name, value) for name, value in every if name.lower() not in own)
+    headers = (*answer.headers, *added, ("Content-Length", str(len(answer.body))))
+    span = None if method == "HEAD" else ByteSpan(start=0, end=len(answer.body))
+    return Reply(status=answer.status, headers=headers, span=span)
 
 
 def preflight(region: str) -> Reply:

@@ -6,20 +6,19 @@ for a whole one, and what the kernel has not sent yet is thrown away.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import socket
-import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
 from domicile.media.sealed import SealBroken
+from edge.outgoing import abort, has_room, has_room_for, taken, while_it_moves
 from edge.respond import Reply
 from edge.store.port import PIECE_BYTES_MAX, Body
 
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+HEAD_BYTES_MAX = 8 * 1024
+"""More than the heads of our responses have."""
 
 Confirm = Callable[[], Awaitable[bool]]
 """May the next piece be sent? Waits a moment for a worker that is one entry behind."""
@@ -27,6 +26,10 @@ Confirm = Callable[[], Awaitable[bool]]
 
 class CutOff(ConnectionError):
     """The response was begun and could not be finished; its connection is aborted."""
+
+
+class TooSlow(CutOff):
+    """The viewer took nothing for too long."""
 
 
 class _NotConfirmed(Exception):
@@ -51,22 +54,32 @@ async def send(
     confirm: Confirm | None = None,
     progress_seconds_max: float,
 ) -> web.StreamResponse:
-    """Send all of a reply. Raises ConnectionError: the viewer left, was too slow, or had to be cut off (CutOff)."""
+    """Send all of a reply. Raises ConnectionError: the viewer left, was too slow (TooSlow), or had to be cut (CutOff).
+
+    A large body is sent when the viewer's machine has all of it. One piece may still be on its way, unless the
+    connection ends with it: what is unsent then could not be taken back (see `open_responses`).
+    """
     response = Answer(status=reply.status, headers=CIMultiDict(reply.headers))
     transport = request.transport
     await response.prepare(request)
+    outgoing = _Outgoing(request, response, progress_seconds_max)
     try:
         if reply.span is None:
-            await response.write_eof()
+            await outgoing.end()
         elif isinstance(body, bytes) and reply.span.body_bytes <= PIECE_BYTES_MAX:
             whole = reply.span.body_bytes == len(body)
-            async with asyncio.timeout(progress_seconds_max):
-                await response.write_eof(body if whole else body[reply.span.start : reply.span.end])
+            await outgoing.end(body if whole else body[reply.span.start : reply.span.end])
         else:
-            await _send_pieces(response, reply, body, confirm, progress_seconds_max)
+            await _send_pieces(outgoing, reply, body, confirm)
+        if not response.keep_alive:
+            await outgoing.taken()
     except ConnectionError:
+        abort(transport)
         raise
-    except (_NotConfirmed, TimeoutError, SealBroken, OSError) as cut:
+    except TimeoutError as slow:
+        abort(transport)
+        raise TooSlow("the viewer took nothing for too long") from slow
+    except (_NotConfirmed, SealBroken, OSError) as cut:
         abort(transport)
         raise CutOff("the response could not be finished") from cut
     except BaseException:
@@ -75,29 +88,55 @@ async def send(
     return response
 
 
-def abort(transport: asyncio.Transport | None) -> None:
-    """End a connection so that the other side knows it was cut."""
-    if transport is None:
-        return
-    peer = transport.get_extra_info("socket")
-    if peer is not None and peer.family != socket.AF_UNIX:
-        with contextlib.suppress(OSError):
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-    transport.abort()
+class _Outgoing:
+    """A response begun, handed over no faster than the viewer takes it."""
+
+    def __init__(self, request: web.BaseRequest, response: web.StreamResponse, progress_seconds_max: float) -> None:
+        self._writer = request.writer
+        self._transport = request.transport
+        self._response = response
+        self._progress_seconds_max = progress_seconds_max
+
+    async def write(self, piece: bytes | memoryview) -> None:
+        """Wait until the buffer has room again: what it holds above its limit is one piece at most."""
+        await self._hand_over(lambda: self._response.write(piece), len(piece))
+
+    async def end(self, last: bytes = b"") -> None:
+        if self._transport is not None and has_room_for(self._transport, HEAD_BYTES_MAX + len(last)):
+            await self._response.write_eof(last)  # does not wait, so nothing need watch it: most hits end here
+            return
+        await self._hand_over(lambda: self._response.write_eof(last), len(last))
+
+    async def taken(self) -> None:
+        transport = self._transport
+        if transport is not None:
+            await while_it_moves(
+                transport, lambda: taken(transport), taken, progress_seconds_max=self._progress_seconds_max
+            )
+
+    async def _hand_over(self, begin: Callable[[], Awaitable[None]], handed_bytes: int) -> None:
+        async def first() -> None:
+            await begin()
+            await self._writer.drain()
+
+        await while_it_moves(
+            self._transport,
+            first,
+            has_room,  # and not `drain` again: the HTTP library does not wait anew after a cancelled one
+            handed_bytes=handed_bytes,
+            progress_seconds_max=self._progress_seconds_max,
+        )
 
 
-async def _send_pieces(
-    response: web.StreamResponse, reply: Reply, body: bytes | Body, confirm: Confirm | None, seconds_max: float
-) -> None:
+async def _send_pieces(outgoing: _Outgoing, reply: Reply, body: bytes | Body, confirm: Confirm | None) -> None:
     assert reply.span is not None
     async with contextlib.aclosing(_pieces(body, reply.span.start, reply.span.end)) as pieces:
         async for piece in pieces:
             if confirm is not None and not await confirm():
                 raise _NotConfirmed
-            async with asyncio.timeout(seconds_max):
-                await response.write(piece)
-    async with asyncio.timeout(seconds_max):
-        await response.write_eof()
+            await outgoing.write(piece)
+    await outgoing.end()
+    await outgoing.taken()
 
 
 async def _pieces(body: bytes | Body, start: int, end: int) -> AsyncGenerator[bytes | memoryview, None]:

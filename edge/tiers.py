@@ -6,12 +6,13 @@ import asyncio
 from dataclasses import dataclass
 
 from domicile.media.journal import Entry, Kind
+from domicile.media.policy import Activity
 from domicile.service.pool import DecoderPool
 from edge.flight import Flights
 from edge.lookup import Lookup
 from edge.metrics import Count, Counters, Gauge
 from edge.names import Negatives, Verdicts
-from edge.open_responses import OpenResponses
+from edge.open_responses import InProgress, OpenResponses
 from edge.permits import Permits
 from edge.readings import Readings
 from edge.refusals import Refusals
@@ -32,6 +33,7 @@ class Tiers:
     readings: Readings
     permits: Permits
     responses: OpenResponses
+    in_progress: InProgress
     pool: DecoderPool
     counters: Counters
 
@@ -52,7 +54,7 @@ class Tiers:
         self.counters.add(Count.ABORTED, self.responses.abort_stale(self.lookup.is_fresh, entry.tenant))
         self.lookup.memory.drop_stale(tags, self.lookup.is_fresh)
         if self.lookup.disk is not None:
-            self.lookup.disk.drop_stale(tags, self.lookup.is_fresh)
+            self.lookup.disk.drop_stale(tags, self.lookup.may_stay)
         if entry.kind == Kind.ERASE:
             self.pool.retire(entry.tenant)
 
@@ -76,13 +78,18 @@ class Tiers:
             counters.set(Gauge.DISK_BYTES, 0 if disk is None else disk.bytes_used)
             counters.set(Gauge.DISK_OBJECTS, 0 if disk is None else len(disk))
             counters.set(Gauge.FLIGHTS, len(self.flights))
+            self.responses.sweep()
             counters.set(Gauge.RESPONSES_OPEN, len(self.responses))
+            counters.set(Gauge.REQUESTS_IN_PROGRESS, self.in_progress.count)
             await asyncio.sleep(GAUGE_SECONDS)
 
     def _reconsider(self, tenant: str) -> None:
-        """Keys, signatures or policy may be others now."""
+        """Keys, signatures or policy may be others now; where copies are not allowed any more, none is kept."""
         self.verdicts.forget(tenant)
         self.permits.forget(tenant)
+        state = self.lookup.tenant_of(tenant)
+        if state is not None and self.permits.find(state, Activity.CACHE) is None:
+            self.lookup.drop_tenant(tenant)
 
 
 class PoolCounts:

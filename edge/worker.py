@@ -32,7 +32,7 @@ from edge.store.room import Room
 from edge.tiers import PoolCounts
 
 PEER_MARGIN_SECONDS = 5.0
-"""How much longer than a fill the wait for an owner's answer may be."""
+"""How much longer than a fill and its turn the wait for an owner's answer may be."""
 
 AGENT_SECONDS_MAX = 20.0
 AGENT_POLL_SECONDS = 0.01
@@ -51,13 +51,14 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, stopping: async
         await pool.start()
         stack.push_async_callback(pool.close)
         wire = await stack.enter_async_context(_wire(settings))
-        seconds_max = delivery.fill_seconds_max + PEER_MARGIN_SECONDS
+        seconds_max = delivery.fills_queued_seconds_max + delivery.fill_seconds_max + PEER_MARGIN_SECONDS
         peers = await stack.enter_async_context(PeerClient.open(settings.worker_socket, answer_seconds_max=seconds_max))
         disk = await _disk(settings, slot, link, counters)
         flights = await stack.enter_async_context(
             Flights.open(
                 fills_max=delivery.fills_max,
                 queued_max=delivery.fills_queued_max,
+                queued_seconds_max=delivery.fills_queued_seconds_max,
                 fill_seconds_max=delivery.fill_seconds_max,
             )
         )
@@ -136,8 +137,9 @@ async def _listening(settings: EdgeSettings, slot: int, parts: Parts) -> AsyncIt
     drain_seconds = settings.node.drain_seconds_max
     socket_path = settings.worker_socket(slot)
     socket_path.unlink(missing_ok=True)
+    listener = _listener(settings, parts, parts.app.handle)
     peers = web.ServerRunner(_listener(settings, parts, parts.door.handle), shutdown_timeout=drain_seconds)
-    viewers = web.ServerRunner(_listener(settings, parts, parts.app.handle), shutdown_timeout=drain_seconds)
+    viewers = web.ServerRunner(listener, shutdown_timeout=drain_seconds)
     await peers.setup()
     await viewers.setup()
     try:
@@ -147,6 +149,7 @@ async def _listening(settings: EdgeSettings, slot: int, parts: Parts) -> AsyncIt
         yield
     finally:
         await viewers.cleanup()
+        await listener.left(drain_seconds)
         await peers.cleanup()
 
 

@@ -10,26 +10,26 @@ deletes it at a purge. A full or failing disk only means that the object is not 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
-import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Protocol
 
-import msgspec
-
-from domicile.media.asset import Aid, NameHash
+from domicile.media.asset import Aid
 from domicile.media.errors import MediaError
 from domicile.media.policy import Permit
-from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, Sealer
+from domicile.media.sealed import SealBroken, SealContext
 from domicile.service.gate import cache_files
-from edge.messages import FORGET_MAX, KeyRecord, StoredObject
+from edge.messages import FORGET_MAX, StoredObject
 from edge.metrics import Count
 from edge.rendezvous import owner_of
 from edge.store.fifo import WeightedFifo
-from edge.store.port import PIECE_BYTES_MAX, Judged, Stored, StoredHead, tags_of
+from edge.store.port import Judged, Stored, StoredHead
 from edge.store.room import Room
 from edge.store.sealed_body import open_object
+from edge.store.tags import Tags
+from edge.store.written import Kept, Register, kept_of, record_of, sealed_pieces
 
 FILE_OVERHEAD_BYTES = 4096
 """Counted per file beside its bytes: a directory entry, an inode, the unused end of the last block."""
@@ -44,34 +44,17 @@ LIST_TRIES_MAX = 40
 LIST_RETRY_SECONDS = 0.25
 """The agent is asked for the rows of this slot so often: it may just be starting again."""
 
+DROPPED_AT_ONCE_MAX = 64
+"""Files that a purge deletes before it goes on. More are deleted in the background: a worker that stands still is killed,
+their keys are gone with the purge, and the fence is asked at every look-up."""
+
+SWEPT_AT_ONCE = 512
+"""Files that the background looks at between two turns of the loop."""
+
 FORGET_SECONDS = 1.0
 """How often the agent is told which files are gone (their keys went with the purge already), and the disk is looked at."""
 
 _FILE_NAME = re.compile(r"[0-9a-f]{40}")
-
-
-class Register(Protocol):
-    """What the disk tier needs of the node's agent; `edge.link.NodeLink` has it."""
-
-    async def keyring_get(self, file_name: str) -> KeyRecord | None: ...
-
-    async def stored(self, record: StoredObject) -> bool: ...
-
-    async def forget(self, file_names: Iterable[str]) -> None: ...
-
-    async def list_objects(self, slot: int) -> list[StoredObject]:
-        """All of them, or a MediaError."""
-        ...
-
-
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What is remembered of an own file: enough to judge and to find it."""
-
-    tenant: str
-    contributors: tuple[Aid, ...]
-    names: tuple[NameHash, ...]
-    epoch: int
-    sequence: int
 
 
 class DiskStore:
@@ -98,8 +81,12 @@ class DiskStore:
         self._room = room
         self._count = count
         self._files: WeightedFifo[Kept] = WeightedFifo(max(1, bytes_max))
-        self._by_tag: dict[str, set[str]] = {}
+        self._tags = Tags()
         self._gone: set[str] = set()
+        self._leaving: set[str] = set()
+        """Files that a thread is deleting: nothing may be published under their names meanwhile."""
+        self._sweeps: deque[tuple[list[str], Callable[[Judged], bool]]] = deque()
+        self._has_work = asyncio.Event()
 
     @property
     def bytes_used(self) -> int:
@@ -118,11 +105,10 @@ class DiskStore:
         """
         sizes = await asyncio.to_thread(self._scan)  # first the files, then the rows: a row is older than its file
         rows = {row.file_name: row for row in await self._rows()}
+        await self._unlink_away([file_name for file_name in sizes if file_name not in rows])
         for file_name, file_bytes in sizes.items():
             row = rows.pop(file_name, None)
-            if row is None:
-                self._unlink(file_name)
-            else:
+            if row is not None:
                 kept = Kept(
                     tenant=row.tenant,
                     contributors=row.contributors,
@@ -142,11 +128,28 @@ class DiskStore:
         return await self._register.list_objects(self._slot)
 
     async def run(self) -> None:
-        """Tell the agent now and then which files are gone, and leave room for others. Runs until it is cancelled."""
+        """Delete what a large purge left, leave room for others, and tell the agent now and then which files are gone.
+
+        Runs until it is cancelled.
+        """
         while True:
-            await asyncio.sleep(FORGET_SECONDS)
+            await self.sweep()
             await self._make_room(0)
             await self.tell_gone()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FORGET_SECONDS):
+                    await self._has_work.wait()
+
+    async def sweep(self) -> None:
+        """Delete what is to be deleted and still is not fresh, some at a time."""
+        self._has_work.clear()
+        while self._sweeps:
+            names, is_fresh = self._sweeps[0]
+            if not names:
+                self._sweeps.popleft()
+                continue
+            batch = [names.pop() for _ in range(min(SWEPT_AT_ONCE, len(names)))]
+            await self._unlink_away(self._forget_stale(batch, is_fresh))
 
     async def tell_gone(self) -> None:
         while self._gone:
@@ -181,9 +184,9 @@ class DiskStore:
             self.reject(file_name)
             return None
 
-    def reject(self, file_name: str) -> None:
-        """Delete a file whose seal does not hold."""
-        self._count(Count.SEALS_BROKEN)
+    def reject(self, file_name: str, why: Count = Count.SEALS_BROKEN) -> None:
+        """Delete a file that cannot be read: its seal does not hold, or the disk does not give it."""
+        self._count(why)
         self._forget(file_name)
         self._unlink(file_name)
 
@@ -206,7 +209,7 @@ class DiskStore:
             self._count(Count.DISK_FAILURES)
             return False
         final = self.path_of(file_name)
-        pieces = _sealed(head, body, content_key, self._context(head.tenant, head.contributors, file_name))
+        pieces = sealed_pieces(head, body, content_key, self._context(head.tenant, head.contributors, file_name))
         try:
             temporary = await asyncio.to_thread(
                 cache_files.write_temporary, permit, head.tenant, final, slot=self._slot, sealed=pieces
@@ -215,9 +218,9 @@ class DiskStore:
             self._count(Count.DISK_FAILURES)
             return False
         try:
-            if not await self._register.stored(_record(file_name, head, content_key)):
+            if not await self._register.stored(record_of(file_name, head, content_key)):
                 return False
-            if not is_fresh(head):  # and nothing is awaited between this look and the rename
+            if not is_fresh(head) or file_name in self._leaving:  # nothing is awaited between this and the rename
                 self._gone.add(file_name)
                 return False
             cache_files.publish(permit, head.tenant, temporary, final)
@@ -226,23 +229,29 @@ class DiskStore:
             return False
         finally:
             temporary.unlink(missing_ok=True)
-        self._enlist(file_name, _kept(head), len(body))
+        self._enlist(file_name, kept_of(head), len(body))
         return True
 
     async def register(self, file_name: str, head: StoredHead, content_key: bytes) -> bool:
         """Make a file that was opened with `open_with` readable for every worker of the node again."""
-        return await self._register.stored(_record(file_name, head, content_key))
+        return await self._register.stored(record_of(file_name, head, content_key))
 
     def drop_stale(self, tags: Iterable[str], is_fresh: Callable[[Judged], bool]) -> int:
-        """Delete own files that carry one of these tags and are not fresh any more; returns how many."""
-        dropped = 0
-        for file_name in {name for tag in tags for name in self._by_tag.get(tag, ())}:
-            kept = self._files.peek(file_name)
-            if kept is not None and not is_fresh(kept):
-                self._forget(file_name)
-                self._unlink(file_name)
-                dropped += 1
-        return dropped
+        """Delete own files that carry one of these tags and are not fresh any more. Returns how many went at once."""
+        names = self._tags.keys(tags)
+        if len(names) > DROPPED_AT_ONCE_MAX:
+            self._sweeps.append((list(names), is_fresh))
+            self._has_work.set()
+            return 0
+        stale = self._forget_stale(names, is_fresh)
+        self._unlink(*stale)
+        return len(stale)
+
+    def _forget_stale(self, names: Iterable[str], is_fresh: Callable[[Judged], bool]) -> list[str]:
+        stale = [name for name in names if (kept := self._files.peek(name)) is not None and not is_fresh(kept)]
+        for name in stale:
+            self._forget(name)
+        return stale
 
     async def _make_room(self, cost: int) -> bool:
         """Let objects go until `cost` more bytes fit, into our share and on the disk. False: the disk is too full."""
@@ -259,10 +268,10 @@ class DiskStore:
         unused = self._files.cost_max - self._files.cost
         gone = self._files.make_room(min(self._files.cost_max, unused + freed_bytes))
         for file_name, kept in gone:
-            self._unlist(file_name, kept)
+            self._tags.discard(file_name, kept)
             self._gone.add(file_name)
             self._count(Count.EVICTED_DISK)
-        await asyncio.to_thread(self._unlink_all, [file_name for file_name, _ in gone])
+        await self._unlink_away([file_name for file_name, _ in gone])
 
     def _enlist(self, file_name: str, kept: Kept, body_bytes: int) -> None:
         self._forget(file_name)
@@ -270,35 +279,32 @@ class DiskStore:
         for evicted, old in self._files.put(
             file_name, kept, min(body_bytes + FILE_OVERHEAD_BYTES, self._files.cost_max)
         ):
-            self._unlist(evicted, old)
+            self._tags.discard(evicted, old)
             self._gone.add(evicted)
             self._unlink(evicted)
-        for tag in tags_of(kept):
-            self._by_tag.setdefault(tag, set()).add(file_name)
+        self._tags.add(file_name, kept)
 
     def _forget(self, file_name: str) -> None:
         kept = self._files.pop(file_name)
         if kept is not None:
-            self._unlist(file_name, kept)
+            self._tags.discard(file_name, kept)
         self._gone.add(file_name)
 
-    def _unlist(self, file_name: str, kept: Kept) -> None:
-        for tag in tags_of(kept):
-            names = self._by_tag.get(tag)
-            if names is not None:
-                names.discard(file_name)
-                if not names:
-                    del self._by_tag[tag]
-
-    def _unlink(self, file_name: str) -> None:
+    async def _unlink_away(self, file_names: list[str]) -> None:
+        """Delete files without standing still."""
+        self._leaving.update(file_names)
         try:
-            self.path_of(file_name).unlink(missing_ok=True)
-        except OSError:
-            self._count(Count.DISK_FAILURES)
+            for start in range(0, len(file_names), SWEPT_AT_ONCE):
+                await asyncio.to_thread(self._unlink, *file_names[start : start + SWEPT_AT_ONCE])
+        finally:
+            self._leaving.difference_update(file_names)
 
-    def _unlink_all(self, file_names: Iterable[str]) -> None:
+    def _unlink(self, *file_names: str) -> None:
         for file_name in file_names:
-            self._unlink(file_name)
+            try:
+                self.path_of(file_name).unlink(missing_ok=True)
+            except OSError:
+                self._count(Count.DISK_FAILURES)
 
     def _scan(self) -> dict[str, int]:
         """Own finished files and their sizes; own unfinished ones are deleted on the way."""
@@ -321,39 +327,3 @@ class DiskStore:
 
     def _context(self, tenant: str, contributors: tuple[Aid, ...], file_name: str) -> SealContext:
         return SealContext(tenant=tenant, aids=contributors, variant=file_name, region=self._region)
-
-
-def _sealed(head: StoredHead, body: bytes, content_key: bytes, context: SealContext) -> Iterator[bytes]:
-    """The sealed file, piece by piece; the salt is fresh for this attempt."""
-    header = msgspec.msgpack.encode(head)
-    sealer = Sealer(content_key, context, header=header, salt=secrets.token_bytes(SALT_BYTES))
-    yield sealer.preamble
-    view = memoryview(body)
-    for start in range(0, len(body), PIECE_BYTES_MAX):
-        yield sealer.update(view[start : start + PIECE_BYTES_MAX])
-    yield sealer.finish()
-
-
-def _record(file_name: str, head: StoredHead, content_key: bytes) -> StoredObject:
-    return StoredObject(
-        file_name=file_name,
-        tenant=head.tenant,
-        contributors=head.contributors,
-        name=head.names[0],
-        epoch=head.epoch,
-        sequence=head.sequence,
-        config_revision=head.config_revision,
-        stored_at=head.stored_at,
-        body_bytes=head.body_bytes,
-        content_key=content_key,
-    )
-
-
-def _kept(head: StoredHead) -> Kept:
-    return Kept(
-        tenant=head.tenant,
-        contributors=head.contributors,
-        names=head.names,
-        epoch=head.epoch,
-        sequence=head.sequence,
-    )

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from edge.metrics import Count
 from edge.store.fifo import WeightedFifo
-from edge.store.port import Stored, StoredHead, tags_of
+from edge.store.port import Stored, StoredHead
+from edge.store.tags import Tags
 
 ENTRY_OVERHEAD_BYTES = 2600
 """What CPython and the allocator need for key, head, index and queue of one object, measured on CPython 3.11 and 3.13
@@ -23,12 +24,12 @@ ALLOCATOR_SHARE = 24
 class MemoryStore:
     """Objects by cache key."""
 
-    __slots__ = ("_by_tag", "_count", "_objects", "object_bytes_max")
+    __slots__ = ("_count", "_objects", "_tags", "object_bytes_max")
 
     def __init__(self, *, bytes_max: int, object_bytes_max: int, count: Callable[[Count], None]) -> None:
         self._count = count
         self._objects: WeightedFifo[Stored] = WeightedFifo(bytes_max)
-        self._by_tag: dict[str, set[str]] = {}
+        self._tags = Tags()
         self.object_bytes_max = object_bytes_max
 
     def __len__(self) -> int:
@@ -54,35 +55,26 @@ class MemoryStore:
             return False
         self.drop(key)
         for gone, old in self._objects.put(key, stored, cost):
-            self._unlist(gone, old.head)
+            self._tags.discard(gone, old.head)
             self._count(Count.EVICTED_MEMORY)
-        for tag in tags_of(stored.head):
-            self._by_tag.setdefault(tag, set()).add(key)
+        self._tags.add(key, stored.head)
         return True
 
     def drop(self, key: str) -> None:
         old = self._objects.pop(key)
         if old is not None:
-            self._unlist(key, old.head)
+            self._tags.discard(key, old.head)
 
     def drop_stale(self, tags: Iterable[str], is_fresh: Callable[[StoredHead], bool]) -> int:
         """Drop what carries one of these aids, names or tenants and is not fresh any more; returns how many."""
-        dropped = 0
-        for key in {key for tag in tags for key in self._by_tag.get(tag, ())}:
-            stored = self._objects.peek(key)
-            if stored is not None and not is_fresh(stored.head):
-                self.drop(key)
-                dropped += 1
-        return dropped
+        keys = self._tags.keys(tags)
+        stale = [key for key in keys if (it := self._objects.peek(key)) is not None and not is_fresh(it.head)]
+        if len(stale) == len(self._objects):  # a purge of everything: one by one it would take a good part of a second
+            self.clear()
+        for key in stale:
+            self.drop(key)
+        return len(stale)
 
     def clear(self) -> None:
         self._objects.clear()
-        self._by_tag.clear()
-
-    def _unlist(self, key: str, head: StoredHead) -> None:
-        for tag in tags_of(head):
-            keys = self._by_tag.get(tag)
-            if keys is not None:
-                keys.discard(key)
-                if not keys:
-                    del self._by_tag[tag]
+        self._tags.clear()

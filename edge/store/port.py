@@ -89,13 +89,3 @@ def close_body(stored: Stored) -> None:
     """Let go of what an object holds open; harmless for one in memory."""
     if not isinstance(stored.body, bytes):
         stored.body.close()
-
-
-async def whole_body(stored: Stored) -> bytes:
-    """All bytes of an object; what it held open is closed. Raises SealBroken, OSError."""
-    if isinstance(stored.body, bytes):
-        return stored.body
-    try:
-        return b"".join([piece async for piece in stored.body.pieces(0, stored.body.body_bytes)])
-    finally:
-        stored.body.close()

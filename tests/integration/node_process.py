@@ -65,6 +65,12 @@ class Connection:
             body = await response.read()
             return Got(response.status, {name.lower(): value for name, value in response.headers.items()}, body)
 
+    async def body_bytes(self, path: str) -> int:
+        """How long the answer is; it is not held here."""
+        async with self._http.get(f"http://127.0.0.1:{self._port}{path}") as response:
+            response.raise_for_status()
+            return sum([len(piece) async for piece in response.content.iter_any()])
+
     async def close(self) -> None:
         await self._http.close()
 
@@ -248,6 +254,17 @@ def picture(color: tuple[int, int, int], size: tuple[int, int] = (64, 48)) -> by
 
     buffer = io.BytesIO()
     Image.new("RGB", size, color).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def noise(size: tuple[int, int]) -> bytes:
+    """A PNG that cannot be compressed."""
+    import io
+
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.frombytes("RGB", size, os.urandom(3 * size[0] * size[1])).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -15,9 +16,13 @@ import pytest
 import pytest_asyncio
 
 from domicile.media.timing import parse_server_timing
-from tests.integration.node_process import Got, Stack, color_of, picture, running_stack, until
+from tests.integration.node_process import Got, Stack, color_of, noise, picture, running_stack, until
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
+NOISE_SIZE = (2400, 1600)
+VIEWERS = 60
+WORKER_GROWTH_BYTES_MAX = 128 * 1024 * 1024
+"""A few copies of a picture of 11 MB, and what waits in the pieces of each viewer."""
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 
@@ -85,6 +90,35 @@ async def test_destroy_is_obeyed_by_every_worker_and_the_name_can_be_used_again(
     assert {color_of(reply.body) for reply in await pair.everywhere(path_of(name))} == {BLUE}
 
 
+@pytest.mark.parametrize("size", [(200, 150), NOISE_SIZE])
+async def test_a_viewer_who_has_not_read_when_destroy_is_answered_never_reads_it(
+    pair: Stack, name: str, size: tuple[int, int]
+) -> None:
+    """However small the picture is: what waits for him in the kernel of this machine is thrown away."""
+    await pair.upload(name, noise(size))
+    path = path_of(name, size[0] - 1)
+    body_bytes = len((await pair.get(path)).body)
+    with socket.socket() as viewer:
+        viewer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        viewer.connect(("127.0.0.1", pair.node.port))
+        viewer.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await asyncio.to_thread(viewer.recv, 1, socket.MSG_PEEK)
+        await asyncio.to_thread(pair.origin.sdk().uploader.destroy, name)
+        viewer.settimeout(10)
+        assert await asyncio.to_thread(read_until_cut, viewer) < min(body_bytes, 256 * 1024)
+
+
+def read_until_cut(viewer: socket.socket) -> int:
+    """How many bytes come before the connection is reset; it must not end in any other way."""
+    got = 0
+    try:
+        while piece := viewer.recv(65536):
+            got += len(piece)
+    except ConnectionResetError:
+        return got
+    raise AssertionError(f"a clean end after {got} bytes")
+
+
 async def test_fifty_misses_over_two_workers_are_one_fetch_and_one_render(pair: Stack, name: str) -> None:
     await pair.upload(name, picture(RED))
     blobs, renders = pair.proxy.counts["blobs"], pair.node.count("transforms", result="ok")
@@ -104,6 +138,53 @@ async def test_fifty_misses_over_two_workers_are_one_fetch_and_one_render(pair: 
     assert {reply.tier for reply in await pair.everywhere(path_of(name))} <= {"memory", "disk", "peer"}
     for connection in connections:
         await connection.close()
+
+
+@pytest.mark.parametrize("disk_bytes_max", [1 << 30, 0])
+async def test_sixty_viewers_of_one_large_picture_do_not_cost_a_worker_sixty_pictures(
+    name: str, disk_bytes_max: int
+) -> None:
+    async with running_stack(workers=2, DOMICILE_EDGE_CACHE_DISK_BYTES_MAX=str(disk_bytes_max)) as stack:
+        await stack.upload(name, noise(NOISE_SIZE))
+        connections = [await stack.node.any_connection() for _ in range(VIEWERS)]
+        assert {connection.slot for connection in connections} == {0, 1}
+        blobs, watch = stack.proxy.counts["blobs"], Resident(stack)
+        async with watch.running(), asyncio.TaskGroup() as group:
+            path = path_of(name, NOISE_SIZE[0] - 1)
+            replies = [group.create_task(connection.body_bytes(path)) for connection in connections]
+        (body_bytes,) = {reply.result() for reply in replies}
+        assert body_bytes > 11_000_000
+        assert stack.proxy.counts["blobs"] == blobs + 1
+        assert max(watch.growth) < WORKER_GROWTH_BYTES_MAX
+        for connection in connections:
+            await connection.close()
+
+
+class Resident:
+    """How much memory the workers of a node have taken since the watch began."""
+
+    def __init__(self, stack: Stack) -> None:
+        slots = stack.node.page.slots[: stack.node.workers]
+        self._processes = [psutil.Process(slot.pid) for slot in slots]
+        self._before = self._now()
+        self.growth = [0] * len(slots)
+
+    def _now(self) -> list[int]:
+        return [process.memory_info().rss for process in self._processes]
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.get_running_loop().create_task(self._watch())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _watch(self) -> None:
+        while True:
+            taken = [now - before for now, before in zip(self._now(), self._before, strict=True)]
+            self.growth = [max(pair) for pair in zip(self.growth, taken, strict=True)]
+            await asyncio.sleep(0.01)
 
 
 async def test_when_the_owner_is_killed_in_the_middle_of_a_fill_all_others_still_get_their_picture(

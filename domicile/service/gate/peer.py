@@ -1,12 +1,17 @@
 """From one worker to another of the same node: ask the owner of an object for it, over its UNIX socket (mode 0600).
 
-The caller reads the answer; here are only the connection, its limits and the one error that matters: the owner is gone.
+    answer = headers with Content-Length and HEAD_HEADER, how much of the content is the head | head | body
+
+The caller reads the answer; here are the connection, its limits, and what can go wrong: the owner is gone (whoever asked
+goes on by himself), it is late (nobody may begin what it may still finish), or too much is on its way already.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -14,7 +19,11 @@ import aiohttp
 from domicile.media.policy import Activity, Permit
 
 PATH = "/_peer/v1/object"
-PIECE_BYTES = 256 * 1024
+HEAD_HEADER = "Domicile-Head-Bytes"
+HEAD_BYTES_MAX = 64 * 1024
+TRANSFER_BYTES_MAX = 128 * 1024 * 1024
+"""Bytes of answers that one worker takes in at the same time; large objects go by the disk, where there is one."""
+
 CONNECT_SECONDS_MAX = 0.5
 CONNECTIONS_MAX = 256
 KEEPALIVE_SECONDS = 10.0
@@ -22,6 +31,21 @@ KEEPALIVE_SECONDS = 10.0
 
 class PeerGone(Exception):
     """The owner does not answer, or stopped in the middle: who asked fetches by himself."""
+
+
+class PeerLate(Exception):
+    """The owner has the question, and has not answered in time."""
+
+
+class PeersBusy(Exception):
+    """More is on its way from other workers than this one holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerReply:
+    status: int
+    head: bytes
+    body: bytes
 
 
 class PeerClient:
@@ -33,6 +57,7 @@ class PeerClient:
             total=answer_seconds_max, sock_connect=CONNECT_SECONDS_MAX, sock_read=answer_seconds_max
         )
         self._clients: dict[int, aiohttp.ClientSession] = {}
+        self._on_the_way = 0
 
     @classmethod
     @asynccontextmanager
@@ -44,26 +69,35 @@ class PeerClient:
             for session in client._clients.values():
                 await session.close()
 
-    async def ask(
-        self, permit: Permit, tenant: str, slot: int, question: bytes, *, bytes_max: int
-    ) -> tuple[int, bytes]:
-        """Status and body of the owner's answer. Raises PeerGone, also for an answer above `bytes_max`."""
+    async def ask(self, permit: Permit, tenant: str, slot: int, question: bytes) -> PeerReply:
+        """The owner's answer. Raises PeerGone (also for an answer that no worker takes), PeerLate, PeersBusy."""
         permit.require(Activity.DELIVER, tenant)
         try:
             async with self._client(slot).post(
                 f"http://worker-{slot}{PATH}", data=question, allow_redirects=False
             ) as response:
-                length = response.content_length
-                if length is None or length > bytes_max:
-                    raise PeerGone("an answer without a length, or too long")
-                whole = bytearray()
-                async for piece in response.content.iter_chunked(PIECE_BYTES):
-                    whole += piece
-                if len(whole) != length:
-                    raise PeerGone("the answer ended early")
-                return response.status, bytes(whole)
-        except (TimeoutError, aiohttp.ClientError, OSError) as gone:
+                return await self._taken_in(response)
+        except aiohttp.ConnectionTimeoutError as gone:
             raise PeerGone(type(gone).__name__) from gone
+        except TimeoutError as late:
+            raise PeerLate(type(late).__name__) from late
+        except (aiohttp.ClientError, asyncio.IncompleteReadError, OSError) as gone:
+            raise PeerGone(type(gone).__name__) from gone
+
+    async def _taken_in(self, response: aiohttp.ClientResponse) -> PeerReply:
+        length, stated = response.content_length, response.headers.get(HEAD_HEADER, "")
+        head_bytes = int(stated) if stated.isdecimal() and len(stated) < 10 else HEAD_BYTES_MAX + 1
+        if length is None or length > TRANSFER_BYTES_MAX or head_bytes > min(length, HEAD_BYTES_MAX):
+            raise PeerGone("an answer without a length, or too long")
+        if self._on_the_way + length > TRANSFER_BYTES_MAX:
+            raise PeersBusy
+        self._on_the_way += length
+        try:
+            head = await response.content.readexactly(head_bytes)
+            body = await response.content.readexactly(length - head_bytes)
+        finally:
+            self._on_the_way -= length
+        return PeerReply(status=response.status, head=head, body=body)
 
     def _client(self, slot: int) -> aiohttp.ClientSession:
         client = self._clients.get(slot)

@@ -28,7 +28,7 @@ from domicile.imaging.job import Done, RenderJob, Timings
 from domicile.media import keys
 from domicile.media.asset import Aid, AssetName, NameHash
 from domicile.media.facts import SourceFacts
-from domicile.media.journal import Entry, Kind
+from domicile.media.journal import Entry, Fence, Kind
 from domicile.media.policy import ResidencyPolicy
 from domicile.media.policy_file import from_mapping
 from domicile.media.sealed import SealContext, seal
@@ -52,7 +52,7 @@ from edge.flight import Flights
 from edge.following import TenantState
 from edge.link import NodeLink
 from edge.listener import Listener
-from edge.messages import Applied, KeyRecord, Numbered, StoredObject, TenantGrant
+from edge.messages import Applied, Event, Granted, KeyRecord, Numbered, StoredObject, TenantGrant
 from edge.metrics import Counters
 from edge.page import SharedPage, boottime_ns
 from edge.parts import Outside, Parts, assemble
@@ -125,6 +125,7 @@ class PlayedOrigin:
         self.assets: dict[str, Asset] = {}
         self.sequence = 1
         self.epoch = 1
+        self.config_revision = 1
         self.resolves = 0
         self.blobs = 0
         self.resolve_gate, self.head_gate, self.body_gate = Gate(), Gate(), Gate()
@@ -180,7 +181,7 @@ class PlayedOrigin:
             name=hash_of(public_id, delivery_type=delivery_type),
             epoch=self.epoch,
             sequence=self.sequence,
-            config_revision=1,
+            config_revision=self.config_revision,
             version=1,
             facts=asset.facts,
             contributors=(asset.aid,),
@@ -250,8 +251,11 @@ class PlayedLink(NodeLink):
         self.reported: list[Rendition] = []
         self.refuses_stores = False
         self.store_gate = Gate()
+        self.keys_asked = 0
+        self.discoveries = 0
 
     async def keyring_get(self, file_name: str) -> KeyRecord | None:
+        self.keys_asked += 1
         record = self.records.get(file_name)
         return None if record is None else record.key_record()
 
@@ -273,6 +277,7 @@ class PlayedLink(NodeLink):
         self.reported.append(rendition)
 
     async def discover(self, cloud: str) -> bool:
+        self.discoveries += 1
         return cloud in self.tenants
 
     async def metrics_text(self) -> bytes:
@@ -283,9 +288,16 @@ class PlayedLink(NodeLink):
 
     async def apply(self, entry: Entry) -> None:
         """As if the agent had sent it."""
+        await self._happens(Applied(entry=entry))
+
+    async def regrant(self, its: ResidencyPolicy, *, revision: int) -> None:
+        """The node's lease brings another policy; its journal entry comes after it."""
+        await self._happens(Granted(grant=_grant_of(its, revision=revision)))
+
+    async def _happens(self, event: Event) -> None:
         number = self.page.applied + 1
         self.page.applied = number
-        await self._take(Numbered(number=number, event=Applied(entry=entry)))
+        await self._take(Numbered(number=number, event=event))
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +321,7 @@ class Rig:
     parts: Parts
     counters: Counters
     http: aiohttp.ClientSession
+    viewers: Listener
     port: int
 
     @classmethod
@@ -321,12 +334,14 @@ class Rig:
         delivery: DeliverySettings | None = None,
         link: PlayedLink | None = None,
         origin: PlayedOrigin | None = None,
+        workers: int = 1,
+        answer_seconds_max: float = 5.0,
     ) -> AsyncIterator[Rig]:
         directory.mkdir(exist_ok=True)
         origin, socket = origin or PlayedOrigin(), directory / "origin.sock"
         settings = EdgeSettings(
             region=REGION,
-            workers=1,
+            workers=workers,
             data_dir=directory,
             run_dir=directory,
             cache=cache or CacheSettings(ram_bytes_max=4 * 1024 * 1024, disk_bytes_max=32 * 1024 * 1024),
@@ -338,18 +353,21 @@ class Rig:
             stack.push_async_callback(runner.cleanup)
             await web.UnixSite(runner, str(socket)).start()
             if link is None:
-                page = SharedPage.create(settings.page_path, workers=1)
+                page = SharedPage.create(settings.page_path, workers=workers)
                 link = PlayedLink(settings, page)
                 grant(link, policy())
                 link.lease(3600)
             counters, pool = Counters(link.slot.counters), PlayedPool()
             wire = await stack.enter_async_context(WireClient.open(f"unix:{socket}", region=REGION))
-            peers = await stack.enter_async_context(PeerClient.open(settings.worker_socket, answer_seconds_max=5.0))
+            peers = await stack.enter_async_context(
+                PeerClient.open(settings.worker_socket, answer_seconds_max=answer_seconds_max)
+            )
             delivery = settings.delivery
             flights = await stack.enter_async_context(
                 Flights.open(
                     fills_max=delivery.fills_max,
                     queued_max=delivery.fills_queued_max,
+                    queued_seconds_max=delivery.fills_queued_seconds_max,
                     fill_seconds_max=delivery.fill_seconds_max,
                 )
             )
@@ -391,6 +409,7 @@ class Rig:
                 parts=parts,
                 counters=counters,
                 http=http,
+                viewers=listener,
                 port=port,
             )
 
@@ -410,6 +429,17 @@ class Rig:
             Entry(tenant=CLOUD, epoch=self.origin.epoch, seq=self.origin.sequence, kind=kind, aids=aids, names=names)
         )
 
+    async def configure(self, its: ResidencyPolicy, *, revision: int) -> None:
+        """The tenant has another policy from now on."""
+        await self.link.regrant(its, revision=revision)
+        self.origin.sequence += 1
+        self.origin.config_revision = revision
+        await self.link.apply(
+            Entry(
+                tenant=CLOUD, epoch=self.origin.epoch, seq=self.origin.sequence, kind=Kind.CONFIG, config_revision=revision
+            )
+        )  # fmt: skip
+
     async def overwrite(self, public_id: str, body: bytes) -> Asset:
         """A new version: the name moves, and the journal says so."""
         old = self.origin.assets[f"upload/{public_id}"]
@@ -419,14 +449,13 @@ class Rig:
 
 
 def grant(link: PlayedLink, its: ResidencyPolicy, *, applied: int = 1) -> None:
-    from domicile.media.journal import Fence
+    link.tenants[CLOUD] = TenantState(_grant_of(its, revision=1), Fence(applied=applied, epoch=1))
 
-    link.tenants[CLOUD] = TenantState(
-        TenantGrant(
-            tenant=CLOUD, name_key=NAME_KEY, file_key=FILE_KEY, config_revision=1,
-            policy=its.to_mapping(), home=HOME, epoch_floor=1,
-        ),
-        Fence(applied=applied, epoch=1),
+
+def _grant_of(its: ResidencyPolicy, *, revision: int) -> TenantGrant:
+    return TenantGrant(
+        tenant=CLOUD, name_key=NAME_KEY, file_key=FILE_KEY, config_revision=revision,
+        policy=its.to_mapping(), home=HOME, epoch_floor=1,
     )  # fmt: skip
 
 

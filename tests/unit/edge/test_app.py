@@ -6,11 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from domicile.media.timing import parse_server_timing
 from domicile.media.wire import WireError
+from edge.app import PURGE_PATH, SERVICE_PATHS
 from edge.delivery_settings import DeliverySettings
 from edge.metrics import totals
+from edge.store.port import Stored, tenant_tag
 from tests.unit.edge.rig import Rig, grant, policy
 
 PATH = "/demo/image/upload/w_10/pic.png"
@@ -71,7 +75,9 @@ async def test_range_and_validators_over_the_wire(rig: Rig) -> None:
     whole = await rig.get(PATH)
     part = await rig.get(PATH, Range="bytes=1-3")
     assert (part.status, part.body) == (206, whole.body[1:4])
-    assert (await rig.get(PATH, Range="bytes=999-")).status == 416
+    beyond = await rig.get(PATH, Range="bytes=999-")
+    assert (beyond.status, beyond.headers["CDN-Cache-Control"]) == (416, "no-store")
+    assert "no-store" in beyond.headers["Cache-Control"]
     same = await rig.get(PATH, If_None_Match=whole.headers["ETag"])
     assert (same.status, same.body) == (304, b"")
     assert "Server-Timing" in same.headers
@@ -103,6 +109,64 @@ async def test_a_host_that_is_not_ours_is_refused_before_its_path_is_looked_at(t
         ]:  # fmt: skip
             assert (await rig.get(PATH, Host=host)).status == status
         assert (await rig.get("/../etc/passwd%00", Host="evil.example")).status == 421
+
+
+async def test_a_foreign_host_is_refused_on_every_route(tmp_path: Path) -> None:
+    async with Rig.open(tmp_path, delivery=DeliverySettings(hosts=("media.example",))) as rig:
+        for method, path in [("POST", PURGE_PATH), *(("GET", path) for path in sorted(SERVICE_PATHS))]:
+            assert (await rig.request(method, path, Host="evil.example")).status == 421
+            assert (await rig.request(method, path, Host="media.example")).status != 421
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", PATH), ("HEAD", PATH), ("OPTIONS", PATH), ("POST", PATH), ("GET", "/demo/image/upload/none.png"),
+        ("GET", "/x"), ("POST", PURGE_PATH), ("GET", PURGE_PATH), ("GET", "/healthz"), ("HEAD", "/healthz"),
+        ("GET", "/readyz"), ("GET", "/metrics"),
+    ],
+)  # fmt: skip
+async def test_every_response_tells_its_timing_and_is_taken_for_what_it_says_it_is(
+    rig: Rig, method: str, path: str
+) -> None:
+    headers = (await rig.request(method, path)).headers
+    assert headers.getall("X-Content-Type-Options") == ["nosniff"]
+    (timing,) = headers.getall("Server-Timing")
+    assert {metric.name for metric in parse_server_timing(timing)} >= {"cache", "region"}
+
+
+async def test_more_media_requests_than_a_worker_takes_are_told_to_come_again(tmp_path: Path) -> None:
+    async with Rig.open(tmp_path, delivery=DeliverySettings(requests_max=2)) as rig:
+        rig.origin.upload("pic", b"one")
+        rig.pool.gate.close()
+        async with asyncio.TaskGroup() as group:
+            waiting = [group.create_task(rig.get(PATH)) for _ in range(2)]
+            async with asyncio.timeout(5):
+                while rig.parts.app.in_progress.count < 2:
+                    await asyncio.sleep(0.01)
+            refused = await rig.get(PATH)
+            assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
+            assert (await rig.get("/healthz")).status == 200
+            rig.pool.gate.open()
+        assert {reply.result().status for reply in waiting} == {200}
+        assert (await rig.get(PATH)).status == 200
+
+
+async def test_cache_status_tells_a_copy_too_old_and_a_name_known_not_to_exist_from_a_miss(rig: Rig) -> None:
+    grant(rig.link, policy(lifetimes={"edge_seconds_max": 1}))
+    assert (await rig.get(PATH)).cache == "fwd=uri-miss"
+    memory = rig.parts.tiers.lookup.memory
+    (key,) = memory
+    held = memory.get(key)
+    assert held is not None
+    memory.put(key, Stored(head=msgspec.structs.replace(held.head, stored_at=1.0), body=held.body))
+    assert rig.parts.tiers.lookup.disk is not None
+    rig.parts.tiers.lookup.disk.drop_stale((tenant_tag("demo"),), lambda _: False)
+    assert (await rig.get(PATH)).headers["Cache-Status"].startswith("Domicile; fwd=stale; fwd-status=200; stored")
+    absent = "/demo/image/upload/v1/none.png"
+    assert (await rig.get(absent)).headers["Cache-Status"] == "Domicile; fwd=uri-miss; fwd-status=404"
+    assert (await rig.get(absent)).headers["Cache-Status"] == "Domicile; hit; detail=negative"
+    assert (await rig.get("/x")).headers["Cache-Status"] == "Domicile; fwd=bypass"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 
 from domicile.media.errors import UndecodableMedia
 from domicile.media.journal import Kind
+from edge.metrics import totals
 from edge.render import STRIP_REVISION
+from edge.store.sealed_body import SealedBody
 from tests.unit.edge.rig import CLOUD, Rig, grant, hash_of, policy
 
 PATH = "/demo/image/upload/w_10/pic.png"
@@ -233,6 +236,57 @@ async def test_a_viewer_that_leaves_does_not_end_the_fill(rig: Rig) -> None:
     assert rig.origin.blobs == 1
 
 
+async def test_a_picture_asked_for_with_a_version_and_without_is_made_once(rig: Rig) -> None:
+    rig.origin.upload("pic", b"one")
+    rig.pool.gate.close()
+    paths = [PATH, *(f"/demo/image/upload/w_10/v{version}/pic.png" for version in (1, 2))]
+    async with asyncio.TaskGroup() as group:
+        replies = [group.create_task(rig.get(path)) for path in paths]
+        async with asyncio.timeout(5):
+            while rig.origin.resolves < 2 or not rig.pool.gate.reached.is_set():
+                await asyncio.sleep(0.01)
+        rig.pool.gate.open()
+    assert {reply.result().body for reply in replies} == {b"one|w_10|"}
+    assert (rig.origin.blobs, rig.pool.renders, len(rig.parts.tiers.lookup.memory)) == (1, 1, 1)
+
+
+async def test_a_shared_picture_is_no_answer_to_a_path_whose_earlier_reading_it_says_nothing_of(rig: Rig) -> None:
+    rig.origin.upload("w_10/pic", b"in the folder")
+    rig.origin.body_gate.close()
+    async with asyncio.TaskGroup() as group:
+        replies = [group.create_task(rig.get(path)) for path in ("/demo/image/upload/v1/w_10/pic.png", PATH)]
+        async with asyncio.timeout(5):
+            while rig.origin.resolves < 2:
+                await asyncio.sleep(0.01)
+        rig.origin.body_gate.open()
+    assert {reply.result().body for reply in replies} == {b"in the folder||"}
+    assert (await rig.get(PATH)).cache == "hit"
+
+
+async def test_a_large_picture_is_read_from_its_file_by_everybody_who_waited_for_it(rig: Rig) -> None:
+    rig.origin.upload("pic", b"one")
+    rig.pool.padding = 3 * 1024 * 1024
+    rig.pool.gate.close()
+    async with asyncio.TaskGroup() as group:
+        replies = [group.create_task(rig.get(PATH)) for _ in range(5)]
+        await asyncio.wait_for(rig.pool.gate.reached.wait(), 5)
+        rig.link.store_gate.close()
+        rig.pool.gate.open()
+        await asyncio.wait_for(rig.link.store_gate.reached.wait(), 5)
+        assert [reply.done() for reply in replies] == [False] * 5  # none is served from memory
+        rig.link.store_gate.open()
+    assert {(reply.result().status, len(reply.result().body)) for reply in replies} == {(200, 3 * 1024 * 1024 + 9)}
+    assert {reply.result().cache for reply in replies} == {"fwd=uri-miss"}
+    assert (rig.origin.blobs, rig.pool.renders) == (1, 1)
+
+
+async def test_a_large_picture_that_the_disk_does_not_take_is_given_all_the_same(rig: Rig) -> None:
+    rig.origin.upload("pic", b"one")
+    rig.pool.padding = 3 * 1024 * 1024
+    rig.link.refuses_stores = True
+    assert len((await rig.get(PATH)).body) == 3 * 1024 * 1024 + 9
+
+
 # --- names -----------------------------------------------------------------------------------------------------------
 
 
@@ -259,9 +313,17 @@ async def test_the_status_of_what_was_erased_is_the_policys(rig: Rig) -> None:
     assert (await rig.get(PATH)).status == 410
 
 
-async def test_an_unknown_cloud_is_not_found(rig: Rig) -> None:
-    assert (await rig.get("/nobody/image/upload/pic.png")).status == 404
-    assert rig.origin.resolves == 0
+async def test_an_unknown_cloud_is_not_found_and_the_agent_is_asked_once(rig: Rig) -> None:
+    for _ in range(3):
+        assert (await rig.get("/nobody/image/upload/pic.png")).status == 404
+    assert (rig.origin.resolves, rig.link.discoveries) == (0, 1)
+
+
+async def test_an_absent_name_is_told_without_a_look_at_the_disk(rig: Rig) -> None:
+    await rig.get(PATH)
+    asked = rig.link.keys_asked
+    assert (await rig.get(PATH)).status == 404
+    assert rig.link.keys_asked == asked
 
 
 async def test_a_folder_that_looks_like_a_transformation_is_found_by_asking_for_all_readings(rig: Rig) -> None:
@@ -382,6 +444,72 @@ async def test_a_region_that_may_not_cache_keeps_nothing(rig: Rig) -> None:
     assert list(rig.settings.cache_path.glob("??/*")) == []
 
 
+async def test_a_copy_is_not_served_once_the_policy_forbids_copies_here_and_the_entry_drops_it(rig: Rig) -> None:
+    rig.origin.upload("pic", b"one")
+    await rig.get(PATH)
+    async with asyncio.timeout(5):
+        while not rig.link.records:
+            await asyncio.sleep(0.01)
+    forbidding = policy(version=2, zones={"cache": ["eu-fr"]})
+    await rig.link.regrant(forbidding, revision=2)
+    reply = await rig.get(PATH)
+    assert (reply.status, reply.cache) == (200, "fwd=uri-miss")
+    await rig.configure(forbidding, revision=2)
+    assert len(rig.parts.tiers.lookup.memory) == 0
+    disk = rig.parts.tiers.lookup.disk
+    assert disk is not None
+    await disk.tell_gone()
+    assert (list(rig.settings.cache_path.glob("??/*")), rig.link.records) == ([], {})
+
+
+@pytest.mark.parametrize("seconds", [0, 1])
+async def test_a_picture_that_takes_longer_to_make_than_it_may_be_kept_is_given_to_who_asked(
+    rig: Rig, seconds: int
+) -> None:
+    rig.origin.upload("pic", b"one")
+    grant(rig.link, policy(lifetimes={"edge_seconds_max": seconds}))
+    rig.pool.gate.close()
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(rig.get(PATH))
+        await asyncio.wait_for(rig.pool.gate.reached.wait(), 5)
+        await asyncio.sleep(seconds * 1.1)
+        rig.pool.gate.open()
+    assert (waiting.result().status, waiting.result().body, rig.pool.renders) == (200, b"one|w_10|", 1)
+    assert "max-age=0" in waiting.result().headers["Cache-Control"]
+
+
+async def test_what_may_be_kept_for_no_time_is_not_kept(rig: Rig) -> None:
+    rig.origin.upload("pic", b"one")
+    grant(rig.link, policy(lifetimes={"edge_seconds_max": 0}))
+    await rig.get(PATH)
+    assert len(rig.parts.tiers.lookup.memory) == 0
+    assert list(rig.settings.cache_path.glob("??/*")) == []
+
+
+@pytest.mark.parametrize("has_entry", [True, False])
+@pytest.mark.parametrize(("before", "after"), [("as-is", "stripped"), ("stripped", "as-is")])
+async def test_a_policy_that_changes_during_a_fill_never_leaves_its_bytes_under_the_others_key(
+    rig: Rig, before: str, after: str, has_entry: bool
+) -> None:
+    """An original that was not stripped must not be found as one that was."""
+    path = "/demo/image/upload/v1/pic.png"
+    body = {"as-is": b"one", "stripped": b"one||"}
+    rig.origin.upload("pic", b"one")
+    grant(rig.link, policy(originals=before))
+    rig.origin.body_gate.close()
+    changed = policy(originals=after, version=2)
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(rig.get(path))
+        await asyncio.wait_for(rig.origin.body_gate.reached.wait(), 5)
+        await (rig.configure(changed, revision=2) if has_entry else rig.link.regrant(changed, revision=2))
+        rig.origin.body_gate.open()
+    assert waiting.result().body == body[after]
+    await rig.configure(policy(originals=before, version=3), revision=3)
+    assert (await rig.get(path)).body == body[before]
+    await rig.configure(policy(originals=after, version=4), revision=4)
+    assert (await rig.get(path)).body == body[after]
+
+
 # --- failures ----------------------------------------------------------------------------------------------------------
 
 
@@ -490,6 +618,30 @@ async def test_a_large_file_that_is_torn_in_the_middle_cuts_its_response_off_and
         await rig.get(PATH)
     assert not file.exists()
     assert (await rig.get(PATH)).cache == "fwd=uri-miss"
+
+
+async def test_a_large_file_that_the_disk_does_not_give_in_the_middle_is_deleted_and_fetched_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.origin.upload("pic", b"one")
+    rig.pool.padding = 3 * 1024 * 1024
+    await rig.get(PATH)
+    (file,) = rig.settings.cache_path.glob("??/*")
+    read = SealedBody.read
+
+    def fails(body: SealedBody, start: int, end: int) -> bytes:
+        if start > 0:
+            raise OSError(errno.EIO, "no")
+        return read(body, start, end)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SealedBody, "read", fails)
+        with pytest.raises(aiohttp.ClientError):
+            await rig.get(PATH)
+        assert not file.exists()
+    assert (await rig.get(PATH)).cache == "fwd=uri-miss"
+    failures = [point.value for point in totals([rig.link.slot.counters]) if point.name == "disk_failures"]
+    assert failures == [1]
 
 
 async def test_a_path_is_read_once_until_the_journal_speaks_of_its_tenant(rig: Rig) -> None:

@@ -7,7 +7,7 @@ import pytest
 from domicile.media.asset import Aid, NameHash
 from domicile.media.errors import AssetNotFound, Overloaded, UpstreamUnavailable
 from domicile.media.journal import Entry, Kind
-from edge.flight import Fill, Flights, concerns, result
+from edge.flight import Fill, Flights, Outcome, concerns, result
 from edge.store.port import Stored, StoredHead
 
 AID, OTHER_AID = Aid("a" * 32), Aid("b" * 32)
@@ -20,6 +20,11 @@ def stored(sequence: int = 1) -> Stored:
         ttl_seconds=60.0, content_type="image/png", etag='"e"', body_bytes=3, format="png", content_info="",
     )  # fmt: skip
     return Stored(head=head, body=b"abc")
+
+
+def body(outcome: Outcome) -> object:
+    assert isinstance(outcome, Stored)
+    return outcome.body
 
 
 def entry(
@@ -47,8 +52,17 @@ class Runs:
         await self.after.wait()
 
 
-def flights(group: asyncio.TaskGroup, *, fills_max: int = 4, queued_max: int = 4, seconds: float = 5.0) -> Flights:
-    return Flights(group, fills_max=fills_max, queued_max=queued_max, fill_seconds_max=seconds)
+def flights(
+    group: asyncio.TaskGroup,
+    *,
+    fills_max: int = 4,
+    queued_max: int = 4,
+    seconds: float = 5.0,
+    queued_seconds: float = 5.0,
+) -> Flights:
+    return Flights(
+        group, fills_max=fills_max, queued_max=queued_max, queued_seconds_max=queued_seconds, fill_seconds_max=seconds
+    )
 
 
 def begin(them: Flights, work: Runs, key: str = "k") -> Fill:
@@ -64,7 +78,7 @@ async def test_fifty_askers_make_one_fill() -> None:
         await asyncio.sleep(0)
         work.go.set()
     assert work.count == 1
-    assert {waiter.result().body for waiter in waiters} == {b"abc"}
+    assert {body(waiter.result()) for waiter in waiters} == {b"abc"}
     assert len(them) == 0
 
 
@@ -78,7 +92,7 @@ async def test_a_waiter_that_leaves_does_not_end_the_fill() -> None:
         leaver.cancel()
         await asyncio.sleep(0)
         work.go.set()
-    assert stayer.result().body == b"abc"
+    assert body(stayer.result()) == b"abc"
 
 
 async def test_all_waiters_get_the_fills_error_and_the_next_asker_tries_again() -> None:
@@ -93,7 +107,7 @@ async def test_all_waiters_get_the_fills_error_and_the_next_asker_tries_again() 
                 await result(fill)
         await asyncio.sleep(0)
         work.error = None
-        assert (await result(begin(them, work))).body == b"abc"
+        assert body(await result(begin(them, work))) == b"abc"
 
 
 async def test_a_bug_in_a_fill_reaches_those_who_wait_and_leaves_the_others_alone() -> None:
@@ -106,7 +120,7 @@ async def test_a_bug_in_a_fill_reaches_those_who_wait_and_leaves_the_others_alon
         with pytest.raises(ZeroDivisionError):
             await result(broken)
         fine.go.set()
-        assert (await result(good)).body == b"abc"
+        assert body(await result(good)) == b"abc"
 
 
 async def test_more_fills_than_the_queue_takes_are_refused() -> None:
@@ -139,7 +153,7 @@ async def test_who_asks_while_the_result_is_being_kept_gets_it_at_once() -> None
     async with asyncio.TaskGroup() as group:
         them = flights(group)
         await result(begin(them, work))
-        assert (await result(begin(them, work))).body == b"abc"
+        assert body(await result(begin(them, work))) == b"abc"
         work.after.set()
     assert work.count == 1
 
@@ -165,7 +179,7 @@ async def test_who_asks_while_the_result_is_being_kept_gets_it_at_once() -> None
     ],
 )
 async def test_which_entries_close_a_fill(said: Entry, sequence: int | None, known: bool, wanted: bool) -> None:
-    future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+    future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
     fill = Fill(key="k", tenant="demo", names=frozenset({NAME}), result=future)
     if known:
         assert sequence is not None
@@ -200,4 +214,45 @@ async def test_losing_the_lease_closes_every_fill() -> None:
         assert begin(them, work) is first
         them.close_all()
         assert begin(them, work) is not first
+        work.go.set()
+
+
+# --- turns -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_fill_that_waits_too_long_for_its_turn_is_refused_and_not_begun() -> None:
+    first, second = Runs(), Runs()
+    async with asyncio.TaskGroup() as group:
+        them = flights(group, fills_max=1, queued_seconds=0.02)
+        running, waiting = begin(them, first), begin(them, second, "other")
+        with pytest.raises(Overloaded):
+            await result(waiting)
+        assert second.count == 0
+        first.go.set()
+        await result(running)
+
+
+async def test_who_waits_for_another_worker_takes_no_turn() -> None:
+    mine, theirs = Runs(), Runs()
+    async with asyncio.TaskGroup() as group:
+        them = flights(group, fills_max=1)
+        asking, _ = them.begin("theirs", tenant="demo", names=[NAME], work=theirs, takes_turn=False)
+        await asyncio.sleep(0)
+        mine.go.set()
+        await result(begin(them, mine))
+        theirs.go.set()
+        await result(asking)
+
+
+async def test_of_two_fills_for_one_object_the_second_learns_of_the_first_until_that_is_closed() -> None:
+    work = Runs()
+    async with asyncio.TaskGroup() as group:
+        them = flights(group)
+        first, second, third = begin(them, work, "a"), begin(them, work, "b"), begin(them, work, "c")
+        assert them.maker_of("object", first) is None
+        assert them.maker_of("object", first) is None  # it may start over
+        assert them.maker_of("object", second) is first
+        them.close(first)
+        assert them.maker_of("object", second) is None
+        assert them.maker_of("object", third) is second
         work.go.set()

@@ -4,12 +4,13 @@ import msgspec
 import pytest
 
 from domicile.media.asset import Aid, NameHash
+from domicile.media.freshness import Verdict
 from domicile.media.journal import Entry, Fence, Kind
 from domicile.media.policy_file import from_mapping
 from domicile.media.url import parse
 from edge.following import TenantState
 from edge.keys import Wanted, wanted
-from edge.lookup import Lookup
+from edge.lookup import Found, Lookup
 from edge.messages import TenantGrant
 from edge.store.memory import MemoryStore
 from edge.store.port import Stored, StoredHead
@@ -33,7 +34,7 @@ def state(**policy: object) -> TenantState:
 
 
 def asked(path: str) -> Wanted:
-    return wanted(path, parse(path), "", policy=state().policy, name_key=NAME_KEY)
+    return wanted(path, parse(path), "", policy=state().policy, config_revision=1, name_key=NAME_KEY)
 
 
 def stored(names: tuple[NameHash, ...], **changes: object) -> Stored:
@@ -47,7 +48,11 @@ def stored(names: tuple[NameHash, ...], **changes: object) -> Stored:
 def lookup(its: TenantState | None) -> Lookup:
     memory = MemoryStore(bytes_max=100_000, object_bytes_max=1000, count=lambda _: None)
     return Lookup(
-        memory=memory, disk=None, tenant_of=lambda tenant: its if tenant == "demo" else None, count=lambda _, by=1: None
+        memory=memory,
+        disk=None,
+        tenant_of=lambda tenant: its if tenant == "demo" else None,
+        is_waiting=lambda tenant: tenant == "waits",
+        count=lambda _, by=1: None,
     )
 
 
@@ -59,14 +64,14 @@ DOUBTFUL = asked("/demo/image/upload/w_1/pic.png")
 def test_an_object_is_served_until_its_time_is_over_and_never_before_it_was_stored(now: float, found: bool) -> None:
     tiers = lookup(state())
     tiers.memory.put(PLAIN.ways[0].key, stored(PLAIN.names))
-    assert (tiers.in_memory(PLAIN, now=now) is not None) is found
+    assert isinstance(tiers.in_memory(PLAIN, now=now), Found) is found
 
 
 def test_a_policy_that_was_shortened_holds_for_what_is_stored_already() -> None:
     tiers = lookup(state(lifetimes={"edge_seconds_max": 10}))
     tiers.memory.put(PLAIN.ways[0].key, stored(PLAIN.names))
-    assert tiers.in_memory(PLAIN, now=110.0) is not None
-    assert tiers.in_memory(PLAIN, now=111.0) is None
+    assert isinstance(tiers.in_memory(PLAIN, now=110.0), Found)
+    assert tiers.in_memory(PLAIN, now=111.0) is Verdict.STALE
     assert tiers.remaining_seconds(stored(PLAIN.names).head, now=104.5) == 5
 
 
@@ -75,7 +80,7 @@ def test_what_the_fence_forbids_is_a_miss() -> None:
     tiers = lookup(its)
     tiers.memory.put(PLAIN.ways[0].key, stored(PLAIN.names))
     its.fence.apply(Entry(tenant="demo", epoch=1, seq=2, kind=Kind.ASSET, aids=(AID,)))
-    assert tiers.in_memory(PLAIN, now=101.0) is None
+    assert tiers.in_memory(PLAIN, now=101.0) is Verdict.MISS
 
 
 def test_what_was_read_in_a_history_that_was_dropped_is_a_miss() -> None:
@@ -83,21 +88,36 @@ def test_what_was_read_in_a_history_that_was_dropped_is_a_miss() -> None:
     tiers = lookup(its)
     tiers.memory.put(PLAIN.ways[0].key, stored(PLAIN.names))
     its.epoch_floor = 2
-    assert tiers.in_memory(PLAIN, now=101.0) is None
+    assert tiers.in_memory(PLAIN, now=101.0) is Verdict.MISS
 
 
 def test_a_tenant_that_was_withdrawn_has_nothing() -> None:
     tiers = lookup(None)
     tiers.memory.put(PLAIN.ways[0].key, stored(PLAIN.names))
-    assert tiers.in_memory(PLAIN, now=101.0) is None
+    assert tiers.in_memory(PLAIN, now=101.0) is Verdict.MISS
 
 
 def test_a_later_reading_is_served_only_while_the_earlier_ones_are_known_not_to_exist() -> None:
     tiers = lookup(state())
     first, second = DOUBTFUL.names
     tiers.memory.put(DOUBTFUL.ways[1].key, stored((second,)))
-    assert tiers.in_memory(DOUBTFUL, now=101.0) is None
+    assert tiers.in_memory(DOUBTFUL, now=101.0) is Verdict.MISS
     tiers.memory.put(DOUBTFUL.ways[1].key, stored((second, first)))
     found = tiers.in_memory(DOUBTFUL, now=101.0)
-    assert found is not None
+    assert isinstance(found, Found)
     assert found.way == DOUBTFUL.ways[1]
+
+
+def test_age_does_not_count_for_an_object_of_this_moment_but_another_configuration_does() -> None:
+    its = state(lifetimes={"edge_seconds_max": 0})
+    tiers, head = lookup(its), stored(PLAIN.names).head
+    assert tiers.is_answer(head, PLAIN, 0)
+    its.config_revision = 2
+    assert not tiers.is_answer(head, PLAIN, 0)
+
+
+def test_a_file_stays_while_nobody_can_tell_whether_it_is_stale() -> None:
+    tiers, head = lookup(None), stored(PLAIN.names).head
+    assert not tiers.may_stay(head)
+    assert tiers.may_stay(msgspec.structs.replace(head, tenant="waits"))
+    assert not tiers.is_fresh(msgspec.structs.replace(head, tenant="waits"))

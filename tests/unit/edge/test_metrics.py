@@ -15,9 +15,10 @@ from domicile.media.journal import Entry, Kind
 from domicile.media.wire import Rendition, WireError
 from domicile.service.gate import cache_files
 from domicile.service.gate.peer import PeerClient, PeerGone
-from edge.delivery_settings import CacheSettings
+from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.link import REPORTS_MAX, NodeLink
 from edge.metrics import Count, totals
+from edge.owner import Owners
 from tests.unit.edge.rig import CLOUD, Rig, hash_of
 
 PATH = "/demo/image/upload/w_10/v1/pic.png"
@@ -31,6 +32,10 @@ CACHES = {
     Count.SEALS_BROKEN: CacheSettings(ram_bytes_max=0, disk_bytes_max=8 * MIB),
 }
 """Where the event needs a cache of its own; the others have room for everything."""
+DELIVERIES = {
+    Count.SLOW: DeliverySettings(progress_seconds_max=0.3),
+    Count.REQUESTS_REFUSED: DeliverySettings(requests_max=1),
+}
 
 
 def moves(count: Count) -> Callable[[Scenario], Scenario]:
@@ -60,7 +65,7 @@ async def files(rig: Rig) -> list[Path]:
 @pytest.mark.parametrize("count", Count)
 async def test_the_event_is_counted_once(tmp_path: Path, count: Count, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = CACHES.get(count, CacheSettings(ram_bytes_max=8 * MIB, disk_bytes_max=8 * MIB))
-    async with Rig.open(tmp_path, cache=cache) as rig:
+    async with Rig.open(tmp_path, cache=cache, delivery=DELIVERIES.get(count)) as rig:
         asset = rig.origin.upload("pic", b"the bytes")
         await SCENARIOS[count](rig, monkeypatch)
         expected = len(asset.sealed) if count is Count.ORIGIN_BYTES else 1
@@ -200,18 +205,52 @@ async def _a_file_was_tampered_with(rig: Rig, _: pytest.MonkeyPatch) -> None:
 @moves(Count.PEER_FAILURES)
 async def _the_owner_is_gone(rig: Rig, _: pytest.MonkeyPatch) -> None:
     class Gone:
-        async def ask(self, *_: object, **__: object) -> None:
+        async def ask(self, *_: object) -> None:
             raise PeerGone("gone")
 
     class Both:
         def live_slots(self) -> tuple[int, ...]:
             return (0, 1)
 
-    deliverer = dataclasses.replace(rig.parts.app.deliverer, peers=cast("PeerClient", Gone()), owners=Both())
+    deliverer = rig.parts.app.deliverer
+    owners = Owners(
+        peers=cast("PeerClient", Gone()),
+        slot=0,
+        slots=Both(),
+        lookup=deliverer.lookup,
+        permits=deliverer.permits,
+        count=rig.link.counters.add,
+    )
+    deliverer = dataclasses.replace(deliverer, owners=owners)
     for width in range(10, 40):  # one of them belongs to the other slot
         await deliverer.deliver(PATH.replace("w_10", f"w_{width}"), "")
         if counted(rig, Count.PEER_FAILURES):
             return
+
+
+@moves(Count.SLOW)
+async def _a_viewer_takes_nothing(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    rig.pool.padding = 16 * MIB
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.port, limit=1024)
+    writer.write(f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    await reader.readuntil(b"\r\n\r\n")
+    async with asyncio.timeout(5):
+        while not counted(rig, Count.SLOW):
+            await asyncio.sleep(0.01)
+    writer.close()
+
+
+@moves(Count.REQUESTS_REFUSED)
+async def _there_are_more_requests_than_a_worker_takes(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    rig.pool.gate.close()
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(rig.get(PATH))
+        async with asyncio.timeout(5):
+            while rig.parts.app.in_progress.count < 1:
+                await asyncio.sleep(0.01)
+        assert (await rig.get(PATH)).status == 503
+        rig.pool.gate.open()
+    assert waiting.result().status == 200
 
 
 @moves(Count.REPORTS_DROPPED)

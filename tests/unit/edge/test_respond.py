@@ -14,6 +14,7 @@ from domicile.media.policy_file import from_mapping
 from domicile.media.timing import Span, parse_server_timing
 from edge.respond import Making, Manner, Reply, disposition, empty, picture, preflight, refusal
 from edge.store.port import StoredHead
+from edge.upstream import AssetGone
 
 HEAD = StoredHead(
     tenant="demo", contributors=(Aid("a" * 32),), names=(NameHash("1" * 32),), epoch=1, sequence=1, config_revision=1,
@@ -158,7 +159,7 @@ def test_an_error_is_empty_and_is_not_to_be_kept() -> None:
     assert header(reply, "Content-Length") == "0"
     assert header(reply, "Cache-Control") == "private, no-store"
     assert header(reply, "Retry-After") is None
-    assert refusal(AssetNotFound("x"), region="eu-de", status=410).status == 410
+    assert refusal(AssetGone("x", 410), region="eu-de").status == 410
 
 
 def test_all_errors_tell_the_same_about_their_making() -> None:

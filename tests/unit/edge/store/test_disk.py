@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,9 @@ from domicile.service.gate import cache_files
 from edge.messages import KeyRecord, StoredObject
 from edge.metrics import Count
 from edge.rendezvous import owner_of
-from edge.store import disk as module
-from edge.store.disk import FILE_OVERHEAD_BYTES, DiskStore
-from edge.store.port import Stored, StoredHead, tenant_tag, whole_body
+from edge.store import disk as store
+from edge.store.disk import DROPPED_AT_ONCE_MAX, FILE_OVERHEAD_BYTES, DiskStore
+from edge.store.port import Stored, StoredHead, tenant_tag
 from edge.store.room import Room
 
 KEY = b"k" * 32
@@ -40,6 +41,15 @@ def file_name(number: int, *, slot: int = 0, workers: int = 1) -> str:
         if owner_of(name, range(workers)) == slot:
             return name
     raise AssertionError
+
+
+async def whole_body(found: Stored) -> bytes:
+    if isinstance(found.body, bytes):
+        return found.body
+    try:
+        return b"".join([piece async for piece in found.body.pieces(0, found.body.body_bytes)])
+    finally:
+        found.body.close()
 
 
 def stored(body: bytes = b"abc", *, aid: str = "a", sequence: int = 1) -> Stored:
@@ -246,6 +256,57 @@ async def test_only_stale_files_of_the_tag_are_deleted(disk: Disk, tmp_path: Pat
     assert (files(tmp_path), len(disk), disk.bytes_used) == ([], 0, 0)
 
 
+async def test_a_large_purge_deletes_its_files_beside_the_loop_and_leaves_what_is_fresh_by_then(
+    disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that stands still for a second is killed, and 60,000 files take longer."""
+    monkeypatch.setattr(store, "SWEPT_AT_ONCE", 50)
+    for number in range(2 * DROPPED_AT_ONCE_MAX):
+        await disk.keep(file_name(number), stored())
+    by: set[int] = set()
+    unlink = Path.unlink
+
+    def noted(path: Path, *, missing_ok: bool = False) -> None:
+        by.add(threading.get_ident())
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", noted)
+    disk.drop_stale([tenant_tag("demo")], lambda kept: kept.sequence > 5)
+    assert by == set()
+    await disk.sweep()
+    assert by
+    assert threading.get_ident() not in by
+    assert (files(tmp_path), len(disk)) == ([], 0)
+
+
+async def test_a_file_that_came_anew_while_a_purge_was_swept_stays(disk: Disk, tmp_path: Path) -> None:
+    for number in range(2 * DROPPED_AT_ONCE_MAX):
+        await disk.keep(file_name(number), stored())
+    disk.drop_stale([tenant_tag("demo")], lambda kept: kept.sequence > 5)
+    assert await disk.keep(file_name(3), stored(sequence=9))
+    await disk.sweep()
+    assert [file.name for file in files(tmp_path)] == [file_name(3)]
+
+
+async def test_nothing_is_published_under_a_name_that_is_being_deleted(disk: Disk, tmp_path: Path) -> None:
+    disk._leaving.add(file_name(1))
+    assert not await disk.keep(file_name(1), stored())
+    assert files(tmp_path) == []
+
+
+async def test_the_background_begins_at_once_when_there_is_something_to_delete(disk: Disk, tmp_path: Path) -> None:
+    for number in range(DROPPED_AT_ONCE_MAX + 1):
+        await disk.keep(file_name(number), stored())
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(disk.run())
+        await asyncio.sleep(0)
+        disk.drop_stale([tenant_tag("demo")], lambda _: False)
+        async with asyncio.timeout(5):
+            while files(tmp_path) or disk.register_.rows:
+                await asyncio.sleep(0.01)
+        running.cancel()
+
+
 async def test_the_directory_stays_within_its_share(tmp_path: Path, register: PlayedRegister) -> None:
     share = 20 * (10_000 + FILE_OVERHEAD_BYTES)
     disk = Disk(tmp_path, register, bytes_max=share)
@@ -392,8 +453,8 @@ async def test_a_file_that_the_journal_needed_the_room_of_is_a_miss_and_no_longe
 async def test_a_start_without_the_agent_waits_for_it_and_deletes_nothing(
     disk: Disk, register: PlayedRegister, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: int
 ) -> None:
-    monkeypatch.setattr(module, "LIST_RETRY_SECONDS", 0.001)
-    monkeypatch.setattr(module, "LIST_TRIES_MAX", 3)
+    monkeypatch.setattr(store, "LIST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(store, "LIST_TRIES_MAX", 3)
     await disk.keep(file_name(1), stored())
     again = Disk(tmp_path, register)
     register.away = away

@@ -80,10 +80,10 @@ def test_nothing_is_left_behind_in_the_index() -> None:
         store.put(f"k{n}", stored(b"x", aid=f"{n % 10}", name=f"{n % 7}"))
     for key in list(store):
         store.drop(key)
-    assert store._by_tag == {}
+    assert store._tags._keys == {}
     store.put("k", stored(b"x"))
     store.clear()
-    assert (store._by_tag, store.bytes_used, len(store)) == ({}, 0, 0)
+    assert (store._tags._keys, store.bytes_used, len(store)) == ({}, 0, 0)
 
 
 def test_what_is_asked_for_again_outlives_a_scan_of_things_asked_for_once() -> None:

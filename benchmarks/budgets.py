@@ -23,8 +23,8 @@ MIXED_REQUESTS = 10_000
 GROWTH_BYTES_MAX = 16 * MIB
 
 
-def measure(work: Path) -> list[dict[str, Any]]:
-    return [idle(work), *busy(work), huge(work)]
+def measure(work: Path, results: Path) -> list[dict[str, Any]]:
+    return [idle(work, results), *busy(work, results), huge(work, results)]
 
 
 def workers_of(stack: Stack) -> list[int]:
@@ -42,8 +42,8 @@ def budget(what: str, used: float, allowed: float) -> dict[str, Any]:
     return {"what": what, "bytes": round(used), "budget": round(allowed), "within": used <= allowed}
 
 
-def idle(work: Path) -> dict[str, Any]:
-    stack = Stack(work / "idle", workers=2)
+def idle(work: Path, results: Path) -> dict[str, Any]:
+    stack = Stack(work / "idle", workers=2, results=results)
     stack.start()
     try:
         return budget("idle edge worker", max(rss_bytes(pid) for pid in workers_of(stack)), IDLE_WORKER_BYTES_MAX)
@@ -51,9 +51,14 @@ def idle(work: Path) -> dict[str, Any]:
         stack.stop()
 
 
-def busy(work: Path) -> list[dict[str, Any]]:
+def busy(work: Path, results: Path) -> list[dict[str, Any]]:
     """Fill the RAM tier past its limit, then ask 10,000 mixed questions."""
-    stack = Stack(work / "busy", workers=1, environment={"DOMICILE_EDGE_CACHE_RAM_BYTES_MAX": str(RAM_TIER_BYTES)})
+    stack = Stack(
+        work / "busy",
+        workers=1,
+        results=results,
+        environment={"DOMICILE_EDGE_CACHE_RAM_BYTES_MAX": str(RAM_TIER_BYTES)},
+    )
     stack.start()
     try:
         (worker,) = workers_of(stack)
@@ -80,9 +85,9 @@ def busy(work: Path) -> list[dict[str, Any]]:
         stack.stop()
 
 
-def huge(work: Path) -> dict[str, Any]:
+def huge(work: Path, results: Path) -> dict[str, Any]:
     """A 100-megapixel JPEG: the largest decoder process while it is rendered."""
-    stack = Stack(work / "huge", workers=1)
+    stack = Stack(work / "huge", workers=1, results=results)
     stack.start()
     try:
         flat = np.tile(np.arange(10_000, dtype=np.uint32) % 256, (10_000, 1)).astype(np.uint8)

@@ -18,6 +18,8 @@ from tests.e2e.stack import free_port
 
 SIZES = {"2 KB": (2_000, 48), "20 KB": (20_000, 150), "100 KB": (100_000, 340)}
 """label -> (bytes aimed at, side in pixels of a noisy picture that comes near)"""
+MARGIN_PIXELS = 8
+"""Uploaded larger by so much, so that what is delivered is really scaled."""
 
 
 def noise(side: int) -> bytes:
@@ -27,8 +29,8 @@ def noise(side: int) -> bytes:
     return body.getvalue()
 
 
-def measure(work: Path, *, seconds: float, rounds: int) -> list[dict[str, Any]]:
-    stack = Stack(work / "hits", workers=1)
+def measure(work: Path, results: Path, *, seconds: int, rounds: int) -> list[dict[str, Any]]:
+    stack = Stack(work / "hits", workers=1, results=results)
     stack.start()
     nginx = Nginx(work / "nginx", port=free_port(), upstream=stack.edge_port)
     try:
@@ -37,9 +39,8 @@ def measure(work: Path, *, seconds: float, rounds: int) -> list[dict[str, Any]]:
         edge, peer = tree(stack.processes("edge")), tree([nginx.pid])
         pin((*edge, *peer), 0)
         for label, (wanted, side) in SIZES.items():
-            uploader.upload(io.BytesIO(noise(side)), public_id=f"noise{side}")
-            path = f"/demo/image/upload/q_{quality(stack, side, wanted)}/v1/noise{side}.jpg"
-            body_bytes = len(stack.get(path).body)
+            uploader.upload(io.BytesIO(noise(side + MARGIN_PIXELS)), public_id=f"noise{side}")
+            path, body_bytes = nearest(stack, side, wanted)
             nginx.warm(path)
             ours: list[Run] = []
             theirs: list[Run] = []
@@ -58,10 +59,15 @@ def tree(pids: list[int]) -> list[int]:
     return sorted({pid for top in pids for pid in (top, *children(top))})
 
 
-def quality(stack: Stack, side: int, wanted: int) -> int:
-    """The JPEG quality whose body comes nearest to the size aimed at."""
-    sizes = {q: len(stack.get(f"/demo/image/upload/q_{q}/v1/noise{side}.jpg").body) for q in (20, 40, 60, 80, 95)}
-    return min(sizes, key=lambda q: abs(sizes[q] - wanted))
+def nearest(stack: Stack, side: int, wanted: int) -> tuple[str, int]:
+    """The path of the rendition whose body comes nearest to the size aimed at, and its bytes."""
+    sizes = {}
+    for quality in (20, 40, 60, 80, 95):
+        path = f"/demo/image/upload/c_scale,w_{side},q_{quality}/v1/noise{side}.jpg"
+        reply = stack.get(path)
+        assert reply.status == 200, reply.headers
+        sizes[path] = len(reply.body)
+    return min(sizes.items(), key=lambda made: abs(made[1] - wanted))
 
 
 def row(label: str, body_bytes: int, ours: list[Run], theirs: list[Run]) -> dict[str, Any]:

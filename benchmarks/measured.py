@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.stack import Stack
 
-RESULTS = Path(__file__).parent / "results"
 
-
+@dataclass(slots=True)
 class MeasuredStack(Stack):
+    results: Path = Path("results")
+
     def start(self) -> None:
-        super().start()
-        self._scrape("before")
+        Stack.start(self)
+        self._keep("before")
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         if self.process is not None:
-            self._scrape("after")
-        super().stop(how)
+            self._keep("after")
+        Stack.stop(self, how)
 
-    def _scrape(self, when: str) -> None:
-        RESULTS.mkdir(parents=True, exist_ok=True)
+    def _keep(self, when: str) -> None:
+        self.results.mkdir(parents=True, exist_ok=True)
         for tier, reply in (("edge", self.get("/metrics")), ("origin", self.api("GET", "/metrics"))):
-            (RESULTS / f"{self.data.name}-{tier}-{when}.prom").write_bytes(reply.body)
+            (self.results / f"{self.data.name}-{tier}-{when}.prom").write_bytes(reply.body)

@@ -49,8 +49,8 @@ CASES = [
 ]
 
 
-def measure(work: Path, *, rounds: int, per_round: int = 6) -> list[dict[str, Any]]:
-    stack = Stack(work / "transforms", workers=1)
+def measure(work: Path, results: Path, *, rounds: int, per_round: int = 6) -> list[dict[str, Any]]:
+    stack = Stack(work / "transforms", workers=1, results=results)
     stack.start()
     try:
         return [case(stack, *spec, rounds=rounds, per_round=per_round) for spec in CASES]

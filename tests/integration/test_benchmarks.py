@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from xml.etree import ElementTree as Xml
+from xml.etree.ElementTree import parse
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_a_short_run_ends_well_and_writes_what_it_found(tmp_path: Path) -> None:
     assert [row["what"] for row in found["hits"]] == ["hit 2 KB", "hit 20 KB", "hit 100 KB"]
     assert len(found["transforms"]) == 3
     assert "| hit 2 KB |" in (tmp_path / "results.md").read_text("utf-8")
-    picture = Xml.parse(tmp_path / "results.svg").getroot()
+    picture = parse(tmp_path / "results.svg").getroot()
     texts = [node.text for node in picture.iter() if node.tag.endswith("text")]
     assert "hit 100 KB" in texts
     assert (tmp_path / "hits-edge-before.prom").read_bytes() != (tmp_path / "hits-edge-after.prom").read_bytes()

@@ -78,9 +78,10 @@ def test_no_module_starts_an_installation_that_is_not_swept() -> None:
     """`Stack(…)` stands in the fixtures alone; another one would run without canaries."""
     modules = sorted(Path(__file__).parent.glob("test_*.py"))
     assert len(modules) > 5
-    own = []
-    for module in modules:
-        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Stack":
-                own.append(f"{module.name}:{node.lineno}")
+    own = [
+        f"{module.name}:{node.lineno}"
+        for module in modules
+        for node in ast.walk(ast.parse(module.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Stack"
+    ]
     assert own == []

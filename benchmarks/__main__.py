@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", type=part, default=PARTS, metavar="PART", help=f"any of {', '.join(PARTS)}")
     parser.add_argument("--seconds", type=int, default=3, help="length of one wrk run; wrk knows whole seconds")
     parser.add_argument("--rounds", type=int, default=4, help="interleaved rounds per row")
+    parser.add_argument("--scale", type=float, default=1.0, help="below 1 the budgets are tried, not measured")
     parser.add_argument("--results", type=Path, default=RESULTS, help="directory to write")
     arguments = parser.parse_args()
     results: report.Results = {}
@@ -37,7 +38,7 @@ def main() -> int:
         if "transforms" in arguments.parts:
             results["transforms"] = transforms.measure(work, arguments.results, rounds=arguments.rounds)
         if "budgets" in arguments.parts:
-            results["budgets"] = budgets.measure(work, arguments.results)
+            results["budgets"] = budgets.measure(work, arguments.results, scale=arguments.scale)
     today = dt.datetime.now(dt.UTC).date().isoformat()
     report.write(arguments.results, results, command="python -m benchmarks " + " ".join(sys.argv[1:]), date=today)
     print((arguments.results / "results.md").read_text("utf-8"))

@@ -34,11 +34,32 @@ def test_a_short_run_ends_well_and_writes_what_it_found(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "results.json").read_text("utf-8"))
     assert [row["what"] for row in found["hits"]] == ["hit 2 KB", "hit 20 KB", "hit 100 KB"]
     assert len(found["transforms"]) == 3
+    for row in (*found["hits"], *found["transforms"]):
+        assert row["within"], row
+        assert row["client_requests"] > 0
+    for row in found["hits"]:
+        assert row["server_memory_hits"] >= row["client_requests"]
+        assert (row["server_fills"], row["peer_passed_on"], row["errors"]) == (0, 0, 0)
     assert "| hit 2 KB |" in (tmp_path / "results.md").read_text("utf-8")
     picture = parse(tmp_path / "results.svg").getroot()
     texts = [node.text for node in picture.iter() if node.tag.endswith("text")]
     assert "hit 100 KB" in texts
     assert (tmp_path / "hits-edge-before.prom").read_bytes() != (tmp_path / "hits-edge-after.prom").read_bytes()
+
+
+@needs_programs
+@pytest.mark.timeout(120)
+def test_every_budget_is_looked_at(tmp_path: Path) -> None:
+    done = run("budgets", "--scale", "0.01", "--results", str(tmp_path))
+    assert done.returncode in {0, 1}, done.stderr  # at this scale nobody asks whether a budget is kept
+    assert "Traceback" not in done.stderr, done.stderr
+    found = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    rows = {row["what"]: row for row in found["budgets"]}
+    for part in ("idle edge worker", "RAM tier", "growth of all lasting processes", "JPEG progressive: upload"):
+        assert any(part in what for what in rows), part
+    mixed = next(row for what, row in rows.items() if "mixed requests" in what)
+    for kind in ("get", "head", "range", "not_modified"):
+        assert f"{kind} " in mixed["note"]
 
 
 def test_an_unknown_part_is_refused_by_name() -> None:

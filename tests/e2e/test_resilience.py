@@ -7,8 +7,6 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,7 @@ from PIL import Image
 
 from tests.e2e.canary import Canaries
 from tests.e2e.conftest import Installations
-from tests.e2e.stack import Reply, Stack
+from tests.e2e.stack import Reply, Stack, frozen
 
 LEASE_SECONDS = 4.0
 WORKERS = 2
@@ -45,18 +43,6 @@ def path(stack: Stack, canaries: Canaries) -> str:
     name = canaries.name()
     stack.sdk().uploader.upload(io.BytesIO(noise(200)), public_id=name)
     return f"/demo/image/upload/c_scale,w_150/v1/{name}.png"
-
-
-@contextmanager
-def frozen(pids: list[int]) -> Iterator[None]:
-    assert pids
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 def eventually(stack: Stack, path: str, status: int, seconds: float) -> Reply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,8 @@ async def test_a_crash_between_the_entry_and_the_forgetting_is_finished_at_start
     async with opened(tmp_path) as records:
         assert records._core.keyring.of(record.aid) is None
         assert not list((tmp_path / "data" / "originals").rglob(record.aid))
-    rows = sqlite3.connect(tmp_path / "data" / "catalogue.db").execute("SELECT count(*) FROM doomed").fetchone()
+    with closing(sqlite3.connect(tmp_path / "data" / "catalogue.db")) as database:
+        rows = database.execute("SELECT count(*) FROM doomed").fetchone()
     assert rows == (0,)
 
 
@@ -234,9 +236,11 @@ async def test_an_upload_that_ran_while_the_backup_was_made_is_no_draft_any_more
     async with opened(tmp_path) as records:
         draft = await records.mint(CLOUD)
         await records.put_original(draft, b"x", records.permit(CLOUD, Activity.STORE))
-        backup = sqlite3.connect(tmp_path / "catalogue.db")
-        sqlite3.connect(tmp_path / "data" / "catalogue.db").backup(backup)
-        backup.close()
+        with (
+            closing(sqlite3.connect(tmp_path / "data" / "catalogue.db")) as database,
+            closing(sqlite3.connect(tmp_path / "catalogue.db")) as backup,
+        ):
+            database.backup(backup)
         await records.commit_upload(draft, NewAsset(name=name("a"), facts=facts(b"x"), created_at=1.0))
     keep(tmp_path, "today")
     for file in (tmp_path / "data").glob("catalogue.db*"):

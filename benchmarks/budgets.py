@@ -111,8 +111,8 @@ def mixed(work: Path, results: Path, *, requests: int) -> dict[str, Any]:
         with stack.counted() as seen:
             mix.ask(requests)
         after = lasting(stack)
-        grown = {role: (after[pid, role] - size) / MB for (pid, role), size in before.items() if (pid, role) in after}
-        note = ", ".join(f"{role} {size:+.1f}" for role, size in sorted(grown.items()) if abs(size) >= 0.1)
+        grown = sorted((role, (after.get((pid, role), 0) - size) / MB) for (pid, role), size in before.items())
+        note = ", ".join(f"{role} {size:+.1f}" for role, size in grown if abs(size) >= 0.1)
         kinds = " ".join(f"{kind} {count}" for kind, count in sorted(mix.asked.items()))
         return budget(
             f"growth of all lasting processes over {requests:,} mixed requests",

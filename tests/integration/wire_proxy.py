@@ -20,6 +20,9 @@ class WireProxy:
     origin: Path
     counts: Counter[str] = field(default_factory=Counter)
     delay_seconds: float = 0.0
+    """Of blobs."""
+    delays: dict[str, float] = field(default_factory=dict)
+    """Kind of question -> seconds."""
     cut: bool = False
     before_head: asyncio.Event = field(default_factory=asyncio.Event)
     in_body: asyncio.Event = field(default_factory=asyncio.Event)
@@ -54,6 +57,7 @@ class WireProxy:
             return web.Response(status=503)
         if kind == "blobs":
             await asyncio.sleep(self.delay_seconds)
+        await asyncio.sleep(self.delays.get(kind, 0.0))
         try:
             return await self._forward(request, kind)
         except (aiohttp.ClientError, OSError):  # the origin is away: so is its proxy

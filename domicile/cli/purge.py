@@ -7,14 +7,15 @@ import secrets
 import time
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import typer
 
 from domicile.cli.calls import call_url
 from domicile.cli.console import as_json, out
 from domicile.cli.failure import Failure
-from domicile.cli.options import Config, host_of, serve_settings
+from domicile.cli.options import Config, Data, host_of, serve_settings
+from domicile.cli.places import credentials_file
 from domicile.service.signing import NONCE_BYTES, PURGE_PATH, SigningKey, read_key, sign_purge
 
 Texts = list[str] | None
@@ -28,20 +29,23 @@ def purge(
     tag: Annotated[Texts, typer.Option("--tag", help="Assets that carry this tag now.")] = None,
     prefix: Annotated[Texts, typer.Option("--prefix", help="A path, cut at slashes.")] = None,
     everything: Annotated[bool, typer.Option("--everything", help="The whole cloud.")] = False,
-    edge: Annotated[str | None, typer.Option(help="URL of an edge.", show_default="that of `domicile serve`")] = None,
+    edge: Annotated[
+        str | None, typer.Option(help="URL of an edge.", show_default="as the origin wrote it into DATA")
+    ] = None,
     region: Annotated[str | None, typer.Option(help="The edge's region.", show_default="eu-de")] = None,
     keyid: Annotated[str | None, typer.Option(help="Name of the key.", show_default="from its file")] = None,
     purge_id: Annotated[str | None, typer.Option(help="Repeat it to ask again for the same answer.")] = None,
     config: Config = None,
+    data: Data = None,
     json: Annotated[bool, typer.Option("--json", help="Print the whole answer.")] = False,
 ) -> None:
     """Sign one purge and send it to an edge; when it is answered, no worker that can be reached serves the old bytes."""
-    settings = serve_settings(config, region=region)
+    settings = serve_settings(config, data=data, region=region)
     targets = targets_of(public_id=public_id, asset_id=asset_id, url=url, tag=tag, prefix=prefix, everything=everything)
     if not targets:
         raise Failure("nothing to purge: give --public-id, --asset-id, --url, --tag, --prefix or --everything", 2)
     signer = _key(key, keyid)
-    base = edge or f"http://{host_of(settings.edge)}"
+    base = edge or written_edge(credentials_file(settings.data)) or f"http://{host_of(settings.edge)}"
     body = jsonlib.dumps({"purge_id": purge_id or secrets.token_hex(16), "targets": targets}).encode()
     authority = authority_of(base)
     headers = sign_purge(
@@ -62,6 +66,18 @@ def purge(
         out.print(
             f"{'[bold green]purged[/]' if done else '[bold yellow]pending[/]'} {describe(answer.body)}", soft_wrap=True
         )
+
+
+def written_edge(credentials: Path) -> str | None:
+    """The address at which the installation delivers, as its origin has written it down; None when it has not."""
+    try:
+        options = parse_qs(urlsplit(credentials.read_text("utf-8").strip()).query)
+    except OSError:
+        return None
+    for name, scheme in (("cname", "http"), ("secure_distribution", "https")):
+        if name in options:
+            return f"{scheme}://{options[name][0]}"
+    return None
 
 
 def targets_of(*, everything: bool, **lists: Texts) -> list[dict[str, Any]]:

@@ -41,7 +41,8 @@ def encode(*arguments: Any) -> Any:
     return real["encode"](*arguments)
 
 
-pipeline.decode_frames, pipeline.present, pipeline.encode = decode_frames, present, encode
+for step in (decode_frames, present, encode):
+    setattr(pipeline, step.__name__, step)
 
 
 def render(source: Any, job: Any) -> Any:

@@ -340,3 +340,18 @@ async def test_a_new_cloud_with_a_lost_clouds_name_tells_the_edges_at_once(tmp_p
         (told,) = (await records.entries({"beta": before.seq}, wait_seconds=0)).entries
         assert follows(before, told)
         assert told.kind == Kind.ALL
+
+
+async def test_a_lost_catalogue_says_what_else_to_remove_for_a_new_start(tmp_path: Path) -> None:
+    async with opened(tmp_path) as records:
+        await upload(records, name("a"))
+    shutil.rmtree(tmp_path / "data")
+    shutil.rmtree(tmp_path / "data.keys")
+    with pytest.raises(BadSetting, match=rf"rm -rf {tmp_path / 'data.mirror'}"):
+        async with opened(tmp_path):
+            pass
+    shutil.rmtree(tmp_path / "data")
+    shutil.rmtree(tmp_path / "data.keys")
+    shutil.rmtree(tmp_path / "data.mirror")
+    async with opened(tmp_path) as records:
+        assert await records.get(name("a")) is None

@@ -56,8 +56,7 @@ lint: $(VENV)/.test
 mutants: $(VENV)/.test
 	$(BIN)/python -m pytest tests/mutants
 
-bench: $(VENV)/.test
-	$(BIN)/pip install --quiet --disable-pip-version-check '.[bench]'
+bench: $(VENV)/.test system
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.test

@@ -9,30 +9,39 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import budgets, hits, report, transforms
-from benchmarks.measured import RESULTS
 
+RESULTS = Path(__file__).parent / "results"
 PARTS = ("hits", "transforms", "budgets")
+
+
+def part(text: str) -> str:
+    """A type, not `choices`: argparse would look for the whole default list among them."""
+    if text not in PARTS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(PARTS)}")
+    return text
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of one wrk run")
+    parser.add_argument("parts", nargs="*", type=part, default=PARTS, metavar="PART", help=f"any of {', '.join(PARTS)}")
+    parser.add_argument("--seconds", type=int, default=3, help="length of one wrk run; wrk knows whole seconds")
     parser.add_argument("--rounds", type=int, default=4, help="interleaved rounds per row")
+    parser.add_argument("--scale", type=float, default=1.0, help="below 1 the budgets are tried, not measured")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="directory to write")
     arguments = parser.parse_args()
     results: report.Results = {}
     with tempfile.TemporaryDirectory(prefix="domicile-bench-") as name:
         work = Path(name)
         work.chmod(0o755)  # nginx drops to another user
         if "hits" in arguments.parts:
-            results["hits"] = hits.measure(work, seconds=arguments.seconds, rounds=arguments.rounds)
+            results["hits"] = hits.measure(work, arguments.results, seconds=arguments.seconds, rounds=arguments.rounds)
         if "transforms" in arguments.parts:
-            results["transforms"] = transforms.measure(work, rounds=arguments.rounds)
+            results["transforms"] = transforms.measure(work, arguments.results, rounds=arguments.rounds)
         if "budgets" in arguments.parts:
-            results["budgets"] = budgets.measure(work)
+            results["budgets"] = budgets.measure(work, arguments.results, scale=arguments.scale)
     today = dt.datetime.now(dt.UTC).date().isoformat()
-    report.write(RESULTS, results, command="python -m benchmarks " + " ".join(sys.argv[1:]), date=today)
-    print((RESULTS / "results.md").read_text("utf-8"))
+    report.write(arguments.results, results, command="python -m benchmarks " + " ".join(sys.argv[1:]), date=today)
+    print((arguments.results / "results.md").read_text("utf-8"))
     return 0 if all(row.get("within", True) for rows in results.values() for row in rows) else 1
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,37 +25,41 @@ class Run:
     errors: int
 
 
-def wrk(url: str, pids: Iterable[int], *, seconds: float, connections: int = 64, core: int = 1) -> Run:
+def wrk(url: str, pids: Iterable[int], *, seconds: int, connections: int = 64, core: int = 1) -> Run:
     """Hammer one URL and charge the CPU time to `pids`."""
     pids = list(pids)
     before = cpu_seconds(pids)
-    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency"]
+    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
     text = subprocess.run(
         [*command, "-H", "Accept: image/avif,image/webp,*/*;q=0.8", url], capture_output=True, text=True, check=True
     ).stdout
-    spent = cpu_seconds(pids) - before
-    requests = int(_one(r"(\d+) requests in", text))
+    return parse(text, cpu_seconds=cpu_seconds(pids) - before)
+
+
+def parse(text: str, *, cpu_seconds: float) -> Run:
+    """What wrk said. Lines are matched whole: "97.99%" in the line of the standard deviation is no percentile."""
+    requests = int(_one(r"^\s*(\d+) requests in ", text))
     errors = sum(int(n) for n in re.findall(r"(?:connect|read|write|timeout) (\d+)", text))
-    errors += int(match[1]) if (match := re.search(r"Non-2xx or 3xx responses: (\d+)", text)) else 0
+    errors += int(match[1]) if (match := re.search(r"^\s*Non-2xx or 3xx responses: (\d+)", text, re.MULTILINE)) else 0
     return Run(
         requests=requests,
-        per_second=float(_one(r"Requests/sec:\s+([\d.]+)", text)),
-        p50_ms=_milliseconds(_one(r"50%\s+(\S+)", text)),
-        p99_ms=_milliseconds(_one(r"99%\s+(\S+)", text)),
-        cpu_us=spent / max(requests, 1) * 1e6,
+        per_second=float(_one(r"^Requests/sec:\s+([\d.]+)", text)),
+        p50_ms=_milliseconds(_one(r"^\s*50%\s+(\S+)\s*$", text)),
+        p99_ms=_milliseconds(_one(r"^\s*99%\s+(\S+)\s*$", text)),
+        cpu_us=cpu_seconds / max(requests, 1) * 1e6,
         errors=errors,
     )
 
 
 def _one(pattern: str, text: str) -> str:
-    match = re.search(pattern, text)
+    match = re.search(pattern, text, re.MULTILINE)
     if match is None:
         raise RuntimeError(f"wrk said something else than expected:\n{text}")
     return match[1]
 
 
 def _milliseconds(text: str) -> float:
-    match = re.fullmatch(r"([\d.]+)(us|ms|s)", text)
+    match = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text)
     if match is None:
         raise RuntimeError(f"not a duration: {text!r}")
     return float(match[1]) * UNITS[match[2]]

@@ -1,26 +1,76 @@
-"""A stack whose `/metrics` are kept beside the results: what the server counted, before and after."""
+"""A stack whose `/metrics` are read around every run, and kept beside the results from before and after all of them."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.scrape import Scrape
 from tests.e2e.stack import Stack
 
-RESULTS = Path(__file__).parent / "results"
+NOTHING = Scrape({}, frozenset())
 
 
+@dataclass(slots=True)
+class Counted:
+    """What the edge and the origin counted during one run; filled in at its end."""
+
+    edge: Scrape = NOTHING
+    origin: Scrape = NOTHING
+
+    @property
+    def memory_hits(self) -> int:
+        """Answers from RAM that went well."""
+        return round(self.edge.total("domicile_edge_requests_total", route="delivery", cache="memory", status="2xx"))
+
+    @property
+    def deliveries(self) -> int:
+        return round(self.edge.total("domicile_edge_requests_total", route="delivery"))
+
+    @property
+    def fills(self) -> int:
+        return round(self.edge.total("domicile_edge_fills_total"))
+
+    @property
+    def killed(self) -> int:
+        """Decoders that were killed or died, in both tiers."""
+        at_edge = self.edge.total("domicile_edge_transforms_total", result="killed")
+        return round(at_edge + self.origin.total("domicile_origin_pool_kills_total"))
+
+    @property
+    def transforms(self) -> int:
+        return round(self.edge.total("domicile_edge_transforms_total", result="ok"))
+
+
+@dataclass(slots=True)
 class MeasuredStack(Stack):
+    results: Path = Path("results")
+
     def start(self) -> None:
-        super().start()
-        self._scrape("before")
+        Stack.start(self)
+        self._keep("before")
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        if self.process is not None:
-            self._scrape("after")
-        super().stop(how)
+        if self.process is not None and self.process.poll() is None:
+            self._keep("after")
+        Stack.stop(self, how)
 
-    def _scrape(self, when: str) -> None:
-        RESULTS.mkdir(parents=True, exist_ok=True)
+    @contextmanager
+    def counted(self) -> Iterator[Counted]:
+        """What the servers count while the block runs."""
+        edge, origin = self._scrape()
+        seen = Counted()
+        yield seen
+        edge_after, origin_after = self._scrape()
+        seen.edge, seen.origin = edge_after.since(edge), origin_after.since(origin)
+
+    def _scrape(self) -> tuple[Scrape, Scrape]:
+        return Scrape.read(self.get("/metrics").body.decode()), Scrape.read(self.api("GET", "/metrics").body.decode())
+
+    def _keep(self, when: str) -> None:
+        self.results.mkdir(parents=True, exist_ok=True)
         for tier, reply in (("edge", self.get("/metrics")), ("origin", self.api("GET", "/metrics"))):
-            (RESULTS / f"{self.data.name}-{tier}-{when}.prom").write_bytes(reply.body)
+            (self.results / f"{self.data.name}-{tier}-{when}.prom").write_bytes(reply.body)

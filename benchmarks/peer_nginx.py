@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import time
 import urllib.request
 from pathlib import Path
 
+START_SECONDS_MAX = 10.0
 CONFIG = """
 daemon off; worker_processes 1; pid {dir}/pid; error_log {dir}/error.log crit;
 events {{ worker_connections 1024; }}
@@ -36,7 +38,19 @@ class Nginx:
         config.write_text(CONFIG.format(dir=directory, port=port, upstream=upstream, sendfile=sendfile), "utf-8")
         self.port = port
         self._process = subprocess.Popen(["nginx", "-p", str(directory), "-c", str(config)])
-        time.sleep(0.5)
+        self._wait_ready()
+
+    def _wait_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except OSError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
 
     @property
     def pid(self) -> int:

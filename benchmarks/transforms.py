@@ -49,8 +49,8 @@ CASES = [
 ]
 
 
-def measure(work: Path, *, rounds: int, per_round: int = 6) -> list[dict[str, Any]]:
-    stack = Stack(work / "transforms", workers=1)
+def measure(work: Path, results: Path, *, rounds: int, per_round: int = 6) -> list[dict[str, Any]]:
+    stack = Stack(work / "transforms", workers=1, results=results)
     stack.start()
     try:
         return [case(stack, *spec, rounds=rounds, per_round=per_round) for spec in CASES]
@@ -74,13 +74,12 @@ def case(
     stack.sdk().uploader.upload(io.BytesIO(source), public_id=name)
     ours: list[float] = []
     theirs: list[float] = []
-    for turn in range(rounds):
-        for n in range(per_round):
-            nudge = width + turn * per_round + n  # another width each time: never cached
+    with stack.counted() as seen:
+        for nudge in range(width, width + rounds * per_round):  # another width each time: never cached
 
             def through(nudge: int = nudge) -> None:
                 reply = stack.get(f"/demo/image/upload/c_scale,w_{nudge},q_{QUALITY}/v1/{name}.{extension}")
-                assert reply.status == 200
+                assert reply.status == 200, reply.headers
                 assert reply.cache.startswith("fwd=")
 
             ours.append(timed(through))
@@ -90,7 +89,11 @@ def case(
         "ours_ms": statistics.median(ours) * 1e3,
         "peer_ms": statistics.median(theirs) * 1e3,
         "ratio": statistics.median(theirs) / statistics.median(ours),
-        "requests": len(ours),
+        "server_mean_ms": seen.edge.mean("domicile_edge_transform_seconds", format=extension) * 1e3,
+        "client_requests": len(ours),
+        "server_transforms": seen.transforms,
+        "server_fills": seen.fills,
+        "within": seen.transforms == seen.fills == len(ours) and seen.killed == 0,
     }
 
 

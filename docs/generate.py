@@ -1,4 +1,4 @@
-"""Write docs/settings.md, docs/metrics.md and docs/errors.md from the code: `make docs`. A test compares them.
+"""Write docs/settings.md, docs/metrics.md, docs/errors.md and docs/policy.md from the code: `make docs`. A test compares them.
 
 python docs/generate.py            write
 python docs/generate.py --check    say which are out of date, exit 1
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -19,6 +19,8 @@ import edge.errors
 import origin.errors
 from domicile.cli.options import SAME_AS, ServeSettings
 from domicile.media.errors import MediaError
+from domicile.media.policy import Activity, Preset
+from domicile.media.policy_file import from_mapping
 from domicile.service.metrics import new_registry
 from domicile.service.settings import GIB, KIB, MIB, Known, Secret, known_settings
 from edge.exporter import NODE_HELP
@@ -26,6 +28,7 @@ from edge.metrics import HELP, PREFIX, Gauge
 from edge.metrics import totals as edge_points
 from edge.settings import EdgeSettings
 from origin.app import ROUTE_NAMES
+from origin.fenced import CLOCK_DRIFT, CLOCK_MARGIN_SECONDS
 from origin.metrics import Metrics
 from origin.settings import OriginSettings
 
@@ -45,8 +48,8 @@ With `domicile serve`, these may only be set through the first name:
 
 {{both}}
 
-What a tenant allows, and how long copies may live, is not a setting but a policy: `DATA/policies/CLOUD.toml`, written with the
-strictest values and comments when the cloud is created."""
+What a tenant allows, and how long copies may live, is not a setting but a [policy](policy.md): `DATA/policies/CLOUD.toml`, written with
+the strictest values and comments when the cloud is created."""
 
 METRICS_HEAD = f"""# Metrics
 
@@ -67,6 +70,65 @@ uploaders accept. Signed purges have a door of their own: before the signature i
 | error | delivery | upload API | admin API | wire | meaning |
 |---|---|---|---|---|---|
 """.replace("{{", "{").replace("}}", "}")
+
+POLICY_HEAD = f"""# Policy of a cloud
+
+{MADE}
+
+One TOML file a cloud, `DATA/policies/CLOUD.toml`, written with the strictest values when the cloud is created. It is the tenant's own
+reading of the law, and Domicile holds to it; it is not legal advice. What is left out takes the value of the interpretation. After a
+change: restart the origin, or send it SIGHUP. A key that is not in this table is refused."""
+
+HOME = "eu-de"
+"""The region in which the defaults of docs/policy.md are shown."""
+POLICY_KEYS = {
+    "tenant": "The cloud's name; it must be that of the file.",
+    "version": "A number of yours, for your own records. It travels with every permit.",
+    "interpretation": "Where the rest begins: `strict-eu` keeps everything in the origin's own region, `eu` in the European Economic "
+    "Area, `global` anywhere.",
+    "zones": "A table of activities, each with the zones in which it may happen: a region (`eu-de`), a country (`de`), `eu`, `eea` or "
+    "`world`. An activity that is left out takes the interpretation's zones; an empty list allows it nowhere.",
+    "lifetimes.browser_seconds_max": "B, below. Above 60 only with `declared_non_personal`.",
+    "lifetimes.shared_seconds_max": "C, below.",
+    "lifetimes.edge_seconds_max": "How long an edge may serve a copy without reading it again; purges do not wait for it.",
+    "lease_seconds": "L, below: 1 to 3600.",
+    "erased_status": "What a URL of an erased asset answers: 404 like any name that never was, or 410.",
+    "timing_allow_origin": "Origins whose pages may read Server-Timing.",
+    "declared_non_personal": "You declare that this cloud holds no personal data: longer lifetimes outside, no `must-revalidate`.",
+    "originals": "Delivery without a transformation: `stripped` of EXIF, GPS and other metadata, or `as-is`.",
+}
+ZONES = {
+    Activity.STORE: "Originals are kept.",
+    Activity.TRANSFORM: "Originals are decoded and renditions made; only here their keys are released.",
+    Activity.CACHE: "Sealed copies are kept by edges.",
+    Activity.DELIVER: "Edges answer viewers. Where the viewers are, nobody asks.",
+    Activity.BACKUP: "Copies for restoring are kept (no backups yet).",
+    Activity.METADATA: "Names are looked up.",
+    Activity.LOGS: "Logs are kept (they hold keyed hashes only).",
+    Activity.METRICS: "Metrics are collected.",
+    Activity.KEYS: "Keys are kept.",
+    Activity.INGRESS_FETCH: "Originals are fetched from elsewhere (not yet).",
+}
+
+BOUNDS_HEAD = """## How long a copy can last
+
+Five values bound it, and they stand in one table so that their sum can be seen.
+
+| | what it is | where it is set | default |
+|---|---|---|---|"""
+
+BOUNDS = """
+From the moment an erase or a purge is answered, until no copy that Domicile knows how to bound is served any more:
+
+- **edges that answer**: when the call is answered `fenced`, at once. Bytes already handed to a viewer's connection: cut off when they can
+  be, and after D at the latest.
+- **an edge that is cut off**: {fence}. Then it serves nothing until it has caught up.
+- **browsers**: B after that. **Shared caches** (a CDN that is not purged): C after that, for each in a row.
+- **a CDN that is purged when the entry is fenced**: a request that it sent before may still come back for D + T, so the last purge
+  goes out at fenced + D + T.
+
+With the defaults of `strict-eu` and an edge cut off: {total}, and twice C with two CDNs in a row. A copy that somebody saved is not
+bounded by anything."""
 
 SECTIONS: tuple[tuple[str, str, type[Any]], ...] = (
     ("serve", "`domicile serve`: what it decides for both tiers", ServeSettings),
@@ -209,11 +271,73 @@ def _kinds(base: type[MediaError]) -> Iterator[type[MediaError]]:
             yield from _kinds(kind)
 
 
+# --- policy -----------------------------------------------------------------------------------------------------------
+
+
+def policy() -> str:
+    """Every key with its default by interpretation, and what the times add up to. Raises for a key without a meaning."""
+    presets = [_flat(_default(preset)) for preset in Preset]
+    missing = {key for key in presets[0] if key.partition(".")[0] not in POLICY_KEYS and key not in POLICY_KEYS}
+    if missing or set(ZONES) != set(Activity):
+        raise LookupError(f"no meaning for {sorted(missing) or set(Activity) ^ set(ZONES)}")
+    heads = " | ".join(f"`{preset}`" for preset in Preset)
+    keys = [f"| `{key}` | {_defaults(presets, key)} | {_cell(text)} |" for key, text in POLICY_KEYS.items()]
+    zones = [
+        f"| `zones.{activity}` | {_defaults(presets, f'zones.{activity}')} | {text} |"
+        for activity, text in ZONES.items()
+    ]
+    table = f"| key | {heads} | meaning |\n|---|{'---|' * len(presets)}---|\n"
+    return "\n\n".join([POLICY_HEAD, table + "\n".join(keys), table + "\n".join(zones), _bounds()]) + "\n"
+
+
+def _default(preset: Preset) -> Mapping[str, Any]:
+    return from_mapping({"tenant": "CLOUD", "interpretation": str(preset)}, home=HOME).to_mapping()
+
+
+def _flat(mapping: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in mapping.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{before}{key}.")
+        else:
+            found[f"{before}{key}"] = value
+    return found
+
+
+def _defaults(presets: list[dict[str, Any]], key: str) -> str:
+    """One cell each; a table of keys has none of its own."""
+    if key not in presets[0]:
+        return " | ".join("below" for _ in presets)
+    return " | ".join(_value(tuple(v) if isinstance(v := each[key], list) else v, in_bytes=False) for each in presets)
+
+
+def _bounds() -> str:
+    strict = _flat(_default(Preset.STRICT_EU))
+    lease, browser = strict["lease_seconds"], strict["lifetimes.browser_seconds_max"]
+    shared, others = strict["lifetimes.shared_seconds_max"], _flat(_default(Preset.EU))["lease_seconds"]
+    stall = EdgeSettings().delivery.progress_seconds_max
+    fenced = lease * (1 + CLOCK_DRIFT) + CLOCK_MARGIN_SECONDS
+    rows = [
+        ("L", "lease: an edge serves so long without hearing from its origin", "policy: `lease_seconds`",
+         f"{lease:g} s with `strict-eu`, else {others:g} s"),
+        ("C", "copies in shared caches outside (CDNs)", "policy: `lifetimes.shared_seconds_max`", f"{shared} s"),
+        ("B", "copies in browsers", "policy: `lifetimes.browser_seconds_max`", f"{browser} s"),
+        ("D", "a viewer that takes no bytes for so long is cut off; also the TCP user time-out",
+         "setting: `edge.delivery.progress_seconds_max`", f"{stall:g} s"),
+        ("T", "a CDN's own time-out towards us: a request that it sent may come back so much later", "your CDN",
+         "not known here"),
+    ]  # fmt: skip
+    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    fence = f"L x {1 + CLOCK_DRIFT:g} + {CLOCK_MARGIN_SECONDS:g} s, counted from its last renewal ({fenced:g} s with `strict-eu`)"
+    total = f"{fenced:g} s + max(B, C) = {fenced + max(browser, shared):g} s"
+    return f"{BOUNDS_HEAD}\n{table}\n{BOUNDS.format(fence=fence, total=total)}"
+
+
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-PAGES = {"settings.md": settings, "metrics.md": metrics, "errors.md": errors}
+PAGES = {"settings.md": settings, "metrics.md": metrics, "errors.md": errors, "policy.md": policy}
 
 
 def main() -> int:

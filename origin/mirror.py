@@ -91,6 +91,10 @@ class Mirror:
             raise
 
     @property
+    def directory(self) -> Path:
+        return self._file.parent
+
+    @property
     def _temporary(self) -> Path:
         return self._file.with_name("journal.tmp")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from domicile.cli.options import HOST_PORT, HOST_PORT_LIKE, host_of, serve_settings
 from domicile.cli.places import admin_socket, credentials_file, keys_directory
@@ -97,11 +98,28 @@ def installation(config: Path | None, data: Path | None = None) -> Installation:
         database_url=records.database_url,
         origin_region=records.region or serve.region,
         edge_region=edge.region or serve.region,
-        edge_base=f"http://{host_of(edge.listen or serve.edge)}",
+        edge_base=_edge_base(edge.listen, credentials_file(place), serve.edge),
         edge_authority=next(iter(edge.authorities), ""),
         admin_socket=_absolute(origin.admin_socket) if apart else admin_socket(place),
     )
 
 
+def _edge_base(listen: str | None, credentials: Path, default: str) -> str:
+    written = None if listen else written_edge(credentials)
+    return written or f"http://{host_of(listen or default)}"
+
+
 def _absolute(path: Path | None) -> Path | None:
     return None if path is None else path.absolute()
+
+
+def written_edge(credentials: Path) -> str | None:
+    """The address at which the installation delivers, as its origin has written it down; None when it has not."""
+    try:
+        options = parse_qs(urlsplit(credentials.read_text("utf-8").strip()).query)
+    except OSError:
+        return None
+    for name, scheme in (("cname", "http"), ("secure_distribution", "https")):
+        if name in options:
+            return f"{scheme}://{options[name][0]}"
+    return None

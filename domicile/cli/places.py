@@ -51,6 +51,12 @@ def keys_directory(data: Path) -> Path:
     return data.with_name(data.name + ".keys")
 
 
+def mirror_directory(data: Path) -> Path:
+    """Beside DATA, so that a DATA of yesterday cannot bring back what was erased since."""
+    data = data.absolute()
+    return data.with_name(data.name + ".mirror")
+
+
 def credentials_file(data: Path) -> Path:
     """Written by the origin at first start, mode 0600: one line, the CLOUDINARY_URL of the cloud `demo`."""
     return data.absolute() / "cloudinary-url"

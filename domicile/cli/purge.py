@@ -15,7 +15,7 @@ from domicile.cli.calls import call_url
 from domicile.cli.console import as_json, out
 from domicile.cli.failure import Failure
 from domicile.cli.installation import installation
-from domicile.cli.options import REGION_LIKE, Config
+from domicile.cli.options import REGION_LIKE, Config, Data
 from domicile.media.policy import zones_of
 from domicile.service.signing import NONCE_BYTES, PURGE_PATH, SigningKey, read_key, sign_purge
 
@@ -30,15 +30,18 @@ def purge(
     tag: Annotated[Texts, typer.Option("--tag", help="Assets that carry this tag now.")] = None,
     prefix: Annotated[Texts, typer.Option("--prefix", help="A path, cut at slashes.")] = None,
     everything: Annotated[bool, typer.Option("--everything", help="The whole cloud.")] = False,
-    edge: Annotated[str | None, typer.Option(help="URL of an edge.", show_default="that of `domicile serve`")] = None,
+    edge: Annotated[
+        str | None, typer.Option(help="URL of an edge.", show_default="as the origin wrote it into DATA")
+    ] = None,
     region: Annotated[str | None, typer.Option(help="The edge's region.", show_default="eu-de")] = None,
     keyid: Annotated[str | None, typer.Option(help="Name of the key.", show_default="from its file")] = None,
     purge_id: Annotated[str | None, typer.Option(help="Repeat it to ask again for the same answer.")] = None,
     config: Config = None,
+    data: Data = None,
     json: Annotated[bool, typer.Option("--json", help="Print the whole answer.")] = False,
 ) -> None:
     """Sign one purge and send it to an edge; when it is answered, no worker that can be reached serves the old bytes."""
-    place = installation(config)
+    place = installation(config, data)
     stands_in = region or place.edge_region
     if not zones_of(stands_in):
         raise Failure(f"--region {stands_in!r} is not {REGION_LIKE}", 2)

@@ -20,11 +20,19 @@ from typing import Annotated, Any
 import typer
 
 import domicile
+from domicile.cli.calls import call_url
 from domicile.cli.children import Child, Signals, Stopped, end_all, wait_ready, watch
 from domicile.cli.console import line, note, out
 from domicile.cli.failure import Failure
 from domicile.cli.options import Config, Data, ServeSettings, host_of, refuse_contradictions, serve_settings
-from domicile.cli.places import admin_socket, credentials_file, keys_directory, make_run_directory, wire_socket
+from domicile.cli.places import (
+    admin_socket,
+    credentials_file,
+    keys_directory,
+    make_run_directory,
+    mirror_directory,
+    wire_socket,
+)
 from domicile.media.policy import Activity, Deny, Place, decide
 from domicile.media.policy_file import from_mapping
 from domicile.service.settings import BadSetting
@@ -126,14 +134,26 @@ def greet(settings: ServeSettings) -> None:
     out.print(f"\n[bold green]Domicile {domicile.__version__} is ready[/] in region [bold]{settings.region}[/]\n")
     if credentials_file(data).is_file():
         line("CLOUDINARY_URL", credentials_file(data).read_text("utf-8").strip())
-        line("sample photo", f"http://{host_of(settings.edge)}/{SAMPLE}")
+        line("sample photo", sample_of(f"http://{host_of(settings.edge)}"))
     found = imaging_features()
     line("formats", describe_formats(found))
     line("faces", "yes" if found.get("faces") else "not in this profile: g_face answers 400")
     line("region", settings.region)
-    line("data", f"{data} (keys beside it, in {keys_directory(data).name})")
+    beside = f"{keys_directory(data).name}, a mirror of its journal in {mirror_directory(data).name}"
+    line("data", f"{data} (keys beside it in {beside}; to start anew, remove all three)")
     line("look", f"http://{host_of(settings.edge)}/metrics   http://{host_of(settings.api)}/metrics   /readyz")
     out.print("\n  Ctrl-C drains and stops. `domicile doctor` looks at this machine.\n")
+
+
+def sample_of(edge: str) -> str:
+    """Where to look at the bundled photo; somebody may have erased it, and it does not come back."""
+    try:
+        answer = call_url(edge, "HEAD", f"/{SAMPLE}", {}, b"")
+    except Failure:
+        answer = None
+    if answer is not None and answer.status in {404, 410}:
+        return "deleted; upload a picture of your own"
+    return f"{edge}/{SAMPLE}"
 
 
 def describe_formats(found: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """The statement that an erasure leaves behind: what was removed, how far it is fenced, which class of evidence holds.
 
 It names no person, no public_id, no address: versions appear as keyed hashes. It is signed with ed25519 over its
-canonical JSON: keys sorted, no spaces, UTF-8, whole numbers and texts only (on such values this is RFC 8785, JCS).
+canonical JSON: keys sorted, no spaces, UTF-8, whole numbers and texts only (on such values this is RFC 8785, JCS). Nobody
+here checks one: that is for whoever holds it, by "Checking a statement" in docs/life-of-an-erasure.md.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 TYPE = "domicile/erasure-statement/1"
@@ -75,14 +75,3 @@ def sign(body: dict[str, Any], seed: bytes) -> ErasureStatement:
     full = {**body, "type": TYPE, "key_id": key_id(public_key_of(seed))}
     signature = Ed25519PrivateKey.from_private_bytes(seed).sign(_SIGNING_CONTEXT + canonical(full))
     return ErasureStatement(body=full, signature=base64.b64encode(signature).decode())
-
-
-def verify(statement: ErasureStatement, public_key: bytes) -> bool:
-    """Does the signature hold under this public key?"""
-    try:
-        signature = base64.b64decode(statement.signature, validate=True)
-        signed = _SIGNING_CONTEXT + canonical(statement.body)
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, signed)
-    except (InvalidSignature, ValueError, TypeError):
-        return False
-    return statement.body.get("type") == TYPE

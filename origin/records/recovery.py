@@ -40,8 +40,9 @@ async def reconcile(database: Database, mirror: Mirror) -> None:
         heads = await read_heads(connection)
     if mirror.ends and not heads:
         raise BadSetting(
-            f"the journal's mirror knows clouds and the catalogue none (first: {min(mirror.ends)!r}): the catalogue was"
-            " lost or is another one. Restore it; to start anew, remove the keys and mirror directories as well"
+            f"origin.records.mirror: {str(mirror.directory)!r} knows clouds and the catalogue none (first:"
+            f" {min(mirror.ends)!r}): the catalogue was lost or is another one. Restore it; to start anew with nothing,"
+            f" remove all of an installation: its data directory, its keys, and this mirror (rm -rf {mirror.directory})"
         )
     ends = {cloud: mirror.ends.get(cloud, _nothing(head)) for cloud, head in heads.items()}
     behind = {cloud: head.seq for cloud, head in heads.items() if _is_behind(head, ends[cloud])}

@@ -1,4 +1,4 @@
-"""What the origin asks of a place that keeps sealed originals. Every store passes tests/conformance/test_stores.py."""
+"""What the origin asks of a place that keeps sealed originals. A store has tests in tests/unit/origin/store."""
 
 from __future__ import annotations
 

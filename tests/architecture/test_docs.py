@@ -27,7 +27,7 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["settings.md", "metrics.md", "errors.md"])
+@pytest.mark.parametrize("name", ["settings.md", "metrics.md", "errors.md", "policy.md"])
 def test_a_page_made_from_the_code_is_up_to_date(name: str) -> None:
     assert (ROOT / "docs" / name).read_text("utf-8") == generator().PAGES[name](), "run `make docs`"
 
@@ -44,6 +44,23 @@ def test_every_setting_has_a_meaning() -> None:
         for known in generator().known_settings(cls, "x"):
             assert len(known.rule.doc) >= 10, known.name
             assert known.rule.doc.endswith("."), known.name
+
+
+def test_a_policy_key_or_an_activity_without_a_meaning_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for table, key in (
+        ("POLICY_KEYS", "lease_seconds"),
+        ("POLICY_KEYS", "lifetimes.edge_seconds_max"),
+        ("ZONES", "logs"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.delitem(getattr(generator(), table), key)
+            with pytest.raises(LookupError, match=key):
+                generator().policy()
+
+
+def test_every_policy_key_that_is_documented_is_accepted_by_its_reader() -> None:
+    documented = generator().from_mapping({"tenant": "x"}, home="eu-de").to_mapping()
+    assert generator().from_mapping(documented, home="eu-de").to_mapping() == documented
 
 
 def targets() -> set[str]:
@@ -75,7 +92,10 @@ def test_files_that_a_page_names_exist(page: Path) -> None:
     named = re.findall(
         r"`((?:domicile|edge|origin|tests|docs|deploy|benchmarks)/[\w./-]+\.(?:py|md|toml|yml|sh))`", text
     )
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    named += re.findall(
+        r"`((?:domicile/(?:cli|imaging|media|service)|edge|origin|tests|docs|deploy|benchmarks)/[\w/-]+)/?`", text
+    )
+    assert [name for name in named if not (ROOT / name).exists() and not (ROOT / f"{name}.py").exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -87,3 +107,13 @@ def test_no_page_claims_a_legal_verdict(page: Path) -> None:
 def test_decision_records_are_numbered_without_gaps() -> None:
     numbers = sorted(int(page.name[:4]) for page in (ROOT / "docs" / "adr").glob("[0-9]*.md"))
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_every_decision_record_is_listed_under_its_title() -> None:
+    listed = (ROOT / "docs" / "adr" / "README.md").read_text("utf-8")
+    titles = {
+        page.name: page.read_text("utf-8").partition("\n")[0] for page in (ROOT / "docs" / "adr").glob("[0-9]*.md")
+    }
+    assert [
+        name for name, title in sorted(titles.items()) if f"- [{title.removeprefix('# ')}]({name})\n" not in listed
+    ] == []

@@ -1,19 +1,23 @@
 """End to end: `domicile serve` as a user starts it, the unmodified SDK, raw sockets, and canaries everywhere.
 
 Every test here runs under `canaries`: the names, tags, file names and context that tests plant are unguessable tokens,
-and after each module the fixture sweeps logs, metrics, journal, databases and caches for them. A sweep that cannot find
-anything proves nothing, so `test_canaries.py` plants one on purpose (the positive control).
+and the fixtures sweep logs, metrics, journal, mirror, databases, caches and the answers that were errors for them, before
+and after the installation ends. A sweep that cannot find anything proves nothing, so `test_canaries.py` plants one in
+each of these places on purpose (the positive control).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.canary import Canaries
 from tests.e2e.stack import Stack
+
+Installations = Callable[..., Stack]
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +34,22 @@ def stack(
     extra = getattr(request.module, "ENVIRONMENT", {})
     running = Stack(tmp_path_factory.mktemp("domicile") / "data", workers=workers, environment=extra)
     running.start()
-    try:
+    with canaries.over(running):
         yield running
-        running.check_alive()
-        canaries.sweep(running)
-    finally:
-        running.stop()
     assert running.exit_code == 0, running.log_tail()
+
+
+@pytest.fixture
+def installations(canaries: Canaries) -> Iterator[Installations]:
+    """`installations(data, workers=1)`: one more running Domicile, swept like the module's own when the test ends."""
+    with ExitStack() as held:
+
+        def start(data: Path, **options: object) -> Stack:
+            running = Stack(data, **options)  # type: ignore[arg-type]
+            running.start()
+            return held.enter_context(canaries.over(running))
+
+        yield start
 
 
 @pytest.fixture

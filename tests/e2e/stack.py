@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +27,19 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def frozen(pids: list[int]) -> Iterator[None]:
+    """Processes that are there and do nothing, as a partition or an overload makes them."""
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,8 @@ class Stack:
     api_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     exit_code: int | None = None
+    watchers: list[Callable[[str, Reply], None]] = field(default_factory=list)
+    """Shown every answer that `request` and `api` get, with what was asked of which tier."""
 
     @property
     def log(self) -> Path:
@@ -65,6 +80,10 @@ class Stack:
     @property
     def keys(self) -> Path:
         return self.data.with_name(self.data.name + ".keys")
+
+    @property
+    def mirror(self) -> Path:
+        return self.data.with_name(self.data.name + ".mirror")
 
     def start(self) -> None:
         command = [
@@ -150,10 +169,18 @@ class Stack:
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Reply:
         """One request on a fresh connection, the path sent exactly as given."""
-        return _exchange(self.edge_port, method, path, headers, body)
+        return self._exchange("edge", method, path, headers, body)
 
     def api(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Reply:
-        return _exchange(self.api_port, method, path, headers, body)
+        return self._exchange("origin", method, path, headers, body)
+
+    def _exchange(
+        self, tier: str, method: str, path: str, headers: Mapping[str, str] | None, body: bytes | None
+    ) -> Reply:
+        reply = _exchange(self.edge_port if tier == "edge" else self.api_port, method, path, headers, body)
+        for watcher in self.watchers:
+            watcher(f"{method} {path} of the {tier}", reply)
+        return reply
 
     @property
     def cloudinary_url(self) -> str:

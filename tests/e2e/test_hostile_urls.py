@@ -29,6 +29,8 @@ class Row:
     target: bytes
     headers: tuple[bytes, ...]
     allowed: frozenset[str]
+    """What the table allows, without server errors: rows of fetch URLs allow a gateway's 502 and 504, and TRACE a 501,
+    but nothing is fetched here and TRACE is known, so that any 5xx would be our own mistake."""
 
 
 def rows() -> Iterator[Row]:
@@ -41,7 +43,7 @@ def rows() -> Iterator[Row]:
                 method=raw["method"],
                 target=unescape(raw["target"]),
                 headers=tuple(headers(raw["extra_headers"] or "")),
-                allowed=frozenset(raw["expect_status"].split("|")),
+                allowed=frozenset(status for status in raw["expect_status"].split("|") if not status.startswith("5")),
             )
 
 
@@ -61,11 +63,19 @@ def headers(text: str) -> Iterator[bytes]:
         yield from (part.encode() for part in text.split("\\r\\n"))
 
 
-def send(port: int, row: Row) -> str:
+def send(port: int, row: Row, *extra: bytes) -> str:
     """The status as text, or "close" when the server hung up without one."""
     hosts = () if any(line.lower().startswith(b"host:") for line in row.headers) else (b"Host: 127.0.0.1",)
     message = b"\r\n".join(
-        [row.method.encode() + b" " + row.target + b" HTTP/1.1", *hosts, b"Connection: close", *row.headers, b"", b""]
+        [
+            row.method.encode() + b" " + row.target + b" HTTP/1.1",
+            *hosts,
+            b"Connection: close",
+            *row.headers,
+            *extra,
+            b"",
+            b"",
+        ]
     )
     with socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS_MAX) as connection:
         received = b""
@@ -87,12 +97,20 @@ def send(port: int, row: Row) -> str:
 def koala(stack: Stack, canaries: Canaries) -> str:
     from tests.corpus import require_corpus
 
-    canaries.name()
     body = (require_corpus() / "media/photos/koala.png").read_bytes()
     uploader = stack.sdk(stack.create_cloud("democloud")).uploader
-    uploader.upload(io.BytesIO(body), public_id="photos/koala")
-    uploader.upload(io.BytesIO(body), public_id="secret", type="private")
-    return "/democloud/image/upload/w_50/v1/photos/koala.png"
+    personal = {"tags": [canaries.name("tag")], "context": {"caption": canaries.name("caption")}}
+    uploader.upload(io.BytesIO(body), public_id="photos/koala", **personal)  # the table knows these two names
+    uploader.upload(io.BytesIO(body), public_id="secret", type="private", **personal)
+    uploader.upload(io.BytesIO(body), public_id=(name := canaries.name("koala")), **personal)
+    return f"/democloud/image/upload/w_50/v1/{name}.png"
+
+
+@pytest.fixture(scope="module")
+def viewer(canaries: Canaries) -> list[bytes]:
+    """What browsers say about people; it must not turn up in a log because the request was odd."""
+    lines = {"User-Agent": "agent", "Cookie": "session", "Referer": "page", "X-Forwarded-For": "address"}
+    return [f"{name}: {canaries.name(token)}".encode() for name, token in lines.items()]
 
 
 ROWS = list(rows())
@@ -100,11 +118,13 @@ ROWS = list(rows())
 
 @pytest.mark.skipif(CORPUS is None, reason="the corpus is not beside this checkout: set DOMICILE_CORPUS")
 @pytest.mark.parametrize("row", ROWS, ids=[row.id for row in ROWS])
-def test_a_hostile_url_gets_an_allowed_answer(stack: Stack, koala: str, row: Row) -> None:
-    assert send(stack.edge_port, row) in row.allowed
+def test_a_hostile_url_gets_an_allowed_answer(stack: Stack, koala: str, viewer: list[bytes], row: Row) -> None:
+    extra = [] if row.headers else viewer  # a row with headers is about exactly these
+    assert send(stack.edge_port, row, *extra) in row.allowed
     assert stack.get(koala).status == 200
 
 
 def test_the_table_was_read_whole(corpus_media: Path) -> None:
     assert len(ROWS) == 111, len(ROWS)
+    assert all(row.allowed for row in ROWS)
     assert corpus_media.exists()

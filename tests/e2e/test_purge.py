@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import io
 import json
+import select
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +21,7 @@ from PIL import Image
 
 from tests.e2e.canary import Canaries
 from tests.e2e.signer import COVERED, PATH, PurgeCall
-from tests.e2e.stack import Reply, Stack
+from tests.e2e.stack import REQUEST_SECONDS_MAX, Reply, Stack, frozen
 
 WORKERS = 2
 CONNECTIONS = 40
@@ -36,6 +39,19 @@ RED, BLUE = picture((200, 0, 0)), picture((0, 0, 200))
 
 def everywhere(stack: Stack, path: str) -> list[Reply]:
     return [stack.get(path) for _ in range(CONNECTIONS)]
+
+
+def ask(stack: Stack, path: str) -> socket.socket:
+    """A request on a connection of its own; its answer is not waited for."""
+    connection = socket.create_connection(("127.0.0.1", stack.edge_port), REQUEST_SECONDS_MAX)
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+    return connection
+
+
+def status_of(connection: socket.socket) -> int:
+    with connection, http.client.HTTPResponse(connection) as response:
+        response.begin()
+        return response.status
 
 
 def warm(stack: Stack, path: str) -> str:
@@ -116,9 +132,11 @@ def test_after_the_answer_no_worker_serves_from_before(
     answer = signer.send(signer.call(SELECTORS[selector](asset)))
     assert answer.status == 200, answer.body
     assert answer.json()["state"] == "fenced"
-    first = stack.get(asset.path)
-    assert first.status == 200
-    assert first.cache != "hit"
+    with frozen(stack.processes("origin")):  # nobody can read them again: whoever answers now has kept them
+        waiting = [ask(stack, asset.path) for _ in range(CONNECTIONS)]
+        answered, _, _ = select.select(waiting, [], [], 1.0)
+        assert answered == []
+    assert {status_of(connection) for connection in waiting} == {200}
     assert warm(stack, asset.path)
 
 

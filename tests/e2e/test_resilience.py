@@ -7,15 +7,14 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from tests.e2e.canary import Canaries
-from tests.e2e.stack import Reply, Stack
+from tests.e2e.conftest import Installations
+from tests.e2e.stack import Reply, Stack, frozen
 
 LEASE_SECONDS = 4.0
 WORKERS = 2
@@ -44,18 +43,6 @@ def path(stack: Stack, canaries: Canaries) -> str:
     name = canaries.name()
     stack.sdk().uploader.upload(io.BytesIO(noise(200)), public_id=name)
     return f"/demo/image/upload/c_scale,w_150/v1/{name}.png"
-
-
-@contextmanager
-def frozen(pids: list[int]) -> Iterator[None]:
-    assert pids
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 def eventually(stack: Stack, path: str, status: int, seconds: float) -> Reply:
@@ -120,47 +107,38 @@ def is_first(pid: int) -> bool:
 
 
 def test_after_kill_minus_9_of_everything_what_was_acknowledged_is_there(
-    tmp_path: Path, canaries: Canaries, stack: Stack
+    tmp_path: Path, canaries: Canaries, installations: Installations
 ) -> None:
-    other = Stack(tmp_path / "data", workers=2)
-    other.start()
+    other = installations(tmp_path / "data", workers=2)
     name = canaries.name()
     other.sdk().uploader.upload(io.BytesIO(noise(120)), public_id=name)
     path = f"/demo/image/upload/c_scale,w_100/v1/{name}.png"
     before = other.get(path)
     other.kill_everything()
-    again = Stack(other.data, workers=1, edge_port=other.edge_port, api_port=other.api_port)
-    again.start()
-    try:
-        reply = again.get(path)
-        assert (reply.status, reply.body) == (200, before.body)
-        assert again.sdk().api.resource(name)["public_id"] == name
-        assert not list((other.data / "edge-cache").rglob("*.tmp"))
-        canaries.sweep(again)
-    finally:
-        again.stop()
+    again = installations(other.data, workers=1, edge_port=other.edge_port, api_port=other.api_port)
+    reply = again.get(path)
+    assert (reply.status, reply.body) == (200, before.body)
+    assert again.sdk().api.resource(name)["public_id"] == name
+    assert not list((other.data / "edge-cache").rglob("*.tmp"))
+    again.stop()
     assert again.exit_code == 0
 
 
 def test_a_flipped_bit_on_disk_is_fetched_again_and_never_served(
-    tmp_path: Path, canaries: Canaries, stack: Stack
+    tmp_path: Path, canaries: Canaries, installations: Installations
 ) -> None:
-    small = Stack(tmp_path / "data", workers=1, environment={"DOMICILE_EDGE_CACHE_RAM_BYTES_MAX": "0"})
-    small.start()
-    try:
-        name = canaries.name()
-        small.sdk().uploader.upload(io.BytesIO(noise(120)), public_id=name)
-        path = f"/demo/image/upload/c_scale,w_100/v1/{name}.png"
-        before = small.get(path)
-        eventually_hit(small, path)  # the answer does not wait for the disk
-        files = [file for file in (small.data / "edge-cache").rglob("*") if re.fullmatch("[0-9a-f]{40}", file.name)]
-        assert len(files) == 1
-        damaged = bytearray(files[0].read_bytes())
-        damaged[-1000] ^= 1
-        files[0].write_bytes(damaged)
-        reply = small.get(path)
-        assert (reply.status, reply.body) == (200, before.body)
-        assert reply.cache != "hit"
-        eventually_hit(small, path)
-    finally:
-        small.stop()
+    small = installations(tmp_path / "data", workers=1, environment={"DOMICILE_EDGE_CACHE_RAM_BYTES_MAX": "0"})
+    name = canaries.name()
+    small.sdk().uploader.upload(io.BytesIO(noise(120)), public_id=name)
+    path = f"/demo/image/upload/c_scale,w_100/v1/{name}.png"
+    before = small.get(path)
+    eventually_hit(small, path)  # the answer does not wait for the disk
+    files = [file for file in (small.data / "edge-cache").rglob("*") if re.fullmatch("[0-9a-f]{40}", file.name)]
+    assert len(files) == 1
+    damaged = bytearray(files[0].read_bytes())
+    damaged[-1000] ^= 1
+    files[0].write_bytes(damaged)
+    reply = small.get(path)
+    assert (reply.status, reply.body) == (200, before.body)
+    assert reply.cache != "hit"
+    eventually_hit(small, path)

@@ -98,7 +98,12 @@ async def run_processes(url: str) -> None:
         process.start()
     database = Database.open(url)
     try:
-        assert_complete(await tail(Journal(database), WRITERS * ENTRIES_EACH))
+        async with asyncio.TaskGroup() as group:
+            reader = group.create_task(tail(Journal(database), WRITERS * ENTRIES_EACH))
+            while not reader.done():  # a writer that failed leaves a reader waiting for what never comes
+                assert not any(process.exitcode for process in writers)
+                await asyncio.wait([reader], timeout=0.2)
+        assert_complete(reader.result())
     finally:
         await database.close()
         for process in writers:

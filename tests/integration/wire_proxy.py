@@ -23,6 +23,9 @@ class WireProxy:
     taken: Counter[str] = field(default_factory=Counter)
     """Those that the origin answered with 200."""
     delay_seconds: float = 0.0
+    """Of blobs."""
+    delays: dict[str, float] = field(default_factory=dict)
+    """Kind of question -> seconds."""
     cut: bool = False
     before_head: asyncio.Event = field(default_factory=asyncio.Event)
     in_body: asyncio.Event = field(default_factory=asyncio.Event)
@@ -57,6 +60,7 @@ class WireProxy:
             return web.Response(status=503)
         if kind == "blobs":
             await asyncio.sleep(self.delay_seconds)
+        await asyncio.sleep(self.delays.get(kind, 0.0))
         try:
             return await self._forward(request, kind)
         except (aiohttp.ClientError, OSError):  # the origin is away: so is its proxy

@@ -83,3 +83,28 @@ def test_a_key_that_others_can_read_is_refused(key: Path) -> None:
 )
 def test_the_authority_is_lower_case_and_without_the_default_port(base: str, authority: str) -> None:
     assert command.authority_of(base) == authority
+
+
+@pytest.mark.parametrize(
+    ("written", "base"),
+    [
+        ("cname=127.0.0.1:9080", "http://127.0.0.1:9080"),
+        ("secure_distribution=media.example&secure=true", "https://media.example"),
+        (None, "http://127.0.0.1:8080"),
+    ],
+)
+def test_without_an_address_the_edge_is_the_one_that_the_origin_wrote_down(
+    key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str | None, base: str
+) -> None:
+    bases: list[str] = []
+
+    def edge(base: str, *_: Any) -> Answer:
+        bases.append(base)
+        return Answer(status=200, body={"state": "fenced"})
+
+    monkeypatch.setattr(command, "call_url", edge)
+    if written is not None:
+        url = f"cloudinary://key:secret@demo?upload_prefix=http://127.0.0.1:9081&{written}"
+        (tmp_path / "cloudinary-url").write_text(url + "\n", "utf-8")
+    assert run("--key", str(key), "--data", str(tmp_path), "--everything").exit_code == 0
+    assert bases == [base]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from domicile.cli import serve
+from domicile.cli.calls import Answer
 from domicile.cli.failure import Failure
 from domicile.cli.options import ServeSettings
 from domicile.service.settings import BadSetting
@@ -49,3 +50,13 @@ def test_features_are_asked_of_another_process_and_told_in_a_line() -> None:
     assert {"jpg", "png", "webp"} <= set(found["writes"])
     assert "writes jpg" in serve.describe_formats(found)
     assert "unknown" in serve.describe_formats({})
+
+
+def test_a_sample_that_somebody_erased_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    for status, said in ((200, "http://edge/demo/"), (404, "deleted"), (410, "deleted"), (503, "http://edge/demo/")):
+        monkeypatch.setattr(serve, "call_url", lambda *_, status=status: Answer(status=status, body={}))
+        assert serve.sample_of("http://edge").startswith(said)
+
+
+def test_an_edge_that_does_not_answer_yet_does_not_stop_the_greeting() -> None:
+    assert serve.sample_of("http://127.0.0.1:1").startswith("http://127.0.0.1:1/demo/")

@@ -1,26 +1,23 @@
-"""Decoders held the old bytes: every change that ends a version has the cloud's decoders replaced (decisions E.5)."""
+"""What an upload has to do with decoders: none sees bytes that may not be transformed here, and those that held the old
+bytes are replaced by every change that ends a version (decisions E.5)."""
 
 from __future__ import annotations
 
 import base64
 import io
 from collections.abc import AsyncIterator
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiohttp import FormData
 from aiohttp.test_utils import TestClient, TestServer
 
-from domicile.service.pool import DecoderPool
-from origin.app import ROUTE_NAMES, api_app
-from origin.forms import Budget
-from origin.keys import Origin
-from origin.metrics import Metrics
-from origin.rates import Rates
+from origin.app import api_app
 from origin.records import Records
-from origin.settings import OriginSettings
+from tests.infra.origin import origin_over
 from tests.infra.records import CLOUD, facts, name
 
 Client = TestClient[Any, Any]
@@ -31,8 +28,10 @@ class Decoders:
 
     def __init__(self) -> None:
         self.retired: list[str | None] = []
+        self.probed = 0
 
     async def probe(self, body: bytes, *_: object, **__: object) -> SimpleNamespace:
+        self.probed += 1
         return SimpleNamespace(done=SimpleNamespace(source=facts(body)))
 
     def retire(self, tenant: str | None = None) -> None:
@@ -46,16 +45,7 @@ def decoders() -> Decoders:
 
 @pytest_asyncio.fixture
 async def client(records: Records, decoders: Decoders) -> AsyncIterator[Client]:
-    settings = OriginSettings()
-    origin = Origin(
-        settings=settings,
-        records=records,
-        pool=cast("DecoderPool", decoders),
-        metrics=Metrics(region="eu-de", routes=ROUTE_NAMES),
-        now=lambda: 1_700_000_000.0,
-        budget=Budget(settings.upload.in_flight_bytes_max),
-        rates=Rates(settings.admin_calls_max),
-    )
+    origin = origin_over(records, decoders)
     tenant = records.tenant(CLOUD)
     assert tenant is not None
     basic = base64.b64encode(f"{tenant.api_key}:{tenant.api_secret}".encode()).decode()
@@ -63,12 +53,30 @@ async def client(records: Records, decoders: Decoders) -> AsyncIterator[Client]:
         yield client
 
 
-async def post_file(client: Client, public_id: str, body: bytes) -> None:
+def form_of(public_id: str, body: bytes) -> FormData:
     form = FormData()
     form.add_field("public_id", public_id)
     form.add_field("file", io.BytesIO(body), filename="a.jpg")
-    answer = await client.post(f"/v1_1/{CLOUD}/image/upload", data=form)
+    return form
+
+
+async def post_file(client: Client, public_id: str, body: bytes) -> None:
+    answer = await client.post(f"/v1_1/{CLOUD}/image/upload", data=form_of(public_id, body))
     assert answer.status == 200, await answer.text()
+
+
+@pytest.mark.parametrize("activity", ["store", "transform"])
+async def test_bytes_that_may_not_be_stored_or_transformed_here_reach_no_decoder_and_no_disk(
+    client: Client, decoders: Decoders, records: Records, tmp_path: Path, activity: str
+) -> None:
+    policy = tmp_path / "data" / "policies" / f"{CLOUD}.toml"
+    policy.write_text(policy.read_text("utf-8") + f"\n[zones]\n{activity} = []\n", "utf-8")
+    assert await records.reload_policies() == (CLOUD,)
+    answer = await client.post(f"/v1_1/{CLOUD}/image/upload", data=form_of("a", b"bytes"))
+    assert answer.status == 400
+    assert f"denies {activity}" in (await answer.json())["error"]["message"]
+    assert decoders.probed == 0
+    assert not list((tmp_path / "data" / "originals").rglob("?" * 32))
 
 
 async def test_an_overwrite_has_the_decoders_of_the_old_bytes_replaced(client: Client, decoders: Decoders) -> None:

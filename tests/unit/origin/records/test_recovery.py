@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,8 @@ async def test_a_crash_between_the_entry_and_the_forgetting_is_finished_at_start
     async with opened(tmp_path) as records:
         assert records._core.keyring.of(record.aid) is None
         assert not list((tmp_path / "data" / "originals").rglob(record.aid))
-    rows = sqlite3.connect(tmp_path / "data" / "catalogue.db").execute("SELECT count(*) FROM doomed").fetchone()
+    with closing(sqlite3.connect(tmp_path / "data" / "catalogue.db")) as database:
+        rows = database.execute("SELECT count(*) FROM doomed").fetchone()
     assert rows == (0,)
 
 
@@ -234,9 +236,11 @@ async def test_an_upload_that_ran_while_the_backup_was_made_is_no_draft_any_more
     async with opened(tmp_path) as records:
         draft = await records.mint(CLOUD)
         await records.put_original(draft, b"x", records.permit(CLOUD, Activity.STORE))
-        backup = sqlite3.connect(tmp_path / "catalogue.db")
-        sqlite3.connect(tmp_path / "data" / "catalogue.db").backup(backup)
-        backup.close()
+        with (
+            closing(sqlite3.connect(tmp_path / "data" / "catalogue.db")) as database,
+            closing(sqlite3.connect(tmp_path / "catalogue.db")) as backup,
+        ):
+            database.backup(backup)
         await records.commit_upload(draft, NewAsset(name=name("a"), facts=facts(b"x"), created_at=1.0))
     keep(tmp_path, "today")
     for file in (tmp_path / "data").glob("catalogue.db*"):
@@ -336,3 +340,18 @@ async def test_a_new_cloud_with_a_lost_clouds_name_tells_the_edges_at_once(tmp_p
         (told,) = (await records.entries({"beta": before.seq}, wait_seconds=0)).entries
         assert follows(before, told)
         assert told.kind == Kind.ALL
+
+
+async def test_a_lost_catalogue_says_what_else_to_remove_for_a_new_start(tmp_path: Path) -> None:
+    async with opened(tmp_path) as records:
+        await upload(records, name("a"))
+    shutil.rmtree(tmp_path / "data")
+    shutil.rmtree(tmp_path / "data.keys")
+    with pytest.raises(BadSetting, match=rf"rm -rf {tmp_path / 'data.mirror'}"):
+        async with opened(tmp_path):
+            pass
+    shutil.rmtree(tmp_path / "data")
+    shutil.rmtree(tmp_path / "data.keys")
+    shutil.rmtree(tmp_path / "data.mirror")
+    async with opened(tmp_path) as records:
+        assert await records.get(name("a")) is None

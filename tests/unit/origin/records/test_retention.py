@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ KEPT = 5
 
 
 def rows(tmp_path: Path, table: str) -> int:
-    with sqlite3.connect(tmp_path / "data" / "catalogue.db") as database:
+    with closing(sqlite3.connect(tmp_path / "data" / "catalogue.db")) as database:
         count: int = database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
     return count
 

@@ -55,6 +55,23 @@ async def test_the_original_lies_sealed_under_a_subkey_of_its_own_key(records: R
     assert open_sealed(subkey(data_key, "original"), context, raw)[1] == b"secret picture" * 100
 
 
+async def test_two_attempts_to_write_one_original_have_nothing_in_common_but_their_form(
+    records: Records, tmp_path: Path
+) -> None:
+    """One key, one place, one body: only a salt that is fresh for each attempt keeps their key streams apart."""
+    draft = await records.mint(CLOUD)
+    written = []
+    for _ in range(2):
+        await records.put_original(draft, bytes(200_000), records.permit(CLOUD, Activity.STORE))
+        (file,) = (tmp_path / "data" / "originals").rglob(draft.aid)
+        written.append(file.read_bytes())
+    first, second = written
+    assert len(first) == len(second)
+    chunks = [first[at : at + 64] for at in range(len(first) % 64 + 64, len(first), 64)]
+    assert len(chunks) > 1000
+    assert [chunk for chunk in chunks if chunk in second] == []
+
+
 async def test_overwriting_keeps_the_asset_id_and_ends_the_old_version_for_good(
     records: Records, tmp_path: Path
 ) -> None:

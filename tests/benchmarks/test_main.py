@@ -1,0 +1,74 @@
+"""`python -m benchmarks` runs, from its arguments to its table and its picture. Its numbers are nobody's business here."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree.ElementTree import parse
+
+import pytest
+
+from tests.corpus import IN_CI, ROOT
+
+NEEDED = ("wrk", "nginx", "taskset")
+missing = [program for program in NEEDED if shutil.which(program) is None]
+needs_programs = pytest.mark.skipif(
+    bool(missing) and not IN_CI, reason=f"needs {', '.join(missing)}: apt-get install wrk nginx-light util-linux"
+)
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *words], cwd=ROOT, capture_output=True, text=True, timeout=110, check=False
+    )
+
+
+@needs_programs
+@pytest.mark.timeout(120)
+def test_a_short_run_ends_well_and_writes_what_it_found(tmp_path: Path) -> None:
+    done = run("hits", "transforms", "--seconds", "1", "--rounds", "1", "--results", str(tmp_path))
+    assert done.returncode == 0, done.stderr + done.stdout
+    found = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    assert [row["what"] for row in found["hits"]] == ["hit 2 KB", "hit 20 KB", "hit 100 KB"]
+    assert len(found["transforms"]) == 3
+    for row in (*found["hits"], *found["transforms"]):
+        assert row["within"], row
+        assert row["client_requests"] > 0
+    for row in found["hits"]:
+        assert row["server_memory_hits"] >= row["client_requests"]
+        assert (row["server_fills"], row["peer_passed_on"], row["errors"]) == (0, 0, 0)
+    assert "| hit 2 KB |" in (tmp_path / "results.md").read_text("utf-8")
+    picture = parse(tmp_path / "results.svg").getroot()
+    texts = [node.text for node in picture.iter() if node.tag.endswith("text")]
+    assert "hit 100 KB" in texts
+    assert (tmp_path / "hits-edge-before.prom").read_bytes() != (tmp_path / "hits-edge-after.prom").read_bytes()
+
+
+@needs_programs
+@pytest.mark.timeout(120)
+def test_every_budget_is_looked_at(tmp_path: Path) -> None:
+    done = run("budgets", "--scale", "0.01", "--results", str(tmp_path))
+    assert done.returncode in {0, 1}, done.stderr  # at this scale nobody asks whether a budget is kept
+    assert "Traceback" not in done.stderr, done.stderr
+    found = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    rows = {row["what"]: row for row in found["budgets"]}
+    for part in ("idle edge worker", "RAM tier", "growth of all lasting processes", "JPEG progressive: upload"):
+        assert any(part in what for what in rows), part
+    mixed = next(row for what, row in rows.items() if "mixed requests" in what)
+    for kind in ("get", "head", "range", "not_modified"):
+        assert f"{kind} " in mixed["note"]
+
+
+def test_an_unknown_part_is_refused_by_name() -> None:
+    done = run("everything")
+    assert done.returncode == 2
+    assert "'everything' is not one of hits, transforms, budgets" in done.stderr
+
+
+def test_without_a_part_all_are_meant() -> None:
+    done = run("--rounds", "none")  # the parts' default is looked at before the mistake is found
+    assert done.returncode == 2
+    assert "argument --rounds" in done.stderr

@@ -16,6 +16,8 @@ ARGS   ?=
 BIN    := $(VENV)/bin
 PYTEST_ARGS ?=
 ENGINE := $(if $(filter simd,$(IMAGING)),sh tests/infra/system.sh build && $(BIN)/python deploy/simd.py,:)
+# Processes that share the tests; 0 runs them one after the other.
+JOBS   ?= 2
 
 .PHONY: serve install test lint types mutants bench docs clean system
 
@@ -42,7 +44,7 @@ system:
 	@sh tests/infra/system.sh
 
 test: $(VENV)/.test system
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -54,7 +56,7 @@ lint: $(VENV)/.test
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yml
 
 mutants: $(VENV)/.test
-	$(BIN)/python -m pytest tests/mutants
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup tests/mutants
 
 bench: $(VENV)/.test system
 	$(BIN)/python -m benchmarks $(ARGS)

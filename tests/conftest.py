@@ -18,8 +18,18 @@ settings.register_profile("ci", derandomize=True, deadline=None, suppress_health
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ci" if IN_CI else "here")
 
+MUTANTS = Path(__file__).parent / "mutants"
 PORTS_MAX = 16
 """Free ports that one call hands out."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes (`make test`) a file stays whole in one of them: its tests share an installation, a node or
+    a database. Mutants share nothing, and take most of the time: each goes wherever there is room."""
+    for item in items:
+        if not item.path.is_relative_to(MUTANTS):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,7 +1,7 @@
 """Transformations as text: read, and written back in one canonical spelling that is also the cache identity.
 
     transformation = component *("/" component)
-    component      = parameter *("," parameter)     ; each key at most once
+    component      = parameter *("," parameter)     ; each key at most once, but for effects: their last word counts
     parameter      = key "_" value                  ; values under their grammar lines in params/
 
 Canonical: keys in alphabetical order (as the SDKs sort them), numbers and names normalised, components in the order
@@ -90,7 +90,7 @@ def parse_component(text: str) -> Component:
     for part in text.split(","):
         key, underscore, value = part.partition("_")
         parameter = PARAMETERS.get(key)
-        if parameter is None or not underscore or key in seen:
+        if parameter is None or not underscore or (key in seen and not parameter.is_last_word):
             raise BadTransformation.component(echo(part or text))
         seen.add(key)
         try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from domicile.media.errors import BadTransformation
 from domicile.media.facts import SourceFacts
+from domicile.media.params.adjustment import OPENS_HOLES
 from domicile.media.transformation import Component, Crop, Transformation
 
 AVIF, WEBP, LEGACY = "avif", "webp", "legacy"
@@ -134,6 +135,7 @@ def _opens_holes(component: Component) -> bool:
         or (component.opacity is not None and component.opacity < 100)
         or (background is not None and background.alpha < SOLID and component.crop in {Crop.PAD, Crop.LPAD})
         or any(isinstance(angle, int) and angle % 90 for angle in component.angles)
+        or (component.effect is not None and component.effect.name in OPENS_HOLES)
     )
 
 

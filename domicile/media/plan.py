@@ -6,7 +6,7 @@ opacity; components apply one after the other. The file knows no library and no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from domicile.media.errors import LimitExceeded
@@ -14,6 +14,7 @@ from domicile.media.facts import SourceFacts
 from domicile.media.frame import OPAQUE, Canvas, framed
 from domicile.media.geometry import Side, Window, composed, stored_window, upright_size
 from domicile.media.negotiate import is_original
+from domicile.media.params.adjustment import OPENS_HOLES
 from domicile.media.params.flags import BASELINE, PROGRESSIVE
 from domicile.media.transformation import Color, Component, Effect, Quality, Radii, Transformation
 from domicile.media.turns import Turn, turns_of
@@ -41,6 +42,7 @@ class Stage:
     canvas: Canvas | None
     turns: tuple[Turn, ...]
     effect: Effect | None
+    color: Color | None
     corners: tuple[Corner, Corner, Corner, Corner] | None
     background: Color | None
     opacity: int | None
@@ -190,6 +192,7 @@ def plan_stage(component: Component, source: Side, density: Fraction, *, has_alp
         canvas=frame.canvas,
         turns=turns,
         effect=component.effect,
+        color=component.color,
         corners=_corners(component.radii, size, density),
         background=component.background,
         opacity=component.opacity,
@@ -201,6 +204,7 @@ def _alpha_after(stage: Stage, *, has_alpha: bool) -> bool:
     """May the result of the stage be transparent somewhere?"""
     is_cleared = stage.background is not None and stage.background.alpha == OPAQUE
     is_cut = stage.corners is not None or any(turn.degrees % 90 for turn in stage.turns)
+    is_cut = is_cut or (stage.effect is not None and stage.effect.name in OPENS_HOLES)
     is_padded = stage.canvas is not None and stage.canvas.color.alpha < OPAQUE
     is_faded = stage.opacity is not None and stage.opacity < OPACITY_FULL
     return is_faded or (not is_cleared and (has_alpha or is_cut or is_padded))
@@ -260,13 +264,4 @@ def _leading_window(stages: list[Stage], shown: Side) -> tuple[Window, list[Stag
 
 
 def _without_window(stage: Stage) -> Stage:
-    return Stage(
-        window=None,
-        canvas=stage.canvas,
-        turns=stage.turns,
-        effect=stage.effect,
-        corners=stage.corners,
-        background=stage.background,
-        opacity=stage.opacity,
-        size=stage.size,
-    )
+    return replace(stage, window=None)

@@ -77,6 +77,10 @@ class Effect:
 
     name: str
     strength: int | None = None
+    mode: str = ""
+    """The word before the strength, for effects that come in kinds."""
+    colors: tuple[tuple[Color, int | None], ...] = ()
+    """Colours from dark to light, each with its place in percent or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,8 @@ class Component:
     """Degrees clockwise (0 to 359) or "hflip", "vflip", "ignore", in order."""
     radii: Radii | None = None
     effect: Effect | None = None
+    color: Color | None = None
+    """What `co_` names, for effects that paint."""
     opacity: int | None = None
     background: Color | None = None
     quality: Quality | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from domicile.media.params.adjustment import LEVELS, MODE_DEFAULTS, MODES, PLAIN, TINT_COLORS_MAX
 from domicile.media.params.color import TRANSPARENT
 from domicile.media.params.effect import STRENGTH_MAX
 from domicile.media.params.flags import ATTACHMENT, ATTACHMENT_ENCODED_CHARS_MAX, FLAGS, FORBIDDEN_IN_NAME, write_name
@@ -48,6 +49,17 @@ effects = st.sampled_from(sorted(STRENGTH_MAX)).flatmap(
         Effect, st.just(name), st.none() if name == "grayscale" else st.none() | st.integers(1, STRENGTH_MAX[name])
     )
 )
+adjustments = st.sampled_from(sorted(LEVELS)).flatmap(
+    lambda name: st.builds(
+        Effect,
+        st.just(name),
+        st.none() | st.integers(*LEVELS[name]),
+        st.sampled_from(["", *sorted(MODES.get(name, frozenset()) - {MODE_DEFAULTS.get(name)})]),
+        st.lists(st.tuples(colors, st.none() | st.integers(0, 100)), max_size=TINT_COLORS_MAX).map(tuple)
+        if name == "tint"
+        else st.just(()),
+    )
+) | st.sampled_from(sorted(PLAIN)).map(Effect)
 file_names = st.text(min_size=1, max_size=40).filter(
     lambda name: (
         name.isprintable()
@@ -76,7 +88,8 @@ def components(draw: st.DrawFn) -> Component:
         dpr=draw(st.none() | dprs),
         angles=tuple(draw(st.lists(turns, max_size=4))),
         radii=draw(st.none() | radii),
-        effect=draw(st.none() | effects),
+        effect=draw(st.none() | effects | adjustments),
+        color=draw(st.none() | colors),
         opacity=draw(st.none() | st.integers(0, 100)),
         background=draw(st.none() | colors),
         quality=draw(st.none() | qualities),

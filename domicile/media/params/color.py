@@ -1,6 +1,7 @@
 """Colours.
 
-    b     = color
+    b     = color                        ; behind what is transparent
+    co    = color                        ; for the effect of the component; without one that paints it has no effect
     color = "rgb:" (3HEXDIG / 4HEXDIG / 6HEXDIG / 8HEXDIG) / name / "transparent" / "none"
     name  = one of the CSS colour names, in lower case
 
@@ -91,4 +92,11 @@ def _write(component: Component) -> str | None:
     return None if component.background is None else write_color(component.background)
 
 
-PARAMETERS = (Parameter(key="b", read=_read, write=_write),)
+def _write_color(component: Component) -> str | None:
+    return None if component.color is None else write_color(component.color)
+
+
+PARAMETERS = (
+    Parameter(key="b", read=_read, write=_write),
+    Parameter(key="co", read=lambda text: {"color": read_color(text)}, write=_write_color),
+)

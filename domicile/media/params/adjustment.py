@@ -1,0 +1,88 @@
+"""Effects that adjust colours and transparency.
+
+    adjustment = leveled [":" level] / plain / "improve" [":" ("outdoor" / "indoor")] [":" level] / tint
+    tint       = "tint" [":equalize"] [":" level] *8(":" color [":" place])
+    place      = integer "p"                            ; percent, from dark to light
+
+What each level means is decided in imaging/steps; ranges stand in LEVELS. `improve:outdoor` is written back as `improve`.
+Source: cloudinary-compat 3.4; what is not documented: docs/adr/0005.
+"""
+
+from __future__ import annotations
+
+from domicile.media.params.base import Malformed, read_integer, read_signed
+from domicile.media.params.color import read_color, write_color
+from domicile.media.transformation import Color, Effect
+
+PERCENT = 100
+LEVELS = {
+    "sepia": (1, PERCENT),
+    "brightness": (-99, PERCENT),
+    "contrast": (-PERCENT, PERCENT),
+    "saturation": (-PERCENT, PERCENT),
+    "hue": (-PERCENT, PERCENT),
+    "gamma": (-50, 150),
+    "colorize": (0, PERCENT),
+    "blackwhite": (0, PERCENT),
+    "vignette": (0, PERCENT),
+    "auto_brightness": (0, PERCENT),
+    "auto_contrast": (0, PERCENT),
+    "auto_color": (0, PERCENT),
+    "improve": (0, PERCENT),
+    "tint": (0, PERCENT),
+    "opacity_threshold": (1, PERCENT),
+    "make_transparent": (0, PERCENT),
+    "unsharp_mask": (1, 2000),
+}
+"""Lowest and highest level."""
+PLAIN = frozenset({"negate"})
+"""Effects without a level."""
+MODES = {"improve": frozenset({"outdoor", "indoor"}), "tint": frozenset({"equalize"})}
+MODE_DEFAULTS = {"improve": "outdoor"}
+"""Not written back."""
+OPENS_HOLES = frozenset({"make_transparent"})
+"""Effects that may make an opaque picture transparent somewhere."""
+TINT_COLORS_MAX = 8
+
+
+def read_adjustment(name: str, text: str | None) -> Effect:
+    """The effect of that name; `text` is what follows its colon, None without one."""
+    if name not in LEVELS and name not in PLAIN:
+        raise Malformed
+    parts = [] if text is None else text.split(":", maxsplit=4 * TINT_COLORS_MAX)
+    mode = parts.pop(0) if parts and parts[0] in MODES.get(name, ()) else ""
+    strength = None
+    if parts and name in LEVELS and not (name == "tint" and parts[0][:1].isalpha()):
+        low, high = LEVELS[name]
+        strength = read_signed(parts.pop(0), low=low, high=high)
+    colors = _read_colors(parts) if name == "tint" else ()
+    if parts:
+        raise Malformed
+    return Effect(name, strength, "" if mode == MODE_DEFAULTS.get(name) else mode, colors)
+
+
+def _read_colors(parts: list[str]) -> tuple[tuple[Color, int | None], ...]:
+    """Takes the parts that it read."""
+    colors: list[tuple[Color, int | None]] = []
+    while parts and len(colors) < TINT_COLORS_MAX:
+        text = parts.pop(0)
+        color = read_color(f"rgb:{parts.pop(0)}" if text == "rgb" and parts else text)
+        place = None
+        if parts and parts[0].endswith("p") and parts[0][:1].isdigit():
+            place = read_integer(parts.pop(0).removesuffix("p"), low=0, high=PERCENT)
+        colors.append((color, place))
+    return tuple(colors)
+
+
+def write_effect(effect: Effect) -> str:
+    """The text after `e_`, of any effect."""
+    parts = [effect.name]
+    if effect.mode:
+        parts.append(effect.mode)
+    if effect.strength is not None:
+        parts.append(str(effect.strength))
+    for color, place in effect.colors:
+        parts.append(write_color(color))
+        if place is not None:
+            parts.append(f"{place}p")
+    return ":".join(parts)

@@ -43,6 +43,7 @@ ABOUT_DELIVERY = frozenset({"attachment", "immutable_cache"})
 
 LOSSLESS = frozenset({"bmp", "ico"})
 """Originals of such formats, with sharp edges more often than not: PNG keeps them."""
+PADDING = frozenset({Crop.PAD, Crop.LPAD, Crop.MPAD, Crop.FILL_PAD, Crop.AUTO_PAD})
 SOLID = 255
 """Alpha of a colour that hides what is behind it."""
 
@@ -133,7 +134,7 @@ def _opens_holes(component: Component) -> bool:
     return (
         (component.radii is not None and (component.radii.is_max or any(component.radii.corners)))
         or (component.opacity is not None and component.opacity < 100)
-        or (background is not None and background.alpha < SOLID and component.crop in {Crop.PAD, Crop.LPAD})
+        or (background is not None and background.alpha < SOLID and component.crop in PADDING)
         or any(isinstance(angle, int) and angle % 90 for angle in component.angles)
         or (component.effect is not None and component.effect.name in OPENS_HOLES)
     )

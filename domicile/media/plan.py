@@ -13,6 +13,7 @@ from domicile.media.errors import LimitExceeded
 from domicile.media.facts import SourceFacts
 from domicile.media.frame import OPAQUE, Canvas, framed
 from domicile.media.geometry import Side, Window, composed, stored_window, upright_size
+from domicile.media.look import Look, without_looking
 from domicile.media.negotiate import is_original
 from domicile.media.params.adjustment import OPENS_HOLES
 from domicile.media.params.flags import BASELINE, PROGRESSIVE
@@ -39,6 +40,7 @@ class Stage:
     """One component, ready to perform. None (or empty) means: leave as it is. `size` is the size of its result."""
 
     window: Window | None
+    look: Look | None
     canvas: Canvas | None
     turns: tuple[Turn, ...]
     effect: Effect | None
@@ -50,9 +52,13 @@ class Stage:
 
     @property
     def is_window_only(self) -> bool:
-        return (
-            not (self.canvas or self.turns or self.effect or self.corners or self.background) and self.opacity is None
-        )
+        does_more = self.look or self.canvas or self.turns or self.effect or self.corners or self.background
+        return not does_more and self.opacity is None
+
+    @property
+    def area(self) -> int:
+        """Pixels of the largest picture it makes."""
+        return max(_area(self.size), _area(self.window.size) if self.look and self.window else 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +87,7 @@ class Plan:
         first = _area(self.window.size)
         most = first * (1 if self.orientation == 1 else 2)
         for before, stage in zip((self.window.size, *(s.size for s in self.stages)), self.stages, strict=False):
-            most = max(
-                most, _area(before) + (0 if stage.is_window_only and stage.window is None else _area(stage.size))
-            )
+            most = max(most, _area(before) + (0 if stage.is_window_only and stage.window is None else stage.area))
         return most * BYTES_PER_PIXEL
 
 
@@ -137,9 +141,11 @@ def _orientation(components: tuple[Component, ...], facts: SourceFacts) -> int:
 
 def make_plan(transformation: Transformation, facts: SourceFacts, output_format: str, limits: PlanLimits) -> Plan:
     """Decide everything. Raises BadTransformation (nothing left to show) and LimitExceeded (result too large)."""
+    animated = _is_animated(facts, output_format)
+    if animated:
+        transformation = without_looking(transformation)
     components = transformation.components
     outline = make_outline(transformation, facts, limits)
-    animated = _is_animated(facts, output_format)
     if animated and _area(outline.size) * facts.frames > limits.animation_pixels_max:
         raise LimitExceeded(f"Maximum total of an animation is {limits.animation_pixels_max} pixels")
     window, stages = _leading_window(list(outline.stages), outline.shown)
@@ -189,6 +195,7 @@ def plan_stage(component: Component, source: Side, density: Fraction, *, has_alp
     size = turns[-1].size if turns else frame.size
     return Stage(
         window=frame.window,
+        look=frame.look,
         canvas=frame.canvas,
         turns=turns,
         effect=component.effect,
@@ -205,7 +212,8 @@ def _alpha_after(stage: Stage, *, has_alpha: bool) -> bool:
     is_cleared = stage.background is not None and stage.background.alpha == OPAQUE
     is_cut = stage.corners is not None or any(turn.degrees % 90 for turn in stage.turns)
     is_cut = is_cut or (stage.effect is not None and stage.effect.name in OPENS_HOLES)
-    is_padded = stage.canvas is not None and stage.canvas.color.alpha < OPAQUE
+    ground = stage.canvas.color if stage.canvas else stage.look.ground if stage.look else None
+    is_padded = ground is not None and ground.alpha < OPAQUE
     is_faded = stage.opacity is not None and stage.opacity < OPACITY_FULL
     return is_faded or (not is_cleared and (has_alpha or is_cut or is_padded))
 

@@ -21,6 +21,10 @@ class Crop(StrEnum):
     LPAD = "lpad"
     CROP = "crop"
     THUMB = "thumb"
+    MPAD = "mpad"
+    FILL_PAD = "fill_pad"
+    AUTO = "auto"
+    AUTO_PAD = "auto_pad"
 
 
 class Gravity(StrEnum):
@@ -33,6 +37,8 @@ class Gravity(StrEnum):
     SOUTH_WEST = "south_west"
     WEST = "west"
     NORTH_WEST = "north_west"
+    AUTO = "auto"
+    XY_CENTER = "xy_center"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,8 @@ class Component:
     aspect: float | None = None
     crop: Crop | None = None
     gravity: Gravity | None = None
+    aggressiveness: int | None = None
+    """How close automatic gravity comes, 0 to 100; only beside Gravity.AUTO."""
     x: Size | None = None
     y: Size | None = None
     dpr: float | None = None

@@ -77,12 +77,14 @@ def components(draw: st.DrawFn) -> Component:
     progressive = draw(st.sampled_from([None, *sorted(flag for flag in FLAGS if "progressive" in flag)]))
     if progressive is not None:
         flags |= {progressive}
+    gravity = draw(st.none() | st.sampled_from(Gravity))
     component = Component(
         width=draw(st.none() | sizes),
         height=draw(st.none() | sizes),
         aspect=draw(st.none() | aspects),
         crop=draw(st.none() | st.sampled_from(Crop)),
-        gravity=draw(st.none() | st.sampled_from(Gravity)),
+        gravity=gravity,
+        aggressiveness=draw(st.none() | st.integers(0, 100)) if gravity is Gravity.AUTO else None,
         x=draw(st.none() | offsets),
         y=draw(st.none() | offsets),
         dpr=draw(st.none() | dprs),

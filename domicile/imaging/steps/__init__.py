@@ -9,6 +9,7 @@ from PIL import Image
 from domicile.imaging.steps.background import background
 from domicile.imaging.steps.corners import corners
 from domicile.imaging.steps.effect import effect
+from domicile.imaging.steps.look import look
 from domicile.imaging.steps.opacity import opacity
 from domicile.imaging.steps.pad import pad
 from domicile.imaging.steps.reframe import reframe
@@ -17,7 +18,7 @@ from domicile.media.plan import Stage
 
 Step = Callable[[Image.Image, Stage], Image.Image]
 
-STEPS: tuple[Step, ...] = (reframe, pad, turn, effect, corners, background, opacity)
+STEPS: tuple[Step, ...] = (reframe, look, pad, turn, effect, corners, background, opacity)
 """The canonical order inside a component (cloudinary-compat 3.1)."""
 
 

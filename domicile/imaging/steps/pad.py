@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PIL import Image
 
+from domicile.media.frame import Canvas
 from domicile.media.plan import Stage
 
 OPAQUE = 255
@@ -11,8 +12,12 @@ OPAQUE = 255
 
 def pad(image: Image.Image, stage: Stage) -> Image.Image:
     """The canvas with the picture at its place; RGBA when either of them is transparent."""
-    canvas = stage.canvas
-    if canvas is None or (canvas.size == image.size and canvas.at == (0, 0)):
+    return image if stage.canvas is None else on_ground(image, stage.canvas)
+
+
+def on_ground(image: Image.Image, canvas: Canvas) -> Image.Image:
+    """The picture at its place on the canvas."""
+    if canvas.size == image.size and canvas.at == (0, 0):
         return image
     color = canvas.color
     if color.alpha < OPAQUE and image.mode != "RGBA":

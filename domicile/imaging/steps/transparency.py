@@ -50,8 +50,7 @@ def edge_color(image: Image.Image) -> Color:
     pixels = _edge(image.convert("RGBA"))
     pixels = pixels[pixels[:, 3] >= 128][:, :3] if (pixels[:, 3] >= 128).any() else pixels[:, :3]
     kinds = (pixels >> (8 - ALIKE_BITS)).astype(np.int64) @ np.array([1 << 2 * ALIKE_BITS, 1 << ALIKE_BITS, 1])
-    _, inverse, counts = np.unique(kinds, return_inverse=True, return_counts=True)
-    mean = pixels[inverse == counts.argmax()].mean(axis=0)
+    mean = pixels[kinds == np.bincount(kinds).argmax()].mean(axis=0)
     return Color(*(int(value) for value in np.floor(mean + 0.5)))
 
 

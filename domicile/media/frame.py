@@ -24,12 +24,13 @@ from domicile.media.geometry import (
 )
 from domicile.media.grammar import build_component, echo
 from domicile.media.look import Look, check_look, looked
-from domicile.media.transformation import Color, Component, Crop, Gravity, Pixels, Size
+from domicile.media.transformation import Blurred, Color, Component, Crop, Gravity, Pixels, Size
 
 ASPECT_DENOMINATOR_MAX = 10_000
 """As in params/size.py: a float names exactly one fraction."""
 OPAQUE = 255
 NEEDS_SIZE = frozenset({Crop.CROP, Crop.THUMB, Crop.AUTO, Crop.FILL_PAD, Crop.AUTO_PAD})
+PADDING = frozenset({Crop.PAD, Crop.LPAD, Crop.MPAD, Crop.FILL_PAD, Crop.AUTO_PAD})
 AROUND_A_POINT = frozenset({Crop.CROP, Crop.FILL, Crop.LFILL, Crop.THUMB, Crop.AUTO})
 SHOWS_ALL = frozenset({None, Crop.SCALE, Crop.FIT, Crop.LIMIT, Crop.MFIT})
 """Modes without a place to choose: gravity and offsets have no effect."""
@@ -87,6 +88,8 @@ class Asked:
 def framed(component: Component, source: Side, density: Fraction, *, has_alpha: bool) -> Frame:
     """Resolve c, w, h, ar, g, x, y and dpr of one component. Raises BadTransformation when a crop shows nothing."""
     check_look(component)
+    if isinstance(component.background, Blurred) and component.crop not in PADDING:
+        raise _refused(component, "a blurred background is for padding")
     box = _box(component, source, density)
     if box is None:
         _refuse_what_needs_a_size(component)
@@ -233,6 +236,7 @@ def _padded(asked: Asked, inner: Window, *, has_alpha: bool) -> tuple[Window, Ca
 
 
 def _ground(component: Component, *, has_alpha: bool) -> Color:
-    color = component.background or (TRANSPARENT if has_alpha else WHITE)
-    # The background step lays a colour that can be seen through under all of it, once.
-    return color if color.alpha == OPAQUE else TRANSPARENT
+    ground = component.background or (TRANSPARENT if has_alpha else WHITE)
+    # The background step lays a colour that can be seen through under all of it, once. What depends on the picture
+    # is settled when it is there.
+    return ground if isinstance(ground, Color) and ground.alpha == OPAQUE else TRANSPARENT

@@ -12,17 +12,18 @@ from fractions import Fraction
 from domicile.media.errors import LimitExceeded
 from domicile.media.facts import SourceFacts
 from domicile.media.frame import OPAQUE, Canvas, framed
-from domicile.media.geometry import Side, Window, composed, stored_window, upright_size
+from domicile.media.geometry import Side, Window, composed, rounded, stored_window, upright_size
 from domicile.media.look import Look, without_looking
-from domicile.media.negotiate import is_original
+from domicile.media.negotiate import hides, is_original
 from domicile.media.params.adjustment import OPENS_HOLES
 from domicile.media.params.flags import BASELINE, PROGRESSIVE
-from domicile.media.transformation import Color, Component, Effect, Quality, Radii, Transformation
+from domicile.media.transformation import Background, Border, Color, Component, Effect, Quality, Radii, Transformation
 from domicile.media.turns import Turn, turns_of
 
 ALWAYS_ANIMATED = frozenset({"gif", "webp", "avif"})
 """Output formats that keep an animation. PNG keeps it only when the original is an animated PNG (Cloudinary: fl_apng)."""
 OPACITY_FULL = 100
+ROUND_BORDER_COPIES = 4
 BYTES_PER_PIXEL = 4
 """Pillow stores RGB and RGBA in four bytes."""
 
@@ -46,19 +47,22 @@ class Stage:
     effect: Effect | None
     color: Color | None
     corners: tuple[Corner, Corner, Corner, Corner] | None
-    background: Color | None
+    border: Border | None
+    """In pixels of the result."""
+    background: Background | None
     opacity: int | None
     size: Side
 
     @property
     def is_window_only(self) -> bool:
-        does_more = self.look or self.canvas or self.turns or self.effect or self.corners or self.background
-        return not does_more and self.opacity is None
+        does_more = (self.look, self.canvas, self.turns, self.effect, self.corners, self.border, self.background)
+        return not any(does_more) and self.opacity is None
 
     @property
     def area(self) -> int:
-        """Pixels of the largest picture it makes."""
-        return max(_area(self.size), _area(self.window.size) if self.look and self.window else 0)
+        """Pixels of the largest picture it makes, or of the several that a round border is made of."""
+        made = _area(self.size) * (ROUND_BORDER_COPIES if self.border and self.corners else 1)
+        return max(made, _area(self.window.size) if self.look and self.window else 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +197,7 @@ def plan_stage(component: Component, source: Side, density: Fraction, *, has_alp
     frame = framed(component, source, density, has_alpha=has_alpha)
     turns = turns_of(component, frame.size)
     size = turns[-1].size if turns else frame.size
+    border = _border(component.border, density)
     return Stage(
         window=frame.window,
         look=frame.look,
@@ -201,19 +206,27 @@ def plan_stage(component: Component, source: Side, density: Fraction, *, has_alp
         effect=component.effect,
         color=component.color,
         corners=_corners(component.radii, size, density),
+        border=border,
         background=component.background,
         opacity=component.opacity,
-        size=size,
+        size=(size[0] + 2 * border.width, size[1] + 2 * border.width) if border else size,
     )
+
+
+def _border(border: Border | None, density: Fraction) -> Border | None:
+    if border is None or border.width == 0:
+        return None
+    return replace(border, width=rounded(border.width * density))
 
 
 def _alpha_after(stage: Stage, *, has_alpha: bool) -> bool:
     """May the result of the stage be transparent somewhere?"""
-    is_cleared = stage.background is not None and stage.background.alpha == OPAQUE
+    is_cleared = stage.background is not None and hides(stage.background)
     is_cut = stage.corners is not None or any(turn.degrees % 90 for turn in stage.turns)
     is_cut = is_cut or (stage.effect is not None and stage.effect.name in OPENS_HOLES)
     ground = stage.canvas.color if stage.canvas else stage.look.ground if stage.look else None
     is_padded = ground is not None and ground.alpha < OPAQUE
+    is_padded = is_padded or (stage.border is not None and stage.border.color.alpha < OPAQUE)
     is_faded = stage.opacity is not None and stage.opacity < OPACITY_FULL
     return is_faded or (not is_cleared and (has_alpha or is_cut or is_padded))
 

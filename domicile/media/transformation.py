@@ -69,6 +69,32 @@ class Color:
 
 
 @dataclass(frozen=True, slots=True)
+class AutoColor:
+    """The most common colour of the picture's "border", or the "predominant" one of all of it."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blurred:
+    """The picture itself, enlarged and blurred, on what padding adds. None takes the defaults."""
+
+    intensity: int | None = None
+    brightness: int | None = None
+
+
+Background = Color | AutoColor | Blurred
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """A line around the picture, in pixels."""
+
+    width: int
+    color: Color
+
+
+@dataclass(frozen=True, slots=True)
 class Quality:
     """`q_80` is level 80; `q_auto` is a level of None with auto "good", `q_auto:eco` with "eco". `chroma` is "", "420" or "444"."""
 
@@ -117,8 +143,9 @@ class Component:
     effect: Effect | None = None
     color: Color | None = None
     """What `co_` names, for effects that paint."""
+    border: Border | None = None
     opacity: int | None = None
-    background: Color | None = None
+    background: Background | None = None
     quality: Quality | None = None
     format: str | None = None
     """"jpg", "png", "webp", "avif", "gif" or "auto"."""

@@ -8,9 +8,14 @@ from domicile.media.params.adjustment import LEVELS, MODE_DEFAULTS, MODES, PLAIN
 from domicile.media.params.color import TRANSPARENT
 from domicile.media.params.effect import STRENGTH_MAX
 from domicile.media.params.flags import ATTACHMENT, ATTACHMENT_ENCODED_CHARS_MAX, FLAGS, FORBIDDEN_IN_NAME, write_name
+from domicile.media.params.ground import AUTO as AUTO_COLORS
+from domicile.media.params.ground import BRIGHTNESS_MAX, BRIGHTNESS_MIN, INTENSITY_MAX
 from domicile.media.params.quality import AUTO
 from domicile.media.params.size import ASPECT_DENOMINATOR_MAX, SIDE_MAX
 from domicile.media.transformation import (
+    AutoColor,
+    Blurred,
+    Border,
     Color,
     Component,
     Crop,
@@ -60,6 +65,10 @@ adjustments = st.sampled_from(sorted(LEVELS)).flatmap(
         else st.just(()),
     )
 ) | st.sampled_from(sorted(PLAIN)).map(Effect)
+auto_colors = st.sampled_from(sorted(AUTO_COLORS)).map(AutoColor)
+blurs = st.builds(Blurred) | st.builds(
+    Blurred, st.integers(1, INTENSITY_MAX), st.none() | st.integers(BRIGHTNESS_MIN, BRIGHTNESS_MAX)
+)
 file_names = st.text(min_size=1, max_size=40).filter(
     lambda name: (
         name.isprintable()
@@ -93,7 +102,8 @@ def components(draw: st.DrawFn) -> Component:
         effect=draw(st.none() | effects | adjustments),
         color=draw(st.none() | colors),
         opacity=draw(st.none() | st.integers(0, 100)),
-        background=draw(st.none() | colors),
+        border=draw(st.none() | st.builds(Border, st.integers(0, SIDE_MAX), colors)),
+        background=draw(st.none() | colors | auto_colors | blurs),
         quality=draw(st.none() | qualities),
         format=draw(st.none() | st.sampled_from(["jpg", "png", "webp", "avif", "gif", "auto"])),
         flags=flags,

@@ -9,7 +9,7 @@ from PIL import Image
 from domicile.imaging.gaze import best_box
 from domicile.imaging.resample import resample
 from domicile.imaging.saliency import saliency
-from domicile.imaging.steps.pad import on_ground
+from domicile.imaging.steps.pad import padded
 from domicile.media.frame import Canvas
 from domicile.media.geometry import Window, contained, rounded_size
 from domicile.media.plan import Stage
@@ -28,4 +28,4 @@ def look(image: Image.Image, stage: Stage) -> Image.Image:
     small = resample(image, Window((0, 0, *image.size), size))
     at = (asked.size[0] - size[0]) // 2, (asked.size[1] - size[1]) // 2
     assert asked.ground is not None  # only then is there no box
-    return on_ground(small, Canvas(asked.size, at, asked.ground))
+    return padded(small, Canvas(asked.size, at, asked.ground), stage.background)

@@ -46,8 +46,12 @@ def make_transparent(image: Image.Image, stage: Stage) -> Image.Image:
 
 
 def edge_color(image: Image.Image) -> Color:
-    """The mean of the most common colours along the four edges; what is transparent does not count."""
-    pixels = _edge(image.convert("RGBA"))
+    """The mean of the most common colours along the four edges."""
+    return common_color(_edge(image))
+
+
+def common_color(pixels: np.ndarray) -> Color:
+    """Of RGBA pixels, one a row; what is transparent does not count, unless all is."""
     pixels = pixels[pixels[:, 3] >= 128][:, :3] if (pixels[:, 3] >= 128).any() else pixels[:, :3]
     kinds = (pixels >> (8 - ALIKE_BITS)).astype(np.int64) @ np.array([1 << 2 * ALIKE_BITS, 1 << ALIKE_BITS, 1])
     mean = pixels[kinds == np.bincount(kinds).argmax()].mean(axis=0)
@@ -58,4 +62,4 @@ def _edge(image: Image.Image) -> np.ndarray:
     """RGBA of the outermost pixels, one a row."""
     width, height = image.size
     boxes = ((0, 0, width, 1), (0, height - 1, width, height), (0, 0, 1, height), (width - 1, 0, width, height))
-    return np.concatenate([np.asarray(image.crop(box)).reshape(-1, 4) for box in boxes])
+    return np.concatenate([np.asarray(image.crop(box).convert("RGBA")).reshape(-1, 4) for box in boxes])

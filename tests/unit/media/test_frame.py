@@ -180,6 +180,8 @@ def test_automatic_gravity_is_refused_where_it_means_nothing_in_cloudinarys_word
         "c_fill,g_auto:50,h_10,w_10",
         "c_fill,g_auto,h_10,w_10,x_5",
         "c_pad,g_xy_center,h_10,w_10",
+        "b_blurred,c_fill,h_10,w_10",
+        "b_blurred",
         "c_auto,g_auto",
         "c_fill_pad,g_auto",
     ],

@@ -18,7 +18,7 @@ from domicile.media.negotiate import hides, is_original
 from domicile.media.params.adjustment import OPENS_HOLES
 from domicile.media.params.flags import BASELINE, PROGRESSIVE
 from domicile.media.transformation import Background, Border, Color, Component, Effect, Quality, Radii, Transformation
-from domicile.media.turns import Turn, turns_of
+from domicile.media.turns import Turn, turned_first, turns_of
 
 ALWAYS_ANIMATED = frozenset({"gif", "webp", "avif"})
 """Output formats that keep an animation. PNG keeps it only when the original is an animated PNG (Cloudinary: fl_apng)."""
@@ -128,10 +128,11 @@ def make_outline(transformation: Transformation, facts: SourceFacts, limits: Pla
     stages: list[Stage] = []
     density, has_alpha = _density(components), facts.has_alpha
     for component in components:
-        stage = plan_stage(component, current, density, has_alpha=has_alpha)
-        _within(stage, limits)
-        stages.append(stage)
-        current, has_alpha = stage.size, _alpha_after(stage, has_alpha=has_alpha)
+        for part in turned_first(component, current):
+            stage = plan_stage(part, current, density, has_alpha=has_alpha)
+            _within(stage, limits)
+            stages.append(stage)
+            current, has_alpha = stage.size, _alpha_after(stage, has_alpha=has_alpha)
     return Outline(shown=shown, stages=tuple(stages), size=current, has_alpha=has_alpha)
 
 

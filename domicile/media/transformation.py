@@ -138,7 +138,7 @@ class Component:
     y: Size | None = None
     dpr: float | None = None
     angles: tuple[int | str, ...] = ()
-    """Degrees clockwise (0 to 359) or "hflip", "vflip", "ignore", in order."""
+    """Degrees clockwise (0 to 359) or a word of params/shape.py, in order."""
     radii: Radii | None = None
     effect: Effect | None = None
     color: Color | None = None

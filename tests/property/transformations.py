@@ -11,6 +11,7 @@ from domicile.media.params.flags import ATTACHMENT, ATTACHMENT_ENCODED_CHARS_MAX
 from domicile.media.params.ground import AUTO as AUTO_COLORS
 from domicile.media.params.ground import BRIGHTNESS_MAX, BRIGHTNESS_MIN, INTENSITY_MAX
 from domicile.media.params.quality import AUTO
+from domicile.media.params.shape import WORDS
 from domicile.media.params.size import ASPECT_DENOMINATOR_MAX, SIDE_MAX
 from domicile.media.transformation import (
     AutoColor,
@@ -41,7 +42,7 @@ aspects = (
     .filter(lambda ratio: 0.001 <= ratio <= 1000)
 )
 dprs = st.integers(1000, 100_000).map(lambda parts: parts / 10_000)
-turns = st.integers(0, 359) | st.sampled_from(["hflip", "vflip", "ignore"])
+turns = st.integers(0, 359) | st.sampled_from(sorted(WORDS))
 corners = st.integers(0, 3) | st.integers(0, SIDE_MAX)
 radii = st.just(Radii(is_max=True)) | st.tuples(corners, corners, corners, corners).map(Radii)
 byte = st.integers(0, 255)

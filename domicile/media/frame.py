@@ -24,13 +24,12 @@ from domicile.media.geometry import (
 )
 from domicile.media.grammar import build_component, echo
 from domicile.media.look import Look, check_look, looked
-from domicile.media.transformation import Blurred, Color, Component, Crop, Gravity, Pixels, Size
+from domicile.media.transformation import PADDING, Blurred, Color, Component, Crop, Gravity, Pixels, Size
 
 ASPECT_DENOMINATOR_MAX = 10_000
 """As in params/size.py: a float names exactly one fraction."""
 OPAQUE = 255
 NEEDS_SIZE = frozenset({Crop.CROP, Crop.THUMB, Crop.AUTO, Crop.FILL_PAD, Crop.AUTO_PAD})
-PADDING = frozenset({Crop.PAD, Crop.LPAD, Crop.MPAD, Crop.FILL_PAD, Crop.AUTO_PAD})
 AROUND_A_POINT = frozenset({Crop.CROP, Crop.FILL, Crop.LFILL, Crop.THUMB, Crop.AUTO})
 SHOWS_ALL = frozenset({None, Crop.SCALE, Crop.FIT, Crop.LIMIT, Crop.MFIT})
 """Modes without a place to choose: gravity and offsets have no effect."""

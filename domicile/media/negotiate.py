@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from domicile.media.errors import BadTransformation
 from domicile.media.facts import SourceFacts
 from domicile.media.params.adjustment import OPENS_HOLES
-from domicile.media.transformation import Background, Color, Component, Crop, Transformation
+from domicile.media.transformation import PADDING, Background, Color, Component, Transformation
 
 AVIF, WEBP, LEGACY = "avif", "webp", "legacy"
 AUTO = "auto"
@@ -43,7 +43,6 @@ ABOUT_DELIVERY = frozenset({"attachment", "immutable_cache"})
 
 LOSSLESS = frozenset({"bmp", "ico"})
 """Originals of such formats, with sharp edges more often than not: PNG keeps them."""
-PADDING = frozenset({Crop.PAD, Crop.LPAD, Crop.MPAD, Crop.FILL_PAD, Crop.AUTO_PAD})
 SOLID = 255
 """Alpha of a colour that hides what is behind it."""
 

@@ -27,6 +27,10 @@ class Crop(StrEnum):
     AUTO_PAD = "auto_pad"
 
 
+PADDING = frozenset({Crop.PAD, Crop.LPAD, Crop.MPAD, Crop.FILL_PAD, Crop.AUTO_PAD})
+"""Modes that may put the picture on a larger ground."""
+
+
 class Gravity(StrEnum):
     CENTER = "center"
     NORTH = "north"

@@ -150,6 +150,14 @@ def animation(format_: str) -> bytes:
     )
 
 
+def walking(width: int, height: int, format_: str) -> bytes:
+    """Two frames: a red square of a tenth of the width at a fifth, then at three fifths, on grey."""
+    side, top = width // 10, height // 2
+    frames = [spotted(width, height, left, top, side) for left in (width // 5, width * 3 // 5)]
+    options: dict[str, object] = {"lossless": True} if format_ == "WEBP" else {}
+    return saved(frames[0], format_, save_all=True, append_images=frames[1:], duration=100, loop=0, **options)
+
+
 def blinking(image: Image.Image) -> bytes:
     """A GIF of the picture and its negative."""
     return saved(image, "GIF", save_all=True, append_images=[ImageChops.invert(image)], duration=100, loop=0)
@@ -210,6 +218,7 @@ SOURCES: dict[str, Callable[[int, int, list[str]], bytes]] = {
     "framed-exif": lambda w, h, more: turned(framed(w, h), int(more[0])),
     "spotted": lambda w, h, more: saved(spotted(w, h, *map(int, more))),
     "spotted-gif": lambda w, h, more: blinking(spotted(w, h, *map(int, more))),
+    "walking": lambda w, h, more: walking(w, h, more[0]),
     "lettered": lambda w, h, more: saved(lettered(w, h, *map(int, more))),
     "stripes": lambda w, h, _: saved(stripes(w, h)),
     "veiled": lambda w, h, _: saved(veiled(w, h)),

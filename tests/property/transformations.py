@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from domicile.media.params.adjustment import LEVELS, MODE_DEFAULTS, MODES, PLAIN, TINT_COLORS_MAX
+from domicile.media.params.adjustment import COLORS_MAX, LEVELS, MODE_DEFAULTS, MODES, PLAIN
 from domicile.media.params.color import TRANSPARENT
 from domicile.media.params.effect import STRENGTH_MAX
 from domicile.media.params.flags import ATTACHMENT, ATTACHMENT_ENCODED_CHARS_MAX, FLAGS, FORBIDDEN_IN_NAME, write_name
@@ -59,11 +59,12 @@ adjustments = st.sampled_from(sorted(LEVELS)).flatmap(
     lambda name: st.builds(
         Effect,
         st.just(name),
-        st.none() | st.integers(*LEVELS[name]),
+        st.integers(*LEVELS[name]) if name == "trim" else st.none() | st.integers(*LEVELS[name]),
         st.sampled_from(["", *sorted(MODES.get(name, frozenset()) - {MODE_DEFAULTS.get(name)})]),
-        st.lists(st.tuples(colors, st.none() | st.integers(0, 100)), max_size=TINT_COLORS_MAX).map(tuple)
-        if name == "tint"
-        else st.just(()),
+        st.lists(
+            st.tuples(colors, st.none() | st.integers(0, 100) if name == "tint" else st.none()),
+            max_size=COLORS_MAX.get(name, 0),
+        ).map(tuple),
     )
 ) | st.sampled_from(sorted(PLAIN)).map(Effect)
 auto_colors = st.sampled_from(sorted(AUTO_COLORS)).map(AutoColor)

@@ -14,6 +14,7 @@ from domicile.imaging.steps.sharpen import sharpen
 from domicile.imaging.steps.tint import tint
 from domicile.media.errors import BadTransformation
 from domicile.media.plan import Stage
+from domicile.media.trims import TRIM
 
 EFFECTS: dict[str, Callable[[Image.Image, int | None], Image.Image]] = {
     "grayscale": grayscale,
@@ -42,12 +43,14 @@ ADJUSTMENTS: dict[str, Callable[[Image.Image, Stage], Image.Image]] = {
     "make_transparent": transparency.make_transparent,
 }
 """Effects that look at more than their strength: a colour, a kind."""
+BETWEEN = frozenset({TRIM})
+"""Effects that change the size by what all frames show: performed between the parts of a chain (`imaging/chain.py`)."""
 
 
 def effect(image: Image.Image, stage: Stage) -> Image.Image:
     """Apply the effect of the stage. Raises BadTransformation for one that is not known here."""
     asked = stage.effect
-    if asked is None:
+    if asked is None or asked.name in BETWEEN:
         return image
     if asked.name in ADJUSTMENTS:
         return ADJUSTMENTS[asked.name](image, stage)

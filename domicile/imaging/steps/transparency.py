@@ -29,13 +29,7 @@ def opacity_threshold(image: Image.Image, stage: Stage) -> Image.Image:
 def make_transparent(image: Image.Image, stage: Stage) -> Image.Image:
     """Transparent wherever no channel is further than the tolerance from the background: `co_`, or the edge's colour."""
     color = stage.color or edge_color(image)
-    reach = level(stage, TOLERANCE_DEFAULT) * 255
-    channels = zip(image.split()[:3], (color.red, color.green, color.blue), strict=True)
-    far = [
-        channel.point([255 if abs(value - target) * PERCENT > reach else 0 for value in range(256)])
-        for channel, target in channels
-    ]
-    alpha = ImageChops.lighter(ImageChops.lighter(far[0], far[1]), far[2])
+    alpha = far_from(image, color, level(stage, TOLERANCE_DEFAULT))
     if image.mode == "RGBA":
         alpha = ImageChops.multiply(alpha, image.getchannel("A"))
         cut = image.copy()
@@ -43,6 +37,17 @@ def make_transparent(image: Image.Image, stage: Stage) -> Image.Image:
         cut = image.convert("RGBA")
     cut.putalpha(alpha)
     return cut
+
+
+def far_from(image: Image.Image, color: Color, tolerance: int) -> Image.Image:
+    """A mask, 255 where a channel differs from the colour by more than that many percent."""
+    reach = tolerance * 255
+    channels = zip(image.split()[:3], (color.red, color.green, color.blue), strict=True)
+    far = [
+        channel.point([255 if abs(value - target) * PERCENT > reach else 0 for value in range(256)])
+        for channel, target in channels
+    ]
+    return ImageChops.lighter(ImageChops.lighter(far[0], far[1]), far[2])
 
 
 def edge_color(image: Image.Image) -> Color:

@@ -1,6 +1,7 @@
 """Effects that adjust colours and transparency.
 
-    adjustment = leveled [":" level] / plain / "improve" [":" ("outdoor" / "indoor")] [":" level] / tint
+    adjustment = leveled [":" level] / plain / "improve" [":" ("outdoor" / "indoor")] [":" level] / tint / trim
+    trim       = "trim" [":" level [":" color]]
     tint       = "tint" [":equalize"] [":" level] *8(":" color [":" place])
     place      = integer "p"                            ; percent, from dark to light
 
@@ -33,6 +34,7 @@ LEVELS = {
     "opacity_threshold": (1, PERCENT),
     "make_transparent": (0, PERCENT),
     "unsharp_mask": (1, 2000),
+    "trim": (0, PERCENT),
 }
 """Lowest and highest level."""
 PLAIN = frozenset({"negate"})
@@ -42,29 +44,30 @@ MODE_DEFAULTS = {"improve": "outdoor"}
 """Not written back."""
 OPENS_HOLES = frozenset({"make_transparent"})
 """Effects that may make an opaque picture transparent somewhere."""
-TINT_COLORS_MAX = 8
+COLORS_MAX = {"tint": 8, "trim": 1}
+PARTS_MAX = 32
 
 
 def read_adjustment(name: str, text: str | None) -> Effect:
     """The effect of that name; `text` is what follows its colon, None without one."""
     if name not in LEVELS and name not in PLAIN:
         raise Malformed
-    parts = [] if text is None else text.split(":", maxsplit=4 * TINT_COLORS_MAX)
+    parts = [] if text is None else text.split(":", maxsplit=PARTS_MAX)
     mode = parts.pop(0) if parts and parts[0] in MODES.get(name, ()) else ""
     strength = None
     if parts and name in LEVELS and not (name == "tint" and parts[0][:1].isalpha()):
         low, high = LEVELS[name]
         strength = read_signed(parts.pop(0), low=low, high=high)
-    colors = _read_colors(parts) if name == "tint" else ()
-    if parts:
+    colors = _read_colors(parts, COLORS_MAX.get(name, 0))
+    if parts or (name == "trim" and any(place is not None for _, place in colors)):
         raise Malformed
     return Effect(name, strength, "" if mode == MODE_DEFAULTS.get(name) else mode, colors)
 
 
-def _read_colors(parts: list[str]) -> tuple[tuple[Color, int | None], ...]:
+def _read_colors(parts: list[str], colors_max: int) -> tuple[tuple[Color, int | None], ...]:
     """Takes the parts that it read."""
     colors: list[tuple[Color, int | None]] = []
-    while parts and len(colors) < TINT_COLORS_MAX:
+    while parts and len(colors) < colors_max:
         text = parts.pop(0)
         color = read_color(f"rgb:{parts.pop(0)}" if text == "rgb" and parts else text)
         place = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from domicile.imaging.steps.effect import ADJUSTMENTS, EFFECTS, effect
+from domicile.imaging.steps.effect import ADJUSTMENTS, BETWEEN, EFFECTS, effect
 from domicile.media.params.adjustment import LEVELS, MODES, OPENS_HOLES, PLAIN
 from domicile.media.params.effect import STRENGTH_MAX
 from tests.pictures.stages import stage
@@ -14,7 +14,7 @@ from tests.pictures.synthetic import halves, quadrants, ramp, veiled
 
 def test_the_language_and_the_steps_know_the_same_effects() -> None:
     assert set(EFFECTS) == set(STRENGTH_MAX)
-    assert set(ADJUSTMENTS) == set(LEVELS) | PLAIN
+    assert set(ADJUSTMENTS) | BETWEEN == set(LEVELS) | PLAIN
     assert not set(EFFECTS) & set(ADJUSTMENTS)
     assert set(MODES) | OPENS_HOLES <= set(LEVELS)
 

@@ -36,7 +36,7 @@ CHROMA = {"": "4:2:0", "420": "4:2:0", "444": "4:4:4"}
 PROGRESSIVE_BUFFER_BYTES = 4
 """A pixel, in three samples; untouched pages of the buffer cost nothing."""
 ALPHA_THRESHOLD = 128
-GIF_COLORS = 256
+PALETTE_COLORS = 256
 GIF_DISPOSE_TO_BACKGROUND = 2
 PLAYED_ONCE = 1
 
@@ -44,6 +44,8 @@ PLAYED_ONCE = 1
 def encode(frames: Sequence[Frame], plan: Plan, loop: int | None) -> bytes:
     """The frames (one, unless the plan is animated) as a file. `loop`: times played, 0 for ever."""
     pictures = _alike([_bare(frame.image, plan.format) for frame in frames])
+    if plan.png_bits is not None:
+        pictures = [_with_bits(picture, plan.png_bits) for picture in pictures]
     is_transparent = pictures[0].mode == "RGBA"
     options = _options(plan)
     if len(pictures) > 1:
@@ -96,6 +98,20 @@ def _bare(image: Image.Image, output_format: str) -> Image.Image:
         image = _hard_edged(image)
     image.info.clear()
     return image
+
+
+def _with_bits(image: Image.Image, bits: int) -> Image.Image:
+    """A PNG's palette (dithered where 256 colours are too few), its colours on white, or its colours and alpha."""
+    if bits == 24:
+        return on_color(image, WHITE)
+    if bits == 32:
+        return image.convert("RGBA")
+    if image.mode == "RGBA":
+        return image.quantize(PALETTE_COLORS, Image.Quantize.FASTOCTREE)
+    palette = image.quantize(PALETTE_COLORS, Image.Quantize.MEDIANCUT)
+    if image.getcolors(PALETTE_COLORS) is not None:
+        return palette
+    return image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
 
 
 def _hard_edged(image: Image.Image) -> Image.Image:

@@ -20,7 +20,8 @@ from domicile.imaging.source import Bytes, Source, open_source
 from domicile.media.errors import LimitExceeded, MediaError
 from domicile.media.grammar import parse_transformation
 from domicile.media.negotiate import TYPES, choose_format
-from domicile.media.plan import BYTES_PER_PIXEL, Plan, PlanLimits, is_progressive, make_outline, make_plan
+from domicile.media.params.flags import is_progressive
+from domicile.media.plan import BYTES_PER_PIXEL, Plan, PlanLimits, make_outline, make_plan
 from domicile.media.transformation import Transformation
 from domicile.media.trims import parts_of
 from domicile.media.writing import cannot_write

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from domicile.media.errors import LimitExceeded
+from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.facts import SourceFacts
 from domicile.media.frame import OPAQUE, Canvas, framed
 from domicile.media.geometry import Side, Window, composed, rounded, stored_window, upright_size
 from domicile.media.look import Look, without_looking
 from domicile.media.negotiate import hides, is_original
 from domicile.media.params.adjustment import OPENS_HOLES
-from domicile.media.params.flags import BASELINE, PROGRESSIVE
+from domicile.media.params.flags import is_progressive, png_bits
 from domicile.media.transformation import Background, Border, Color, Component, Effect, Quality, Radii, Transformation
 from domicile.media.turns import Turn, turned_first, turns_of
 
@@ -81,6 +81,8 @@ class Plan:
     """May the result be transparent somewhere?"""
     quality: Quality | None
     progressive: bool
+    png_bits: int | None
+    """Of a still PNG, when a flag says so."""
     info_only: bool
     untouched: bool
     """No transformation at all: the picture is redelivered, upright and without metadata."""
@@ -149,6 +151,8 @@ def make_plan(transformation: Transformation, facts: SourceFacts, output_format:
     animated = _is_animated(facts, output_format)
     if animated:
         transformation = without_looking(transformation)
+        if output_format == "png" and png_bits(transformation) is not None:
+            raise BadTransformation.component("fl_png8, fl_png24, fl_png32 (not for animations)")
     components = transformation.components
     outline = make_outline(transformation, facts, limits)
     if animated and _area(outline.size) * facts.frames > limits.animation_pixels_max:
@@ -165,15 +169,10 @@ def make_plan(transformation: Transformation, facts: SourceFacts, output_format:
         has_alpha=outline.has_alpha,
         quality=_last_quality(components),
         progressive=output_format == "jpg" and is_progressive(transformation),
+        png_bits=png_bits(transformation) if output_format == "png" else None,
         info_only="getinfo" in transformation.flags,
         untouched=is_original(transformation, output_format, facts),
     )
-
-
-def is_progressive(transformation: Transformation) -> bool:
-    """Was a progressive JPEG asked for? The last component that speaks of it counts. All scans of ours are alike."""
-    asked = [flag for component in transformation.components for flag in component.flags if flag in PROGRESSIVE]
-    return bool(asked) and asked[-1] != BASELINE
 
 
 def _is_animated(facts: SourceFacts, output_format: str) -> bool:

@@ -151,6 +151,8 @@ class Component:
     opacity: int | None = None
     background: Background | None = None
     quality: Quality | None = None
+    color_space: str | None = None
+    """What is converted to anyway."""
     format: str | None = None
     """"jpg", "png", "webp", "avif", "gif" or "auto"."""
     flags: frozenset[str] = frozenset()

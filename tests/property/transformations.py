@@ -7,12 +7,20 @@ from hypothesis import strategies as st
 from domicile.media.params.adjustment import COLORS_MAX, LEVELS, MODE_DEFAULTS, MODES, PLAIN
 from domicile.media.params.color import TRANSPARENT
 from domicile.media.params.effect import STRENGTH_MAX
-from domicile.media.params.flags import ATTACHMENT, ATTACHMENT_ENCODED_CHARS_MAX, FLAGS, FORBIDDEN_IN_NAME, write_name
+from domicile.media.params.flags import (
+    ATTACHMENT,
+    ATTACHMENT_ENCODED_CHARS_MAX,
+    FLAGS,
+    FORBIDDEN_IN_NAME,
+    PNG_BITS,
+    write_name,
+)
 from domicile.media.params.ground import AUTO as AUTO_COLORS
 from domicile.media.params.ground import BRIGHTNESS_MAX, BRIGHTNESS_MIN, INTENSITY_MAX
 from domicile.media.params.quality import AUTO
 from domicile.media.params.shape import WORDS
 from domicile.media.params.size import ASPECT_DENOMINATOR_MAX, SIDE_MAX
+from domicile.media.params.space import SPACES
 from domicile.media.transformation import (
     AutoColor,
     Blurred,
@@ -83,11 +91,14 @@ file_names = st.text(min_size=1, max_size=40).filter(
 @st.composite
 def components(draw: st.DrawFn) -> Component:
     flags = draw(
-        st.frozensets(st.sampled_from(sorted(flag for flag in FLAGS if "progressive" not in flag)), max_size=4)
+        st.frozensets(
+            st.sampled_from(sorted(flag for flag in FLAGS - set(PNG_BITS) if "progressive" not in flag)), max_size=4
+        )
     )
     progressive = draw(st.sampled_from([None, *sorted(flag for flag in FLAGS if "progressive" in flag)]))
     if progressive is not None:
         flags |= {progressive}
+    flags |= draw(st.sampled_from([frozenset[str](), *(frozenset({flag}) for flag in sorted(PNG_BITS))]))
     gravity = draw(st.none() | st.sampled_from(Gravity))
     component = Component(
         width=draw(st.none() | sizes),
@@ -107,6 +118,7 @@ def components(draw: st.DrawFn) -> Component:
         border=draw(st.none() | st.builds(Border, st.integers(0, SIDE_MAX), colors)),
         background=draw(st.none() | colors | auto_colors | blurs),
         quality=draw(st.none() | qualities),
+        color_space=draw(st.none() | st.sampled_from(sorted(SPACES))),
         format=draw(st.none() | st.sampled_from(["jpg", "png", "webp", "avif", "gif", "auto"])),
         flags=flags,
         attachment_name=draw(st.none() | file_names) if ATTACHMENT in flags else None,

@@ -9,31 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from domicile.media.corners import Corners, corners_of
 from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.facts import SourceFacts
 from domicile.media.frame import OPAQUE, Canvas, framed
 from domicile.media.geometry import Side, Window, composed, rounded, stored_window, upright_size
+from domicile.media.halo import SHADOW, Halo, halo_of
 from domicile.media.look import Look, without_looking
 from domicile.media.negotiate import hides, is_original
 from domicile.media.params.adjustment import OPENS_HOLES
 from domicile.media.params.flags import is_progressive, png_bits
-from domicile.media.transformation import Background, Border, Color, Component, Effect, Quality, Radii, Transformation
+from domicile.media.transformation import Background, Border, Color, Component, Effect, Quality, Transformation
 from domicile.media.turns import Turn, turned_first, turns_of
 
 ALWAYS_ANIMATED = frozenset({"gif", "webp", "avif"})
 """Output formats that keep an animation. PNG keeps it only when the original is an animated PNG (Cloudinary: fl_apng)."""
 OPACITY_FULL = 100
-ROUND_BORDER_COPIES = 4
+COPIES = 4
 BYTES_PER_PIXEL = 4
 """Pillow stores RGB and RGBA in four bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Corner:
-    """The radii of one corner; different for an ellipse."""
-
-    x: float
-    y: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +40,8 @@ class Stage:
     turns: tuple[Turn, ...]
     effect: Effect | None
     color: Color | None
-    corners: tuple[Corner, Corner, Corner, Corner] | None
+    halo: Halo | None
+    corners: Corners | None
     border: Border | None
     """In pixels of the result."""
     background: Background | None
@@ -60,8 +55,8 @@ class Stage:
 
     @property
     def area(self) -> int:
-        """Pixels of the largest picture it makes, or of the several that a round border is made of."""
-        made = _area(self.size) * (ROUND_BORDER_COPIES if self.border and self.corners else 1)
+        """Pixels of the largest picture it makes, or of the several that a round border or a halo is made of."""
+        made = _area(self.size) * (COPIES if self.halo or (self.border and self.corners) else 1)
         return max(made, _area(self.window.size) if self.look and self.window else 0)
 
 
@@ -194,9 +189,14 @@ def _last_quality(components: tuple[Component, ...]) -> Quality | None:
 
 def plan_stage(component: Component, source: Side, density: Fraction, *, has_alpha: bool) -> Stage:
     """What one component does to a picture of that size."""
-    frame = framed(component, source, density, has_alpha=has_alpha)
+    # X and y beside a shadow say where it falls.
+    is_shadow = component.effect is not None and component.effect.name == SHADOW
+    cropped = replace(component, x=None, y=None) if is_shadow else component
+    frame = framed(cropped, source, density, has_alpha=has_alpha)
     turns = turns_of(component, frame.size)
     size = turns[-1].size if turns else frame.size
+    halo = halo_of(component, size, density)
+    size = halo.around(size) if halo else size
     border = _border(component.border, density)
     return Stage(
         window=frame.window,
@@ -205,7 +205,8 @@ def plan_stage(component: Component, source: Side, density: Fraction, *, has_alp
         turns=turns,
         effect=component.effect,
         color=component.color,
-        corners=_corners(component.radii, size, density),
+        halo=halo,
+        corners=corners_of(component.radii, size, density),
         border=border,
         background=component.background,
         opacity=component.opacity,
@@ -229,28 +230,6 @@ def _alpha_after(stage: Stage, *, has_alpha: bool) -> bool:
     is_padded = is_padded or (stage.border is not None and stage.border.color.alpha < OPAQUE)
     is_faded = stage.opacity is not None and stage.opacity < OPACITY_FULL
     return is_faded or (not is_cleared and (has_alpha or is_cut or is_padded))
-
-
-def _corners(radii: Radii | None, size: Side, density: Fraction) -> tuple[Corner, Corner, Corner, Corner] | None:
-    """CSS Backgrounds 3, 5.5: radii that would overlap shrink together."""
-    width, height = size
-    if radii is None:
-        return None
-    if radii.is_max:
-        corner = Corner(width / 2, height / 2)
-        return corner, corner, corner, corner
-    top_left, top_right, bottom_right, bottom_left = (float(radius * density) for radius in radii.corners)
-    if not (top_left or top_right or bottom_right or bottom_left):
-        return None
-    sums = (
-        (width, top_left + top_right),
-        (width, bottom_left + bottom_right),
-        (height, top_left + bottom_left),
-        (height, top_right + bottom_right),
-    )
-    factor = min([1.0, *(side / total for side, total in sums if total > 0)])
-    a, b, c, d = (Corner(r * factor, r * factor) for r in (top_left, top_right, bottom_right, bottom_left))
-    return a, b, c, d
 
 
 def _within(stage: Stage, limits: PlanLimits) -> None:

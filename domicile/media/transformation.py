@@ -115,6 +115,8 @@ class Effect:
     strength: int | None = None
     mode: str = ""
     """The word before the strength, for effects that come in kinds."""
+    blur: int | None = None
+    """What an outline has after its width."""
     colors: tuple[tuple[Color, int | None], ...] = ()
     """Colours from dark to light, each with its place in percent or None."""
 

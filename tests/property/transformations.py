@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from domicile.media.params.adjustment import COLORS_MAX, LEVELS, MODE_DEFAULTS, MODES, PLAIN
+from domicile.media.params.adjustment import BLUR_MAX, COLORS_MAX, LEVELS, MODE_DEFAULTS, MODES, PLAIN
 from domicile.media.params.color import TRANSPARENT
 from domicile.media.params.effect import STRENGTH_MAX
 from domicile.media.params.flags import (
@@ -67,8 +67,9 @@ adjustments = st.sampled_from(sorted(LEVELS)).flatmap(
     lambda name: st.builds(
         Effect,
         st.just(name),
-        st.integers(*LEVELS[name]) if name == "trim" else st.none() | st.integers(*LEVELS[name]),
+        st.integers(*LEVELS[name]) if name in {"trim", "outline"} else st.none() | st.integers(*LEVELS[name]),
         st.sampled_from(["", *sorted(MODES.get(name, frozenset()) - {MODE_DEFAULTS.get(name)})]),
+        st.none() | st.integers(1, BLUR_MAX) if name == "outline" else st.none(),
         st.lists(
             st.tuples(colors, st.none() | st.integers(0, 100) if name == "tint" else st.none()),
             max_size=COLORS_MAX.get(name, 0),

@@ -6,12 +6,11 @@ from PIL import Image, ImageChops
 
 from domicile.imaging.steps.corners import rounded_mask
 from domicile.imaging.steps.pad import on_ground
+from domicile.media.corners import Corner, Corners
 from domicile.media.frame import Canvas
 from domicile.media.geometry import Side
-from domicile.media.plan import Corner, Stage
+from domicile.media.plan import Stage
 from domicile.media.transformation import Border
-
-Corners = tuple[Corner, Corner, Corner, Corner]
 
 
 def border(image: Image.Image, stage: Stage) -> Image.Image:

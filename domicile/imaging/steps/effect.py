@@ -9,6 +9,7 @@ from PIL import Image
 from domicile.imaging.steps import adjust, automatic, transparency
 from domicile.imaging.steps.blur import blur
 from domicile.imaging.steps.grayscale import grayscale
+from domicile.imaging.steps.halo import outline, shadow
 from domicile.imaging.steps.pixelate import pixelate
 from domicile.imaging.steps.sharpen import sharpen
 from domicile.imaging.steps.tint import tint
@@ -41,6 +42,8 @@ ADJUSTMENTS: dict[str, Callable[[Image.Image, Stage], Image.Image]] = {
     "tint": tint,
     "opacity_threshold": transparency.opacity_threshold,
     "make_transparent": transparency.make_transparent,
+    "shadow": shadow,
+    "outline": outline,
 }
 """Effects that look at more than their strength: a colour, a kind."""
 BETWEEN = frozenset({TRIM})

@@ -37,9 +37,10 @@ CHROMA = {"": "4:2:0", "420": "4:2:0", "444": "4:4:4"}
 PROGRESSIVE_BUFFER_BYTES = 4
 """A pixel, in three samples; untouched pages of the buffer cost nothing."""
 ALPHA_THRESHOLD = 128
-GIF_COLORS = 256
+PALETTE_COLORS = 256
 GIF_DISPOSE_TO_BACKGROUND = 2
 PLAYED_ONCE = 1
+PALETTE_BITS = 8
 
 
 def can_write(output_format: str) -> bool:
@@ -50,7 +51,10 @@ def can_write(output_format: str) -> bool:
 
 def encode(frames: Sequence[Frame], plan: Plan, loop: int | None) -> bytes:
     """The frames (one, unless the plan is animated) as a file. `loop`: times played, 0 for ever."""
-    pictures = [to_bytes(picture) for picture in _alike([_bare(frame.image, plan.format) for frame in frames])]
+    pictures = _alike([_bare(frame.image, plan.format) for frame in frames])
+    pictures = [to_bytes(_with_bits(picture, plan.png_bits)) for picture in pictures]
+    if plan.png_bits == PALETTE_BITS:
+        pictures = [_with_palette(picture) for picture in pictures]
     is_transparent = pictures[0].mode == "RGBA"
     options = _options(plan)
     if len(pictures) > 1:
@@ -103,6 +107,27 @@ def _bare(image: Image.Image, output_format: str) -> Image.Image:
         image = _hard_edged(image)
     image.info.clear()
     return image
+
+
+def _with_bits(image: Image.Image, bits: int | None) -> Image.Image:
+    """A PNG's colours on white, or its colours and alpha."""
+    match bits:
+        case 24:
+            return on_color(image, WHITE)
+        case 32:
+            return image.convert("RGBA")
+        case _:
+            return image
+
+
+def _with_palette(image: Image.Image) -> Image.Image:
+    """At most 256 colours, dithered where those are too few. A palette is not carried from one library to another."""
+    if image.mode == "RGBA":
+        return image.quantize(PALETTE_COLORS, Image.Quantize.FASTOCTREE)
+    palette = image.quantize(PALETTE_COLORS, Image.Quantize.MEDIANCUT)
+    if image.getcolors(PALETTE_COLORS) is not None:
+        return palette
+    return image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
 
 
 def _hard_edged(image: Image.Image) -> Image.Image:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from domicile.imaging.chain import finished, staged
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
 from domicile.imaging.encode import can_write, encode
@@ -16,12 +17,13 @@ from domicile.imaging.job import Done, MediaLimits, Outcome, RenderJob, Timings
 from domicile.imaging.present import Frame, present
 from domicile.imaging.redeliver import can_copy, copied
 from domicile.imaging.source import Bytes, Source, open_source
-from domicile.imaging.steps import perform
 from domicile.media.errors import BadTransformation, LimitExceeded, MediaError
 from domicile.media.grammar import parse_transformation
 from domicile.media.negotiate import TYPES, choose_format
-from domicile.media.plan import Plan, PlanLimits, is_progressive, make_outline, make_plan
+from domicile.media.params.flags import is_progressive
+from domicile.media.plan import BYTES_PER_PIXEL, Plan, PlanLimits, make_outline, make_plan
 from domicile.media.transformation import Transformation
+from domicile.media.trims import parts_of
 from domicile.media.writing import cannot_write
 
 INFO_CONTENT_TYPE = "application/json"
@@ -57,7 +59,16 @@ def rendered(source: Source, transformation: Transformation, wanted: str, limits
     if can_copy(source, plan):
         return _copied(source, plan, limits)
     _check_memory(source, plan, limits)
-    frames, timings = _frames(source, plan, limits)
+    parts = parts_of(transformation)
+    first = plan if len(parts) == 1 else make_plan(parts[0], source.facts(), wanted, _plan_limits(limits))
+    if len(parts) > 1:
+        _check_frames(source, first, limits)
+    frames, timings = _frames(source, first, limits)
+    started = time.perf_counter()
+    if len(parts) > 1:
+        frames, plan = finished(frames, parts, plan, source.facts(), _plan_limits(limits))
+        _check_memory(source, plan, limits)
+    timings = msgspec.structs.replace(timings, transform=timings.transform + time.perf_counter() - started)
     started = time.perf_counter()
     with making(f"Image is too large for {plan.format}"):
         body = encode(frames, plan, source.claims.loop)
@@ -94,6 +105,14 @@ def _check_memory(source: Source, plan: Plan, limits: MediaLimits) -> None:
         raise LimitExceeded(complaint)
 
 
+def _check_frames(source: Source, first: Plan, limits: MediaLimits) -> None:
+    """All frames of what is trimmed are held until the last one tells by how much. Raises LimitExceeded."""
+    frames = source.claims.frames if first.animated else 1
+    held = frames * first.size[0] * first.size[1] * BYTES_PER_PIXEL
+    if held + first.pixel_bytes_max > limits.working_bytes_max:
+        raise LimitExceeded("Image needs more memory than allowed (working_bytes_max)")
+
+
 def _frames(source: Source, plan: Plan, limits: MediaLimits) -> tuple[list[Frame], Timings]:
     """The finished pictures; what they were decoded from is not held any more when they are encoded."""
     to_srgb = ToSrgb(source.claims.icc)
@@ -102,7 +121,7 @@ def _frames(source: Source, plan: Plan, limits: MediaLimits) -> tuple[list[Frame
     started = time.perf_counter()
     for stored in decode_frames(source, plan, limits.working_bytes_max):
         decoded = time.perf_counter()
-        frames.append(_staged(present(stored, plan.orientation, to_srgb), plan))
+        frames.append(staged(present(stored, plan.orientation, to_srgb), plan))
         decode, transform = decode + decoded - started, transform + time.perf_counter() - decoded
         started = time.perf_counter()
     return frames, Timings(decode=decode, transform=transform)
@@ -113,13 +132,6 @@ def _copied(source: Source, plan: Plan, limits: MediaLimits) -> Rendition:
     body = copied(source, limits.source_pixels_max)
     timings = Timings(decode=time.perf_counter() - started)
     return Rendition(body=body, plan=plan, frames=source.claims.frames, timings=timings)
-
-
-def _staged(frame: Frame, plan: Plan) -> Frame:
-    image = frame.image
-    for stage in plan.stages:
-        image = perform(image, stage)
-    return Frame(image, frame.duration_ms)
 
 
 def _plan_limits(limits: MediaLimits) -> PlanLimits:

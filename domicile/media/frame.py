@@ -14,6 +14,7 @@ from domicile.media.geometry import (
     Exact,
     Side,
     Window,
+    clamped,
     contained,
     covering,
     crop_window,
@@ -22,11 +23,16 @@ from domicile.media.geometry import (
     rounded_size,
 )
 from domicile.media.grammar import build_component, echo
-from domicile.media.transformation import Color, Component, Crop, Gravity, Pixels, Size
+from domicile.media.look import Look, check_look, looked
+from domicile.media.transformation import PADDING, Blurred, Color, Component, Crop, Gravity, Pixels, Size
 
 ASPECT_DENOMINATOR_MAX = 10_000
 """As in params/size.py: a float names exactly one fraction."""
 OPAQUE = 255
+NEEDS_SIZE = frozenset({Crop.CROP, Crop.THUMB, Crop.AUTO, Crop.FILL_PAD, Crop.AUTO_PAD})
+AROUND_A_POINT = frozenset({Crop.CROP, Crop.FILL, Crop.LFILL, Crop.THUMB, Crop.AUTO})
+SHOWS_ALL = frozenset({None, Crop.SCALE, Crop.FIT, Crop.LIMIT, Crop.MFIT})
+"""Modes without a place to choose: gravity and offsets have no effect."""
 WHITE = Color(255, 255, 255)
 TRANSPARENT = Color(255, 255, 255, 0)
 
@@ -47,6 +53,8 @@ class Frame:
     window: Window | None
     canvas: Canvas | None
     size: Side
+    look: Look | None = None
+    """What is cut out of the window's result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,22 +75,39 @@ class Asked:
             _length(y, outer[1], self.density) if y is not None else Fraction(0),
         )
 
+    def point(self) -> Exact:
+        """X and y as a place on the picture; its middle where one is missing."""
+        x, y = self.shift(self.source)
+        return (
+            x if self.component.x is not None else Fraction(self.source[0], 2),
+            y if self.component.y is not None else Fraction(self.source[1], 2),
+        )
+
 
 def framed(component: Component, source: Side, density: Fraction, *, has_alpha: bool) -> Frame:
     """Resolve c, w, h, ar, g, x, y and dpr of one component. Raises BadTransformation when a crop shows nothing."""
+    check_look(component)
+    if isinstance(component.background, Blurred) and component.crop not in PADDING:
+        raise _refused(component, "a blurred background is for padding")
     box = _box(component, source, density)
     if box is None:
         _refuse_what_needs_a_size(component)
         return Frame(None, None, source)
     gravity = component.gravity or _default_gravity(component)
+    if gravity is Gravity.XY_CENTER and component.crop not in AROUND_A_POINT | SHOWS_ALL:
+        raise _refused(component, "xy_center is for crop, fill, lfill, thumb and auto")
     asked = Asked(source=source, box=box, gravity=gravity, component=component, density=density)
+    if gravity is Gravity.AUTO and component.crop is not None:
+        ground = _ground(component, has_alpha=has_alpha)
+        window, look = looked(source, box, component.crop, component.aggressiveness, ground)
+        return Frame(window if window.changes(source) else None, None, look.size, look)
     window, canvas = _mode(asked, has_alpha=has_alpha)
     return Frame(window if window.changes(source) else None, canvas, canvas.size if canvas else window.size)
 
 
 def _refuse_what_needs_a_size(component: Component) -> None:
     """An offset has nothing to move without a box, and a rectangle is not cut out at no size: not a picture unchanged."""
-    if component.x is not None or component.y is not None or component.crop in {Crop.CROP, Crop.THUMB}:
+    if component.x is not None or component.y is not None or component.crop in NEEDS_SIZE:
         raise _refused(component, "needs a width, a height or an aspect ratio")
 
 
@@ -137,19 +162,18 @@ def _mode(asked: Asked, *, has_alpha: bool) -> tuple[Window, Canvas | None]:
             return _whole(asked.source, contained(asked.source, asked.box, at_most=one)), None
         case Crop.MFIT:
             return _whole(asked.source, contained(asked.source, asked.box, at_least=one)), None
-        case Crop.FILL | Crop.THUMB:
-            # A thumbnail without faces fills by compass.
+        case Crop.FILL | Crop.THUMB | Crop.AUTO:
+            # A thumbnail without faces fills by compass, and so does an automatic one that is told where to look.
             return _filled(asked, rounded_size(asked.box)), None
         case Crop.LFILL:
             scaled = covering(asked.source, asked.box, at_most=one)
             return _filled(asked, rounded_size((min(asked.box[0], scaled[0]), min(asked.box[1], scaled[1])))), None
-        case Crop.PAD:
-            return _padded(asked, _whole(asked.source, contained(asked.source, asked.box)), has_alpha=has_alpha)
-        case Crop.LPAD:
-            inner = _whole(asked.source, contained(asked.source, asked.box, at_most=one))
-            return _padded(asked, inner, has_alpha=has_alpha)
+        case Crop.PAD | Crop.LPAD | Crop.MPAD:
+            return _padded(asked, _held(asked, crop), has_alpha=has_alpha)
         case Crop.CROP:
             return _cropped(asked), None
+        case Crop.FILL_PAD | Crop.AUTO_PAD:
+            raise _refused(asked.component, "needs g_auto")
         case _:
             assert_never(crop)
 
@@ -158,25 +182,60 @@ def _whole(source: Side, size: Exact) -> Window:
     return Window((0, 0, *source), rounded_size(size))
 
 
+def _held(asked: Asked, crop: Crop) -> Window:
+    """The picture that is padded."""
+    if crop is Crop.MPAD:
+        return Window((0, 0, *asked.source), asked.source)
+    return _whole(asked.source, contained(asked.source, asked.box, at_most=Fraction(1) if crop is Crop.LPAD else None))
+
+
+def _exact(size: Side) -> Exact:
+    return Fraction(size[0]), Fraction(size[1])
+
+
 def _filled(asked: Asked, size: Side) -> Window:
-    return fill_window(asked.source, size, asked.gravity, asked.shift(size))
+    if asked.gravity is not Gravity.XY_CENTER:
+        return fill_window(asked.source, size, asked.gravity, asked.shift(size))
+    factor = max(Fraction(size[0], asked.source[0]), Fraction(size[1], asked.source[1]))
+    x, y = asked.point()
+    at = x * factor - Fraction(size[0], 2), y * factor - Fraction(size[1], 2)
+    return fill_window(asked.source, size, Gravity.NORTH_WEST, at)
 
 
 def _cropped(asked: Asked) -> Window:
+    if asked.gravity is Gravity.XY_CENTER:
+        return _cropped_around(asked)
     window = crop_window(asked.source, rounded_size(asked.box), asked.gravity, asked.shift(asked.source))
     if window is None:
         raise _refused(asked.component, "outside the image")
     return window
 
 
+def _cropped_around(asked: Asked) -> Window:
+    """A rectangle around a point, moved inwards where it would stick out."""
+    wanted = rounded_size(asked.box)
+    size = min(wanted[0], asked.source[0]), min(wanted[1], asked.source[1])
+    x, y = asked.point()
+    at = x - Fraction(size[0], 2), y - Fraction(size[1], 2)
+    left, top = (value.__floor__() for value in clamped(at, _exact(asked.source), _exact(size)))
+    return Window((left, top, left + size[0], top + size[1]), size)
+
+
 def _padded(asked: Asked, inner: Window, *, has_alpha: bool) -> tuple[Window, Canvas]:
     size = rounded_size(asked.box)
+    if asked.component.crop is Crop.MPAD:  # never smaller than the picture, whose own size stays
+        size = max(size[0], inner.size[0]), max(size[1], inner.size[1])
     # Rounding apart must not make the picture a pixel larger than its ground.
     inner = Window(inner.box, (min(inner.size[0], size[0]), min(inner.size[1], size[1])))
     outer = (Fraction(size[0]), Fraction(size[1]))
     held = (Fraction(inner.size[0]), Fraction(inner.size[1]))
     left, top = offset(outer, held, asked.gravity, asked.shift(size))
-    color = asked.component.background or (TRANSPARENT if has_alpha else WHITE)
-    if color.alpha < OPAQUE:
-        color = TRANSPARENT  # the background step lays the colour under all of it, once
-    return inner, Canvas(size, (left.__floor__(), top.__floor__()), color)
+    ground = _ground(asked.component, has_alpha=has_alpha)
+    return inner, Canvas(size, (left.__floor__(), top.__floor__()), ground)
+
+
+def _ground(component: Component, *, has_alpha: bool) -> Color:
+    ground = component.background or (TRANSPARENT if has_alpha else WHITE)
+    # The background step lays a colour that can be seen through under all of it, once. What depends on the picture
+    # is settled when it is there.
+    return ground if isinstance(ground, Color) and ground.alpha == OPAQUE else TRANSPARENT

@@ -1,7 +1,7 @@
 """Transformations as text: read, and written back in one canonical spelling that is also the cache identity.
 
     transformation = component *("/" component)
-    component      = parameter *("," parameter)     ; each key at most once
+    component      = parameter *("," parameter)     ; each key at most once, but for effects: their last word counts
     parameter      = key "_" value                  ; values under their grammar lines in params/
 
 Canonical: keys in alphabetical order (as the SDKs sort them), numbers and names normalised, components in the order
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from domicile.media.errors import BadTransformation, LimitExceeded
-from domicile.media.params import color, crop, effect, flags, format, quality, shape, size  # noqa: A004
+from domicile.media.params import color, crop, effect, flags, format, ground, quality, shape, size, space  # noqa: A004
 from domicile.media.params.base import Malformed, Parameter
 from domicile.media.percent import percent_encode
 from domicile.media.transformation import Component, Transformation
@@ -27,7 +27,7 @@ COMPONENT_CHARS_MAX = 1024
 ECHO_CHARS_MAX = 100
 """How much of a refused component an error repeats."""
 
-FAMILIES = (size, crop, quality, format, shape, effect, color, flags)
+FAMILIES = (size, crop, quality, format, shape, effect, color, ground, space, flags)
 PARAMETERS: dict[str, Parameter] = {
     parameter.key: parameter
     for parameter in sorted((p for family in FAMILIES for p in family.PARAMETERS), key=lambda parameter: parameter.key)
@@ -90,7 +90,7 @@ def parse_component(text: str) -> Component:
     for part in text.split(","):
         key, underscore, value = part.partition("_")
         parameter = PARAMETERS.get(key)
-        if parameter is None or not underscore or key in seen:
+        if parameter is None or not underscore or (key in seen and not parameter.is_last_word):
             raise BadTransformation.component(echo(part or text))
         seen.add(key)
         try:

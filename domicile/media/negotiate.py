@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from domicile.media.errors import BadTransformation
 from domicile.media.facts import SourceFacts
-from domicile.media.transformation import Component, Crop, Transformation
+from domicile.media.params.adjustment import OPENS_HOLES
+from domicile.media.transformation import PADDING, Background, Color, Component, Transformation
 
 AVIF, WEBP, LEGACY = "avif", "webp", "legacy"
 AUTO = "auto"
@@ -127,13 +128,20 @@ def _stand_in(transformation: Transformation, facts: SourceFacts) -> str:
     return "png" if facts.format in LOSSLESS or shows_transparency(transformation, facts) else "jpg"
 
 
+def hides(background: Background) -> bool:
+    """Is nothing to be seen through it? Colours and pictures that are found in a picture are opaque."""
+    return not isinstance(background, Color) or background.alpha == SOLID
+
+
 def _opens_holes(component: Component) -> bool:
     background = component.background
     return (
         (component.radii is not None and (component.radii.is_max or any(component.radii.corners)))
         or (component.opacity is not None and component.opacity < 100)
-        or (background is not None and background.alpha < SOLID and component.crop in {Crop.PAD, Crop.LPAD})
+        or (background is not None and not hides(background) and component.crop in PADDING)
+        or (component.border is not None and component.border.width > 0 and not hides(component.border.color))
         or any(isinstance(angle, int) and angle % 90 for angle in component.angles)
+        or (component.effect is not None and component.effect.name in OPENS_HOLES)
     )
 
 

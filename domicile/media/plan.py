@@ -6,31 +6,28 @@ opacity; components apply one after the other. The file knows no library and no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from domicile.media.errors import LimitExceeded
+from domicile.media.corners import Corners, corners_of
+from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.facts import SourceFacts
 from domicile.media.frame import OPAQUE, Canvas, framed
-from domicile.media.geometry import Side, Window, composed, stored_window, upright_size
-from domicile.media.negotiate import is_original
-from domicile.media.params.flags import BASELINE, PROGRESSIVE
-from domicile.media.transformation import Color, Component, Effect, Quality, Radii, Transformation
-from domicile.media.turns import Turn, turns_of
+from domicile.media.geometry import Side, Window, composed, rounded, stored_window, upright_size
+from domicile.media.halo import SHADOW, Halo, halo_of
+from domicile.media.look import Look, without_looking
+from domicile.media.negotiate import hides, is_original
+from domicile.media.params.adjustment import OPENS_HOLES
+from domicile.media.params.flags import is_progressive, png_bits
+from domicile.media.transformation import Background, Border, Color, Component, Effect, Quality, Transformation
+from domicile.media.turns import Turn, turned_first, turns_of
 
 ALWAYS_ANIMATED = frozenset({"gif", "webp", "avif"})
 """Output formats that keep an animation. PNG keeps it only when the original is an animated PNG (Cloudinary: fl_apng)."""
 OPACITY_FULL = 100
+COPIES = 4
 BYTES_PER_PIXEL = 4
 """Pillow stores RGB and RGBA in four bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Corner:
-    """The radii of one corner; different for an ellipse."""
-
-    x: float
-    y: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,19 +35,29 @@ class Stage:
     """One component, ready to perform. None (or empty) means: leave as it is. `size` is the size of its result."""
 
     window: Window | None
+    look: Look | None
     canvas: Canvas | None
     turns: tuple[Turn, ...]
     effect: Effect | None
-    corners: tuple[Corner, Corner, Corner, Corner] | None
-    background: Color | None
+    color: Color | None
+    halo: Halo | None
+    corners: Corners | None
+    border: Border | None
+    """In pixels of the result."""
+    background: Background | None
     opacity: int | None
     size: Side
 
     @property
     def is_window_only(self) -> bool:
-        return (
-            not (self.canvas or self.turns or self.effect or self.corners or self.background) and self.opacity is None
-        )
+        does_more = (self.look, self.canvas, self.turns, self.effect, self.corners, self.border, self.background)
+        return not any(does_more) and self.opacity is None
+
+    @property
+    def area(self) -> int:
+        """Pixels of the largest picture it makes, or of the several that a round border or a halo is made of."""
+        made = _area(self.size) * (COPIES if self.halo or (self.border and self.corners) else 1)
+        return max(made, _area(self.window.size) if self.look and self.window else 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +76,8 @@ class Plan:
     """May the result be transparent somewhere?"""
     quality: Quality | None
     progressive: bool
+    png_bits: int | None
+    """Of a still PNG, when a flag says so."""
     info_only: bool
     untouched: bool
     """No transformation at all: the picture is redelivered, upright and without metadata."""
@@ -79,9 +88,7 @@ class Plan:
         first = _area(self.window.size)
         most = first * (1 if self.orientation == 1 else 2)
         for before, stage in zip((self.window.size, *(s.size for s in self.stages)), self.stages, strict=False):
-            most = max(
-                most, _area(before) + (0 if stage.is_window_only and stage.window is None else _area(stage.size))
-            )
+            most = max(most, _area(before) + (0 if stage.is_window_only and stage.window is None else stage.area))
         return most * BYTES_PER_PIXEL
 
 
@@ -118,10 +125,11 @@ def make_outline(transformation: Transformation, facts: SourceFacts, limits: Pla
     stages: list[Stage] = []
     density, has_alpha = _density(components), facts.has_alpha
     for component in components:
-        stage = plan_stage(component, current, density, has_alpha=has_alpha)
-        _within(stage, limits)
-        stages.append(stage)
-        current, has_alpha = stage.size, _alpha_after(stage, has_alpha=has_alpha)
+        for part in turned_first(component, current):
+            stage = plan_stage(part, current, density, has_alpha=has_alpha)
+            _within(stage, limits)
+            stages.append(stage)
+            current, has_alpha = stage.size, _alpha_after(stage, has_alpha=has_alpha)
     return Outline(shown=shown, stages=tuple(stages), size=current, has_alpha=has_alpha)
 
 
@@ -135,9 +143,13 @@ def _orientation(components: tuple[Component, ...], facts: SourceFacts) -> int:
 
 def make_plan(transformation: Transformation, facts: SourceFacts, output_format: str, limits: PlanLimits) -> Plan:
     """Decide everything. Raises BadTransformation (nothing left to show) and LimitExceeded (result too large)."""
+    animated = _is_animated(facts, output_format)
+    if animated:
+        transformation = without_looking(transformation)
+        if output_format == "png" and png_bits(transformation) is not None:
+            raise BadTransformation.component("fl_png8, fl_png24, fl_png32 (not for animations)")
     components = transformation.components
     outline = make_outline(transformation, facts, limits)
-    animated = _is_animated(facts, output_format)
     if animated and _area(outline.size) * facts.frames > limits.animation_pixels_max:
         raise LimitExceeded(f"Maximum total of an animation is {limits.animation_pixels_max} pixels")
     window, stages = _leading_window(list(outline.stages), outline.shown)
@@ -152,15 +164,10 @@ def make_plan(transformation: Transformation, facts: SourceFacts, output_format:
         has_alpha=outline.has_alpha,
         quality=_last_quality(components),
         progressive=output_format == "jpg" and is_progressive(transformation),
+        png_bits=png_bits(transformation) if output_format == "png" else None,
         info_only="getinfo" in transformation.flags,
         untouched=is_original(transformation, output_format, facts),
     )
-
-
-def is_progressive(transformation: Transformation) -> bool:
-    """Was a progressive JPEG asked for? The last component that speaks of it counts. All scans of ours are alike."""
-    asked = [flag for component in transformation.components for flag in component.flags if flag in PROGRESSIVE]
-    return bool(asked) and asked[-1] != BASELINE
 
 
 def _is_animated(facts: SourceFacts, output_format: str) -> bool:
@@ -182,50 +189,47 @@ def _last_quality(components: tuple[Component, ...]) -> Quality | None:
 
 def plan_stage(component: Component, source: Side, density: Fraction, *, has_alpha: bool) -> Stage:
     """What one component does to a picture of that size."""
-    frame = framed(component, source, density, has_alpha=has_alpha)
+    # X and y beside a shadow say where it falls.
+    is_shadow = component.effect is not None and component.effect.name == SHADOW
+    cropped = replace(component, x=None, y=None) if is_shadow else component
+    frame = framed(cropped, source, density, has_alpha=has_alpha)
     turns = turns_of(component, frame.size)
     size = turns[-1].size if turns else frame.size
+    halo = halo_of(component, size, density)
+    size = halo.around(size) if halo else size
+    border = _border(component.border, density)
     return Stage(
         window=frame.window,
+        look=frame.look,
         canvas=frame.canvas,
         turns=turns,
         effect=component.effect,
-        corners=_corners(component.radii, size, density),
+        color=component.color,
+        halo=halo,
+        corners=corners_of(component.radii, size, density),
+        border=border,
         background=component.background,
         opacity=component.opacity,
-        size=size,
+        size=(size[0] + 2 * border.width, size[1] + 2 * border.width) if border else size,
     )
+
+
+def _border(border: Border | None, density: Fraction) -> Border | None:
+    if border is None or border.width == 0:
+        return None
+    return replace(border, width=rounded(border.width * density))
 
 
 def _alpha_after(stage: Stage, *, has_alpha: bool) -> bool:
     """May the result of the stage be transparent somewhere?"""
-    is_cleared = stage.background is not None and stage.background.alpha == OPAQUE
+    is_cleared = stage.background is not None and hides(stage.background)
     is_cut = stage.corners is not None or any(turn.degrees % 90 for turn in stage.turns)
-    is_padded = stage.canvas is not None and stage.canvas.color.alpha < OPAQUE
+    is_cut = is_cut or (stage.effect is not None and stage.effect.name in OPENS_HOLES)
+    ground = stage.canvas.color if stage.canvas else stage.look.ground if stage.look else None
+    is_padded = ground is not None and ground.alpha < OPAQUE
+    is_padded = is_padded or (stage.border is not None and stage.border.color.alpha < OPAQUE)
     is_faded = stage.opacity is not None and stage.opacity < OPACITY_FULL
     return is_faded or (not is_cleared and (has_alpha or is_cut or is_padded))
-
-
-def _corners(radii: Radii | None, size: Side, density: Fraction) -> tuple[Corner, Corner, Corner, Corner] | None:
-    """CSS Backgrounds 3, 5.5: radii that would overlap shrink together."""
-    width, height = size
-    if radii is None:
-        return None
-    if radii.is_max:
-        corner = Corner(width / 2, height / 2)
-        return corner, corner, corner, corner
-    top_left, top_right, bottom_right, bottom_left = (float(radius * density) for radius in radii.corners)
-    if not (top_left or top_right or bottom_right or bottom_left):
-        return None
-    sums = (
-        (width, top_left + top_right),
-        (width, bottom_left + bottom_right),
-        (height, top_left + bottom_left),
-        (height, top_right + bottom_right),
-    )
-    factor = min([1.0, *(side / total for side, total in sums if total > 0)])
-    a, b, c, d = (Corner(r * factor, r * factor) for r in (top_left, top_right, bottom_right, bottom_left))
-    return a, b, c, d
 
 
 def _within(stage: Stage, limits: PlanLimits) -> None:
@@ -262,13 +266,4 @@ def _leading_window(stages: list[Stage], shown: Side) -> tuple[Window, list[Stag
 
 
 def _without_window(stage: Stage) -> Stage:
-    return Stage(
-        window=None,
-        canvas=stage.canvas,
-        turns=stage.turns,
-        effect=stage.effect,
-        corners=stage.corners,
-        background=stage.background,
-        opacity=stage.opacity,
-        size=stage.size,
-    )
+    return replace(stage, window=None)

@@ -21,6 +21,14 @@ class Crop(StrEnum):
     LPAD = "lpad"
     CROP = "crop"
     THUMB = "thumb"
+    MPAD = "mpad"
+    FILL_PAD = "fill_pad"
+    AUTO = "auto"
+    AUTO_PAD = "auto_pad"
+
+
+PADDING = frozenset({Crop.PAD, Crop.LPAD, Crop.MPAD, Crop.FILL_PAD, Crop.AUTO_PAD})
+"""Modes that may put the picture on a larger ground."""
 
 
 class Gravity(StrEnum):
@@ -33,6 +41,8 @@ class Gravity(StrEnum):
     SOUTH_WEST = "south_west"
     WEST = "west"
     NORTH_WEST = "north_west"
+    AUTO = "auto"
+    XY_CENTER = "xy_center"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,32 @@ class Color:
 
 
 @dataclass(frozen=True, slots=True)
+class AutoColor:
+    """The most common colour of the picture's "border", or the "predominant" one of all of it."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blurred:
+    """The picture itself, enlarged and blurred, on what padding adds. None takes the defaults."""
+
+    intensity: int | None = None
+    brightness: int | None = None
+
+
+Background = Color | AutoColor | Blurred
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """A line around the picture, in pixels."""
+
+    width: int
+    color: Color
+
+
+@dataclass(frozen=True, slots=True)
 class Quality:
     """`q_80` is level 80; `q_auto` is a level of None with auto "good", `q_auto:eco` with "eco". `chroma` is "", "420" or "444"."""
 
@@ -77,6 +113,12 @@ class Effect:
 
     name: str
     strength: int | None = None
+    mode: str = ""
+    """The word before the strength, for effects that come in kinds."""
+    blur: int | None = None
+    """What an outline has after its width."""
+    colors: tuple[tuple[Color, int | None], ...] = ()
+    """Colours from dark to light, each with its place in percent or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +138,23 @@ class Component:
     aspect: float | None = None
     crop: Crop | None = None
     gravity: Gravity | None = None
+    aggressiveness: int | None = None
+    """How close automatic gravity comes, 0 to 100; only beside Gravity.AUTO."""
     x: Size | None = None
     y: Size | None = None
     dpr: float | None = None
     angles: tuple[int | str, ...] = ()
-    """Degrees clockwise (0 to 359) or "hflip", "vflip", "ignore", in order."""
+    """Degrees clockwise (0 to 359) or a word of params/shape.py, in order."""
     radii: Radii | None = None
     effect: Effect | None = None
+    color: Color | None = None
+    """What `co_` names, for effects that paint."""
+    border: Border | None = None
     opacity: int | None = None
-    background: Color | None = None
+    background: Background | None = None
     quality: Quality | None = None
+    color_space: str | None = None
+    """What is converted to anyway."""
     format: str | None = None
     """"jpg", "png", "webp", "avif", "gif" or "auto"."""
     flags: frozenset[str] = frozenset()

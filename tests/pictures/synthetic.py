@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)
 TO_STORED = {
@@ -53,6 +53,22 @@ def framed(width: int, height: int) -> Image.Image:
     """Red in the middle fifth of each side, blue all around."""
     image = Image.new("RGB", (width, height), BLUE)
     image.paste(RED, (width * 2 // 5, height * 2 // 5, width * 3 // 5, height * 3 // 5))
+    return image
+
+
+def spotted(width: int, height: int, left: int, top: int, side: int) -> Image.Image:
+    """A red square on grey."""
+    image = Image.new("RGB", (width, height), (128,) * 3)
+    image.paste(RED, (left, top, left + side, top + side))
+    return image
+
+
+def lettered(width: int, height: int, left: int, top: int, side: int) -> Image.Image:
+    """A block of black marks on white, as small as text."""
+    image = Image.new("RGB", (width, height), (255,) * 3)
+    for y in range(top, top + side, 6):
+        for x in range(left + y % 4, left + side, 4):
+            image.paste((0, 0, 0), (x, y, x + 2, y + 4))
     return image
 
 
@@ -134,6 +150,19 @@ def animation(format_: str) -> bytes:
     )
 
 
+def walking(width: int, height: int, format_: str) -> bytes:
+    """Two frames: a red square of a tenth of the width at a fifth, then at three fifths, on grey."""
+    side, top = width // 10, height // 2
+    frames = [spotted(width, height, left, top, side) for left in (width // 5, width * 3 // 5)]
+    options: dict[str, object] = {"lossless": True} if format_ == "WEBP" else {}
+    return saved(frames[0], format_, save_all=True, append_images=frames[1:], duration=100, loop=0, **options)
+
+
+def blinking(image: Image.Image) -> bytes:
+    """A GIF of the picture and its negative."""
+    return saved(image, "GIF", save_all=True, append_images=[ImageChops.invert(image)], duration=100, loop=0)
+
+
 def keyed_grey16(width: int, height: int, left: int, right: int) -> bytes:
     """16-bit grey `left` beside `right`, of which `right` is transparent by tRNS."""
     samples = np.full((height, width), left, np.uint16)
@@ -187,6 +216,10 @@ SOURCES: dict[str, Callable[[int, int, list[str]], bytes]] = {
     "framed": lambda w, h, _: saved(framed(w, h)),
     "framed-jpeg": lambda w, h, _: saved(framed(w, h), "JPEG", quality=95, subsampling=0),
     "framed-exif": lambda w, h, more: turned(framed(w, h), int(more[0])),
+    "spotted": lambda w, h, more: saved(spotted(w, h, *map(int, more))),
+    "spotted-gif": lambda w, h, more: blinking(spotted(w, h, *map(int, more))),
+    "walking": lambda w, h, more: walking(w, h, more[0]),
+    "lettered": lambda w, h, more: saved(lettered(w, h, *map(int, more))),
     "stripes": lambda w, h, _: saved(stripes(w, h)),
     "veiled": lambda w, h, _: saved(veiled(w, h)),
     "hidden": lambda w, h, _: saved(hidden(w, h)),

@@ -101,6 +101,8 @@ def _check(key: str, value: str, done: Done, body: bytes) -> str:
                 stated = f"{done.width}x{done.height}"
                 real = f"{image.width}x{image.height}"
                 return "" if stated == real == value else f"size {real}, stated {stated}"
+            case "mode":
+                return "" if image.mode == value else f"mode {image.mode}"
             case "pixel":
                 return _check_pixel(image, value)
             case "frame":

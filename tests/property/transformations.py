@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from domicile.media.params.adjustment import BLUR_MAX, COLORS_MAX, LEVELS, MODE_DEFAULTS, MODES, PLAIN
 from domicile.media.params.color import TRANSPARENT
 from domicile.media.params.effect import STRENGTH_MAX
-from domicile.media.params.flags import ATTACHMENT, ATTACHMENT_ENCODED_CHARS_MAX, FLAGS, FORBIDDEN_IN_NAME, write_name
+from domicile.media.params.flags import (
+    ATTACHMENT,
+    ATTACHMENT_ENCODED_CHARS_MAX,
+    FLAGS,
+    FORBIDDEN_IN_NAME,
+    PNG_BITS,
+    write_name,
+)
+from domicile.media.params.ground import AUTO as AUTO_COLORS
+from domicile.media.params.ground import BRIGHTNESS_MAX, BRIGHTNESS_MIN, INTENSITY_MAX
 from domicile.media.params.quality import AUTO
+from domicile.media.params.shape import WORDS
 from domicile.media.params.size import ASPECT_DENOMINATOR_MAX, SIDE_MAX
+from domicile.media.params.space import SPACES
 from domicile.media.transformation import (
+    AutoColor,
+    Blurred,
+    Border,
     Color,
     Component,
     Crop,
@@ -35,7 +50,7 @@ aspects = (
     .filter(lambda ratio: 0.001 <= ratio <= 1000)
 )
 dprs = st.integers(1000, 100_000).map(lambda parts: parts / 10_000)
-turns = st.integers(0, 359) | st.sampled_from(["hflip", "vflip", "ignore"])
+turns = st.integers(0, 359) | st.sampled_from(sorted(WORDS))
 corners = st.integers(0, 3) | st.integers(0, SIDE_MAX)
 radii = st.just(Radii(is_max=True)) | st.tuples(corners, corners, corners, corners).map(Radii)
 byte = st.integers(0, 255)
@@ -47,6 +62,23 @@ effects = st.sampled_from(sorted(STRENGTH_MAX)).flatmap(
     lambda name: st.builds(
         Effect, st.just(name), st.none() if name == "grayscale" else st.none() | st.integers(1, STRENGTH_MAX[name])
     )
+)
+adjustments = st.sampled_from(sorted(LEVELS)).flatmap(
+    lambda name: st.builds(
+        Effect,
+        st.just(name),
+        st.integers(*LEVELS[name]) if name in {"trim", "outline"} else st.none() | st.integers(*LEVELS[name]),
+        st.sampled_from(["", *sorted(MODES.get(name, frozenset()) - {MODE_DEFAULTS.get(name)})]),
+        st.none() | st.integers(1, BLUR_MAX) if name == "outline" else st.none(),
+        st.lists(
+            st.tuples(colors, st.none() | st.integers(0, 100) if name == "tint" else st.none()),
+            max_size=COLORS_MAX.get(name, 0),
+        ).map(tuple),
+    )
+) | st.sampled_from(sorted(PLAIN)).map(Effect)
+auto_colors = st.sampled_from(sorted(AUTO_COLORS)).map(AutoColor)
+blurs = st.builds(Blurred) | st.builds(
+    Blurred, st.integers(1, INTENSITY_MAX), st.none() | st.integers(BRIGHTNESS_MIN, BRIGHTNESS_MAX)
 )
 file_names = st.text(min_size=1, max_size=40).filter(
     lambda name: (
@@ -60,26 +92,34 @@ file_names = st.text(min_size=1, max_size=40).filter(
 @st.composite
 def components(draw: st.DrawFn) -> Component:
     flags = draw(
-        st.frozensets(st.sampled_from(sorted(flag for flag in FLAGS if "progressive" not in flag)), max_size=4)
+        st.frozensets(
+            st.sampled_from(sorted(flag for flag in FLAGS - set(PNG_BITS) if "progressive" not in flag)), max_size=4
+        )
     )
     progressive = draw(st.sampled_from([None, *sorted(flag for flag in FLAGS if "progressive" in flag)]))
     if progressive is not None:
         flags |= {progressive}
+    flags |= draw(st.sampled_from([frozenset[str](), *(frozenset({flag}) for flag in sorted(PNG_BITS))]))
+    gravity = draw(st.none() | st.sampled_from(Gravity))
     component = Component(
         width=draw(st.none() | sizes),
         height=draw(st.none() | sizes),
         aspect=draw(st.none() | aspects),
         crop=draw(st.none() | st.sampled_from(Crop)),
-        gravity=draw(st.none() | st.sampled_from(Gravity)),
+        gravity=gravity,
+        aggressiveness=draw(st.none() | st.integers(0, 100)) if gravity is Gravity.AUTO else None,
         x=draw(st.none() | offsets),
         y=draw(st.none() | offsets),
         dpr=draw(st.none() | dprs),
         angles=tuple(draw(st.lists(turns, max_size=4))),
         radii=draw(st.none() | radii),
-        effect=draw(st.none() | effects),
+        effect=draw(st.none() | effects | adjustments),
+        color=draw(st.none() | colors),
         opacity=draw(st.none() | st.integers(0, 100)),
-        background=draw(st.none() | colors),
+        border=draw(st.none() | st.builds(Border, st.integers(0, SIDE_MAX), colors)),
+        background=draw(st.none() | colors | auto_colors | blurs),
         quality=draw(st.none() | qualities),
+        color_space=draw(st.none() | st.sampled_from(sorted(SPACES))),
         format=draw(st.none() | st.sampled_from(["jpg", "png", "webp", "avif", "gif", "auto"])),
         flags=flags,
         attachment_name=draw(st.none() | file_names) if ATTACHMENT in flags else None,

@@ -7,17 +7,20 @@ from collections.abc import Callable
 from PIL import Image
 
 from domicile.imaging.steps.background import background
+from domicile.imaging.steps.border import border
 from domicile.imaging.steps.corners import corners
 from domicile.imaging.steps.effect import effect
+from domicile.imaging.steps.look import look
 from domicile.imaging.steps.opacity import opacity
 from domicile.imaging.steps.pad import pad
 from domicile.imaging.steps.reframe import reframe
+from domicile.imaging.steps.settle import settled
 from domicile.imaging.steps.turn import turn
 from domicile.media.plan import Stage
 
 Step = Callable[[Image.Image, Stage], Image.Image]
 
-STEPS: tuple[Step, ...] = (reframe, pad, turn, effect, corners, background, opacity)
+STEPS: tuple[Step, ...] = (reframe, look, pad, turn, effect, corners, border, background, opacity)
 """The canonical order inside a component (cloudinary-compat 3.1)."""
 
 
@@ -25,4 +28,6 @@ def perform(image: Image.Image, stage: Stage) -> Image.Image:
     """One component, all its steps."""
     for step in STEPS:
         image = step(image, stage)
+        if step is reframe:
+            stage = settled(image, stage)
     return image

@@ -11,8 +11,8 @@ OPAQUE = 255
 
 
 def background(image: Image.Image, stage: Stage) -> Image.Image:
-    """The picture on the background of the stage, if it has one and the picture is transparent."""
-    return image if stage.background is None else on_color(image, stage.background)
+    """The picture on the colour of the stage, if it has one and the picture is transparent; other grounds lie already."""
+    return on_color(image, stage.background) if isinstance(stage.background, Color) else image
 
 
 def on_color(image: Image.Image, color: Color) -> Image.Image:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageChops
 
-from domicile.media.plan import Corner, Stage
+from domicile.media.corners import Corner, Corners
+from domicile.media.plan import Stage
 
 ROWS_AT_A_TIME = 256
 """Bounds the memory of the arithmetic for large radii."""
@@ -22,7 +23,7 @@ def corners(image: Image.Image, stage: Stage) -> Image.Image:
     return image
 
 
-def rounded_mask(size: tuple[int, int], radii: tuple[Corner, Corner, Corner, Corner]) -> Image.Image:
+def rounded_mask(size: tuple[int, int], radii: Corners) -> Image.Image:
     """255 inside, 0 outside, between on the edge (mode L). Order: top-left, top-right, bottom-right, bottom-left."""
     mask = Image.new("L", size, 255)
     top_left, top_right, bottom_right, bottom_left = radii

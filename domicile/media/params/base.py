@@ -29,11 +29,13 @@ class Parameter:
 
     `read` turns the text after `key_` into fields of a Component, or raises Malformed;
     `write` gives that text back in its canonical spelling, or None when the component does not ask for it.
+    `is_last_word`: given more than once in a component, the last one counts; otherwise that is refused.
     """
 
     key: str
     read: Callable[[str], Mapping[str, Any]]
     write: Callable[[Component], str | None]
+    is_last_word: bool = False
 
 
 def read_integer(text: str, *, low: int, high: int) -> int:
@@ -41,6 +43,13 @@ def read_integer(text: str, *, low: int, high: int) -> int:
     if INTEGER.fullmatch(text) is None:
         raise Malformed
     return within(int(text), low, high)
+
+
+def read_signed(text: str, *, low: int, high: int) -> int:
+    """A whole number that may be negative, in [low, high]."""
+    digits = text.removeprefix("-")
+    value = read_integer(digits, low=0, high=max(abs(low), abs(high)))
+    return within(-value if digits != text else value, low, high)
 
 
 def within(value: int, low: int, high: int) -> int:

@@ -1,18 +1,16 @@
 """Colours.
 
-    b     = color
+    co    = color                        ; for the effect of the component; without one that paints it has no effect
     color = "rgb:" (3HEXDIG / 4HEXDIG / 6HEXDIG / 8HEXDIG) / name / "transparent" / "none"
     name  = one of the CSS colour names, in lower case
 
 Written back as six lower-case digits, eight when not opaque; what has no colour at all as "transparent".
-Not yet: `b_auto`, `b_blurred`, `b_gen_fill`. Source: cloudinary-compat 3.4; CSS Color Module Level 4, 6.1.
+Source: cloudinary-compat 3.4; CSS Color Module Level 4, 6.1.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from domicile.media.params.base import Malformed, Parameter
 from domicile.media.transformation import Color, Component
@@ -83,12 +81,8 @@ def write_color(color: Color) -> str:
     return f"rgb:{bytes(channels).hex()}"
 
 
-def _read(text: str) -> Mapping[str, Any]:
-    return {"background": read_color(text)}
+def _write_color(component: Component) -> str | None:
+    return None if component.color is None else write_color(component.color)
 
 
-def _write(component: Component) -> str | None:
-    return None if component.background is None else write_color(component.background)
-
-
-PARAMETERS = (Parameter(key="b", read=_read, write=_write),)
+PARAMETERS = (Parameter(key="co", read=lambda text: {"color": read_color(text)}, write=_write_color),)

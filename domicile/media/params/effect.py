@@ -1,10 +1,9 @@
 """Effects and opacity.
 
-    e = "grayscale" / ("blur" / "sharpen") [":" 1-2000] / "pixelate" [":" 1-200]
+    e = "grayscale" / ("blur" / "sharpen") [":" 1-2000] / "pixelate" [":" 1-200] / adjustment    ; params/adjustment.py
     o = integer                                         ; 0 to 100 percent
 
-One effect a component: a second `e_` is a duplicate key and refused, where Cloudinary documents "the last one wins".
-Source: cloudinary-compat 3.4.
+One effect a component: of several the last one counts. Source: cloudinary-compat 3.1, 3.4.
 """
 
 from __future__ import annotations
@@ -12,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from domicile.media.params.base import Malformed, Parameter, read_integer
+from domicile.media.params.adjustment import read_adjustment, write_effect
+from domicile.media.params.base import Parameter, read_integer
 from domicile.media.transformation import Component, Effect
 
 STRENGTH_MAX = {"grayscale": 0, "blur": 2000, "sharpen": 2000, "pixelate": 200}
@@ -23,7 +23,7 @@ OPACITY_MAX = 100
 def read_effect(text: str) -> Effect:
     name, colon, strength = text.partition(":")
     if name not in STRENGTH_MAX:
-        raise Malformed
+        return read_adjustment(name, strength if colon else None)
     if not colon:
         return Effect(name)
     return Effect(name, read_integer(strength, low=1, high=STRENGTH_MAX[name]))
@@ -34,10 +34,7 @@ def _read(text: str) -> Mapping[str, Any]:
 
 
 def _write(component: Component) -> str | None:
-    effect = component.effect
-    if effect is None:
-        return None
-    return effect.name if effect.strength is None else f"{effect.name}:{effect.strength}"
+    return None if component.effect is None else write_effect(component.effect)
 
 
 def _read_opacity(text: str) -> Mapping[str, Any]:
@@ -49,6 +46,6 @@ def _write_opacity(component: Component) -> str | None:
 
 
 PARAMETERS = (
-    Parameter(key="e", read=_read, write=_write),
+    Parameter(key="e", read=_read, write=_write, is_last_word=True),
     Parameter(key="o", read=_read_opacity, write=_write_opacity),
 )

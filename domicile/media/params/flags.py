@@ -1,7 +1,7 @@
 """Flags: switches without a number.
 
     fl   = flag *15("." flag)
-    flag = "force_strip" / "strip_profile" / "lossy" / "getinfo" / "ignore_aspect_ratio" / "immutable_cache"
+    flag = "png8" / "png24" / "png32" / "force_strip" / "strip_profile" / "lossy" / "getinfo" / "ignore_aspect_ratio" / "immutable_cache"
          / "progressive" [":" ("semi" / "steep" / "none")] / "attachment" [":" name]
     name = 1*128( ALPHA / DIGIT / "_" / "-" / "~" / pct-encoded )      ; a dot is written %2E: bare, it ends the flag
 
@@ -18,7 +18,7 @@ from typing import Any
 
 from domicile.media.params.base import Malformed, Parameter
 from domicile.media.percent import percent_decode, percent_encode
-from domicile.media.transformation import Component
+from domicile.media.transformation import Component, Transformation
 
 FLAGS_MAX = 16
 ATTACHMENT_CHARS_MAX = 128
@@ -30,7 +30,9 @@ PROGRESSIVE = frozenset({"progressive", "progressive:semi", "progressive:steep",
 WITHOUT_EFFECT = frozenset({"force_strip", "strip_profile", "lossy", "immutable_cache"})
 """Understood, and nothing is done: metadata and profiles are always stripped, GIF and PNG are always written without loss,
 no lifetime depends on a URL (docs/adr/0005)."""
-FLAGS = frozenset({"getinfo", "ignore_aspect_ratio", ATTACHMENT} | PROGRESSIVE | WITHOUT_EFFECT)
+PNG_BITS = {"png8": 8, "png24": 24, "png32": 32}
+"""Bits a pixel of a PNG: a palette, colours, colours and alpha. For other formats they are without effect."""
+FLAGS = frozenset({"getinfo", "ignore_aspect_ratio", ATTACHMENT} | PROGRESSIVE | WITHOUT_EFFECT | set(PNG_BITS))
 NAME = re.compile(r"(?:[A-Za-z0-9_~-]|%[0-9A-Fa-f]{2})+")
 FORBIDDEN_IN_NAME = frozenset('/\\"')
 """What would end a quoted file name or leave the folder the browser saves to."""
@@ -68,9 +70,21 @@ def read_flags(text: str) -> tuple[frozenset[str], str | None]:
         if flag not in FLAGS or flag in found:
             raise Malformed
         found.add(flag)
-    if sum(flag.startswith("progressive") for flag in found) > 1:
+    if sum(flag.startswith("progressive") for flag in found) > 1 or sum(flag in PNG_BITS for flag in found) > 1:
         raise Malformed
     return frozenset(found), name
+
+
+def is_progressive(transformation: Transformation) -> bool:
+    """Was a progressive JPEG asked for? The last component that speaks of it counts. All scans of ours are alike."""
+    asked = [flag for component in transformation.components for flag in component.flags if flag in PROGRESSIVE]
+    return bool(asked) and asked[-1] != BASELINE
+
+
+def png_bits(transformation: Transformation) -> int | None:
+    """Bits a pixel that a PNG shall have. The last component that speaks of it counts."""
+    asked = [PNG_BITS[flag] for component in transformation.components for flag in component.flags if flag in PNG_BITS]
+    return asked[-1] if asked else None
 
 
 def _read(text: str) -> Mapping[str, Any]:

@@ -1,11 +1,13 @@
 """Turning, mirroring and rounding.
 
     a     = turn *7("." turn)                  ; applied in order
-    turn  = ["-"] integer / "hflip" / "vflip" / "ignore"      ; -360 to 360 degrees clockwise; `ignore` is about EXIF
+    turn  = ["-"] integer / "hflip" / "vflip"             ; -360 to 360 degrees clockwise
+          / "ignore" / "exif"                             ; about EXIF: as stored, or upright, which is the rule anyway
+          / "auto_right" / "auto_left"                    ; a quarter turn before cropping, when that fits better
     r     = "max" / integer *3(":" integer)    ; CSS order and shorthand: all, or TL:TR:BR:BL
 
 Degrees are written back as 0 to 359, radii in their shortest CSS form.
-Not yet: `a_auto_right`, `a_auto_left`, `r_max` for single corners. Source: cloudinary-compat 3.4.
+Not yet: `r_max` for single corners. Source: cloudinary-compat 3.4.
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ from domicile.media.transformation import Component, Radii
 
 TURNS_MAX = 8
 DEGREES = 360
-MIRRORS = frozenset({"hflip", "vflip", "ignore"})
+WORDS = frozenset({"hflip", "vflip", "ignore", "exif", "auto_right", "auto_left"})
 
 
 def read_turn(text: str) -> int | str:
-    if text in MIRRORS:
+    if text in WORDS:
         return text
     sign = -1 if text.startswith("-") else 1
     return sign * read_integer(text.removeprefix("-"), low=0, high=DEGREES) % DEGREES

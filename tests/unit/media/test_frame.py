@@ -12,6 +12,7 @@ from domicile.media.errors import BadTransformation
 from domicile.media.frame import WHITE, framed
 from domicile.media.geometry import Side
 from domicile.media.grammar import parse_component
+from domicile.media.look import AUTO_CROPS, AUTO_ONLY, REFUSAL
 from domicile.media.transformation import Component, Crop, Gravity, Pixels
 
 ONE = Fraction(1)
@@ -42,6 +43,15 @@ def size_of(text: str, source: Side, density: Fraction = ONE) -> Side:
         ("c_pad,h_90,w_70", (400, 200), (70, 90)),
         ("c_lpad,h_900,w_900", (400, 200), (900, 900)),
         ("c_pad,w_100", (400, 200), (100, 50)),
+        ("c_mpad,h_900,w_900", (400, 200), (900, 900)),
+        ("c_mpad,h_10,w_10", (400, 200), (400, 200)),
+        ("c_mpad,h_300,w_10", (400, 200), (400, 300)),
+        ("c_crop,g_auto,h_900,w_100", (400, 200), (100, 200)),
+        ("c_fill,g_auto,h_90,w_70", (400, 200), (70, 90)),
+        ("c_lfill,g_auto,h_500,w_300", (400, 200), (300, 200)),
+        ("c_thumb,g_auto,h_90,w_70", (400, 200), (70, 90)),
+        ("c_fill_pad,g_auto,h_90,w_70", (400, 200), (70, 90)),
+        ("ar_1:1,c_auto,g_auto,w_70", (400, 200), (70, 70)),
         ("c_crop,h_900,w_100", (400, 200), (100, 200)),
         ("h_100", (940, 2), (47_000, 100)),
         ("w_0.1", (2048, 1536), (205, 154)),
@@ -53,7 +63,11 @@ def test_modes_make_the_documented_sizes(text: str, source: Side, expected: Side
     assert size_of(text, source) == expected
 
 
-@given(st.sampled_from(Crop), SIDES, SIDES, SIDES, SIDES, st.sampled_from(Gravity))
+COMPASS = [gravity for gravity in Gravity if gravity not in {Gravity.AUTO, Gravity.XY_CENTER}]
+PLACED = [crop for crop in Crop if crop not in AUTO_ONLY]
+
+
+@given(st.sampled_from(PLACED), SIDES, SIDES, SIDES, SIDES, st.sampled_from(COMPASS))
 def test_every_mode_gives_a_picture_of_at_least_one_pixel_from_inside_the_source(
     crop: Crop, source_width: int, source_height: int, width: int, height: int, gravity: Gravity
 ) -> None:
@@ -113,3 +127,65 @@ def test_a_crop_outside_the_picture_is_refused_by_name(text: str) -> None:
 
 def test_a_ratio_is_a_size() -> None:
     assert size_of("ar_1:1,c_crop,x_10,y_10", (400, 200)) == (200, 190)
+
+
+@given(st.sampled_from(sorted(AUTO_CROPS)), SIDES, SIDES, SIDES, SIDES, st.none() | st.integers(0, 100))
+def test_what_is_looked_at_holds_what_is_shown(
+    crop: Crop, source_width: int, source_height: int, width: int, height: int, aggressiveness: int | None
+) -> None:
+    if crop in {Crop.CROP, Crop.FILL, Crop.LFILL, Crop.FILL_PAD}:
+        aggressiveness = None
+    source = (source_width, source_height)
+    component = Component(
+        width=Pixels(width), height=Pixels(height), crop=crop, gravity=Gravity.AUTO, aggressiveness=aggressiveness
+    )
+    frame = framed(component, source, ONE, has_alpha=False)
+    seen = frame.window.size if frame.window else source
+    assert frame.look is not None
+    assert frame.size == frame.look.size
+    for side in (0, 1):
+        assert 1 <= frame.look.size[side] <= frame.look.reach[side] <= seen[side]
+        assert frame.look.reach[side] <= 2 * frame.look.size[side] + 1
+    plain = framed(
+        Component(width=Pixels(width), height=Pixels(height), crop=_alike(crop)), source, ONE, has_alpha=False
+    )
+    assert frame.size == plain.size
+
+
+def _alike(crop: Crop) -> Crop:
+    return crop if crop in {Crop.CROP, Crop.LFILL} else Crop.FILL
+
+
+def test_a_closer_look_never_enlarges_the_original() -> None:
+    near = framed(parse_component("c_thumb,g_auto,h_100,w_100"), (150, 150), ONE, has_alpha=False)
+    assert near.window is None
+    assert near.look is not None
+    assert near.look.reach == (150, 150)
+
+
+@pytest.mark.parametrize("crop", ["", "c_scale,", "c_fit,", "c_limit,", "c_mfit,", "c_pad,", "c_lpad,", "c_mpad,"])
+@pytest.mark.parametrize("size", ["", ",h_10,w_10"])
+def test_automatic_gravity_is_refused_where_it_means_nothing_in_cloudinarys_words(crop: str, size: str) -> None:
+    with pytest.raises(BadTransformation) as caught:
+        size_of(f"{crop}g_auto{size}", (400, 200))
+    assert caught.value.message == REFUSAL == "Use auto gravity only with crop, fill, lfill, fill_pad or thumb"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "c_fill_pad,h_10,w_10",
+        "c_auto_pad,g_north,h_10,w_10",
+        "c_auto,h_10,w_10",
+        "c_fill,g_auto:50,h_10,w_10",
+        "c_fill,g_auto,h_10,w_10,x_5",
+        "c_pad,g_xy_center,h_10,w_10",
+        "b_blurred,c_fill,h_10,w_10",
+        "b_blurred",
+        "c_auto,g_auto",
+        "c_fill_pad,g_auto",
+    ],
+)
+def test_what_does_not_go_together_is_refused_by_name(text: str) -> None:
+    with pytest.raises(BadTransformation, match=f"^Invalid transformation component - {text} "):
+        size_of(text, (400, 200))

@@ -18,7 +18,7 @@ from domicile.media.grammar import (
     parse_transformation,
 )
 from domicile.media.params.color import NAMED
-from domicile.media.transformation import Color, Component, Crop, Effect, Gravity, Pixels, Quality, Radii, Share
+from domicile.media.transformation import Border, Color, Component, Crop, Effect, Gravity, Pixels, Quality, Radii, Share
 from tests.corpus import require_corpus
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "url"
@@ -43,7 +43,7 @@ def test_what_is_not_supported_or_malformed_is_refused(text):
 
 def test_every_part_of_a_component_is_read():
     text = (
-        "a_90.hflip,ar_16:9,b_red,c_fill,dpr_2.0,e_blur:300,f_auto,fl_attachment:cat.progressive:semi,"
+        "a_90.hflip,ar_16:9,b_red,bo_2px_solid_lime,c_fill,co_blue,cs_srgb,dpr_2.0,e_blur:300,f_auto,fl_attachment:cat.progressive:semi,"
         "g_south_west,h_0.5,o_40,q_auto:eco,r_1:2:3:4,w_300,x_-5,y_0.25"
     )
     assert parse_component(text) == Component(
@@ -58,9 +58,12 @@ def test_every_part_of_a_component_is_read():
         angles=(90, "hflip"),
         radii=Radii((1, 2, 3, 4)),
         effect=Effect("blur", 300),
+        color=Color(0, 0, 255),
         opacity=40,
+        border=Border(2, Color(0, 255, 0)),
         background=Color(255, 0, 0),
         quality=Quality(None, "eco"),
+        color_space="srgb",
         format="auto",
         flags=frozenset({"attachment", "progressive:semi"}),
         attachment_name="cat",

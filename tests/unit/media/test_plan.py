@@ -7,11 +7,11 @@ import dataclasses
 import msgspec
 import pytest
 
-from domicile.media.errors import LimitExceeded
+from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import parse_transformation
 from domicile.media.negotiate import choose_format
-from domicile.media.params.flags import ATTACHMENT, BASELINE, FLAGS, PROGRESSIVE, WITHOUT_EFFECT
+from domicile.media.params.flags import ATTACHMENT, BASELINE, FLAGS, PNG_BITS, PROGRESSIVE, WITHOUT_EFFECT
 from domicile.media.plan import Plan, PlanLimits, make_plan
 
 FACTS = SourceFacts(
@@ -172,7 +172,17 @@ def test_a_flag_without_effect_changes_nothing(flag: str) -> None:
 
 
 def test_every_flag_is_one_or_the_other() -> None:
-    assert WITHOUT_EFFECT | PROGRESSIVE | {ATTACHMENT, "getinfo", "ignore_aspect_ratio"} == FLAGS
+    assert WITHOUT_EFFECT | PROGRESSIVE | set(PNG_BITS) | {ATTACHMENT, "getinfo", "ignore_aspect_ratio"} == FLAGS
+
+
+@pytest.mark.parametrize("flag", sorted(PNG_BITS))
+def test_bits_of_a_png_are_planned_for_a_still_png_alone(flag: str) -> None:
+    assert plan(f"w_10,fl_{flag}", "png").png_bits == PNG_BITS[flag]
+    assert plan(f"w_10,fl_{flag}", "webp").png_bits is None
+    animated = msgspec.structs.replace(FACTS, format="png", frames=3)
+    with pytest.raises(BadTransformation, match="not for animations"):
+        plan(f"w_10,fl_{flag}", "png", animated)
+    assert plan(f"w_10,fl_{flag}", "webp", animated).animated
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from domicile.imaging.steps.corners import corners, rounded_mask
-from domicile.media.plan import Corner
+from domicile.media.corners import Corner
 from tests.pictures.stages import stage
 from tests.pictures.synthetic import veiled
 

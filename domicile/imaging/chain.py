@@ -1,0 +1,61 @@
+"""A chain of components on decoded frames: the stages that were planned, then, after each trim, those that were not yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import msgspec
+
+from domicile.imaging.present import Frame
+from domicile.imaging.resample import resample
+from domicile.imaging.steps import perform
+from domicile.imaging.trimming import trimmed
+from domicile.media.errors import LimitExceeded
+from domicile.media.facts import SourceFacts
+from domicile.media.plan import BYTES_PER_PIXEL, Plan, PlanLimits, make_plan
+from domicile.media.transformation import Transformation
+from domicile.media.trims import trim_at_end
+
+
+def staged(frame: Frame, plan: Plan) -> Frame:
+    """All stages of the plan, on a frame that shows its window."""
+    image = frame.image
+    for stage in plan.stages:
+        image = perform(image, stage)
+    return replace(frame, image=image)
+
+
+def finished(
+    frames: Sequence[Frame], parts: Sequence[Transformation], whole: Plan, facts: SourceFacts, limits: PlanLimits
+) -> tuple[list[Frame], Plan]:
+    """What the first part left, trimmed, and the other parts performed; the plan with the size that came of it.
+
+    `whole` is the plan of the chain as if nothing were trimmed. Raises BadTransformation and LimitExceeded.
+    """
+    done, plan = list(frames), whole
+    for before, part in pairwise(parts):
+        asked = trim_at_end(before)
+        assert asked is not None  # that is where the chain was parted
+        done = trimmed(done, asked)
+        plan = _plan_of(part, done, whole, facts, limits)
+        done = [_performed(frame, plan) for frame in done]
+    return done, replace(whole, size=plan.size, has_alpha=plan.has_alpha)
+
+
+def _plan_of(
+    part: Transformation, frames: Sequence[Frame], whole: Plan, facts: SourceFacts, limits: PlanLimits
+) -> Plan:
+    width, height = frames[0].image.size
+    has_alpha = any(frame.image.mode == "RGBA" for frame in frames)
+    left = msgspec.structs.replace(facts, width=width, height=height, orientation=1, has_alpha=has_alpha)
+    plan = make_plan(part, left, whole.format, limits)
+    held = width * height * len(frames) * BYTES_PER_PIXEL
+    if held + plan.pixel_bytes_max > limits.working_bytes_max:
+        raise LimitExceeded("Image needs more memory than allowed (working_bytes_max)")
+    return plan
+
+
+def _performed(frame: Frame, plan: Plan) -> Frame:
+    return staged(replace(frame, image=resample(frame.image, plan.window)), plan)

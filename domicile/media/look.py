@@ -1,0 +1,93 @@
+"""Content-aware cropping, as far as it can be decided without a pixel: sizes, and how much freedom the eye has.
+
+The picture is first scaled so that it covers the box (or stays as it is, for `crop`); where the box lies on it is found
+when the pixels are there (`imaging/saliency.py`). All sizes are known here, so that limits and formats can be decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from domicile.media.errors import BadTransformation
+from domicile.media.geometry import Exact, Side, Window, covering, rounded_size
+from domicile.media.grammar import build_component, echo
+from domicile.media.params.crop import AGGRESSIVENESS_MAX
+from domicile.media.transformation import Color, Component, Crop, Gravity, Transformation
+
+AUTO_CROPS = frozenset({Crop.CROP, Crop.FILL, Crop.LFILL, Crop.FILL_PAD, Crop.THUMB, Crop.AUTO, Crop.AUTO_PAD})
+"""Where automatic gravity means something."""
+AUTO_ONLY = frozenset({Crop.FILL_PAD, Crop.AUTO_PAD})
+"""Modes that mean nothing without it."""
+ZOOMING = frozenset({Crop.THUMB, Crop.AUTO, Crop.AUTO_PAD})
+REFUSAL = "Use auto gravity only with crop, fill, lfill, fill_pad or thumb"
+"""Cloudinary's words."""
+AGGRESSIVENESS = {Crop.THUMB: 100, Crop.AUTO: 50, Crop.AUTO_PAD: 50}
+"""How close to go unless said; 100 is half of what `fill` shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Cut something out of a picture where it matters most.
+
+    `size` is what comes out. `reach` is the largest part that may be shown in it, in pixels of the picture that is
+    looked at; the smallest is `size` itself. `ground`: rather show all of it on this colour than lose what matters.
+    """
+
+    size: Side
+    reach: Side
+    ground: Color | None = None
+
+
+def looked(source: Side, box: Exact, crop: Crop, aggressiveness: int | None, ground: Color) -> tuple[Window, Look]:
+    """The whole picture at the size that is looked at, and the look."""
+    if crop is Crop.CROP:
+        size = rounded_size((min(box[0], Fraction(source[0])), min(box[1], Fraction(source[1]))))
+        return Window((0, 0, *source), source), Look(size, size)
+    covered = covering(source, box, at_most=Fraction(1) if crop is Crop.LFILL else None)
+    size = rounded_size((min(box[0], covered[0]), min(box[1], covered[1])))
+    factor = max(Fraction(size[0], source[0]), Fraction(size[1], source[1]))
+    zoom = _zoom(factor, crop, aggressiveness)
+    seen = rounded_size((source[0] * factor * zoom, source[1] * factor * zoom))
+    seen = max(seen[0], size[0]), max(seen[1], size[1])
+    reach = rounded_size((size[0] * zoom, size[1] * zoom))
+    reach = min(reach[0], seen[0]), min(reach[1], seen[1])
+    return Window((0, 0, *source), seen), Look(size, reach, ground if crop in AUTO_ONLY else None)
+
+
+def _zoom(factor: Fraction, crop: Crop, aggressiveness: int | None) -> Fraction:
+    """How many times larger than needed the picture is kept: never larger than it came."""
+    if crop not in ZOOMING:
+        return Fraction(1)
+    wanted = 1 + Fraction(AGGRESSIVENESS[crop] if aggressiveness is None else aggressiveness, AGGRESSIVENESS_MAX)
+    return max(Fraction(1), min(wanted, 1 / factor))
+
+
+def check_look(component: Component) -> None:
+    """Raises BadTransformation for automatic gravity where it means nothing, and for modes that mean nothing without."""
+    text = echo(build_component(component))
+    if component.gravity is Gravity.AUTO:
+        if component.crop not in AUTO_CROPS:
+            raise BadTransformation(REFUSAL)
+        if component.aggressiveness is not None and component.crop not in ZOOMING:
+            raise BadTransformation.component(f"{text} (only thumb, auto and auto_pad come closer)")
+        if component.x is not None or component.y is not None:
+            raise BadTransformation.component(f"{text} (x and y do not go with g_auto)")
+    elif component.crop in AUTO_ONLY:
+        raise BadTransformation.component(f"{text} (needs g_auto)")
+    elif component.crop is Crop.AUTO and component.gravity is None:
+        raise BadTransformation.component(f"{text} (needs a gravity)")
+
+
+def without_looking(transformation: Transformation) -> Transformation:
+    """For an animation, which is cut around its centre. Raises BadTransformation for what may have to be padded."""
+    for component in transformation.components:
+        if component.crop in AUTO_ONLY:
+            raise BadTransformation.component(f"{echo(build_component(component))} (not for animations)")
+    return Transformation(tuple(map(_centered, transformation.components)))
+
+
+def _centered(component: Component) -> Component:
+    if component.gravity is not Gravity.AUTO:
+        return component
+    return replace(component, gravity=Gravity.CENTER, aggressiveness=None)

@@ -30,7 +30,7 @@ FROM_UPRIGHT = {
 
 
 def decode_frames(source: Source, plan: Plan, working_bytes_max: int) -> Iterator[Decoded]:
-    """The frames that the plan asks for: all of an animation, else the first. Raises UndecodableMedia, LimitExceeded.
+    """The frames that the plan asks for: all of an animation, else the source's page. Raises UndecodableMedia, LimitExceeded.
 
     A frame is valid until the next one is asked for.
     """
@@ -45,7 +45,7 @@ def decode_frames(source: Source, plan: Plan, working_bytes_max: int) -> Iterato
         image = source.open_image()
         # An APNG may start with a picture for those who cannot animate; it is not part of the animation.
         first = 1 if plan.animated and image.info.get("default_image") else 0
-    for number in range(first, source.claims.frames) if plan.animated else (0,):
+    for number in range(first, source.claims.frames) if plan.animated else (source.page,):
         with decoding():
             if number:
                 image.seek(number)

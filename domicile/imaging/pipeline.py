@@ -14,6 +14,7 @@ from domicile.imaging.decode import decode_frames
 from domicile.imaging.encode import can_write, encode
 from domicile.imaging.guarded import decoder_limits, making, refusal
 from domicile.imaging.job import Done, MediaLimits, Outcome, RenderJob, Timings
+from domicile.imaging.pages import page_of
 from domicile.imaging.present import Frame, present
 from domicile.imaging.redeliver import can_copy, copied
 from domicile.imaging.source import Bytes, Source, open_source
@@ -45,7 +46,8 @@ def render(source: Bytes, job: RenderJob) -> tuple[Outcome, bytes]:
         transformation = parse_transformation(job.transformation, job.limits)
         with decoder_limits(job.limits):
             opened = open_source(source, job.limits)
-            rendition = rendered(opened, transformation, _format(opened, transformation, job), job.limits)
+            shown = page_of(opened, transformation.page, job.limits)
+            rendition = rendered(shown, transformation, _format(shown, transformation, job), job.limits)
     except MediaError as error:
         return refusal(error), b""
     return _done(opened, rendition)

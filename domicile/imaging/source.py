@@ -32,6 +32,8 @@ class Source:
     format: str
     claims: Claims
     orientation: int
+    page: int = 0
+    """What is decoded of it, counted from 0, unless it is an animation (`pages.py`)."""
 
     def facts(self, *, md5: str = "") -> SourceFacts:
         """As displayed. `md5` costs time and is filled in by the probe only."""
@@ -107,8 +109,8 @@ def _claims(view: memoryview, name: str, limits: MediaLimits) -> Claims | None:
 def _with_pillow(view: memoryview, name: str, claims: Claims | None, limits: MediaLimits) -> Claims:
     """Add what only the plugin knows: mode, transparency, profile."""
     with decoding(), Image.open(io.BufferedReader(ViewReader(view)), formats=(PILLOW_NAMES[name],)) as image:
-        _check_samples(image)
-        orientation = _tag_of_orientation(image)
+        check_samples(image)
+        orientation = tag_of_orientation(image)
         width, height = upright_size(image.size, orientation)
         frames = claims.frames if claims and name != "png" else _count_frames(image, limits.frames_max)
         profile = image.info.get("icc_profile")
@@ -136,7 +138,7 @@ def _with_pillow(view: memoryview, name: str, claims: Claims | None, limits: Med
     )
 
 
-def _check_samples(image: Image.Image) -> None:
+def check_samples(image: Image.Image) -> None:
     """Raises UndecodableMedia for samples of which nobody says how bright they are: they would come out black."""
     if image.mode in SAMPLES_WITHOUT_WHITE:
         raise UndecodableMedia(f"Unsupported image format: {SAMPLES_WITHOUT_WHITE[image.mode]} samples")
@@ -144,7 +146,7 @@ def _check_samples(image: Image.Image) -> None:
         raise UndecodableMedia("Unsupported image format: 12-bit samples")
 
 
-def _tag_of_orientation(image: Image.Image) -> int:
+def tag_of_orientation(image: Image.Image) -> int:
     """Of a TIFF, whose size Pillow tells as displayed; 0 for other formats, which have theirs in EXIF."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return 0

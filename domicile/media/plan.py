@@ -17,7 +17,7 @@ from domicile.media.geometry import Side, Window, composed, rounded, stored_wind
 from domicile.media.halo import SHADOW, Halo, halo_of
 from domicile.media.look import Look, without_looking
 from domicile.media.negotiate import hides, is_original
-from domicile.media.params.adjustment import OPENS_HOLES
+from domicile.media.params.adjustment import HEAVY, OPENS_HOLES
 from domicile.media.params.flags import is_progressive, png_bits
 from domicile.media.transformation import Background, Border, Color, Component, Effect, Quality, Transformation
 from domicile.media.turns import Turn, turned_first, turns_of
@@ -55,8 +55,9 @@ class Stage:
 
     @property
     def area(self) -> int:
-        """Pixels of the largest picture it makes, or of the several that a round border or a halo is made of."""
-        made = _area(self.size) * (COPIES if self.halo or (self.border and self.corners) else 1)
+        """Pixels of the largest picture it makes, or of the several that a border, a halo or an effect is made of."""
+        is_heavy = self.effect is not None and self.effect.name in HEAVY
+        made = _area(self.size) * (COPIES if is_heavy or self.halo or (self.border and self.corners) else 1)
         return max(made, _area(self.window.size) if self.look and self.window else 0)
 
 

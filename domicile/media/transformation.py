@@ -157,6 +157,8 @@ class Component:
     """What is converted to anyway."""
     format: str | None = None
     """"jpg", "png", "webp", "avif", "gif" or "auto"."""
+    page: int | None = None
+    """Of a document, or the frame of an animation, counted from 1."""
     flags: frozenset[str] = frozenset()
     """As written after `fl_`; `progressive` may be "progressive:semi", "progressive:steep" or "progressive:none"."""
     attachment_name: str | None = None
@@ -182,4 +184,10 @@ class Transformation:
     def wanted_format(self) -> str | None:
         """The last `f_` of the chain wins."""
         found = [component.format for component in self.components if component.format is not None]
+        return found[-1] if found else None
+
+    @property
+    def page(self) -> int | None:
+        """The last `pg_` of the chain wins."""
+        found = [component.page for component in self.components if component.page is not None]
         return found[-1] if found else None

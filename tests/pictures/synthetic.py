@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, TiffImagePlugin
 
 RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)
 TO_STORED = {
@@ -158,6 +158,28 @@ def walking(width: int, height: int, format_: str) -> bytes:
     return saved(frames[0], format_, save_all=True, append_images=frames[1:], duration=100, loop=0, **options)
 
 
+def pages(width: int, height: int) -> bytes:
+    """A TIFF of three pages: red, quadrants of half the size, and transparent green turned by its tag."""
+    third = Image.new("RGBA", (height, width), (0, 255, 0, 0))
+    third.paste((0, 255, 0, 255), (0, 0, height, width // 2))
+    return tiff_pages(
+        [Image.new("RGB", (width, height), RED), quadrants(width // 2, height // 2), third], turned_last=6
+    )
+
+
+def tiff_pages(images: list[Image.Image], turned_last: int) -> bytes:
+    """The pictures as pages; the last one with an orientation."""
+    body = io.BytesIO()
+    with TiffImagePlugin.AppendingTiffWriter(body, new=True) as writer:
+        for image in images:
+            exif = Image.Exif()
+            if image is images[-1]:
+                exif[0x0112] = turned_last
+            image.save(writer, format="TIFF", exif=exif)
+            writer.newFrame()
+    return body.getvalue()
+
+
 def blinking(image: Image.Image) -> bytes:
     """A GIF of the picture and its negative."""
     return saved(image, "GIF", save_all=True, append_images=[ImageChops.invert(image)], duration=100, loop=0)
@@ -218,6 +240,7 @@ SOURCES: dict[str, Callable[[int, int, list[str]], bytes]] = {
     "framed-exif": lambda w, h, more: turned(framed(w, h), int(more[0])),
     "spotted": lambda w, h, more: saved(spotted(w, h, *map(int, more))),
     "spotted-gif": lambda w, h, more: blinking(spotted(w, h, *map(int, more))),
+    "pages": lambda w, h, _: pages(w, h),
     "walking": lambda w, h, more: walking(w, h, more[0]),
     "lettered": lambda w, h, more: saved(lettered(w, h, *map(int, more))),
     "stripes": lambda w, h, _: saved(stripes(w, h)),

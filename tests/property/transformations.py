@@ -17,6 +17,7 @@ from domicile.media.params.flags import (
 )
 from domicile.media.params.ground import AUTO as AUTO_COLORS
 from domicile.media.params.ground import BRIGHTNESS_MAX, BRIGHTNESS_MIN, INTENSITY_MAX
+from domicile.media.params.page import PAGE_MAX
 from domicile.media.params.quality import AUTO
 from domicile.media.params.shape import WORDS
 from domicile.media.params.size import ASPECT_DENOMINATOR_MAX, SIDE_MAX
@@ -121,6 +122,7 @@ def components(draw: st.DrawFn) -> Component:
         quality=draw(st.none() | qualities),
         color_space=draw(st.none() | st.sampled_from(sorted(SPACES))),
         format=draw(st.none() | st.sampled_from(["jpg", "png", "webp", "avif", "gif", "auto"])),
+        page=draw(st.none() | st.integers(1, PAGE_MAX)),
         flags=flags,
         attachment_name=draw(st.none() | file_names) if ATTACHMENT in flags else None,
     )

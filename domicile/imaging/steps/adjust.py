@@ -26,8 +26,8 @@ BLACKWHITE_DEFAULT = 50
 VIGNETTE_DEFAULT = 20
 UNSHARP_DEFAULT = 100
 UNSHARP_RADIUS_PIXELS = 2.0
-ROWS_AT_A_TIME = 128
-"""Bounds the memory of floating-point arithmetic."""
+PIXELS_AT_A_TIME = 65_536
+"""Bounds the memory of floating-point arithmetic, to what processors keep near."""
 LUMA = (0.213, 0.715, 0.072)
 """Of Filter Effects 1, `saturate`."""
 
@@ -108,18 +108,23 @@ def hue(image: Image.Image, stage: Stage) -> Image.Image:
 
 
 def _turned(rows: np.ndarray, sixths: float) -> np.ndarray:
-    red, green, blue = rows[..., 0], rows[..., 1], rows[..., 2]
-    most, least = rows.max(axis=-1), rows.min(axis=-1)
+    # Channels one after the other: three times faster than side by side.
+    red, green, blue = np.ascontiguousarray(rows.transpose(2, 0, 1))
+    most, least = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
     chroma = most - least
-    safe = np.where(chroma == 0, 1, chroma)
+    share = 1 / np.where(chroma == 0, 1, chroma)
     angle = np.where(
         most == red,
-        (green - blue) / safe,
-        np.where(most == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
+        (green - blue) * share,
+        np.where(most == green, 2 + (blue - red) * share, 4 + (red - green) * share),
     )
-    # The channel with offset n of a hue h: v - c * max(0, min(k, 4 - k, 1)), k = (n + h) mod 6.
-    steps = (np.array((5, 3, 1), np.float32) + (angle + sixths)[..., None]) % 6
-    return np.asarray(most[..., None] - chroma[..., None] * np.clip(np.minimum(steps, 4 - steps), 0, 1))
+    done = np.empty_like(rows)
+    for channel, offset in enumerate((5, 3, 1)):
+        # Of a hue h: v - c * max(0, min(k, 4 - k, 1)), k = (offset + h) mod 6.
+        steps = angle + np.float32((offset + sixths) % 6 + 6)
+        steps -= 6 * np.floor(steps / 6)
+        done[..., channel] = most - chroma * np.clip(np.minimum(steps, 4 - steps), 0, 1)
+    return done
 
 
 def by_strips(image: Image.Image, change: Callable[[np.ndarray, int], np.ndarray]) -> Image.Image:
@@ -133,8 +138,9 @@ def by_strips(image: Image.Image, change: Callable[[np.ndarray, int], np.ndarray
 
 def strips(image: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
     """(first row, rows as float)."""
-    for top in range(0, image.height, ROWS_AT_A_TIME):
-        bottom = min(top + ROWS_AT_A_TIME, image.height)
+    height = max(1, PIXELS_AT_A_TIME // image.width)
+    for top in range(0, image.height, height):
+        bottom = min(top + height, image.height)
         yield top, np.asarray(image.crop((0, top, image.width, bottom)), dtype=np.float32)
 
 

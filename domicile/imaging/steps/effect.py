@@ -10,6 +10,7 @@ from domicile.imaging.steps import adjust, automatic, transparency
 from domicile.imaging.steps.blur import blur
 from domicile.imaging.steps.grayscale import grayscale
 from domicile.imaging.steps.halo import outline, shadow
+from domicile.imaging.steps.oil import oil_paint
 from domicile.imaging.steps.pixelate import pixelate
 from domicile.imaging.steps.sharpen import sharpen
 from domicile.imaging.steps.tint import tint
@@ -40,6 +41,7 @@ ADJUSTMENTS: dict[str, Callable[[Image.Image, Stage], Image.Image]] = {
     "auto_color": automatic.auto_color,
     "improve": automatic.improve,
     "tint": tint,
+    "oil_paint": oil_paint,
     "opacity_threshold": transparency.opacity_threshold,
     "make_transparent": transparency.make_transparent,
     "shadow": shadow,

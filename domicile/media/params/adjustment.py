@@ -7,7 +7,7 @@
     place      = integer "p"                            ; percent, from dark to light
 
 What each level means is decided in imaging/steps; ranges stand in LEVELS. `improve:outdoor` is written back as `improve`,
-`outline:outer` as `outline`. Not yet: `outline:fill`, `outline:inner_fill`, `oil_paint`.
+`outline:outer` as `outline`. Not yet: `outline:fill`, `outline:inner_fill`.
 Source: cloudinary-compat 3.4; what is not documented: docs/adr/0005.
 """
 
@@ -36,6 +36,7 @@ LEVELS = {
     "opacity_threshold": (1, PERCENT),
     "make_transparent": (0, PERCENT),
     "unsharp_mask": (1, 2000),
+    "oil_paint": (0, PERCENT),
     "trim": (0, PERCENT),
     "shadow": (0, PERCENT),
     "outline": (1, PERCENT),
@@ -52,6 +53,8 @@ MODE_DEFAULTS = {"improve": "outdoor", "outline": "outer"}
 """Not written back."""
 OPENS_HOLES = frozenset({"make_transparent", "shadow", "outline"})
 """Effects that may make an opaque picture transparent somewhere."""
+HEAVY = frozenset({"oil_paint"})
+"""Effects that hold several copies of the picture at a time."""
 BLUR_MAX = 2000
 COLORS_MAX = {"tint": 8, "trim": 1}
 PARTS_MAX = 32

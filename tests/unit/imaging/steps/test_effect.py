@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from domicile.imaging.steps.adjust import PIXELS_AT_A_TIME
 from domicile.imaging.steps.effect import ADJUSTMENTS, BETWEEN, EFFECTS, effect
 from domicile.media.halo import AROUND
 from domicile.media.params.adjustment import LEVELS, MODES, OPENS_HOLES, PLAIN
@@ -60,11 +61,12 @@ def test_what_is_hidden_does_not_count(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["hue", "vignette"])
 def test_strips_join_without_a_seam(name: str) -> None:
-    tall = ramp(20, 200).resize((20, 600))
-    done = effect(tall, stage(f"e_{name}:90", tall.size))
-    top = effect(tall.crop((0, 120, 20, 140)), stage(f"e_{name}:90", (20, 20)))
-    rows = np.asarray(done).astype(int)
+    wide = ramp(200, 200).resize((2000, 200))
+    seam = PIXELS_AT_A_TIME // wide.width
+    assert 20 < seam < 180
+    done = np.asarray(effect(wide, stage(f"e_{name}:90", wide.size))).astype(int)
     if name == "hue":
-        assert (rows[120:140] == np.asarray(top)).all()
+        across = effect(wide.crop((0, seam - 10, 2000, seam + 10)), stage("e_hue:90", (2000, 20)))
+        assert (done[seam - 10 : seam + 10] == np.asarray(across)).all()
     else:
-        assert np.abs(np.diff(rows[:, 10, 1])).max() <= 2
+        assert np.abs(np.diff(done[seam - 10 : seam + 10, 1000, 1])).max() <= 2

@@ -44,7 +44,7 @@ system:
 	@sh tests/infra/system.sh
 
 test: $(VENV)/.test system
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -56,7 +56,7 @@ lint: $(VENV)/.test
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yml
 
 mutants: $(VENV)/.test
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup tests/mutants
+	$(BIN)/python -m pytest tests/mutants
 
 bench: $(VENV)/.test system
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -13,23 +13,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.corpus import IN_CI
+from tests.infra.told import TOLD
 
 settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ci" if IN_CI else "here")
 
-MUTANTS = Path(__file__).parent / "mutants"
 PORTS_MAX = 16
 """Free ports that one call hands out."""
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes (`make test`) a file stays whole in one of them: its tests share an installation, a node or
-    a database. Mutants share nothing, and take most of the time: each goes wherever there is room."""
-    for item in items:
-        if not item.path.is_relative_to(MUTANTS):
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -96,3 +87,11 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
     found: dict[str, Any] = {"corpus": "found" if CORPUS else "absent: its tests skip", "CI": IN_CI}
     return [", ".join(f"{name}: {value}" for name, value in found.items())]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Whatever process a test ran in, what it recorded as `told` stands in the summary."""
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        for name, text in getattr(report, "user_properties", ()):
+            if name == TOLD and report.when == "call":
+                terminalreporter.write_line(text)

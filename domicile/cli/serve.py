@@ -23,6 +23,7 @@ import domicile
 from domicile.cli.calls import call_url
 from domicile.cli.children import Child, Signals, Stopped, end_all, wait_ready, watch
 from domicile.cli.console import line, note, out
+from domicile.cli.erase import Account, account_of
 from domicile.cli.failure import Failure
 from domicile.cli.options import Config, Data, ServeSettings, host_of, refuse_contradictions, serve_settings
 from domicile.cli.places import (
@@ -39,6 +40,8 @@ from domicile.service.settings import BadSetting
 
 SAMPLE = "demo/image/upload/c_fill,w_600,h_400,f_auto,q_auto/sample"
 """A rendition of the bundled photo."""
+SAMPLE_ASSET = "resources/image/upload/sample"
+"""The photo in the Admin API."""
 FEATURES_SECONDS_MAX = 20.0
 
 
@@ -133,8 +136,9 @@ def greet(settings: ServeSettings) -> None:
     data = settings.data
     out.print(f"\n[bold green]Domicile {domicile.__version__} is ready[/] in region [bold]{settings.region}[/]\n")
     if credentials_file(data).is_file():
-        line("CLOUDINARY_URL", credentials_file(data).read_text("utf-8").strip())
-        line("sample photo", sample_of(f"http://{host_of(settings.edge)}"))
+        url = credentials_file(data).read_text("utf-8").strip()
+        line("CLOUDINARY_URL", url)
+        line("sample photo", sample_of(account_of(url), f"http://{host_of(settings.edge)}"))
     found = imaging_features()
     line("formats", describe_formats(found))
     line("faces", "yes" if found.get("faces") else "not in this profile: g_face answers 400")
@@ -145,15 +149,14 @@ def greet(settings: ServeSettings) -> None:
     out.print("\n  Ctrl-C drains and stops. `domicile doctor` looks at this machine.\n")
 
 
-def sample_of(edge: str) -> str:
+def sample_of(account: Account, edge: str) -> str:
     """Where to look at the bundled photo; somebody may have erased it, and it does not come back."""
+    path, headers = f"/v1_1/{account.cloud}/{SAMPLE_ASSET}", {"Authorization": account.authorization}
     try:
-        answer = call_url(edge, "HEAD", f"/{SAMPLE}", {}, b"")
-    except Failure:
-        answer = None
-    if answer is not None and answer.status in {404, 410}:
-        return "deleted; upload a picture of your own"
-    return f"{edge}/{SAMPLE}"
+        status = call_url(account.api_base, "GET", path, headers, b"").status
+    except Failure:  # not reached at the address for others: that says nothing about the photo
+        status = 0
+    return "deleted; upload a picture of your own" if status == 404 else f"{edge}/{SAMPLE}"
 
 
 def describe_formats(found: dict[str, Any]) -> str:

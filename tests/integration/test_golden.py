@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import multiprocessing
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from domicile.media.facts import SourceFacts
 from domicile.media.grammar import parse_transformation
 from domicile.media.plan import PlanLimits, make_plan
 from tests.corpus import require_corpus
+from tests.infra.told import TOLD
 from tests.integration.golden_rows import Verdict, judge, judge_here, start
 from tests.pictures.walled import walled
 
@@ -41,16 +43,15 @@ def verdicts(corpus: Path) -> list[Verdict]:
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_golden_rows_have_the_right_size_and_look_right(
-    verdicts: list[Verdict], capsys: pytest.CaptureFixture[str]
+    verdicts: list[Verdict], record_property: Callable[[str, object], None]
 ) -> None:
     sure = [verdict for verdict in verdicts if not verdict.is_doubtful]
     doubtful = [verdict for verdict in verdicts if verdict.is_doubtful]
     failures = [verdict for verdict in sure if not verdict.looks_right]
-    with capsys.disabled():
-        print(f"\ngolden: {len(sure)} rows without doubt run, {len(sure) - len(failures)} right")
-        print(f"golden: {len(doubtful)} rows with doubt run, {sum(v.looks_right for v in doubtful)} right")
-        for verdict in [*failures, *(v for v in doubtful if not v.looks_right)]:
-            print(f"golden: {'doubt' if verdict.is_doubtful else 'WRONG'} {verdict.row}: {verdict.detail}")
+    record_property(TOLD, f"golden: {len(sure)} rows without doubt run, {len(sure) - len(failures)} right")
+    record_property(TOLD, f"golden: {len(doubtful)} rows with doubt run, {sum(v.looks_right for v in doubtful)} right")
+    for verdict in [*failures, *(v for v in doubtful if not v.looks_right)]:
+        record_property(TOLD, f"golden: {'doubt' if verdict.is_doubtful else 'WRONG'} {verdict.row}: {verdict.detail}")
     assert len(sure) == ROWS_WITHOUT_DOUBT
     assert [verdict for verdict in sure if "refused" in verdict.detail] == []
     assert [verdict for verdict in sure if not verdict.size_is_right] == []

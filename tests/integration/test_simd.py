@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from domicile.imaging import features
 from domicile.imaging.sandbox import layers
 from tests.corpus import require_corpus
+from tests.infra.told import TOLD
 
 ROOT = Path(__file__).parents[2]
 BUILD_SECONDS_MAX = 400
@@ -75,13 +77,12 @@ def test_the_profile_reads_and_writes_what_the_default_does_behind_the_same_wall
 
 
 @pytest.mark.corpus
-def test_the_golden_table_holds_with_pillow_simd(overlay: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_golden_table_holds_with_pillow_simd(overlay: Path, record_property: Callable[[str, object], None]) -> None:
     require_corpus()
     golden = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/integration/test_golden.py")
     done = run(overlay, *golden, seconds_max=GOLDEN_SECONDS_MAX)
     assert done.returncode == 0, done.stdout
     told = re.search(r"golden: (\d+) rows without doubt run, (\d+) right", done.stdout)
     assert told is not None
-    with capsys.disabled():
-        print(f"\nsimd {told[0]}")
+    record_property(TOLD, f"simd {told[0]}")
     assert int(told[1]) == 327

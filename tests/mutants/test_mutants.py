@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,8 @@ TEST_SECONDS_MAX = 30
 """Without its guard many a test waits for what never comes; one that needs longer says so with a mark of its own."""
 SKIPPED = re.compile(r"^SKIPPED \[\d+\] [^:]+:\d+: (.+)$", re.MULTILINE)
 COPIED = ("domicile", "edge", "origin", "tests", "pyproject.toml", "README.md")
+TRIALS_AT_ONCE = 2
+"""A trial is two short processes of pytest, which mostly start and wait; they share nothing but the machine."""
 PLACES = ("domicile", "edge", "origin")
 GUARDS = {
     "fence": ("domicile", "edge"),
@@ -40,6 +44,9 @@ GUARDS = {
     "order": ("domicile", "origin"),
 }
 """Guard -> the packages in which it stands; removing it from one must be noticed although it stands in another."""
+
+
+Trials = dict[Path, "Future[str | None]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +79,39 @@ def run(tree: Path, test: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
+def copied(to: Path) -> Path:
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "golden"))
+            shutil.copytree(source, to / name, ignore=shutil.ignore_patterns("__pycache__", "golden"))
         else:
-            shutil.copy2(source, tmp_path / name)
-    return tmp_path
+            shutil.copy2(source, to / name)
+    return to
 
 
-@pytest.mark.timeout(MUTANT_SECONDS_MAX * 2 + 10)
+@pytest.fixture(scope="module")
+def trials(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trials]:
+    """A trial for each mutant that was asked for; TRIALS_AT_ONCE of them run, in the order of the tests."""
+    chosen = [patch for patch in PATCHES if any(f"[{patch.stem}]" in item.name for item in request.session.items)]
+    with ThreadPoolExecutor(TRIALS_AT_ONCE) as pool:
+        yield {patch: pool.submit(trial, patch, tmp_path_factory.mktemp("mutant")) for patch in chosen}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.timeout(MUTANT_SECONDS_MAX * 2 * TRIALS_AT_ONCE + 10)
 @pytest.mark.parametrize("patch", PATCHES, ids=[patch.stem for patch in PATCHES])
-def test_the_mutant_is_caught(copy: Path, patch: Path) -> None:
-    mutant = read(patch)
+def test_the_mutant_is_caught(trials: Trials, patch: Path) -> None:
+    if (skipped := trials[patch].result()) is not None:
+        pytest.skip(skipped)
+
+
+def trial(patch: Path, directory: Path) -> str | None:
+    """Raises AssertionError unless the mutant's test passes without the patch and fails with it. Why it was skipped, or None."""
+    copy, mutant = copied(directory), read(patch)
     before = run(copy, mutant.test)
     assert before.returncode == 0, f"the test must pass on the healthy tree:\n{before.stdout[-2000:]}"
     if (skipped := SKIPPED.search(before.stdout)) is not None:
-        pytest.skip(skipped[1])
+        return skipped[1]
     applied = subprocess.run(
         ["patch", "-p1", "--fuzz=2", "--no-backup-if-mismatch", "-i", str(patch)],
         cwd=copy,
@@ -102,6 +123,8 @@ def test_the_mutant_is_caught(copy: Path, patch: Path) -> None:
     after = run(copy, mutant.test)
     assert after.returncode == 1, f"{mutant.guard}: the mutant lives (exit {after.returncode})\n{after.stdout[-2000:]}"
     assert "failed" in after.stdout
+    shutil.rmtree(directory)
+    return None
 
 
 @pytest.mark.parametrize(("guard", "place"), [(guard, place) for guard, where in GUARDS.items() for place in where])

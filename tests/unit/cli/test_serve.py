@@ -9,6 +9,7 @@ import pytest
 
 from domicile.cli import serve
 from domicile.cli.calls import Answer
+from domicile.cli.erase import account_of
 from domicile.cli.failure import Failure
 from domicile.cli.options import ServeSettings
 from domicile.service.settings import BadSetting
@@ -53,10 +54,19 @@ def test_features_are_asked_of_another_process_and_told_in_a_line() -> None:
 
 
 def test_a_sample_that_somebody_erased_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
-    for status, said in ((200, "http://edge/demo/"), (404, "deleted"), (410, "deleted"), (503, "http://edge/demo/")):
-        monkeypatch.setattr(serve, "call_url", lambda *_, status=status: Answer(status=status, body={}))
-        assert serve.sample_of("http://edge").startswith(said)
+    account = account_of("cloudinary://key:secret@demo?upload_prefix=http://api")
+    for status, said in ((200, "http://edge/demo/"), (404, "deleted"), (429, "http://edge/demo/")):
+        asked: list[tuple[str, str, str]] = []
+
+        def answer(base: str, method: str, path: str, *_: object, asked=asked, status=status) -> Answer:
+            asked.append((base, method, path))
+            return Answer(status=status, body={})
+
+        monkeypatch.setattr(serve, "call_url", answer)
+        assert serve.sample_of(account, "http://edge").startswith(said)
+        assert asked == [("http://api", "GET", "/v1_1/demo/resources/image/upload/sample")]
 
 
-def test_an_edge_that_does_not_answer_yet_does_not_stop_the_greeting() -> None:
-    assert serve.sample_of("http://127.0.0.1:1").startswith("http://127.0.0.1:1/demo/")
+def test_an_api_that_is_reached_elsewhere_does_not_stop_the_greeting() -> None:
+    account = account_of("cloudinary://key:secret@demo?upload_prefix=http://127.0.0.1:1")
+    assert serve.sample_of(account, "http://edge").startswith("http://edge/demo/")

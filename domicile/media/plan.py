@@ -1,7 +1,9 @@
 """Transformation + facts about the original + output format -> Plan: all that is decided before a pixel is touched.
 
-The order inside one component is that of cloudinary-compat 3.1: crop and resize, angle, effect, corners, background,
-opacity; components apply one after the other. The file knows no library and no clock: two edges make the same plan.
+The order inside one component is that of cloudinary-compat 3.1: crop and resize, angle, effect, corners, border,
+background, opacity; components apply one after the other. What is found in the pixels alone is a place (`look.py`) or a
+colour, not a size; but for trims, behind which a chain is planned anew (`trims.py`). The file knows no library and no
+clock: two edges make the same plan.
 """
 
 from __future__ import annotations

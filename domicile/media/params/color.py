@@ -1,7 +1,7 @@
 """Colours.
 
     co    = color                        ; for the effect of the component; without one that paints it has no effect
-    color = "rgb:" (3HEXDIG / 4HEXDIG / 6HEXDIG / 8HEXDIG) / name / "transparent" / "none"
+    color = "rgb:" (3HEXDIG / 4HEXDIG / 6HEXDIG / 8HEXDIG) / 6HEXDIG / 8HEXDIG / name / "transparent" / "none"
     name  = one of the CSS colour names, in lower case
 
 Written back as six lower-case digits, eight when not opaque; what has no colour at all as "transparent".
@@ -16,6 +16,8 @@ from domicile.media.params.base import Malformed, Parameter
 from domicile.media.transformation import Color, Component
 
 HEX = re.compile(r"(?:[0-9a-fA-F]{3,4}){1,2}", re.ASCII)
+BARE_DIGITS_MIN = 6
+"""Without `rgb:` three digits may be a number."""
 TRANSPARENT = Color(0, 0, 0, 0)
 CSS_NAMES = """
 aliceblue f0f8ff  antiquewhite faebd7  aqua 00ffff  aquamarine 7fffd4  azure f0ffff  beige f5f5dc
@@ -67,9 +69,11 @@ NAMED = _named() | {"transparent": TRANSPARENT, "none": TRANSPARENT}
 def read_color(text: str) -> Color:
     if text.startswith("rgb:"):
         return read_hex(text.removeprefix("rgb:"))
-    if text not in NAMED:
+    if text in NAMED:
+        return NAMED[text]
+    if len(text) < BARE_DIGITS_MIN:
         raise Malformed
-    return NAMED[text]
+    return read_hex(text)
 
 
 def write_color(color: Color) -> str:

@@ -34,7 +34,7 @@ def test_memory_for_what_follows_a_trim_is_limited_too() -> None:
     assert not isinstance(made("e_trim/w_100", working_bytes_max=300_000), Done)
 
 
-@pytest.mark.parametrize(("bytes_max", "expected"), [(3_000_000, True), (600_000, False)])
+@pytest.mark.parametrize(("bytes_max", "expected"), [(1_400_000, True), (1_100_000, False)])
 def test_frames_that_wait_for_a_trim_are_counted(bytes_max: int, *, expected: bool) -> None:
     body = walking(400, 200, "GIF")
     assert isinstance(made("e_trim/w_10", body, "gif", working_bytes_max=bytes_max), Done) is expected

@@ -129,7 +129,7 @@ def greet(settings: ServeSettings) -> None:
         line("sample photo", f"http://{host_of(settings.edge)}/{SAMPLE}")
     found = imaging_features()
     line("formats", describe_formats(found))
-    line("faces", "yes" if found.get("faces") else "not in this profile: g_face answers 400")
+    line("faces", found.get("faces") or "cannot be looked for: g_face and e_blur_faces answer 400")
     line("region", settings.region)
     line("data", f"{data} (keys beside it, in {keys_directory(data).name})")
     line("look", f"http://{host_of(settings.edge)}/metrics   http://{host_of(settings.api)}/metrics   /readyz")

@@ -20,6 +20,8 @@ class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
     output_side_max: int = 65_500
     avif_pixels_max: int = 12_000_000
     """Pixels of a rendition in AVIF, whose encoder needs more memory than all others; `f_auto` takes WebP above it."""
+    faces_frames_max: int = 60
+    """Frames of an animation in which faces are looked for; a longer one is refused where they must be hidden."""
     components_max: int = 20
     metadata_bytes_max: int = 8 * 1024 * 1024
     """Decompressed bytes of text or profile chunks that a decoder may be made to hold."""
@@ -46,6 +48,8 @@ class RenderJob(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
     """What `negotiate` found acceptable for f_auto: "avif", "webp" or "legacy"; "" when the URL does not negotiate."""
     limits: MediaLimits
     strip: bool = True
+    redaction: str = ""
+    """Effect that the policy puts before all of the transformation: "pixelate_faces", "blur_faces" or none."""
 
 
 Job = ProbeJob | RenderJob

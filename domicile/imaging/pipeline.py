@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
 from domicile.imaging.encode import encode
+from domicile.imaging.faces import faces_of
 from domicile.imaging.guarded import decoder_limits, making, refusal
 from domicile.imaging.job import Done, MediaLimits, Outcome, RenderJob, Timings
+from domicile.imaging.plan_limits import plan_limits
 from domicile.imaging.present import Frame, present
 from domicile.imaging.redeliver import can_copy, copied
 from domicile.imaging.source import Bytes, Source, open_source
 from domicile.imaging.steps import perform
 from domicile.media.errors import LimitExceeded, MediaError
+from domicile.media.faces import NOBODY, Faces
 from domicile.media.grammar import parse_transformation
 from domicile.media.negotiate import TYPES, choose_format
-from domicile.media.plan import Plan, PlanLimits, is_progressive, make_outline, make_plan
+from domicile.media.plan import Plan, is_animated, is_progressive, make_outline, make_plan
+from domicile.media.redaction import first_redacted
 from domicile.media.transformation import Transformation
 from domicile.media.writing import cannot_write
 
@@ -40,18 +44,41 @@ class Rendition:
 def render(source: Bytes, job: RenderJob) -> tuple[Outcome, bytes]:
     """Done and the body, or Refused and nothing. Never raises for what the bytes or the transformation are."""
     try:
-        transformation = parse_transformation(job.transformation, job.limits)
+        transformation = _asked(job)
         with decoder_limits(job.limits):
             opened = open_source(source, job.limits)
-            rendition = rendered(opened, transformation, _format(opened, transformation, job), job.limits)
+            started = time.perf_counter()
+            faces = faces_of(opened, transformation, job.limits, animated=_shows_all(opened, transformation, job))
+            looked = time.perf_counter() - started
+            wanted = _format(opened, transformation, job, faces)
+            rendition = rendered(opened, transformation, wanted, job.limits, faces)
     except MediaError as error:
         return refusal(error), b""
-    return _done(opened, rendition)
+    timings = msgspec.structs.replace(rendition.timings, transform=rendition.timings.transform + looked)
+    return _done(opened, replace(rendition, timings=timings))
 
 
-def rendered(source: Source, transformation: Transformation, wanted: str, limits: MediaLimits) -> Rendition:
+def _asked(job: RenderJob) -> Transformation:
+    """What the URL asks for, after what the policy does to the original: no component comes before that one."""
+    transformation = parse_transformation(job.transformation, job.limits)
+    if not job.redaction:
+        return transformation
+    return Transformation((first_redacted(job.redaction), *transformation.components))
+
+
+def _shows_all(source: Source, transformation: Transformation, job: RenderJob) -> bool:
+    """Will every frame be in the rendition? What an animation becomes does not depend on its size."""
+    facts = source.facts()
+    if not facts.is_animated:
+        return False
+    return is_animated(facts, choose_format(transformation, job.extension, facts, job.bucket, lambda _: True))
+
+
+def rendered(
+    source: Source, transformation: Transformation, wanted: str, limits: MediaLimits, faces: Faces = NOBODY
+) -> Rendition:
     """Make the rendition in the format `wanted`. Raises UndecodableMedia, LimitExceeded, BadTransformation."""
-    plan = make_plan(transformation, source.facts(), wanted, _plan_limits(limits))
+    plan = make_plan(transformation, source.facts(), wanted, plan_limits(limits), faces)
     if can_copy(source, plan):
         return _copied(source, plan, limits)
     _check_memory(source, plan, limits)
@@ -63,9 +90,9 @@ def rendered(source: Source, transformation: Transformation, wanted: str, limits
     return Rendition(body=body, plan=plan, frames=len(frames), timings=timings)
 
 
-def _format(source: Source, transformation: Transformation, job: RenderJob) -> str:
-    facts, limits = source.facts(), _plan_limits(job.limits)
-    outline = make_outline(transformation, facts, limits)
+def _format(source: Source, transformation: Transformation, job: RenderJob, faces: Faces) -> str:
+    facts, limits = source.facts(), plan_limits(job.limits)
+    outline = make_outline(transformation, facts, limits, faces)
     progressive = is_progressive(transformation)
 
     def fits(name: str) -> bool:
@@ -83,7 +110,7 @@ def _check_memory(source: Source, plan: Plan, limits: MediaLimits) -> None:
     complaint = cannot_write(
         plan.format,
         plan.size,
-        _plan_limits(limits),
+        plan_limits(limits),
         frames=source.claims.frames if plan.animated else 1,
         has_alpha=plan.has_alpha,
         progressive=plan.progressive,
@@ -118,16 +145,6 @@ def _staged(frame: Frame, plan: Plan) -> Frame:
     for stage in plan.stages:
         image = perform(image, stage)
     return Frame(image, frame.duration_ms)
-
-
-def _plan_limits(limits: MediaLimits) -> PlanLimits:
-    return PlanLimits(
-        output_pixels_max=limits.output_pixels_max,
-        output_side_max=limits.output_side_max,
-        animation_pixels_max=limits.animation_pixels_max,
-        avif_pixels_max=limits.avif_pixels_max,
-        working_bytes_max=limits.working_bytes_max,
-    )
 
 
 def _done(source: Source, rendition: Rendition) -> tuple[Done, bytes]:

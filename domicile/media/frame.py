@@ -10,7 +10,10 @@ from fractions import Fraction
 from typing import assert_never
 
 from domicile.media.errors import BadTransformation
+from domicile.media.faces import FACE_GRAVITIES, NOBODY, Faces
+from domicile.media.focus import box_itself, crop_around, fill_around, thumb_around
 from domicile.media.geometry import (
+    Box,
     Exact,
     Side,
     Window,
@@ -29,6 +32,9 @@ ASPECT_DENOMINATOR_MAX = 10_000
 OPAQUE = 255
 WHITE = Color(255, 255, 255)
 TRANSPARENT = Color(255, 255, 255, 0)
+CUTTING = frozenset({Crop.CROP, Crop.THUMB})
+"""Modes that cut a face out of a picture, without a size as well."""
+ZOOM = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,8 @@ class Asked:
     source: Side
     box: Exact
     gravity: Gravity
+    focus: Box | None
+    """The face, or faces, that matter more than the gravity."""
     component: Component
     density: Fraction
 
@@ -68,21 +76,45 @@ class Asked:
         )
 
 
-def framed(component: Component, source: Side, density: Fraction, *, has_alpha: bool) -> Frame:
-    """Resolve c, w, h, ar, g, x, y and dpr of one component. Raises BadTransformation when a crop shows nothing."""
+def framed(component: Component, source: Side, density: Fraction, *, has_alpha: bool, faces: Faces = NOBODY) -> Frame:
+    """Resolve c, w, h, ar, g, x, y, z and dpr of one component. Raises BadTransformation when a crop shows nothing."""
+    cuts_faces = component.crop in CUTTING and component.gravity in FACE_GRAVITIES
+    if component.zoom is not None and not cuts_faces:
+        raise _refused(component, "z needs c_crop or c_thumb with g_face or g_faces")
+    gravity = component.gravity or _default_gravity(component)
+    focus = faces.focus(gravity)
     box = _box(component, source, density)
     if box is None:
-        _refuse_what_needs_a_size(component)
-        return Frame(None, None, source)
-    gravity = component.gravity or _default_gravity(component)
-    asked = Asked(source=source, box=box, gravity=gravity, component=component, density=density)
-    window, canvas = _mode(asked, has_alpha=has_alpha)
+        _refuse_what_needs_a_size(component, cuts_faces=cuts_faces)
+        window = box_itself(source, focus, component.zoom or ZOOM) if cuts_faces and focus else _all_of(source)
+        return _as_frame(source, window, None)
+    if component.zoom is not None and component.crop is Crop.CROP:
+        raise _refused(component, "z needs c_thumb, or c_crop without a size")
+    asked = Asked(
+        source=source,
+        box=box,
+        gravity=faces.fallback(gravity),
+        focus=focus,
+        component=component,
+        density=density,
+    )
+    return _as_frame(source, *_mode(asked, has_alpha=has_alpha))
+
+
+def _as_frame(source: Side, window: Window, canvas: Canvas | None) -> Frame:
     return Frame(window if window.changes(source) else None, canvas, canvas.size if canvas else window.size)
 
 
-def _refuse_what_needs_a_size(component: Component) -> None:
-    """An offset has nothing to move without a box, and a rectangle is not cut out at no size: not a picture unchanged."""
-    if component.x is not None or component.y is not None or component.crop in {Crop.CROP, Crop.THUMB}:
+def _all_of(source: Side) -> Window:
+    return Window((0, 0, *source), source)
+
+
+def _refuse_what_needs_a_size(component: Component, *, cuts_faces: bool) -> None:
+    """An offset has nothing to move without a box, and a rectangle is not cut out at no size: not a picture unchanged.
+
+    A face is a size.
+    """
+    if component.x is not None or component.y is not None or (component.crop in CUTTING and not cuts_faces):
         raise _refused(component, "needs a width, a height or an aspect ratio")
 
 
@@ -159,10 +191,16 @@ def _whole(source: Side, size: Exact) -> Window:
 
 
 def _filled(asked: Asked, size: Side) -> Window:
+    if asked.focus is not None and asked.component.crop is Crop.THUMB:
+        return thumb_around(asked.source, size, asked.focus, asked.component.zoom or ZOOM)
+    if asked.focus is not None:
+        return fill_around(asked.source, size, asked.focus, asked.shift(size))
     return fill_window(asked.source, size, asked.gravity, asked.shift(size))
 
 
 def _cropped(asked: Asked) -> Window:
+    if asked.focus is not None:
+        return crop_around(asked.source, rounded_size(asked.box), asked.focus, asked.shift(asked.source))
     window = crop_window(asked.source, rounded_size(asked.box), asked.gravity, asked.shift(asked.source))
     if window is None:
         raise _refused(asked.component, "outside the image")

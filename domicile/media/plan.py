@@ -6,15 +6,19 @@ opacity; components apply one after the other. The file knows no library and no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from domicile.media.carry import as_stored, carried
 from domicile.media.errors import LimitExceeded
+from domicile.media.faces import NOBODY, Faces
 from domicile.media.facts import SourceFacts
 from domicile.media.frame import OPAQUE, Canvas, framed
 from domicile.media.geometry import Side, Window, composed, stored_window, upright_size
 from domicile.media.negotiate import is_original
 from domicile.media.params.flags import BASELINE, PROGRESSIVE
+from domicile.media.redaction import REDACTIONS, Redaction, redaction_of, without_region
 from domicile.media.transformation import Color, Component, Effect, Quality, Radii, Transformation
 from domicile.media.turns import Turn, turns_of
 
@@ -41,6 +45,7 @@ class Stage:
     canvas: Canvas | None
     turns: tuple[Turn, ...]
     effect: Effect | None
+    redaction: Redaction | None
     corners: tuple[Corner, Corner, Corner, Corner] | None
     background: Color | None
     opacity: int | None
@@ -49,7 +54,8 @@ class Stage:
     @property
     def is_window_only(self) -> bool:
         return (
-            not (self.canvas or self.turns or self.effect or self.corners or self.background) and self.opacity is None
+            not (self.canvas or self.turns or self.effect or self.redaction or self.corners or self.background)
+            and self.opacity is None
         )
 
 
@@ -111,18 +117,35 @@ class Outline:
     has_alpha: bool
 
 
-def make_outline(transformation: Transformation, facts: SourceFacts, limits: PlanLimits) -> Outline:
-    """Raises BadTransformation (nothing left to show) and LimitExceeded (a step too large)."""
+def make_outline(
+    transformation: Transformation, facts: SourceFacts, limits: PlanLimits, faces: Faces = NOBODY
+) -> Outline:
+    """Raises BadTransformation (nothing left to show) and LimitExceeded (a step too large).
+
+    `faces`: of the original as displayed.
+    """
     components = transformation.components
-    shown = current = upright_size(_stored(facts), _orientation(components, facts))
+    orientation = _orientation(components, facts)
+    shown = current = upright_size(_stored(facts), orientation)
+    if orientation != facts.orientation:
+        faces = as_stored(faces, facts.orientation, _stored(facts))
     stages: list[Stage] = []
     density, has_alpha = _density(components), facts.has_alpha
-    for component in components:
-        stage = plan_stage(component, current, density, has_alpha=has_alpha)
+    for component, plain in zip(components, _plain_sizes(components, shown, density), strict=True):
+        stage = plan_stage(component, current, density, has_alpha=has_alpha, faces=faces, plain=plain)
         _within(stage, limits)
         stages.append(stage)
+        faces = carried(faces, current, stage.window, stage.canvas, stage.turns)
         current, has_alpha = stage.size, _alpha_after(stage, has_alpha=has_alpha)
     return Outline(shown=shown, stages=tuple(stages), size=current, has_alpha=has_alpha)
+
+
+def _plain_sizes(components: tuple[Component, ...], shown: Side, density: Fraction) -> Iterator[Side | None]:
+    """What each component would meet at density 1; None where that is what it meets."""
+    for component in components:
+        yield None if density == 1 else shown
+        if density != 1:
+            shown = plan_stage(component, shown, Fraction(1), has_alpha=False).size
 
 
 def _stored(facts: SourceFacts) -> Side:
@@ -133,11 +156,17 @@ def _orientation(components: tuple[Component, ...], facts: SourceFacts) -> int:
     return 1 if any("ignore" in component.angles for component in components) else facts.orientation
 
 
-def make_plan(transformation: Transformation, facts: SourceFacts, output_format: str, limits: PlanLimits) -> Plan:
+def make_plan(
+    transformation: Transformation,
+    facts: SourceFacts,
+    output_format: str,
+    limits: PlanLimits,
+    faces: Faces = NOBODY,
+) -> Plan:
     """Decide everything. Raises BadTransformation (nothing left to show) and LimitExceeded (result too large)."""
     components = transformation.components
-    outline = make_outline(transformation, facts, limits)
-    animated = _is_animated(facts, output_format)
+    outline = make_outline(transformation, facts, limits, faces)
+    animated = is_animated(facts, output_format)
     if animated and _area(outline.size) * facts.frames > limits.animation_pixels_max:
         raise LimitExceeded(f"Maximum total of an animation is {limits.animation_pixels_max} pixels")
     window, stages = _leading_window(list(outline.stages), outline.shown)
@@ -163,7 +192,8 @@ def is_progressive(transformation: Transformation) -> bool:
     return bool(asked) and asked[-1] != BASELINE
 
 
-def _is_animated(facts: SourceFacts, output_format: str) -> bool:
+def is_animated(facts: SourceFacts, output_format: str) -> bool:
+    """Does the original stay an animation in that format?"""
     if not facts.is_animated:
         return False
     return output_format in ALWAYS_ANIMATED or (output_format == "png" and facts.format == "png")
@@ -180,21 +210,40 @@ def _last_quality(components: tuple[Component, ...]) -> Quality | None:
     return asked[-1] if asked else None
 
 
-def plan_stage(component: Component, source: Side, density: Fraction, *, has_alpha: bool) -> Stage:
-    """What one component does to a picture of that size."""
-    frame = framed(component, source, density, has_alpha=has_alpha)
+def plan_stage(
+    component: Component,
+    source: Side,
+    density: Fraction,
+    *,
+    has_alpha: bool,
+    faces: Faces = NOBODY,
+    plain: Side | None = None,
+) -> Stage:
+    """What one component does to a picture of that size, with these faces; at density 1 it would be of size `plain`."""
+    frame = framed(without_region(component), source, density, has_alpha=has_alpha, faces=faces)
     turns = turns_of(component, frame.size)
-    size = turns[-1].size if turns else frame.size
+    size = _turned(component, frame.size)
     return Stage(
         window=frame.window,
         canvas=frame.canvas,
         turns=turns,
-        effect=component.effect,
+        effect=None if component.effect and component.effect.name in REDACTIONS else component.effect,
+        redaction=redaction_of(
+            component,
+            size,
+            _turned(component, plain or source),
+            carried(faces, source, frame.window, frame.canvas, turns),
+        ),
         corners=_corners(component.radii, size, density),
         background=component.background,
         opacity=component.opacity,
         size=size,
     )
+
+
+def _turned(component: Component, size: Side) -> Side:
+    turns = turns_of(component, size)
+    return turns[-1].size if turns else size
 
 
 def _alpha_after(stage: Stage, *, has_alpha: bool) -> bool:
@@ -254,19 +303,6 @@ def _leading_window(stages: list[Stage], shown: Side) -> tuple[Window, list[Stag
                 break
             window = composed(window, stage.window, shown)
         if not stage.is_window_only:
-            return window, [_without_window(stage), *stages[1:]]
+            return window, [replace(stage, window=None), *stages[1:]]
         stages = stages[1:]
     return window, stages
-
-
-def _without_window(stage: Stage) -> Stage:
-    return Stage(
-        window=None,
-        canvas=stage.canvas,
-        turns=stage.turns,
-        effect=stage.effect,
-        corners=stage.corners,
-        background=stage.background,
-        opacity=stage.opacity,
-        size=stage.size,
-    )

@@ -33,6 +33,10 @@ class Gravity(StrEnum):
     SOUTH_WEST = "south_west"
     WEST = "west"
     NORTH_WEST = "north_west"
+    FACE = "face"
+    FACES = "faces"
+    FACE_CENTER = "face:center"
+    FACES_CENTER = "faces:center"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,8 @@ class Component:
     gravity: Gravity | None = None
     x: Size | None = None
     y: Size | None = None
+    zoom: float | None = None
+    """How near a crop by faces comes; 1 when not asked for."""
     dpr: float | None = None
     angles: tuple[int | str, ...] = ()
     """Degrees clockwise (0 to 359) or "hflip", "vflip", "ignore", in order."""

@@ -11,13 +11,14 @@ from domicile.imaging.steps.corners import corners
 from domicile.imaging.steps.effect import effect
 from domicile.imaging.steps.opacity import opacity
 from domicile.imaging.steps.pad import pad
+from domicile.imaging.steps.redact import redact
 from domicile.imaging.steps.reframe import reframe
 from domicile.imaging.steps.turn import turn
 from domicile.media.plan import Stage
 
 Step = Callable[[Image.Image, Stage], Image.Image]
 
-STEPS: tuple[Step, ...] = (reframe, pad, turn, effect, corners, background, opacity)
+STEPS: tuple[Step, ...] = (reframe, pad, turn, redact, effect, corners, background, opacity)
 """The canonical order inside a component (cloudinary-compat 3.1)."""
 
 

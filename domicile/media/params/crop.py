@@ -1,9 +1,10 @@
 """How the box is filled, and which part of the picture matters.
 
     c = "scale" / "fit" / "limit" / "mfit" / "fill" / "lfill" / "pad" / "lpad" / "crop" / "thumb"
-    g = "center" / "north" / "north_east" / "east" / "south_east" / "south" / "south_west" / "west" / "north_west"
+    g = "face" / "faces" / "face:center" / "faces:center"
+      / "center" / "north" / "north_east" / "east" / "south_east" / "south" / "south_west" / "west" / "north_west"
 
-Not yet: `c_auto`, `c_mpad`, `c_fill_pad`; `g_face`, `g_auto`, `g_custom`, `g_xy_center`. Source: cloudinary-compat 3.2, 3.3.
+Not yet: `c_auto`, `c_mpad`, `c_fill_pad`; `g_auto`, `g_face:auto`, `g_custom`, `g_xy_center`. Source: cloudinary-compat 3.2, 3.3.
 """
 
 from __future__ import annotations

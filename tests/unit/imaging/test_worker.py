@@ -141,7 +141,7 @@ def test_a_mapping_that_is_still_looked_at_does_not_spoil_the_next_job(line: Lin
 
 def test_free_memory_is_given_back_once_when_no_job_comes(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[float] = []
-    monkeypatch.setattr(worker, "_trim", lambda: given.append(time.monotonic()))
+    monkeypatch.setattr(worker, "give_back", lambda: given.append(time.monotonic()))
     line.theirs.settimeout(0.01)
     threading.Timer(0.1, line.ours.close).start()
     assert not serve_one(line.theirs, Handlers(probe=probe, render=render), LIMITS)

@@ -6,12 +6,14 @@ import pytest
 
 from domicile.imaging.steps.effect import EFFECTS, effect
 from domicile.media.params.effect import STRENGTH_MAX
+from domicile.media.redaction import REDACTIONS
 from tests.pictures.stages import stage
 from tests.pictures.synthetic import quadrants, veiled
 
 
 def test_the_language_and_the_steps_know_the_same_effects() -> None:
-    assert set(EFFECTS) == set(STRENGTH_MAX)
+    assert set(EFFECTS) | REDACTIONS == set(STRENGTH_MAX)
+    assert REDACTIONS.isdisjoint(EFFECTS)
 
 
 @pytest.mark.parametrize("name", sorted(EFFECTS))

@@ -17,7 +17,7 @@ from domicile.media.timing import Span
 from domicile.media.wire import Rendition, Resolved
 from domicile.service.pool import DecoderPool
 from edge.flight import Fill
-from edge.keys import Wanted, Way, file_of
+from edge.keys import Wanted, Way, file_of, is_current
 from edge.link import TenantState
 from edge.lookup import Lookup
 from edge.metrics import Count
@@ -67,6 +67,8 @@ class Filler:
 
     async def _once(self, fill: Fill, wanted: Wanted, resolved: Resolved | None) -> None:
         state = self._state(wanted)
+        if not is_current(wanted, state.policy):
+            raise UpstreamUnavailable("The policy is changing; try again")
         started = self.clock()
         if resolved is None:
             resolved = await self.upstream.resolve(wanted, state)

@@ -29,6 +29,7 @@ GUARDS = (
     "limit",
     "key gate",
     "salt",
+    "redaction",
     "order",
 )
 

@@ -9,6 +9,7 @@ Colours that transparency hides are looked at as well: a viewer could make them 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from PIL import Image
@@ -16,7 +17,7 @@ from PIL import Image
 from domicile.imaging.centerface import FacesUnavailable, detect, overlap
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
-from domicile.imaging.job import MediaLimits
+from domicile.imaging.job import FACES_MAX, MediaLimits
 from domicile.imaging.memory import give_back
 from domicile.imaging.plan_limits import plan_limits
 from domicile.imaging.present import present
@@ -59,17 +60,37 @@ def faces_of(source: Source, transformation: Transformation, limits: MediaLimits
         return NOBODY
     if animated and source.claims.frames > limits.faces_frames_max:
         raise LimitExceeded(f"Maximum number of frames to look for faces in is {limits.faces_frames_max}")
-    try:
+    with _looking():
         seen = _sightings(source, limits, covering=covering, animated=animated)
-    except FacesUnavailable as missing:
-        raise BadTransformation.component("faces (not available on this server)") from missing
-    finally:
-        give_back()
     return Faces(
         framing=tuple(_floats(one.box) for one in seen if one.score >= FRAMING_SCORE_MIN and not one.is_near),
         covering=_joined([one.box for one in seen]) if covering else (),
         is_moving=is_moving,
     )
+
+
+def boxes_of(source: Source, limits: MediaLimits) -> tuple[tuple[int, int, int, int], ...]:
+    """Left, top, width and height of what is surely a face in the first frame, the largest first. Raises as `faces_of`."""
+    facts = source.facts()
+    with _looking():
+        seen = _sightings(source, limits, covering=False, animated=False)
+    inside = (
+        (max(one.box[0], 0), max(one.box[1], 0), min(one.box[2], facts.width), min(one.box[3], facts.height))
+        for one in seen
+    )
+    found = [(left, top, right - left, bottom - top) for left, top, right, bottom in inside]
+    return tuple(sorted(found, key=lambda box: (-box[2] * box[3], box)))[:FACES_MAX]
+
+
+@contextmanager
+def _looking() -> Iterator[None]:
+    """Afterwards the memory it took is given back: decoding needs it."""
+    try:
+        yield
+    except FacesUnavailable as missing:
+        raise BadTransformation.component("faces (not available on this server)") from missing
+    finally:
+        give_back()
 
 
 def _sightings(source: Source, limits: MediaLimits, *, covering: bool, animated: bool) -> list[Sighting]:

@@ -6,6 +6,9 @@ import msgspec
 
 from domicile.media.facts import SourceFacts
 
+FACES_MAX = 500
+"""Told of one upload."""
+
 
 class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds on untrusted media; each is a setting of the same name under `media.` (docs/settings.md)."""
@@ -35,6 +38,8 @@ class ProbeJob(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
     """Sniff, check the limits from the header, then decode every frame once."""
 
     limits: MediaLimits
+    faces: bool = False
+    """Look for faces in the first frame, too?"""
 
 
 class RenderJob(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
@@ -72,6 +77,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
     width: int = 0
     height: int = 0
     frames: int = 1
+    faces: tuple[tuple[int, int, int, int], ...] = ()
+    """Left, top, width, height in the picture as displayed; of a probe that was asked to look."""
     timings: Timings = Timings()
 
 

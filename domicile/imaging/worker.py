@@ -30,7 +30,7 @@ import msgspec
 
 from domicile.imaging import sandbox
 from domicile.imaging.channel import MESSAGE_BYTES_MAX, Broken, Hello, Reply, SandboxLimits, Setup, decode_job, encode
-from domicile.imaging.job import Job, MediaLimits, Outcome, ProbeJob, Refused, RenderJob
+from domicile.imaging.job import Job, Outcome, ProbeJob, Refused, RenderJob
 from domicile.imaging.memory import give_back
 
 BODIES = 2
@@ -50,7 +50,7 @@ Source = bytes | mmap.mmap
 class Handlers:
     """The two jobs. Bad input is answered with Refused, not raised."""
 
-    probe: Callable[[Source, MediaLimits], Outcome]
+    probe: Callable[[Source, ProbeJob], Outcome]
     render: Callable[[Source, RenderJob], tuple[Outcome, bytes]]
 
 
@@ -190,7 +190,7 @@ def _work(job: Job, source: int, result: int, handlers: Handlers, result_bytes_m
 def _handle(job: Job, source: Source, handlers: Handlers) -> tuple[Outcome, bytes]:
     match job:
         case ProbeJob():
-            return handlers.probe(source, job.limits), b""
+            return handlers.probe(source, job), b""
         case RenderJob():
             return handlers.render(source, job)
 

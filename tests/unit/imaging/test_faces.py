@@ -122,3 +122,10 @@ def test_without_a_model_nothing_is_shown_that_needs_one(monkeypatch) -> None:
 def test_hidden_colours_of_a_picture_too_large_for_memory_are_refused(looked: list[Image.Image]) -> None:
     with pytest.raises(LimitExceeded, match="memory"):
         found(saved(hidden(400, 400)), "e_blur_faces", working_bytes_max=1_000_000)
+
+
+def test_an_upload_is_told_of_what_is_surely_a_face_the_largest_first(monkeypatch) -> None:
+    seen = [Found(900, (-5, 10, 20, 30)), Found(800, (60, 0, 110, 60)), Found(499, (0, 0, 10, 10))]
+    monkeypatch.setattr(faces, "detect", lambda _picture, score_min: [one for one in seen if one.score >= score_min])
+    boxes = faces.boxes_of(open_source(saved(ramp(100, 80)), LIMITS), LIMITS)
+    assert boxes == ((60, 0, 40, 60), (0, 10, 20, 20))

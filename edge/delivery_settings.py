@@ -59,7 +59,8 @@ class MediaSettings:
     )
     faces_frames_max: int = setting(
         60,
-        "Frames of an animation in which faces are looked for; a longer one is refused where they must be hidden.",
+        "Frames of an animation in which faces are looked for; a longer one is refused where they must be hidden;"
+        " transparent frames count twice.",
         at_least=1,
     )
     components_max: int = setting(20, "Components of one transformation.", at_least=1)

@@ -31,6 +31,7 @@ from domicile.media.transformation import Component, Crop, Pixels, Transformatio
 SIDE, SIDE_NEAR = 640, 1024
 """Longer side of the picture that is looked at; smaller ones are not enlarged."""
 FRAMING_SCORE_MIN, COVERING_SCORE_MIN = 500, 250
+OPAQUE = 255
 GROUND = (128, 128, 128)
 """Behind what is transparent."""
 JOIN_OVERLAP_MIN = 0.3
@@ -59,7 +60,7 @@ def faces_of(source: Source, transformation: Transformation, limits: MediaLimits
     if not (framing or covering):
         return NOBODY
     if animated and source.claims.frames > limits.faces_frames_max:
-        raise LimitExceeded(f"Maximum number of frames to look for faces in is {limits.faces_frames_max}")
+        raise _too_long(limits)
     with _looking():
         seen = _sightings(source, limits, covering=covering, animated=animated)
     return Faces(
@@ -67,6 +68,10 @@ def faces_of(source: Source, transformation: Transformation, limits: MediaLimits
         covering=_joined([one.box for one in seen]) if covering else (),
         is_moving=is_moving,
     )
+
+
+def _too_long(limits: MediaLimits) -> LimitExceeded:
+    return LimitExceeded(f"Maximum number of frames to look for faces in is {limits.faces_frames_max}")
 
 
 def boxes_of(source: Source, limits: MediaLimits) -> tuple[tuple[int, int, int, int], ...]:
@@ -97,7 +102,10 @@ def _sightings(source: Source, limits: MediaLimits, *, covering: bool, animated:
     found: list[Sighting] = []
     facts = source.facts()
     size = facts.width, facts.height
-    for picture in _pictures(source, limits, all_colors=covering and facts.has_alpha, animated=animated):
+    pictures = _pictures(source, limits, all_colors=covering and facts.has_alpha, animated=animated)
+    for looked, picture in enumerate(pictures, start=1):
+        if animated and looked > limits.faces_frames_max:
+            raise _too_long(limits)
         score_min = COVERING_SCORE_MIN if covering else FRAMING_SCORE_MIN
         found += _look(picture, size, score_min, SIDE)
         if covering and not animated and max(picture.size) > SIDE:
@@ -120,14 +128,18 @@ def _pictures(source: Source, limits: MediaLimits, *, all_colors: bool, animated
     to_srgb = ToSrgb(source.claims.icc)
     for stored in decode_frames(source, plan, limits.working_bytes_max):
         image = present(stored, plan.orientation, to_srgb).image
-        if image.mode != "RGBA":
-            yield image
+        if image.mode != "RGBA" or _is_opaque(image):
+            yield _shrunk(image.convert("RGB"), SIDE_NEAR)
             continue
         ground = Image.new("RGB", image.size, GROUND)
         ground.paste(image, mask=image.getchannel("A"))
         yield _shrunk(ground, SIDE_NEAR)
         if all_colors:
             yield _shrunk(image.convert("RGB"), SIDE_NEAR)
+
+
+def _is_opaque(image: Image.Image) -> bool:
+    return image.getchannel("A").getextrema()[0] == OPAQUE
 
 
 def _plan(source: Source, limits: MediaLimits, *, is_whole: bool, animated: bool) -> Plan:

@@ -24,7 +24,8 @@ class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
     avif_pixels_max: int = 12_000_000
     """Pixels of a rendition in AVIF, whose encoder needs more memory than all others; `f_auto` takes WebP above it."""
     faces_frames_max: int = 60
-    """Frames of an animation in which faces are looked for; a longer one is refused where they must be hidden."""
+    """Frames of an animation in which faces are looked for; a longer one is refused where they must be hidden.
+    Transparent frames count twice."""
     components_max: int = 20
     metadata_bytes_max: int = 8 * 1024 * 1024
     """Decompressed bytes of text or profile chunks that a decoder may be made to hold."""

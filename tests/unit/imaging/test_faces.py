@@ -15,7 +15,7 @@ from domicile.imaging.source import open_source
 from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.faces import NOBODY, Faces
 from domicile.media.grammar import parse_transformation
-from tests.pictures.synthetic import animation, hidden, ramp, saved, turned
+from tests.pictures.synthetic import animation, hidden, moving, ramp, saved, turned
 
 LIMITS = MediaLimits()
 
@@ -102,6 +102,17 @@ def test_an_animation_too_long_to_be_looked_through_is_refused(looked: list[Imag
     with pytest.raises(LimitExceeded, match="frames to look for faces in is 1"):
         found(animation("GIF"), "e_blur_faces", animated=True, faces_frames_max=1)
     assert looked == []
+
+
+def test_transparent_frames_count_twice_and_opaque_ones_once(looked: list[Image.Image]) -> None:
+    body = moving(160, 40, "WEBP")
+    found(body, "e_blur_faces", animated=True, faces_frames_max=8)
+    assert len(looked) == 8
+    with pytest.raises(LimitExceeded, match="frames to look for faces in is 7"):
+        found(body, "e_blur_faces", animated=True, faces_frames_max=7)
+    looked.clear()
+    found(animation("GIF"), "e_blur_faces", animated=True, faces_frames_max=3)
+    assert len(looked) == 3
 
 
 def test_boxes_that_are_nearly_one_are_joined_and_nothing_is_lost() -> None:

@@ -145,6 +145,15 @@ def test_what_a_url_hides_and_what_a_policy_hides_is_the_same(name: str, effect:
         "a_180",
         "e_sharpen:2000",
         "dpr_2.0,w_300",
+        "c_auto,g_auto,h_300,w_300",
+        "c_fill_pad,g_auto,h_100,w_300",
+        "a_auto_right,c_fill,g_xy_center,h_200,w_300,x_260,y_400",
+        "bo_9px_solid_red,r_20,w_300",
+        "b_blurred,c_pad,h_300,w_300",
+        "e_outline:9/e_shadow",
+        "e_trim:40",
+        "c_mpad,h_900,w_700/e_trim/c_scale,w_400",
+        "pg_1",
     ],
 )
 def test_no_url_undoes_what_the_policy_hides(text: str, render: Render) -> None:
@@ -177,6 +186,49 @@ def test_a_face_that_is_stored_turned_is_hidden_however_it_is_shown(orientation:
     clear = detail(upright(photo("kodim04_woman_hat.png")), face)
     assert detail(shown, face) < DETAIL_MAX * clear
     assert detail(again, face) < DETAIL_MAX * clear
+
+
+def paged(*pages: Image.Image) -> bytes:
+    file = io.BytesIO()
+    pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
+    return file.getvalue()
+
+
+def test_the_faces_of_the_page_that_is_shown_are_hidden(render: Render) -> None:
+    woman = upright(photo("kodim04_woman_hat.png"))
+    [face] = CLEAR["kodim04_woman_hat.png"]
+    for page, body in ((2, paged(Image.new("RGB", (50, 90)), woman)), (1, paged(woman, Image.new("RGB", (50, 90))))):
+        shown = made(render(body, job(f"pg_{page}", redaction="pixelate_faces")))
+        assert shown.size == woman.size
+        assert detail(shown, face) < DETAIL_MAX * detail(woman, face)
+
+
+@pytest.mark.parametrize("format_name", ["WEBP", "GIF"])
+def test_a_frame_that_is_shown_alone_is_hidden(format_name: str, render: Render) -> None:
+    for page in (1, 3):
+        clear = made(render(moving(3, format_name), job(f"pg_{page}")))
+        shown = made(render(moving(3, format_name), job(f"pg_{page}", redaction="blur_faces")))
+        hidden = made(render(moving(3, format_name), job(f"pg_{page}/e_blur_faces")))
+        assert shown.tobytes() == hidden.tobytes()
+        assert shown.tobytes() != clear.tobytes()
+
+
+def test_faces_are_carried_across_what_a_trim_takes_away(render: Render) -> None:
+    woman = upright(photo("kodim04_woman_hat.png"))
+    [face] = CLEAR["kodim04_woman_hat.png"]
+    ground = Image.new("RGB", (900, 1000), "white")
+    ground.paste(woman, (250, 130))
+    file = io.BytesIO()
+    ground.save(file, "PNG")
+    before, after = (
+        made(render(file.getvalue(), job(text))) for text in ("e_pixelate_faces/e_trim", "e_trim/e_pixelate_faces")
+    )
+    assert before.size == after.size == woman.size
+    for shown in (before, after):
+        assert detail(shown, face) < DETAIL_MAX * detail(woman, face)
+    thumb = made(render(file.getvalue(), job("e_trim/c_crop,g_face")))
+    direct = made(render(file.getvalue(), job("c_crop,g_face")))
+    assert thumb.tobytes() == direct.tobytes()
 
 
 def moving(frames: int, format_name: str = "WEBP") -> bytes:

@@ -110,3 +110,35 @@ def test_hiding_comes_before_the_steps_after_it() -> None:
     assert first.redaction is not None
     assert plan("e_pixelate_faces/w_100", FACE).window.size == (400, 200), "all pixels are decoded to be hidden"
     assert plan("e_pixelate_faces/w_100").window.size == (100, 50), "with nobody in it, only those that are shown"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "c_fill,g_auto,h_50,w_50/e_pixelate_faces",
+        "c_fill,e_blur_faces,g_auto,h_50,w_50",
+        "c_thumb,g_auto,h_50,w_50/w_20/c_fill,g_face,h_10,w_10",
+    ],
+)
+def test_faces_behind_automatic_gravity_are_refused_because_nobody_knows_where_they_are(text: str) -> None:
+    with pytest.raises(BadTransformation, match="faces go before g_auto"):
+        plan(text, FACE)
+
+
+def test_faces_before_automatic_gravity_are_hidden() -> None:
+    assert hidden("e_pixelate_faces/c_fill,g_auto,h_50,w_50", FACE).areas == hidden("e_pixelate_faces", FACE).areas
+
+
+def test_a_region_is_no_box_to_turn_for() -> None:
+    with pytest.raises(BadTransformation, match="turn in another one"):
+        plan("a_auto_right,e_blur_region,h_20,w_10")
+
+
+@pytest.mark.parametrize(
+    "text, by",
+    [("bo_7px_solid_red", (7, 7)), ("e_outline:9", (9, 9)), ("e_shadow,x_-40,y_5", (48, 3))],
+)
+def test_what_is_drawn_around_a_picture_moves_its_faces(text: str, by: tuple[int, int]) -> None:
+    left, top, right, bottom = hidden("e_pixelate_faces", FACE).areas[0].box
+    moved = hidden(f"{text}/e_pixelate_faces", FACE).areas[0].box
+    assert moved == (left + by[0], top + by[1], right + by[0], bottom + by[1])

@@ -96,6 +96,10 @@ POLICY_KEYS = {
     "timing_allow_origin": "Origins whose pages may read Server-Timing.",
     "declared_non_personal": "You declare that this cloud holds no personal data: longer lifetimes outside, no `must-revalidate`.",
     "originals": "Delivery without a transformation: `stripped` of EXIF, GPS and other metadata, or `as-is`.",
+    "redaction": "A table, docs/redaction.md: what every viewer gets, whatever the URL says.",
+    "redaction.faces": "`pixelate` or `blur` all faces before anything else is done to a picture. The table needs it.",
+    "redaction.folders": "Where, cut at a slash; empty is all of the cloud, and is then left out.",
+    "redaction.except_signed": "URLs with a valid signature show the picture as it is.",
 }
 ZONES = {
     Activity.STORE: "Originals are kept.",
@@ -291,7 +295,8 @@ def policy() -> str:
 
 
 def _default(preset: Preset) -> Mapping[str, Any]:
-    return from_mapping({"tenant": "CLOUD", "interpretation": str(preset)}, home=HOME).to_mapping()
+    its = from_mapping({"tenant": "CLOUD", "interpretation": str(preset)}, home=HOME)
+    return its.to_mapping() | {"redaction": {"folders": [], **its.redaction.to_mapping()}}
 
 
 def _flat(mapping: Mapping[str, Any], before: str = "") -> dict[str, Any]:

@@ -77,6 +77,12 @@ class MediaSettings:
     avif_pixels_max: int = setting(
         12_000_000, "Pixels of a rendition in AVIF; above, f_auto takes WebP and f_avif is refused.", at_least=1
     )
+    faces_frames_max: int = setting(
+        60,
+        "Frames of an animation in which faces are looked for; a longer one is refused where they must be hidden;"
+        " transparent frames count twice.",
+        at_least=1,
+    )
     components_max: int = setting(20, "Components of one transformation.", at_least=1)
     metadata_bytes_max: int = setting(8 * MIB, "Decompressed metadata that a decoder may hold.", at_least=1)
     chunks_max: int = setting(100_000, "Chunks of a PNG or WebP file.", at_least=100)

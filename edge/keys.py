@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from domicile.media.asset import AssetName, NameHash
 from domicile.media.cachekey import SEPARATOR, cache_key
+from domicile.media.forced import forced_effect
 from domicile.media.keys import file_name, name_hash
 from domicile.media.negotiate import negotiate
 from domicile.media.policy import ResidencyPolicy
@@ -27,6 +28,8 @@ class Way:
     bucket: str
     """What negotiation chose; "" when the URL does not negotiate."""
     vary: tuple[str, ...]
+    redaction: str
+    """Effect that the policy puts first, or "" for none."""
     key: str
     name: NameHash
 
@@ -98,6 +101,7 @@ def _way(request: DeliveryRequest, candidate: Candidate, accept: str, policy: Re
         extension=candidate.extension,
         bucket=negotiated.bucket,
     )
+    redaction = forced_effect(policy.redaction, candidate.public_id, is_signed=request.signature is not None)
     named = AssetName(
         cloud=request.cloud,
         resource_type=request.resource_type,
@@ -108,7 +112,8 @@ def _way(request: DeliveryRequest, candidate: Candidate, accept: str, policy: Re
         candidate=candidate,
         bucket=negotiated.bucket,
         vary=negotiated.vary,
-        key=SEPARATOR.join((key, policy.originals)),  # the one field of a policy that changes bytes
+        redaction=redaction,
+        key=SEPARATOR.join((key, policy.originals, redaction)),  # what of a policy changes bytes
         name=name_hash(name_key, "name", named.text),
     )
 

@@ -68,9 +68,14 @@ class Lookup:
         return max(0, int(self.ttl_seconds(head) - (now - head.stored_at)))
 
     def is_current(self, wanted: Wanted) -> bool:
-        """Is the tenant's configuration the one that the request was read under?"""
+        """Is the tenant's configuration the one that the request was read under?
+
+        The revision alone does not say so: it may be known before the policy that belongs to it.
+        """
         state = self.tenant_of(wanted.tenant)
-        return state is not None and state.config_revision == wanted.config_revision
+        if state is None or state.config_revision != wanted.config_revision:
+            return False
+        return state.policy is wanted.policy or state.policy == wanted.policy
 
     def in_memory(self, wanted: Wanted, *, now: float) -> Looked:
         seen = Verdict.MISS

@@ -38,6 +38,8 @@ class AnswerHead(msgspec.Struct, frozen=True, kw_only=True):
     on_disk: bool
     """No body follows: it is in its file, which every worker of the node can read."""
     position: int
+    file: str
+    """What the answer is called on this node; it says under which policy the path was read."""
     tier: str | None
     collapsed: bool
     kept: bool

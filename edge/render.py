@@ -2,7 +2,7 @@
 
     no transformation, policy `originals = "as-is"`     the bytes as uploaded        ETag "<md5>"
     no transformation, `originals = "stripped"`         the same without metadata    ETag "<md5>-s2"
-    everything else                                     a rendition                  ETag keyed by its contributors
+    everything else, and all that a policy redacts      a rendition                  ETag keyed by its contributors
 
 Untransformed means: no component, and no extension that asks for another format. SDKs compare the first 32 characters
 of those tags with the md5 of what they uploaded (decisions I.3).
@@ -55,8 +55,8 @@ class Order:
 
 
 def is_original(way: Way, facts: SourceFacts) -> bool:
-    """Does the URL ask for the original and not for a rendition of it?"""
-    return not way.candidate.transformation and way.candidate.extension in {None, facts.format}
+    """Does the URL ask for the original and not for a rendition of it? What a policy redacts is never the original."""
+    return not way.redaction and not way.candidate.transformation and way.candidate.extension in {None, facts.format}
 
 
 async def make(order: Order, source: SourceFile, pool: DecoderPool, limits: MediaLimits) -> Made:
@@ -71,6 +71,7 @@ async def make(order: Order, source: SourceFile, pool: DecoderPool, limits: Medi
         bucket=way.bucket,
         limits=limits,
         strip=True,
+        redaction=way.redaction,
     )
     rendered = await pool.render(source, job, tenant=order.policy.tenant)
     etag = f'"{facts.md5}-s{STRIP_REVISION}"'

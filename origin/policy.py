@@ -34,6 +34,11 @@ interpretation = "strict-eu"
 # Origins whose pages may read Server-Timing; none by default.
 # timing_allow_origin = ["https://www.example.com"]
 
+# [redaction]                    what every viewer gets, whatever the URL says
+# faces = "pixelate"             or "blur"
+# folders = ["profiles"]         where; leave the line out for all of the cloud
+# except_signed = true           URLs with a valid signature show the picture as it is
+
 # [zones]                        each line widens or narrows one activity: store transform cache deliver backup
 # cache = ["eea"]                metadata logs metrics keys ingress_fetch
 

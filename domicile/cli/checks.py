@@ -71,6 +71,7 @@ def look(
         keys(place.keys, place.data),
         sandbox(features.get("layers")),
         formats(features),
+        faces(features),
         disk(place.data),
         cache_region(place.cache / "region.json", place.edge_region),
         policies(place.policies, place.origin_region),
@@ -142,6 +143,14 @@ def formats(features: Mapping[str, Any]) -> Check:
     if lacking:
         return Check(name="formats", level=Level.WARN, text=f"{text}; cannot write {' '.join(sorted(lacking))}")
     return Check(name="formats", level=Level.OK, text=text)
+
+
+def faces(features: Mapping[str, Any]) -> Check:
+    """Without them nothing is shown that a policy wants redacted, and `g_face` is refused."""
+    if not features.get("faces"):
+        text = "cannot be looked for: what a policy redacts is refused (pip install 'onnxruntime<1.29')"
+        return Check(name="faces", level=Level.FAIL, text=text)
+    return Check(name="faces", level=Level.OK, text=str(features["faces"]))
 
 
 def disk(data: Path) -> Check:

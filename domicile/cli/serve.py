@@ -141,7 +141,7 @@ def greet(settings: ServeSettings) -> None:
         line("sample photo", sample_of(account_of(url), f"http://{host_of(settings.edge)}"))
     found = imaging_features()
     line("formats", describe_formats(found))
-    line("faces", "yes" if found.get("faces") else "not in this profile: g_face answers 400")
+    line("faces", found.get("faces") or "cannot be looked for: g_face and e_blur_faces answer 400")
     line("region", settings.region)
     beside = f"{keys_directory(data).name}, a mirror of its journal in {mirror_directory(data).name}"
     line("data", f"{data} (keys beside it in {beside}; to start anew, remove all three)")

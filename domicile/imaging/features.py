@@ -10,8 +10,10 @@ import sys
 from importlib import metadata
 from typing import Any
 
+from domicile.imaging.centerface import MODEL_NAME
 from domicile.imaging.encode import PILLOW_ENCODERS, can_write
 from domicile.imaging.patched import Image, Pixels, features
+from domicile.imaging.preload import load_faces
 from domicile.imaging.sandbox import layers
 from domicile.imaging.sniff import PILLOW_NAMES
 
@@ -19,7 +21,8 @@ CODECS = ("libjpeg_turbo", "webp", "avif", "zlib", "littlecms2")
 
 
 def installed() -> dict[str, Any]:
-    """{"pillow": "13.0.0", "engine": "13.0.0", "distributions": [...], "reads": [...], "writes": [...], "codecs": {...}, "faces": false}.
+    """{"pillow": "13.0.0", "engine": "13.0.0", "distributions": [...], "reads": [...], "writes": [...], "codecs": {...},
+    "faces": "CenterFace, …"}.
 
     Two distributions that provide `PIL` overwrite each other's files: more than one entry is a broken environment.
     """
@@ -32,8 +35,15 @@ def installed() -> dict[str, Any]:
         "reads": [name for name, theirs in PILLOW_NAMES.items() if theirs in Image.OPEN],
         "writes": [name for name in PILLOW_ENCODERS if can_write(name)],
         "codecs": {name: _version(name) for name in CODECS},
-        "faces": False,
+        "faces": _faces(),
     }
+
+
+def _faces() -> str | None:
+    """What looks for faces; None when it cannot be loaded."""
+    if not load_faces():
+        return None
+    return f"{MODEL_NAME}, onnxruntime {metadata.version('onnxruntime')}"
 
 
 def _version(name: str) -> str | None:

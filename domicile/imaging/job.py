@@ -6,6 +6,9 @@ import msgspec
 
 from domicile.media.facts import SourceFacts
 
+FACES_MAX = 500
+"""Told of one upload."""
+
 
 class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds on untrusted media; each is a setting of the same name under `media.` (docs/settings.md)."""
@@ -21,6 +24,9 @@ class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
     output_side_max: int = 65_500
     avif_pixels_max: int = 12_000_000
     """Pixels of a rendition in AVIF, whose encoder needs more memory than all others; `f_auto` takes WebP above it."""
+    faces_frames_max: int = 60
+    """Frames of an animation in which faces are looked for; a longer one is refused where they must be hidden.
+    Transparent frames count twice."""
     components_max: int = 20
     metadata_bytes_max: int = 8 * 1024 * 1024
     """Decompressed bytes of text or profile chunks that a decoder may be made to hold."""
@@ -34,6 +40,8 @@ class ProbeJob(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
     """Sniff, check the limits from the header, then decode every frame once."""
 
     limits: MediaLimits
+    faces: bool = False
+    """Look for faces in the first frame, too?"""
 
 
 class RenderJob(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
@@ -47,6 +55,8 @@ class RenderJob(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
     """What `negotiate` found acceptable for f_auto: "avif", "webp" or "legacy"; "" when the URL does not negotiate."""
     limits: MediaLimits
     strip: bool = True
+    redaction: str = ""
+    """Effect that the policy puts before all of the transformation: "pixelate_faces", "blur_faces" or none."""
 
 
 Job = ProbeJob | RenderJob
@@ -69,6 +79,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
     width: int = 0
     height: int = 0
     frames: int = 1
+    faces: tuple[tuple[int, int, int, int], ...] = ()
+    """Left, top, width, height in the picture as displayed; of a probe that was asked to look."""
     timings: Timings = Timings()
 
 

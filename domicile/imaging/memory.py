@@ -5,9 +5,13 @@ Pillow stores L and P in one byte a pixel, 16-bit grey in two, all else in four.
 
 from __future__ import annotations
 
+import ctypes
+from contextlib import suppress
+
 from domicile.media.errors import LimitExceeded
 from domicile.media.geometry import Side, Window
 
+libc = ctypes.CDLL(None)
 BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
 WIDE = 4
 COPIED_FOR_RESAMPLING = frozenset({"P", "PA", "LA", "RGBA", "1", "I;16", "I;16B", "I;16L", "I", "F"})
@@ -33,3 +37,9 @@ def require(mode: str, size: Side, window: Window, working_bytes_max: int) -> No
     """Raises LimitExceeded when that is more than allowed."""
     if held(mode, size, window) > working_bytes_max:
         raise LimitExceeded("Image needs more memory than allowed")
+
+
+def give_back() -> None:
+    """Return free heap to the kernel, where the C library can (glibc)."""
+    with suppress(AttributeError):
+        libc.malloc_trim(ctypes.c_size_t(0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -12,17 +12,21 @@ from domicile.imaging.chain import finished, staged
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
 from domicile.imaging.encode import can_write, encode
+from domicile.imaging.faces import faces_of
 from domicile.imaging.guarded import decoder_limits, making, refusal
 from domicile.imaging.job import Done, MediaLimits, Outcome, RenderJob, Timings
 from domicile.imaging.pages import page_of
+from domicile.imaging.plan_limits import plan_limits
 from domicile.imaging.present import Frame, present
 from domicile.imaging.redeliver import can_copy, copied
 from domicile.imaging.source import Bytes, Source, open_source
 from domicile.media.errors import BadTransformation, LimitExceeded, MediaError
+from domicile.media.faces import NOBODY, Faces
 from domicile.media.grammar import parse_transformation
 from domicile.media.negotiate import TYPES, choose_format
 from domicile.media.params.flags import is_progressive
-from domicile.media.plan import BYTES_PER_PIXEL, Plan, PlanLimits, make_outline, make_plan
+from domicile.media.plan import BYTES_PER_PIXEL, Plan, is_animated, make_outline, make_plan
+from domicile.media.redaction import first_redacted
 from domicile.media.transformation import Transformation
 from domicile.media.trims import parts_of
 from domicile.media.writing import cannot_write
@@ -43,32 +47,55 @@ class Rendition:
 def render(source: Bytes, job: RenderJob) -> tuple[Outcome, bytes]:
     """Done and the body, or Refused and nothing. Never raises for what the bytes or the transformation are."""
     try:
-        transformation = parse_transformation(job.transformation, job.limits)
+        transformation = _asked(job)
         with decoder_limits(job.limits):
             opened = open_source(source, job.limits)
             shown = page_of(opened, transformation.page, job.limits)
-            rendition = rendered(shown, transformation, _format(shown, transformation, job), job.limits)
+            started = time.perf_counter()
+            faces = faces_of(shown, transformation, job.limits, animated=_shows_all(shown, transformation, job))
+            looked = time.perf_counter() - started
+            wanted = _format(shown, transformation, job, faces)
+            rendition = rendered(shown, transformation, wanted, job.limits, faces)
     except MediaError as error:
         return refusal(error), b""
-    return _done(opened, rendition)
+    timings = msgspec.structs.replace(rendition.timings, transform=rendition.timings.transform + looked)
+    return _done(opened, replace(rendition, timings=timings))
 
 
-def rendered(source: Source, transformation: Transformation, wanted: str, limits: MediaLimits) -> Rendition:
+def _asked(job: RenderJob) -> Transformation:
+    """What the URL asks for, after what the policy does to the original: no component comes before that one."""
+    transformation = parse_transformation(job.transformation, job.limits)
+    if not job.redaction:
+        return transformation
+    return Transformation((first_redacted(job.redaction), *transformation.components))
+
+
+def _shows_all(source: Source, transformation: Transformation, job: RenderJob) -> bool:
+    """Will every frame be in the rendition? What an animation becomes does not depend on its size."""
+    facts = source.facts()
+    if not facts.is_animated:
+        return False
+    return is_animated(facts, choose_format(transformation, job.extension, facts, job.bucket, lambda _: True))
+
+
+def rendered(
+    source: Source, transformation: Transformation, wanted: str, limits: MediaLimits, faces: Faces = NOBODY
+) -> Rendition:
     """Make the rendition in the format `wanted`. Raises UndecodableMedia, LimitExceeded, BadTransformation."""
     if not can_write(wanted):
         raise BadTransformation(f"Unsupported image format - {wanted}")
-    plan = make_plan(transformation, source.facts(), wanted, _plan_limits(limits))
+    plan = make_plan(transformation, source.facts(), wanted, plan_limits(limits), faces)
     if can_copy(source, plan):
         return _copied(source, plan, limits)
     _check_memory(source, plan, limits)
     parts = parts_of(transformation)
-    first = plan if len(parts) == 1 else make_plan(parts[0], source.facts(), wanted, _plan_limits(limits))
+    first = plan if len(parts) == 1 else make_plan(parts[0], source.facts(), wanted, plan_limits(limits), faces)
     if len(parts) > 1:
         _check_frames(source, first, limits)
     frames, timings = _frames(source, first, limits)
     started = time.perf_counter()
     if len(parts) > 1:
-        frames, plan = finished(frames, parts, plan, source.facts(), _plan_limits(limits))
+        frames, plan = finished(frames, parts, (first, plan), source.facts(), plan_limits(limits))
         _check_memory(source, plan, limits)
     timings = msgspec.structs.replace(timings, transform=timings.transform + time.perf_counter() - started)
     started = time.perf_counter()
@@ -78,9 +105,9 @@ def rendered(source: Source, transformation: Transformation, wanted: str, limits
     return Rendition(body=body, plan=plan, frames=len(frames), timings=timings)
 
 
-def _format(source: Source, transformation: Transformation, job: RenderJob) -> str:
-    facts, limits = source.facts(), _plan_limits(job.limits)
-    outline = make_outline(transformation, facts, limits)
+def _format(source: Source, transformation: Transformation, job: RenderJob, faces: Faces) -> str:
+    facts, limits = source.facts(), plan_limits(job.limits)
+    outline = make_outline(transformation, facts, limits, faces)
     progressive = is_progressive(transformation)
 
     def fits(name: str) -> bool:
@@ -98,7 +125,7 @@ def _check_memory(source: Source, plan: Plan, limits: MediaLimits) -> None:
     complaint = cannot_write(
         plan.format,
         plan.size,
-        _plan_limits(limits),
+        plan_limits(limits),
         frames=source.claims.frames if plan.animated else 1,
         has_alpha=plan.has_alpha,
         progressive=plan.progressive,
@@ -134,16 +161,6 @@ def _copied(source: Source, plan: Plan, limits: MediaLimits) -> Rendition:
     body = copied(source, limits.source_pixels_max)
     timings = Timings(decode=time.perf_counter() - started)
     return Rendition(body=body, plan=plan, frames=source.claims.frames, timings=timings)
-
-
-def _plan_limits(limits: MediaLimits) -> PlanLimits:
-    return PlanLimits(
-        output_pixels_max=limits.output_pixels_max,
-        output_side_max=limits.output_side_max,
-        animation_pixels_max=limits.animation_pixels_max,
-        avif_pixels_max=limits.avif_pixels_max,
-        working_bytes_max=limits.working_bytes_max,
-    )
 
 
 def _done(source: Source, rendition: Rendition) -> tuple[Done, bytes]:

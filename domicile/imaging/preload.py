@@ -37,6 +37,7 @@ def preload() -> tuple[str, ...]:
         for name in PILLOW_PARTS:
             importlib.import_module(f"{package}.{name}")
     _exercise_simplejpeg()
+    load_faces()
     _exercise_colour()
     return tuple(name for name in FORMATS if _exercise(name))
 
@@ -69,6 +70,19 @@ def _exercise_simplejpeg() -> None:
 
     pixels = np.zeros((SAMPLE_SIDE, SAMPLE_SIDE, 3), dtype=np.uint8)
     simplejpeg.decode_jpeg(simplejpeg.encode_jpeg(pixels))
+
+
+def load_faces() -> bool:
+    """Load the model of faces and use it once; False where it is not installed."""
+    from PIL import Image
+
+    from domicile.imaging.centerface import SCORE_STEPS, FacesUnavailable, detect
+
+    try:
+        detect(Image.new("RGB", (SAMPLE_SIDE, SAMPLE_SIDE)), SCORE_STEPS)
+    except FacesUnavailable:
+        return False
+    return True
 
 
 def _exercise_colour() -> None:

@@ -8,20 +8,22 @@ import hashlib
 import time
 
 from domicile.imaging.decode import check_renderable, decode_all
+from domicile.imaging.faces import boxes_of
 from domicile.imaging.guarded import decoder_limits, refusal
-from domicile.imaging.job import Done, MediaLimits, Outcome, Timings
+from domicile.imaging.job import Done, Outcome, ProbeJob, Timings
 from domicile.imaging.source import Bytes, open_source
 from domicile.media.errors import MediaError
 
 
-def probe(source: Bytes, limits: MediaLimits) -> Outcome:
+def probe(source: Bytes, job: ProbeJob) -> Outcome:
     """Facts of the file, or Refused. Never raises for what the bytes are."""
-    started = time.perf_counter()
+    started, limits = time.perf_counter(), job.limits
     try:
         with decoder_limits(limits):
             opened = open_source(source, limits)
             check_renderable(opened, limits.working_bytes_max)
             decode_all(opened, limits.source_pixels_max)
+            faces = boxes_of(opened, limits) if job.faces else ()
     except MediaError as error:
         return refusal(error)
     facts = opened.facts(md5=hashlib.md5(opened.view, usedforsecurity=False).hexdigest())
@@ -31,5 +33,6 @@ def probe(source: Bytes, limits: MediaLimits) -> Outcome:
         width=facts.width,
         height=facts.height,
         frames=facts.frames,
+        faces=faces,
         timings=Timings(decode=time.perf_counter() - started),
     )

@@ -16,16 +16,17 @@ TOLERANCE_DEFAULT = 10
 PERCENT = 100
 
 
-def trimmed(frames: Sequence[Frame], asked: Effect) -> list[Frame]:
-    """What is left of all frames; all of them, when nothing would be."""
+def trimmed(frames: Sequence[Frame], asked: Effect) -> tuple[list[Frame], WholeBox]:
+    """What is left of all frames, and where that was; all of them, when nothing would be left."""
+    whole = (0, 0, *frames[0].image.size)
     boxes = [box for frame in frames if (box := content_box(frame.image, asked)) is not None]
     if not boxes:
-        return list(frames)
+        return list(frames), whole
     lefts, tops, rights, bottoms = zip(*boxes, strict=True)
     box = min(lefts), min(tops), max(rights), max(bottoms)
-    if box == (0, 0, *frames[0].image.size):
-        return list(frames)
-    return [replace(frame, image=frame.image.crop(box)) for frame in frames]
+    if box == whole:
+        return list(frames), whole
+    return [replace(frame, image=frame.image.crop(box)) for frame in frames], box
 
 
 def content_box(image: Image.Image, asked: Effect) -> WholeBox | None:

@@ -11,7 +11,6 @@ walls forbid new ones.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import importlib
 import importlib.util
@@ -31,7 +30,8 @@ import msgspec
 
 from domicile.imaging import sandbox
 from domicile.imaging.channel import MESSAGE_BYTES_MAX, Broken, Hello, Reply, SandboxLimits, Setup, decode_job, encode
-from domicile.imaging.job import Job, MediaLimits, Outcome, ProbeJob, Refused, RenderJob
+from domicile.imaging.job import Job, Outcome, ProbeJob, Refused, RenderJob
+from domicile.imaging.memory import give_back
 
 BODIES = 2
 """Descriptors that come with a job: the source, and where the result goes."""
@@ -50,7 +50,7 @@ Source = bytes | mmap.mmap
 class Handlers:
     """The two jobs. Bad input is answered with Refused, not raised."""
 
-    probe: Callable[[Source, MediaLimits], Outcome]
+    probe: Callable[[Source, ProbeJob], Outcome]
     render: Callable[[Source, RenderJob], tuple[Outcome, bytes]]
 
 
@@ -169,7 +169,7 @@ def _next_job(channel: socket.socket) -> tuple[bytes, list[int]]:
             return message, bodies
         except TimeoutError:
             if not is_trimmed:
-                _trim()
+                give_back()
             is_trimmed = True
 
 
@@ -190,7 +190,7 @@ def _work(job: Job, source: int, result: int, handlers: Handlers, result_bytes_m
 def _handle(job: Job, source: Source, handlers: Handlers) -> tuple[Outcome, bytes]:
     match job:
         case ProbeJob():
-            return handlers.probe(source, job.limits), b""
+            return handlers.probe(source, job), b""
         case RenderJob():
             return handlers.render(source, job)
 
@@ -215,8 +215,3 @@ def _where(error: Exception) -> str:
         if path.is_relative_to(OURS):
             return f"{path.relative_to(OURS).as_posix()}:{frame.lineno}"
     return ""
-
-
-def _trim() -> None:
-    with suppress(AttributeError):  # not glibc
-        sandbox.libc.malloc_trim(ctypes.c_size_t(0))

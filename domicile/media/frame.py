@@ -10,7 +10,10 @@ from fractions import Fraction
 from typing import assert_never
 
 from domicile.media.errors import BadTransformation
+from domicile.media.faces import FACE_GRAVITIES, NOBODY, Faces
+from domicile.media.focus import box_itself, crop_around, fill_around, thumb_around
 from domicile.media.geometry import (
+    Box,
     Exact,
     Side,
     Window,
@@ -18,6 +21,7 @@ from domicile.media.geometry import (
     contained,
     covering,
     crop_window,
+    exact,
     fill_window,
     offset,
     rounded_size,
@@ -35,6 +39,9 @@ SHOWS_ALL = frozenset({None, Crop.SCALE, Crop.FIT, Crop.LIMIT, Crop.MFIT})
 """Modes without a place to choose: gravity and offsets have no effect."""
 WHITE = Color(255, 255, 255)
 TRANSPARENT = Color(255, 255, 255, 0)
+CUTTING = frozenset({Crop.CROP, Crop.THUMB})
+"""Modes that cut a face out of a picture, without a size as well."""
+ZOOM = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,8 @@ class Asked:
     source: Side
     box: Exact
     gravity: Gravity
+    focus: Box | None
+    """The face, or faces, that matter more than the gravity."""
     component: Component
     density: Fraction
 
@@ -84,30 +93,54 @@ class Asked:
         )
 
 
-def framed(component: Component, source: Side, density: Fraction, *, has_alpha: bool) -> Frame:
-    """Resolve c, w, h, ar, g, x, y and dpr of one component. Raises BadTransformation when a crop shows nothing."""
+def framed(component: Component, source: Side, density: Fraction, *, has_alpha: bool, faces: Faces = NOBODY) -> Frame:
+    """Resolve c, w, h, ar, g, x, y, z and dpr of one component. Raises BadTransformation when a crop shows nothing."""
     check_look(component)
     if isinstance(component.background, Blurred) and component.crop not in PADDING:
         raise _refused(component, "a blurred background is for padding")
+    cuts_faces = component.crop in CUTTING and component.gravity in FACE_GRAVITIES
+    if component.zoom is not None and not cuts_faces:
+        raise _refused(component, "z needs c_crop or c_thumb with g_face or g_faces")
+    gravity = component.gravity or _default_gravity(component)
+    focus = faces.focus(gravity)
     box = _box(component, source, density)
     if box is None:
-        _refuse_what_needs_a_size(component)
-        return Frame(None, None, source)
-    gravity = component.gravity or _default_gravity(component)
+        _refuse_what_needs_a_size(component, cuts_faces=cuts_faces)
+        window = box_itself(source, focus, component.zoom or ZOOM) if cuts_faces and focus else _all_of(source)
+        return _as_frame(source, window, None)
+    if component.zoom is not None and component.crop is Crop.CROP:
+        raise _refused(component, "z needs c_thumb, or c_crop without a size")
     if gravity is Gravity.XY_CENTER and component.crop not in AROUND_A_POINT | SHOWS_ALL:
         raise _refused(component, "xy_center is for crop, fill, lfill, thumb and auto")
-    asked = Asked(source=source, box=box, gravity=gravity, component=component, density=density)
     if gravity is Gravity.AUTO and component.crop is not None:
         ground = _ground(component, has_alpha=has_alpha)
         window, look = looked(source, box, component.crop, component.aggressiveness, ground)
         return Frame(window if window.changes(source) else None, None, look.size, look)
-    window, canvas = _mode(asked, has_alpha=has_alpha)
+    asked = Asked(
+        source=source,
+        box=box,
+        gravity=faces.fallback(gravity),
+        focus=focus,
+        component=component,
+        density=density,
+    )
+    return _as_frame(source, *_mode(asked, has_alpha=has_alpha))
+
+
+def _as_frame(source: Side, window: Window, canvas: Canvas | None) -> Frame:
     return Frame(window if window.changes(source) else None, canvas, canvas.size if canvas else window.size)
 
 
-def _refuse_what_needs_a_size(component: Component) -> None:
-    """An offset has nothing to move without a box, and a rectangle is not cut out at no size: not a picture unchanged."""
-    if component.x is not None or component.y is not None or component.crop in NEEDS_SIZE:
+def _all_of(source: Side) -> Window:
+    return Window((0, 0, *source), source)
+
+
+def _refuse_what_needs_a_size(component: Component, *, cuts_faces: bool) -> None:
+    """An offset has nothing to move without a box, and a rectangle is not cut out at no size: not a picture unchanged.
+
+    A face is a size.
+    """
+    if component.x is not None or component.y is not None or (component.crop in NEEDS_SIZE and not cuts_faces):
         raise _refused(component, "needs a width, a height or an aspect ratio")
 
 
@@ -189,11 +222,11 @@ def _held(asked: Asked, crop: Crop) -> Window:
     return _whole(asked.source, contained(asked.source, asked.box, at_most=Fraction(1) if crop is Crop.LPAD else None))
 
 
-def _exact(size: Side) -> Exact:
-    return Fraction(size[0]), Fraction(size[1])
-
-
 def _filled(asked: Asked, size: Side) -> Window:
+    if asked.focus is not None and asked.component.crop is Crop.THUMB:
+        return thumb_around(asked.source, size, asked.focus, asked.component.zoom or ZOOM)
+    if asked.focus is not None:
+        return fill_around(asked.source, size, asked.focus, asked.shift(size))
     if asked.gravity is not Gravity.XY_CENTER:
         return fill_window(asked.source, size, asked.gravity, asked.shift(size))
     factor = max(Fraction(size[0], asked.source[0]), Fraction(size[1], asked.source[1]))
@@ -203,6 +236,8 @@ def _filled(asked: Asked, size: Side) -> Window:
 
 
 def _cropped(asked: Asked) -> Window:
+    if asked.focus is not None:
+        return crop_around(asked.source, rounded_size(asked.box), asked.focus, asked.shift(asked.source))
     if asked.gravity is Gravity.XY_CENTER:
         return _cropped_around(asked)
     window = crop_window(asked.source, rounded_size(asked.box), asked.gravity, asked.shift(asked.source))
@@ -217,7 +252,7 @@ def _cropped_around(asked: Asked) -> Window:
     size = min(wanted[0], asked.source[0]), min(wanted[1], asked.source[1])
     x, y = asked.point()
     at = x - Fraction(size[0], 2), y - Fraction(size[1], 2)
-    left, top = (value.__floor__() for value in clamped(at, _exact(asked.source), _exact(size)))
+    left, top = (value.__floor__() for value in clamped(at, exact(asked.source), exact(size)))
     return Window((left, top, left + size[0], top + size[1]), size)
 
 

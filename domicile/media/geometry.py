@@ -118,14 +118,26 @@ def fill_window(source: Side, size: Side, gravity: Gravity, shift: Exact) -> Win
     The same pixels as resizing all of the source (to a whole size that covers) and then cutting `size` out of that: other
     engines do so in two steps, and pictures with fine lines tell the difference.
     """
+    outer = covering_whole(source, size)
+    return cut_from(source, outer, size, offset(exact(outer), exact(size), gravity, shift))
+
+
+def covering_whole(source: Side, size: Side) -> Side:
+    """The source scaled to whole pixels that cover that size."""
     factor = max(Fraction(size[0], source[0]), Fraction(size[1], source[1]))
-    covering_size = (max(rounded(source[0] * factor), size[0]), max(rounded(source[1] * factor), size[1]))
-    outer = (Fraction(covering_size[0]), Fraction(covering_size[1]))
-    inner = (Fraction(size[0]), Fraction(size[1]))
-    at = clamped(offset(outer, inner, gravity, shift), outer, inner)
+    return max(rounded(source[0] * factor), size[0]), max(rounded(source[1] * factor), size[1])
+
+
+def cut_from(source: Side, outer: Side, size: Side, at: Exact) -> Window:
+    """The window that cuts `size` out of the source scaled to `outer`, as near to `at` as it lies within."""
+    at = clamped(at, exact(outer), exact(size))
     left, top = at[0].__floor__(), at[1].__floor__()
-    x, y = Fraction(source[0], covering_size[0]), Fraction(source[1], covering_size[1])
+    x, y = Fraction(source[0], outer[0]), Fraction(source[1], outer[1])
     return Window((float(left * x), float(top * y), float((left + size[0]) * x), float((top + size[1]) * y)), size)
+
+
+def exact(size: Side) -> Exact:
+    return Fraction(size[0]), Fraction(size[1])
 
 
 def crop_window(source: Side, size: Side, gravity: Gravity, shift: Exact) -> Window | None:
@@ -153,11 +165,12 @@ def upright_size(stored: Side, orientation: int) -> Side:
 
 def stored_window(window: Window, orientation: int, stored: Side) -> Window:
     """The same window in the coordinates of the stored pixels, so that cropping may come before turning upright."""
-    cut = None if window.cut is None else _stored_box(window.cut, orientation, stored)
-    return Window(_stored_box(window.box, orientation, stored), upright_size(window.size, orientation), cut)
+    cut = None if window.cut is None else stored_box(window.cut, orientation, stored)
+    return Window(stored_box(window.box, orientation, stored), upright_size(window.size, orientation), cut)
 
 
-def _stored_box(box: Box, orientation: int, stored: Side) -> Box:
+def stored_box(box: Box, orientation: int, stored: Side) -> Box:
+    """The same box in the coordinates of the stored pixels."""
     left, top, right, bottom = box
     first, second = _stored_point(left, top, orientation, stored), _stored_point(right, bottom, orientation, stored)
     xs, ys = sorted((first[0], second[0])), sorted((first[1], second[1]))

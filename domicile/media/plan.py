@@ -11,8 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from domicile.media.carry import as_stored, carried
 from domicile.media.corners import Corners, corners_of
 from domicile.media.errors import BadTransformation, LimitExceeded
+from domicile.media.faces import NOBODY, Faces, through_canvas
 from domicile.media.facts import SourceFacts
 from domicile.media.frame import OPAQUE, Canvas, framed
 from domicile.media.geometry import Side, Window, composed, rounded, stored_window, upright_size
@@ -21,6 +23,7 @@ from domicile.media.look import Look, without_looking
 from domicile.media.negotiate import hides, is_original
 from domicile.media.params.adjustment import HEAVY, OPENS_HOLES
 from domicile.media.params.flags import is_progressive, png_bits
+from domicile.media.redaction import REDACTIONS, Redaction, check_redaction, redaction_of, without_region
 from domicile.media.transformation import Background, Border, Color, Component, Effect, Quality, Transformation
 from domicile.media.turns import Turn, turned_first, turns_of
 
@@ -41,6 +44,7 @@ class Stage:
     canvas: Canvas | None
     turns: tuple[Turn, ...]
     effect: Effect | None
+    redaction: Redaction | None
     color: Color | None
     halo: Halo | None
     corners: Corners | None
@@ -52,8 +56,8 @@ class Stage:
 
     @property
     def is_window_only(self) -> bool:
-        does_more = (self.look, self.canvas, self.turns, self.effect, self.corners, self.border, self.background)
-        return not any(does_more) and self.opacity is None
+        does_more = (self.look, self.canvas, self.turns, self.effect, self.redaction, self.corners, self.border)
+        return not any(does_more) and self.background is None and self.opacity is None
 
     @property
     def area(self) -> int:
@@ -77,6 +81,10 @@ class Plan:
     size: Side
     has_alpha: bool
     """May the result be transparent somewhere?"""
+    faces: Faces
+    """Where they are in the result."""
+    plain: Side
+    """The size that it would have at density 1."""
     quality: Quality | None
     progressive: bool
     png_bits: int | None
@@ -119,21 +127,51 @@ class Outline:
     stages: tuple[Stage, ...]
     size: Side
     has_alpha: bool
+    faces: Faces
+    plain: Side
 
 
-def make_outline(transformation: Transformation, facts: SourceFacts, limits: PlanLimits) -> Outline:
-    """Raises BadTransformation (nothing left to show) and LimitExceeded (a step too large)."""
+def make_outline(
+    transformation: Transformation,
+    facts: SourceFacts,
+    limits: PlanLimits,
+    faces: Faces = NOBODY,
+    plain: Side | None = None,
+) -> Outline:
+    """Raises BadTransformation (nothing left to show) and LimitExceeded (a step too large).
+
+    `faces`: of the original as displayed. `plain`: what the original's size would be at density 1, if it is another.
+    """
     components = transformation.components
-    shown = current = upright_size(_stored(facts), _orientation(components, facts))
+    check_redaction(components)
+    orientation = _orientation(components, facts)
+    shown = current = upright_size(_stored(facts), orientation)
+    if orientation != facts.orientation:
+        faces = as_stored(faces, facts.orientation, _stored(facts))
     stages: list[Stage] = []
     density, has_alpha = _density(components), facts.has_alpha
+    plain = None if density == 1 else plain or shown
     for component in components:
         for part in turned_first(component, current):
-            stage = plan_stage(part, current, density, has_alpha=has_alpha)
+            stage = plan_stage(part, current, density, has_alpha=has_alpha, faces=faces, plain=plain)
             _within(stage, limits)
             stages.append(stage)
+            faces = _faces_after(stage, current, faces)
+            plain = None if plain is None else plan_stage(part, plain, Fraction(1), has_alpha=False).size
             current, has_alpha = stage.size, _alpha_after(stage, has_alpha=has_alpha)
-    return Outline(shown=shown, stages=tuple(stages), size=current, has_alpha=has_alpha)
+    return Outline(
+        shown=shown, stages=tuple(stages), size=current, has_alpha=has_alpha, faces=faces, plain=plain or current
+    )
+
+
+def _faces_after(stage: Stage, before: Side, faces: Faces) -> Faces:
+    """Where they are in the result of the stage; nobody knows after a look (`check_redaction` has refused who asks)."""
+    if stage.look is not None:
+        return Faces(is_moving=faces.is_moving)
+    faces = carried(faces, before, stage.window, stage.canvas, stage.turns)
+    around = stage.border.width if stage.border else 0
+    left, top = (stage.halo.left, stage.halo.top) if stage.halo else (0, 0)
+    return through_canvas(faces, (around + left, around + top), stage.size)
 
 
 def _stored(facts: SourceFacts) -> Side:
@@ -144,15 +182,22 @@ def _orientation(components: tuple[Component, ...], facts: SourceFacts) -> int:
     return 1 if any("ignore" in component.angles for component in components) else facts.orientation
 
 
-def make_plan(transformation: Transformation, facts: SourceFacts, output_format: str, limits: PlanLimits) -> Plan:
+def make_plan(
+    transformation: Transformation,
+    facts: SourceFacts,
+    output_format: str,
+    limits: PlanLimits,
+    faces: Faces = NOBODY,
+    plain: Side | None = None,
+) -> Plan:
     """Decide everything. Raises BadTransformation (nothing left to show) and LimitExceeded (result too large)."""
-    animated = _is_animated(facts, output_format)
+    animated = is_animated(facts, output_format)
     if animated:
         transformation = without_looking(transformation)
         if output_format == "png" and png_bits(transformation) is not None:
             raise BadTransformation.component("fl_png8, fl_png24, fl_png32 (not for animations)")
     components = transformation.components
-    outline = make_outline(transformation, facts, limits)
+    outline = make_outline(transformation, facts, limits, faces, plain)
     if animated and _area(outline.size) * facts.frames > limits.animation_pixels_max:
         raise LimitExceeded(f"Maximum total of an animation is {limits.animation_pixels_max} pixels")
     window, stages = _leading_window(list(outline.stages), outline.shown)
@@ -165,6 +210,8 @@ def make_plan(transformation: Transformation, facts: SourceFacts, output_format:
         stages=tuple(stages),
         size=outline.size,
         has_alpha=outline.has_alpha,
+        faces=outline.faces,
+        plain=outline.plain,
         quality=_last_quality(components),
         progressive=output_format == "jpg" and is_progressive(transformation),
         png_bits=png_bits(transformation) if output_format == "png" else None,
@@ -173,7 +220,8 @@ def make_plan(transformation: Transformation, facts: SourceFacts, output_format:
     )
 
 
-def _is_animated(facts: SourceFacts, output_format: str) -> bool:
+def is_animated(facts: SourceFacts, output_format: str) -> bool:
+    """Does the original stay an animation in that format?"""
     if not facts.is_animated:
         return False
     return output_format in ALWAYS_ANIMATED or (output_format == "png" and facts.format == "png")
@@ -190,14 +238,22 @@ def _last_quality(components: tuple[Component, ...]) -> Quality | None:
     return asked[-1] if asked else None
 
 
-def plan_stage(component: Component, source: Side, density: Fraction, *, has_alpha: bool) -> Stage:
-    """What one component does to a picture of that size."""
+def plan_stage(
+    component: Component,
+    source: Side,
+    density: Fraction,
+    *,
+    has_alpha: bool,
+    faces: Faces = NOBODY,
+    plain: Side | None = None,
+) -> Stage:
+    """What one component does to a picture of that size, with these faces; at density 1 it would be of size `plain`."""
     # X and y beside a shadow say where it falls.
     is_shadow = component.effect is not None and component.effect.name == SHADOW
-    cropped = replace(component, x=None, y=None) if is_shadow else component
-    frame = framed(cropped, source, density, has_alpha=has_alpha)
+    cropped = replace(component, x=None, y=None) if is_shadow else without_region(component)
+    frame = framed(cropped, source, density, has_alpha=has_alpha, faces=faces)
     turns = turns_of(component, frame.size)
-    size = turns[-1].size if turns else frame.size
+    size = shown = _turned(component, frame.size)
     halo = halo_of(component, size, density)
     size = halo.around(size) if halo else size
     border = _border(component.border, density)
@@ -206,7 +262,13 @@ def plan_stage(component: Component, source: Side, density: Fraction, *, has_alp
         look=frame.look,
         canvas=frame.canvas,
         turns=turns,
-        effect=component.effect,
+        effect=None if component.effect and component.effect.name in REDACTIONS else component.effect,
+        redaction=redaction_of(
+            component,
+            shown,
+            _turned(component, plain or source),
+            carried(faces, source, frame.window, frame.canvas, turns),
+        ),
         color=component.color,
         halo=halo,
         corners=corners_of(component.radii, size, density),
@@ -215,6 +277,11 @@ def plan_stage(component: Component, source: Side, density: Fraction, *, has_alp
         opacity=component.opacity,
         size=(size[0] + 2 * border.width, size[1] + 2 * border.width) if border else size,
     )
+
+
+def _turned(component: Component, size: Side) -> Side:
+    turns = turns_of(component, size)
+    return turns[-1].size if turns else size
 
 
 def _border(border: Border | None, density: Fraction) -> Border | None:
@@ -263,10 +330,6 @@ def _leading_window(stages: list[Stage], shown: Side) -> tuple[Window, list[Stag
                 break
             window = composed(window, stage.window, shown)
         if not stage.is_window_only:
-            return window, [_without_window(stage), *stages[1:]]
+            return window, [replace(stage, window=None), *stages[1:]]
         stages = stages[1:]
     return window, stages
-
-
-def _without_window(stage: Stage) -> Stage:
-    return replace(stage, window=None)

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, assert_never
 
+from domicile.media.forced import ForcedRedaction
+
 EU_COUNTRIES = frozenset("at be bg hr cy cz dk ee fi fr de gr hu ie it lv lt lu mt nl pl pt ro sk si es se".split())
 EEA_ONLY_COUNTRIES = frozenset("is li no".split())
 OTHER_COUNTRIES = frozenset("ad ar au br ca ch fo gb gg il im in je jp kr nz sg us uy za".split())
@@ -145,9 +147,10 @@ class ResidencyPolicy:
     declared_non_personal: bool = False
     originals: str = "stripped"
     """Delivery without transformation: "stripped" of metadata, or "as-is"."""
+    redaction: ForcedRedaction = field(default_factory=ForcedRedaction)
 
     def to_mapping(self) -> dict[str, Any]:
-        return {
+        mapping: dict[str, Any] = {
             "tenant": self.tenant,
             "version": self.version,
             "interpretation": str(self.preset),
@@ -163,6 +166,11 @@ class ResidencyPolicy:
             "declared_non_personal": self.declared_non_personal,
             "originals": self.originals,
         }
+        if (
+            self.redaction.faces
+        ):  # else left out, so that an edge that does not know of it yet need not refuse the tenant
+            mapping["redaction"] = self.redaction.to_mapping()
+        return mapping
 
 
 def preset_zones(preset: Preset, home: str) -> dict[Activity, tuple[str, ...]]:

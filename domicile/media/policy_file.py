@@ -11,7 +11,9 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from domicile.media.forced import EFFECTS, ForcedRedaction
 from domicile.media.policy import Activity, Lifetimes, PolicyError, Preset, ResidencyPolicy, is_zone, preset_zones
+from domicile.media.public_id import public_id_problem
 
 VERSION_MAX = 2**31 - 1
 LIFETIME_SECONDS_MAX = 10 * 365 * 86_400
@@ -19,7 +21,8 @@ LEASE_SECONDS_MAX = 3600
 BROWSER_SECONDS_UNDECLARED_MAX = 60
 """Longer copies in browsers, which nobody can purge, only for what is declared not to be personal (decisions I.2)."""
 LIST_MAX = 64
-"""Zones of one activity, origins of one header."""
+"""Zones of one activity, origins of one header, folders."""
+FOLDERS = 'folders like "profiles" or "team/public", without a slash at either end'
 ORIGIN_CHARACTERS_MAX = 255
 SHOWN_CHARACTERS_MAX = 60
 """Of a wrong value, this much is repeated."""
@@ -28,7 +31,7 @@ _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9._~:\[\]-]+")
 
 _FIELDS = (
     "tenant", "version", "interpretation", "zones", "lifetimes", "lease_seconds", "erased_status",
-    "timing_allow_origin", "declared_non_personal", "originals",
+    "timing_allow_origin", "declared_non_personal", "originals", "redaction",
 )  # fmt: skip
 
 
@@ -60,6 +63,7 @@ def from_mapping(raw: Mapping[str, Any], *, home: str) -> ResidencyPolicy:
         timing_allow_origin=_origins(top),
         declared_non_personal=not personal,
         originals=top.text("originals", "stripped", ("stripped", "as-is")),
+        redaction=_redaction(top),
     )
 
 
@@ -151,6 +155,24 @@ def _lifetimes(table: _Table, *, personal: bool) -> Lifetimes:
         allowed = f"at most {BROWSER_SECONDS_UNDECLARED_MAX}, or more with declared_non_personal = true"
         raise table.wrong("browser_seconds_max", seconds.browser_seconds_max, allowed)
     return seconds
+
+
+def _redaction(top: _Table) -> ForcedRedaction:
+    """Of faces, somewhere: a table that would redact nothing is a mistake, not a policy."""
+    if "redaction" not in top.values:
+        return ForcedRedaction()
+    table = top.table("redaction", tuple(ForcedRedaction.__dataclass_fields__))
+    folders = table.texts("folders", FOLDERS)
+    for folder in folders:
+        if public_id_problem(folder) is not None:
+            raise table.wrong("folders", folder, FOLDERS)
+    if "folders" in table.values and not folders:
+        raise table.wrong("folders", [], f"{FOLDERS}; leave the line out for all of the cloud")
+    return ForcedRedaction(
+        faces=table.text("faces", None, tuple(EFFECTS)),
+        folders=folders,
+        except_signed=table.flag("except_signed", default=False),
+    )
 
 
 def _status(top: _Table) -> int:

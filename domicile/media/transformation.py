@@ -43,6 +43,10 @@ class Gravity(StrEnum):
     NORTH_WEST = "north_west"
     AUTO = "auto"
     XY_CENTER = "xy_center"
+    FACE = "face"
+    FACES = "faces"
+    FACE_CENTER = "face:center"
+    FACES_CENTER = "faces:center"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,8 @@ class Component:
     """How close automatic gravity comes, 0 to 100; only beside Gravity.AUTO."""
     x: Size | None = None
     y: Size | None = None
+    zoom: float | None = None
+    """How near a crop by faces comes; 1 when not asked for."""
     dpr: float | None = None
     angles: tuple[int | str, ...] = ()
     """Degrees clockwise (0 to 359) or a word of params/shape.py, in order."""

@@ -119,12 +119,12 @@ class DecoderPool:
 
     # --- the two jobs -------------------------------------------------------------------------------------------------
 
-    async def probe(self, source: Body, limits: MediaLimits, *, tenant: str) -> Probed:
-        """Facts of `source`, every frame decoded once.
+    async def probe(self, source: Body, limits: MediaLimits, *, tenant: str, faces: bool = False) -> Probed:
+        """Facts of `source`, every frame decoded once; with `faces`, where they are in the first one.
 
-        Raises UndecodableMedia, LimitExceeded, Overloaded, ProcessingFailed.
+        Raises UndecodableMedia, LimitExceeded, BadTransformation (no faces here), Overloaded, ProcessingFailed.
         """
-        reply, _, queued = await self._run("probe", source, ProbeJob(limits=limits), tenant)
+        reply, _, queued = await self._run("probe", source, ProbeJob(limits=limits, faces=faces), tenant)
         return Probed(done=done_of(reply), queued_seconds=queued, resident_bytes=reply.resident_bytes)
 
     async def render(self, source: Body, job: RenderJob, *, tenant: str) -> Rendered:

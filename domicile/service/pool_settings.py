@@ -13,6 +13,8 @@ START_SECONDS_MAX = 30.0
 """From starting the zygote (interpreter, codecs) to the greeting of the first worker."""
 FORK_SECONDS_MAX = 10.0
 """From asking the zygote for a worker to its greeting, on a loaded machine."""
+FACES_BYTES = 64 * MIB
+"""Resident bytes of the runtime and the model of faces (42 MiB, mostly shared among decoders), added to their budgets."""
 END_SECONDS_MAX = 5.0
 """How long `close` waits for killed processes to be gone."""
 
@@ -36,12 +38,12 @@ class PoolSettings:
         15, "Processor seconds that one job may take before its process is killed and the input refused.", at_least=1
     )
     memory_bytes_max: int = setting(
-        700 * MIB,
+        700 * MIB + FACES_BYTES,
         "Resident bytes of a decoder process, shared libraries included; above, it is killed.",
         at_least=64 * MIB,
     )
     warm_bytes_max: int = setting(
-        128 * MIB,
+        128 * MIB + FACES_BYTES,
         "Resident bytes that a decoder process may still hold when its next job starts; with more, a fresh one does it.",
         at_least=1,
     )

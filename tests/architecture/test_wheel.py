@@ -42,6 +42,12 @@ def test_the_sample_photo_and_the_migrations_are_in_the_wheel(names: set[str]) -
     assert any(name.startswith("origin/migrations/versions/") for name in names)
 
 
+def test_the_face_model_is_in_the_wheel_with_its_licence(names: set[str]) -> None:
+    assert {
+        f"domicile/imaging/models/{name}" for name in ("centerface.onnx", "LICENSE.centerface", "README.md")
+    } <= names
+
+
 def test_nothing_else_is_in_the_wheel(names: set[str]) -> None:
     tops = {Path(name).parts[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)

@@ -222,6 +222,12 @@ class Stack:
         return parts.path
 
 
+def is_first(pid: int) -> bool:
+    """Not a decoder, which its parent forks and which shows its parent's command line."""
+    parent = int(Path(f"/proc/{pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split()[1])
+    return Path(f"/proc/{pid}/cmdline").read_bytes() != Path(f"/proc/{parent}/cmdline").read_bytes()
+
+
 def _exchange(port: int, method: str, path: str, headers: Mapping[str, str] | None, body: bytes | None) -> Reply:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_SECONDS_MAX)
     try:

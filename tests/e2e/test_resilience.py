@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.e2e.canary import Canaries
 from tests.e2e.conftest import Installations
-from tests.e2e.stack import Reply, Stack, frozen
+from tests.e2e.stack import Reply, Stack, frozen, is_first
 
 LEASE_SECONDS = 4.0
 WORKERS = 2
@@ -98,12 +98,6 @@ def test_a_killed_worker_is_replaced_and_serves_the_same_bytes(stack: Stack, pat
 
 def is_worker(pid: int) -> bool:
     return b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") and is_first(pid)
-
-
-def is_first(pid: int) -> bool:
-    """Not a decoder, which its parent forks and which shows its parent's command line."""
-    parent = int(Path(f"/proc/{pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split()[1])
-    return Path(f"/proc/{pid}/cmdline").read_bytes() != Path(f"/proc/{parent}/cmdline").read_bytes()
 
 
 def test_after_kill_minus_9_of_everything_what_was_acknowledged_is_there(

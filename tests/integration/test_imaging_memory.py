@@ -17,14 +17,14 @@ ROOT = Path(__file__).parents[2]
 
 CHILD = """
 import json, mmap, re, sys
-from domicile.imaging.job import Done, MediaLimits, RenderJob
+from domicile.imaging.job import Done, MediaLimits, ProbeJob, RenderJob
 from domicile.imaging.pipeline import render
 from domicile.imaging.probe import probe
 path, transformation, extension = sys.argv[1:]
 with open(path, "rb") as file:
     source = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     if transformation == "probe":
-        outcome = probe(source, MediaLimits())
+        outcome = probe(source, ProbeJob(limits=MediaLimits()))
     else:
         job = RenderJob(transformation=transformation, extension=extension, bucket="", limits=MediaLimits())
         outcome, _ = render(source, job)

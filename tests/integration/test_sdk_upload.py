@@ -18,7 +18,9 @@ import cloudinary.exceptions
 import pytest
 from PIL import Image
 
+from tests.corpus import require_corpus
 from tests.integration.origin_process import EDGE, OriginProcess, running_origin
+from tests.pictures.people import CLEAR
 
 
 def picture(kind: str = "PNG", size: tuple[int, int] = (64, 48), color: tuple[int, ...] = (200, 30, 30)) -> bytes:
@@ -392,6 +394,20 @@ def test_a_signature_acts_once_across_a_restart(tmp_path: Path) -> None:
         assert sdk.api.resource("jane")["public_id"] == "jane"
 
 
+def test_an_upload_says_where_the_faces_are(sdk, name: str) -> None:
+    photo = require_corpus() / "media" / "photos" / "two_people_shop.jpg"
+    answer = sdk.uploader.upload(str(photo), public_id=name, faces=True)
+    assert len(answer["faces"]) == 2
+    for clear in CLEAR["two_people_shop.jpg"]:
+        middle = (clear.left + clear.right) / 2, (clear.top + clear.bottom) / 2
+        assert any(
+            left < middle[0] < left + width and top < middle[1] < top + height
+            for left, top, width, height in answer["faces"]
+        )
+    assert sdk.uploader.upload(io.BytesIO(PNG), public_id=f"{name}-nobody", faces=True)["faces"] == []
+    assert "faces" not in sdk.uploader.upload(io.BytesIO(PNG), public_id=f"{name}-unasked")
+
+
 def test_wrong_credentials_say_what_is_wrong(sdk, name: str) -> None:
     with pytest.raises(cloudinary.exceptions.AuthorizationRequired, match=r"Invalid Signature [0-9a-f]{40}\. String"):
         sdk.uploader.upload(io.BytesIO(PNG), public_id=name, api_secret="wrong")
@@ -431,7 +447,7 @@ def test_a_stale_request_is_refused(sdk, monkeypatch: pytest.MonkeyPatch) -> Non
         (PNG, {"transformation": {"width": 10}}, "transformation is not supported yet"),
         (PNG, {"eager": [{"width": 10}]}, "eager is not supported yet"),
         (PNG, {"format": "jpg"}, "format is not supported yet"),
-        (PNG, {"faces": True}, "faces is not supported yet"),
+        (PNG, {"faces": "maybe"}, "Invalid value for parameter faces"),
         (PNG, {"allowed_formats": ["jpg"]}, "format png not allowed"),
         (PNG, {"upload_preset": "none"}, "Upload preset not found"),
         (PNG, {"public_id": "a/../b"}, "is invalid"),

@@ -41,6 +41,7 @@ GUARDS = {
     "limit": ("domicile", "edge", "origin"),
     "key gate": ("domicile", "edge", "origin"),
     "salt": ("edge", "origin"),
+    "redaction": ("domicile", "edge"),
     "order": ("domicile", "origin"),
 }
 """Guard -> the packages in which it stands; removing it from one must be noticed although it stands in another."""

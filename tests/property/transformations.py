@@ -51,6 +51,7 @@ aspects = (
     .filter(lambda ratio: 0.001 <= ratio <= 1000)
 )
 dprs = st.integers(1000, 100_000).map(lambda parts: parts / 10_000)
+zooms = st.integers(10, 1000).map(lambda hundredths: hundredths / 100)
 turns = st.integers(0, 359) | st.sampled_from(sorted(WORDS))
 corners = st.integers(0, 3) | st.integers(0, SIDE_MAX)
 radii = st.just(Radii(is_max=True)) | st.tuples(corners, corners, corners, corners).map(Radii)
@@ -111,6 +112,7 @@ def components(draw: st.DrawFn) -> Component:
         aggressiveness=draw(st.none() | st.integers(0, 100)) if gravity is Gravity.AUTO else None,
         x=draw(st.none() | offsets),
         y=draw(st.none() | offsets),
+        zoom=draw(st.none() | zooms),
         dpr=draw(st.none() | dprs),
         angles=tuple(draw(st.lists(turns, max_size=4))),
         radii=draw(st.none() | radii),

@@ -13,6 +13,7 @@ from domicile.imaging.steps.effect import effect
 from domicile.imaging.steps.look import look
 from domicile.imaging.steps.opacity import opacity
 from domicile.imaging.steps.pad import pad
+from domicile.imaging.steps.redact import redact
 from domicile.imaging.steps.reframe import reframe
 from domicile.imaging.steps.settle import settled
 from domicile.imaging.steps.turn import turn
@@ -20,7 +21,7 @@ from domicile.media.plan import Stage
 
 Step = Callable[[Image.Image, Stage], Image.Image]
 
-STEPS: tuple[Step, ...] = (reframe, look, pad, turn, effect, corners, border, background, opacity)
+STEPS: tuple[Step, ...] = (reframe, look, pad, turn, redact, effect, corners, border, background, opacity)
 """The canonical order inside a component (cloudinary-compat 3.1)."""
 
 

@@ -3,11 +3,12 @@
     c = "scale" / "fit" / "limit" / "mfit" / "fill" / "lfill" / "pad" / "lpad" / "mpad" / "crop" / "thumb"
       / "fill_pad" / "auto" / "auto_pad"
     g = "center" / "north" / "north_east" / "east" / "south_east" / "south" / "south_west" / "west" / "north_west"
+      / "face" / "faces" / "face:center" / "faces:center"
       / "xy_center" / "auto" [":" ("subject" / "classic")] [":" aggressiveness] [":thirds_0"]
     aggressiveness = integer                            ; 0 to 100
 
 There is one way of looking, and it does not place by thirds: those words are understood and not written back.
-Not yet: `g_face`, `g_custom`, other focal points of `g_auto`. Source: cloudinary-compat 3.2, 3.3.
+Not yet: `g_face:auto`, `g_custom`, other focal points of `g_auto`. Source: cloudinary-compat 3.2, 3.3.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Effects and opacity.
 
     e = "grayscale" / ("blur" / "sharpen") [":" 1-2000] / "pixelate" [":" 1-200] / adjustment    ; params/adjustment.py
+      / ("blur_faces" / "blur_region") [":" 1-2000] / ("pixelate_faces" / "pixelate_region") [":" 1-200]
     o = integer                                         ; 0 to 100 percent
 
 One effect a component: of several the last one counts. Source: cloudinary-compat 3.1, 3.4.
@@ -15,7 +16,16 @@ from domicile.media.params.adjustment import read_adjustment, write_effect
 from domicile.media.params.base import Parameter, read_integer
 from domicile.media.transformation import Component, Effect
 
-STRENGTH_MAX = {"grayscale": 0, "blur": 2000, "sharpen": 2000, "pixelate": 200}
+STRENGTH_MAX = {
+    "grayscale": 0,
+    "blur": 2000,
+    "blur_faces": 2000,
+    "blur_region": 2000,
+    "sharpen": 2000,
+    "pixelate": 200,
+    "pixelate_faces": 200,
+    "pixelate_region": 200,
+}
 """Greatest strength; 0 for effects that take none."""
 OPACITY_MAX = 100
 

@@ -20,6 +20,7 @@ FEATURES: dict[str, Any] = {
     "reads": ["jpg"],
     "writes": ["jpg", "png", "webp", "avif", "gif"],
     "layers": {"seccomp": True, "landlock": True},
+    "faces": "CenterFace, onnxruntime 1.28.0",
 }
 
 
@@ -78,6 +79,12 @@ def test_two_owners_of_pil_are_bad_and_a_lost_format_is_worth_a_look() -> None:
     assert "cannot write webp" in lost.text
 
 
+def test_faces_that_cannot_be_looked_for_are_bad() -> None:
+    assert checks.faces(FEATURES) == checks.Check(name="faces", level=Level.OK, text=FEATURES["faces"])
+    assert checks.faces({**FEATURES, "faces": None}).level is Level.FAIL
+    assert checks.faces({}).level is Level.FAIL
+
+
 def test_little_room_is_worth_a_look_and_hardly_any_is_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for free, level in ((10, Level.FAIL), (2**30, Level.WARN), (2**40, Level.OK)):
         monkeypatch.setattr("shutil.disk_usage", lambda _place, free=free: type("U", (), {"free": free}))
@@ -96,7 +103,7 @@ def test_a_cache_of_another_region_is_bad(tmp_path: Path) -> None:
 
 def test_every_check_runs_and_has_a_name_of_its_own(tmp_path: Path) -> None:
     found = checks.look(installation(None, tmp_path / "data"), FEATURES, None)
-    assert len({check.name for check in found}) == len(found) == 10
+    assert len({check.name for check in found}) == len(found) == 11
 
 
 def test_a_policy_file_that_is_none_is_bad_and_named(tmp_path: Path) -> None:

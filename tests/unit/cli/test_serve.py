@@ -49,6 +49,7 @@ def test_a_foreign_package_called_edge_is_refused(tmp_path: Path, monkeypatch: p
 def test_features_are_asked_of_another_process_and_told_in_a_line() -> None:
     found = serve.imaging_features()
     assert {"jpg", "png", "webp"} <= set(found["writes"])
+    assert str(found["faces"]).startswith("CenterFace, onnxruntime ")
     assert "writes jpg" in serve.describe_formats(found)
     assert "unknown" in serve.describe_formats({})
 

@@ -225,7 +225,8 @@ class PlayedPool:
         if self.error is not None:
             raise self.error
         plain = os.pread(source.fileno(), source.size, 0)
-        body = b"|".join((plain, job.transformation.encode(), job.bucket.encode())) + bytes(self.padding)
+        said = [job.redaction.encode()] if job.redaction else []
+        body = b"|".join((plain, job.transformation.encode(), job.bucket.encode(), *said)) + bytes(self.padding)
         kind = {"avif": "avif", "webp": "webp", "legacy": "jpg"}.get(job.bucket, "png")
         facts = Asset(aid=Aid(""), body=plain, data_key=b"", sealed=b"").facts
         done = Done(

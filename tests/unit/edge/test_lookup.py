@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -111,9 +113,11 @@ def test_a_later_reading_is_served_only_while_the_earlier_ones_are_known_not_to_
 def test_age_does_not_count_for_an_object_of_this_moment_but_another_configuration_does() -> None:
     its = state(lifetimes={"edge_seconds_max": 0})
     tiers, head = lookup(its), stored(PLAIN.names).head
-    assert tiers.is_answer(head, PLAIN, 0)
+    plain = replace(PLAIN, policy=state(lifetimes={"edge_seconds_max": 0}).policy)
+    assert tiers.is_answer(head, plain, 0)
+    assert not tiers.is_answer(head, PLAIN, 0), "the revision may be known before the policy that belongs to it"
     its.config_revision = 2
-    assert not tiers.is_answer(head, PLAIN, 0)
+    assert not tiers.is_answer(head, plain, 0)
 
 
 def test_a_file_stays_while_nobody_can_tell_whether_it_is_stale() -> None:

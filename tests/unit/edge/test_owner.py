@@ -6,17 +6,22 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from aiohttp import web
 
 from domicile.media.errors import UndecodableMedia
+from domicile.media.forced import ForcedRedaction
+from domicile.media.policy import ResidencyPolicy
 from domicile.media.url import parse
 from domicile.service.gate import peer as gate
 from edge.delivery_settings import DeliverySettings
-from edge.keys import wanted
-from edge.peer import AnswerHead, encode_head, encode_refusal
+from edge.following import TenantState
+from edge.keys import Wanted, file_of, wanted
+from edge.peer import AnswerHead, Question, encode_head, encode_refusal
 from edge.store.port import StoredHead
 from tests.unit.edge.rig import CLOUD, Gate, Rig, hash_of
 
@@ -34,6 +39,8 @@ class PlayedOwner:
         self.on_disk = False
         self.dies = False
         self.refusal: bytes | None = None
+        self.policy: ResidencyPolicy | None = None
+        """Of an owner that is behind."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[PlayedOwner]:
@@ -57,19 +64,25 @@ class PlayedOwner:
         if self.dies:
             assert request.transport is not None
             request.transport.abort()
-        head = self.refusal or encode_head(self._head())
+        question = msgspec.msgpack.decode(await request.read(), type=Question)
+        head = self.refusal or encode_head(self._head(question.raw_path))
         content = head if self.on_disk or self.refusal else head + self.body
         status = 200 if self.refusal is None else 400
         return web.Response(body=content, status=status, headers={gate.HEAD_HEADER: str(len(head))})
 
-    def _head(self) -> AnswerHead:
+    def _head(self, path: str) -> AnswerHead:
+        state = self.rig.link.tenants[CLOUD]
+        asked = read(path, state, self.policy or state.policy)
         asset = self.rig.origin.assets["upload/pic"]
         head = StoredHead(
             tenant=CLOUD, contributors=(asset.aid,), names=(hash_of("pic"),), epoch=1, sequence=1, config_revision=1,
             stored_at=time.time(), ttl_seconds=60.0, content_type="image/png", etag='"tag"', body_bytes=len(self.body),
             format="png", content_info="",
         )  # fmt: skip
-        return AnswerHead(head=head, on_disk=self.on_disk, position=0, tier=None, collapsed=False, kept=True, spans=())
+        return AnswerHead(
+            head=head, on_disk=self.on_disk, position=0, file=file_of(asked.ways[0], state.file_key), tier=None,
+            collapsed=False, kept=True, spans=(),
+        )  # fmt: skip
 
 
 @pytest.fixture
@@ -81,6 +94,10 @@ async def owner(tmp_path: Path) -> AsyncIterator[PlayedOwner]:
             yield played
 
 
+def read(path: str, state: TenantState, policy: ResidencyPolicy) -> Wanted:
+    return wanted(path, parse(path), "", policy=policy, config_revision=state.config_revision, name_key=state.name_key)
+
+
 def path_of_the_owners(owner: PlayedOwner) -> str:
     """A path whose object the other worker owns."""
     deliverer = owner.rig.parts.app.deliverer
@@ -88,9 +105,7 @@ def path_of_the_owners(owner: PlayedOwner) -> str:
     state = owner.rig.link.tenants[CLOUD]
     for width in range(10, 200):
         path = f"/demo/image/upload/w_{width}/v1/pic.png"
-        asked = wanted(
-            path, parse(path), "", policy=state.policy, config_revision=state.config_revision, name_key=state.name_key
-        )
+        asked = read(path, state, state.policy)
         if deliverer.owners.other(asked, state) == OWNER:
             return path
     raise AssertionError
@@ -160,3 +175,15 @@ async def test_an_object_that_no_worker_takes_in_is_made_here(
     monkeypatch.setattr(gate, "TRANSFER_BYTES_MAX", 100)
     owner.body = b"x" * 4000
     assert (await owner.rig.get(path_of_the_owners(owner))).body.startswith(b"one|")
+
+
+async def test_an_answer_that_was_made_under_an_older_policy_is_not_taken(owner: PlayedOwner) -> None:
+    """The owner has not heard yet that faces are to be hidden."""
+    state = owner.rig.link.tenants[CLOUD]
+    owner.policy = state.policy
+    state.policy = replace(state.policy, redaction=ForcedRedaction(faces="pixelate"))
+    path = path_of_the_owners(owner)
+    got = await owner.rig.get(path)
+    assert got.body.endswith(b"|pixelate_faces")
+    assert owner.questions == 1
+    assert (await owner.rig.get(path)).body == got.body

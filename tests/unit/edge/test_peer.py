@@ -19,6 +19,7 @@ ANSWER = AnswerHead(
     head=HEAD,
     on_disk=False,
     position=0,
+    file="f",
     tier=None,
     collapsed=True,
     kept=True,

@@ -12,7 +12,12 @@ import pytest
 from PIL import Image
 
 from domicile.imaging.job import Done, MediaLimits, Refused, RenderJob
-from domicile.imaging.pipeline import render
+from domicile.imaging.pipeline import _asked, render
+from domicile.imaging.plan_limits import plan_limits
+from domicile.imaging.redeliver import can_copy
+from domicile.imaging.source import open_source
+from domicile.media.grammar import build_transformation
+from domicile.media.plan import make_plan
 from tests.pictures.synthetic import animation, quadrants, ramp, saved, veiled
 
 LIMITS = MediaLimits()
@@ -129,3 +134,26 @@ def test_damaged_bytes_never_raise(format_: str) -> None:
             del damaged[luck.randrange(1, len(damaged)) :]
         outcome, _ = render(bytes(damaged), job("w_20,e_blur", "png", source_pixels_max=10**6))
         assert isinstance(outcome, Done | Refused)
+
+
+def test_what_a_policy_redacts_stands_before_all_that_the_url_asks_for() -> None:
+    asked = msgspec.structs.replace(job("c_crop,h_5,w_5/e_blur"), redaction="pixelate_faces")
+    assert build_transformation(_asked(asked)) == "e_pixelate_faces/c_crop,h_5,w_5/e_blur"
+    longest = "/".join(["w_10"] * LIMITS.components_max)
+    assert len(_asked(job(longest)).components) == LIMITS.components_max
+    forced = _asked(msgspec.structs.replace(job(longest), redaction="blur_faces"))
+    assert len(forced.components) == LIMITS.components_max + 1, "no URL is long enough to push it out"
+
+
+def test_what_a_policy_redacts_is_never_copied() -> None:
+    body = saved(quadrants(40, 20), "PNG")
+    assert rendered_by_copy(body, job("")) != rendered_by_copy(
+        body, msgspec.structs.replace(job(""), redaction="pixelate_faces")
+    )
+
+
+def rendered_by_copy(body: bytes, asked: RenderJob) -> bool:
+    source = open_source(body, asked.limits)
+    transformation = _asked(asked)
+    plan = make_plan(transformation, source.facts(), "png", plan_limits(asked.limits))
+    return can_copy(source, plan)

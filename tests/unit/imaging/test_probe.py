@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from domicile.imaging.job import Done, MediaLimits, Outcome, Refused, RenderJob
+from domicile.imaging.job import Done, MediaLimits, Outcome, ProbeJob, Refused, RenderJob
 from domicile.imaging.pipeline import render
 from domicile.imaging.probe import probe
 from tests.corpus import require_corpus, rows
@@ -26,7 +26,7 @@ VIDEO = (".mov", ".mp4", ".webm")
 
 def test_facts_name_the_bytes() -> None:
     body = saved(quadrants(40, 20), "JPEG")
-    outcome = probe(body, LIMITS)
+    outcome = probe(body, ProbeJob(limits=LIMITS))
     assert isinstance(outcome, Done)
     assert outcome.source.md5 == hashlib.md5(body, usedforsecurity=False).hexdigest()
     assert outcome.source.body_bytes == len(body)
@@ -35,7 +35,7 @@ def test_facts_name_the_bytes() -> None:
 
 
 def test_an_animation_is_counted() -> None:
-    outcome = probe(animation("WEBP"), LIMITS)
+    outcome = probe(animation("WEBP"), ProbeJob(limits=LIMITS))
     assert isinstance(outcome, Done)
     assert (outcome.frames, outcome.source.loop) == (3, 2)
 
@@ -44,7 +44,7 @@ def test_an_animation_is_counted() -> None:
     "body", [b"", b"\xff\xd8\xff", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBP", bytes(100)]
 )
 def test_a_beginning_is_not_a_picture(body: bytes) -> None:
-    outcome = probe(body, LIMITS)
+    outcome = probe(body, ProbeJob(limits=LIMITS))
     assert isinstance(outcome, Refused)
     assert outcome.code == "undecodable_media"
 
@@ -54,7 +54,7 @@ def test_a_beginning_is_not_a_picture(body: bytes) -> None:
 )
 def test_a_file_that_is_all_chunks_is_refused_at_upload(format_: str, at: int, chunk: bytes) -> None:
     body = saved(quadrants(8, 8), format_)
-    outcome = probe(body[:at] + chunk * (LIMITS.chunks_max + 1) + body[at:], LIMITS)
+    outcome = probe(body[:at] + chunk * (LIMITS.chunks_max + 1) + body[at:], ProbeJob(limits=LIMITS))
     assert isinstance(outcome, Refused)
     assert outcome.code == "limit_exceeded"
     assert "chunks" in outcome.message
@@ -80,7 +80,7 @@ def test_what_delivery_would_always_refuse_is_refused_at_upload(format_: str, mo
     accepted = 0
     for kilobytes in range(1, 1500, 10):
         limits = MediaLimits(working_bytes_max=kilobytes * 1000)
-        probed = probe(body, limits)
+        probed = probe(body, ProbeJob(limits=limits))
         job = RenderJob(transformation="c_limit,h_64,w_64", extension="png", bucket="", limits=limits)
         rendered, _ = render(body, job)
         assert type(probed) is type(rendered), (kilobytes, probed, rendered)
@@ -90,10 +90,10 @@ def test_what_delivery_would_always_refuse_is_refused_at_upload(format_: str, mo
 
 def _measured(path: Path) -> tuple[Outcome, float, int]:
     body = path.read_bytes()
-    probe(saved(quadrants(8, 8)), LIMITS)  # codecs loaded
+    probe(saved(quadrants(8, 8)), ProbeJob(limits=LIMITS))  # codecs loaded
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
-    outcome = probe(body, LIMITS)
+    outcome = probe(body, ProbeJob(limits=LIMITS))
     return outcome, time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 
 
@@ -143,3 +143,13 @@ def _complaints(row: dict[str, str], outcome: Outcome, seconds: float, growth_kb
         if row["exif_orientation"] in set("12345678") and facts.orientation != int(row["exif_orientation"]):
             found.append(f"orientation {facts.orientation}")
     return found
+
+
+def test_faces_are_looked_for_when_that_is_asked_and_in_good_files_alone(monkeypatch) -> None:
+    monkeypatch.setattr("domicile.imaging.probe.boxes_of", lambda _source, _limits: ((1, 2, 3, 4),))
+    body = saved(quadrants(40, 20), "JPEG")
+    plain, looked = probe(body, ProbeJob(limits=LIMITS)), probe(body, ProbeJob(limits=LIMITS, faces=True))
+    assert isinstance(plain, Done)
+    assert isinstance(looked, Done)
+    assert (plain.faces, looked.faces) == ((), ((1, 2, 3, 4),))
+    assert isinstance(probe(body[:200], ProbeJob(limits=LIMITS, faces=True)), Refused)

@@ -31,9 +31,11 @@ def test_an_opaque_thing_of_the_colour_behind_transparency_stays() -> None:
 
 def test_frames_lose_what_none_of_them_shows() -> None:
     frames = [Frame(spotted(50, 50, at, at, 5), 100) for at in (10, 30)]
-    assert [frame.image.size for frame in trimmed(frames, TRIM)] == [(25, 25)] * 2
+    left, box = trimmed(frames, TRIM)
+    assert [frame.image.size for frame in left] == [(25, 25)] * 2
+    assert (box[2] - box[0], box[3] - box[1]) == (25, 25)
 
 
 def test_frames_without_anything_stay_as_they_are() -> None:
     frames = [Frame(Image.new("RGB", (9, 9)), 100)] * 2
-    assert trimmed(frames, TRIM) == frames
+    assert trimmed(frames, TRIM) == (frames, (0, 0, *frames[0].image.size))

@@ -25,7 +25,7 @@ FACTS = SourceFacts(format="png", width=1, height=1, frames=1, has_alpha=False, 
 RENDER = RenderJob(transformation="w_1", extension="png", bucket="", limits=MediaLimits())
 
 
-def probe(source: worker.Source, limits: MediaLimits) -> Outcome:
+def probe(source: worker.Source, job: ProbeJob) -> Outcome:
     return Refused(code="undecodable_media", message=f"{type(source).__name__} {bytes(source)!r}")
 
 
@@ -81,7 +81,7 @@ def test_a_source_is_mapped_not_copied_and_may_be_empty(line: Line) -> None:
 
 
 def test_an_error_is_told_by_name_and_place_and_never_by_its_text(line: Line) -> None:
-    def broken(source: worker.Source, limits: MediaLimits) -> Outcome:
+    def broken(source: worker.Source, job: ProbeJob) -> Outcome:
         raise LookupError("a name from the file")
 
     message = encode(ProbeJob(limits=MediaLimits()))
@@ -93,7 +93,7 @@ def test_an_error_is_told_by_name_and_place_and_never_by_its_text(line: Line) ->
 
 
 def test_a_failure_inside_a_library_is_placed_where_we_called_it(line: Line) -> None:
-    def broken(source: worker.Source, limits: MediaLimits) -> Outcome:
+    def broken(source: worker.Source, job: ProbeJob) -> Outcome:
         with making():
             Image.new("RGB", (2, 2)).save(io.BytesIO(), "PNG", compress_level="high")
         raise AssertionError
@@ -141,7 +141,7 @@ def test_a_mapping_that_is_still_looked_at_does_not_spoil_the_next_job(line: Lin
 
 def test_free_memory_is_given_back_once_when_no_job_comes(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[float] = []
-    monkeypatch.setattr(worker, "_trim", lambda: given.append(time.monotonic()))
+    monkeypatch.setattr(worker, "give_back", lambda: given.append(time.monotonic()))
     line.theirs.settimeout(0.01)
     threading.Timer(0.1, line.ours.close).start()
     assert not serve_one(line.theirs, Handlers(probe=probe, render=render), LIMITS)
@@ -150,6 +150,6 @@ def test_free_memory_is_given_back_once_when_no_job_comes(line: Line, monkeypatc
 
 def test_handlers_may_come_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "handlers.py"
-    file.write_text("def probe(source, limits): return 1\ndef render(source, job): return 2\n")
+    file.write_text("def probe(source, job): return 1\ndef render(source, job): return 2\n")
     handlers = worker.load_handlers(str(file))
-    assert handlers.probe(b"", MediaLimits()) == 1  # type: ignore[comparison-overlap]
+    assert handlers.probe(b"", ProbeJob(limits=MediaLimits())) == 1  # type: ignore[comparison-overlap]

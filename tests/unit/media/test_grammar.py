@@ -44,7 +44,7 @@ def test_what_is_not_supported_or_malformed_is_refused(text):
 def test_every_part_of_a_component_is_read():
     text = (
         "a_90.hflip,ar_16:9,b_red,bo_2px_solid_lime,c_fill,co_blue,cs_srgb,dpr_2.0,e_blur:300,f_auto,fl_attachment:cat.progressive:semi,"
-        "g_south_west,h_0.5,o_40,pg_2,q_auto:eco,r_1:2:3:4,w_300,x_-5,y_0.25"
+        "g_south_west,h_0.5,o_40,pg_2,q_auto:eco,r_1:2:3:4,w_300,x_-5,y_0.25,z_0.75"
     )
     assert parse_component(text) == Component(
         width=Pixels(300),
@@ -54,6 +54,7 @@ def test_every_part_of_a_component_is_read():
         gravity=Gravity.SOUTH_WEST,
         x=Pixels(-5),
         y=Share(0.25),
+        zoom=0.75,
         dpr=2.0,
         angles=(90, "hflip"),
         radii=Radii((1, 2, 3, 4)),

@@ -13,24 +13,7 @@ from domicile.media.grammar import parse_transformation
 from domicile.media.negotiate import choose_format
 from domicile.media.params.flags import ATTACHMENT, BASELINE, FLAGS, PNG_BITS, PROGRESSIVE, WITHOUT_EFFECT
 from domicile.media.plan import Plan, PlanLimits, make_plan
-
-FACTS = SourceFacts(
-    format="jpg",
-    width=400,
-    height=200,
-    frames=1,
-    has_alpha=False,
-    orientation=1,
-    body_bytes=1,
-    md5="",
-)
-LIMITS = PlanLimits(
-    output_pixels_max=1_000_000,
-    output_side_max=10_000,
-    animation_pixels_max=1_000_000,
-    avif_pixels_max=10**9,
-    working_bytes_max=10**10,
-)
+from tests.unit.media.plans import FACTS, LIMITS
 
 
 def plan(text: str, output_format: str = "jpg", facts: SourceFacts = FACTS, limits: PlanLimits = LIMITS) -> Plan:

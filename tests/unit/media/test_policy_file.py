@@ -111,6 +111,15 @@ def test_whatever_a_file_holds_it_is_no_policy_of_this_cloud_or_it_is_one(text: 
         ({"lease_seconds": float("nan")}, "lease_seconds: nan"),
         ({"declared_non_personal": "false"}, "declared_non_personal: 'false' is not allowed; allowed: true or false"),
         ({"declared_non_personal": 1}, "declared_non_personal: 1"),
+        ({"redaction": "pixelate"}, "redaction: 'pixelate' is not allowed; allowed: a table"),
+        ({"redaction": {}}, r"redaction\.faces: None is not allowed; allowed: one of pixelate, blur"),
+        ({"redaction": {"faces": "mask"}}, r"redaction\.faces: 'mask' is not allowed; allowed: one of pixelate, blur"),
+        ({"redaction": {"faces": "blur", "folder": "a"}}, r"redaction\.folder: unknown field"),
+        ({"redaction": {"faces": "blur", "folders": []}}, r"redaction\.folders: \[\] is not allowed"),
+        ({"redaction": {"faces": "blur", "folders": ["/a"]}}, r"redaction\.folders: '/a' is not allowed"),
+        ({"redaction": {"faces": "blur", "folders": ["a/"]}}, r"redaction\.folders: 'a/' is not allowed"),
+        ({"redaction": {"faces": "blur", "folders": "a"}}, r"redaction\.folders: 'a' is not allowed; allowed: a list"),
+        ({"redaction": {"faces": "blur", "except_signed": 1}}, r"redaction\.except_signed: 1 is not allowed"),
         ({"timing_allow_origin": "*"}, r"timing_allow_origin: '\*' is not allowed; allowed: a list"),
         ({"timing_allow_origin": ["https://a.example\r\nX: y"]}, "allowed: origins like"),
         ({"timing_allow_origin": ["https://a.example, *"]}, "allowed: origins like"),
@@ -141,6 +150,25 @@ def test_origins_that_browsers_send_and_the_star_are_allowed() -> None:
 def test_a_policy_survives_the_wire(preset: Preset) -> None:
     rules = policy(interpretation=str(preset), zones={"cache": ["eea"]}, originals="as-is", erased_status=410)
     assert from_mapping(rules.to_mapping(), home="eu-fr") == rules
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"faces": "pixelate"},
+        {"faces": "blur", "folders": ["profiles", "team/public"]},
+        {"faces": "blur", "except_signed": True},
+    ],
+)
+def test_a_redaction_survives_the_wire_and_is_told_apart(table: dict[str, Any]) -> None:
+    rules = policy(redaction=table)
+    assert from_mapping(rules.to_mapping(), home="eu-fr") == rules
+    assert rules.to_mapping() != policy().to_mapping()
+
+
+def test_a_policy_without_redaction_does_not_speak_of_it() -> None:
+    """An edge of an earlier version refuses what it does not know."""
+    assert "redaction" not in policy().to_mapping()
 
 
 def test_a_file_of_another_cloud_is_refused() -> None:

@@ -90,7 +90,7 @@ def test_every_upload_parameter_of_the_sdk_is_decided() -> None:
 
 
 def test_nothing_is_ignored_silently() -> None:
-    check_parameters(Params({"public_id": "a", "invalidate": "1", "backup": "0", "eager": "", "faces": "false"}), USED)
+    check_parameters(Params({"public_id": "a", "invalidate": "1", "backup": "0", "eager": "", "colors": "false"}), USED)
     for name in (*REFUSED, *HARMLESS_WHEN_OFF):
         with pytest.raises(BadRequest, match=f"Parameter {name} is not supported yet"):
             check_parameters(Params({name: "1"}), USED)

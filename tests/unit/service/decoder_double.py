@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 
-from domicile.imaging.job import Done, MediaLimits, Outcome, Refused, RenderJob
+from domicile.imaging.job import Done, Outcome, ProbeJob, Refused, RenderJob
 from domicile.media.facts import SourceFacts
 
 FACTS = SourceFacts(
@@ -20,7 +20,7 @@ FACTS = SourceFacts(
 HOARD: list[bytes] = []
 
 
-def probe(source, limits: MediaLimits) -> Outcome:
+def probe(source, job: ProbeJob) -> Outcome:
     return _act(bytes(source))[0]
 
 

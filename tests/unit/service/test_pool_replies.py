@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from domicile.imaging.channel import Broken, Reply
-from domicile.imaging.job import Done, Refused, Timings
+from domicile.imaging.job import FACES_MAX, Done, Refused, Timings
 from domicile.media.errors import LimitExceeded
 from domicile.media.facts import SourceFacts
 from domicile.service.pool_replies import MESSAGE_LETTERS_MAX, done_of, is_plausible, label_of
@@ -20,6 +20,7 @@ DONE = Done(source=FACTS, content_type="image/webp", format="webp", width=2, hei
 def test_an_honest_reply_is_believed() -> None:
     assert is_plausible(DONE)
     assert is_plausible(Done(source=FACTS))
+    assert is_plausible(Done(source=FACTS, faces=((0, 1, 2, 2),)))
     assert is_plausible(Refused(code="limit_exceeded", message=""))
     assert is_plausible(Broken(error="KeyError", where=""))
 
@@ -36,6 +37,9 @@ def test_an_honest_reply_is_believed() -> None:
         {"width": -1},
         {"height": 2**31 + 1},
         {"frames": -5},
+        {"faces": ((0, 0, 1, -1),)},
+        {"faces": ((0, 0, 1, 2**40),)},
+        {"faces": ((0, 0, 1, 1),) * (FACES_MAX + 1)},
         {"timings": Timings(decode=math.nan)},
         {"timings": Timings(transform=-1.0)},
         {"timings": Timings(encode=math.inf)},

@@ -9,7 +9,7 @@ from tests.pictures.synthetic import quadrants
 
 def test_the_order_is_that_of_the_documentation() -> None:
     names = [step.__name__ for step in STEPS]
-    assert names == ["reframe", "look", "pad", "turn", "effect", "corners", "border", "background", "opacity"]
+    assert names == ["reframe", "look", "pad", "turn", "redact", "effect", "corners", "border", "background", "opacity"]
 
 
 def test_a_stage_without_wishes_gives_the_same_picture() -> None:

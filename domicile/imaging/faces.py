@@ -1,0 +1,183 @@
+"""Where the faces of an original are: looked for upright, at fixed small sizes, before anything is planned.
+
+    framing     one look at SIDE pixels; only what is surely a face
+    covering    a second look, nearer, for small faces; everything that may be one; in all frames of an animation
+
+Colours that transparency hides are looked at as well: a viewer could make them visible again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from PIL import Image
+
+from domicile.imaging.centerface import FacesUnavailable, detect, overlap
+from domicile.imaging.color import ToSrgb
+from domicile.imaging.decode import decode_frames
+from domicile.imaging.job import FACES_MAX, MediaLimits
+from domicile.imaging.memory import give_back
+from domicile.imaging.plan_limits import plan_limits
+from domicile.imaging.present import present
+from domicile.imaging.source import Source
+from domicile.media.errors import BadTransformation, LimitExceeded
+from domicile.media.faces import NOBODY, Faces, needs_covering, needs_framing
+from domicile.media.geometry import Box, Side, WholeBox
+from domicile.media.plan import Plan, make_plan
+from domicile.media.transformation import Component, Crop, Pixels, Transformation
+
+SIDE, SIDE_NEAR = 640, 1024
+"""Longer side of the picture that is looked at; smaller ones are not enlarged."""
+FRAMING_SCORE_MIN, COVERING_SCORE_MIN = 500, 250
+OPAQUE = 255
+GROUND = (128, 128, 128)
+"""Behind what is transparent."""
+JOIN_OVERLAP_MIN = 0.3
+"""Boxes of different frames that share more become one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A face in the original's own pixels, and how it was seen."""
+
+    box: WholeBox
+    score: int
+    is_near: bool
+
+
+def faces_of(source: Source, transformation: Transformation, limits: MediaLimits, *, animated: bool) -> Faces:
+    """As far as the transformation asks for them. `animated`: will all frames be shown?
+
+    Raises BadTransformation where faces cannot be looked for, LimitExceeded for an animation that is too long for it, and
+    what decoding raises.
+    """
+    framing, covering = needs_framing(transformation), needs_covering(transformation)
+    is_moving = source.facts().is_animated
+    if is_moving and not covering:
+        return Faces(is_moving=True)
+    if not (framing or covering):
+        return NOBODY
+    if animated and source.claims.frames > limits.faces_frames_max:
+        raise _too_long(limits)
+    with _looking():
+        seen = _sightings(source, limits, covering=covering, animated=animated)
+    return Faces(
+        framing=tuple(_floats(one.box) for one in seen if one.score >= FRAMING_SCORE_MIN and not one.is_near),
+        covering=_joined([one.box for one in seen]) if covering else (),
+        is_moving=is_moving,
+    )
+
+
+def _too_long(limits: MediaLimits) -> LimitExceeded:
+    return LimitExceeded(f"Maximum number of frames to look for faces in is {limits.faces_frames_max}")
+
+
+def boxes_of(source: Source, limits: MediaLimits) -> tuple[tuple[int, int, int, int], ...]:
+    """Left, top, width and height of what is surely a face in the first frame, the largest first. Raises as `faces_of`."""
+    facts = source.facts()
+    with _looking():
+        seen = _sightings(source, limits, covering=False, animated=False)
+    inside = (
+        (max(one.box[0], 0), max(one.box[1], 0), min(one.box[2], facts.width), min(one.box[3], facts.height))
+        for one in seen
+    )
+    found = [(left, top, right - left, bottom - top) for left, top, right, bottom in inside]
+    return tuple(sorted(found, key=lambda box: (-box[2] * box[3], box)))[:FACES_MAX]
+
+
+@contextmanager
+def _looking() -> Iterator[None]:
+    """Afterwards the memory it took is given back: decoding needs it."""
+    try:
+        yield
+    except FacesUnavailable as missing:
+        raise BadTransformation.component("faces (not available on this server)") from missing
+    finally:
+        give_back()
+
+
+def _sightings(source: Source, limits: MediaLimits, *, covering: bool, animated: bool) -> list[Sighting]:
+    found: list[Sighting] = []
+    facts = source.facts()
+    size = facts.width, facts.height
+    pictures = _pictures(source, limits, all_colors=covering and facts.has_alpha, animated=animated)
+    for looked, picture in enumerate(pictures, start=1):
+        if animated and looked > limits.faces_frames_max:
+            raise _too_long(limits)
+        score_min = COVERING_SCORE_MIN if covering else FRAMING_SCORE_MIN
+        found += _look(picture, size, score_min, SIDE)
+        if covering and not animated and max(picture.size) > SIDE:
+            found += _look(picture, size, score_min, SIDE_NEAR)
+    return found
+
+
+def _look(picture: Image.Image, size: Side, score_min: int, side: int) -> Iterator[Sighting]:
+    picture = _shrunk(picture, side)
+    x, y = size[0] / picture.width, size[1] / picture.height
+    for one in detect(picture, score_min):
+        left, top, right, bottom = one.box
+        box = round(left * x), round(top * y), round(right * x), round(bottom * y)
+        yield Sighting(box, one.score, is_near=side == SIDE_NEAR)
+
+
+def _pictures(source: Source, limits: MediaLimits, *, all_colors: bool, animated: bool) -> Iterator[Image.Image]:
+    """Upright RGB, no larger than the nearer look wants; each frame twice where transparency may hide something."""
+    plan = _plan(source, limits, is_whole=all_colors, animated=animated)
+    to_srgb = ToSrgb(source.claims.icc)
+    for stored in decode_frames(source, plan, limits.working_bytes_max):
+        image = present(stored, plan.orientation, to_srgb).image
+        if image.mode != "RGBA" or _is_opaque(image):
+            yield _shrunk(image.convert("RGB"), SIDE_NEAR)
+            continue
+        ground = Image.new("RGB", image.size, GROUND)
+        ground.paste(image, mask=image.getchannel("A"))
+        yield _shrunk(ground, SIDE_NEAR)
+        if all_colors:
+            yield _shrunk(image.convert("RGB"), SIDE_NEAR)
+
+
+def _is_opaque(image: Image.Image) -> bool:
+    return image.getchannel("A").getextrema()[0] == OPAQUE
+
+
+def _plan(source: Source, limits: MediaLimits, *, is_whole: bool, animated: bool) -> Plan:
+    """Shrunk while it is decoded, unless colours would be lost that way: a mean leaves out what is transparent."""
+    side = Pixels(SIDE_NEAR)
+    small = Transformation((Component(crop=Crop.LIMIT, width=side, height=side),))
+    name = source.format if animated else "jpg"
+    plan = make_plan(Transformation() if is_whole else small, source.facts(), name, plan_limits(limits))
+    if is_whole and plan.pixel_bytes_max * 2 > limits.working_bytes_max:
+        raise LimitExceeded("Image needs more memory than allowed (working_bytes_max)")
+    return plan
+
+
+def _shrunk(picture: Image.Image, side: int) -> Image.Image:
+    factor = side / max(picture.size)
+    if factor >= 1:
+        return picture
+    size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
+    return picture.resize(size, Image.Resampling.BOX)
+
+
+def _joined(boxes: list[WholeBox]) -> tuple[Box, ...]:
+    """Each box, those that nearly are the same as one around both."""
+    joined: list[WholeBox] = []
+    for box in boxes:
+        for position, other in enumerate(joined):
+            if overlap(box, other) >= JOIN_OVERLAP_MIN:
+                joined[position] = (
+                    min(box[0], other[0]),
+                    min(box[1], other[1]),
+                    max(box[2], other[2]),
+                    max(box[3], other[3]),
+                )
+                break
+        else:
+            joined.append(box)
+    return tuple(map(_floats, joined))
+
+
+def _floats(box: WholeBox) -> Box:
+    return float(box[0]), float(box[1]), float(box[2]), float(box[3])

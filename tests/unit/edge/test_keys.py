@@ -1,0 +1,107 @@
+"""What a policy redacts is never served otherwise: no URL, no cache and no original gets around it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from domicile.media.journal import Kind
+from tests.unit.edge.rig import Rig, grant, policy
+
+REDACTED = policy(redaction={"faces": "pixelate", "folders": ["profiles"]})
+HIDDEN = b"|pixelate_faces"
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    async with Rig.open(tmp_path) as opened:
+        for name in ("profiles/jane", "garden"):
+            opened.origin.upload(name, b"face")
+            for kind in ("private", "authenticated"):
+                opened.origin.upload(name, b"face", delivery_type=kind)
+        yield opened
+
+
+def use(rig: Rig, **changes: object) -> None:
+    grant(rig.link, policy(**changes))
+
+
+@pytest.mark.parametrize("originals", ["as-is", "stripped"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/demo/image/upload/profiles/jane.png",
+        "/demo/image/upload/profiles/jane",
+        "/demo/image/upload/v1/profiles/jane.png",
+        "/demo/image/upload/profiles/jane.jpg",
+        "/demo/image/upload/w_10/profiles/jane.png",
+        "/demo/image/upload/f_auto/profiles/jane",
+        "/demo/image/upload/fl_attachment/profiles/jane.png",
+        "/demo/image/upload/a_ignore/fl_getinfo/profiles/jane.png",
+        "/demo/image/upload/%70rofiles/jane.png",
+        "/demo/image/upload/s--goodsign--/profiles/jane.png",
+        "/demo/image/private/w_10/profiles/jane.png",
+        "/demo/image/private/s--goodsign--/profiles/jane.png",
+        "/demo/image/authenticated/s--goodsign--/profiles/jane.png",
+        "/demo/profiles/jane.png",
+    ],
+)
+async def test_no_url_shows_it_otherwise(rig: Rig, path: str, originals: str) -> None:
+    use(rig, redaction={"faces": "pixelate", "folders": ["profiles"]}, originals=originals)
+    for _ in range(2):
+        got = await rig.get(path)
+        assert got.status == 200
+        assert got.body.endswith(HIDDEN), got.body
+    assert not got.headers["ETag"].startswith('"' + rig.origin.assets["upload/garden"].facts.md5), "it is no original"
+
+
+async def test_other_folders_are_as_before(rig: Rig) -> None:
+    grant(rig.link, REDACTED)
+    assert (await rig.get("/demo/image/upload/w_10/garden.png")).body == b"face|w_10|"
+
+
+@pytest.mark.parametrize("path", ["w_10/profiles/jane.png", "profiles/jane.png"])
+async def test_a_policy_that_changes_leaves_no_copy_that_would_be_served(rig: Rig, path: str) -> None:
+    path = f"/demo/image/upload/{path}"
+    use(rig, originals="as-is")
+    assert HIDDEN not in (await rig.get(path)).body
+    assert (await rig.get(path)).cache == "hit"
+    rig.link.tenants["demo"].policy = policy(originals="as-is", redaction={"faces": "pixelate"})
+    await rig.entry(Kind.CONFIG)
+    got = await rig.get(path)
+    assert (got.body.endswith(HIDDEN), got.cache) == (True, "fwd=uri-miss")
+    rig.link.tenants["demo"].policy = policy(originals="as-is", redaction={"faces": "blur"})
+    await rig.entry(Kind.CONFIG)
+    assert (await rig.get(path)).body.endswith(b"|blur_faces")
+
+
+async def test_what_was_read_under_the_old_policy_is_not_shown_under_the_new_one(rig: Rig) -> None:
+    """Its signature is judged while the policy changes."""
+    rig.origin.resolve_gate.close()
+    async with asyncio.TaskGroup() as group:
+        early = group.create_task(rig.get("/demo/image/upload/s--goodsign--/w_10/profiles/jane.png"))
+        await asyncio.wait_for(rig.origin.resolve_gate.reached.wait(), 2)
+        rig.link.tenants["demo"].policy = REDACTED
+        rig.origin.resolve_gate.open()
+    assert early.result().body.endswith(HIDDEN)
+    again = await rig.get("/demo/image/upload/s--goodsign--/w_10/profiles/jane.png")
+    assert again.body.endswith(HIDDEN)
+
+
+async def test_only_a_good_signature_shows_it_and_only_where_the_policy_says_so(rig: Rig) -> None:
+    use(rig, redaction={"faces": "pixelate", "except_signed": True})
+    signed = await rig.get("/demo/image/upload/s--goodsign--/w_10/profiles/jane.png")
+    assert signed.body == b"face|w_10|"
+    assert (await rig.get("/demo/image/upload/s--badsign0--/w_10/profiles/jane.png")).status == 401
+    assert (await rig.get("/demo/image/upload/w_10/profiles/jane.png")).body.endswith(HIDDEN)
+    assert (await rig.get("/demo/image/private/w_10/profiles/jane.png")).body.endswith(HIDDEN)
+
+
+async def test_what_was_redacted_is_reported_as_what_the_url_asked_for(rig: Rig) -> None:
+    grant(rig.link, REDACTED)
+    await rig.get("/demo/image/upload/w_10/profiles/jane.png")
+    [reported] = rig.link.reported
+    assert reported.transformation == "w_10"

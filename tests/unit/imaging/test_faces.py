@@ -1,0 +1,142 @@
+"""When faces are looked for, in which pictures, and what becomes of the boxes. What is found: tests/integration/test_faces.py."""
+
+from __future__ import annotations
+
+import io
+
+import msgspec
+import pytest
+from PIL import Image
+
+from domicile.imaging import faces
+from domicile.imaging.centerface import FacesUnavailable, Found
+from domicile.imaging.job import MediaLimits
+from domicile.imaging.source import open_source
+from domicile.media.errors import BadTransformation, LimitExceeded
+from domicile.media.faces import NOBODY, Faces
+from domicile.media.grammar import parse_transformation
+from tests.pictures.synthetic import animation, hidden, moving, ramp, saved, turned
+
+LIMITS = MediaLimits()
+
+
+@pytest.fixture
+def looked(monkeypatch) -> list[Image.Image]:
+    """The pictures that the model gets; it sees a sure face at the top left of each, and a doubtful one beside it."""
+    pictures: list[Image.Image] = []
+
+    def detect(picture: Image.Image, score_min: int) -> list[Found]:
+        pictures.append(picture)
+        seen = [Found(900, (0, 0, 10, 20)), Found(300, (30, 0, 40, 20))]
+        return [one for one in seen if one.score >= score_min]
+
+    monkeypatch.setattr(faces, "detect", detect)
+    return pictures
+
+
+def found(body: bytes, text: str, *, animated: bool = False, **limits: int) -> Faces:
+    bounds = msgspec.structs.replace(LIMITS, **limits)
+    return faces.faces_of(open_source(body, bounds), parse_transformation(text), bounds, animated=animated)
+
+
+@pytest.mark.parametrize("text", ["", "w_10", "c_fill,g_north,h_10,w_10", "e_pixelate_region,h_5,w_5", "e_pixelate"])
+def test_nobody_is_looked_for_who_is_not_asked_for(text: str, looked: list[Image.Image]) -> None:
+    assert found(saved(ramp(64, 64)), text) == NOBODY
+    assert looked == []
+
+
+def test_framing_takes_one_look_and_what_is_sure(looked: list[Image.Image]) -> None:
+    seen = found(saved(ramp(1280, 640)), "c_fill,g_face,h_9,w_9")
+    assert [picture.size for picture in looked] == [(640, 320)]
+    assert seen == Faces(framing=((0.0, 0.0, 20.0, 40.0),))
+
+
+def test_hiding_takes_a_nearer_look_too_and_all_that_may_be_a_face(looked: list[Image.Image]) -> None:
+    seen = found(saved(ramp(2048, 1024)), "e_blur_faces")
+    assert [picture.size for picture in looked] == [(640, 320), (1024, 512)]
+    assert len(seen.covering) == 3, "the large one is the same in both looks"
+    assert seen.framing == ((0.0, 0.0, 32.0, 64.0),)
+
+
+def test_a_small_picture_is_looked_at_once_as_it_is(looked: list[Image.Image]) -> None:
+    found(saved(ramp(300, 200)), "e_blur_faces")
+    assert [picture.size for picture in looked] == [(300, 200)]
+
+
+def test_a_picture_is_looked_at_upright_even_when_it_is_shown_as_it_is_stored(looked: list[Image.Image]) -> None:
+    found(turned(ramp(60, 40), 6), "a_ignore,e_blur_faces")
+    assert [picture.size for picture in looked] == [(60, 40)]
+
+
+def test_colours_under_transparency_are_looked_at_where_they_must_be_hidden(looked: list[Image.Image]) -> None:
+    body = saved(hidden(64, 32))
+    found(body, "e_blur_faces")
+    shown, raw = looked
+    assert shown.getpixel((60, 16)) == faces.GROUND
+    assert raw.getpixel((60, 16)) == (0, 255, 0)
+    looked.clear()
+    found(body, "c_fill,g_face,h_9,w_9")
+    assert len(looked) == 1
+
+
+def test_an_animation_is_looked_at_frame_by_frame_and_a_box_in_each_is_one_box(looked: list[Image.Image]) -> None:
+    seen = found(animation("GIF"), "e_blur_faces", animated=True)
+    frames = Image.open(io.BytesIO(animation("GIF"))).n_frames  # type: ignore[attr-defined]
+    assert frames > 1
+    assert len(looked) >= frames
+    assert len(seen.covering) == 2
+    assert seen.is_moving
+
+
+def test_an_animation_that_becomes_a_still_is_looked_at_once(looked: list[Image.Image]) -> None:
+    assert found(animation("GIF"), "e_blur_faces").is_moving
+    assert len(looked) <= 2
+
+
+def test_an_animation_is_not_framed_by_faces(looked: list[Image.Image]) -> None:
+    assert found(animation("GIF"), "c_fill,g_face,h_9,w_9", animated=True) == Faces(is_moving=True)
+    assert looked == []
+
+
+def test_an_animation_too_long_to_be_looked_through_is_refused(looked: list[Image.Image]) -> None:
+    with pytest.raises(LimitExceeded, match="frames to look for faces in is 1"):
+        found(animation("GIF"), "e_blur_faces", animated=True, faces_frames_max=1)
+    assert looked == []
+
+
+def test_transparent_frames_count_twice_and_opaque_ones_once(looked: list[Image.Image]) -> None:
+    body = moving(160, 40, "WEBP")
+    found(body, "e_blur_faces", animated=True, faces_frames_max=8)
+    assert len(looked) == 8
+    with pytest.raises(LimitExceeded, match="frames to look for faces in is 7"):
+        found(body, "e_blur_faces", animated=True, faces_frames_max=7)
+    looked.clear()
+    found(animation("GIF"), "e_blur_faces", animated=True, faces_frames_max=3)
+    assert len(looked) == 3
+
+
+def test_boxes_that_are_nearly_one_are_joined_and_nothing_is_lost() -> None:
+    joined = faces._joined([(0, 0, 10, 10), (2, 0, 12, 10), (50, 0, 60, 10)])
+    assert joined == ((0.0, 0.0, 12.0, 10.0), (50.0, 0.0, 60.0, 10.0))
+
+
+def test_without_a_model_nothing_is_shown_that_needs_one(monkeypatch) -> None:
+    def detect(_picture: Image.Image, _score_min: int) -> list[Found]:
+        raise FacesUnavailable("gone")
+
+    monkeypatch.setattr(faces, "detect", detect)
+    for text in ("e_pixelate_faces", "c_thumb,g_face,h_9,w_9"):
+        with pytest.raises(BadTransformation, match="not available"):
+            found(saved(ramp(64, 64)), text)
+
+
+def test_hidden_colours_of_a_picture_too_large_for_memory_are_refused(looked: list[Image.Image]) -> None:
+    with pytest.raises(LimitExceeded, match="memory"):
+        found(saved(hidden(400, 400)), "e_blur_faces", working_bytes_max=1_000_000)
+
+
+def test_an_upload_is_told_of_what_is_surely_a_face_the_largest_first(monkeypatch) -> None:
+    seen = [Found(900, (-5, 10, 20, 30)), Found(800, (60, 0, 110, 60)), Found(499, (0, 0, 10, 10))]
+    monkeypatch.setattr(faces, "detect", lambda _picture, score_min: [one for one in seen if one.score >= score_min])
+    boxes = faces.boxes_of(open_source(saved(ramp(100, 80)), LIMITS), LIMITS)
+    assert boxes == ((60, 0, 40, 60), (0, 10, 20, 20))

@@ -1,0 +1,93 @@
+"""Faces are found once, in the original; each step of a chain says where they are after it."""
+
+from __future__ import annotations
+
+import pytest
+
+from domicile.media.faces import Faces, needs_covering, needs_framing, through_canvas, through_turn, through_window
+from domicile.media.geometry import Window
+from domicile.media.grammar import parse_transformation
+from domicile.media.transformation import Gravity
+from domicile.media.turns import Turn
+
+SMALL, LARGE = (10.0, 10.0, 20.0, 20.0), (50.0, 5.0, 90.0, 65.0)
+TWO = Faces(framing=(SMALL, LARGE), covering=(SMALL,))
+
+
+@pytest.mark.parametrize("gravity", [Gravity.FACE, Gravity.FACE_CENTER])
+def test_one_face_is_the_largest_one(gravity: Gravity) -> None:
+    assert TWO.focus(gravity) == LARGE
+
+
+@pytest.mark.parametrize("gravity", [Gravity.FACES, Gravity.FACES_CENTER])
+def test_all_faces_are_the_box_around_them(gravity: Gravity) -> None:
+    assert TWO.focus(gravity) == (10.0, 5.0, 90.0, 65.0)
+
+
+def test_of_two_equal_faces_it_is_always_the_same_one() -> None:
+    left, right = (0.0, 0.0, 10.0, 10.0), (30.0, 0.0, 40.0, 10.0)
+    assert Faces(framing=(left, right)).focus(Gravity.FACE) == Faces(framing=(right, left)).focus(Gravity.FACE)
+
+
+def test_without_a_face_the_top_counts_or_the_middle_when_that_is_asked_for() -> None:
+    nobody = Faces()
+    assert nobody.focus(Gravity.FACE) is None
+    assert nobody.fallback(Gravity.FACE) is nobody.fallback(Gravity.FACES) is Gravity.NORTH
+    assert nobody.fallback(Gravity.FACE_CENTER) is nobody.fallback(Gravity.FACES_CENTER) is Gravity.CENTER
+    assert nobody.fallback(Gravity.SOUTH_EAST) is Gravity.SOUTH_EAST
+
+
+def test_an_animation_is_shown_from_its_middle() -> None:
+    moving = Faces(framing=(LARGE,), is_moving=True)
+    assert moving.focus(Gravity.FACE) is None
+    assert moving.fallback(Gravity.FACE) is Gravity.CENTER
+
+
+def test_other_gravities_look_at_no_face() -> None:
+    assert TWO.focus(Gravity.NORTH) is None
+
+
+@pytest.mark.parametrize(
+    "text, framing, covering",
+    [
+        ("w_100", False, False),
+        ("c_fill,g_north,h_10,w_10", False, False),
+        ("w_100/c_thumb,g_faces:center,h_10,w_10", True, False),
+        ("c_crop,g_face/e_blur_faces", True, True),
+        ("e_pixelate_faces:20", False, True),
+        ("e_pixelate_region,h_10,w_10", False, False),
+    ],
+)
+def test_faces_are_looked_for_when_the_chain_asks_for_them(text: str, framing: bool, covering: bool) -> None:
+    transformation = parse_transformation(text)
+    assert (needs_framing(transformation), needs_covering(transformation)) == (framing, covering)
+
+
+def test_a_window_moves_scales_and_cuts_them() -> None:
+    seen = through_window(TWO, Window((40, 0, 80, 40), (20, 20)))
+    assert seen.framing == ((5.0, 2.5, 20.0, 20.0),)
+    assert seen.covering == (), "it was cropped away"
+
+
+def test_a_canvas_moves_them() -> None:
+    assert through_canvas(TWO, (5, -15), (200, 200)).covering == ((15.0, 0.0, 25.0, 5.0),)
+
+
+@pytest.mark.parametrize(
+    "turn, box",
+    [
+        (Turn("hflip", 0, (100, 80)), (80.0, 10.0, 90.0, 20.0)),
+        (Turn("vflip", 0, (100, 80)), (10.0, 60.0, 20.0, 70.0)),
+        (Turn("rotate", 90, (80, 100)), (60.0, 10.0, 70.0, 20.0)),
+        (Turn("rotate", 180, (100, 80)), (80.0, 60.0, 90.0, 70.0)),
+        (Turn("rotate", 270, (80, 100)), (10.0, 80.0, 20.0, 90.0)),
+    ],
+)
+def test_turns_and_flips_move_them(turn: Turn, box: tuple[float, ...]) -> None:
+    assert through_turn(TWO, turn, (100, 80)).covering[0] == pytest.approx(box)
+
+
+def test_a_free_angle_leaves_the_box_around_the_turned_one() -> None:
+    middle = Faces(covering=((40.0, 40.0, 60.0, 60.0),))
+    [box] = through_turn(middle, Turn("rotate", 45, (142, 142)), (100, 100)).covering
+    assert box == pytest.approx((71 - 14.142, 71 - 14.142, 71 + 14.142, 71 + 14.142), abs=0.001)

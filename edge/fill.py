@@ -82,7 +82,7 @@ class Filler:
                 way=way,
                 resolved=resolved,
                 policy=state.policy,
-                names=(way.name, *wanted.names[: resolved.index]),
+                names=(*way.marks, *wanted.names[: resolved.index]),
                 sequence=sequence,
                 now=self.wall_clock(),
             )

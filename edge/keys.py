@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from domicile.media.asset import AssetName, NameHash
 from domicile.media.cachekey import SEPARATOR, cache_key
-from domicile.media.keys import file_name, name_hash
+from domicile.media.keys import LABELS, file_name, name_hash
 from domicile.media.negotiate import negotiate
 from domicile.media.policy import ResidencyPolicy
 from domicile.media.url import Candidate, DeliveryRequest
@@ -29,6 +29,13 @@ class Way:
     vary: tuple[str, ...]
     key: str
     name: NameHash
+    labels: NameHash | None
+    """Changes of the asset's tags and context go by this name; None when the transformation reads neither."""
+
+    @property
+    def marks(self) -> tuple[NameHash, ...]:
+        """Names whose entries make the object void."""
+        return (self.name,) if self.labels is None else (self.name, self.labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +83,7 @@ def wanted(raw_path: str, request: DeliveryRequest, accept: str, *, policy: Resi
 
 
 def _way(request: DeliveryRequest, candidate: Candidate, accept: str, policy: ResidencyPolicy, name_key: bytes) -> Way:
+    program = candidate.program
     negotiated = negotiate(candidate.transformation, candidate.extension, accept)
     key = cache_key(
         tenant=request.cloud,
@@ -98,6 +106,7 @@ def _way(request: DeliveryRequest, candidate: Candidate, accept: str, policy: Re
         vary=negotiated.vary,
         key=SEPARATOR.join((key, policy.originals)),  # the one field of a policy that changes bytes
         name=name_hash(name_key, "name", named.text),
+        labels=name_hash(name_key, LABELS, named.text) if program is not None and program.reads_labels else None,
     )
 
 

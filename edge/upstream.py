@@ -108,6 +108,7 @@ class Upstream:
                 region=self._region,
                 signature=request.signature,
                 signed_texts=tuple(way.candidate.signed_text for way in ways),
+                labels=any(way.labels is not None for way in ways),
             ),
         )
         if answer.absent is not None:

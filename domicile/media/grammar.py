@@ -47,12 +47,24 @@ class Limits(Protocol):
     @property
     def components_max(self) -> int: ...
 
+    @property
+    def variables_max(self) -> int: ...
+
+    @property
+    def expression_terms_max(self) -> int: ...
+
+    @property
+    def nesting_max(self) -> int: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrammarLimits:
-    """The limit for those who have no other."""
+    """The limits for those who have no other."""
 
     components_max: int = 20
+    variables_max: int = 20
+    expression_terms_max: int = 40
+    nesting_max: int = 5
 
 
 DEFAULT_LIMITS = GrammarLimits()

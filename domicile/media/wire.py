@@ -120,6 +120,8 @@ class ResolveRequest(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     signature: str | None = None
     signed_texts: tuple[str, ...] = ()
+    labels: bool = False
+    """Does the transformation read tags or context? Only then they leave the origin."""
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +144,9 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     rendition_key: bytes
     """content_key over the contributors' subkeys for "rendition"."""
     resource_type: str = "image"
+    tags: tuple[str, ...] = ()
+    """Only where `ResolveRequest.labels` asked for them, like `context`."""
+    context: dict[str, str] = {}
 
 
 class Absent(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from domicile.media.asset import AssetName
 from domicile.media.errors import AssetExists, AssetNotFound, MediaError
 from domicile.media.journal import Kind
+from domicile.media.keys import LABELS
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.records.core import Core, check_name, check_tags, check_texts
@@ -56,7 +57,7 @@ class Names:
             raise done
         taken, changed = done.taken, done.after
         if changed.name == done.before.name:
-            state = core.leases.state(cloud, change.seq)  # edges serve the same as before: nobody has to be waited for
+            state = core.leases.state(cloud, change.seq)  # hardly anything is void: nobody has to wait
         else:
             _, state = await core.forget_and_wait(cloud, change.seq, [taken.aid] if taken else [])
         return Committed(record=changed, overwritten=taken is not None, head=change.head, fenced=state)
@@ -114,8 +115,8 @@ class Names:
             change.record(Kind.ERASE, aids=(taken.aid,), names=(row.name, renamed.name))
         elif renamed.name != row.name:
             change.record(Kind.NAME, names=(row.name, renamed.name))
-        else:
-            change.record(Kind.NAME)  # moves the number: what tags select has changed, what edges serve has not
+        else:  # what conditions on tags and context gave is void; everything else goes on being served
+            change.record(Kind.NAME, names=(core.hash_of(row.tenant, LABELS, record.name.text),))
 
 
 def _check(record: AssetRecord) -> None:

@@ -5,7 +5,7 @@
     ar    = integer ":" integer / decimal                       ; written back as the reduced fraction
     dpr   = integer / decimal                                   ; 0.1 to 10; multiplies the whole chain's pixel sizes
 
-Not yet: `w_auto`, `dpr_auto`, `iw`, arithmetic. Source: cloudinary-compat 3.2 and 3.4.
+Not yet: `w_auto`, `dpr_auto`. Names and arithmetic are worked out before (program.py). Source: cloudinary-compat 3.2 and 3.4.
 """
 
 from __future__ import annotations

@@ -74,8 +74,8 @@ def name_of(public_id: str, *, delivery_type: str = "upload") -> AssetName:
     return AssetName(cloud=CLOUD, resource_type="image", delivery_type=delivery_type, public_id=public_id)
 
 
-def hash_of(public_id: str, *, delivery_type: str = "upload") -> NameHash:
-    return keys.name_hash(NAME_KEY, "name", name_of(public_id, delivery_type=delivery_type).text)
+def hash_of(public_id: str, *, delivery_type: str = "upload", kind: str = "name") -> NameHash:
+    return keys.name_hash(NAME_KEY, kind, name_of(public_id, delivery_type=delivery_type).text)
 
 
 @dataclass(slots=True)
@@ -84,6 +84,7 @@ class Asset:
     body: bytes
     data_key: bytes
     sealed: bytes
+    tags: tuple[str, ...] = ()
 
     @property
     def facts(self) -> SourceFacts:
@@ -164,7 +165,10 @@ class PlayedOrigin:
         for index, public_id in enumerate(asked.public_ids):
             asset = self.assets.get(f"{asked.delivery_type}/{public_id}")
             if asset is not None:
-                return ResolveAnswer(resolved=self._resolved(index, public_id, asked.delivery_type, asset))
+                resolved = self._resolved(index, public_id, asked.delivery_type, asset)
+                if asked.labels:
+                    resolved = msgspec.structs.replace(resolved, tags=asset.tags)
+                return ResolveAnswer(resolved=resolved)
         names = tuple(hash_of(public_id, delivery_type=asked.delivery_type) for public_id in asked.public_ids)
         return ResolveAnswer(
             absent=Absent(epoch=self.epoch, sequence=self.sequence, names=names, status=self.absent_status)

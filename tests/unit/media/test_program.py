@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import pytest
+from cloudinary.utils import cloudinary_url
+
+from domicile.media.errors import BadTransformation, LimitExceeded
+from domicile.media.grammar import COMPONENT_CHARS_MAX, GrammarLimits
+from domicile.media.program import Chain, chained, parse_segment
+from domicile.media.transformation import Component
+from domicile.media.url import parse
+
+LIMITS = GrammarLimits()
+
+
+def chain(text: str, limits: GrammarLimits = LIMITS) -> Chain:
+    return chained([parse_segment(segment, limits) for segment in text.split("/")], limits)
+
+
+@pytest.mark.parametrize(
+    "text,canonical",
+    [
+        ("w_iw_div_2,c_scale", "c_scale,w_iw_div_2"),
+        ("$b_2,$a_$b_mul_03,w_$a,c_fit", "$b_2,$a_$b_mul_3,c_fit,w_$a"),
+        ("$a_1/e_blur:$a,r_5:$a,q_080", "$a_1/e_blur:$a,q_80,r_5:$a"),
+        ("if_w_gt_100,w_50,c_scale/if_else/e_blur/if_end", "if_w_gt_100,c_scale,w_50/if_else/e_blur/if_end"),
+        ("if_ar_gt_32:18/if_end,w_5", "if_ar_gt_16:9/if_end,w_5"),
+    ],
+)
+def test_a_program_has_one_canonical_text(text: str, canonical: str) -> None:
+    made = chain(text)
+    assert made.text == canonical
+    assert made.program is not None
+    assert chain(canonical) == made
+
+
+def test_a_chain_without_anything_to_work_out_is_no_program() -> None:
+    made = chain("w_5,c_scale/e_blur")
+    assert (made.text, made.program) == ("c_scale,w_5/e_blur", None)
+
+
+@pytest.mark.parametrize(
+    "text,named",
+    [
+        ("w_$nosuch", "w_$nosuch ($nosuch is not set)"),
+        ("w_$a/$a_5", "w_$a ($a is not set)"),
+        ("$a_$b", "$a_$b ($b is not set)"),
+        ("if_$a_gt_5/if_end", "if_$a_gt_5 ($a is not set)"),
+        ("if_w_gt_5,w_3", "if_w_gt_5,w_3 (has no if_end)"),
+        ("if_w_gt_5/if_else", "if_w_gt_5 (has no if_end)"),
+        ("if_end", "if_end (has no condition before it)"),
+        ("if_else/if_end", "if_else (has no condition before it)"),
+        ("if_w_gt_5/if_else/if_else/if_end", "if_else (has no condition before it)"),
+        ("if_w_gt_5/f_png/if_end", "f_png (not allowed inside a condition)"),
+        ("if_w_gt_5,f_png/if_end", "f_png (not allowed inside a condition)"),
+        ("if_w_gt_5/if_else,f_auto/if_end", "f_auto (not allowed inside a condition)"),
+        ("if_w_gt_5/fl_attachment/if_end", "fl_attachment (not allowed inside a condition)"),
+        ("if_fc_gt_1/if_end", "if_fc_gt_1"),
+        ("if_w_gt_5,if_h_gt_5/if_end", "if_h_gt_5"),
+        ("$a_1,$a_2", "$a_2"),
+        ("$a", "$a"),
+        ("$a_", "$a_"),
+        ("$1a_5", "$1a_5"),
+        ("f_$x", "f_$x"),
+        ("fl_$x", "fl_$x"),
+        ("w_!5!", "w_!5!"),
+        ("c_explode", "c_explode"),
+        ("zz_$a", "zz_$a"),
+        ("w_iw_div_2,w_5", "w_5"),
+        ("w_iw_times_2", "w_iw_times_2"),
+        ("d_default.png,w_iw", "d_default.png"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_name(text: str, named: str) -> None:
+    with pytest.raises(BadTransformation) as caught:
+        chain(text)
+    assert caught.value.message == f"Invalid transformation component - {named}"
+
+
+def test_a_format_after_the_condition_is_known_before_the_picture() -> None:
+    made = chain("if_w_gt_5/w_5/if_end/f_auto,w_iw")
+    assert made.transformation.wanted_format == "auto"
+    assert made.transformation.components[-1] == Component(format="auto")
+
+
+def test_what_reads_tags_or_context_says_so() -> None:
+    def reads(text: str) -> bool:
+        program = chain(text).program
+        assert program is not None
+        return program.reads_labels
+
+    assert reads("if_!a!_in_tags/if_end")
+    assert reads("$a_ctx:!k!")
+    assert reads("$a_!x!/if_ctx:!k!_eq_$a/if_end")
+    assert not reads("$a_!tags!/if_w_gt_5/if_end")
+
+
+@pytest.mark.parametrize(
+    "text,limits,words",
+    [
+        ("$a_1/$b_2/$c_3", GrammarLimits(variables_max=2), "at most 2"),
+        ("$a_1,$b_2,$c_3", GrammarLimits(variables_max=2), "at most 2"),
+        ("if_w_gt_5/if_w_gt_6/if_w_gt_7/if_end/if_end/if_end", GrammarLimits(nesting_max=2), "at most 2"),
+    ],
+)
+def test_a_program_keeps_its_limits(text: str, limits: GrammarLimits, words: str) -> None:
+    assert chain(text)
+    with pytest.raises(LimitExceeded, match=words):
+        chain(text, limits)
+
+
+def test_an_expression_keeps_its_limit() -> None:
+    assert chain("w_iw_div_2_mul_3")
+    with pytest.raises(BadTransformation, match="w_iw_div_2_mul_3"):
+        chain("w_iw_div_2_mul_3", GrammarLimits(expression_terms_max=4))
+
+
+def test_a_segment_is_not_read_beyond_its_limit_nor_written_beyond_it() -> None:
+    with pytest.raises(BadTransformation):
+        parse_segment("$a_!" + "x" * COMPONENT_CHARS_MAX + "!", LIMITS)
+    with pytest.raises(BadTransformation):
+        parse_segment(",".join(f"$a{n}_!{'é' * 60}!" for n in range(5)), LIMITS)
+
+
+def test_what_the_sdk_writes_is_read() -> None:
+    steps = [
+        {"$size": 10},
+        {"$double": "$size * 2", "width": "initial_width / 2 + $double", "crop": "scale", "effect": "blur:$size"},
+        {"if": "aspect_ratio > 3:4 && width <= $size", "crop": "fill", "width": 80, "height": "height / 2"},
+        {"effect": "grayscale"},
+        {"if": "else", "radius": "$size:20"},
+        {"if": "end"},
+    ]
+    url, _ = cloudinary_url("pic", transformation=steps, version=7, cloud_name="demo")
+    [candidate] = parse(url.removeprefix("http://res.cloudinary.com")).candidates
+    assert candidate.transformation_text == (
+        "$size_10/$double_$size_mul_2,c_scale,e_blur:$size,w_iw_div_2_add_$double"
+        "/if_ar_gt_3:4_and_w_lte_$size,c_fill,h_h_div_2,w_80/e_grayscale/if_else,r_$size:20/if_end"
+    )
+    assert candidate.program is not None
+
+
+def test_without_a_version_a_cut_condition_is_no_way_to_read_the_path() -> None:
+    ways = parse("/demo/image/upload/w_5/if_w_gt_5/w_3/if_end/pic.jpg").candidates
+    assert [(way.transformation_text, way.public_id) for way in ways] == [
+        ("w_5/if_w_gt_5/w_3/if_end", "pic"),
+        ("w_5", "if_w_gt_5/w_3/if_end/pic"),
+        ("", "w_5/if_w_gt_5/w_3/if_end/pic"),
+    ]
+    with pytest.raises(BadTransformation, match="has no if_end"):
+        parse("/demo/image/upload/w_5/if_w_gt_5/w_3/pic.jpg")

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from domicile.media.errors import BadUrl, LeaseLost, MediaError, UpstreamUnavailable, WrongPlace
 from domicile.media.freshness import outward
+from domicile.media.pending import NO_HINTS, may_follow_hints, read_hints
 from edge.deliver import Delivered, Deliverer
 from edge.metrics import Cache, Count, Counters, Route
 from edge.open_responses import OpenResponses
@@ -101,7 +102,8 @@ class App:
 
     async def _media(self, request: web.BaseRequest, tally: _Tally) -> web.StreamResponse:
         accept = ",".join(request.headers.getall("Accept", ()))
-        delivered = await self.deliverer.deliver(request.raw_path, accept)
+        hints = read_hints(request.headers) if may_follow_hints(request.raw_path) else NO_HINTS
+        delivered = await self.deliverer.deliver(request.raw_path, accept, hints)
         head = delivered.stored.head
         try:
             with self.responses.entered(head, request.transport), self.deliverer.torn_is_dropped(delivered):
@@ -137,6 +139,7 @@ class App:
             outward=outward(policy, public=delivered.is_public, remaining_seconds=remaining),
             timing_allow_origin=policy.timing_allow_origin,
             vary=delivered.way.vary,
+            follows=delivered.way.follows,
             disposition=_disposition(delivered),
             region=self.region,
         )

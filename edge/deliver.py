@@ -18,6 +18,7 @@ import msgspec
 
 from domicile.media.errors import AssetNotFound, BadSignature, LeaseLost, UpstreamUnavailable
 from domicile.media.grammar import Limits
+from domicile.media.pending import NO_HINTS, Hints
 from domicile.media.policy import Activity
 from domicile.media.sealed import SealBroken
 from domicile.media.timing import Span
@@ -26,7 +27,7 @@ from domicile.media.wire import Resolved
 from domicile.service.gate.peer import PeerClient, PeerGone
 from edge.fill import Filler
 from edge.flight import Flights, result
-from edge.keys import Wanted, Way, file_of, wanted
+from edge.keys import Terms, Wanted, Way, file_of, wanted
 from edge.link import NodeLink, TenantState
 from edge.lookup import Lookup
 from edge.metrics import Count
@@ -91,11 +92,12 @@ class Deliverer:
     wall_clock: Callable[[], float]
     clock: Callable[[], float]
 
-    async def deliver(self, raw_path: str, accept: str) -> Delivered:
+    async def deliver(self, raw_path: str, accept: str, hints: Hints = NO_HINTS) -> Delivered:
         """For a viewer. Raises MediaError."""
         if not self.link.serving() and not await self.link.wait_current():
             raise LeaseLost("The server cannot be sure that its copies are current; try again")
-        asked, state = self.readings.get(raw_path, accept, self.link.tenants) or await self._read(raw_path, accept)
+        known = self.readings.get(raw_path, accept, hints, self.link.tenants)
+        asked, state = known or await self._read(raw_path, accept, hints)
         self.permits.require(state, Activity.DELIVER)
         resolved = None
         if asked.needs_verdict and not self.verdicts.is_good(state.tenant, raw_path):
@@ -106,7 +108,7 @@ class Deliverer:
         """For another worker of this node, which has looked at policy and signature already."""
         if not self.link.serving() and not await self.link.wait_current():
             raise LeaseLost("The owner may not serve now")
-        asked, state = await self._read(question.raw_path, question.accept)
+        asked, state = await self._read(question.raw_path, question.accept, question.hints)
         return await self._obtain(asked, state, None, is_owner=True)
 
     async def confirm(self, stored: Stored) -> bool:
@@ -123,14 +125,22 @@ class Deliverer:
                 self.lookup.disk.reject(file_of(delivered.way, delivered.state.file_key))
             raise
 
-    async def _read(self, raw_path: str, accept: str) -> tuple[Wanted, TenantState]:
+    async def _read(self, raw_path: str, accept: str, hints: Hints) -> tuple[Wanted, TenantState]:
         """What the path asks for, and of whom. Raises what `parse` raises; AssetNotFound for an unknown cloud."""
         request = parse(raw_path, limits=self.limits)
         state = await self._tenant(request.cloud)
         if request.delivery_type == "fetch":  # an activity of its own (ingress_fetch), and no policy can allow it yet
             raise BadSignature("Images of type fetch are restricted in this account")
-        asked = wanted(raw_path, request, accept, policy=state.policy, name_key=state.name_key)
-        self.readings.learn(accept, asked, state)
+        terms = Terms(
+            accept=accept,
+            hints=hints,
+            policy=state.policy,
+            name_key=state.name_key,
+            named=state.named,
+            limits=self.limits,
+        )
+        asked = wanted(raw_path, request, terms)
+        self.readings.learn(asked, state)
         return asked, state
 
     async def _tenant(self, cloud: str) -> TenantState:
@@ -202,7 +212,7 @@ class Deliverer:
         owner = owner_of(file_of(asked.ways[0], state.file_key), live)
         if owner == self.slot:
             return None
-        question = msgspec.msgpack.encode(Question(raw_path=asked.raw_path, accept=asked.accept))
+        question = msgspec.msgpack.encode(Question(raw_path=asked.raw_path, accept=asked.accept, hints=asked.hints))
         permit = self.permits.require(state, Activity.DELIVER)
         try:
             status, body = await self.peers.ask(permit, state.tenant, owner, question, bytes_max=PEER_BYTES_MAX)

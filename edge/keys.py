@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from domicile.media.asset import AssetName, NameHash
 from domicile.media.cachekey import SEPARATOR, cache_key
+from domicile.media.grammar import Limits
 from domicile.media.keys import LABELS, file_name, name_hash
 from domicile.media.negotiate import negotiate
+from domicile.media.pending import Hints, Named, settled
 from domicile.media.policy import ResidencyPolicy
 from domicile.media.url import Candidate, DeliveryRequest
 
@@ -27,6 +29,8 @@ class Way:
     bucket: str
     """What negotiation chose; "" when the URL does not negotiate."""
     vary: tuple[str, ...]
+    follows: tuple[str, ...]
+    """Those of `vary` that are client hints."""
     key: str
     name: NameHash
     labels: NameHash | None
@@ -46,6 +50,8 @@ class Wanted:
     request: DeliveryRequest
     accept: str
     """As received; only `f_auto` looks at it."""
+    hints: Hints
+    """Only `dpr_auto` and `w_auto` look at them."""
     ways: tuple[Way, ...]
 
     @property
@@ -72,17 +78,35 @@ class Wanted:
         return self.request.signature is not None or self.request.delivery_type != "upload"
 
 
-def wanted(raw_path: str, request: DeliveryRequest, accept: str, *, policy: ResidencyPolicy, name_key: bytes) -> Wanted:
-    """Name every way of a parsed request. `policy` and `name_key` are the tenant's."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a request's ways are named by, beside its path."""
+
+    accept: str
+    hints: Hints
+    policy: ResidencyPolicy
+    name_key: bytes
+    named: Named
+    limits: Limits
+
+
+def wanted(raw_path: str, request: DeliveryRequest, terms: Terms) -> Wanted:
+    """Name every way of a parsed request. Raises BadTransformation for a named transformation that is not known."""
     return Wanted(
         raw_path=raw_path,
         request=request,
-        accept=accept,
-        ways=tuple(_way(request, candidate, accept, policy, name_key) for candidate in request.candidates),
+        accept=terms.accept,
+        hints=terms.hints,
+        ways=tuple(_way(request, candidate, terms) for candidate in request.candidates),
     )
 
 
-def _way(request: DeliveryRequest, candidate: Candidate, accept: str, policy: ResidencyPolicy, name_key: bytes) -> Way:
+def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
+    accept, policy, name_key = terms.accept, terms.policy, terms.name_key
+    follows: tuple[str, ...] = ()
+    if candidate.pending:
+        put_in = settled(candidate.pending, terms.named, terms.hints, terms.limits)
+        candidate, follows = candidate.settled(put_in.chain), put_in.vary
     program = candidate.program
     negotiated = negotiate(candidate.transformation, candidate.extension, accept)
     key = cache_key(
@@ -103,7 +127,8 @@ def _way(request: DeliveryRequest, candidate: Candidate, accept: str, policy: Re
     return Way(
         candidate=candidate,
         bucket=negotiated.bucket,
-        vary=negotiated.vary,
+        vary=(*negotiated.vary, *follows),
+        follows=follows,
         key=SEPARATOR.join((key, policy.originals)),  # the one field of a policy that changes bytes
         name=name_hash(name_key, "name", named.text),
         labels=name_hash(name_key, LABELS, named.text) if program is not None and program.reads_labels else None,

@@ -13,6 +13,7 @@ import msgspec
 
 from domicile.media import errors
 from domicile.media.errors import MediaError
+from domicile.media.pending import NO_HINTS, Hints
 from domicile.media.timing import Span
 from domicile.service.gate.peer import PeerGone
 from domicile.service.gate.wire import KINDS
@@ -30,6 +31,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     raw_path: str
     accept: str
+    hints: Hints = NO_HINTS
 
 
 class AnswerHead(msgspec.Struct, frozen=True, kw_only=True):

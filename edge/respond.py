@@ -77,6 +77,8 @@ class Manner:
     outward: Outward
     timing_allow_origin: tuple[str, ...]
     vary: tuple[str, ...]
+    follows: tuple[str, ...] = ()
+    """Client hints that the URL asks for."""
     disposition: str | None
     region: str
 
@@ -170,6 +172,7 @@ def _shared(head: StoredHead, making: Making, manner: Manner, elapsed_seconds: f
         ("ETag", head.etag),
         *manner.outward.headers(),
         *((("Vary", ", ".join(manner.vary)),) if manner.vary else ()),
+        *((("Accept-CH", ", ".join(manner.follows)),) if manner.follows else ()),
         ("Cache-Status", making.cache_status()),
         (HEADER_NAME, build_server_timing(spans)),
         *_allow_timing(manner.timing_allow_origin),

@@ -1,22 +1,24 @@
 """Transformations that depend on the picture: variables, expressions and conditions, read and written back canonically.
 
-    segment    = [ "if_" (condition / "else" / "end") ] *( "$" name "_" expression ) *( key "_" value )
+    segment    = [ "if_" (condition / "else" / "end") ] *( "$" name "_" expression ) [ "t_" names ] *( key "_" value )
+    names      = 1*64( ALPHA / DIGIT / "_" / "-" ) *( "." names )     ; named transformations, one after the other
     value      = piece *( ":" piece )          ; a piece is an expression or a plain word of the parameter's own grammar
 
 `if_C,w_5` is `if_C` and then `w_5`: a condition holds until `if_else` or `if_end`, and must have its `if_end`. Inside a
 branch nothing may depend on what has to be known before the picture is: the format, and how the answer is offered.
-Canonical: the condition first, variables in the order given, then parameters as grammar.py sorts them.
-What a program comes to for one picture is worked out in evaluate.py. Source: cloudinary-compat 3.1.
+Canonical: the condition first, variables in the order given, names, then parameters as grammar.py sorts them.
+What stands for something else (`t_`, `w_auto`, `dpr_auto`) is put in by pending.py before anything is keyed by the text;
+what the segments must be together is checked in chain.py; what a program comes to for one picture is worked out in evaluate.py. Source: cloudinary-compat 3.1.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from domicile.media.errors import BadTransformation, LimitExceeded
+from domicile.media.errors import BadTransformation
 from domicile.media.expression import (
     TAGS,
     VARIABLE,
@@ -27,7 +29,6 @@ from domicile.media.expression import (
     Number,
     Operand,
     Text,
-    Variable,
     read_condition,
     read_expression,
     write_condition,
@@ -35,14 +36,16 @@ from domicile.media.expression import (
 )
 from domicile.media.grammar import COMPONENT_CHARS_MAX, PARAMETERS, Limits, build_component, echo, parse_component
 from domicile.media.params.base import Malformed
-from domicile.media.params.flags import ATTACHMENT
-from domicile.media.transformation import Component, Transformation
+from domicile.media.params.hinted import Hinted, read_hinted, write_hinted
+from domicile.media.transformation import Component
 
 ELSE, END = "else", "end"
 FIXED_KEYS = frozenset({"f", "fl"})
 """Parameters whose values are never worked out: answers are chosen and labelled by them before a picture is known."""
-REFUSED_IN_BRANCHES = frozenset({"f", "d", "cs", "dl"})
-"""Cloudinary's list."""
+NAMED_MAX = 10
+"""Named transformations in one segment."""
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+"""Of a named transformation."""
 
 _PIECE = re.compile(r"(?:ctx:![^!]*!|![^!]*!|[^:!])+")
 
@@ -62,9 +65,18 @@ class Step:
     control: Condition | str | None = None
     """A condition, ELSE or END."""
     sets: tuple[tuple[str, Expression], ...] = ()
+    names: tuple[str, ...] = ()
+    """Named transformations, applied before its own parameters."""
     plain: Component | None = None
     """Its parameters that are known at once; None: it has no parameters at all."""
     templated: tuple[Templated, ...] = ()
+    hinted: tuple[Hinted, ...] = ()
+    """Parameters that follow the viewer's screen."""
+
+    @property
+    def is_pending(self) -> bool:
+        """Does it stand for something that the URL does not say?"""
+        return bool(self.names or self.hinted)
 
     @property
     def operands(self) -> Iterator[Operand]:
@@ -99,18 +111,6 @@ class Program:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chain:
-    """What a row of segments asks for."""
-
-    transformation: Transformation
-    """Of a program, what is known without a picture: which format, which flags."""
-    text: str
-    """Canonical."""
-    program: Program | None
-    """None when the transformation is all there is."""
-
-
 def parse_segment(text: str, limits: Limits) -> Segment:
     """One segment. Raises BadTransformation, naming the part."""
     if text.startswith(("if_", "$")):
@@ -133,26 +133,15 @@ def build_segment(segment: Segment) -> str:
     elif segment.control is not None:
         parts.append(f"if_{segment.control}")
     parts += [f"{name}_{write_expression(expression)}" for name, expression in segment.sets]
+    if segment.names:
+        parts.append(f"t_{'.'.join(segment.names)}")
     values = {part.key: _write_pieces(part.pieces) for part in segment.templated}
+    values |= {part.key: write_hinted(part) for part in segment.hinted}
     for key, parameter in PARAMETERS.items():
         value = values.get(key) if segment.plain is None or key in values else parameter.write(segment.plain)
         if value is not None:
             parts.append(f"{key}_{value}")
     return ",".join(parts)
-
-
-def chained(segments: Sequence[Segment], limits: Limits) -> Chain:
-    """Check the segments together. Raises BadTransformation, LimitExceeded."""
-    text = "/".join(map(build_segment, segments))
-    if all(isinstance(segment, Component) for segment in segments):
-        return Chain(transformation=Transformation(_known(segments)), text=text, program=None)
-    _check_branches(segments, limits)
-    _check_variables(segments, limits)
-    return Chain(transformation=Transformation(_known(segments)), text=text, program=Program(tuple(segments)))
-
-
-def _known(segments: Iterable[Segment]) -> tuple[Component, ...]:
-    return tuple(segment if isinstance(segment, Component) else segment.plain or Component() for segment in segments)
 
 
 def _step(text: str, limits: Limits) -> Step:
@@ -171,11 +160,13 @@ def _step(text: str, limits: Limits) -> Step:
                 step = replace(step, control=_read_control(value, limits))
             elif key.startswith("$"):
                 step = replace(step, sets=(*step.sets, (key, _read_set(key, value, limits))))
+            elif key == "t":
+                step = replace(step, names=_read_names(value))
             else:
                 step = _with_parameter(step, fields, key, value, limits)
         except Malformed:
             raise BadTransformation.component(echo(part or text)) from None
-    has_parameters = any(key != "if" and not key.startswith("$") for key in seen)
+    has_parameters = any(key not in {"if", "t"} and not key.startswith("$") for key in seen)
     step = replace(step, plain=Component(**fields) if has_parameters else None)
     if len(build_segment(step)) > COMPONENT_CHARS_MAX:  # texts may grow when they are written canonically
         raise BadTransformation.component(echo(text))
@@ -192,6 +183,13 @@ def _read_set(name: str, value: str, limits: Limits) -> Expression:
     return read_expression(value, terms_max=limits.expression_terms_max)
 
 
+def _read_names(value: str) -> tuple[str, ...]:
+    names = tuple(value.split(".", maxsplit=NAMED_MAX))
+    if len(names) > NAMED_MAX or not all(map(NAME.fullmatch, names)):
+        raise Malformed
+    return names
+
+
 def _with_parameter(step: Step, fields: dict[str, Any], key: str, value: str, limits: Limits) -> Step:
     parameter = PARAMETERS.get(key)
     if parameter is None:
@@ -201,6 +199,9 @@ def _with_parameter(step: Step, fields: dict[str, Any], key: str, value: str, li
     except Malformed:
         if key in FIXED_KEYS:
             raise
+        hinted = read_hinted(key, value)
+        if hinted is not None:
+            return replace(step, hinted=tuple(sorted((*step.hinted, hinted), key=lambda part: part.key)))
         templated = Templated(key, _read_pieces(value, limits))
         return replace(step, templated=tuple(sorted((*step.templated, templated), key=lambda part: part.key)))
     return step
@@ -241,56 +242,3 @@ def _read_piece(text: str, limits: Limits) -> str | Expression:
 
 def _write_pieces(pieces: Iterable[str | Expression]) -> str:
     return ":".join(piece if isinstance(piece, str) else write_expression(piece) for piece in pieces)
-
-
-def _check_branches(segments: Iterable[Segment], limits: Limits) -> None:
-    open_branches: list[tuple[Segment, bool]] = []  # the condition, and was its `else` seen?
-    for segment in segments:
-        control = segment.control if isinstance(segment, Step) else None
-        if isinstance(control, Condition):
-            open_branches.append((segment, False))
-            if len(open_branches) > limits.nesting_max:
-                raise LimitExceeded(f"Conditions are nested too deeply - at most {limits.nesting_max} are allowed")
-        elif control is not None:
-            if not open_branches or (control == ELSE and open_branches[-1][1]):
-                raise _refused(segment, "has no condition before it")
-            condition, _ = open_branches.pop()
-            if control == ELSE:
-                open_branches.append((condition, True))
-        if open_branches:
-            _check_branch(segment)
-    if open_branches:
-        raise _refused(open_branches[-1][0], "has no if_end")
-
-
-def _check_branch(segment: Segment) -> None:
-    """Inside a branch, or beside a condition."""
-    component = segment if isinstance(segment, Component) else segment.plain
-    if component is None:
-        return
-    for key in REFUSED_IN_BRANCHES & PARAMETERS.keys():
-        value = PARAMETERS[key].write(component)
-        if value is not None:
-            raise BadTransformation.component(echo(f"{key}_{value} (not allowed inside a condition)"))
-    if ATTACHMENT in component.flags:
-        raise BadTransformation.component(f"fl_{ATTACHMENT} (not allowed inside a condition)")
-
-
-def _check_variables(segments: Iterable[Segment], limits: Limits) -> None:
-    """A variable must be set somewhere before it is read; whether that branch is taken is seen later."""
-    known: set[str] = set()
-    count = 0
-    for segment in segments:
-        if isinstance(segment, Component):
-            continue
-        count += len(segment.sets)
-        if count > limits.variables_max:
-            raise LimitExceeded(f"Too many variables - at most {limits.variables_max} are allowed")
-        known |= {name for name, _ in segment.sets}
-        for operand in segment.operands:
-            if isinstance(operand, Variable) and operand.name not in known:
-                raise _refused(segment, f"{operand.name} is not set")
-
-
-def _refused(segment: Segment, reason: str) -> BadTransformation:
-    return BadTransformation.component(f"{echo(build_segment(segment))} ({reason})")

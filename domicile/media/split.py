@@ -9,11 +9,12 @@ Source: cloudinary-compat 1.4.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from domicile.media.chain import Chain, chained
 from domicile.media.errors import BadTransformation, BadUrl
 from domicile.media.grammar import Limits, check_length, looks_like_component
-from domicile.media.program import Chain, Program, Segment, chained, parse_segment
+from domicile.media.program import Program, Segment, parse_segment
 from domicile.media.public_id import public_id_problem
 from domicile.media.raw_path import Segment as PathSegment
 from domicile.media.raw_path import join_raw, join_remote, join_text
@@ -41,6 +42,14 @@ class Candidate:
     """What an `s--…--` signature covers, raw as received."""
     program: Program | None = None
     """What is to be worked out for the picture, if anything is."""
+    pending: tuple[Segment, ...] = ()
+    """What stands for something that the URL does not say; see pending.py."""
+
+    def settled(self, chain: Chain) -> Candidate:
+        """The same, with what its chain stands for put in."""
+        return replace(
+            self, transformation=chain.transformation, transformation_text=chain.text, program=chain.program, pending=()
+        )
 
 
 def split_name(
@@ -126,4 +135,5 @@ def _candidate(chain: Chain, public_id: str, extension: str | None, signed: str)
         extension=extension,
         signed_text=signed,
         program=chain.program,
+        pending=chain.pending,
     )

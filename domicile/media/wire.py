@@ -73,6 +73,8 @@ class TenantLease(msgspec.Struct, frozen=True, kw_only=True):
     config_revision: int
     policy: dict[str, Any]
     """`ResidencyPolicy.to_mapping()`; the edge decides cache, transform and deliver with it."""
+    named: dict[str, str] = {}
+    """Named transformations: name -> canonical text. A change is a new config revision."""
 
 
 class LeaseAnswer(msgspec.Struct, frozen=True, kw_only=True):

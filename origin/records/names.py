@@ -39,12 +39,18 @@ class Names:
         self._core = core
 
     async def edit(
-        self, candidates: Sequence[AssetName], edit: Edit, *, overwrite: bool = False, once: Once | None = None
+        self,
+        candidates: Sequence[AssetName],
+        edit: Edit,
+        *,
+        overwrite: bool = False,
+        once: Once | None = None,
+        waits: bool = True,
     ) -> Committed:
-        return await self._core.shield.run(self._edit(candidates, edit, overwrite=overwrite, once=once))
+        return await self._core.shield.run(self._edit(candidates, edit, overwrite=overwrite, once=once, waits=waits))
 
     async def _edit(
-        self, candidates: Sequence[AssetName], edit: Edit, *, overwrite: bool, once: Once | None
+        self, candidates: Sequence[AssetName], edit: Edit, *, overwrite: bool, once: Once | None, waits: bool
     ) -> Committed:
         core, cloud = self._core, candidates[0].cloud
         async with core.journal.change(cloud) as change:
@@ -56,8 +62,8 @@ class Names:
         if not isinstance(done, _Done):
             raise done
         taken, changed = done.taken, done.after
-        if changed.name == done.before.name:
-            state = core.leases.state(cloud, change.seq)  # hardly anything is void: nobody has to wait
+        if taken is None and not waits:
+            state = core.leases.state(cloud, change.seq)
         else:
             _, state = await core.forget_and_wait(cloud, change.seq, [taken.aid] if taken else [])
         return Committed(record=changed, overwritten=taken is not None, head=change.head, fenced=state)

@@ -74,3 +74,39 @@ async def test_what_cannot_be_worked_out_is_refused_by_name(stack: Stack) -> Non
     ):
         got = await stack.get(f"/demo/image/upload/{text}/v1/wide.png")
         assert (got.status, got.headers["x-cld-error"]) == (400, f"Invalid transformation component - {named}")
+
+
+async def test_a_named_transformation_means_what_it_means_now_at_every_worker(stack: Stack) -> None:
+    api = stack.origin.sdk().api
+    await stack.upload("wide", picture(RED, (120, 60)))
+    path = "/demo/image/upload/$side_20/t_mine/v1/wide.png"
+    unknown = await stack.get(path)
+    assert (unknown.status, unknown.headers["x-cld-error"]) == (400, "Invalid transformation component - t_mine")
+    await asyncio.to_thread(api.create_transformation, "mine", {"width": "$side", "crop": "scale"})
+    for got in await stack.everywhere(path):
+        assert size_of(got) == (20, 10)
+    await asyncio.to_thread(api.update_transformation, "mine", unsafe_update="c_scale,w_$side_mul_2")
+    for got in await stack.everywhere(path):
+        assert size_of(got) == (40, 20)
+    await asyncio.to_thread(api.delete_transformation, "mine")
+    for got in await stack.everywhere(path):
+        assert (got.status, got.headers["x-cld-error"]) == (400, "Invalid transformation component - t_mine")
+
+
+async def test_a_picture_fits_the_screen_that_asks_for_it_and_screens_of_a_class_share_it(stack: Stack) -> None:
+    await stack.upload("wide", picture(RED, (120, 60)))
+    path = "/demo/image/upload/c_scale,dpr_auto,w_auto:10/v1/wide.png"
+    plain = await stack.get(path)
+    assert size_of(plain) == (120, 60)
+    assert plain.headers["vary"].split(", ") == [
+        "Width", "Sec-CH-Width", "Viewport-Width", "Sec-CH-Viewport-Width", "DPR", "Sec-CH-DPR",
+    ]  # fmt: skip
+    assert plain.headers["accept-ch"] == plain.headers["vary"]
+    small = await stack.get(path, DPR="1.5", Width="20")
+    assert size_of(small) == (40, 20)  # 20 / 1.5 is 14 CSS pixels: the step of 20, twice as dense
+    same = await stack.get(path, Sec_CH_DPR="2", Sec_CH_Width="39")
+    assert (same.body, same.cache) == (small.body, "hit")
+    other = await stack.get("/demo/image/upload/c_scale,w_20/v1/wide.png", DPR="3")
+    assert size_of(other) == (20, 10)
+    assert "vary" not in other.headers
+    assert "accept-ch" not in other.headers

@@ -7,11 +7,12 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domicile.media.chain import Chain, chained
 from domicile.media.errors import BadTransformation, MediaError
 from domicile.media.evaluate import Known, evaluate
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import GrammarLimits, build_transformation, parse_transformation
-from domicile.media.program import Chain, chained, parse_segment
+from domicile.media.program import parse_segment
 from tests.property.programs import programs
 
 LIMITS = GrammarLimits(components_max=100)

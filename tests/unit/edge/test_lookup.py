@@ -4,10 +4,12 @@ import msgspec
 import pytest
 
 from domicile.media.asset import Aid, NameHash
+from domicile.media.grammar import DEFAULT_LIMITS
 from domicile.media.journal import Entry, Fence, Kind
+from domicile.media.pending import NO_HINTS
 from domicile.media.policy_file import from_mapping
 from domicile.media.url import parse
-from edge.keys import Wanted, wanted
+from edge.keys import Terms, Wanted, wanted
 from edge.link import TenantState
 from edge.lookup import Lookup
 from edge.messages import TenantGrant
@@ -33,7 +35,8 @@ def state(**policy: object) -> TenantState:
 
 
 def asked(path: str) -> Wanted:
-    return wanted(path, parse(path), "", policy=state().policy, name_key=NAME_KEY)
+    terms = Terms(accept="", hints=NO_HINTS, policy=state().policy, name_key=NAME_KEY, named={}, limits=DEFAULT_LIMITS)
+    return wanted(path, parse(path), terms)
 
 
 def stored(names: tuple[NameHash, ...], **changes: object) -> Stored:

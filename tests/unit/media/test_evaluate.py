@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from domicile.media.chain import chained
 from domicile.media.errors import BadTransformation
 from domicile.media.evaluate import Known, evaluate
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import DEFAULT_LIMITS, build_transformation
-from domicile.media.program import chained, parse_segment
+from domicile.media.program import parse_segment
 
 FACTS = SourceFacts(
     format="gif", width=400, height=200, frames=3, has_alpha=False, orientation=6, body_bytes=1, md5=""

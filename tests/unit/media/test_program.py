@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 from cloudinary.utils import cloudinary_url
 
+from domicile.media.chain import Chain, chained
 from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.grammar import COMPONENT_CHARS_MAX, GrammarLimits
-from domicile.media.program import Chain, chained, parse_segment
+from domicile.media.program import parse_segment
 from domicile.media.transformation import Component
 from domicile.media.url import parse
 

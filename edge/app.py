@@ -136,7 +136,8 @@ class App:
             spans=delivered.spans,
         )
         manner = Manner(
-            outward=outward(policy, public=delivered.is_public, remaining_seconds=remaining),
+            outward=outward(policy, public=delivered.is_public, remaining_seconds=remaining, stands_in=head.stands_in),
+            missing=f"Resource not found - {delivered.way.candidate.public_id}" if head.stands_in else None,
             timing_allow_origin=policy.timing_allow_origin,
             vary=delivered.way.vary,
             follows=delivered.way.follows,

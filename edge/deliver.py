@@ -199,7 +199,8 @@ class Deliverer:
     def _known_not_to_be(self, asked: Wanted, state: TenantState) -> None:
         """Raise what the origin said of this request a moment ago."""
         now = self.clock()
-        status = self.negatives.status(state.tenant, asked.names, state.fence, now=now)
+        nothing = asked.names if asked.default is None else (*asked.names, asked.default.name)
+        status = self.negatives.status(state.tenant, nothing, state.fence, now=now)
         if status is not None:
             raise not_found(asked, status, remembered=True)
         self.refusals.check(asked.ways[0].key, self.lookup.is_fresh, now=now)
@@ -244,7 +245,7 @@ class Deliverer:
         fill, joined = self.flights.begin(
             asked.flight_key,
             tenant=state.tenant,
-            names=asked.names,
+            names=asked.marks,
             work=lambda fill: self.filler.fill(fill, asked, resolved),
         )
         stored = await result(fill)

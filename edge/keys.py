@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from domicile.media.asset import AssetName, NameHash
 from domicile.media.cachekey import SEPARATOR, cache_key
+from domicile.media.errors import BadTransformation
 from domicile.media.grammar import Limits
 from domicile.media.keys import LABELS, file_name, name_hash
 from domicile.media.negotiate import negotiate
+from domicile.media.params.default import public_id_of, write_default
 from domicile.media.pending import Hints, Named, settled
 from domicile.media.policy import ResidencyPolicy
 from domicile.media.url import Candidate, DeliveryRequest
@@ -43,6 +45,15 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Default:
+    """The asset that stands in when none of the ways leads to one."""
+
+    public_id: str
+    name: NameHash
+    labels: NameHash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """A parsed request of one tenant."""
 
@@ -53,6 +64,13 @@ class Wanted:
     hints: Hints
     """Only `dpr_auto` and `w_auto` look at them."""
     ways: tuple[Way, ...]
+    default: Default | None = None
+
+    @property
+    def marks(self) -> tuple[NameHash, ...]:
+        """Every name whose entries may make the answer another one."""
+        default = (self.default.name, self.default.labels) if self.default is not None else ()
+        return (*(mark for way in self.ways for mark in way.marks), *default)
 
     @property
     def tenant(self) -> str:
@@ -92,12 +110,31 @@ class Terms:
 
 def wanted(raw_path: str, request: DeliveryRequest, terms: Terms) -> Wanted:
     """Name every way of a parsed request. Raises BadTransformation for a named transformation that is not known."""
+    ways = tuple(_way(request, candidate, terms) for candidate in request.candidates)
     return Wanted(
         raw_path=raw_path,
         request=request,
         accept=terms.accept,
         hints=terms.hints,
-        ways=tuple(_way(request, candidate, terms) for candidate in request.candidates),
+        ways=ways,
+        default=_default(request, ways[0], terms),
+    )
+
+
+def _default(request: DeliveryRequest, way: Way, terms: Terms) -> Default | None:
+    """`d_…` of the likeliest reading, the last one counts."""
+    asked = [part.default_image for part in way.candidate.transformation.components if part.default_image is not None]
+    if not asked:
+        return None
+    if request.resource_type != "image":
+        raise BadTransformation.component(f"d_{write_default(asked[-1])} (stands in for images only)")
+    named = AssetName(
+        cloud=request.cloud, resource_type="image", delivery_type="upload", public_id=public_id_of(asked[-1])
+    )
+    return Default(
+        public_id=named.public_id,
+        name=name_hash(terms.name_key, "name", named.text),
+        labels=name_hash(terms.name_key, LABELS, named.text),
     )
 
 

@@ -51,6 +51,8 @@ class Order:
     resolved: Resolved
     policy: ResidencyPolicy
     names: tuple[NameHash, ...]
+    stands_in: bool
+    """`resolved` is the default image."""
     sequence: int
     now: float
     """Wall clock in seconds."""
@@ -91,7 +93,7 @@ async def make(order: Order, source: SourceFile, pool: DecoderPool, limits: Medi
     return Made(
         stored=Stored(head=_head(order, done, rendered.body, etag), body=rendered.body),
         spans=_spans(done.timings, rendered.queued_seconds),
-        rendition=None if original else _rendition(order, done, len(rendered.body)),
+        rendition=None if original or order.stands_in else _rendition(order, done, len(rendered.body)),
     )
 
 
@@ -140,6 +142,7 @@ def _head(order: Order, done: Done, body: bytes, etag: str) -> StoredHead:
         body_bytes=len(body),
         format=done.format,
         content_info=info.span().desc or "",
+        stands_in=order.stands_in,
     )
 
 

@@ -81,6 +81,8 @@ class Manner:
     """Client hints that the URL asks for."""
     disposition: str | None
     region: str
+    missing: str | None = None
+    """What is said of the asset that the picture stands in for."""
 
 
 def picture(
@@ -172,6 +174,7 @@ def _shared(head: StoredHead, making: Making, manner: Manner, elapsed_seconds: f
         ("ETag", head.etag),
         *manner.outward.headers(),
         *((("Vary", ", ".join(manner.vary)),) if manner.vary else ()),
+        *((("X-Cld-Error", header_text(manner.missing)),) if manner.missing is not None else ()),
         *((("Accept-CH", ", ".join(manner.follows)),) if manner.follows else ()),
         ("Cache-Status", making.cache_status()),
         (HEADER_NAME, build_server_timing(spans)),

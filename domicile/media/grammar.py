@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from domicile.media.errors import BadTransformation, LimitExceeded
-from domicile.media.params import color, crop, effect, flags, format, quality, shape, size  # noqa: A004
+from domicile.media.params import color, crop, default, effect, flags, format, quality, shape, size  # noqa: A004
 from domicile.media.params.base import Malformed, Parameter
 from domicile.media.percent import percent_encode
 from domicile.media.transformation import Component, Transformation
@@ -27,7 +27,7 @@ COMPONENT_CHARS_MAX = 1024
 ECHO_CHARS_MAX = 100
 """How much of a refused component an error repeats."""
 
-FAMILIES = (size, crop, quality, format, shape, effect, color, flags)
+FAMILIES = (size, crop, quality, format, shape, effect, color, flags, default)
 PARAMETERS: dict[str, Parameter] = {
     parameter.key: parameter
     for parameter in sorted((p for family in FAMILIES for p in family.PARAMETERS), key=lambda parameter: parameter.key)

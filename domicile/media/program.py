@@ -40,8 +40,8 @@ from domicile.media.params.hinted import Hinted, read_hinted, write_hinted
 from domicile.media.transformation import Component
 
 ELSE, END = "else", "end"
-FIXED_KEYS = frozenset({"f", "fl"})
-"""Parameters whose values are never worked out: answers are chosen and labelled by them before a picture is known."""
+FIXED_KEYS = frozenset({"d", "f", "fl"})
+"""Parameters whose values are never worked out: answers are found, chosen and labelled by them before a picture is known."""
 NAMED_MAX = 10
 """Named transformations in one segment."""
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)

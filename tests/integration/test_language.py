@@ -110,3 +110,23 @@ async def test_a_picture_fits_the_screen_that_asks_for_it_and_screens_of_a_class
     assert size_of(other) == (20, 10)
     assert "vary" not in other.headers
     assert "accept-ch" not in other.headers
+
+
+async def test_a_default_image_stands_in_until_the_asset_comes_and_ends_with_an_erasure(stack: Stack) -> None:
+    sdk = stack.origin.sdk()
+    await stack.upload("people/nobody", picture((0, 0, 255)))
+    url, _ = sdk.utils.cloudinary_url(
+        "someone", default_image="people:nobody.png", width=20, crop="scale", version=1, format="png"
+    )
+    path = "/" + url.split("/", 3)[3]
+    for got in await stack.everywhere(path):
+        assert (got.status, got.headers["x-cld-error"]) == (200, "Resource not found - someone")
+        assert color_of(got.body) == (0, 0, 255)
+    await stack.upload("someone", picture(RED))
+    for got in await stack.everywhere(path):
+        assert size_of(got) == (20, 15)
+        assert color_of(got.body) == RED
+    await asyncio.to_thread(sdk.uploader.destroy, "someone")
+    assert {color_of(got.body) for got in await stack.everywhere(path)} == {(0, 0, 255)}
+    await asyncio.to_thread(sdk.uploader.destroy, "people/nobody")
+    assert [got.status for got in await stack.everywhere(path)] == [404, 404]

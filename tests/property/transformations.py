@@ -5,10 +5,12 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from domicile.media.params.color import TRANSPARENT
+from domicile.media.params.default import DEFAULT_ENCODED_CHARS_MAX, public_id_of, write_default
 from domicile.media.params.effect import STRENGTH_MAX
 from domicile.media.params.flags import ATTACHMENT, ATTACHMENT_ENCODED_CHARS_MAX, FLAGS, FORBIDDEN_IN_NAME, write_name
 from domicile.media.params.quality import AUTO
 from domicile.media.params.size import ASPECT_DENOMINATOR_MAX, SIDE_MAX
+from domicile.media.public_id import public_id_problem
 from domicile.media.transformation import (
     Color,
     Component,
@@ -57,6 +59,11 @@ file_names = st.text(min_size=1, max_size=40).filter(
 )
 
 
+default_images = st.text(min_size=1, max_size=30).filter(
+    lambda text: public_id_problem(public_id_of(text)) is None and len(write_default(text)) <= DEFAULT_ENCODED_CHARS_MAX
+)
+
+
 @st.composite
 def components(draw: st.DrawFn) -> Component:
     flags = draw(
@@ -83,6 +90,7 @@ def components(draw: st.DrawFn) -> Component:
         format=draw(st.none() | st.sampled_from(["jpg", "png", "webp", "avif", "gif", "auto"])),
         flags=flags,
         attachment_name=draw(st.none() | file_names) if ATTACHMENT in flags else None,
+        default_image=draw(st.none() | default_images),
     )
     return component if component != Component() else Component(width=Pixels(1))
 

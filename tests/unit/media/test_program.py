@@ -68,7 +68,9 @@ def test_a_chain_without_anything_to_work_out_is_no_program() -> None:
         ("zz_$a", "zz_$a"),
         ("w_iw_div_2,w_5", "w_5"),
         ("w_iw_times_2", "w_iw_times_2"),
-        ("d_default.png,w_iw", "d_default.png"),
+        ("$d_!x!/d_$d:..", "d_$d:.."),
+        ("if_w_gt_5/d_nobody/if_end", "d_nobody (not allowed inside a condition)"),
+        ("l_logo,w_iw", "l_logo"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(text: str, named: str) -> None:

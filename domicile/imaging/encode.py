@@ -37,13 +37,14 @@ PROGRESSIVE_BUFFER_BYTES = 4
 """A pixel, in three samples; untouched pages of the buffer cost nothing."""
 ALPHA_THRESHOLD = 128
 GIF_COLORS = 256
+PALETTE_COLORS = 256
 GIF_DISPOSE_TO_BACKGROUND = 2
 PLAYED_ONCE = 1
 
 
 def encode(frames: Sequence[Frame], plan: Plan, loop: int | None) -> bytes:
     """The frames (one, unless the plan is animated) as a file. `loop`: times played, 0 for ever."""
-    pictures = _alike([_bare(frame.image, plan.format) for frame in frames])
+    pictures = _alike([_with_bits(_bare(frame.image, plan.format), plan.png_bits) for frame in frames])
     is_transparent = pictures[0].mode == "RGBA"
     options = _options(plan)
     if len(pictures) > 1:
@@ -96,6 +97,20 @@ def _bare(image: Image.Image, output_format: str) -> Image.Image:
         image = _hard_edged(image)
     image.info.clear()
     return image
+
+
+def _with_bits(image: Image.Image, bits: int | None) -> Image.Image:
+    """A PNG's pixels as `fl_png8`, `fl_png24` or `fl_png32` asks for them."""
+    match bits:
+        case 8:
+            method = Image.Quantize.FASTOCTREE if image.mode == "RGBA" else Image.Quantize.MEDIANCUT
+            return image.quantize(PALETTE_COLORS, method=method)
+        case 24:
+            return image if image.mode == "RGB" else on_color(image, WHITE)
+        case 32:
+            return image if image.mode == "RGBA" else image.convert("RGBA")
+        case _:
+            return image
 
 
 def _hard_edged(image: Image.Image) -> Image.Image:

@@ -9,17 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from domicile.media.errors import LimitExceeded
+from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.facts import SourceFacts
 from domicile.media.frame import OPAQUE, Canvas, framed
 from domicile.media.geometry import Side, Window, composed, stored_window, upright_size
 from domicile.media.negotiate import is_original
-from domicile.media.params.flags import BASELINE, PROGRESSIVE
+from domicile.media.params.flags import ANIMATED, BASELINE, PNG_BITS, PROGRESSIVE
 from domicile.media.transformation import Color, Component, Effect, Quality, Radii, Transformation
 from domicile.media.turns import Turn, turns_of
 
 ALWAYS_ANIMATED = frozenset({"gif", "webp", "avif"})
-"""Output formats that keep an animation. PNG keeps it only when the original is an animated PNG (Cloudinary: fl_apng)."""
+"""Output formats that keep an animation. PNG keeps it when the original is an animated PNG or fl_apng asks for it."""
+NO_ALPHA_BITS = 24
 OPACITY_FULL = 100
 BYTES_PER_PIXEL = 4
 """Pillow stores RGB and RGBA in four bytes."""
@@ -69,6 +70,8 @@ class Plan:
     """May the result be transparent somewhere?"""
     quality: Quality | None
     progressive: bool
+    png_bits: int | None
+    """A pixel of a PNG; None leaves it to the picture."""
     info_only: bool
     untouched: bool
     """No transformation at all: the picture is redelivered, upright and without metadata."""
@@ -137,7 +140,10 @@ def make_plan(transformation: Transformation, facts: SourceFacts, output_format:
     """Decide everything. Raises BadTransformation (nothing left to show) and LimitExceeded (result too large)."""
     components = transformation.components
     outline = make_outline(transformation, facts, limits)
-    animated = _is_animated(facts, output_format)
+    animated = _is_animated(facts, output_format, transformation.flags)
+    png_bits = _png_bits(components) if output_format == "png" else None
+    if animated and png_bits is not None:
+        raise BadTransformation.component(f"fl_png{png_bits} (not for animations)")
     if animated and _area(outline.size) * facts.frames > limits.animation_pixels_max:
         raise LimitExceeded(f"Maximum total of an animation is {limits.animation_pixels_max} pixels")
     window, stages = _leading_window(list(outline.stages), outline.shown)
@@ -149,9 +155,10 @@ def make_plan(transformation: Transformation, facts: SourceFacts, output_format:
         window=stored_window(window, orientation, _stored(facts)),
         stages=tuple(stages),
         size=outline.size,
-        has_alpha=outline.has_alpha,
+        has_alpha=outline.has_alpha if png_bits is None else png_bits != NO_ALPHA_BITS,
         quality=_last_quality(components),
         progressive=output_format == "jpg" and is_progressive(transformation),
+        png_bits=png_bits,
         info_only="getinfo" in transformation.flags,
         untouched=is_original(transformation, output_format, facts),
     )
@@ -163,10 +170,18 @@ def is_progressive(transformation: Transformation) -> bool:
     return bool(asked) and asked[-1] != BASELINE
 
 
-def _is_animated(facts: SourceFacts, output_format: str) -> bool:
+def _is_animated(facts: SourceFacts, output_format: str, flags: frozenset[str]) -> bool:
     if not facts.is_animated:
         return False
-    return output_format in ALWAYS_ANIMATED or (output_format == "png" and facts.format == "png")
+    if output_format == "png":
+        return facts.format == "png" or not flags.isdisjoint(ANIMATED)
+    return output_format in ALWAYS_ANIMATED
+
+
+def _png_bits(components: tuple[Component, ...]) -> int | None:
+    """The last component that speaks of it counts."""
+    asked = [PNG_BITS[flag] for component in components for flag in component.flags if flag in PNG_BITS]
+    return asked[-1] if asked else None
 
 
 def _density(components: tuple[Component, ...]) -> Fraction:

@@ -109,6 +109,8 @@ def _check(key: str, value: str, done: Done, body: bytes) -> str:
                     return f"no frame {number}"
                 image.seek(int(number))
                 return _check_pixel(image, rest)
+            case "mode":
+                return "" if image.mode == value else f"mode {image.mode}"
             case "jpeg":
                 return _check_jpeg(image, value)
             case _:

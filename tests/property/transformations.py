@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from domicile.media.params.color import TRANSPARENT
 from domicile.media.params.default import DEFAULT_ENCODED_CHARS_MAX, public_id_of, write_default
 from domicile.media.params.effect import STRENGTH_MAX
-from domicile.media.params.flags import ATTACHMENT, ATTACHMENT_ENCODED_CHARS_MAX, FLAGS, FORBIDDEN_IN_NAME, write_name
+from domicile.media.params.flags import (
+    ATTACHMENT,
+    ATTACHMENT_ENCODED_CHARS_MAX,
+    FLAGS,
+    FORBIDDEN_IN_NAME,
+    PNG_BITS,
+    write_name,
+)
 from domicile.media.params.quality import AUTO
 from domicile.media.params.size import ASPECT_DENOMINATOR_MAX, SIDE_MAX
 from domicile.media.public_id import public_id_problem
@@ -67,11 +74,16 @@ default_images = st.text(min_size=1, max_size=30).filter(
 @st.composite
 def components(draw: st.DrawFn) -> Component:
     flags = draw(
-        st.frozensets(st.sampled_from(sorted(flag for flag in FLAGS if "progressive" not in flag)), max_size=4)
+        st.frozensets(
+            st.sampled_from(sorted(flag for flag in FLAGS - PNG_BITS.keys() if "progressive" not in flag)), max_size=4
+        )
     )
     progressive = draw(st.sampled_from([None, *sorted(flag for flag in FLAGS if "progressive" in flag)]))
     if progressive is not None:
         flags |= {progressive}
+    bits = draw(st.sampled_from([None, *sorted(PNG_BITS)]))
+    if bits is not None:
+        flags |= {bits}
     component = Component(
         width=draw(st.none() | sizes),
         height=draw(st.none() | sizes),

@@ -7,11 +7,19 @@ import dataclasses
 import msgspec
 import pytest
 
-from domicile.media.errors import LimitExceeded
+from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import parse_transformation
 from domicile.media.negotiate import choose_format
-from domicile.media.params.flags import ATTACHMENT, BASELINE, FLAGS, PROGRESSIVE, WITHOUT_EFFECT
+from domicile.media.params.flags import (
+    ANIMATED,
+    ATTACHMENT,
+    BASELINE,
+    FLAGS,
+    PNG_BITS,
+    PROGRESSIVE,
+    WITHOUT_EFFECT,
+)
 from domicile.media.plan import Plan, PlanLimits, make_plan
 
 FACTS = SourceFacts(
@@ -163,7 +171,29 @@ def test_a_flag_without_effect_changes_nothing(flag: str) -> None:
 
 
 def test_every_flag_is_one_or_the_other() -> None:
-    assert WITHOUT_EFFECT | PROGRESSIVE | {ATTACHMENT, "getinfo", "ignore_aspect_ratio"} == FLAGS
+    known = WITHOUT_EFFECT | PROGRESSIVE | ANIMATED | PNG_BITS.keys() | {ATTACHMENT, "getinfo", "ignore_aspect_ratio"}
+    assert known == FLAGS
+
+
+@pytest.mark.parametrize("flag", sorted(ANIMATED))
+def test_an_animation_becomes_a_moving_png_only_where_that_is_asked_for(flag: str) -> None:
+    moving = msgspec.structs.replace(FACTS, format="gif", frames=3)
+    assert not plan("w_10", "png", moving).animated
+    assert plan(f"w_10,fl_{flag}", "png", moving).animated
+    assert plan("w_10", "webp", moving).animated
+    assert not plan(f"w_10,fl_{flag}", "jpg", moving).animated
+    assert not plan(f"w_10,fl_{flag}", "png").animated
+
+
+@pytest.mark.parametrize(("flag", "bits"), sorted(PNG_BITS.items()))
+def test_bits_are_a_pngs_alone(flag: str, bits: int) -> None:
+    clear = msgspec.structs.replace(FACTS, has_alpha=True)
+    assert plan(f"w_10,fl_{flag}", "png", clear).png_bits == bits
+    assert plan(f"w_10,fl_{flag}", "png", clear).has_alpha is (bits != 24)
+    assert plan(f"w_10,fl_{flag}", "webp", clear) == plan("w_10", "webp", clear)
+    moving = msgspec.structs.replace(FACTS, format="png", frames=3)
+    with pytest.raises(BadTransformation, match=rf"fl_{flag} \(not for animations\)"):
+        plan(f"w_10,fl_{flag}", "png", moving)
 
 
 @pytest.mark.parametrize(

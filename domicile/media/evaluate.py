@@ -34,6 +34,7 @@ from domicile.media.expression import (
     spell_text,
 )
 from domicile.media.facts import SourceFacts
+from domicile.media.geometry import Side
 from domicile.media.grammar import PARAMETERS, echo
 from domicile.media.params.base import Malformed, write_decimal
 from domicile.media.plan import PlanLimits, make_outline
@@ -108,6 +109,7 @@ class _Run:
         self._known = known
         self._variables: dict[str, Value] = {}
         self._branches: list[_Branch] = []
+        self._measured: tuple[int, Side] | None = None
 
     def take(self, segment: Segment) -> None:
         """Raises Malformed or BadTransformation."""
@@ -195,10 +197,15 @@ class _Run:
             case _:
                 raise Malformed
 
-    def _size(self) -> tuple[int, int]:
-        """Of the picture so far, without `dpr`: a condition means the same on every screen."""
-        chain = Transformation(tuple(replace(component, dpr=None) for component in self.made))
-        return make_outline(chain, self._known.facts, _NO_LIMITS).size
+    def _size(self) -> Side:
+        """Of the picture so far, without `dpr`: a condition means the same on every screen.
+
+        Planned once for each length of the chain, however often it is asked for.
+        """
+        if self._measured is None or self._measured[0] != len(self.made):
+            chain = Transformation(tuple(replace(component, dpr=None) for component in self.made))
+            self._measured = len(self.made), make_outline(chain, self._known.facts, _NO_LIMITS).size
+        return self._measured[1]
 
     # --- conditions -------------------------------------------------------------------------------------------------
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from domicile.media import evaluate as evaluate_module
 from domicile.media.chain import chained
 from domicile.media.errors import BadTransformation
 from domicile.media.evaluate import Known, evaluate
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import DEFAULT_LIMITS, build_transformation
+from domicile.media.plan import Outline, make_outline
 from domicile.media.program import parse_segment
 
 FACTS = SourceFacts(
@@ -135,3 +139,15 @@ def test_what_comes_to_nothing_sensible_is_refused_by_name(text: str, named: str
     with pytest.raises(BadTransformation) as caught:
         worked_out(text)
     assert caught.value.message == f"Invalid transformation component - {named}"
+
+
+def test_however_often_a_size_is_asked_for_it_is_planned_once_a_component(monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = []
+
+    def counted(*arguments: Any) -> Outline:
+        planned.append(arguments)
+        return make_outline(*arguments)
+
+    monkeypatch.setattr(evaluate_module, "make_outline", counted)
+    assert worked_out("w_100/h_w_add_h_add_w_add_h,w_w_mul_2/w_w_add_h_add_ar") == "w_100/h_300,w_200/w_501"
+    assert len(planned) == 2

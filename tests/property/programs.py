@@ -26,7 +26,21 @@ keys = st.sampled_from(
     ["w", "h", "x", "y", "r", "q", "o", "a", "ar", "dpr", "c", "g", "b", "e_blur:", "r_5:", "q_auto:"]
 )
 parameters = st.tuples(keys, expressions).map(lambda part: f"{part[0]}{'' if part[0][-1] == ':' else '_'}{part[1]}")
-plain = st.sampled_from(["w_100", "c_fill", "e_grayscale", "h_0.5", "a_90", "f_auto", "fl_attachment", "q_80"])
+plain = st.sampled_from(
+    [
+        "w_100",
+        "c_fill",
+        "e_grayscale",
+        "h_0.5",
+        "a_90",
+        "f_auto",
+        "fl_attachment",
+        "q_80",
+        "t_a.b",
+        "w_auto:50:9",
+        "dpr_auto",
+    ]
+)
 sets = st.tuples(variables, expressions).map("_".join)
 segments = st.lists(parameters | plain | sets, min_size=1, max_size=3, unique_by=lambda part: part.split("_")[0]).map(
     ",".join

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from domicile.imaging.job import MediaLimits
+from domicile.media.asset import NameHash
 from domicile.media.errors import LeaseLost, MediaError, UpstreamUnavailable
 from domicile.media.freshness import Verdict
 from domicile.media.policy import Activity
@@ -30,6 +31,16 @@ from edge.upstream import Changed, Upstream
 
 ATTEMPTS_MAX = 3
 """Times one fill starts over because the asset changed between two questions."""
+
+
+def _names(wanted: Wanted, resolved: Resolved) -> tuple[NameHash, ...]:
+    """Every name whose entries make the object void: its own, and those that would have been the answer before it."""
+    if resolved.name in wanted.names:
+        return (*wanted.ways[resolved.index].marks, *wanted.names[: resolved.index])
+    default = wanted.default
+    assert default is not None
+    reads_labels = any(way.labels is not None for way in wanted.ways)
+    return (*wanted.names, default.name, *((default.labels,) if reads_labels else ()))
 
 
 class Reporter(Protocol):
@@ -84,7 +95,8 @@ class Filler:
                 way=way,
                 resolved=resolved,
                 policy=wanted.policy,  # the one that the key was made from; the tenant may have another by now
-                names=(way.name, *wanted.names[: resolved.index]),
+                names=_names(wanted, resolved),
+                stands_in=resolved.name not in wanted.names,
                 sequence=sequence,
                 now=self.wall_clock(),
             )

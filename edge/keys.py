@@ -11,8 +11,12 @@ from dataclasses import dataclass
 
 from domicile.media.asset import AssetName, NameHash
 from domicile.media.cachekey import SEPARATOR, cache_key
-from domicile.media.keys import file_name, name_hash
+from domicile.media.errors import BadTransformation
+from domicile.media.grammar import Limits
+from domicile.media.keys import LABELS, file_name, name_hash
 from domicile.media.negotiate import negotiate
+from domicile.media.params.default import public_id_of, write_default
+from domicile.media.pending import Hints, Named, settled
 from domicile.media.policy import ResidencyPolicy
 from domicile.media.url import Candidate, DeliveryRequest
 
@@ -27,8 +31,26 @@ class Way:
     bucket: str
     """What negotiation chose; "" when the URL does not negotiate."""
     vary: tuple[str, ...]
+    follows: tuple[str, ...]
+    """Those of `vary` that are client hints."""
     key: str
     name: NameHash
+    labels: NameHash | None
+    """Changes of the asset's tags and context go by this name; None when the transformation reads neither."""
+
+    @property
+    def marks(self) -> tuple[NameHash, ...]:
+        """Names whose entries make the object void."""
+        return (self.name,) if self.labels is None else (self.name, self.labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Default:
+    """The asset that stands in when none of the ways leads to one."""
+
+    public_id: str
+    name: NameHash
+    labels: NameHash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +63,16 @@ class Wanted:
     request: DeliveryRequest
     accept: str
     """As received; only `f_auto` looks at it."""
+    hints: Hints
+    """Only `dpr_auto` and `w_auto` look at them."""
     ways: tuple[Way, ...]
+    default: Default | None = None
+
+    @property
+    def marks(self) -> tuple[NameHash, ...]:
+        """Every name whose entries may make the answer another one."""
+        default = (self.default.name, self.default.labels) if self.default is not None else ()
+        return (*(mark for way in self.ways for mark in way.marks), *default)
 
     @property
     def tenant(self) -> str:
@@ -67,27 +98,59 @@ class Wanted:
         return self.request.signature is not None or self.request.delivery_type != "upload"
 
 
-def wanted(
-    raw_path: str,
-    request: DeliveryRequest,
-    accept: str,
-    *,
-    policy: ResidencyPolicy,
-    config_revision: int,
-    name_key: bytes,
-) -> Wanted:
-    """Name every way of a parsed request. Policy, its revision and `name_key` are the tenant's."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a request's ways are named by, beside its path."""
+
+    accept: str
+    hints: Hints
+    policy: ResidencyPolicy
+    config_revision: int
+    name_key: bytes
+    named: Named
+    """Named transformations, as of the same revision."""
+    limits: Limits
+
+
+def wanted(raw_path: str, request: DeliveryRequest, terms: Terms) -> Wanted:
+    """Name every way of a parsed request. Raises BadTransformation for a named transformation that is not known."""
+    ways = tuple(_way(request, candidate, terms) for candidate in request.candidates)
     return Wanted(
-        policy=policy,
-        config_revision=config_revision,
+        policy=terms.policy,
+        config_revision=terms.config_revision,
         raw_path=raw_path,
         request=request,
-        accept=accept,
-        ways=tuple(_way(request, candidate, accept, policy, name_key) for candidate in request.candidates),
+        accept=terms.accept,
+        hints=terms.hints,
+        ways=ways,
+        default=_default(request, ways[0], terms),
     )
 
 
-def _way(request: DeliveryRequest, candidate: Candidate, accept: str, policy: ResidencyPolicy, name_key: bytes) -> Way:
+def _default(request: DeliveryRequest, way: Way, terms: Terms) -> Default | None:
+    """`d_…` of the likeliest reading, the last one counts."""
+    asked = [part.default_image for part in way.candidate.transformation.components if part.default_image is not None]
+    if not asked:
+        return None
+    if request.resource_type != "image":
+        raise BadTransformation.component(f"d_{write_default(asked[-1])} (stands in for images only)")
+    named = AssetName(
+        cloud=request.cloud, resource_type="image", delivery_type="upload", public_id=public_id_of(asked[-1])
+    )
+    return Default(
+        public_id=named.public_id,
+        name=name_hash(terms.name_key, "name", named.text),
+        labels=name_hash(terms.name_key, LABELS, named.text),
+    )
+
+
+def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
+    accept, policy, name_key = terms.accept, terms.policy, terms.name_key
+    follows: tuple[str, ...] = ()
+    if candidate.pending:
+        put_in = settled(candidate.pending, terms.named, terms.hints, terms.limits)
+        candidate, follows = candidate.settled(put_in.chain), put_in.vary
+    program = candidate.program
     negotiated = negotiate(candidate.transformation, candidate.extension, accept)
     key = cache_key(
         tenant=request.cloud,
@@ -107,9 +170,11 @@ def _way(request: DeliveryRequest, candidate: Candidate, accept: str, policy: Re
     return Way(
         candidate=candidate,
         bucket=negotiated.bucket,
-        vary=negotiated.vary,
+        vary=(*negotiated.vary, *follows),
+        follows=follows,
         key=SEPARATOR.join((key, policy.originals)),  # the one field of a policy that changes bytes
         name=name_hash(name_key, "name", named.text),
+        labels=name_hash(name_key, LABELS, named.text) if program is not None and program.reads_labels else None,
     )
 
 

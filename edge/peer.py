@@ -12,6 +12,7 @@ import msgspec
 
 from domicile.media import errors
 from domicile.media.errors import MediaError
+from domicile.media.pending import NO_HINTS, Hints
 from domicile.media.timing import Span
 from domicile.service.gate.peer import PeerGone, PeerReply
 from domicile.service.gate.wire import KINDS
@@ -29,12 +30,14 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     raw_path: str
     accept: str
+    hints: Hints = NO_HINTS
 
 
 class AnswerHead(msgspec.Struct, frozen=True, kw_only=True):
-    """`position`: which reading of the path it is. `tier` None: made for this question."""
+    """`position`: which reading of the path it is, `key`: under which key. `tier` None: made for this question."""
 
     head: StoredHead
+    key: str
     on_disk: bool
     """No body follows: it is in its file, which every worker of the node can read."""
     position: int

@@ -58,6 +58,7 @@ class PeerDoor:
         head = AnswerHead(
             head=stored.head,
             on_disk=body is None,
+            key=delivered.way.key,
             position=delivered.position,
             tier=delivered.tier,
             collapsed=delivered.collapsed,

@@ -14,7 +14,7 @@ from domicile.imaging.steps import perform
 from domicile.imaging.trimming import trimmed
 from domicile.media.errors import LimitExceeded
 from domicile.media.facts import SourceFacts
-from domicile.media.plan import BYTES_PER_PIXEL, Plan, PlanLimits, make_plan
+from domicile.media.plan import BYTES_PER_PIXEL, NO_ALPHA_BITS, Plan, PlanLimits, make_plan
 from domicile.media.transformation import Transformation
 from domicile.media.trims import trim_at_end
 
@@ -41,7 +41,7 @@ def finished(
         done = trimmed(done, asked)
         plan = _plan_of(part, done, whole, facts, limits)
         done = [_performed(frame, plan) for frame in done]
-    return done, replace(whole, size=plan.size, has_alpha=plan.has_alpha)
+    return done, replace(whole, size=plan.size, has_alpha=plan.has_alpha and whole.png_bits != NO_ALPHA_BITS)
 
 
 def _plan_of(

@@ -22,6 +22,9 @@ class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
     avif_pixels_max: int = 12_000_000
     """Pixels of a rendition in AVIF, whose encoder needs more memory than all others; `f_auto` takes WebP above it."""
     components_max: int = 20
+    variables_max: int = 20
+    expression_terms_max: int = 40
+    nesting_max: int = 5
     metadata_bytes_max: int = 8 * 1024 * 1024
     """Decompressed bytes of text or profile chunks that a decoder may be made to hold."""
     chunks_max: int = 100_000

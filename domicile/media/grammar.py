@@ -18,7 +18,20 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from domicile.media.errors import BadTransformation, LimitExceeded
-from domicile.media.params import color, crop, effect, flags, format, ground, page, quality, shape, size, space  # noqa: A004
+from domicile.media.params import (
+    color,
+    crop,
+    default,
+    effect,
+    flags,
+    format,  # noqa: A004
+    ground,
+    page,
+    quality,
+    shape,
+    size,
+    space,
+)
 from domicile.media.params.base import Malformed, Parameter
 from domicile.media.percent import percent_encode
 from domicile.media.transformation import Component, Transformation
@@ -27,7 +40,7 @@ COMPONENT_CHARS_MAX = 1024
 ECHO_CHARS_MAX = 100
 """How much of a refused component an error repeats."""
 
-FAMILIES = (size, crop, quality, format, shape, effect, color, ground, space, page, flags)
+FAMILIES = (size, crop, quality, format, shape, effect, color, ground, space, page, flags, default)
 PARAMETERS: dict[str, Parameter] = {
     parameter.key: parameter
     for parameter in sorted((p for family in FAMILIES for p in family.PARAMETERS), key=lambda parameter: parameter.key)
@@ -47,12 +60,24 @@ class Limits(Protocol):
     @property
     def components_max(self) -> int: ...
 
+    @property
+    def variables_max(self) -> int: ...
+
+    @property
+    def expression_terms_max(self) -> int: ...
+
+    @property
+    def nesting_max(self) -> int: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrammarLimits:
-    """The limit for those who have no other."""
+    """The limits for those who have no other."""
 
     components_max: int = 20
+    variables_max: int = 20
+    expression_terms_max: int = 40
+    nesting_max: int = 5
 
 
 DEFAULT_LIMITS = GrammarLimits()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from domicile.media.params.flags import ANIMATED
 from domicile.media.transformation import PADDING, Blurred, Component, Effect, Transformation
 
 TRIM = "trim"
@@ -41,10 +42,11 @@ def _trim_of(component: Component) -> Effect | None:
 
 
 def _common(components: tuple[Component, ...]) -> Component:
-    """Density and orientation: what the last word, or any, says for all."""
+    """Density, orientation, and whether it moves: what the last word, or any, says for all."""
     densities = [component.dpr for component in components if component.dpr is not None]
     stored = any("ignore" in component.angles for component in components)
-    return Component(dpr=densities[-1] if densities else None, angles=("ignore",) if stored else ())
+    moving = Transformation(components).flags & ANIMATED
+    return Component(dpr=densities[-1] if densities else None, angles=("ignore",) if stored else (), flags=moving)
 
 
 def _afterwards(component: Component) -> Component:

@@ -5,11 +5,13 @@ import pytest
 
 from domicile.media.asset import Aid, NameHash
 from domicile.media.freshness import Verdict
+from domicile.media.grammar import DEFAULT_LIMITS
 from domicile.media.journal import Entry, Fence, Kind
+from domicile.media.pending import NO_HINTS
 from domicile.media.policy_file import from_mapping
 from domicile.media.url import parse
 from edge.following import TenantState
-from edge.keys import Wanted, wanted
+from edge.keys import Terms, Wanted, wanted
 from edge.lookup import Found, Lookup
 from edge.messages import TenantGrant
 from edge.store.memory import MemoryStore
@@ -34,7 +36,16 @@ def state(**policy: object) -> TenantState:
 
 
 def asked(path: str) -> Wanted:
-    return wanted(path, parse(path), "", policy=state().policy, config_revision=1, name_key=NAME_KEY)
+    terms = Terms(
+        accept="",
+        hints=NO_HINTS,
+        policy=state().policy,
+        config_revision=1,
+        name_key=NAME_KEY,
+        named={},
+        limits=DEFAULT_LIMITS,
+    )
+    return wanted(path, parse(path), terms)
 
 
 def stored(names: tuple[NameHash, ...], **changes: object) -> Stored:

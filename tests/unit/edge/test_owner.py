@@ -8,17 +8,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from aiohttp import web
 
 from domicile.media.errors import UndecodableMedia
-from domicile.media.url import parse
+from domicile.media.pending import NO_HINTS, Hints
 from domicile.service.gate import peer as gate
 from edge.delivery_settings import DeliverySettings
-from edge.keys import wanted
-from edge.peer import AnswerHead, encode_head, encode_refusal
+from edge.peer import AnswerHead, Question, encode_head, encode_refusal
 from edge.store.port import StoredHead
-from tests.unit.edge.rig import CLOUD, Gate, Rig, hash_of
+from tests.unit.edge.rig import CLOUD, Gate, Rig, asked_of, hash_of, policy
 
 OWNER = 1
 
@@ -34,6 +34,8 @@ class PlayedOwner:
         self.on_disk = False
         self.dies = False
         self.refusal: bytes | None = None
+        self.key: str | None = None
+        self.question: Question | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[PlayedOwner]:
@@ -53,6 +55,7 @@ class PlayedOwner:
 
     async def _answer(self, request: web.Request) -> web.Response:
         self.questions += 1
+        self.question = msgspec.msgpack.decode(await request.read(), type=Question)
         await self.gate.passed()
         if self.dies:
             assert request.transport is not None
@@ -69,7 +72,21 @@ class PlayedOwner:
             stored_at=time.time(), ttl_seconds=60.0, content_type="image/png", etag='"tag"', body_bytes=len(self.body),
             format="png", content_info="",
         )  # fmt: skip
-        return AnswerHead(head=head, on_disk=self.on_disk, position=0, tier=None, collapsed=False, kept=True, spans=())
+        return AnswerHead(
+            head=head,
+            key=self._key(),
+            on_disk=self.on_disk,
+            position=0,
+            tier=None,
+            collapsed=False,
+            kept=True,
+            spans=(),
+        )
+
+    def _key(self) -> str:
+        assert self.question is not None
+        asked = asked_of(self.question.raw_path, self.rig.link.tenants[CLOUD], self.question.hints)
+        return asked.ways[0].key if self.key is None else self.key
 
 
 @pytest.fixture
@@ -81,17 +98,14 @@ async def owner(tmp_path: Path) -> AsyncIterator[PlayedOwner]:
             yield played
 
 
-def path_of_the_owners(owner: PlayedOwner) -> str:
+def path_of_the_owners(owner: PlayedOwner, text: str = "w_{}", hints: Hints = NO_HINTS) -> str:
     """A path whose object the other worker owns."""
     deliverer = owner.rig.parts.app.deliverer
     assert deliverer.owners is not None
     state = owner.rig.link.tenants[CLOUD]
     for width in range(10, 200):
-        path = f"/demo/image/upload/w_{width}/v1/pic.png"
-        asked = wanted(
-            path, parse(path), "", policy=state.policy, config_revision=state.config_revision, name_key=state.name_key
-        )
-        if deliverer.owners.other(asked, state) == OWNER:
+        path = f"/demo/image/upload/{text.format(width)}/v1/pic.png"
+        if deliverer.owners.other(asked_of(path, state, hints), state) == OWNER:
             return path
     raise AssertionError
 
@@ -160,3 +174,21 @@ async def test_an_object_that_no_worker_takes_in_is_made_here(
     monkeypatch.setattr(gate, "TRANSFER_BYTES_MAX", 100)
     owner.body = b"x" * 4000
     assert (await owner.rig.get(path_of_the_owners(owner))).body.startswith(b"one|")
+
+
+async def test_the_owner_is_told_of_the_viewers_screen(owner: PlayedOwner) -> None:
+    hints = Hints(dpr="1.5")
+    path = path_of_the_owners(owner, "c_scale,dpr_auto,w_{}", hints)
+    assert (await owner.rig.get(path, DPR="1.5")).body == owner.body
+    assert owner.question == Question(raw_path=path, accept="*/*", hints=hints)
+
+
+async def test_what_the_owner_made_of_a_name_that_means_something_else_here_is_not_taken(owner: PlayedOwner) -> None:
+    """A named transformation has changed, and the owner has applied that entry later, or sooner, than this worker."""
+    await owner.rig.configure(policy(), revision=2, named={"mine": "c_scale,w_20"})
+    path = path_of_the_owners(owner, "t_mine/h_{}")
+    owner.key = asked_of(path.replace("t_mine", "c_scale,w_30"), owner.rig.link.tenants[CLOUD]).ways[0].key
+    first, second = await owner.rig.get(path), await owner.rig.get(path)
+    assert owner.questions == 1
+    assert first.body.startswith(b"one|c_scale,w_20/h_")
+    assert (second.body, second.cache) == (first.body, "hit")

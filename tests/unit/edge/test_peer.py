@@ -17,6 +17,7 @@ HEAD = StoredHead(
 )  # fmt: skip
 ANSWER = AnswerHead(
     head=HEAD,
+    key="demo|image|upload|pic|w_10",
     on_disk=False,
     position=0,
     tier=None,

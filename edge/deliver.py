@@ -224,7 +224,8 @@ class Deliverer:
         status = self.negatives.status(state.tenant, nothing, state.fence, now=now)
         if status is not None:
             raise not_found(asked, status, remembered=True)
-        self.refusals.check(asked.ways[0].key, self.lookup.is_fresh, now=now)
+        for key in (asked.ways[0].key, asked.stand_in_key)[: 1 if asked.default is None else 2]:
+            self.refusals.check(key, self.lookup.is_fresh, now=now)
 
     async def _from_flight(
         self, asked: Wanted, state: TenantState, resolved: Resolved | None, *, is_owner: bool

@@ -84,8 +84,9 @@ class Filler:
         if resolved is None:
             resolved = await self.upstream.resolve(wanted, state)
         fill.resolved(resolved.contributors, resolved.sequence)
-        way = wanted.ways[resolved.index]
-        self.refusals.check(way.key, self.lookup.is_fresh, now=self.clock())
+        way, stands_in = wanted.ways[resolved.index], resolved.name not in wanted.names
+        refused_as = wanted.stand_in_key if stands_in else way.key
+        self.refusals.check(refused_as, self.lookup.is_fresh, now=self.clock())
         if await self._shared(fill, wanted, way, resolved) or await self._survivor(fill, wanted, way, resolved, state):
             return
         source, sequence = await self.upstream.original(resolved, state)
@@ -96,14 +97,14 @@ class Filler:
                 resolved=resolved,
                 policy=wanted.policy,  # the one that the key was made from; the tenant may have another by now
                 names=_names(wanted, resolved),
-                stands_in=resolved.name not in wanted.names,
+                stands_in=stands_in,
                 sequence=sequence,
                 now=self.wall_clock(),
             )
             try:
                 made = await make(order, source, self.pool, self.limits)
             except LASTING as refused:
-                self._remember(order, refused)
+                self._remember(refused_as, order, refused)
                 raise
         fill.spans = (*fill.spans, *made.spans)
         await self._keep(fill, wanted, order, state, made)
@@ -193,7 +194,7 @@ class Filler:
             raise LeaseLost("The server is not ready to answer")
         return state
 
-    def _remember(self, order: Order, refused: BaseException) -> None:
+    def _remember(self, key: str, order: Order, refused: BaseException) -> None:
         assert isinstance(refused, LASTING)
         refusal = Refusal(
             tenant=order.policy.tenant,
@@ -206,4 +207,4 @@ class Filler:
             until=self.clock() + REFUSAL_SECONDS_MAX,
         )
         if self.lookup.is_fresh(refusal):
-            self.refusals.learn(order.way.key, refusal)
+            self.refusals.learn(key, refusal)

@@ -21,6 +21,7 @@ from domicile.media.policy import ResidencyPolicy
 from domicile.media.url import Candidate, DeliveryRequest
 
 WAYS_SEPARATOR = "\n"
+STAND_IN_PREFIX = "default\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,11 @@ class Wanted:
     def flight_key(self) -> str:
         """Requests that may share one fill: those that could find the same things in the same order."""
         return WAYS_SEPARATOR.join(way.key for way in self.ways)
+
+    @property
+    def stand_in_key(self) -> str:
+        """What the default image comes to goes by all ways together: it is the answer when none of them is."""
+        return STAND_IN_PREFIX + self.flight_key
 
     @property
     def is_public(self) -> bool:

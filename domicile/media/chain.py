@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.expression import Condition, Variable
-from domicile.media.grammar import PARAMETERS, Limits, echo
+from domicile.media.grammar import COMPONENT_CHARS_MAX, PARAMETERS, Limits, echo
 from domicile.media.params.flags import ATTACHMENT
 from domicile.media.program import ELSE, Program, Segment, Step, build_segment
 from domicile.media.transformation import Component, Transformation
@@ -36,7 +36,11 @@ class Chain:
 
 def chained(segments: Sequence[Segment], limits: Limits) -> Chain:
     """Check the segments together. Raises BadTransformation, LimitExceeded."""
-    text = "/".join(map(build_segment, segments))
+    texts = list(map(build_segment, segments))
+    for text in texts:
+        if len(text) > COMPONENT_CHARS_MAX:  # percent-encoding and colours make it longer than it was written
+            raise BadTransformation.component(echo(text))
+    text = "/".join(texts)
     known = Transformation(_known(segments))
     if all(isinstance(segment, Component) for segment in segments):
         return Chain(transformation=known, text=text, program=None)

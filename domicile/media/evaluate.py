@@ -2,9 +2,10 @@
 
     numbers     exact fractions; a computed size is rounded half up, and one between 0 and 1 is a share of the side
     w h ar      the picture as the chain has made it so far, before `dpr`      iw ih iar   as uploaded, upright
-    pc cp       frames or pages, and the first of them                         tags, ctx   as the asset has them now
+    pc cp       frames or pages, and the one that is shown                     tags, ctx   as the asset has them now
     texts       compare as numbers when both sides look like numbers; an absent context entry is the empty text
 
+What only pixels tell is refused where it is asked for: the size of what was trimmed, and of a later page of a TIFF.
 Either a transformation comes out, or BadTransformation names the component. docs/adr/0005 lists what is our choice.
 """
 
@@ -40,6 +41,7 @@ from domicile.media.params.base import Malformed, write_decimal
 from domicile.media.plan import PlanLimits, make_outline
 from domicile.media.program import ELSE, END, Program, Segment, Step, Templated, build_segment
 from domicile.media.transformation import Component, Transformation
+from domicile.media.trims import is_trimmed
 
 NUMBER_MAX = 10**9
 """Nothing that a picture can be asked for is larger."""
@@ -47,6 +49,8 @@ DENOMINATOR_MAX = 10**9
 EXPONENT_MAX = 32
 SHARE_KEYS = frozenset({"w", "h"})
 """Where a computed number between 0 and 1 can only be a share."""
+PAGED = "tiff"
+"""The format whose pages differ in size."""
 DECIMAL_PLACES = {"ar": 6, "dpr": 4, "z": 4}
 SHARE_PLACES = 6
 
@@ -84,13 +88,19 @@ Value = Amount | str
 
 def evaluate(program: Program, known: Known) -> Transformation:
     """Raises BadTransformation."""
-    run = _Run(known)
+    run = _Run(known, is_measurable=known.facts.format != PAGED or not _turns_pages(program))
     for segment in program.segments:
         try:
             run.take(segment)
         except Malformed:
             raise BadTransformation.component(echo(build_segment(segment))) from None
     return Transformation(tuple(run.made))
+
+
+def _turns_pages(program: Program) -> bool:
+    """Is another page than the first one shown, perhaps?"""
+    plain = (segment if isinstance(segment, Component) else segment.plain for segment in program.segments)
+    return any(component is not None and (component.page or 1) > 1 for component in plain)
 
 
 @dataclass(slots=True)
@@ -104,7 +114,8 @@ class _Branch:
 class _Run:
     """One pass through the segments."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: Known, *, is_measurable: bool) -> None:
+        self._is_measurable = is_measurable
         self.made: list[Component] = []
         self._known = known
         self._variables: dict[str, Value] = {}
@@ -193,7 +204,7 @@ class _Run:
             case "pc":
                 return Fraction(facts.frames)
             case "cp":
-                return Fraction(1)
+                return Fraction(Transformation(tuple(self.made)).page or 1)
             case _:
                 raise Malformed
 
@@ -204,6 +215,8 @@ class _Run:
         """
         if self._measured is None or self._measured[0] != len(self.made):
             chain = Transformation(tuple(replace(component, dpr=None) for component in self.made))
+            if not self._is_measurable or is_trimmed(chain):
+                raise Malformed
             self._measured = len(self.made), make_outline(chain, self._known.facts, _NO_LIMITS).size
         return self._measured[1]
 

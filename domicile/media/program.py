@@ -14,7 +14,7 @@ what the segments must be together is checked in chain.py; what a program comes 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,8 +40,10 @@ from domicile.media.params.hinted import Hinted, read_hinted, write_hinted
 from domicile.media.transformation import Component
 
 ELSE, END = "else", "end"
-FIXED_KEYS = frozenset({"d", "f", "fl"})
-"""Parameters whose values are never worked out: answers are found, chosen and labelled by them before a picture is known."""
+FIXED_KEYS = frozenset({"cs", "d", "f", "fl", "pg"})
+"""Parameters whose values are never worked out: answers are found, chosen and labelled by them before a picture is known,
+and what is worked out depends on the page.
+"""
 NAMED_MAX = 10
 """Named transformations in one segment."""
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -92,6 +94,9 @@ class Step:
 
 
 Segment = Component | Step
+
+_Value = Mapping[str, Any] | Templated | Hinted
+"""What a parameter says: fields of a component, or what is to be worked out, or what follows the screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +152,12 @@ def build_segment(segment: Segment) -> str:
 def _step(text: str, limits: Limits) -> Step:
     if len(text) > COMPONENT_CHARS_MAX:
         raise BadTransformation.component(echo(text))
-    step = Step()
-    fields: dict[str, Any] = {}
+    step, values = Step(), dict[str, _Value]()
     seen: set[str] = set()
     for part in text.split(","):
         key, _, value = part.partition("_")
         try:
-            if not value or key in seen:
+            if not value or (key in seen and not _is_last_word(key)):
                 raise Malformed
             seen.add(key)
             if key == "if":
@@ -163,14 +167,17 @@ def _step(text: str, limits: Limits) -> Step:
             elif key == "t":
                 step = replace(step, names=_read_names(value))
             else:
-                step = _with_parameter(step, fields, key, value, limits)
+                values[key] = _read_parameter(key, value, limits)
         except Malformed:
             raise BadTransformation.component(echo(part or text)) from None
-    has_parameters = any(key not in {"if", "t"} and not key.startswith("$") for key in seen)
-    step = replace(step, plain=Component(**fields) if has_parameters else None)
+    step = _with_parameters(step, values)
     if len(build_segment(step)) > COMPONENT_CHARS_MAX:  # texts may grow when they are written canonically
         raise BadTransformation.component(echo(text))
     return step
+
+
+def _is_last_word(key: str) -> bool:
+    return key in PARAMETERS and PARAMETERS[key].is_last_word
 
 
 def _read_control(value: str, limits: Limits) -> Condition | str:
@@ -190,21 +197,32 @@ def _read_names(value: str) -> tuple[str, ...]:
     return names
 
 
-def _with_parameter(step: Step, fields: dict[str, Any], key: str, value: str, limits: Limits) -> Step:
+def _read_parameter(key: str, value: str, limits: Limits) -> _Value:
     parameter = PARAMETERS.get(key)
     if parameter is None:
         raise Malformed
     try:
-        fields.update(parameter.read(value))
+        return parameter.read(value)
     except Malformed:
         if key in FIXED_KEYS:
             raise
-        hinted = read_hinted(key, value)
-        if hinted is not None:
-            return replace(step, hinted=tuple(sorted((*step.hinted, hinted), key=lambda part: part.key)))
-        templated = Templated(key, _read_pieces(value, limits))
-        return replace(step, templated=tuple(sorted((*step.templated, templated), key=lambda part: part.key)))
-    return step
+        return read_hinted(key, value) or Templated(key, _read_pieces(value, limits))
+
+
+def _with_parameters(step: Step, values: Mapping[str, _Value]) -> Step:
+    if not values:
+        return step
+    plain: dict[str, Any] = {}
+    for value in values.values():
+        if not isinstance(value, Templated | Hinted):
+            plain |= value
+    in_order = [values[key] for key in sorted(values)]
+    return replace(
+        step,
+        plain=Component(**plain),
+        templated=tuple(value for value in in_order if isinstance(value, Templated)),
+        hinted=tuple(value for value in in_order if isinstance(value, Hinted)),
+    )
 
 
 def _read_pieces(value: str, limits: Limits) -> tuple[str | Expression, ...]:

@@ -18,7 +18,7 @@ TRIM = "trim"
 def parts_of(transformation: Transformation) -> tuple[Transformation, ...]:
     """The parts. What counts for the whole chain wherever it is said, is said in each of them."""
     components = transformation.components
-    if not any(map(_trim_of, components)):
+    if not is_trimmed(transformation):
         return (transformation,)
     parts: list[list[Component]] = [[_common(components)]]
     for component in components:
@@ -30,6 +30,11 @@ def parts_of(transformation: Transformation) -> tuple[Transformation, ...]:
         parts[-1].append(replace(own, radii=None, border=None, background=ground, opacity=None))
         parts.append([_common(components), _afterwards(own)])
     return tuple(Transformation(tuple(part)) for part in parts)
+
+
+def is_trimmed(transformation: Transformation) -> bool:
+    """Is its size known only when the pixels are there?"""
+    return any(map(_trim_of, transformation.components))
 
 
 def trim_at_end(part: Transformation) -> Effect | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
+from domicile.media.grammar import COMPONENT_CHARS_MAX, build_component
 from domicile.media.params.adjustment import BLUR_MAX, COLORS_MAX, LEVELS, MODE_DEFAULTS, MODES, PLAIN
 from domicile.media.params.color import TRANSPARENT
 from domicile.media.params.default import DEFAULT_ENCODED_CHARS_MAX, public_id_of, write_default
@@ -134,6 +136,7 @@ def components(draw: st.DrawFn) -> Component:
         attachment_name=draw(st.none() | file_names) if ATTACHMENT in flags else None,
         default_image=draw(st.none() | default_images),
     )
+    assume(len(build_component(component)) <= COMPONENT_CHARS_MAX)
     return component if component != Component() else Component(width=Pixels(1))
 
 

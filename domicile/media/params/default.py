@@ -18,7 +18,7 @@ from domicile.media.public_id import public_id_problem
 from domicile.media.transformation import Component
 
 DEFAULT_ENCODED_CHARS_MAX = 384
-"""Small enough that the canonical text of any component stays below the grammar's limit for one."""
+"""Small enough to leave room for the rest below the grammar's limit for a component."""
 
 
 def read_default(text: str) -> str:

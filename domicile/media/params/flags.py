@@ -24,7 +24,7 @@ from domicile.media.transformation import Component, Transformation
 FLAGS_MAX = 16
 ATTACHMENT_CHARS_MAX = 128
 ATTACHMENT_ENCODED_CHARS_MAX = 384
-"""Small enough that the canonical text of any component stays below the grammar's limit for one."""
+"""Small enough to leave room for the rest below the grammar's limit for a component."""
 ATTACHMENT = "attachment"
 BASELINE = "progressive:none"
 PROGRESSIVE = frozenset({"progressive", "progressive:semi", "progressive:steep", BASELINE})

@@ -119,6 +119,15 @@ def test_a_later_reading_is_served_only_while_the_earlier_ones_are_known_not_to_
     assert found.way == DOUBTFUL.ways[1]
 
 
+def test_what_stands_in_answers_only_where_every_reading_was_looked_for() -> None:
+    tiers = lookup(state())
+    first, second = DOUBTFUL.names
+    tiers.memory.put(DOUBTFUL.ways[0].key, stored((first,), stands_in=True))
+    assert tiers.in_memory(DOUBTFUL, now=101.0) is Verdict.MISS
+    tiers.memory.put(DOUBTFUL.ways[0].key, stored((first, second), stands_in=True))
+    assert isinstance(tiers.in_memory(DOUBTFUL, now=101.0), Found)
+
+
 def test_age_does_not_count_for_an_object_of_this_moment_but_another_configuration_does() -> None:
     its = state(lifetimes={"edge_seconds_max": 0})
     tiers, head = lookup(its), stored(PLAIN.names).head

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from domicile.media.errors import UndecodableMedia
 from domicile.media.freshness import STAND_IN_SECONDS_MAX
 from domicile.media.journal import Kind
 from domicile.media.wire import ResolveAnswer, ResolveRequest, WireError
@@ -128,6 +129,22 @@ async def test_another_asset_under_the_defaults_name_takes_its_place(rig: Rig) -
     rig.origin.upload("people/nobody", b"other")
     await rig.entry(Kind.NAME, names=(hash_of("people/nobody"),))  # renamed away, and another one renamed to it
     assert (await rig.get(PATH)).body == b"other" + MADE
+
+
+@pytest.mark.parametrize("error", [None, UndecodableMedia("Invalid image file")])
+async def test_what_stands_in_for_one_reading_of_a_path_stands_not_before_another(
+    rig: Rig, error: Exception | None
+) -> None:
+    rig.origin.upload("people/nobody", b"nobody")
+    rig.origin.upload("d_people:nobody.png,w_10/jane", b"her")
+    rig.pool.error = error
+    for _ in range(2):
+        got = await rig.get(PATH)
+        assert (got.status, rig.pool.renders) == (200 if error is None else 400, 1)
+    rig.pool.error = None
+    got = await rig.get(PATH.replace("/v1", ""))
+    assert (got.status, got.body.partition(b"|")[0], got.headers.get("X-Cld-Error")) == (200, b"her", None)
+    assert (await rig.get(PATH)).status == (200 if error is None else 400)
 
 
 async def test_a_default_tells_nobody_without_a_signature_what_exists(rig: Rig) -> None:

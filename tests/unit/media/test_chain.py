@@ -45,6 +45,10 @@ def test_a_chain_without_anything_to_work_out_is_no_program() -> None:
         ("$1a_5", "$1a_5"),
         ("f_$x", "f_$x"),
         ("fl_$x", "fl_$x"),
+        ("pg_$x", "pg_$x"),
+        ("cs_$x", "cs_$x"),
+        ("if_w_gt_5/cs_srgb/if_end", "cs_srgb (not allowed inside a condition)"),
+        ("e_$x_div_2,e_nosuch", "e_nosuch"),
         ("w_!5!", "w_!5!"),
         ("c_explode", "c_explode"),
         ("zz_$a", "zz_$a"),
@@ -59,6 +63,13 @@ def test_what_cannot_be_meant_is_refused_by_name(text: str, named: str) -> None:
     with pytest.raises(BadTransformation) as caught:
         chain(text)
     assert caught.value.message == f"Invalid transformation component - {named}"
+
+
+def test_a_component_is_not_written_beyond_its_limit() -> None:
+    long = f"d_{'é' * 64},fl_attachment:{'%C3%A9' * 64}.ignore_aspect_ratio.preserve_transparency.immutable_cache,w_5"
+    assert chain(long).text.startswith("d_%C3%A9")
+    with pytest.raises(BadTransformation):
+        chain(f"{long},e_tint:equalize:50{':red' * 8},b_red,co_red,bo_5px_solid_red,r_1:2:3:4,a_hflip.vflip.90")
 
 
 def test_a_format_after_the_condition_is_known_before_the_picture() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from domicile.media import evaluate as evaluate_module
@@ -21,10 +23,10 @@ FACTS = SourceFacts(
 KNOWN = Known(facts=FACTS, tags=("a", "b"), context={"price": "7", "name": "x y"})
 
 
-def worked_out(text: str) -> str:
+def worked_out(text: str, known: Known = KNOWN) -> str:
     chain = chained([parse_segment(segment, DEFAULT_LIMITS) for segment in text.split("/")], DEFAULT_LIMITS)
     assert chain.program is not None
-    return build_transformation(evaluate(chain.program, KNOWN))
+    return build_transformation(evaluate(chain.program, known))
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,12 @@ def worked_out(text: str) -> str:
         ("$q_!eco!/q_auto:$q", "q_auto:eco"),
         ("$p_ctx:!price!/w_$p_mul_10", "w_70"),
         ("dpr_1_add_0.5,w_10", "dpr_1.5,w_10"),
+        ("pg_2/w_cp_mul_10", "pg_2/w_20"),
+        ("pg_2,w_100/h_h_mul_2", "pg_2,w_100/h_100"),
+        ("$t_5/e_trim:$t,w_iw_div_2", "e_trim:5,w_200"),
+        ("c_fill,g_auto,h_50,w_100/w_w_div_2,h_h", "c_fill,g_auto,h_50,w_100/h_50,w_50"),
+        ("$s_20/bo_2px_solid_red,e_shadow:$s,x_0,y_0/w_w_sub_4", "bo_2px_solid_rgb:ff0000,e_shadow:20,x_0,y_0/w_416"),
+        ("e_blur:iw,e_sepia:pc", "e_sepia:3"),
     ],
 )
 def test_values_are_worked_out(text: str, plain: str) -> None:
@@ -133,6 +141,9 @@ def test_branches_are_taken_in_order(text: str, plain: str | None) -> None:
         ("e_nosuch:$a,$a_5", "e_nosuch:5"),
         ("if_ctx:!name!_gt_5/if_end", "if_ctx:!name!_gt_5"),
         ("if_w_gt_500/$a_1/if_end/w_$a", "w_$a"),
+        ("e_trim/w_w_div_2", "w_w_div_2"),
+        ("e_trim:$t,$t_5/if_ar_gt_1/if_end", "if_ar_gt_1"),
+        ("c_fill_pad,w_5,h_5/w_w_div_2", "c_fill_pad,h_5,w_5 (needs g_auto)"),
     ],
 )
 def test_what_comes_to_nothing_sensible_is_refused_by_name(text: str, named: str) -> None:
@@ -151,3 +162,14 @@ def test_however_often_a_size_is_asked_for_it_is_planned_once_a_component(monkey
     monkeypatch.setattr(evaluate_module, "make_outline", counted)
     assert worked_out("w_100/h_w_add_h_add_w_add_h,w_w_mul_2/w_w_add_h_add_ar") == "w_100/h_300,w_200/w_501"
     assert len(planned) == 2
+
+
+@pytest.mark.parametrize("text", ["pg_2/w_w_div_2", "w_w_div_2/pg_2", "if_h_gt_5/if_else,pg_3/if_end"])
+def test_the_size_of_a_later_page_of_a_document_is_refused_where_it_is_asked_for(text: str) -> None:
+    """A later page may have any size; that of an animation has the one that is known."""
+    worked_out(text)
+    document = replace(KNOWN, facts=msgspec.structs.replace(FACTS, format="tiff"))
+    with pytest.raises(BadTransformation):
+        worked_out(text, document)
+    assert worked_out("pg_2,w_iw_div_2", document) == "pg_2,w_200"
+    assert worked_out("pg_1/w_w_div_2", document) == "pg_1/w_200"

@@ -22,6 +22,8 @@ def chain(text: str, limits: GrammarLimits = LIMITS) -> Chain:
         ("w_iw_div_2,c_scale", "c_scale,w_iw_div_2"),
         ("$b_2,$a_$b_mul_03,w_$a,c_fit", "$b_2,$a_$b_mul_3,c_fit,w_$a"),
         ("$a_1/e_blur:$a,r_5:$a,q_080", "$a_1/e_blur:$a,q_80,r_5:$a"),
+        ("$a_1/e_blur:$a,e_negate,w_$a", "$a_1/e_negate,w_$a"),
+        ("$a_1/e_negate,e_blur:$a", "$a_1/e_blur:$a"),
         ("if_w_gt_100,w_50,c_scale/if_else/e_blur/if_end", "if_w_gt_100,c_scale,w_50/if_else/e_blur/if_end"),
         ("if_ar_gt_32:18/if_end,w_5", "if_ar_gt_16:9/if_end,w_5"),
     ],

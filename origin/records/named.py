@@ -25,6 +25,8 @@ from origin.tenants import Standing, update_config
 
 NAMED_MAX = 200
 """Named transformations of one cloud; all of them are part of each grant."""
+CHARS_MAX = 64 * 1024
+"""Of all of them together: the grants of all clouds travel in one answer (`media.wire.BODY_BYTES_MAX`)."""
 
 Edit = Callable[[Mapping[str, Named]], dict[str, Named] | MediaError]
 """All of a cloud's, as they are under the lock, to all as they shall be; or why not, and then nothing is written."""
@@ -56,14 +58,14 @@ class NamedTransformations:
                 return AssetExists(f"Transformation {made.name} already exists")
             if len(before) >= NAMED_MAX:
                 return LimitExceeded(f"Too many named transformations - at most {NAMED_MAX} are allowed")
-            return {**before, made.name: made}
+            return _within({**before, made.name: made})
 
         return await self._core.shield.run(self._change(cloud, edit))
 
     async def update(
         self, cloud: str, name: str, *, text: str | None, allowed_for_strict: bool | None
     ) -> NamedCommitted:
-        """What is None stays. AssetNotFound."""
+        """What is None stays. AssetNotFound; LimitExceeded."""
 
         def edit(before: Mapping[str, Named]) -> dict[str, Named] | MediaError:
             old = before.get(name)
@@ -71,7 +73,7 @@ class NamedTransformations:
                 return missing(name)
             allowed = old.allowed_for_strict if allowed_for_strict is None else allowed_for_strict
             new = replace(old, text=old.text if text is None else text, allowed_for_strict=allowed)
-            return {**before, name: new}
+            return _within({**before, name: new})
 
         return await self._core.shield.run(self._change(cloud, edit))
 
@@ -132,6 +134,14 @@ async def load_named(core: Core, connection: AsyncConnection) -> None:
 
 def missing(name: str) -> AssetNotFound:
     return AssetNotFound(f"Transformation not found - {name}")
+
+
+def _within(named: dict[str, Named]) -> dict[str, Named] | MediaError:
+    if sum(len(one.name) + len(one.text) for one in named.values()) > CHARS_MAX:
+        return LimitExceeded(
+            f"Named transformations are too long together - at most {CHARS_MAX} characters are allowed"
+        )
+    return named
 
 
 def _context(tenant: Tenant, region: str) -> SealContext:

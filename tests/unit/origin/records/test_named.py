@@ -71,6 +71,16 @@ async def test_a_cloud_has_at_most_so_many(records: Records, monkeypatch: pytest
         await records.named.create(CLOUD, named("c"))
 
 
+async def test_all_of_a_cloud_together_have_a_limit(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHARS_MAX", 10)
+    await records.named.create(CLOUD, named("a", "w_5"))
+    with pytest.raises(LimitExceeded, match="at most 10 characters"):
+        await records.named.create(CLOUD, named("b", "w_55555"))
+    with pytest.raises(LimitExceeded, match="at most 10 characters"):
+        await records.named.update(CLOUD, "a", text="c_fit,w_55", allowed_for_strict=None)
+    assert records.named.all(CLOUD) == {"a": named("a", "w_5")}
+
+
 async def test_changes_at_once_lose_neither_each_other_nor_a_new_policy(records: Records, tmp_path: Path) -> None:
     policy = settings(tmp_path).data / "policies" / f"{CLOUD}.toml"
     policy.write_text(policy.read_text("utf-8").replace("# lease_seconds = 30", "lease_seconds = 17"), "utf-8")

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from domicile.media.errors import BadUrl, LeaseLost, MediaError, Overloaded, UpstreamUnavailable, WrongPlace
 from domicile.media.freshness import outward
+from domicile.media.pending import NO_HINTS, may_follow_hints, read_hints
 from edge.deliver import Delivered, Deliverer
 from edge.metrics import Cache, Count, Counters, Route
 from edge.occasionally import Occasionally
@@ -117,7 +118,8 @@ class App:
 
     async def _delivery(self, request: web.BaseRequest, tally: _Tally) -> web.StreamResponse:
         accept = ",".join(request.headers.getall("Accept", ()))
-        delivered = await self.deliverer.deliver(request.raw_path, accept)
+        hints = read_hints(request.headers) if may_follow_hints(request.raw_path) else NO_HINTS
+        delivered = await self.deliverer.deliver(request.raw_path, accept, hints)
         head = delivered.stored.head
         try:
             with self.responses.entered(head, request.transport), self.deliverer.torn_is_dropped(delivered):
@@ -151,9 +153,11 @@ class App:
             spans=delivered.spans,
         )
         manner = Manner(
-            outward=outward(policy, public=delivered.is_public, remaining_seconds=remaining),
+            outward=outward(policy, public=delivered.is_public, remaining_seconds=remaining, stands_in=head.stands_in),
+            missing=f"Resource not found - {delivered.way.candidate.public_id}" if head.stands_in else None,
             timing_allow_origin=policy.timing_allow_origin,
             vary=delivered.way.vary,
+            follows=delivered.way.follows,
             disposition=_disposition(delivered),
             region=self.region,
         )

@@ -18,6 +18,7 @@ from functools import partial
 from domicile.media.errors import AssetNotFound, BadSignature, LeaseLost, UpstreamUnavailable
 from domicile.media.freshness import Verdict
 from domicile.media.grammar import Limits
+from domicile.media.pending import NO_HINTS, Hints
 from domicile.media.policy import Activity
 from domicile.media.sealed import SealBroken
 from domicile.media.timing import Span
@@ -26,7 +27,7 @@ from domicile.media.wire import Resolved
 from edge.fill import Filler
 from edge.flight import Fill, Flights, result
 from edge.following import TenantState
-from edge.keys import Wanted, Way, file_of, wanted
+from edge.keys import Terms, Wanted, Way, file_of, wanted
 from edge.link import NodeLink
 from edge.lookup import Found, Looked, Lookup
 from edge.metrics import Count
@@ -86,11 +87,12 @@ class Deliverer:
     wall_clock: Callable[[], float]
     clock: Callable[[], float]
 
-    async def deliver(self, raw_path: str, accept: str) -> Delivered:
+    async def deliver(self, raw_path: str, accept: str, hints: Hints = NO_HINTS) -> Delivered:
         """For a viewer. Raises MediaError."""
         for _ in range(ATTEMPTS_MAX):
             await self._may_serve()
-            asked, state = self.readings.get(raw_path, accept, self.link.tenants) or await self._read(raw_path, accept)
+            known = self.readings.get(raw_path, accept, hints, self.link.tenants)
+            asked, state = known or await self._read(raw_path, accept, hints)
             self.permits.require(state, Activity.DELIVER)
             resolved = None
             if asked.needs_verdict and not self.verdicts.is_good(state.tenant, raw_path):
@@ -104,7 +106,7 @@ class Deliverer:
         """For another worker of this node, which has looked at policy and signature already."""
         for _ in range(ATTEMPTS_MAX):
             await self._may_serve()
-            asked, state = await self._read(question.raw_path, question.accept)
+            asked, state = await self._read(question.raw_path, question.accept, question.hints)
             delivered = await self._obtained(asked, state, None, is_owner=True)
             if delivered is not None:
                 return delivered
@@ -130,21 +132,23 @@ class Deliverer:
         if not self.link.serving() and not await self.link.wait_current():
             raise LeaseLost("The server cannot be sure that its copies are current; try again")
 
-    async def _read(self, raw_path: str, accept: str) -> tuple[Wanted, TenantState]:
+    async def _read(self, raw_path: str, accept: str, hints: Hints) -> tuple[Wanted, TenantState]:
         """What the path asks for, and of whom. Raises what `parse` raises; AssetNotFound for an unknown cloud."""
         request = parse(raw_path, limits=self.limits)
         state = await self._tenant(request.cloud)
         if request.delivery_type == "fetch":  # an activity of its own (ingress_fetch), and no policy can allow it yet
             raise BadSignature("Images of type fetch are restricted in this account")
-        asked = wanted(
-            raw_path,
-            request,
-            accept,
+        terms = Terms(
+            accept=accept,
+            hints=hints,
             policy=state.policy,
             config_revision=state.config_revision,
             name_key=state.name_key,
+            named=state.named,
+            limits=self.limits,
         )
-        self.readings.learn(accept, asked, state)
+        asked = wanted(raw_path, request, terms)
+        self.readings.learn(asked, state)
         return asked, state
 
     async def _tenant(self, cloud: str) -> TenantState:
@@ -216,10 +220,12 @@ class Deliverer:
     def _known_not_to_be(self, asked: Wanted, state: TenantState) -> None:
         """Raise what the origin said of this request a moment ago."""
         now = self.clock()
-        status = self.negatives.status(state.tenant, asked.names, state.fence, now=now)
+        nothing = asked.names if asked.default is None else (*asked.names, asked.default.name)
+        status = self.negatives.status(state.tenant, nothing, state.fence, now=now)
         if status is not None:
             raise not_found(asked, status, remembered=True)
-        self.refusals.check(asked.ways[0].key, self.lookup.is_fresh, now=now)
+        for key in (asked.ways[0].key, asked.stand_in_key)[: 1 if asked.default is None else 2]:
+            self.refusals.check(key, self.lookup.is_fresh, now=now)
 
     async def _from_flight(
         self, asked: Wanted, state: TenantState, resolved: Resolved | None, *, is_owner: bool
@@ -232,7 +238,7 @@ class Deliverer:
             fill, joined = self.flights.begin(
                 OWNER_PREFIX + asked.flight_key,  # the owner's question to us must find our own fill, and not this
                 tenant=state.tenant,
-                names=asked.names,
+                names=asked.marks,
                 work=partial(self._ask_owner, asked=asked, state=state, owner=owner, resolved=resolved),
                 takes_turn=False,
             )
@@ -258,7 +264,7 @@ class Deliverer:
         return self.flights.begin(
             asked.flight_key,
             tenant=asked.tenant,
-            names=asked.names,
+            names=asked.marks,
             work=lambda fill: self.filler.fill(fill, asked, resolved),
         )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from domicile.imaging.job import MediaLimits
+from domicile.media.asset import NameHash
 from domicile.media.errors import LeaseLost, MediaError, UpstreamUnavailable
 from domicile.media.freshness import Verdict
 from domicile.media.policy import Activity
@@ -30,6 +31,16 @@ from edge.upstream import Changed, Upstream
 
 ATTEMPTS_MAX = 3
 """Times one fill starts over because the asset changed between two questions."""
+
+
+def _names(wanted: Wanted, resolved: Resolved) -> tuple[NameHash, ...]:
+    """Every name whose entries make the object void: its own, and those that would have been the answer before it."""
+    if resolved.name in wanted.names:
+        return (*wanted.ways[resolved.index].marks, *wanted.names[: resolved.index])
+    default = wanted.default
+    assert default is not None
+    reads_labels = any(way.labels is not None for way in wanted.ways)
+    return (*wanted.names, default.name, *((default.labels,) if reads_labels else ()))
 
 
 class Reporter(Protocol):
@@ -73,8 +84,9 @@ class Filler:
         if resolved is None:
             resolved = await self.upstream.resolve(wanted, state)
         fill.resolved(resolved.contributors, resolved.sequence)
-        way = wanted.ways[resolved.index]
-        self.refusals.check(way.key, self.lookup.is_fresh, now=self.clock())
+        way, stands_in = wanted.ways[resolved.index], resolved.name not in wanted.names
+        refused_as = wanted.stand_in_key if stands_in else way.key
+        self.refusals.check(refused_as, self.lookup.is_fresh, now=self.clock())
         if await self._shared(fill, wanted, way, resolved) or await self._survivor(fill, wanted, way, resolved, state):
             return
         source, sequence = await self.upstream.original(resolved, state)
@@ -84,14 +96,15 @@ class Filler:
                 way=way,
                 resolved=resolved,
                 policy=wanted.policy,  # the one that the key was made from; the tenant may have another by now
-                names=(way.name, *wanted.names[: resolved.index]),
+                names=_names(wanted, resolved),
+                stands_in=stands_in,
                 sequence=sequence,
                 now=self.wall_clock(),
             )
             try:
                 made = await make(order, source, self.pool, self.limits)
             except LASTING as refused:
-                self._remember(order, refused)
+                self._remember(refused_as, order, refused)
                 raise
         fill.spans = (*fill.spans, *made.spans)
         await self._keep(fill, wanted, order, state, made)
@@ -181,7 +194,7 @@ class Filler:
             raise LeaseLost("The server is not ready to answer")
         return state
 
-    def _remember(self, order: Order, refused: BaseException) -> None:
+    def _remember(self, key: str, order: Order, refused: BaseException) -> None:
         assert isinstance(refused, LASTING)
         refusal = Refusal(
             tenant=order.policy.tenant,
@@ -194,4 +207,4 @@ class Filler:
             until=self.clock() + REFUSAL_SECONDS_MAX,
         )
         if self.lookup.is_fresh(refusal):
-            self.refusals.learn(order.way.key, refusal)
+            self.refusals.learn(key, refusal)

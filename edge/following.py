@@ -11,6 +11,7 @@ import structlog
 
 from domicile.media.asset import Aid, NameHash
 from domicile.media.journal import Entry, Fence, Kind
+from domicile.media.pending import read_named
 from domicile.media.policy import PolicyError, ResidencyPolicy
 from domicile.media.policy_file import from_mapping
 from edge import messages
@@ -23,7 +24,7 @@ log = structlog.get_logger("edge.following")
 class TenantState:
     """What this worker knows of one tenant that the node may serve. Replaced fields, one object for good."""
 
-    __slots__ = ("config_revision", "epoch_floor", "fence", "file_key", "home", "name_key", "policy", "tenant")
+    __slots__ = ("config_revision", "epoch_floor", "fence", "file_key", "home", "name_key", "named", "policy", "tenant")
 
     def __init__(self, grant: TenantGrant, fence: Fence) -> None:
         self.tenant = grant.tenant
@@ -34,6 +35,7 @@ class TenantState:
     def take(self, grant: TenantGrant) -> None:
         """New keys, policy or revision. PolicyError when the policy says what this edge does not understand."""
         self.policy: ResidencyPolicy = from_mapping(grant.policy, home=grant.home)
+        self.named = read_named(grant.named)
         self.name_key = grant.name_key
         self.file_key = grant.file_key
         self.home = grant.home

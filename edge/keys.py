@@ -11,13 +11,18 @@ from dataclasses import dataclass
 
 from domicile.media.asset import AssetName, NameHash
 from domicile.media.cachekey import SEPARATOR, cache_key
+from domicile.media.errors import BadTransformation
 from domicile.media.forced import forced_effect
-from domicile.media.keys import file_name, name_hash
+from domicile.media.grammar import Limits
+from domicile.media.keys import LABELS, file_name, name_hash
 from domicile.media.negotiate import negotiate
+from domicile.media.params.default import public_id_of, write_default
+from domicile.media.pending import Hints, Named, settled
 from domicile.media.policy import ResidencyPolicy
 from domicile.media.url import Candidate, DeliveryRequest
 
 WAYS_SEPARATOR = "\n"
+STAND_IN_PREFIX = "default\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +33,28 @@ class Way:
     bucket: str
     """What negotiation chose; "" when the URL does not negotiate."""
     vary: tuple[str, ...]
+    follows: tuple[str, ...]
+    """Those of `vary` that are client hints."""
     redaction: str
     """Effect that the policy puts first, or "" for none."""
     key: str
     name: NameHash
+    labels: NameHash | None
+    """Changes of the asset's tags and context go by this name; None when the transformation reads neither."""
+
+    @property
+    def marks(self) -> tuple[NameHash, ...]:
+        """Names whose entries make the object void."""
+        return (self.name,) if self.labels is None else (self.name, self.labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Default:
+    """The asset that stands in when none of the ways leads to one."""
+
+    public_id: str
+    name: NameHash
+    labels: NameHash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +67,16 @@ class Wanted:
     request: DeliveryRequest
     accept: str
     """As received; only `f_auto` looks at it."""
+    hints: Hints
+    """Only `dpr_auto` and `w_auto` look at them."""
     ways: tuple[Way, ...]
+    default: Default | None = None
+
+    @property
+    def marks(self) -> tuple[NameHash, ...]:
+        """Every name whose entries may make the answer another one."""
+        default = (self.default.name, self.default.labels) if self.default is not None else ()
+        return (*(mark for way in self.ways for mark in way.marks), *default)
 
     @property
     def tenant(self) -> str:
@@ -60,6 +92,11 @@ class Wanted:
         return WAYS_SEPARATOR.join(way.key for way in self.ways)
 
     @property
+    def stand_in_key(self) -> str:
+        """What the default image comes to goes by all ways together: it is the answer when none of them is."""
+        return STAND_IN_PREFIX + self.flight_key
+
+    @property
     def is_public(self) -> bool:
         """May caches outside keep the answer for anybody?"""
         return self.request.delivery_type == "upload"
@@ -70,27 +107,59 @@ class Wanted:
         return self.request.signature is not None or self.request.delivery_type != "upload"
 
 
-def wanted(
-    raw_path: str,
-    request: DeliveryRequest,
-    accept: str,
-    *,
-    policy: ResidencyPolicy,
-    config_revision: int,
-    name_key: bytes,
-) -> Wanted:
-    """Name every way of a parsed request. Policy, its revision and `name_key` are the tenant's."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a request's ways are named by, beside its path."""
+
+    accept: str
+    hints: Hints
+    policy: ResidencyPolicy
+    config_revision: int
+    name_key: bytes
+    named: Named
+    """Named transformations, as of the same revision."""
+    limits: Limits
+
+
+def wanted(raw_path: str, request: DeliveryRequest, terms: Terms) -> Wanted:
+    """Name every way of a parsed request. Raises BadTransformation for a named transformation that is not known."""
+    ways = tuple(_way(request, candidate, terms) for candidate in request.candidates)
     return Wanted(
-        policy=policy,
-        config_revision=config_revision,
+        policy=terms.policy,
+        config_revision=terms.config_revision,
         raw_path=raw_path,
         request=request,
-        accept=accept,
-        ways=tuple(_way(request, candidate, accept, policy, name_key) for candidate in request.candidates),
+        accept=terms.accept,
+        hints=terms.hints,
+        ways=ways,
+        default=_default(request, ways[0], terms),
     )
 
 
-def _way(request: DeliveryRequest, candidate: Candidate, accept: str, policy: ResidencyPolicy, name_key: bytes) -> Way:
+def _default(request: DeliveryRequest, way: Way, terms: Terms) -> Default | None:
+    """`d_…` of the likeliest reading, the last one counts."""
+    asked = [part.default_image for part in way.candidate.transformation.components if part.default_image is not None]
+    if not asked:
+        return None
+    if request.resource_type != "image":
+        raise BadTransformation.component(f"d_{write_default(asked[-1])} (stands in for images only)")
+    named = AssetName(
+        cloud=request.cloud, resource_type="image", delivery_type="upload", public_id=public_id_of(asked[-1])
+    )
+    return Default(
+        public_id=named.public_id,
+        name=name_hash(terms.name_key, "name", named.text),
+        labels=name_hash(terms.name_key, LABELS, named.text),
+    )
+
+
+def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
+    accept, policy, name_key = terms.accept, terms.policy, terms.name_key
+    follows: tuple[str, ...] = ()
+    if candidate.pending:
+        put_in = settled(candidate.pending, terms.named, terms.hints, terms.limits)
+        candidate, follows = candidate.settled(put_in.chain), put_in.vary
+    program = candidate.program
     negotiated = negotiate(candidate.transformation, candidate.extension, accept)
     key = cache_key(
         tenant=request.cloud,
@@ -101,7 +170,7 @@ def _way(request: DeliveryRequest, candidate: Candidate, accept: str, policy: Re
         extension=candidate.extension,
         bucket=negotiated.bucket,
     )
-    redaction = forced_effect(policy.redaction, candidate.public_id, is_signed=request.signature is not None)
+    redaction = _redaction(policy, candidate, is_signed=request.signature is not None)
     named = AssetName(
         cloud=request.cloud,
         resource_type=request.resource_type,
@@ -111,11 +180,25 @@ def _way(request: DeliveryRequest, candidate: Candidate, accept: str, policy: Re
     return Way(
         candidate=candidate,
         bucket=negotiated.bucket,
-        vary=negotiated.vary,
+        vary=(*negotiated.vary, *follows),
+        follows=follows,
         redaction=redaction,
         key=SEPARATOR.join((key, policy.originals, redaction)),  # what of a policy changes bytes
         name=name_hash(name_key, "name", named.text),
+        labels=name_hash(name_key, LABELS, named.text) if program is not None and program.reads_labels else None,
     )
+
+
+def _redaction(policy: ResidencyPolicy, candidate: Candidate, *, is_signed: bool) -> str:
+    """What the policy forces on any picture that this reading may show: the one it names, or the default in its place."""
+    shown = [candidate.public_id]
+    shown += [
+        public_id_of(part.default_image)
+        for part in candidate.transformation.components
+        if part.default_image is not None
+    ]
+    forced = (forced_effect(policy.redaction, public_id, is_signed=is_signed) for public_id in shown)
+    return next((effect for effect in forced if effect), "")
 
 
 def file_of(way: Way, file_key: bytes) -> str:

@@ -131,8 +131,12 @@ class Lookup:
         return judge(fresh=fresh, stored_at=head.stored_at, ttl_seconds=self.ttl_seconds(head), now=now)
 
     def _is_reading(self, head: StoredHead, wanted: Wanted, position: int) -> bool:
-        """An earlier reading of the path may exist by now, unless it was looked for when this object was read."""
-        return position == 0 or set(wanted.names[:position]) <= set(head.names)
+        """An earlier reading of the path may exist by now, unless it was looked for when this object was read.
+
+        What stands in comes after all readings: who looked for fewer of them has kept it under the key of the first.
+        """
+        before = wanted.names if head.stands_in else wanted.names[:position]
+        return set(before) <= set(head.names)
 
 
 def _staler(one: Verdict, other: Verdict) -> Verdict:

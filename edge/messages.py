@@ -79,6 +79,8 @@ class TenantGrant(msgspec.Struct, frozen=True, kw_only=True):
     """The origin's home region, which `policy.from_mapping` needs."""
     epoch_floor: int
     """Bytes read in an earlier epoch are refused: the history before it was dropped."""
+    named: dict[str, str] = {}
+    """Named transformations: name -> canonical text."""
 
 
 # --- events: agent -> worker, numbered ------------------------------------------------------------------------------

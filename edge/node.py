@@ -148,6 +148,7 @@ class Node:
             policy=lease.policy,
             home=home,
             epoch_floor=tenant.epoch_floor,
+            named=lease.named,
         )
         before, tenant.grant = tenant.grant, grant
         if before is None:

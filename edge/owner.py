@@ -17,10 +17,10 @@ from domicile.media.policy import Activity
 from domicile.service.gate.peer import PeerClient, PeerGone, PeerLate, PeersBusy
 from edge.flight import Fill
 from edge.following import TenantState
-from edge.keys import Wanted, file_of
+from edge.keys import Wanted, Way, file_of
 from edge.lookup import Lookup
 from edge.metrics import Count
-from edge.peer import Question, decode_answer
+from edge.peer import PeerAnswer, Question, decode_answer
 from edge.permits import Permits
 from edge.rendezvous import owner_of
 from edge.store.port import Stored
@@ -50,7 +50,7 @@ class Owners:
 
     async def ask(self, fill: Fill, asked: Wanted, state: TenantState, owner: int) -> bool:
         """Settle `fill` with the owner's answer; False when it is gone. Raises the owner's MediaError."""
-        question = msgspec.msgpack.encode(Question(raw_path=asked.raw_path, accept=asked.accept))
+        question = msgspec.msgpack.encode(Question(raw_path=asked.raw_path, accept=asked.accept, hints=asked.hints))
         permit = self.permits.require(state, Activity.DELIVER)
         try:
             answer = decode_answer(await self.peers.ask(permit, state.tenant, owner, question))
@@ -62,11 +62,9 @@ class Owners:
             raise UpstreamUnavailable("The picture took too long to make") from late
         except PeersBusy as busy:
             raise Overloaded("Too many pictures are being made; try again") from busy
-        head, position = answer.head.head, answer.head.position
-        if not 0 <= position < len(asked.ways) or asked.ways[position].name != head.names[0]:
+        position = answer.head.position
+        if not 0 <= position < len(asked.ways) or not _is_same(asked.ways[position], answer):
             return False
-        if answer.head.file != file_of(asked.ways[position], state.file_key):
-            return False  # read under a policy that does other things to pixels: one of us is behind
         outcome = answer.outcome
         if isinstance(outcome, Stored) and self._may_keep(asked, state, outcome):
             self.lookup.memory.put(asked.ways[position].key, outcome)
@@ -82,3 +80,8 @@ class Owners:
             and self.lookup.is_current(asked)
             and self.permits.find(state, Activity.CACHE) is not None
         )
+
+
+def _is_same(way: Way, answer: PeerAnswer) -> bool:
+    """The owner may read the path under another revision, whose names or redaction are other pixels: one is behind."""
+    return (way.key, way.name) == (answer.head.key, answer.head.head.names[0])

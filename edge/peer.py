@@ -12,6 +12,7 @@ import msgspec
 
 from domicile.media import errors
 from domicile.media.errors import MediaError
+from domicile.media.pending import NO_HINTS, Hints
 from domicile.media.timing import Span
 from domicile.service.gate.peer import PeerGone, PeerReply
 from domicile.service.gate.wire import KINDS
@@ -29,17 +30,18 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     raw_path: str
     accept: str
+    hints: Hints = NO_HINTS
 
 
 class AnswerHead(msgspec.Struct, frozen=True, kw_only=True):
     """`position`: which reading of the path it is. `tier` None: made for this question."""
 
     head: StoredHead
+    key: str
+    """Under which cache key: it says what a named transformation meant to the owner, and what its policy redacts."""
     on_disk: bool
     """No body follows: it is in its file, which every worker of the node can read."""
     position: int
-    file: str
-    """What the answer is called on this node; it says under which policy the path was read."""
     tier: str | None
     collapsed: bool
     kept: bool

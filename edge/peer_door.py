@@ -15,7 +15,6 @@ from domicile.media.wire import CONTENT_TYPE
 from domicile.service.gate.peer import HEAD_HEADER, PATH
 from edge.deliver import Delivered, Deliverer
 from edge.errors import status_of
-from edge.keys import file_of
 from edge.metrics import Cache, Counters, Route
 from edge.open_responses import OpenResponses
 from edge.peer import QUESTION_BYTES_MAX, AnswerHead, Question, encode_head, encode_refusal
@@ -59,8 +58,8 @@ class PeerDoor:
         head = AnswerHead(
             head=stored.head,
             on_disk=body is None,
+            key=delivered.way.key,
             position=delivered.position,
-            file=file_of(delivered.way, delivered.state.file_key),
             tier=delivered.tier,
             collapsed=delivered.collapsed,
             kept=delivered.kept,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 
+from domicile.media.pending import Hints
 from domicile.media.policy import ResidencyPolicy
 from edge.following import TenantState
 from edge.keys import Wanted
@@ -19,27 +20,29 @@ CHARACTERS_MAX = 600
 
 
 class Readings:
-    """By (raw path, Accept)."""
+    """By (raw path, Accept, hints)."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, str], tuple[ResidencyPolicy, Wanted]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str, Hints], tuple[ResidencyPolicy, Wanted]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def get(self, raw_path: str, accept: str, tenants: Mapping[str, TenantState]) -> tuple[Wanted, TenantState] | None:
+    def get(
+        self, raw_path: str, accept: str, hints: Hints, tenants: Mapping[str, TenantState]
+    ) -> tuple[Wanted, TenantState] | None:
         """The reading and its tenant, if the tenant is served under the very policy that it was read under."""
-        found = self._known.get((raw_path, accept))
+        found = self._known.get((raw_path, accept, hints))
         if found is None:
             return None
         policy, wanted = found
         state = tenants.get(wanted.tenant)
         return None if state is None or state.policy is not policy else (wanted, state)
 
-    def learn(self, accept: str, wanted: Wanted, state: TenantState) -> None:
-        if len(wanted.raw_path) + len(accept) > CHARACTERS_MAX:
+    def learn(self, wanted: Wanted, state: TenantState) -> None:
+        if len(wanted.raw_path) + len(wanted.accept) > CHARACTERS_MAX:
             return
-        self._known[wanted.raw_path, accept] = (state.policy, wanted)
+        self._known[wanted.raw_path, wanted.accept, wanted.hints] = (state.policy, wanted)
         if len(self._known) > READINGS_MAX:
             self._known.popitem(last=False)
 

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 
 from domicile.imaging.job import Done, MediaLimits, RenderJob, Timings
 from domicile.media.asset import NameHash
+from domicile.media.evaluate import Known, evaluate
 from domicile.media.facts import SourceFacts
+from domicile.media.grammar import build_transformation
 from domicile.media.keys import delivery_etag
 from domicile.media.negotiate import TYPES
 from domicile.media.policy import ResidencyPolicy
@@ -49,6 +51,8 @@ class Order:
     resolved: Resolved
     policy: ResidencyPolicy
     names: tuple[NameHash, ...]
+    stands_in: bool
+    """`resolved` is the default image."""
     sequence: int
     now: float
     """Wall clock in seconds."""
@@ -59,6 +63,15 @@ def is_original(way: Way, facts: SourceFacts) -> bool:
     return not way.redaction and not way.candidate.transformation and way.candidate.extension in {None, facts.format}
 
 
+def transformation_of(order: Order) -> str:
+    """The plain transformation that the way comes to for this picture. Raises BadTransformation."""
+    candidate, resolved = order.way.candidate, order.resolved
+    if candidate.program is None:
+        return candidate.transformation_text
+    known = Known(facts=resolved.facts, tags=resolved.tags, context=resolved.context)
+    return build_transformation(evaluate(candidate.program, known))
+
+
 async def make(order: Order, source: SourceFile, pool: DecoderPool, limits: MediaLimits) -> Made:
     """Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded."""
     facts, way = order.resolved.facts, order.way
@@ -66,7 +79,7 @@ async def make(order: Order, source: SourceFile, pool: DecoderPool, limits: Medi
     if original and order.policy.originals == "as-is" and _type_as_uploaded(facts) is not None:
         return _as_uploaded(order, source)
     job = RenderJob(
-        transformation=way.candidate.transformation_text,
+        transformation=transformation_of(order),
         extension=way.candidate.extension,
         bucket=way.bucket,
         limits=limits,
@@ -81,7 +94,7 @@ async def make(order: Order, source: SourceFile, pool: DecoderPool, limits: Medi
     return Made(
         stored=Stored(head=_head(order, done, rendered.body, etag), body=rendered.body),
         spans=_spans(done.timings, rendered.queued_seconds),
-        rendition=None if original else _rendition(order, done, len(rendered.body)),
+        rendition=None if original or order.stands_in else _rendition(order, done, len(rendered.body)),
     )
 
 
@@ -130,6 +143,7 @@ def _head(order: Order, done: Done, body: bytes, etag: str) -> StoredHead:
         body_bytes=len(body),
         format=done.format,
         content_info=info.span().desc or "",
+        stands_in=order.stands_in,
     )
 
 

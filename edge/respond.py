@@ -82,8 +82,12 @@ class Manner:
     outward: Outward
     timing_allow_origin: tuple[str, ...]
     vary: tuple[str, ...]
+    follows: tuple[str, ...] = ()
+    """Client hints that the URL asks for."""
     disposition: str | None
     region: str
+    missing: str | None = None
+    """What is said of the asset that the picture stands in for."""
 
 
 def picture(
@@ -203,6 +207,8 @@ def _shared(head: StoredHead, making: Making, manner: Manner, elapsed_seconds: f
         ("ETag", head.etag),
         *manner.outward.headers(),
         *((("Vary", ", ".join(manner.vary)),) if manner.vary else ()),
+        *((("X-Cld-Error", header_text(manner.missing)),) if manner.missing is not None else ()),
+        *((("Accept-CH", ", ".join(manner.follows)),) if manner.follows else ()),
         ("Cache-Status", making.cache_status()),
         (HEADER_NAME, build_server_timing(spans)),
         *_allow_timing(manner.timing_allow_origin),

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 
 import msgspec
 
+from domicile.media.asset import NameHash
 from domicile.media.errors import AssetNotFound, LimitExceeded, OutsideRegion, UpstreamUnavailable
 from domicile.media.policy import Activity, Permit
 from domicile.media.sealed import SealBroken, SealContext
-from domicile.media.wire import Resolved, ResolveRequest
+from domicile.media.wire import Absent, Resolved, ResolveRequest
 from domicile.service.gate.wire import Blob, WireClient
 from domicile.service.pool_files import SourceFile
 from edge.following import TenantState
@@ -61,15 +62,50 @@ class Upstream:
         self._clock = clock
 
     async def resolve(self, wanted: Wanted, state: TenantState) -> Resolved:
-        """The first way that exists. AssetGone, BadSignature, OutsideRegion, UpstreamUnavailable, Overloaded."""
+        """The first way that exists, or the default image: its `name` is none of the ways' then.
+
+        AssetGone, BadSignature, OutsideRegion, UpstreamUnavailable, Overloaded.
+        """
         asks_rendition = bool(wanted.ways[0].candidate.transformation)
         resolved = await self._ask(wanted, state, wanted.ways, transformed=asks_rendition)
+        if isinstance(resolved, Absent):
+            return await self._stand_in(wanted, state, resolved)
         way = wanted.ways[resolved.index]
         if bool(way.candidate.transformation) == asks_rendition:
             return resolved
         # Another way won, and that one asks for an original (or a rendition): other rights, so the question was wrong.
         again = await self._ask(wanted, state, (way,), transformed=not asks_rendition)
+        if isinstance(again, Absent):
+            raise not_found(wanted, again.status)
         return msgspec.structs.replace(again, index=resolved.index)
+
+    async def _stand_in(self, wanted: Wanted, state: TenantState, absent: Absent) -> Resolved:
+        """The default image, as of the smaller sequence of both answers: an asset made since then voids it.
+
+        Whoever asks has been let pass for the asset itself (the origin judges that before it looks), and the default is
+        of type upload, which is for everybody.
+        """
+        default = wanted.default
+        if default is None:
+            raise not_found(wanted, absent.status)
+        found = await self._put(
+            state,
+            ResolveRequest(
+                cloud=wanted.request.cloud,
+                resource_type="image",
+                delivery_type="upload",
+                public_ids=(default.public_id,),
+                transformed=True,
+                region=self._region,
+                labels=any(way.labels is not None for way in wanted.ways),
+            ),
+            (default.name,),
+        )
+        if isinstance(found, Absent):
+            raise not_found(wanted, absent.status)
+        if found.epoch != absent.epoch:
+            raise UpstreamUnavailable("The asset is changing; try again")
+        return msgspec.structs.replace(found, index=0, sequence=min(found.sequence, absent.sequence))
 
     async def original(self, resolved: Resolved, state: TenantState) -> tuple[SourceFile, int]:
         """The original in the clear, sealed against changes, and the smallest sequence of both answers.
@@ -100,33 +136,41 @@ class Upstream:
         except SealBroken as broken:
             raise UpstreamUnavailable("The origin sent something that does not open") from broken
 
-    async def _ask(self, wanted: Wanted, state: TenantState, ways: tuple[Way, ...], *, transformed: bool) -> Resolved:
+    async def _ask(
+        self, wanted: Wanted, state: TenantState, ways: tuple[Way, ...], *, transformed: bool
+    ) -> Resolved | Absent:
         request = wanted.request
+        return await self._put(
+            state,
+            ResolveRequest(
+                cloud=request.cloud,
+                resource_type=request.resource_type,
+                delivery_type=request.delivery_type,
+                public_ids=tuple(way.candidate.public_id for way in ways),
+                transformed=transformed,
+                region=self._region,
+                signature=request.signature,
+                signed_texts=tuple(way.candidate.signed_text for way in ways),
+                labels=any(way.labels is not None for way in ways),
+            ),
+            tuple(way.name for way in ways),
+        )
+
+    async def _put(
+        self, state: TenantState, question: ResolveRequest, names: tuple[NameHash, ...]
+    ) -> Resolved | Absent:
+        """Ask; what is absent is remembered by `names`."""
         permit = self._permits.require(state, Activity.METADATA)
         self._count(Count.ORIGIN_RESOLVES)
-        question = ResolveRequest(
-            cloud=request.cloud,
-            resource_type=request.resource_type,
-            delivery_type=request.delivery_type,
-            public_ids=tuple(way.candidate.public_id for way in ways),
-            transformed=transformed,
-            region=self._region,
-            signature=request.signature,
-            signed_texts=tuple(way.candidate.signed_text for way in ways),
-        )
         with self._failures_counted():
             answer = await self._wire.resolve(permit, question)
         if answer.absent is not None:
             absent = answer.absent
             self._negatives.learn(
-                state.tenant,
-                [way.name for way in ways],
-                sequence=absent.sequence,
-                status=absent.status,
-                now=self._clock(),
+                state.tenant, names, sequence=absent.sequence, status=absent.status, now=self._clock()
             )
-            raise not_found(wanted, absent.status)
-        if answer.resolved is None or not 0 <= answer.resolved.index < len(ways):
+            return absent
+        if answer.resolved is None or not 0 <= answer.resolved.index < len(names):
             raise UpstreamUnavailable("The origin answered with something that cannot be used")
         return answer.resolved
 

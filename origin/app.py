@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 
 from domicile.media.errors import MediaError
 from domicile.service import logging
-from origin import admin, erasures, listing, manage, statement_key
+from origin import admin, erasures, listing, manage, statement_key, transformations
 from origin.errors import as_json, code_of, for_api
 from origin.health import Pages
 from origin.http import drop_server_header
@@ -56,6 +56,10 @@ ROUTES: tuple[Route, ...] = (
     Route("delete_resources", "DELETE", RESOURCES + "/{resource_type}/{type}", admin.delete_resources, _TYPES),
     Route("delete_by_asset_ids", "DELETE", RESOURCES, admin.delete_by_asset_ids),
     Route("tag_names", "GET", CLOUD + "/tags/{resource_type}", listing.tags, _TYPES),
+    Route("transformations", "GET", CLOUD + "/transformations", transformations.show),
+    Route("create_transformation", "POST", CLOUD + "/transformations", transformations.create),
+    Route("update_transformation", "PUT", CLOUD + "/transformations", transformations.update),
+    Route("delete_transformation", "DELETE", CLOUD + "/transformations", transformations.delete),
     Route("statement_key", "GET", "/.well-known/domicile/statement-key", statement_key.statement_key),
 )
 PAGES = ("healthz", "readyz", "metrics")

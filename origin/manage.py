@@ -29,6 +29,8 @@ from origin.records import AssetRecord, Edit, Filter
 
 EXCLUSIVE_ASSETS_MAX = 500
 """Assets that may lose a tag in one `set_exclusive`."""
+FENCE_SECONDS_MAX = 1.0
+"""Longest wait for edges after changes of many assets; `ack_seconds_max` may be less."""
 WIDTH = ("upload", "private", "authenticated")
 """Delivery types, the most public one first."""
 DESTROY = frozenset({"public_id", "type"})
@@ -134,6 +136,7 @@ async def tags(request: web.Request, path: Mapping[str, str]) -> web.Response:
     keep = {record.name for record in done}
     for name in losers - keep:
         await _edit_if_there(call, name, lambda record: replace(record, tags=retagged("remove", record.tags, given)))
+    await _known_to_edges(call)
     return reply({"public_ids": [record.name.public_id for record in done]})
 
 
@@ -180,6 +183,7 @@ async def context(request: web.Request, path: Mapping[str, str]) -> web.Response
         return replace(record, context={**record.context, **given} if command == "add" else {})
 
     done = await _edit_all(call, path, edit)
+    await _known_to_edges(call)
     return reply({"public_ids": [record.name.public_id for record in done]})
 
 
@@ -200,6 +204,13 @@ async def _edit_if_there(call: Call, name: AssetName, edit: Edit) -> AssetRecord
     if await call.origin.records.get(name) is None:
         return None
     try:
-        return (await call.origin.records.edit([name], edit, once=once)).record
+        return (await call.origin.records.edit([name], edit, once=once, waits=False)).record
     except AssetNotFound:
         return None
+
+
+async def _known_to_edges(call: Call) -> None:
+    """Wait once for all changes of a call: what conditions on tags and context gave is void then."""
+    records, cloud = call.origin.records, call.tenant.cloud
+    head = await records.head(cloud)
+    count_fence(call.origin, await records.fenced(cloud, head.seq, wait_seconds=FENCE_SECONDS_MAX))

@@ -7,6 +7,7 @@ name absent. The answer states the snapshot's sequence, so an edge that knows a 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from domicile.media.asset import AssetName, NameHash
 from domicile.media.errors import BadRequest, BadSignature, OutsideRegion
@@ -35,7 +36,8 @@ async def resolve(core: Core, verify: VerifyDelivery, request: ResolveRequest) -
         head = await read_head(connection, request.cloud)
         rows = await core.catalogue.named(connection, request.cloud, hashes)
     for row in sorted(rows, key=lambda row: hashes[row.name]):
-        answer = _resolved(core, row, index=hashes[row.name], head=head, may_transform=may_transform, standing=standing)
+        known = _Known(request=request, head=head, may_transform=may_transform, standing=standing)
+        answer = _resolved(core, row, hashes[row.name], known)
         if answer is not None:
             return ResolveAnswer(resolved=answer)
     return ResolveAnswer(absent=_absent(standing, head, tuple(hashes)))
@@ -93,12 +95,21 @@ def _holds(request: ResolveRequest, index: int, api_secret: str, verify: VerifyD
     return True
 
 
-def _resolved(
-    core: Core, row: AssetRow, *, index: int, head: Head, may_transform: bool, standing: Standing
-) -> Resolved | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the answer says besides the asset."""
+
+    request: ResolveRequest
+    head: Head
+    may_transform: bool
+    standing: Standing
+
+
+def _resolved(core: Core, row: AssetRow, index: int, known: _Known) -> Resolved | None:
     data_key, record = core.keyring.of(row.aid), core.open(row)
     if data_key is None or record is None:
         return None
+    head, wants_labels = known.head, known.request.labels and known.may_transform
     return Resolved(
         index=index,
         aid=row.aid,
@@ -106,13 +117,15 @@ def _resolved(
         name=row.name,
         epoch=head.epoch,
         sequence=head.seq,
-        config_revision=standing.tenant.config_revision,
+        config_revision=known.standing.tenant.config_revision,
         version=record.version,
         facts=record.facts,
         contributors=(row.aid,),
-        original_key=subkey(data_key, "original") if may_transform else None,
+        original_key=subkey(data_key, "original") if known.may_transform else None,
         rendition_key=content_key({row.aid: subkey(data_key, "rendition")}),
         resource_type=record.name.resource_type,
+        tags=record.tags if wants_labels else (),
+        context=dict(record.context) if wants_labels else {},
     )
 
 

@@ -6,7 +6,7 @@ import base64
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,7 +15,7 @@ from domicile.media.errors import AssetNotFound
 from domicile.media.policy import ResidencyPolicy
 from origin.catalogue.tables import tenant as table
 from origin.keyring import Keyring, purpose_id
-from origin.records.types import Tenant
+from origin.records.types import Named, Tenant
 
 CLOUD = re.compile(r"[a-z0-9-]{1,63}")
 API_SECRET_CHARACTERS = 27
@@ -26,11 +26,13 @@ _SECRETS = ("api_secret", "name", "file")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A tenant with the policy in force and what that policy file said; replaced as a whole."""
+    """A tenant with everything a grant says of it, and what its policy file said; replaced as a whole."""
 
     tenant: Tenant
     policy: ResidencyPolicy | None
     policy_digest: str
+    named: Mapping[str, Named] = field(default_factory=dict)
+    """Named transformations, by name."""
 
 
 def secret_ids(cloud: str) -> list[bytes]:
@@ -125,4 +127,4 @@ async def update_config(connection: AsyncConnection, standing: Standing) -> None
 def next_config(standing: Standing, policy: ResidencyPolicy | None, policy_digest: str) -> Standing:
     """The same tenant under another policy, one revision later."""
     tenant = replace(standing.tenant, config_revision=standing.tenant.config_revision + 1)
-    return Standing(tenant=tenant, policy=policy, policy_digest=policy_digest)
+    return replace(standing, tenant=tenant, policy=policy, policy_digest=policy_digest)

@@ -17,7 +17,7 @@ from domicile.media.errors import LimitExceeded
 from domicile.media.faces import through_window
 from domicile.media.facts import SourceFacts
 from domicile.media.geometry import WholeBox, Window, rounded
-from domicile.media.plan import BYTES_PER_PIXEL, Plan, PlanLimits, make_plan
+from domicile.media.plan import BYTES_PER_PIXEL, NO_ALPHA_BITS, Plan, PlanLimits, make_plan
 from domicile.media.transformation import Transformation
 from domicile.media.trims import trim_at_end
 
@@ -48,7 +48,7 @@ def finished(
         done, box = trimmed(done, asked)
         plan = _plan_of(part, done, _cut(plan, box), facts, limits)
         done = [_performed(frame, plan) for frame in done]
-    return done, replace(whole, size=plan.size, has_alpha=plan.has_alpha)
+    return done, replace(whole, size=plan.size, has_alpha=plan.has_alpha and whole.png_bits != NO_ALPHA_BITS)
 
 
 def _cut(plan: Plan, box: WholeBox) -> Plan:

@@ -28,6 +28,9 @@ class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Frames of an animation in which faces are looked for; a longer one is refused where they must be hidden.
     Transparent frames count twice."""
     components_max: int = 20
+    variables_max: int = 20
+    expression_terms_max: int = 40
+    nesting_max: int = 5
     metadata_bytes_max: int = 8 * 1024 * 1024
     """Decompressed bytes of text or profile chunks that a decoder may be made to hold."""
     chunks_max: int = 100_000

@@ -75,7 +75,8 @@ def _shows_all(source: Source, transformation: Transformation, job: RenderJob) -
     facts = source.facts()
     if not facts.is_animated:
         return False
-    return is_animated(facts, choose_format(transformation, job.extension, facts, job.bucket, lambda _: True))
+    wanted = choose_format(transformation, job.extension, facts, job.bucket, lambda _: True)
+    return is_animated(facts, wanted, transformation.flags)
 
 
 def rendered(

@@ -24,6 +24,14 @@ NameHash = NewType("NameHash", str)
 AID_BYTES = 16
 
 RESOURCE_TYPES = frozenset({"image", "video", "raw"})
+IMAGE_EXTENSIONS = {
+    name: name for name in "jpg png webp avif gif tiff bmp ico heic heif jxl jp2 svg psd pdf".split()
+} | {
+    "jpeg": "jpg",
+    "jpe": "jpg",
+    "tif": "tiff",
+}
+"""What after the last dot of an image's path is a format (spelling -> family); anything else is part of the public_id."""
 DELIVERY_TYPES = frozenset({"upload", "private", "authenticated", "fetch"})
 
 

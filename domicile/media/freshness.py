@@ -14,6 +14,10 @@ NEGATIVE_SECONDS_MAX = 5
 """How long an edge may remember that a name does not exist."""
 
 
+STAND_IN_SECONDS_MAX = 10
+"""How long a browser may keep the picture that stands in for one that does not exist: it may come into being any time."""
+
+
 class Verdict(StrEnum):
     HIT = "hit"
     STALE = "stale"
@@ -40,8 +44,12 @@ NO_STORE = Outward(cache_control="private, no-store", cdn_cache_control="no-stor
 """Every negative and every error, and whatever is for one viewer only."""
 
 
-def outward(policy: ResidencyPolicy, *, public: bool, remaining_seconds: int | None = None) -> Outward:
+def outward(
+    policy: ResidencyPolicy, *, public: bool, remaining_seconds: int | None = None, stands_in: bool = False
+) -> Outward:
     """The lifetimes of a delivered picture. `public` is false when the answer depended on the viewer.
+
+    `stands_in`: it was delivered in the place of one that does not exist; only the viewer keeps it, and not for long.
 
     `remaining_seconds`: how long the copy it comes from may itself be served; nobody outside may keep it longer.
     """
@@ -50,6 +58,12 @@ def outward(policy: ResidencyPolicy, *, public: bool, remaining_seconds: int | N
     browser, shared = policy.lifetimes.browser_seconds_max, policy.lifetimes.shared_seconds_max
     if remaining_seconds is not None:
         browser, shared = min(browser, remaining_seconds), min(shared, remaining_seconds)
+    if stands_in:
+        return Outward(
+            cache_control=f"private, no-transform, max-age={min(browser, STAND_IN_SECONDS_MAX)}, must-revalidate",
+            cdn_cache_control="no-store",
+            surrogate_control="no-store",
+        )
     if policy.declared_non_personal:
         return Outward(
             cache_control=f"public, no-transform, max-age={browser}, s-maxage={shared}",

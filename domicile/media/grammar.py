@@ -21,6 +21,7 @@ from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.params import (
     color,
     crop,
+    default,
     effect,
     flags,
     format,  # noqa: A004
@@ -40,7 +41,7 @@ COMPONENT_CHARS_MAX = 1024
 ECHO_CHARS_MAX = 100
 """How much of a refused component an error repeats."""
 
-FAMILIES = (size, crop, zoom, quality, format, shape, effect, color, ground, space, page, flags)
+FAMILIES = (size, crop, zoom, quality, format, shape, effect, color, ground, space, page, flags, default)
 PARAMETERS: dict[str, Parameter] = {
     parameter.key: parameter
     for parameter in sorted((p for family in FAMILIES for p in family.PARAMETERS), key=lambda parameter: parameter.key)
@@ -60,12 +61,24 @@ class Limits(Protocol):
     @property
     def components_max(self) -> int: ...
 
+    @property
+    def variables_max(self) -> int: ...
+
+    @property
+    def expression_terms_max(self) -> int: ...
+
+    @property
+    def nesting_max(self) -> int: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrammarLimits:
-    """The limit for those who have no other."""
+    """The limits for those who have no other."""
 
     components_max: int = 20
+    variables_max: int = 20
+    expression_terms_max: int = 40
+    nesting_max: int = 5
 
 
 DEFAULT_LIMITS = GrammarLimits()

@@ -22,6 +22,8 @@ from domicile.media.asset import Aid, NameHash
 KEY_BYTES = 32
 NAME_HASH_BYTES = 16
 ETAG_BYTES = 16
+LABELS = "labels"
+"""Kind of the hash that changes of an asset's tags and context go by; its text is that of the asset's name."""
 
 
 def subkey(data_key: bytes, purpose: str, variant: str = "") -> bytes:
@@ -38,7 +40,7 @@ def content_key(keys: Mapping[Aid, bytes]) -> bytes:
 
 
 def name_hash(name_key: bytes, kind: str, text: str) -> NameHash:
-    """Keyed hash of a name, a tag or a folder; `kind` is "name", "tag", "folder" or "cloud"."""
+    """Keyed hash of a name, a tag or a folder; `kind` is "name", "labels", "tag", "folder" or "cloud"."""
     digest = hmac.digest(name_key, f"{kind}\0{text}".encode("utf-8", "surrogatepass"), hashlib.sha256)
     return NameHash(digest[:NAME_HASH_BYTES].hex())
 

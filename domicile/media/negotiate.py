@@ -100,7 +100,12 @@ def choose_format(
 def is_original(transformation: Transformation, extension: str | None, facts: SourceFacts) -> bool:
     """Does the URL ask for the uploaded picture itself, in its own format? (Stripping metadata is the policy's matter.)"""
     about_delivery = all(
-        component == Component(flags=component.flags, attachment_name=component.attachment_name)
+        component
+        == Component(
+            flags=component.flags,
+            attachment_name=component.attachment_name,
+            default_image=component.default_image,
+        )
         and component.flags <= ABOUT_DELIVERY
         for component in transformation.components
     )

@@ -22,13 +22,14 @@ from domicile.media.halo import SHADOW, Halo, halo_of
 from domicile.media.look import Look, without_looking
 from domicile.media.negotiate import hides, is_original
 from domicile.media.params.adjustment import HEAVY, OPENS_HOLES
-from domicile.media.params.flags import is_progressive, png_bits
+from domicile.media.params.flags import ANIMATED, is_progressive, png_bits
 from domicile.media.redaction import REDACTIONS, Redaction, check_redaction, redaction_of, without_region
 from domicile.media.transformation import Background, Border, Color, Component, Effect, Quality, Transformation
 from domicile.media.turns import Turn, turned_first, turns_of
 
 ALWAYS_ANIMATED = frozenset({"gif", "webp", "avif"})
-"""Output formats that keep an animation. PNG keeps it only when the original is an animated PNG (Cloudinary: fl_apng)."""
+"""Output formats that keep an animation. PNG keeps it when the original is an animated PNG or fl_apng asks for it."""
+NO_ALPHA_BITS = 24
 OPACITY_FULL = 100
 COPIES = 4
 BYTES_PER_PIXEL = 4
@@ -191,11 +192,12 @@ def make_plan(
     plain: Side | None = None,
 ) -> Plan:
     """Decide everything. Raises BadTransformation (nothing left to show) and LimitExceeded (result too large)."""
-    animated = is_animated(facts, output_format)
+    animated = is_animated(facts, output_format, transformation.flags)
+    bits = png_bits(transformation) if output_format == "png" else None
     if animated:
         transformation = without_looking(transformation)
-        if output_format == "png" and png_bits(transformation) is not None:
-            raise BadTransformation.component("fl_png8, fl_png24, fl_png32 (not for animations)")
+        if bits is not None:
+            raise BadTransformation.component(f"fl_png{bits} (not for animations)")
     components = transformation.components
     outline = make_outline(transformation, facts, limits, faces, plain)
     if animated and _area(outline.size) * facts.frames > limits.animation_pixels_max:
@@ -209,22 +211,24 @@ def make_plan(
         window=stored_window(window, orientation, _stored(facts)),
         stages=tuple(stages),
         size=outline.size,
-        has_alpha=outline.has_alpha,
+        has_alpha=outline.has_alpha and bits != NO_ALPHA_BITS,
         faces=outline.faces,
         plain=outline.plain,
         quality=_last_quality(components),
         progressive=output_format == "jpg" and is_progressive(transformation),
-        png_bits=png_bits(transformation) if output_format == "png" else None,
+        png_bits=bits,
         info_only="getinfo" in transformation.flags,
         untouched=is_original(transformation, output_format, facts),
     )
 
 
-def is_animated(facts: SourceFacts, output_format: str) -> bool:
-    """Does the original stay an animation in that format?"""
+def is_animated(facts: SourceFacts, output_format: str, flags: frozenset[str]) -> bool:
+    """Does the original stay an animation in that format, under these flags?"""
     if not facts.is_animated:
         return False
-    return output_format in ALWAYS_ANIMATED or (output_format == "png" and facts.format == "png")
+    if output_format == "png":
+        return facts.format == "png" or not flags.isdisjoint(ANIMATED)
+    return output_format in ALWAYS_ANIMATED
 
 
 def _density(components: tuple[Component, ...]) -> Fraction:

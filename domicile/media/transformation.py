@@ -169,6 +169,8 @@ class Component:
     """As written after `fl_`; `progressive` may be "progressive:semi", "progressive:steep" or "progressive:none"."""
     attachment_name: str | None = None
     """Decoded; only beside the flag "attachment"."""
+    default_image: str | None = None
+    """Decoded, perhaps with an extension: the picture that stands in for one that does not exist."""
 
     # `canonical` text is made by grammar.build_component: this file knows no spelling.
 

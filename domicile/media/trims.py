@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from domicile.media.params.flags import ANIMATED
 from domicile.media.transformation import PADDING, Blurred, Component, Effect, Transformation
 
 TRIM = "trim"
@@ -17,7 +18,7 @@ TRIM = "trim"
 def parts_of(transformation: Transformation) -> tuple[Transformation, ...]:
     """The parts. What counts for the whole chain wherever it is said, is said in each of them."""
     components = transformation.components
-    if not any(map(_trim_of, components)):
+    if not is_trimmed(transformation):
         return (transformation,)
     parts: list[list[Component]] = [[_common(components)]]
     for component in components:
@@ -31,6 +32,11 @@ def parts_of(transformation: Transformation) -> tuple[Transformation, ...]:
     return tuple(Transformation(tuple(part)) for part in parts)
 
 
+def is_trimmed(transformation: Transformation) -> bool:
+    """Is its size known only when the pixels are there?"""
+    return any(map(_trim_of, transformation.components))
+
+
 def trim_at_end(part: Transformation) -> Effect | None:
     """The trim that ends the part."""
     return _trim_of(part.components[-1]) if part.components else None
@@ -41,10 +47,11 @@ def _trim_of(component: Component) -> Effect | None:
 
 
 def _common(components: tuple[Component, ...]) -> Component:
-    """Density and orientation: what the last word, or any, says for all."""
+    """Density, orientation, and whether it moves: what the last word, or any, says for all."""
     densities = [component.dpr for component in components if component.dpr is not None]
     stored = any("ignore" in component.angles for component in components)
-    return Component(dpr=densities[-1] if densities else None, angles=("ignore",) if stored else ())
+    moving = Transformation(components).flags & ANIMATED
+    return Component(dpr=densities[-1] if densities else None, angles=("ignore",) if stored else (), flags=moving)
 
 
 def _afterwards(component: Component) -> Component:

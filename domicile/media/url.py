@@ -22,7 +22,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from domicile.media.asset import DELIVERY_TYPES, RESOURCE_TYPES
+from domicile.media.asset import DELIVERY_TYPES, IMAGE_EXTENSIONS, RESOURCE_TYPES
 from domicile.media.errors import AssetNotFound, BadSignature, BadUrl
 from domicile.media.grammar import DEFAULT_LIMITS, Limits, echo
 from domicile.media.percent import percent_encode
@@ -54,8 +54,7 @@ RESERVED_CLOUDS = (
 """First segments with a meaning of their own, on a delivery host or on the API's; no tenant may be called so."""
 
 EXTENSIONS = {
-    "image": {name: name for name in "jpg png webp avif gif tiff bmp ico heic heif jxl jp2 svg psd pdf".split()}
-    | {"jpeg": "jpg", "jpe": "jpg", "tif": "tiff"},
+    "image": IMAGE_EXTENSIONS,
     "video": {name: name for name in "mp4 webm mov m4v mkv ogv avi m3u8 mpd mp3 wav jpg png webp gif".split()},
     "raw": {},
 }

@@ -73,6 +73,8 @@ class TenantLease(msgspec.Struct, frozen=True, kw_only=True):
     config_revision: int
     policy: dict[str, Any]
     """`ResidencyPolicy.to_mapping()`; the edge decides cache, transform and deliver with it."""
+    named: dict[str, str] = {}
+    """Named transformations: name -> canonical text. A change is a new config revision."""
 
 
 class LeaseAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +122,8 @@ class ResolveRequest(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     signature: str | None = None
     signed_texts: tuple[str, ...] = ()
+    labels: bool = False
+    """Does the transformation read tags or context? Only then they leave the origin."""
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +146,9 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     rendition_key: bytes
     """content_key over the contributors' subkeys for "rendition"."""
     resource_type: str = "image"
+    tags: tuple[str, ...] = ()
+    """Only where `ResolveRequest.labels` asked for them, like `context`."""
+    context: dict[str, str] = {}
 
 
 class Absent(msgspec.Struct, frozen=True, kw_only=True):

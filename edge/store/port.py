@@ -23,7 +23,8 @@ class StoredHead(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     contributors: tuple[Aid, ...]
     names: tuple[NameHash, ...]
-    """The name it was found under first; then names that were looked for before that one and did not exist."""
+    """The name it was found under first; then all others whose entries make it void: of labels, of the
+    default image, and those that were looked for before and did not exist."""
     epoch: int
     sequence: int
     """What the origin had applied when the bytes were read: the fence compares purges with this."""
@@ -38,6 +39,8 @@ class StoredHead(msgspec.Struct, frozen=True, kw_only=True):
     """Lower-case family name: the extension of a downloaded file."""
     content_info: str
     """For Server-Timing: width, height, bytes and format of rendition and original."""
+    stands_in: bool = False
+    """Made of the default image, because the asset that was asked for does not exist."""
 
 
 class Judged(Protocol):

@@ -158,6 +158,14 @@ lease_beat = Table(
     Column("tenants", LargeBinary, nullable=False, comment="msgpack list of clouds it may serve"),
 )
 
+named = Table(
+    "named",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("hash", _HEX128, primary_key=True, comment="keyed hash of the name of a transformation"),
+    Column("detail", LargeBinary, nullable=False, comment="sealed under a key of the cloud"),
+)
+
 place = Table(
     "place",
     metadata,

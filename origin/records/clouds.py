@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from domicile.media.errors import AssetExists, BadRequest, Overloaded
 from domicile.media.journal import Kind
+from domicile.media.policy import ResidencyPolicy
 from domicile.media.url import RESERVED_CLOUDS
 from origin.catalogue.tables import purge_key as table
 from origin.journal import Journal, read_head
@@ -74,16 +77,17 @@ class Clouds:
         for cloud, policy in read.items():
             standing = self._core.tenants.standing(cloud)
             if digest(policy) != standing.policy_digest:
-                await self._core.shield.run(self._apply(next_config(standing, policy, digest(policy))))
+                await self._core.shield.run(self._apply(cloud, policy))
                 changed.append(cloud)
             else:
-                same = Standing(tenant=standing.tenant, policy=policy, policy_digest=standing.policy_digest)
-                self._core.tenants.put(same)
+                self._core.tenants.put(replace(standing, policy=policy))
         return tuple(changed)
 
-    async def _apply(self, standing: Standing) -> None:
+    async def _apply(self, cloud: str, policy: ResidencyPolicy | None) -> None:
         core = self._core
-        async with core.journal.change(standing.tenant.cloud) as change:
+        async with core.journal.change(cloud) as change:
+            # Under the lock: a named transformation may have changed since, and is not lost.
+            standing = next_config(core.tenants.standing(cloud), policy, digest(policy))
             await update_config(change.connection, standing)
             change.record(Kind.CONFIG, config_revision=standing.tenant.config_revision)
             change.after_commit.append(lambda: core.tenants.put(standing))

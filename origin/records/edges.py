@@ -55,6 +55,7 @@ class Edges:
                 file_key=standing.tenant.file_key,
                 config_revision=standing.tenant.config_revision,
                 policy=standing.policy.to_mapping() if standing.policy else {},
+                named={name: named.text for name, named in standing.named.items()},
             )
             for cloud, standing in sorted(granted.items())
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from domicile.media.asset import AssetName
 from domicile.media.errors import AssetExists, AssetNotFound, MediaError
 from domicile.media.journal import Kind
+from domicile.media.keys import LABELS
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.records.core import Core, check_name, check_tags, check_texts
@@ -38,12 +39,18 @@ class Names:
         self._core = core
 
     async def edit(
-        self, candidates: Sequence[AssetName], edit: Edit, *, overwrite: bool = False, once: Once | None = None
+        self,
+        candidates: Sequence[AssetName],
+        edit: Edit,
+        *,
+        overwrite: bool = False,
+        once: Once | None = None,
+        waits: bool = True,
     ) -> Committed:
-        return await self._core.shield.run(self._edit(candidates, edit, overwrite=overwrite, once=once))
+        return await self._core.shield.run(self._edit(candidates, edit, overwrite=overwrite, once=once, waits=waits))
 
     async def _edit(
-        self, candidates: Sequence[AssetName], edit: Edit, *, overwrite: bool, once: Once | None
+        self, candidates: Sequence[AssetName], edit: Edit, *, overwrite: bool, once: Once | None, waits: bool
     ) -> Committed:
         core, cloud = self._core, candidates[0].cloud
         async with core.journal.change(cloud) as change:
@@ -55,8 +62,8 @@ class Names:
         if not isinstance(done, _Done):
             raise done
         taken, changed = done.taken, done.after
-        if changed.name == done.before.name:
-            state = core.leases.state(cloud, change.seq)  # edges serve the same as before: nobody has to be waited for
+        if taken is None and not waits:
+            state = core.leases.state(cloud, change.seq)
         else:
             _, state = await core.forget_and_wait(cloud, change.seq, [taken.aid] if taken else [])
         return Committed(record=changed, overwritten=taken is not None, head=change.head, fenced=state)
@@ -114,8 +121,8 @@ class Names:
             change.record(Kind.ERASE, aids=(taken.aid,), names=(row.name, renamed.name))
         elif renamed.name != row.name:
             change.record(Kind.NAME, names=(row.name, renamed.name))
-        else:
-            change.record(Kind.NAME)  # moves the number: what tags select has changed, what edges serve has not
+        else:  # what conditions on tags and context gave is void; everything else goes on being served
+            change.record(Kind.NAME, names=(core.hash_of(row.tenant, LABELS, record.name.text),))
 
 
 def _check(record: AssetRecord) -> None:

@@ -29,6 +29,7 @@ from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.database import opened_database
 from origin.records.erasures import make_signing_key
+from origin.records.named import load_named
 from origin.records.settings import RecordsSettings
 from origin.shield import Shield
 from origin.store.guard import GuardedStore
@@ -130,6 +131,7 @@ async def _fill(core: Core, mirror: Mirror | None) -> None:
             await core.tenants.load(connection)
         except KeyError as missing:
             raise BadSetting(f"origin.records.keys: {missing.args[0]}") from missing
+        await load_named(core, connection)
         await core.leases.load(connection)
     core.leases.know_heads(await core.journal.heads())
     try:

@@ -35,6 +35,7 @@ from origin.records.deletes import Deletes
 from origin.records.edges import Edges
 from origin.records.erasures import Erasures
 from origin.records.listing import Listing
+from origin.records.named import NamedTransformations
 from origin.records.names import Edit, Names
 from origin.records.nonces import Once
 from origin.records.opening import SYSTEM_CLOCKS, Clocks, opened
@@ -76,6 +77,7 @@ class Records:
         self._purges = Purges(core)
         self._erasures = Erasures(core)
         self._edges = Edges(core)
+        self.named = NamedTransformations(core)
 
     @classmethod
     @asynccontextmanager
@@ -197,12 +199,15 @@ class Records:
 
     # --- changing -----------------------------------------------------------------------------------------------
 
-    async def edit(self, names: Sequence[AssetName], edit: Edit, *, once: Once | None = None) -> Committed:
+    async def edit(
+        self, names: Sequence[AssetName], edit: Edit, *, once: Once | None = None, waits: bool = True
+    ) -> Committed:
         """Change name, tags or context of the first of `names` that exists; `edit` gets the record under the lock.
 
+        `waits` False: for one change of many, when the caller waits for the last of them (`fenced`).
         AssetNotFound; AssetExists when it moves to a name that is taken; Replayed.
         """
-        return await self._names.edit(names, edit, once=once)
+        return await self._names.edit(names, edit, once=once, waits=waits)
 
     async def rename(
         self,

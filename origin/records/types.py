@@ -24,6 +24,8 @@ __all__ = [
     "FencedState",
     "Fencing",
     "Filter",
+    "Named",
+    "NamedCommitted",
     "NewAsset",
     "Page",
     "PurgeKey",
@@ -298,3 +300,22 @@ class Tenant:
     file_key: bytes = field(repr=False)
     config_revision: int
     created_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A transformation with a name of its own."""
+
+    name: str
+    text: str
+    """Canonical; its variables may be set by who uses it."""
+    allowed_for_strict: bool
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedCommitted:
+    """A change of one, and how far edges know of it."""
+
+    head: Head
+    fenced: FencedState

@@ -527,3 +527,49 @@ def test_the_demo_cloud_has_its_sample_and_its_secrets_are_private(sdk, origin: 
     assert (origin.data / "cloudinary-url").stat().st_mode & 0o777 == 0o600
     assert origin.socket.stat().st_mode & 0o777 == 0o600
     assert urlsplit(origin.cloudinary_url.replace("cloudinary:", "http:")).hostname == "demo"
+
+
+def test_a_named_transformation_lives_its_life_through_the_sdk(sdk, name: str) -> None:
+    api = sdk.api
+    made = api.create_transformation(name, {"crop": "fill", "width": 102, "effect": "blur:7"})
+    assert (made["message"], made["domicile"]["fenced"]) == ("created", True)
+    with pytest.raises(cloudinary.exceptions.AlreadyExists):
+        api.create_transformation(name, "w_5")
+    shown = api.transformation(name)
+    assert (shown["name"], shown["named"], shown["allowed_for_strict"]) == (f"t_{name}", True, False)
+    assert shown["info"] == [{"crop": "fill", "effect": "blur:7", "width": 102}]
+    assert api.update_transformation(name, allowed_for_strict=True, unsafe_update="w_7/h_8")["message"] == "updated"
+    shown = api.transformation(f"t_{name}")
+    assert (shown["allowed_for_strict"], shown["info"]) == (True, [{"width": 7}, {"height": 8}])
+    assert api.delete_transformation(name)["message"] == "deleted"
+    for gone in (api.transformation, api.delete_transformation, api.update_transformation):
+        with pytest.raises(cloudinary.exceptions.NotFound, match=f"Transformation not found - {name}"):
+            gone(name)
+
+
+def test_named_transformations_are_listed_page_by_page(sdk, name: str) -> None:
+    for n in range(3):
+        sdk.api.create_transformation(f"{name}-{n}", f"w_{n + 1}")
+    first = sdk.api.transformations(named=True, max_results=2, next_cursor=name)
+    rest = sdk.api.transformations(named=True, max_results=2, next_cursor=first["next_cursor"])
+    names = [row["name"] for page in (first, rest) for row in page["transformations"]]
+    assert names[:3] == [f"t_{name}-{n}" for n in range(3)]
+    for n in range(3):
+        sdk.api.delete_transformation(f"{name}-{n}")
+
+
+@pytest.mark.parametrize(
+    "definition,said",
+    [
+        ("c_explode,w_5", "Invalid transformation component - c_explode"),
+        ("t_other", "not allowed inside a named transformation"),
+        ("if_w_gt_5/e_blur", "has no if_end"),
+        ("w_5/" * 20 + "w_5", "at most 20"),
+        ("$a_!" + "x" * 200 + "!/" + "/".join(["$a_!" + "y" * 200 + "!"] * 10), "at most 2000"),
+    ],
+)
+def test_a_definition_that_nobody_could_use_is_refused(sdk, name: str, definition: str, said: str) -> None:
+    with pytest.raises(cloudinary.exceptions.BadRequest, match=said):
+        sdk.api.create_transformation(name, definition)
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="Invalid value for parameter name"):
+        sdk.api.create_transformation("a.b", "w_5")

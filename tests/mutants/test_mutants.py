@@ -42,7 +42,7 @@ GUARDS = {
     "key gate": ("domicile", "edge", "origin"),
     "salt": ("edge", "origin"),
     "redaction": ("domicile", "edge"),
-    "order": ("domicile", "origin"),
+    "order": ("domicile", "edge", "origin"),
 }
 """Guard -> the packages in which it stands; removing it from one must be noticed although it stands in another."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
+from domicile.media.grammar import COMPONENT_CHARS_MAX, build_component
 from domicile.media.params.adjustment import BLUR_MAX, COLORS_MAX, LEVELS, MODE_DEFAULTS, MODES, PLAIN
 from domicile.media.params.color import TRANSPARENT
+from domicile.media.params.default import DEFAULT_ENCODED_CHARS_MAX, public_id_of, write_default
 from domicile.media.params.effect import STRENGTH_MAX
 from domicile.media.params.flags import (
     ATTACHMENT,
@@ -22,6 +25,7 @@ from domicile.media.params.quality import AUTO
 from domicile.media.params.shape import WORDS
 from domicile.media.params.size import ASPECT_DENOMINATOR_MAX, SIDE_MAX
 from domicile.media.params.space import SPACES
+from domicile.media.public_id import public_id_problem
 from domicile.media.transformation import (
     AutoColor,
     Blurred,
@@ -91,6 +95,11 @@ file_names = st.text(min_size=1, max_size=40).filter(
 )
 
 
+default_images = st.text(min_size=1, max_size=30).filter(
+    lambda text: public_id_problem(public_id_of(text)) is None and len(write_default(text)) <= DEFAULT_ENCODED_CHARS_MAX
+)
+
+
 @st.composite
 def components(draw: st.DrawFn) -> Component:
     flags = draw(
@@ -127,7 +136,9 @@ def components(draw: st.DrawFn) -> Component:
         page=draw(st.none() | st.integers(1, PAGE_MAX)),
         flags=flags,
         attachment_name=draw(st.none() | file_names) if ATTACHMENT in flags else None,
+        default_image=draw(st.none() | default_images),
     )
+    assume(len(build_component(component)) <= COMPONENT_CHARS_MAX)
     return component if component != Component() else Component(width=Pixels(1))
 
 

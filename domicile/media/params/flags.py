@@ -1,7 +1,8 @@
 """Flags: switches without a number.
 
     fl   = flag *15("." flag)
-    flag = "png8" / "png24" / "png32" / "force_strip" / "strip_profile" / "lossy" / "getinfo" / "ignore_aspect_ratio" / "immutable_cache"
+    flag = "force_strip" / "strip_profile" / "lossy" / "getinfo" / "ignore_aspect_ratio" / "immutable_cache"
+         / "preserve_transparency" / "any_format" / "awebp" / "apng" / "animated" / "png8" / "png24" / "png32"
          / "progressive" [":" ("semi" / "steep" / "none")] / "attachment" [":" name]
     name = 1*128( ALPHA / DIGIT / "_" / "-" / "~" / pct-encoded )      ; a dot is written %2E: bare, it ends the flag
 
@@ -23,16 +24,27 @@ from domicile.media.transformation import Component, Transformation
 FLAGS_MAX = 16
 ATTACHMENT_CHARS_MAX = 128
 ATTACHMENT_ENCODED_CHARS_MAX = 384
-"""Small enough that the canonical text of any component stays below the grammar's limit for one."""
+"""Small enough to leave room for the rest below the grammar's limit for a component."""
 ATTACHMENT = "attachment"
 BASELINE = "progressive:none"
 PROGRESSIVE = frozenset({"progressive", "progressive:semi", "progressive:steep", BASELINE})
-WITHOUT_EFFECT = frozenset({"force_strip", "strip_profile", "lossy", "immutable_cache"})
-"""Understood, and nothing is done: metadata and profiles are always stripped, GIF and PNG are always written without loss,
-no lifetime depends on a URL (docs/adr/0005)."""
+WITHOUT_EFFECT = frozenset(
+    "force_strip strip_profile lossy immutable_cache preserve_transparency any_format awebp".split()
+)
+"""Understood, and nothing is done: metadata and profiles are always stripped, GIF and PNG are written without loss, no
+lifetime depends on a URL, f_auto always keeps transparency, WebP always keeps an animation, and what `any_format` only
+allows is not made use of (docs/adr/0005)."""
+ANIMATED = frozenset({"apng", "animated"})
+"""Keep an animation as PNG, too."""
 PNG_BITS = {"png8": 8, "png24": 24, "png32": 32}
 """Bits a pixel of a PNG: a palette, colours, colours and alpha. For other formats they are without effect."""
-FLAGS = frozenset({"getinfo", "ignore_aspect_ratio", ATTACHMENT} | PROGRESSIVE | WITHOUT_EFFECT | set(PNG_BITS))
+FLAGS = (
+    frozenset({"getinfo", "ignore_aspect_ratio", ATTACHMENT})
+    | PROGRESSIVE
+    | WITHOUT_EFFECT
+    | ANIMATED
+    | PNG_BITS.keys()
+)
 NAME = re.compile(r"(?:[A-Za-z0-9_~-]|%[0-9A-Fa-f]{2})+")
 FORBIDDEN_IN_NAME = frozenset('/\\"')
 """What would end a quoted file name or leave the folder the browser saves to."""
@@ -70,7 +82,7 @@ def read_flags(text: str) -> tuple[frozenset[str], str | None]:
         if flag not in FLAGS or flag in found:
             raise Malformed
         found.add(flag)
-    if sum(flag.startswith("progressive") for flag in found) > 1 or sum(flag in PNG_BITS for flag in found) > 1:
+    if sum(flag.startswith("progressive") for flag in found) > 1 or len(found & PNG_BITS.keys()) > 1:
         raise Malformed
     return frozenset(found), name
 

@@ -5,7 +5,7 @@
     ar    = integer ":" integer / decimal                       ; written back as the reduced fraction
     dpr   = integer / decimal                                   ; 0.1 to 10; multiplies the whole chain's pixel sizes
 
-Not yet: `w_auto`, `dpr_auto`, `iw`, arithmetic. Source: cloudinary-compat 3.2 and 3.4.
+`w_auto` and `dpr_auto` (hinted.py), names and arithmetic (program.py) are put in before. Source: cloudinary-compat 3.2 and 3.4.
 """
 
 from __future__ import annotations

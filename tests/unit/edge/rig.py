@@ -13,10 +13,11 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import aiohttp
@@ -28,10 +29,13 @@ from domicile.imaging.job import Done, RenderJob, Timings
 from domicile.media import keys
 from domicile.media.asset import Aid, AssetName, NameHash
 from domicile.media.facts import SourceFacts
+from domicile.media.grammar import DEFAULT_LIMITS
 from domicile.media.journal import Entry, Fence, Kind
+from domicile.media.pending import NO_HINTS, Hints
 from domicile.media.policy import ResidencyPolicy
 from domicile.media.policy_file import from_mapping
 from domicile.media.sealed import SealContext, seal
+from domicile.media.url import parse
 from domicile.media.wire import (
     CONTENT_TYPE,
     PREFIX,
@@ -50,6 +54,7 @@ from domicile.service.pool_values import Rendered
 from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.flight import Flights
 from edge.following import TenantState
+from edge.keys import Terms, Wanted, wanted
 from edge.link import NodeLink
 from edge.listener import Listener
 from edge.messages import Applied, Event, Granted, KeyRecord, Numbered, StoredObject, TenantGrant
@@ -76,8 +81,8 @@ def name_of(public_id: str, *, delivery_type: str = "upload") -> AssetName:
     return AssetName(cloud=CLOUD, resource_type="image", delivery_type=delivery_type, public_id=public_id)
 
 
-def hash_of(public_id: str, *, delivery_type: str = "upload") -> NameHash:
-    return keys.name_hash(NAME_KEY, "name", name_of(public_id, delivery_type=delivery_type).text)
+def hash_of(public_id: str, *, delivery_type: str = "upload", kind: str = "name") -> NameHash:
+    return keys.name_hash(NAME_KEY, kind, name_of(public_id, delivery_type=delivery_type).text)
 
 
 @dataclass(slots=True)
@@ -86,6 +91,7 @@ class Asset:
     body: bytes
     data_key: bytes
     sealed: bytes
+    tags: tuple[str, ...] = ()
 
     @property
     def facts(self) -> SourceFacts:
@@ -167,7 +173,10 @@ class PlayedOrigin:
         for index, public_id in enumerate(asked.public_ids):
             asset = self.assets.get(f"{asked.delivery_type}/{public_id}")
             if asset is not None:
-                return ResolveAnswer(resolved=self._resolved(index, public_id, asked.delivery_type, asset))
+                resolved = self._resolved(index, public_id, asked.delivery_type, asset)
+                if asked.labels:
+                    resolved = msgspec.structs.replace(resolved, tags=asset.tags)
+                return ResolveAnswer(resolved=resolved)
         names = tuple(hash_of(public_id, delivery_type=asked.delivery_type) for public_id in asked.public_ids)
         return ResolveAnswer(
             absent=Absent(epoch=self.epoch, sequence=self.sequence, names=names, status=self.absent_status)
@@ -291,9 +300,11 @@ class PlayedLink(NodeLink):
         """As if the agent had sent it."""
         await self._happens(Applied(entry=entry))
 
-    async def regrant(self, its: ResidencyPolicy, *, revision: int) -> None:
+    async def regrant(
+        self, its: ResidencyPolicy, *, revision: int, named: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         """The node's lease brings another policy; its journal entry comes after it."""
-        await self._happens(Granted(grant=_grant_of(its, revision=revision)))
+        await self._happens(Granted(grant=_grant_of(its, revision=revision, named=named)))
 
     async def _happens(self, event: Event) -> None:
         number = self.page.applied + 1
@@ -430,9 +441,11 @@ class Rig:
             Entry(tenant=CLOUD, epoch=self.origin.epoch, seq=self.origin.sequence, kind=kind, aids=aids, names=names)
         )
 
-    async def configure(self, its: ResidencyPolicy, *, revision: int) -> None:
-        """The tenant has another policy from now on."""
-        await self.link.regrant(its, revision=revision)
+    async def configure(
+        self, its: ResidencyPolicy, *, revision: int, named: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """The tenant has another policy, and these named transformations, from now on."""
+        await self.link.regrant(its, revision=revision, named=named)
         self.origin.sequence += 1
         self.origin.config_revision = revision
         await self.link.apply(
@@ -449,14 +462,28 @@ class Rig:
         return new
 
 
+def asked_of(path: str, state: TenantState, hints: Hints = NO_HINTS) -> Wanted:
+    """As a worker reads a path."""
+    terms = Terms(
+        accept="",
+        hints=hints,
+        policy=state.policy,
+        config_revision=state.config_revision,
+        name_key=state.name_key,
+        named=state.named,
+        limits=DEFAULT_LIMITS,
+    )
+    return wanted(path, parse(path), terms)
+
+
 def grant(link: PlayedLink, its: ResidencyPolicy, *, applied: int = 1) -> None:
     link.tenants[CLOUD] = TenantState(_grant_of(its, revision=1), Fence(applied=applied, epoch=1))
 
 
-def _grant_of(its: ResidencyPolicy, *, revision: int) -> TenantGrant:
+def _grant_of(its: ResidencyPolicy, *, revision: int, named: Mapping[str, str] = MappingProxyType({})) -> TenantGrant:
     return TenantGrant(
         tenant=CLOUD, name_key=NAME_KEY, file_key=FILE_KEY, config_revision=revision,
-        policy=its.to_mapping(), home=HOME, epoch_floor=1,
+        policy=its.to_mapping(), home=HOME, epoch_floor=1, named=dict(named),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What a policy redacts is never served otherwise: no URL, no cache and no original gets around it."""
+"""What a request is called: what becomes of that when a name changes, and that no name gets around what a policy redacts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from domicile.media.journal import Kind
-from tests.unit.edge.rig import Rig, grant, policy
+from domicile.media.pending import Hints
+from tests.unit.edge.rig import CLOUD, Rig, asked_of, grant, hash_of, policy
 
 REDACTED = policy(redaction={"faces": "pixelate", "folders": ["profiles"]})
 HIDDEN = b"|pixelate_faces"
+PATH = "/demo/image/upload/t_mine/v1/pic.png"
 
 
 @pytest.fixture
@@ -22,7 +24,14 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
             opened.origin.upload(name, b"face")
             for kind in ("private", "authenticated"):
                 opened.origin.upload(name, b"face", delivery_type=kind)
+        opened.origin.upload("pic", b"one")
         yield opened
+
+
+@pytest.fixture
+async def named(rig: Rig) -> None:
+    """One named transformation."""
+    await rig.configure(policy(), revision=2, named={"mine": "c_scale,w_20"})
 
 
 def use(rig: Rig, **changes: object) -> None:
@@ -105,3 +114,74 @@ async def test_what_was_redacted_is_reported_as_what_the_url_asked_for(rig: Rig)
     await rig.get("/demo/image/upload/w_10/profiles/jane.png")
     [reported] = rig.link.reported
     assert reported.transformation == "w_10"
+
+
+@pytest.mark.usefixtures("named")
+async def test_a_name_is_the_same_object_as_what_it_means(rig: Rig) -> None:
+    assert (await rig.get(PATH)).body == b"one|c_scale,w_20|"
+    assert (await rig.get("/demo/image/upload/c_scale,w_20/v1/pic.png")).cache == "hit"
+
+
+@pytest.mark.usefixtures("named")
+async def test_a_change_of_a_name_is_seen_at_once_and_what_it_meant_stays_what_it_is(rig: Rig) -> None:
+    await rig.get(PATH)
+    await rig.configure(policy(), revision=3, named={"mine": "c_scale,w_30"})
+    assert (await rig.get(PATH)).body == b"one|c_scale,w_30|"
+    assert (await rig.get("/demo/image/upload/c_scale,w_20/v1/pic.png")).cache == "hit"
+    await rig.configure(policy(), revision=4)
+    got = await rig.get(PATH)
+    assert (got.status, got.headers["X-Cld-Error"]) == (400, "Invalid transformation component - t_mine")
+
+
+@pytest.mark.usefixtures("named")
+@pytest.mark.parametrize("gate", ["resolve", "head", "render", "store"])
+async def test_a_change_of_a_name_in_the_middle_of_a_fill_is_not_outrun(rig: Rig, gate: str) -> None:
+    held = {
+        "resolve": rig.origin.resolve_gate,
+        "head": rig.origin.head_gate,
+        "render": rig.pool.gate,
+        "store": rig.link.store_gate,
+    }[gate]
+    held.close()
+    async with asyncio.TaskGroup() as group:
+        early = group.create_task(rig.get(PATH))
+        await asyncio.wait_for(held.reached.wait(), 2)
+        await rig.configure(policy(), revision=3, named={"mine": "c_scale,w_30"})
+        held.open()
+        late = await rig.get(PATH)
+    assert late.body == b"one|c_scale,w_30|"
+    if gate != "store":  # there it was given before
+        assert early.result().body == late.body
+    assert (await rig.get(PATH)).body == late.body
+
+
+@pytest.mark.usefixtures("named")
+async def test_one_that_this_version_does_not_understand_is_refused_by_its_name_alone(rig: Rig) -> None:
+    await rig.configure(policy(), revision=3, named={"mine": "zz_9", "yours": "w_5"})
+    assert (await rig.get(PATH)).status == 400
+    assert (await rig.get(PATH.replace("mine", "yours"))).status == 200
+
+
+async def test_screens_of_a_class_share_a_key_and_the_answer_says_what_it_follows(rig: Rig) -> None:
+    path = "/demo/image/upload/dpr_auto,w_10/v1/pic.png"
+    state = rig.link.tenants[CLOUD]
+    keys = [asked_of(path, state, Hints(dpr=dpr)).ways[0].key for dpr in ("", "1.0", "1.2", "2")]
+    assert [keys.index(key) for key in keys] == [0, 0, 2, 2]
+    got = await rig.get(path, DPR="1.2")
+    assert got.headers["Vary"].split(", ") == got.headers["Accept-CH"].split(", ") == ["DPR", "Sec-CH-DPR"]
+
+
+async def test_every_name_that_may_change_the_answer_closes_its_flight(rig: Rig) -> None:
+    path = "/demo/image/upload/d_nobody.png/if_!sale!_in_tags/w_5/if_end/v1/pic.png"
+    asked = asked_of(path, rig.link.tenants[CLOUD])
+    assert set(asked.marks) == {
+        *(hash_of(name, kind=kind) for name in ("pic", "nobody") for kind in ("name", "labels"))
+    }
+
+
+@pytest.mark.parametrize("missing", ["nothing", "garden/nothing"])
+async def test_a_default_image_is_redacted_by_the_folder_that_it_is_in(rig: Rig, missing: str) -> None:
+    """Else any URL of a name that does not exist would show it as it is."""
+    grant(rig.link, REDACTED)
+    got = await rig.get(f"/demo/image/upload/d_profiles:jane.png/v1/{missing}.png")
+    assert (got.status, got.body.endswith(HIDDEN)) == (200, True)

@@ -7,11 +7,13 @@ import pytest
 
 from domicile.media.asset import Aid, NameHash
 from domicile.media.freshness import Verdict
+from domicile.media.grammar import DEFAULT_LIMITS
 from domicile.media.journal import Entry, Fence, Kind
+from domicile.media.pending import NO_HINTS
 from domicile.media.policy_file import from_mapping
 from domicile.media.url import parse
 from edge.following import TenantState
-from edge.keys import Wanted, wanted
+from edge.keys import Terms, Wanted, wanted
 from edge.lookup import Found, Lookup
 from edge.messages import TenantGrant
 from edge.store.memory import MemoryStore
@@ -36,7 +38,16 @@ def state(**policy: object) -> TenantState:
 
 
 def asked(path: str) -> Wanted:
-    return wanted(path, parse(path), "", policy=state().policy, config_revision=1, name_key=NAME_KEY)
+    terms = Terms(
+        accept="",
+        hints=NO_HINTS,
+        policy=state().policy,
+        config_revision=1,
+        name_key=NAME_KEY,
+        named={},
+        limits=DEFAULT_LIMITS,
+    )
+    return wanted(path, parse(path), terms)
 
 
 def stored(names: tuple[NameHash, ...], **changes: object) -> Stored:
@@ -108,6 +119,15 @@ def test_a_later_reading_is_served_only_while_the_earlier_ones_are_known_not_to_
     found = tiers.in_memory(DOUBTFUL, now=101.0)
     assert isinstance(found, Found)
     assert found.way == DOUBTFUL.ways[1]
+
+
+def test_what_stands_in_answers_only_where_every_reading_was_looked_for() -> None:
+    tiers = lookup(state())
+    first, second = DOUBTFUL.names
+    tiers.memory.put(DOUBTFUL.ways[0].key, stored((first,), stands_in=True))
+    assert tiers.in_memory(DOUBTFUL, now=101.0) is Verdict.MISS
+    tiers.memory.put(DOUBTFUL.ways[0].key, stored((first, second), stands_in=True))
+    assert isinstance(tiers.in_memory(DOUBTFUL, now=101.0), Found)
 
 
 def test_age_does_not_count_for_an_object_of_this_moment_but_another_configuration_does() -> None:

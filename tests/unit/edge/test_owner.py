@@ -15,15 +15,12 @@ from aiohttp import web
 
 from domicile.media.errors import UndecodableMedia
 from domicile.media.forced import ForcedRedaction
-from domicile.media.policy import ResidencyPolicy
-from domicile.media.url import parse
+from domicile.media.pending import NO_HINTS, Hints
 from domicile.service.gate import peer as gate
 from edge.delivery_settings import DeliverySettings
-from edge.following import TenantState
-from edge.keys import Wanted, file_of, wanted
 from edge.peer import AnswerHead, Question, encode_head, encode_refusal
 from edge.store.port import StoredHead
-from tests.unit.edge.rig import CLOUD, Gate, Rig, hash_of
+from tests.unit.edge.rig import CLOUD, Gate, Rig, asked_of, hash_of, policy
 
 OWNER = 1
 
@@ -39,8 +36,8 @@ class PlayedOwner:
         self.on_disk = False
         self.dies = False
         self.refusal: bytes | None = None
-        self.policy: ResidencyPolicy | None = None
-        """Of an owner that is behind."""
+        self.key: str | None = None
+        self.question: Question | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[PlayedOwner]:
@@ -60,19 +57,17 @@ class PlayedOwner:
 
     async def _answer(self, request: web.Request) -> web.Response:
         self.questions += 1
+        self.question = msgspec.msgpack.decode(await request.read(), type=Question)
         await self.gate.passed()
         if self.dies:
             assert request.transport is not None
             request.transport.abort()
-        question = msgspec.msgpack.decode(await request.read(), type=Question)
-        head = self.refusal or encode_head(self._head(question.raw_path))
+        head = self.refusal or encode_head(self._head())
         content = head if self.on_disk or self.refusal else head + self.body
         status = 200 if self.refusal is None else 400
         return web.Response(body=content, status=status, headers={gate.HEAD_HEADER: str(len(head))})
 
-    def _head(self, path: str) -> AnswerHead:
-        state = self.rig.link.tenants[CLOUD]
-        asked = read(path, state, self.policy or state.policy)
+    def _head(self) -> AnswerHead:
         asset = self.rig.origin.assets["upload/pic"]
         head = StoredHead(
             tenant=CLOUD, contributors=(asset.aid,), names=(hash_of("pic"),), epoch=1, sequence=1, config_revision=1,
@@ -80,9 +75,20 @@ class PlayedOwner:
             format="png", content_info="",
         )  # fmt: skip
         return AnswerHead(
-            head=head, on_disk=self.on_disk, position=0, file=file_of(asked.ways[0], state.file_key), tier=None,
-            collapsed=False, kept=True, spans=(),
-        )  # fmt: skip
+            head=head,
+            key=self._key(),
+            on_disk=self.on_disk,
+            position=0,
+            tier=None,
+            collapsed=False,
+            kept=True,
+            spans=(),
+        )
+
+    def _key(self) -> str:
+        assert self.question is not None
+        asked = asked_of(self.question.raw_path, self.rig.link.tenants[CLOUD], self.question.hints)
+        return asked.ways[0].key if self.key is None else self.key
 
 
 @pytest.fixture
@@ -94,19 +100,14 @@ async def owner(tmp_path: Path) -> AsyncIterator[PlayedOwner]:
             yield played
 
 
-def read(path: str, state: TenantState, policy: ResidencyPolicy) -> Wanted:
-    return wanted(path, parse(path), "", policy=policy, config_revision=state.config_revision, name_key=state.name_key)
-
-
-def path_of_the_owners(owner: PlayedOwner) -> str:
+def path_of_the_owners(owner: PlayedOwner, text: str = "w_{}", hints: Hints = NO_HINTS) -> str:
     """A path whose object the other worker owns."""
     deliverer = owner.rig.parts.app.deliverer
     assert deliverer.owners is not None
     state = owner.rig.link.tenants[CLOUD]
     for width in range(10, 200):
-        path = f"/demo/image/upload/w_{width}/v1/pic.png"
-        asked = read(path, state, state.policy)
-        if deliverer.owners.other(asked, state) == OWNER:
+        path = f"/demo/image/upload/{text.format(width)}/v1/pic.png"
+        if deliverer.owners.other(asked_of(path, state, hints), state) == OWNER:
             return path
     raise AssertionError
 
@@ -177,12 +178,33 @@ async def test_an_object_that_no_worker_takes_in_is_made_here(
     assert (await owner.rig.get(path_of_the_owners(owner))).body.startswith(b"one|")
 
 
+async def test_the_owner_is_told_of_the_viewers_screen(owner: PlayedOwner) -> None:
+    hints = Hints(dpr="1.5")
+    path = path_of_the_owners(owner, "c_scale,dpr_auto,w_{}", hints)
+    assert (await owner.rig.get(path, DPR="1.5")).body == owner.body
+    assert owner.question == Question(raw_path=path, accept="*/*", hints=hints)
+
+
+async def test_what_the_owner_made_of_a_name_that_means_something_else_here_is_not_taken(owner: PlayedOwner) -> None:
+    """A named transformation has changed, and the owner has applied that entry later, or sooner, than this worker."""
+    await owner.rig.configure(policy(), revision=2, named={"mine": "c_scale,w_20"})
+    path = path_of_the_owners(owner, "t_mine/h_{}")
+    owner.key = asked_of(path.replace("t_mine", "c_scale,w_30"), owner.rig.link.tenants[CLOUD]).ways[0].key
+    first, second = await owner.rig.get(path), await owner.rig.get(path)
+    assert owner.questions == 1
+    assert first.body.startswith(b"one|c_scale,w_20/h_")
+    assert (second.body, second.cache) == (first.body, "hit")
+
+
 async def test_an_answer_that_was_made_under_an_older_policy_is_not_taken(owner: PlayedOwner) -> None:
     """The owner has not heard yet that faces are to be hidden."""
     state = owner.rig.link.tenants[CLOUD]
-    owner.policy = state.policy
-    state.policy = replace(state.policy, redaction=ForcedRedaction(faces="pixelate"))
+    older, newer = state.policy, replace(state.policy, redaction=ForcedRedaction(faces="pixelate"))
+    state.policy = newer
     path = path_of_the_owners(owner)
+    state.policy = older
+    owner.key = asked_of(path, state).ways[0].key
+    state.policy = newer
     got = await owner.rig.get(path)
     assert got.body.endswith(b"|pixelate_faces")
     assert owner.questions == 1

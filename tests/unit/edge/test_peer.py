@@ -17,9 +17,9 @@ HEAD = StoredHead(
 )  # fmt: skip
 ANSWER = AnswerHead(
     head=HEAD,
+    key="demo|image|upload|pic|w_10",
     on_disk=False,
     position=0,
-    file="f",
     tier=None,
     collapsed=True,
     kept=True,

@@ -62,3 +62,12 @@ def test_nobody_outside_may_keep_a_copy_longer_than_the_edge_may() -> None:
     assert said.cache_control == "public, no-transform, max-age=7, s-maxage=7, must-revalidate"
     assert (said.cdn_cache_control, said.surrogate_control) == ("max-age=7, must-revalidate", "max-age=7")
     assert outward(policy, public=True, remaining_seconds=10_000) == outward(policy, public=True)
+
+
+def test_what_stands_in_for_a_missing_asset_is_kept_by_its_viewer_alone_and_not_for_long() -> None:
+    policy = from_mapping({"tenant": "demo", "declared_non_personal": True}, home="eu-de")
+    said = outward(policy, public=True, stands_in=True)
+    assert said.cache_control == "private, no-transform, max-age=10, must-revalidate"
+    assert (said.cdn_cache_control, said.surrogate_control) == ("no-store", "no-store")
+    assert "max-age=3," in outward(policy, public=True, stands_in=True, remaining_seconds=3).cache_control
+    assert outward(policy, public=False, stands_in=True) == NO_STORE

@@ -11,7 +11,15 @@ from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import parse_transformation
 from domicile.media.negotiate import choose_format
-from domicile.media.params.flags import ATTACHMENT, BASELINE, FLAGS, PNG_BITS, PROGRESSIVE, WITHOUT_EFFECT
+from domicile.media.params.flags import (
+    ANIMATED,
+    ATTACHMENT,
+    BASELINE,
+    FLAGS,
+    PNG_BITS,
+    PROGRESSIVE,
+    WITHOUT_EFFECT,
+)
 from domicile.media.plan import Plan, PlanLimits, make_plan
 from tests.unit.media.plans import FACTS, LIMITS
 
@@ -155,15 +163,28 @@ def test_a_flag_without_effect_changes_nothing(flag: str) -> None:
 
 
 def test_every_flag_is_one_or_the_other() -> None:
-    assert WITHOUT_EFFECT | PROGRESSIVE | set(PNG_BITS) | {ATTACHMENT, "getinfo", "ignore_aspect_ratio"} == FLAGS
+    known = WITHOUT_EFFECT | PROGRESSIVE | ANIMATED | PNG_BITS.keys() | {ATTACHMENT, "getinfo", "ignore_aspect_ratio"}
+    assert known == FLAGS
 
 
-@pytest.mark.parametrize("flag", sorted(PNG_BITS))
-def test_bits_of_a_png_are_planned_for_a_still_png_alone(flag: str) -> None:
-    assert plan(f"w_10,fl_{flag}", "png").png_bits == PNG_BITS[flag]
-    assert plan(f"w_10,fl_{flag}", "webp").png_bits is None
+@pytest.mark.parametrize("flag", sorted(ANIMATED))
+def test_an_animation_becomes_a_moving_png_only_where_that_is_asked_for(flag: str) -> None:
+    moving = msgspec.structs.replace(FACTS, format="gif", frames=3)
+    assert not plan("w_10", "png", moving).animated
+    assert plan(f"w_10,fl_{flag}", "png", moving).animated
+    assert plan("w_10", "webp", moving).animated
+    assert not plan(f"w_10,fl_{flag}", "jpg", moving).animated
+    assert not plan(f"w_10,fl_{flag}", "png").animated
+
+
+@pytest.mark.parametrize(("flag", "bits"), sorted(PNG_BITS.items()))
+def test_bits_of_a_png_are_planned_for_a_still_png_alone(flag: str, bits: int) -> None:
+    clear = msgspec.structs.replace(FACTS, has_alpha=True)
+    assert plan(f"w_10,fl_{flag}", "png", clear).png_bits == bits
+    assert plan(f"w_10,fl_{flag}", "png", clear).has_alpha is (bits != 24)
+    assert plan(f"w_10,fl_{flag}", "webp", clear) == plan("w_10", "webp", clear)
     animated = msgspec.structs.replace(FACTS, format="png", frames=3)
-    with pytest.raises(BadTransformation, match="not for animations"):
+    with pytest.raises(BadTransformation, match=rf"fl_{flag} \(not for animations\)"):
         plan(f"w_10,fl_{flag}", "png", animated)
     assert plan(f"w_10,fl_{flag}", "webp", animated).animated
 

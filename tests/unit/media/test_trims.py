@@ -22,6 +22,7 @@ from domicile.media.trims import parts_of, trim_at_end
             "a_ignore,dpr_2.0/w_5/e_trim", "a_ignore,dpr_2.0//a_ignore,h_6",
         ]),
         ("e_trim/e_trim", ["/e_trim", "//e_trim", "/"]),
+        ("e_trim,fl_apng.lossy/w_5", ["fl_apng/e_trim,fl_apng.lossy", "fl_apng//w_5"]),
     ],
 )  # fmt: skip
 def test_a_chain_is_parted_after_each_trim(text: str, expected: list[str]) -> None:

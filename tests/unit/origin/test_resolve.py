@@ -46,6 +46,16 @@ async def test_a_name_resolves_to_its_version_and_its_keys(records: Records) -> 
     assert answer.facts == record.facts
 
 
+async def test_tags_and_context_are_told_only_where_they_are_asked_for(records: Records) -> None:
+    await upload(records, name("jane"), tags=("a", "b"), context={"k": "v"})
+    silent = (await records.resolve(request("jane"))).resolved
+    told = (await records.resolve(request("jane", labels=True))).resolved
+    assert silent is not None
+    assert told is not None
+    assert (silent.tags, silent.context) == ((), {})
+    assert (told.tags, told.context) == (("a", "b"), {"k": "v"})
+
+
 async def test_the_first_candidate_that_exists_wins(records: Records) -> None:
     await upload(records, name("b"))
     await upload(records, name("c"))

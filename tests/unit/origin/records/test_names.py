@@ -7,6 +7,7 @@ import pytest
 
 from domicile.media.errors import AssetExists, AssetNotFound, BadRequest
 from domicile.media.journal import Kind
+from domicile.media.keys import LABELS, name_hash
 from origin.records import AssetRecord, Edit, Filter, PurgeTargets, Records
 from tests.infra.records import CLOUD, name, upload
 
@@ -71,6 +72,16 @@ async def test_tags_and_context_are_replaced_only_when_given(records: Records) -
     changed = (await records.edit([name("jane")], lambda record: replace(record, tags=("b",)))).record
     assert (changed.tags, changed.context) == (("b",), {"k": "v"})
     assert await records.get(name("jane")) == changed
+
+
+async def test_a_change_of_tags_is_an_entry_that_voids_what_conditions_on_them_gave(records: Records) -> None:
+    await upload(records, name("jane"), tags=("a",))
+    await records.edit([name("jane")], tagged("b"))
+    tenant = records.tenant(CLOUD)
+    assert tenant is not None
+    entry = (await records.entries({CLOUD: 1}, wait_seconds=0)).entries[0]
+    assert (entry.kind, entry.aids) == (Kind.NAME, ())
+    assert entry.names == (name_hash(tenant.name_key, LABELS, name("jane").text),)
 
 
 async def test_a_tag_selects_what_carries_it_now(records: Records) -> None:

@@ -1,0 +1,318 @@
+"""A program and what is known about one picture -> the plain transformation that it comes to. Pure and total.
+
+    numbers     exact fractions; a computed size is rounded half up, and one between 0 and 1 is a share of the side
+    w h ar      the picture as the chain has made it so far, before `dpr`      iw ih iar   as uploaded, upright
+    pc cp       frames or pages, and the one that is shown                     tags, ctx   as the asset has them now
+    texts       compare as numbers when both sides look like numbers; an absent context entry is the empty text
+
+What only pixels tell is refused where it is asked for: the size of what was trimmed, and of a later page of a TIFF.
+Either a transformation comes out, or BadTransformation names the component. docs/adr/0005 lists what is our choice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from domicile.media.errors import BadTransformation
+from domicile.media.expression import (
+    CURRENT,
+    MEMBERSHIP,
+    TAGS,
+    Clause,
+    Comparison,
+    Condition,
+    Context,
+    Defined,
+    Expression,
+    Name,
+    Number,
+    Operand,
+    Text,
+    Variable,
+    spell_text,
+)
+from domicile.media.facts import SourceFacts
+from domicile.media.geometry import Side
+from domicile.media.grammar import PARAMETERS, echo
+from domicile.media.params.base import Malformed, write_decimal
+from domicile.media.plan import PlanLimits, make_outline
+from domicile.media.program import ELSE, END, Program, Segment, Step, Templated, build_segment
+from domicile.media.transformation import Component, Transformation
+from domicile.media.trims import is_trimmed
+
+NUMBER_MAX = 10**9
+"""Nothing that a picture can be asked for is larger."""
+DENOMINATOR_MAX = 10**9
+EXPONENT_MAX = 32
+SHARE_KEYS = frozenset({"w", "h"})
+"""Where a computed number between 0 and 1 can only be a share."""
+PAGED = "tiff"
+"""The format whose pages differ in size."""
+DECIMAL_PLACES = {"ar": 6, "dpr": 4, "z": 4}
+SHARE_PLACES = 6
+
+_NUMERIC = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,20})?", re.ASCII)
+_ANY = 10**60
+_NO_LIMITS = PlanLimits(
+    output_pixels_max=_ANY,
+    output_side_max=_ANY,
+    animation_pixels_max=_ANY,
+    avif_pixels_max=_ANY,
+    working_bytes_max=_ANY,
+)
+"""Sizes are only looked at here; what may be made is judged when it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a program may ask about a picture."""
+
+    facts: SourceFacts
+    tags: tuple[str, ...] = ()
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number; `written` as in the URL when nothing was computed, so that 0.5 stays a share."""
+
+    value: Fraction
+    written: str = ""
+
+
+Value = Amount | str
+
+
+def evaluate(program: Program, known: Known) -> Transformation:
+    """Raises BadTransformation."""
+    run = _Run(known, is_measurable=known.facts.format != PAGED or not _turns_pages(program))
+    for segment in program.segments:
+        try:
+            run.take(segment)
+        except Malformed:
+            raise BadTransformation.component(echo(build_segment(segment))) from None
+    return Transformation(tuple(run.made))
+
+
+def _turns_pages(program: Program) -> bool:
+    """Is another page than the first one shown, perhaps?"""
+    plain = (segment if isinstance(segment, Component) else segment.plain for segment in program.segments)
+    return any(component is not None and (component.page or 1) > 1 for component in plain)
+
+
+@dataclass(slots=True)
+class _Branch:
+    """`held`: did its condition hold? `active`: is this side of it performed?"""
+
+    held: bool
+    active: bool
+
+
+class _Run:
+    """One pass through the segments."""
+
+    def __init__(self, known: Known, *, is_measurable: bool) -> None:
+        self._is_measurable = is_measurable
+        self.made: list[Component] = []
+        self._known = known
+        self._variables: dict[str, Value] = {}
+        self._branches: list[_Branch] = []
+        self._measured: tuple[int, Side] | None = None
+
+    def take(self, segment: Segment) -> None:
+        """Raises Malformed or BadTransformation."""
+        if isinstance(segment, Component):
+            if self._active:
+                self.made.append(segment)
+            return
+        if segment.control is not None:
+            self._turn(segment.control)
+        if not self._active:
+            return
+        for name, expression in segment.sets:
+            self._variables[name] = self._value(expression)
+        if segment.plain is not None:
+            self.made.append(self._filled(segment.plain, segment))
+
+    @property
+    def _active(self) -> bool:
+        return all(branch.active for branch in self._branches)
+
+    def _turn(self, control: Condition | str) -> None:
+        match control:
+            case Condition():
+                held = self._active and any(all(map(self._holds, group)) for group in control.groups)
+                self._branches.append(_Branch(held=held, active=held))
+            case str() if control == ELSE:
+                self._branches[-1].active = not self._branches[-1].held
+            case str() if control == END:
+                self._branches.pop()
+
+    def _filled(self, component: Component, step: Step) -> Component:
+        for part in step.templated:
+            text = self._spelled(part)
+            try:
+                component = replace(component, **PARAMETERS[part.key].read(text))
+            except Malformed:
+                raise BadTransformation.component(echo(f"{part.key}_{text}")) from None
+        return component
+
+    def _spelled(self, part: Templated) -> str:
+        is_single = len(part.pieces) == 1
+        words = [
+            piece if isinstance(piece, str) else _spell(self._value(piece), part.key if is_single else "")
+            for piece in part.pieces
+        ]
+        return ":".join(words)
+
+    # --- values -----------------------------------------------------------------------------------------------------
+
+    def _value(self, expression: Expression) -> Value:
+        value = self._operand(expression.first)
+        for operator, operand in expression.rest:
+            value = Amount(_computed(operator, _number(value), _number(self._operand(operand))))
+        return value
+
+    def _operand(self, operand: Operand) -> Value:
+        match operand:
+            case Number(text):
+                return Amount(operand.value, text)
+            case Text(value):
+                return value
+            case Context(key):
+                return self._known.context.get(key, "")
+            case Variable(name):
+                if name not in self._variables:
+                    raise Malformed
+                return self._variables[name]
+            case Name(name):
+                return Amount(self._fact(name))
+
+    def _fact(self, name: str) -> Fraction:
+        facts = self._known.facts
+        width, height = self._size() if name in CURRENT else (facts.width, facts.height)
+        match name:
+            case "w" | "iw":
+                return Fraction(width)
+            case "h" | "ih":
+                return Fraction(height)
+            case "ar" | "iar":
+                return Fraction(width, height)
+            case "pc":
+                return Fraction(facts.frames)
+            case "cp":
+                return Fraction(Transformation(tuple(self.made)).page or 1)
+            case _:
+                raise Malformed
+
+    def _size(self) -> Side:
+        """Of the picture so far, without `dpr`: a condition means the same on every screen.
+
+        Planned once for each length of the chain, however often it is asked for.
+        """
+        if self._measured is None or self._measured[0] != len(self.made):
+            chain = Transformation(tuple(replace(component, dpr=None) for component in self.made))
+            if not self._is_measurable or is_trimmed(chain):
+                raise Malformed
+            self._measured = len(self.made), make_outline(chain, self._known.facts, _NO_LIMITS).size
+        return self._measured[1]
+
+    # --- conditions -------------------------------------------------------------------------------------------------
+
+    def _holds(self, clause: Clause) -> bool:
+        match clause:
+            case Defined(name, wanted):
+                return (name in self._variables) is wanted
+            case Comparison(left, relation, right) if relation in MEMBERSHIP:
+                asked = _text(self._value(left)).split(":")
+                among = self._known.tags if right.first == Name(TAGS) else _text(self._value(right)).split(":")
+                return (set(asked) <= set(among)) is (relation == "in")
+            case Comparison(left, relation, right):
+                return _compared(relation, self._value(left), self._value(right))
+
+
+def _number(value: Value) -> Fraction:
+    number = _as_number(value)
+    if number is None:
+        raise Malformed
+    return number
+
+
+def _as_number(value: Value) -> Fraction | None:
+    if isinstance(value, Amount):
+        return value.value
+    return Fraction(value) if _NUMERIC.fullmatch(value) else None
+
+
+def _text(value: Value) -> str:
+    return value if isinstance(value, str) else value.written or _whole_or_decimal(value.value)
+
+
+def _computed(operator: str, left: Fraction, right: Fraction) -> Fraction:
+    """Exact, but for denominators nobody can see. Raises Malformed for a division by 0 and for what grows too large."""
+    try:
+        result = _operated(operator, left, right)
+    except ZeroDivisionError:
+        raise Malformed from None
+    if abs(result) > NUMBER_MAX:
+        raise Malformed
+    return result.limit_denominator(DENOMINATOR_MAX)
+
+
+def _operated(operator: str, left: Fraction, right: Fraction) -> Fraction:
+    match operator:
+        case "add":
+            return left + right
+        case "sub":
+            return left - right
+        case "mul":
+            return left * right
+        case "div":
+            return left / right
+        case "mod":
+            return left % right
+        case _:  # pow
+            if right.denominator != 1 or abs(right) > EXPONENT_MAX:
+                raise Malformed
+            return Fraction(left ** int(right))
+
+
+def _compared(relation: str, left: Value, right: Value) -> bool:
+    numbers = _as_number(left), _as_number(right)
+    if numbers[0] is None or numbers[1] is None:
+        if relation not in {"eq", "ne"}:
+            raise Malformed
+        return (_text(left) == _text(right)) is (relation == "eq")
+    first, second = numbers[0], numbers[1]
+    return {
+        "eq": first == second,
+        "ne": first != second,
+        "lt": first < second,
+        "lte": first <= second,
+        "gt": first > second,
+        "gte": first >= second,
+    }[relation]
+
+
+def _spell(value: Value, key: str) -> str:
+    """A value as the parameter's own grammar writes it. `key`: "" for one piece among others."""
+    if isinstance(value, str):
+        return spell_text(value)
+    if value.written:
+        return value.written
+    if key in DECIMAL_PLACES:
+        return write_decimal(float(value.value), places=DECIMAL_PLACES[key])
+    if key in SHARE_KEYS and 0 < value.value < 1:
+        return write_decimal(float(value.value), places=SHARE_PLACES)
+    return str(_half_up(value.value))
+
+
+def _half_up(value: Fraction) -> int:
+    return (value + Fraction(1, 2)).__floor__()
+
+
+def _whole_or_decimal(value: Fraction) -> str:
+    return str(value.numerator) if value.denominator == 1 else write_decimal(float(value), places=SHARE_PLACES)

@@ -87,6 +87,24 @@ async def test_a_policy_that_changes_leaves_no_copy_that_would_be_served(rig: Ri
     assert (await rig.get(path)).body.endswith(b"|blur_faces")
 
 
+async def test_a_copy_that_outlived_the_nodes_keys_is_not_opened_under_another_policy(rig: Rig) -> None:
+    """The agent started again and knows no key; the origin's would open the file."""
+    path = "/demo/image/upload/w_10/v1/profiles/jane.png"
+    clear = await rig.get(path)
+    await asyncio.sleep(0.05)
+    use(rig, redaction={"faces": "pixelate"})
+    rig.parts.tiers.lookup.memory.clear()
+    rig.link.records.clear()
+    hidden = await rig.get(path)
+    assert hidden.body.endswith(HIDDEN)
+    assert hidden.headers["ETag"] != clear.headers["ETag"]
+    await asyncio.sleep(0.05)
+    rig.parts.tiers.lookup.memory.clear()
+    rig.link.records.clear()
+    again = await rig.get(path)
+    assert (again.body, rig.pool.renders) == (hidden.body, 2), "its own survivor is opened"
+
+
 async def test_what_was_read_under_the_old_policy_is_not_shown_under_the_new_one(rig: Rig) -> None:
     """Its signature is judged while the policy changes."""
     rig.origin.resolve_gate.close()

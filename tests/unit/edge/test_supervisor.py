@@ -91,8 +91,9 @@ async def test_a_child_with_a_bad_setting_is_not_tried_twice(tmp_path: Path, pag
 
 
 async def test_a_child_that_does_not_heed_the_request_to_end_is_killed(tmp_path: Path, page: SharedPage) -> None:
-    kept = Kept(tmp_path, page, "trap '' TERM; while :; do sleep 1; done")
-    await kept.until(lambda: len(kept.pids()) == 1)
+    deaf = tmp_path / "deaf"
+    kept = Kept(tmp_path, page, f"trap '' TERM; echo $$ >> {deaf}; while :; do sleep 1; done")
+    await kept.until(deaf.exists)
     await kept.child.stop(0.2)
     await kept.keeping
     with pytest.raises(ProcessLookupError):

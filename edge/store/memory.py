@@ -17,7 +17,7 @@ ENTRY_OVERHEAD_BYTES = 2600
 """What CPython and the allocator need for key, head, index and queue of one object, measured on CPython 3.11 and 3.13
 (`tests/unit/edge/store/test_memory.py` measures again)."""
 
-ALLOCATOR_SHARE = 24
+ALLOCATOR_SHARE = 16
 """One byte in so many is the allocator's: what it leaves unused between bodies that come and go."""
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 from cloudinary.utils import cloudinary_url
 
@@ -70,7 +72,7 @@ def test_what_the_sdk_writes_is_read() -> None:
         {"if": "end"},
     ]
     url, _ = cloudinary_url("pic", transformation=steps, version=7, cloud_name="demo")
-    [candidate] = parse(url.removeprefix("http://res.cloudinary.com")).candidates
+    [candidate] = parse(urlsplit(url).path).candidates  # whatever host the SDK is set to
     assert candidate.transformation_text == (
         "$size_10/$double_$size_mul_2,c_scale,e_blur:$size,w_iw_div_2_add_$double"
         "/if_ar_gt_3:4_and_w_lte_$size,c_fill,h_h_div_2,w_80/e_grayscale/if_else,r_$size:20/if_end"

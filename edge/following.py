@@ -141,7 +141,7 @@ class Following:
             elif known is not None:
                 known.take(granted.grant)
         except PolicyError as unknown:  # a newer origin's policy: a tenant we cannot judge is not served
-            log.warning("policy_not_understood", reason=str(unknown))
+            log.warning("policy_not_understood", setting=unknown.field)  # its text shows values, and folders are names
             self.tenants.pop(tenant, None)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec import structs
+from structlog.testing import capture_logs
 
 from domicile.media.asset import Aid
 from domicile.media.errors import LeaseLost
@@ -170,3 +172,13 @@ async def test_of_a_tenant_that_waits_nobody_says_that_it_does_not_exist(link: P
         await NodeLink.discover(link, "demo")
     with pytest.raises(LeaseLost):  # no agent to ask
         await NodeLink.discover(link, "other")
+
+
+async def test_a_policy_that_is_not_understood_is_logged_by_its_field_and_not_by_what_it_says(told: Told) -> None:
+    its = granted()
+    odd = {**its.grant.policy, "redaction": {"faces": "pixelate", "folders": ["/people/jane"]}}
+    with capture_logs() as logs:
+        await told.following.take_event(structs.replace(its, grant=structs.replace(its.grant, policy=odd)))
+    assert [(line["event"], line["setting"]) for line in logs] == [("policy_not_understood", "redaction.folders")]
+    assert "jane" not in str(logs)
+    assert told.following.tenants == {}

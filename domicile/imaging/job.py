@@ -47,6 +47,15 @@ class ProbeJob(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
     """Look for faces in the first frame, too?"""
 
 
+class LayerInput(msgspec.Struct, frozen=True, kw_only=True):
+    """One picture that layers of the transformation show; its bytes come beside those of the base."""
+
+    name: str
+    """`LayerName.text`."""
+    redaction: str = ""
+    """Effect that the policy puts before all else on this very picture, like `RenderJob.redaction` on the base."""
+
+
 class RenderJob(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
     """Make one rendition."""
 
@@ -60,6 +69,8 @@ class RenderJob(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
     strip: bool = True
     redaction: str = ""
     """Effect that the policy puts before all of the transformation: "pixelate_faces", "blur_faces" or none."""
+    layers: tuple[LayerInput, ...] = ()
+    """In the order in which their bodies come; each name once."""
 
 
 Job = ProbeJob | RenderJob

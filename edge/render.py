@@ -85,6 +85,7 @@ async def make(order: Order, source: SourceFile, pool: DecoderPool, limits: Medi
         limits=limits,
         strip=True,
         redaction=way.redaction,
+        coordinates=order.resolved.coordinates,
     )
     rendered = await pool.render(source, job, tenant=order.policy.tenant)
     etag = f'"{facts.md5}-s{STRIP_REVISION}"'

@@ -97,7 +97,8 @@ class Upstream:
                 public_ids=(default.public_id,),
                 transformed=True,
                 region=self._region,
-                labels=any(way.labels is not None for way in wanted.ways),
+                labels=wanted.reads_labels,
+                coordinates=wanted.reads_coordinates,
             ),
             (default.name,),
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from domicile.media.asset import AssetName, NameHash
+from domicile.media.coordinates import NOWHERE
 from domicile.media.errors import BadRequest, BadSignature, OutsideRegion
 from domicile.media.journal import Head
 from domicile.media.keys import content_key, subkey
@@ -126,6 +127,7 @@ def _resolved(core: Core, row: AssetRow, index: int, known: _Known) -> Resolved 
         resource_type=record.name.resource_type,
         tags=record.tags if wants_labels else (),
         context=dict(record.context) if wants_labels else {},
+        coordinates=record.coordinates if known.request.coordinates and known.may_transform else NOWHERE,
     )
 
 

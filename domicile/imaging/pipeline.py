@@ -52,7 +52,8 @@ def render(source: Bytes, job: RenderJob) -> tuple[Outcome, bytes]:
             opened = open_source(source, job.limits)
             shown = page_of(opened, transformation.page, job.limits)
             started = time.perf_counter()
-            faces = faces_of(shown, transformation, job.limits, animated=_shows_all(shown, transformation, job))
+            animated = _shows_all(shown, transformation, job)
+            faces = faces_of(shown, transformation, job.limits, animated=animated, coordinates=job.coordinates)
             looked = time.perf_counter() - started
             wanted = _format(shown, transformation, job, faces)
             rendition = rendered(shown, transformation, wanted, job.limits, faces)

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from domicile.media.asset import Aid, NameHash
+from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
 from domicile.media.journal import Entry, Head
 
@@ -124,6 +125,8 @@ class ResolveRequest(msgspec.Struct, frozen=True, kw_only=True):
     signed_texts: tuple[str, ...] = ()
     labels: bool = False
     """Does the transformation read tags or context? Only then they leave the origin."""
+    coordinates: bool = False
+    """Does it read stored coordinates? Only then they leave the origin."""
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +152,8 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     """Only where `ResolveRequest.labels` asked for them, like `context`."""
     context: dict[str, str] = {}
+    coordinates: Coordinates = NOWHERE
+    """Only where `ResolveRequest.coordinates` asked for them."""
 
 
 class Absent(msgspec.Struct, frozen=True, kw_only=True):

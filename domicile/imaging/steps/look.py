@@ -20,7 +20,11 @@ def look(image: Image.Image, stage: Stage) -> Image.Image:
     asked = stage.look
     if asked is None:
         return image
-    box = best_box(saliency(image), image.size, asked)
+    shares = [
+        (left / image.width, top / image.height, right / image.width, bottom / image.height)
+        for left, top, right, bottom in asked.favoured
+    ]
+    box = best_box(saliency(image, shares), image.size, asked)
     if box is not None:
         return resample(image, Window(box, asked.size))
     size = rounded_size(contained(image.size, (Fraction(asked.size[0]), Fraction(asked.size[1]))))

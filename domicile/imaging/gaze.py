@@ -109,7 +109,8 @@ def _places(free: int, scale: float, spans: Sequence[tuple[float, float]], side:
     count = max(1, min(free, int(free * scale)) + 1) if free else 1
     steps = np.floor(np.linspace(0, free, count) + 0.5).astype(np.int64)
     flush = [place for low, high in spans for place in (math.floor(low), math.ceil(high) - side)]
-    return np.unique(np.clip(np.concatenate((steps, np.array(flush, np.int64))), 0, free))
+    places = {min(max(place, 0), free) for place in (*steps.tolist(), *flush)}
+    return np.array(sorted(places), np.int64)
 
 
 def _box_sums(sums: Sums, lefts: np.ndarray, tops: np.ndarray, width: float, height: float) -> Sums:

@@ -31,13 +31,15 @@ class Look:
 
     `size` is what comes out. `reach` is the largest part that may be shown in it, in pixels of the picture that is
     looked at; the smallest is `size` itself. `ground`: rather show all of it on this colour than lose what matters.
-    `favoured`: boxes, in the same pixels, that are held whole as far as they fit.
+    `favoured`: boxes, in the same pixels, that are held whole as far as they fit. `meets`: the size of the picture that
+    the component was asked of.
     """
 
     size: Side
     reach: Side
     ground: Color | None = None
     favoured: tuple[Box, ...] = ()
+    meets: Side | None = None
 
 
 def looked(
@@ -47,7 +49,7 @@ def looked(
     crop = component.crop
     if crop is Crop.CROP:
         size = rounded_size((min(box[0], Fraction(source[0])), min(box[1], Fraction(source[1]))))
-        return Window((0, 0, *source), source), Look(size, size, favoured=favoured)
+        return Window((0, 0, *source), source), Look(size, size, favoured=favoured, meets=source)
     covered = covering(source, box, at_most=Fraction(1) if crop is Crop.LFILL else None)
     size = rounded_size((min(box[0], covered[0]), min(box[1], covered[1])))
     factor = max(Fraction(size[0], source[0]), Fraction(size[1], source[1]))
@@ -58,7 +60,7 @@ def looked(
     reach = min(reach[0], seen[0]), min(reach[1], seen[1])
     x, y = seen[0] / source[0], seen[1] / source[1]
     held = tuple((left * x, top * y, right * x, bottom * y) for left, top, right, bottom in favoured)
-    return Window((0, 0, *source), seen), Look(size, reach, ground if crop in AUTO_ONLY else None, held)
+    return Window((0, 0, *source), seen), Look(size, reach, ground if crop in AUTO_ONLY else None, held, source)
 
 
 def _zoom(factor: Fraction, crop: Crop | None, aggressiveness: int | None) -> Fraction:

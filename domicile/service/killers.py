@@ -78,7 +78,9 @@ class Killers:
         if not any(source.size in self._sizes for source in sources):
             return INNOCENT
         keys = [await digest(source) for source in sources]
-        found = [(source, self._sources[key]) for source, key in zip(sources, keys, strict=True) if key in self._sources]
+        found = [
+            (source, self._sources[key]) for source, key in zip(sources, keys, strict=True) if key in self._sources
+        ]
         for key in keys:
             if key in self._sources:
                 self._sources.move_to_end(key)

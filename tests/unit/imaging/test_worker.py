@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from domicile.imaging import sandbox, worker
-from domicile.imaging.channel import Broken, Reply, SandboxLimits, decode_reply, encode
+from domicile.imaging.channel import BODIES_MAX, Broken, Reply, SandboxLimits, decode_reply, encode
 from domicile.imaging.guarded import making
 from domicile.imaging.job import Done, LayerInput, MediaLimits, Outcome, ProbeJob, Refused, RenderJob
 from domicile.imaging.worker import Handlers, serve_one
@@ -140,8 +140,8 @@ def test_layers_come_in_the_order_of_the_job_between_source_and_result(line: Lin
 
 
 def test_as_many_layers_as_a_job_may_have_fit_the_descriptors_of_a_decoder(line: Line) -> None:
-    assert worker.BODIES_MAX == LAYERS_MAX + 2
-    assert 4 + worker.BODIES_MAX + 1 <= sandbox.DESCRIPTORS_MAX  # its streams and its channel; one mapping at a time
+    assert BODIES_MAX == LAYERS_MAX + 2
+    assert 4 + BODIES_MAX + 1 <= sandbox.DESCRIPTORS_MAX  # its streams and its channel; one mapping at a time
     send(line, layered(*(f"upload/{number}" for number in range(LAYERS_MAX))), b"", *[b"x"] * LAYERS_MAX)
     assert serve_one(line.theirs, Handlers(probe=probe, render=render), LIMITS)
     assert line.body() == b"x" * LAYERS_MAX

@@ -101,6 +101,9 @@ class PoolCounts:
     def on_queue_depth(self, depth: int) -> None:
         self._counters.set(Gauge.POOL_QUEUE, depth)
 
+    def on_working(self, jobs: int) -> None:
+        self._counters.set(Gauge.POOL_BUSY, jobs)
+
     def on_wait(self, seconds: float) -> None:
         self._counters.wait(seconds)
 

@@ -78,6 +78,7 @@ class Metrics:
 
     def _pool(self, to: CollectorRegistry) -> None:
         self.pool_queue = BoundedGauge(to, "domicile_origin_pool_queue", "Uploads that wait for a decoder.", {})
+        self.pool_working = BoundedGauge(to, "domicile_origin_pool_working", "Uploads that a decoder works on.", {})
         self.pool_waits = BoundedHistogram(
             to, "domicile_origin_pool_wait_seconds", "Seconds that an upload waited for a decoder.", {}
         )
@@ -105,6 +106,9 @@ class Metrics:
 
     def on_queue_depth(self, depth: int) -> None:
         self.pool_queue.set(depth)
+
+    def on_working(self, jobs: int) -> None:
+        self.pool_working.set(jobs)
 
     def on_wait(self, seconds: float) -> None:
         self.pool_waits.observe(seconds)

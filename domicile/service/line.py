@@ -11,7 +11,6 @@ from typing import Protocol
 from domicile.media.errors import Overloaded
 from domicile.service.turns import LineFull, Ticket, TurnLimits, Turns
 
-
 TURNED_AWAY = ("tenant", "full", "displaced", "late")
 """Why: too many of its own cloud wait; too many at all; it was the newest of the cloud with most, when a cloud with fewer
 came to a full line; it waited too long."""
@@ -21,6 +20,8 @@ class LineObserver(Protocol):
     """Where the numbers of a line go: no label ever says whose they are."""
 
     def on_queue_depth(self, depth: int) -> None: ...
+
+    def on_working(self, jobs: int) -> None: ...
 
     def on_wait(self, seconds: float) -> None:
         """What one job waited that has its turn now."""
@@ -109,3 +110,4 @@ class Line:
     def _tell(self) -> None:
         if self._observer is not None:
             self._observer.on_queue_depth(self._turns.waiting)
+            self._observer.on_working(self._turns.working)

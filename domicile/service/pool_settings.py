@@ -30,7 +30,9 @@ class PoolSettings:
     )
     queue_length_max: int = setting(64, "Jobs that may wait for a decoder; more are answered as overload.", at_least=0)
     queue_length_tenant_max: int = setting(
-        32, "Jobs of one cloud that may wait for a decoder; what it asks beyond is overload, of that cloud alone.", at_least=0
+        32,
+        "Jobs of one cloud that may wait for a decoder; what it asks beyond is overload, of that cloud alone.",
+        at_least=0,
     )
     pixels_in_work_max: int = setting(
         0,

@@ -42,6 +42,9 @@ class Counted:
     def on_queue_depth(self, depth: int) -> None:
         self.depths.append(depth)
 
+    def on_working(self, jobs: int) -> None:
+        assert jobs >= 0
+
     def on_wait(self, seconds: float) -> None:
         self.waits.append(seconds)
 

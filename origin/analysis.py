@@ -1,6 +1,7 @@
 """What callers may wish to be told of a picture: which parameter means which wish, and the shape of the answer.
 
-It is looked for once, kept in the asset's record, and told again from there.
+Uploads and `explicit` keep what they tell in the asset's record. A look-up tells what is kept, and looks for the rest
+without keeping it: reading changes nothing.
 """
 
 from __future__ import annotations

@@ -164,8 +164,9 @@ async def _detail(
     renditions = await origin.records.renditions(tenant.cloud, record.aid)
     with_coordinates = params.flag("coordinates", default=False)
     answer = detailed(record, renditions, origin.address_of(tenant), with_coordinates=with_coordinates)
-    asked = analysis.asked(params)
-    return reply(answer | analysis.told(await analysis.analysed(origin, record, asked), record.coordinates, asked))
+    wanted = analysis.asked(params)
+    found = await analysis.analysed(origin, record, wanted)
+    return reply(answer | analysis.told(found, record.coordinates, wanted))
 
 
 def _max_results(params: Params) -> int:

@@ -408,6 +408,40 @@ def test_an_upload_says_where_the_faces_are(sdk, name: str) -> None:
     assert "faces" not in sdk.uploader.upload(io.BytesIO(PNG), public_id=f"{name}-unasked")
 
 
+def test_what_a_picture_is_like_is_told_when_that_is_asked_and_kept(sdk, name: str) -> None:
+    everything = {"colors": True, "phash": True, "image_metadata": True, "blurhash": True, "thumbhash": True}
+    answer = sdk.uploader.upload(io.BytesIO(picture("JPEG")), public_id=name, **everything)
+    assert sum(share for _, share in answer["colors"]) == pytest.approx(100, abs=1)
+    assert answer["predominant"]["google"][0][0] == "red"
+    assert re.fullmatch(r"[0-9a-f]{16}", answer["phash"])
+    assert answer["image_metadata"] == {}
+    plain = sdk.api.resource(name)
+    assert not {*everything, "predominant", "faces"} & plain.keys()
+    details = sdk.api.resource(name, colors=True, phash=True, image_metadata=True, faces=True)
+    assert (details["colors"], details["phash"], details["faces"]) == (answer["colors"], answer["phash"], [])
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=f"{name}-late")
+    late = sdk.uploader.explicit(f"{name}-late", type="upload", colors=True, media_metadata=True)
+    assert late["predominant"]["cloudinary"][0][1] == 100.0
+    assert late["media_metadata"] == {}
+    assert sdk.api.resource(f"{name}-late", phash=True)["phash"] == "8000000000000000"
+    again = sdk.uploader.upload(io.BytesIO(PNG), public_id=name, overwrite=False, phash=True)
+    assert (again["existing"], again["phash"]) == (True, answer["phash"])
+
+
+def test_metadata_is_told_to_the_owner_and_to_no_log(sdk, origin: OriginProcess, name: str) -> None:
+    exif = Image.Exif()
+    exif[0x013B] = f"canary-{name}"
+    body = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(body, "JPEG", exif=exif)
+    answer = sdk.uploader.upload(io.BytesIO(body.getvalue()), public_id=name, image_metadata=True)
+    assert answer["image_metadata"]["Artist"] == f"canary-{name}"
+    assert sdk.api.resource(name, image_metadata=True)["image_metadata"]["Artist"] == f"canary-{name}"
+    canary = f"canary-{name}".encode()
+    files = [path for path in origin.data.rglob("*") if path.is_file()]
+    assert not [path.name for path in files if canary in path.read_bytes()], "in the clear nowhere"
+    assert f"canary-{name}" not in origin.log.read_text()
+
+
 def test_coordinates_are_stored_changed_told_and_taken_away(sdk, origin: OriginProcess, name: str) -> None:
     faces, custom = [[10, 5, 20, 20], [40, 30, 100, 100]], [5, 6, 7, 8]
     answer = sdk.uploader.upload(io.BytesIO(PNG), public_id=name, face_coordinates=faces, faces=True)

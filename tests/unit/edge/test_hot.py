@@ -269,9 +269,11 @@ async def test_a_viewer_who_takes_nothing_is_not_handed_more_than_may_wait(rig: 
     transport = writer.transport
     assert isinstance(transport, asyncio.Transport)
     transport.pause_reading()
-    writer.write(f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 200)
-    await asyncio.sleep(0.5)
-    held = [each.get_write_buffer_size() for each in _server_transports(rig)]
+    held = []
+    for _ in range(80):
+        writer.write(f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await asyncio.sleep(0.005)
+        held += [each.get_write_buffer_size() for each in _server_transports(rig)]
     assert max(held) <= rig.settings.delivery.write_buffer_bytes_max + 2 * PIECE_BYTES_MAX
     writer.close()
 

@@ -22,7 +22,8 @@ FALLBACKS = (
     *("NotoSansArabic", "NotoSansHebrew", "NotoSansDevanagari", "NotoSansBengali", "NotoSansGurmukhi"),
     *("NotoSansGujarati", "NotoSansOriya", "NotoSansTamil", "NotoSansTelugu", "NotoSansKannada", "NotoSansMalayalam"),
     *("NotoSansSinhala", "NotoSansThai", "NotoSansLao", "NotoSansMyanmar", "NotoSansKhmer", "NotoSansEthiopic"),
-    *("NotoSansGeorgian", "NotoSansArmenian", "NotoSansThaana", "DroidSansFallback", "NotoSansKR", "DejaVuSans"),
+    *("NotoSansGeorgian", "NotoSansArmenian", "NotoSansThaana", "DroidSansFallback", "NotoSansKR"),
+    *("NotoSansSymbols2", "NotoSansSymbols", "NotoSansMath"),
     "NotoEmoji",
 )
 """For what the font of a style lacks, in this order; each has a regular face only."""

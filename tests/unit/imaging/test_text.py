@@ -8,6 +8,7 @@ from domicile.media.text import TextBox, TextLayer, TextStyle
 from domicile.media.transformation import Border, Color
 
 PIXELS_MAX = 1_000_000
+PLAIN = TextBox()
 RED, GREEN = Color(200, 10, 20), Color(0, 180, 90)
 
 
@@ -15,7 +16,7 @@ def layer(characters: str, **style) -> TextLayer:
     return TextLayer(style=TextStyle(**{"family": "Arial", "size": 40, **style}), characters=characters)
 
 
-def pixels(characters: str, box: TextBox = TextBox(), **style) -> np.ndarray:
+def pixels(characters: str, box: TextBox = PLAIN, **style) -> np.ndarray:
     return np.asarray(drawn(layer(characters, **style), box, pixels_max=PIXELS_MAX))
 
 

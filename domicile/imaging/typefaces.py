@@ -36,7 +36,10 @@ class FontsUnavailable(RuntimeError):
 
 @cache
 def _hashes() -> dict[str, str]:
-    rows = (line.split() for line in HASHES.read_text().splitlines())
+    try:
+        rows = [line.split() for line in HASHES.read_text("utf-8").splitlines()]
+    except OSError as missing:
+        raise FontsUnavailable(f"{HASHES.name} cannot be read") from missing
     return {name: digest for digest, name in rows}
 
 

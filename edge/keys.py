@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from domicile.media.asset import AssetName, NameHash
 from domicile.media.cachekey import SEPARATOR, cache_key
 from domicile.media.errors import BadTransformation
+from domicile.media.faces import reads_coordinates
 from domicile.media.forced import forced_effect
 from domicile.media.grammar import Limits
-from domicile.media.keys import LABELS, file_name, name_hash
+from domicile.media.keys import COORDINATES, LABELS, file_name, name_hash
 from domicile.media.negotiate import negotiate
 from domicile.media.params.default import public_id_of, write_default
 from domicile.media.pending import Hints, Named, settled
@@ -41,11 +42,13 @@ class Way:
     name: NameHash
     labels: NameHash | None
     """Changes of the asset's tags and context go by this name; None when the transformation reads neither."""
+    coordinates: NameHash | None
+    """Changes of its stored coordinates go by this name; None when the transformation does not read them."""
 
     @property
     def marks(self) -> tuple[NameHash, ...]:
         """Names whose entries make the object void."""
-        return (self.name,) if self.labels is None else (self.name, self.labels)
+        return (self.name, *(mark for mark in (self.labels, self.coordinates) if mark is not None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,7 @@ class Default:
     public_id: str
     name: NameHash
     labels: NameHash
+    coordinates: NameHash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +79,17 @@ class Wanted:
     @property
     def marks(self) -> tuple[NameHash, ...]:
         """Every name whose entries may make the answer another one."""
-        default = (self.default.name, self.default.labels) if self.default is not None else ()
-        return (*(mark for way in self.ways for mark in way.marks), *default)
+        default = self.default
+        stands_in = (default.name, default.labels, default.coordinates) if default is not None else ()
+        return (*(mark for way in self.ways for mark in way.marks), *stands_in)
+
+    @property
+    def reads_labels(self) -> bool:
+        return any(way.labels is not None for way in self.ways)
+
+    @property
+    def reads_coordinates(self) -> bool:
+        return any(way.coordinates is not None for way in self.ways)
 
     @property
     def tenant(self) -> str:
@@ -150,6 +163,7 @@ def _default(request: DeliveryRequest, way: Way, terms: Terms) -> Default | None
         public_id=named.public_id,
         name=name_hash(terms.name_key, "name", named.text),
         labels=name_hash(terms.name_key, LABELS, named.text),
+        coordinates=name_hash(terms.name_key, COORDINATES, named.text),
     )
 
 
@@ -186,7 +200,15 @@ def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
         key=SEPARATOR.join((key, policy.originals, redaction)),  # what of a policy changes bytes
         name=name_hash(name_key, "name", named.text),
         labels=name_hash(name_key, LABELS, named.text) if program is not None and program.reads_labels else None,
+        coordinates=name_hash(name_key, COORDINATES, named.text) if redaction or _reads(candidate) else None,
     )
+
+
+def _reads(candidate: Candidate) -> bool:
+    """May the stored coordinates of the picture change what comes out?"""
+    if candidate.program is not None:
+        return candidate.program.reads_coordinates
+    return any(map(reads_coordinates, candidate.transformation.components))
 
 
 def _redaction(policy: ResidencyPolicy, candidate: Candidate, *, is_signed: bool) -> str:

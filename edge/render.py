@@ -88,6 +88,7 @@ async def make(order: Order, source: SourceFile, pool: DecoderPool, limits: Medi
         limits=limits,
         strip=True,
         redaction=way.redaction,
+        coordinates=order.resolved.coordinates,
     )
     pixels = pixels_of(transformation, facts, job.extension, plan_limits(limits))
     rendered = await pool.render(source, job, tenant=order.policy.tenant, pixels=pixels)

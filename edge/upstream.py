@@ -97,7 +97,8 @@ class Upstream:
                 public_ids=(default.public_id,),
                 transformed=True,
                 region=self._region,
-                labels=any(way.labels is not None for way in wanted.ways),
+                labels=wanted.reads_labels,
+                coordinates=wanted.reads_coordinates,
             ),
             (default.name,),
         )
@@ -152,6 +153,7 @@ class Upstream:
                 signature=request.signature,
                 signed_texts=tuple(way.candidate.signed_text for way in ways),
                 labels=any(way.labels is not None for way in ways),
+                coordinates=any(way.coordinates is not None for way in ways),
             ),
             tuple(way.name for way in ways),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
 
 FACES_MAX = 500
@@ -62,6 +63,8 @@ class LayerInput(msgspec.Struct, frozen=True, kw_only=True):
     """`LayerName.text`."""
     redaction: str = ""
     """Effect that the policy puts before all else on this very picture, like `RenderJob.redaction` on the base."""
+    coordinates: Coordinates = NOWHERE
+    """What is stored of this very picture."""
 
 
 class RenderJob(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
@@ -77,6 +80,8 @@ class RenderJob(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
     strip: bool = True
     redaction: str = ""
     """Effect that the policy puts before all of the transformation: "pixelate_faces", "blur_faces" or none."""
+    coordinates: Coordinates = NOWHERE
+    """What is stored of the base."""
     layers: tuple[LayerInput, ...] = ()
     """In the order in which their bodies come; each name once."""
 

@@ -28,6 +28,7 @@ from yarl import URL
 from domicile.imaging.job import Done, RenderJob, Timings
 from domicile.media import keys
 from domicile.media.asset import Aid, AssetName, NameHash
+from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import DEFAULT_LIMITS
 from domicile.media.journal import Entry, Fence, Kind
@@ -92,6 +93,7 @@ class Asset:
     data_key: bytes
     sealed: bytes
     tags: tuple[str, ...] = ()
+    coordinates: Coordinates = NOWHERE
 
     @property
     def facts(self) -> SourceFacts:
@@ -176,6 +178,8 @@ class PlayedOrigin:
                 resolved = self._resolved(index, public_id, asked.delivery_type, asset)
                 if asked.labels:
                     resolved = msgspec.structs.replace(resolved, tags=asset.tags)
+                if asked.coordinates:
+                    resolved = msgspec.structs.replace(resolved, coordinates=asset.coordinates)
                 return ResolveAnswer(resolved=resolved)
         names = tuple(hash_of(public_id, delivery_type=asked.delivery_type) for public_id in asked.public_ids)
         return ResolveAnswer(
@@ -237,6 +241,7 @@ class PlayedPool:
             raise self.error
         plain = os.pread(source.fileno(), source.size, 0)
         said = [job.redaction.encode()] if job.redaction else []
+        said += [repr(job.coordinates.faces or job.coordinates.custom).encode()] if job.coordinates else []
         body = b"|".join((plain, job.transformation.encode(), job.bucket.encode(), *said)) + bytes(self.padding)
         kind = {"avif": "avif", "webp": "webp", "legacy": "jpg"}.get(job.bucket, "png")
         facts = Asset(aid=Aid(""), body=plain, data_key=b"", sealed=b"").facts

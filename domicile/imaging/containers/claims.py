@@ -33,6 +33,8 @@ class Claims:
     """Where a format keeps it outside EXIF; 0: look there."""
     coefficient_bytes: int = 0
     """Memory that a multi-scan JPEG needs apart from its pixels."""
+    scans: int = 1
+    """Of a JPEG: each visits all of the picture again."""
 
 
 def orientation_of(exif: bytes) -> int:

@@ -6,6 +6,7 @@ import io
 import mmap
 from dataclasses import dataclass, replace
 
+from domicile.imaging import heics
 from domicile.imaging.containers import avif, bmp, gif, ico, jpeg, png, tiff, webp
 from domicile.imaging.containers.claims import ORIENTATION_TAG, ORIENTATIONS, Claims, ViewReader, orientation_of
 from domicile.imaging.guarded import decoding
@@ -17,6 +18,8 @@ from domicile.media.facts import SourceFacts
 from domicile.media.geometry import upright_size
 
 Bytes = bytes | mmap.mmap | memoryview
+WITH_PILLOW = PILLOW_NAMES.keys() - {"jpg"}
+"""Formats of which the plugin knows more than our own reading of the header."""
 
 
 SAMPLES_WITHOUT_WHITE = {"I": "32-bit or signed", "F": "floating-point"}
@@ -66,7 +69,7 @@ def open_source(source: Bytes, limits: MediaLimits) -> Source:
     claims = _claims(view, name, limits)
     if claims is not None:
         check_claims(claims, limits)
-    if claims is None or name != "jpg":
+    if claims is None or name in WITH_PILLOW:
         claims = _with_pillow(view, name, claims, limits)
         check_claims(claims, limits)
     return Source(view=view, format=name, claims=claims, orientation=claims.orientation or orientation_of(claims.exif))
@@ -89,7 +92,7 @@ def check_claims(claims: Claims, limits: MediaLimits) -> None:
         raise LimitExceeded(f"Maximum size of metadata is {limits.metadata_bytes_max} bytes")
     if claims.scans > limits.scans_max or claims.scans * area > limits.scan_pixels_max:
         raise LimitExceeded(f"Maximum number of scans is {min(limits.scans_max, limits.scan_pixels_max // area)}")
-    if claims.coefficient_bytes > limits.working_bytes_max:
+    if claims.extra_bytes > limits.working_bytes_max:
         raise LimitExceeded("Image needs more memory than allowed")
 
 
@@ -112,9 +115,10 @@ def _claims(view: memoryview, name: str, limits: MediaLimits) -> Claims | None:
             ico.check(view, frames_max=limits.frames_max)
         case "bmp":
             bmp.check(view, rle_pixels_max=limits.rle_pixels_max)
-        case "avif":
+        case "avif" | "heic":
             for width, height in avif.sizes(view, chunks_max=limits.chunks_max):
                 check_claims(Claims(width=width, height=height), limits)
+            return heics.read(view) if name == "heic" else None
         case _:
             pass
     return None

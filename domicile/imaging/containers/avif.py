@@ -1,4 +1,4 @@
-"""AVIF (ISO/IEC 23008-12 and 14496-12): every size that its boxes claim, those of a grid's tiles included.
+"""AVIF, and HEIC (ISO/IEC 23008-12 and 14496-12): every size that its boxes claim, those of a grid's tiles included.
 
 box = size(4) type(4) { box } / data ; size 1: eight more bytes hold it, size 0: to the end of the file
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from domicile.imaging.containers.claims import counted
 
 INSIDE = {
-    b"meta": 4, b"iprp": 0, b"ipco": 0, b"iinf": 6, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0,
+    b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0,
     b"stsd": 8,
 }  # fmt: skip
 """Boxes that hold boxes, and how many bytes come before those."""

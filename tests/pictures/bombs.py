@@ -186,4 +186,4 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "bmp rows": lambda: bmp_rows(30_000, 4000),
     "bmp idle runs": lambda: bmp_idle(5_000_000),
 }
-"""Each is refused from its header, in a moment and without memory; see tests/unit/imaging/test_bombs.py."""
+"""Each is refused from its header, in a moment and without memory; see tests/integration/test_bombs.py."""

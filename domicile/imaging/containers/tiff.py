@@ -1,6 +1,6 @@
-"""TIFF (revision 6.0): a walk over the directories, before a library reads what they point at.
+r"""TIFF (revision 6.0): a walk over the directories, before a library reads what they point at.
 
-file      = "II*\\0" / "MM\\0*" offset(4) ; of the first directory
+file      = "II*\0" / "MM\0*" offset(4) ; of the first directory
 directory = count(2) { tag(2) type(2) count(4) value-or-offset(4) } offset(4) ; of the next, 0 at the end
 """
 

@@ -34,21 +34,20 @@ def drawn(layer: TextLayer, box: TextBox, *, pixels_max: int) -> Image.Image:
     mask = _mask(laid)
     if layer.style.antialias == "none":
         mask = np.where(mask >= HALF, np.uint8(OPAQUE), np.uint8(0))
-    ink = _painted(mask, box.color)
     if not laid.outline or box.outline is None:
-        return ink
+        return _painted(mask, box.color)
     around = _painted(dilated(mask, laid.outline), box.outline.color)
-    around.alpha_composite(ink)
+    around.alpha_composite(_painted(mask, box.color))
     return around
 
 
 def _painted(mask: Mask, color: Color) -> Image.Image:
     """One colour, as opaque as the mask and the colour say; nothing is left of it where it cannot be seen."""
-    alpha = (mask.astype(np.uint16) * color.alpha + OPAQUE // 2) // OPAQUE
-    pixels = np.zeros((*mask.shape, 4), np.uint8)
-    pixels[alpha > 0, :3] = color.red, color.green, color.blue
-    pixels[..., 3] = alpha
-    return Image.fromarray(pixels)
+    alpha = Image.fromarray(mask).point([(value * color.alpha + OPAQUE // 2) // OPAQUE for value in range(256)])
+    painted = Image.new("RGBA", alpha.size)
+    painted.paste((color.red, color.green, color.blue, OPAQUE), mask=alpha.point([0] + [OPAQUE] * 255))
+    painted.putalpha(alpha)
+    return painted
 
 
 def _mask(laid: Laid) -> Mask:

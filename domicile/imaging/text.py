@@ -1,5 +1,5 @@
-"""Characters to pixels. A text's own colour and outline are drawn here; whatever else a component asks for (a background, a
-frame, a shadow) is done by the steps, as with any picture. Its size is known before a pixel is drawn (`measured`).
+"""Characters to pixels. A text's own colour, outline and background are drawn here; whatever else a component asks for (a
+frame, round corners, a shadow) is done by the steps, as with any picture. Its size is known before a pixel is drawn (`measured`).
 """
 
 from __future__ import annotations
@@ -34,11 +34,18 @@ def drawn(layer: TextLayer, box: TextBox, *, pixels_max: int) -> Image.Image:
     mask = _mask(laid)
     if layer.style.antialias == "none":
         mask = np.where(mask >= HALF, np.uint8(OPAQUE), np.uint8(0))
-    if not laid.outline or box.outline is None:
-        return _painted(mask, box.color)
-    around = _painted(dilated(mask, laid.outline), box.outline.color)
-    around.alpha_composite(_painted(mask, box.color))
-    return around
+    ink = _painted(mask, box.color)
+    if laid.outline and box.outline is not None:
+        ink = _upon(_painted(dilated(mask, laid.outline), box.outline.color), ink)
+    if box.background is None or box.background.alpha == 0:
+        return ink
+    ground = box.background
+    return _upon(Image.new("RGBA", ink.size, (ground.red, ground.green, ground.blue, ground.alpha)), ink)
+
+
+def _upon(ground: Image.Image, ink: Image.Image) -> Image.Image:
+    ground.alpha_composite(ink)
+    return ground
 
 
 def _painted(mask: Mask, color: Color) -> Image.Image:

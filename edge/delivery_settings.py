@@ -44,6 +44,9 @@ class DeliverySettings:
         10.0, "Longest wait of a fill for its turn; then whoever waits for it gets 503.", at_least=0.01
     )
     fill_seconds_max: float = setting(60.0, "Longest time of a fill, from its turn to its object.", at_least=0.1)
+    layers_bytes_max: int = setting(
+        50 * MIB, "Bytes of all originals together that lie over one picture; more is refused.", at_least=0
+    )
     progress_seconds_max: float = setting(
         20.0,
         "D: a viewer that takes no bytes for this long is cut off; also the TCP user time-out.",

@@ -14,7 +14,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 
-from domicile.imaging.job import Done, MediaLimits, RenderJob, Timings
+from domicile.imaging.job import Done, LayerInput, MediaLimits, RenderJob, Timings
 from domicile.media.asset import NameHash
 from domicile.media.evaluate import Known, evaluate
 from domicile.media.facts import SourceFacts
@@ -28,6 +28,7 @@ from domicile.service.pool import DecoderPool
 from domicile.service.pool_files import SourceFile
 from edge.keys import Way
 from edge.store.port import Stored, StoredHead
+from edge.upstream import Originals
 
 STRIP_REVISION = 2
 """Raise when "stripped" comes to mean something else; it stands in the ETag."""
@@ -72,12 +73,12 @@ def transformation_of(order: Order) -> str:
     return build_transformation(evaluate(candidate.program, known))
 
 
-async def make(order: Order, source: SourceFile, pool: DecoderPool, limits: MediaLimits) -> Made:
+async def make(order: Order, originals: Originals, pool: DecoderPool, limits: MediaLimits) -> Made:
     """Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded."""
     facts, way = order.resolved.facts, order.way
     original = is_original(way, facts)
     if original and order.policy.originals == "as-is" and _type_as_uploaded(facts) is not None:
-        return _as_uploaded(order, source)
+        return _as_uploaded(order, originals.base)
     job = RenderJob(
         transformation=transformation_of(order),
         extension=way.candidate.extension,
@@ -85,8 +86,9 @@ async def make(order: Order, source: SourceFile, pool: DecoderPool, limits: Medi
         limits=limits,
         strip=True,
         redaction=way.redaction,
+        layers=tuple(LayerInput(name=over.layer.text, redaction=over.redaction) for over in way.overlays),
     )
-    rendered = await pool.render(source, job, tenant=order.policy.tenant)
+    rendered = await pool.render(originals.base, job, tenant=order.policy.tenant, layers=originals.layers)
     etag = f'"{facts.md5}-s{STRIP_REVISION}"'
     if not original:
         etag = delivery_etag(order.resolved.rendition_key, hashlib.sha256(rendered.body).digest())
@@ -157,6 +159,7 @@ def _rendition(order: Order, done: Done, body_bytes: int) -> Rendition:
         width=done.width,
         height=done.height,
         body_bytes=body_bytes,
+        layers=tuple(aid for aid in order.resolved.contributors if aid != order.resolved.aid),
     )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from domicile.media.chain import Chain, chained
 from domicile.media.errors import BadTransformation, BadUrl
 from domicile.media.grammar import Limits, check_length, looks_like_component
+from domicile.media.layer import LayerName
 from domicile.media.program import Program, Segment, parse_segment
 from domicile.media.public_id import public_id_problem
 from domicile.media.raw_path import Segment as PathSegment
@@ -42,6 +43,7 @@ class Candidate:
     """What an `s--…--` signature covers, raw as received."""
     program: Program | None = None
     """What is to be worked out for the picture, if anything is."""
+    layers: tuple[LayerName, ...] = ()
     pending: tuple[Segment, ...] = ()
     """What stands for something that the URL does not say; see pending.py."""
 

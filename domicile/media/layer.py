@@ -28,3 +28,11 @@ class LayerName:
     def text(self) -> str:
         """How tiers and decoder processes call it; unique."""
         return f"{self.delivery_type}/{self.public_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What one component lays over or under the picture."""
+
+    content: LayerName
+    is_under: bool = False

@@ -47,6 +47,14 @@ class Candidate:
     pending: tuple[Segment, ...] = ()
     """What stands for something that the URL does not say; see pending.py."""
 
+    @property
+    def layers(self) -> tuple[LayerName, ...]:
+        """Every picture that a layer may show, in whatever branch, each once, in the order of first appearance.
+
+        Those in named transformations are among them once the candidate is settled.
+        """
+        return self.transformation.layers
+
     def settled(self, chain: Chain) -> Candidate:
         """The same, with what its chain stands for put in."""
         return replace(

@@ -22,11 +22,9 @@ def known_absent(wanted: Wanted, status_of: Status) -> AssetGone | None:
     first = dead[0]
     if first is None or None in dead:
         return None
-    default = wanted.default
-    if default is not None and status_of(default.name) is None and _missing_layer(wanted.ways[0], status_of) is None:
-        return None
-    public_id, status = first
-    return gone(public_id, status, remembered=True)
+    if wanted.default is not None and status_of(wanted.default.name) is None:
+        first = _missing_layer(wanted.ways[0], status_of)
+    return None if first is None else gone(*first, remembered=True)
 
 
 def _missing(way: Way, status_of: Status) -> tuple[str, int] | None:

@@ -43,7 +43,6 @@ class Candidate:
     """What an `s--…--` signature covers, raw as received."""
     program: Program | None = None
     """What is to be worked out for the picture, if anything is."""
-    layers: tuple[LayerName, ...] = ()
     pending: tuple[Segment, ...] = ()
     """What stands for something that the URL does not say; see pending.py."""
 

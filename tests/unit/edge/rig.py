@@ -140,6 +140,8 @@ class PlayedOrigin:
         self.good_signature = "goodsign"
         self.transforms = True
         self.absent_status = 404
+        self.behind: dict[str, int] = {}
+        """By how many entries the place that a version is read from lags."""
         self.asked: list[ResolveRequest] = []
 
     def upload(self, public_id: str, body: bytes, *, delivery_type: str = "upload") -> Asset:
@@ -175,11 +177,14 @@ class PlayedOrigin:
         restricted = any(layer.delivery_type != "upload" for layers in asked.layers for layer in layers)
         if restricted and asked.signature is None:
             return WireError(code="bad_signature", message="Invalid signature")
-        missing: list[NameHash] = []
+        missing = [
+            hash_of(public_id, delivery_type=asked.delivery_type)
+            for public_id in asked.public_ids
+            if f"{asked.delivery_type}/{public_id}" not in self.assets
+        ]
         for index, public_id in enumerate(asked.public_ids):
             asset = self.assets.get(f"{asked.delivery_type}/{public_id}")
             if asset is None:
-                missing.append(hash_of(public_id, delivery_type=asked.delivery_type))
                 continue
             layers = asked.layers[index] if asked.layers else ()
             for layer in layers:
@@ -232,7 +237,7 @@ class PlayedOrigin:
         self.blobs += 1
         aid = request.match_info["aid"]
         asset = next((asset for asset in self.assets.values() if asset.aid == aid), None)
-        stated = f"{self.epoch}:{self.sequence}"
+        stated = f"{self.epoch}:{self.sequence - self.behind.get(aid, 0)}"
         await self.head_gate.passed()
         if asset is None:
             gone = msgspec.msgpack.encode(WireError(code="asset_not_found", message="Resource not found"))

@@ -15,7 +15,9 @@ import os
 from dataclasses import dataclass
 
 from domicile.imaging.job import Done, LayerInput, MediaLimits, RenderJob, Timings
+from domicile.imaging.plan_limits import plan_limits
 from domicile.media.asset import NameHash
+from domicile.media.cost import pixels_of
 from domicile.media.evaluate import Known, evaluate
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import build_transformation
@@ -79,8 +81,9 @@ async def make(order: Order, originals: Originals, pool: DecoderPool, limits: Me
     original = is_original(way, facts)
     if original and order.policy.originals == "as-is" and _type_as_uploaded(facts) is not None:
         return _as_uploaded(order, originals.base)
+    transformation = transformation_of(order)
     job = RenderJob(
-        transformation=transformation_of(order),
+        transformation=transformation,
         extension=way.candidate.extension,
         bucket=way.bucket,
         limits=limits,
@@ -88,7 +91,11 @@ async def make(order: Order, originals: Originals, pool: DecoderPool, limits: Me
         redaction=way.redaction,
         layers=tuple(LayerInput(name=over.layer.text, redaction=over.redaction) for over in way.overlays),
     )
-    rendered = await pool.render(originals.base, job, tenant=order.policy.tenant, layers=originals.layers)
+    layers = (layer.facts for layer in order.resolved.layers)
+    pixels = pixels_of(transformation, facts, job.extension, plan_limits(limits), layers)
+    rendered = await pool.render(
+        originals.base, job, tenant=order.policy.tenant, pixels=pixels, layers=originals.layers
+    )
     etag = f'"{facts.md5}-s{STRIP_REVISION}"'
     if not original:
         etag = delivery_etag(order.resolved.rendition_key, hashlib.sha256(rendered.body).digest())

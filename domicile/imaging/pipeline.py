@@ -169,7 +169,7 @@ def _frames(source: Source, plan: Plan, limits: MediaLimits) -> tuple[list[Frame
 
 def _copied(source: Source, plan: Plan, limits: MediaLimits) -> Rendition:
     started = time.perf_counter()
-    body = copied(source, limits.source_pixels_max)
+    body = copied(source, limits)
     timings = Timings(decode=time.perf_counter() - started)
     return Rendition(body=body, plan=plan, frames=source.claims.frames, timings=timings)
 

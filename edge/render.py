@@ -90,7 +90,10 @@ async def make(order: Order, originals: Originals, pool: DecoderPool, limits: Me
         strip=True,
         redaction=way.redaction,
         coordinates=order.resolved.coordinates,
-        layers=tuple(LayerInput(name=over.layer.text, redaction=over.redaction) for over in way.overlays),
+        layers=tuple(
+            LayerInput(name=over.layer.text, redaction=over.redaction, coordinates=layer.coordinates)
+            for over, layer in zip(way.overlays, order.resolved.layers, strict=True)
+        ),
     )
     layers = (layer.facts for layer in order.resolved.layers)
     pixels = pixels_of(transformation, facts, job.extension, plan_limits(limits), layers)

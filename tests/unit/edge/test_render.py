@@ -110,6 +110,17 @@ async def test_what_a_policy_hides_reads_coordinates_and_follows_them(rig: Rig) 
     assert (await rig.get(path)).body.endswith(b"|pixelate_faces|((1, 2, 3, 4),)")
 
 
+async def test_what_is_laid_over_is_hidden_by_its_own_coordinates(rig: Rig) -> None:
+    path = "/demo/image/upload/l_profiles:jane/w_10/v1/pic.png"
+    await rig.configure(policy(redaction={"faces": "pixelate", "folders": ["profiles"]}), revision=3)
+    rig.origin.upload("pic", b"one").coordinates = Coordinates(faces=((9, 9, 9, 9),))
+    jane = rig.origin.upload("profiles/jane", b"two")
+    assert (await rig.get(path)).body.endswith(b"pixelate_faces")
+    jane.coordinates = Coordinates(faces=((1, 2, 3, 4),))
+    await rig.entry(Kind.NAME, names=(hash_of("profiles/jane", kind=COORDINATES),))
+    assert (await rig.get(path)).body.endswith(b"pixelate_faces|((1, 2, 3, 4),)")
+
+
 async def test_a_default_image_is_framed_by_its_own_coordinates(rig: Rig) -> None:
     path = "/demo/image/upload/c_crop,d_other.png,g_custom/v1/nobody.png"
     other = rig.origin.upload("other", b"two")

@@ -109,7 +109,9 @@ def with_exif(exif: Image.Exif, **options: object) -> bytes:
 def test_exif_is_told_in_plain_texts() -> None:
     exif = Image.Exif()
     exif[0x010F], exif[0x0112], exif[0x8298] = "Acme", 6, "  me\n you "
-    exif.get_ifd(0x8769).update({0x829A: TiffImagePlugin.IFDRational(1, 60), 0x9003: "2026:01:02 03:04:05", 0x8827: 200})
+    exif.get_ifd(0x8769).update(
+        {0x829A: TiffImagePlugin.IFDRational(1, 60), 0x9003: "2026:01:02 03:04:05", 0x8827: 200}
+    )
     exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 12.0)})
     found = metadata_of(source(with_exif(exif)))
     wanted = {

@@ -10,8 +10,8 @@ from typing import Any
 
 from domicile.media.analysis import BLURHASH, COLORS, FACES, METADATA, PHASH, THUMBHASH, Analysis
 from domicile.media.coordinates import Coordinates
-from domicile.media.policy import Activity
 from origin.keys import Origin
+from origin.originals import original_of
 from origin.params import Params
 from origin.records import AssetRecord
 
@@ -41,14 +41,9 @@ async def analysed(origin: Origin, record: AssetRecord, names: tuple[str, ...]) 
     missing = tuple(wish for wish in wishes_of(names) if wish not in record.analysis.known)
     if not missing:
         return record.analysis
-    cloud = record.name.cloud
-    permit = origin.records.permit(cloud, Activity.STORE)
-    origin.records.permit(cloud, Activity.TRANSFORM)  # decoding is transforming: it must be allowed here too
-    with origin.budget.account() as account:
-        account.take(2 * record.body_bytes)  # sealed, and in the clear
-        body = await origin.records.open_original(record.aid, permit)
+    async with original_of(origin, record) as body:
         limits = origin.settings.media.limits(origin.settings.upload)
-        probed = await origin.pool.probe(body, limits, tenant=cloud, wishes=missing)
+        probed = await origin.pool.probe(body, limits, tenant=record.name.cloud, wishes=missing)
     return record.analysis.joined(probed.done.analysis)
 
 

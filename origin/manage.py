@@ -13,7 +13,7 @@ from aiohttp import web
 
 from domicile.media.asset import AssetName
 from domicile.media.errors import AssetExists, AssetNotFound, BadRequest
-from origin import analysis, coordinates
+from origin import analysis, breakpoints, coordinates
 from origin.answers import asset, changed, destroyed
 from origin.call import (
     Call,
@@ -26,6 +26,7 @@ from origin.call import (
     signed,
 )
 from origin.coordinates import coordinates_of
+from origin.originals import original_of
 from origin.params import Params, check_parameters, context_of, tags_of
 from origin.records import AssetRecord, Edit, Filter
 
@@ -37,7 +38,7 @@ WIDTH = ("upload", "private", "authenticated")
 """Delivery types, the most public one first."""
 DESTROY = frozenset({"public_id", "type"})
 RENAME = frozenset({"from_public_id", "to_public_id", "type", "to_type", "overwrite"})
-EXPLICIT = frozenset({"public_id", "type", "tags", "context", *coordinates.FIELDS, *analysis.WISHES})
+EXPLICIT = frozenset({"public_id", "type", "tags", "context", *coordinates.FIELDS, *analysis.WISHES, breakpoints.NAME})
 TAGS = frozenset({"command", "tag", "public_ids", "type"})
 CONTEXT = frozenset({"command", "context", "public_ids", "type"})
 
@@ -91,6 +92,9 @@ async def explicit(request: web.Request, path: Mapping[str, str]) -> web.Respons
     wanted = delivery_type_of(params.text("type")) if "type" in params else None
     names = [name_of(call.tenant, resource_type_of(path), kind, public_id) for kind in types_looked_in(wanted)]
     asked, change = analysis.asked(params), explicit_edit(params, wanted)
+    breakpoints.wanted(
+        params, call.origin.settings.media.limits(call.origin.settings.upload)
+    )  # refused before a change
     try:
         told = await _looked_at(call, names, asked)
         done = await call.origin.records.edit(names, lambda record: change(_with(record, told)), once=call.once)
@@ -98,7 +102,19 @@ async def explicit(request: web.Request, path: Mapping[str, str]) -> web.Respons
         raise AssetNotFound(f"Resource not found - {public_id}") from missing
     count_fence(call.origin, done.fenced)
     answer = asset(done.record, call.address) | changed(done)
+    answer |= breakpoints.told(await _measured(call, done.record), done.record, call.address)
     return reply(answer | analysis.told(done.record.analysis, done.record.coordinates, asked))
+
+
+async def _measured(call: Call, record: AssetRecord) -> breakpoints.Found:
+    """Breakpoints of the asset as it is after the change, where they are asked for."""
+    origin, limits = call.origin, call.origin.settings.media.limits(call.origin.settings.upload)
+    searches = breakpoints.wanted(call.params, limits)
+    if not searches:
+        return ()
+    async with original_of(origin, record) as body:
+        picture = breakpoints.Picture(name=record.name, body=body, facts=record.facts, coordinates=record.coordinates)
+        return await breakpoints.measured(origin, picture, searches)
 
 
 async def _looked_at(call: Call, names: Sequence[AssetName], asked: tuple[str, ...]) -> AssetRecord | None:

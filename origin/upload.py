@@ -18,7 +18,7 @@ from domicile.media.asset import AssetName
 from domicile.media.errors import BadRequest
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
-from origin import analysis, coordinates
+from origin import analysis, breakpoints, coordinates
 from origin.answers import uploaded
 from origin.authenticate import Caller
 from origin.call import authenticate, check_public_id, count_fence, delivery_type_of, reply
@@ -49,7 +49,7 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
             raise BadRequest("Upload preset not found")
         body = await asyncio.to_thread(file_bytes, form, origin.settings.upload)
         _check_whole(request, body)
-        done = await store(origin, caller, form, body)
+        done, widths = await store(origin, caller, form, body)
     count_fence(origin, done.fenced)
     address = origin.address_of(caller.tenant, caller.digest)
     answer = uploaded(done, address, api_key=caller.tenant.api_key)
@@ -57,16 +57,18 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
         found = await analysis.analysed(origin, done.record, analysis.asked(form.params))
     else:
         found = done.record.analysis
+    answer |= breakpoints.told(widths, done.record, address)
     return reply(answer | analysis.told(found, done.record.coordinates, analysis.asked(form.params)))
 
 
-async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -> Committed:
+async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -> tuple[Committed, breakpoints.Found]:
     """Decode, seal and name one file. Raises what the caller did wrong, having stored nothing."""
     params, tenant = form.params, caller.tenant
     name = name_for(tenant, params, form.file_name)
     permit = origin.records.permit(tenant.cloud, Activity.STORE)
     origin.records.permit(tenant.cloud, Activity.TRANSFORM)  # decoding is transforming: it must be allowed here too
     limits = origin.settings.media.limits(origin.settings.upload)
+    searches = breakpoints.wanted(params, limits)
     wishes = analysis.wishes_of(analysis.asked(params))
     probed = await origin.pool.probe(body, limits, tenant=tenant.cloud, wishes=wishes)
     facts = probed.done.source
@@ -84,6 +86,8 @@ async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -
         overwrite=params.flag("overwrite", default=True),
         created_at=origin.now(),
     )
+    picture = breakpoints.Picture(name=name, body=body, facts=facts, coordinates=asset.coordinates)
+    widths = await breakpoints.measured(origin, picture, searches)
     draft = await origin.records.mint(tenant.cloud)
     try:
         await origin.records.put_original(draft, body, permit)
@@ -94,7 +98,7 @@ async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -
     if done.overwritten:
         origin.pool.retire(tenant.cloud)
     origin.metrics.upload_bytes.add(len(body))
-    return done
+    return done, widths
 
 
 def name_for(tenant: Tenant, params: Params, file_name: str) -> AssetName:

@@ -13,13 +13,16 @@ import msgspec
 from domicile.imaging.job import MediaLimits, RenderJob
 from domicile.imaging.plan_limits import plan_limits
 from domicile.media.asset import IMAGE_EXTENSIONS, AssetName
-from domicile.media.breakpoints import DEFAULTS, IMAGES_MAX, STEP_BYTES_MIN, WIDTH_MAX, Breakpoints, search
+from domicile.media.breakpoints import DEFAULTS, IMAGES_MAX, STEP_BYTES_MIN, WIDTH_MAX, Breakpoints
 from domicile.media.coordinates import Coordinates
 from domicile.media.cost import pixels_of
 from domicile.media.errors import BadRequest
 from domicile.media.facts import SourceFacts
 from domicile.media.forced import forced_effect
 from domicile.media.grammar import build_transformation, parse_transformation
+from domicile.service.breakpoints import Measured
+from domicile.service.breakpoints import measured as search
+from domicile.service.pool_values import Rendered
 from origin.answers import Address
 from origin.delivery_url import delivery_url
 from origin.keys import Origin
@@ -51,16 +54,6 @@ class Wanted:
     """Canonical."""
     extension: str | None
     asked: Breakpoints
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """One breakpoint."""
-
-    width: int
-    height: int
-    body_bytes: int
-    format: str
 
 
 Found = tuple[tuple[Wanted, tuple[Measured, ...]], ...]
@@ -122,18 +115,24 @@ async def measured(origin: Origin, picture: Picture, searches: tuple[Wanted, ...
 
 
 async def _searched(origin: Origin, picture: Picture, one: Wanted) -> tuple[Measured, ...]:
-    whole = await _encoded(origin, picture, one, "")
-    found = {whole.width: whole}
-    steps = search(one.asked, whole.width)
-    try:
-        width = next(steps)
-        while True:
-            if width not in found:
-                found[width] = await _encoded(origin, picture, one, scaled(width))
-            width = steps.send(found[width].body_bytes)
-    except StopIteration as over:
-        chosen: tuple[int, ...] = over.value
-        return tuple(found[width] for width in chosen)
+    limits, cloud = origin.settings.media.limits(origin.settings.upload), picture.name.cloud
+    policy, extension = origin.records.policy(cloud), one.extension or picture.facts.format
+    redaction = forced_effect(policy.redaction, picture.name.public_id, is_signed=False) if policy else ""
+
+    async def encode(width: int | None) -> Rendered:
+        text = _joined(one.transformation, "" if width is None else scaled(width))
+        job = RenderJob(
+            transformation=text,
+            extension=extension,
+            bucket="",
+            limits=limits,
+            redaction=redaction,
+            coordinates=picture.coordinates,
+        )
+        pixels = pixels_of(text, picture.facts, extension, plan_limits(limits))
+        return await origin.pool.render(picture.body, job, tenant=cloud, pixels=pixels)
+
+    return await search(one.asked, encode)
 
 
 def scaled(width: int) -> str:
@@ -142,24 +141,6 @@ def scaled(width: int) -> str:
 
 def _joined(*components: str) -> str:
     return "/".join(part for part in components if part)
-
-
-async def _encoded(origin: Origin, picture: Picture, one: Wanted, last: str) -> Measured:
-    limits, cloud = origin.settings.media.limits(origin.settings.upload), picture.name.cloud
-    policy = origin.records.policy(cloud)
-    text, extension = _joined(one.transformation, last), one.extension or picture.facts.format
-    job = RenderJob(
-        transformation=text,
-        extension=extension,
-        bucket="",
-        limits=limits,
-        redaction=forced_effect(policy.redaction, picture.name.public_id, is_signed=False) if policy else "",
-        coordinates=picture.coordinates,
-    )
-    pixels = pixels_of(text, picture.facts, extension, plan_limits(limits))
-    rendered = await origin.pool.render(picture.body, job, tenant=cloud, pixels=pixels)
-    done = rendered.done
-    return Measured(width=done.width, height=done.height, body_bytes=len(rendered.body), format=done.format)
 
 
 def told(found: Found, record: AssetRecord, address: Address) -> dict[str, Any]:

@@ -7,12 +7,14 @@ and nothing else: the widest, the narrowest, and those whose bytes stand evenly 
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from math import isqrt
 
 IMAGES_MAX = 20
 """Breakpoints of one search, and so its encodings."""
+DELIVERED_IMAGES_MAX = 10
+"""The same for a search that a URL asks for: nobody has signed it."""
 WIDTH_MAX = 10_000
 STEP_BYTES_MIN = 1000
 
@@ -25,6 +27,19 @@ class Breakpoints:
     max_width: int = 1000
     step_bytes: int = 20_000
     images_max: int = IMAGES_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class AutoWidths:
+    """A width that is one of the breakpoints: the narrowest that has so many pixels. None: all of them are told instead."""
+
+    search: Breakpoints
+    wanted: int | None
+
+    def chosen(self, widths: Sequence[int]) -> int:
+        """Of `widths`, the widest first."""
+        enough = [width for width in widths if self.wanted is not None and width >= self.wanted]
+        return enough[-1] if enough else widths[0]
 
 
 DEFAULTS = Breakpoints()

@@ -55,7 +55,9 @@ def usual(output_format: str, target: float) -> int:
     return _number(output_format, 100 - target)
 
 
-def chosen(picture: Image.Image, output_format: str, target: float, write: Callable[[Image.Image, int], bytes]) -> Chosen:
+def chosen(
+    picture: Image.Image, output_format: str, target: float, write: Callable[[Image.Image, int], bytes]
+) -> Chosen:
     """`picture`: RGB. `write` makes a file of a picture with the encoder's number."""
     number = usual(output_format, target)
     if min(picture.size) < SIDE_MIN:
@@ -83,7 +85,9 @@ def sampled(picture: Image.Image, pixels_max: int) -> Image.Image:
         top = _start(row, rows, height)
         for column in range(columns):
             left = _start(column, columns, width)
-            made.paste(picture.crop((left, top, left + TILE_SIDE, top + TILE_SIDE)), (column * TILE_SIDE, row * TILE_SIDE))
+            made.paste(
+                picture.crop((left, top, left + TILE_SIDE, top + TILE_SIDE)), (column * TILE_SIDE, row * TILE_SIDE)
+            )
     return made
 
 

@@ -62,7 +62,9 @@ def encode(
     if plan.png_bits == PALETTE_BITS:
         pictures = [_with_palette(picture) for picture in pictures]
     is_transparent = pictures[0].mode == "RGBA"
-    options = {"lossless": True, "method": WEBP_METHOD} if lossless and plan.format == "webp" else _options(plan, number)
+    options = (
+        {"lossless": True, "method": WEBP_METHOD} if lossless and plan.format == "webp" else _options(plan, number)
+    )
     if len(pictures) > 1:
         durations = [frame.duration_ms for frame in frames]
         options |= _animation(plan.format, durations, 0 if loop is None else loop, is_transparent=is_transparent)

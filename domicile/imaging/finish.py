@@ -59,9 +59,7 @@ def finish(frames: Sequence[Frame], plan: Plan, loop: int | None, open_to: Negot
         plain = replace(plan, format="png" if open_to.bucket == LEGACY else "webp", progressive=False)
         smaller = encode(frames, plain, loop, lossless=True) if open_to.fits(plain.format) else body
         if len(smaller) < len(body):
-            return File(
-                body=smaller, plan=plain, reasons=Reasons(format=plain.format, kind=kind, how=How.LOSSLESS)
-            )
+            return File(body=smaller, plan=plain, reasons=Reasons(format=plain.format, kind=kind, how=How.LOSSLESS))
     return File(body=body, plan=plan, reasons=reasons)
 
 

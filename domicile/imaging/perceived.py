@@ -36,15 +36,21 @@ CHANNELS = 3
 RADIUS, SIGMA = 5, 1.5
 WHOLE = 1 << 16
 """Steps of the tables."""
-SUM_STEPS = float(1 << 30)
-"""Errors are rounded to this fine a grid before they are summed."""
+SUM_STEPS = float(1 << 44)
+"""Errors are rounded to this fine a grid before they are summed: whole numbers of 64 bits hold the sum."""
+ERROR_MAX = 2.0
+"""Structure cannot be lost more thoroughly than turned into its opposite."""
 CONTRAST = np.float32(0.0009)
 MIX = ((307, 637, 80), (236, 708, 80), (249, 210, 565))
 """Light that the three kinds of cones see, of 1024 parts (from sRGB's primaries to JPEG XL's)."""
 BIAS = 0.0037930732552754493
 STRETCH, SHIFT_X, SHIFT_Y, SHIFT_B = 14.0, 0.42, 0.01, 0.55
 """SSIMULACRA2 moves XYB so that all values are positive and count alike."""
-SCALE, BEND, POWER = 0.9562382616834844, (2.326765642916932, -0.020884521182843837, 6.248496625763138e-05), 0.6276336467831387
+SCALE, BEND, POWER = (
+    0.9562382616834844,
+    (2.326765642916932, -0.020884521182843837, 6.248496625763138e-05),
+    0.6276336467831387,
+)
 
 
 def _kernel() -> list[np.float32]:
@@ -158,7 +164,7 @@ def _compared(original: _Level, copy: _Level, step: int) -> list[float]:
 
 def _pooled(errors: Plane) -> tuple[float, float]:
     """Mean, and norm of order 4."""
-    wide = errors.astype(np.float64)
+    wide = np.minimum(errors.astype(np.float64), ERROR_MAX)
     squares = wide * wide
     return _mean(wide), _mean(squares * squares) ** 0.25
 

@@ -13,8 +13,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from domicile.imaging.patched import Image as Files
+from domicile.imaging.patched import to_bytes
 from domicile.imaging.perceived import SIDE_MIN, Reference
 from domicile.imaging.perceived_table import CURVES
+from domicile.imaging.steps.background import on_color
+from domicile.media.frame import WHITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,11 +61,11 @@ def usual(output_format: str, target: float) -> int:
 def chosen(
     picture: Image.Image, output_format: str, target: float, write: Callable[[Image.Image, int], bytes]
 ) -> Chosen:
-    """`picture`: RGB. `write` makes a file of a picture with the encoder's number."""
+    """`picture`: RGB, or RGBA, which is looked at on white. `write` makes a file of an RGB picture with that number."""
     number = usual(output_format, target)
     if min(picture.size) < SIDE_MIN:
         return Chosen(number, is_measured=False)
-    probed = sampled(picture, PROBED_PIXELS_MAX[output_format])
+    probed = to_bytes(on_color(sampled(picture, PROBED_PIXELS_MAX[output_format]), WHITE))
     reference = Reference(probed)
     for _ in range(PROBES_MAX[output_format]):
         tried = number

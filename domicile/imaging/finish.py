@@ -14,10 +14,8 @@ from PIL import Image
 
 from domicile.imaging.choice import Chosen, chosen, target_of, usual
 from domicile.imaging.encode import LOSSY, encode, lossy
-from domicile.imaging.patched import to_bytes
+from domicile.imaging.perceived import SIDE_MIN
 from domicile.imaging.present import Frame
-from domicile.imaging.steps.background import on_color
-from domicile.media.frame import WHITE
 from domicile.media.negotiate import LEGACY, PREFERENCES
 from domicile.media.plan import Plan
 from domicile.media.reasons import How, Kind, Reasons
@@ -90,16 +88,24 @@ def is_drawing(picture: Image.Image) -> bool:
     return int(np.count_nonzero(same)) >= FLAT_SHARE * same.size
 
 
+def is_probed(plan: Plan) -> bool:
+    """Will copies of the picture be looked at?"""
+    return _is_automatic(plan) and not plan.animated and min(plan.size) >= SIDE_MIN
+
+
+def _is_automatic(plan: Plan) -> bool:
+    return plan.quality is not None and plan.quality.level is None and plan.format in LOSSY
+
+
 def _number(frames: Sequence[Frame], plan: Plan) -> Chosen | None:
     """What `q_auto` comes to; None where it was not asked for or nothing is lost."""
     quality = plan.quality
-    if quality is None or quality.level is not None or plan.format not in LOSSY:
+    if quality is None or not _is_automatic(plan):
         return None
     target = target_of(quality)
-    if len(frames) > 1:
+    if not is_probed(plan):
         return Chosen(usual(plan.format, target), is_measured=False)
-    picture = to_bytes(on_color(frames[0].image, WHITE))
-    return chosen(picture, plan.format, target, lambda probe, n: lossy(probe, plan.format, n, quality.chroma))
+    return chosen(frames[0].image, plan.format, target, lambda probe, n: lossy(probe, plan.format, n, quality.chroma))
 
 
 def _how(number: Chosen | None) -> How | None:

@@ -14,7 +14,7 @@ from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
 from domicile.imaging.encode import can_write
 from domicile.imaging.faces import faces_of
-from domicile.imaging.finish import Negotiable, finish
+from domicile.imaging.finish import Negotiable, finish, is_probed
 from domicile.imaging.guarded import decoder_limits, making, refusal
 from domicile.imaging.job import Done, MediaLimits, Outcome, RenderJob, Timings
 from domicile.imaging.pages import page_of
@@ -149,6 +149,7 @@ def _check_memory(source: Source, plan: Plan, limits: MediaLimits) -> None:
         frames=source.claims.frames if plan.animated else 1,
         has_alpha=plan.has_alpha,
         progressive=plan.progressive,
+        probed=is_probed(plan),
     )
     if complaint is not None:
         raise LimitExceeded(complaint)

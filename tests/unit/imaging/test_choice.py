@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import statistics
+import tracemalloc
 
 import pytest
 from PIL import Image
@@ -24,6 +25,7 @@ from domicile.imaging.choice import (
 )
 from domicile.imaging.encode import lossy
 from domicile.media.transformation import Quality
+from domicile.media.writing import PROBE_BYTES
 from tests.pictures.synthetic import grainy, ramp, saved
 from tests.unit.imaging.test_perceived import photo
 
@@ -116,3 +118,14 @@ def test_tiles_are_pieces_of_the_picture(monkeypatch: pytest.MonkeyPatch) -> Non
     tiles = sampled(picture, 1024)  # four tiles in a row of a picture four times as wide
     assert tiles.size == (64, 16)
     assert [tiles.getpixel((16 * n, 0)) for n in range(4)] == [(left, 16, 128) for left in (16, 80, 144, 208)]
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_probes_hold_less_than_is_counted_for_them(output_format: str) -> None:
+    picture = grainy(1600, 1200)
+    tracemalloc.start()
+    number_of(picture, output_format)
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    pictures = 4 * 4 * PROBED_PIXELS_MAX[output_format]  # Pillow's own: tiles, copy, and the encoder's two
+    assert held + pictures < PROBE_BYTES

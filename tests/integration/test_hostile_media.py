@@ -18,6 +18,7 @@ from domicile.imaging.job import Done, MediaLimits, ProbeJob, Refused, RenderJob
 from domicile.media.errors import MediaError, UndecodableMedia
 from domicile.service.pool import DecoderPool
 from domicile.service.pool_settings import PoolSettings
+from domicile.service.pool_values import NoObserver
 from domicile.service.settings import MIB
 from tests.corpus import require_corpus, rows
 
@@ -29,8 +30,8 @@ ANY_SECONDS_MAX = 5.0
 OK_SECONDS_MAX = 15.0
 PROCESS_BYTES_MAX = 600 * MIB
 MANIFEST = list(rows("media/MANIFEST.csv"))
-OURS = frozenset({"JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "ICO", "MPO"})
-"""What is decoded; SVG, HEIC, PDF and video belong to later issues and are refused here, cleanly."""
+OURS = frozenset({"JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "ICO", "MPO", "HEIF"})
+"""What is decoded; SVG, PDF and video belong to later issues and are refused here, cleanly."""
 
 
 def files(expect: str) -> list[str]:
@@ -41,12 +42,8 @@ ABOUT = {row["file"]: row for row in MANIFEST}
 
 
 @dataclass
-class Killed:
+class Killed(NoObserver):
     count: int = 0
-
-    def on_queue_depth(self, depth: int) -> None: ...
-
-    def on_job(self, kind: str, format: str, seconds: float, outcome: str) -> None: ...  # noqa: A002
 
     def on_worker_killed(self, reason: str) -> None:
         self.count += 1
@@ -71,7 +68,7 @@ class Bench:
     async def judge(self, body: bytes, tenant: str, job: ProbeJob | RenderJob | None = None) -> Judged:
         started = time.monotonic()
         try:
-            reply, _, _ = await self.pool._run("probe", [body], job or ProbeJob(limits=MediaLimits()), tenant)
+            reply, _, _ = await self.pool._run("probe", [body], job or ProbeJob(limits=MediaLimits()), tenant, 1)
         except UndecodableMedia:
             return Judged(None, time.monotonic() - started, 0)
         assert isinstance(reply.outcome, Done | Refused)
@@ -140,11 +137,13 @@ async def test_a_strange_file_ends_in_any_answer_soon(bench: Bench, file: str) -
     body = (require_corpus() / "media" / file).read_bytes()
     killed = bench.killed.count
     judged = await bench.judge(body, file)
-    assert judged.seconds < ANY_SECONDS_MAX
     assert judged.outcome is not None
+    # A phone's picture may be among them, where its codec is installed.
+    assert judged.seconds < (OK_SECONDS_MAX if isinstance(judged.outcome, Done) else ANY_SECONDS_MAX)
     assert bench.killed.count == killed
     job = RenderJob(transformation="c_scale,w_50", extension="webp", bucket="", limits=MediaLimits())
-    assert (await bench.judge(body, file, job)).seconds < ANY_SECONDS_MAX
+    rendered = await bench.judge(body, file, job)
+    assert rendered.seconds < (OK_SECONDS_MAX if isinstance(rendered.outcome, Done) else ANY_SECONDS_MAX)
     await alive(bench)
 
 

@@ -85,7 +85,7 @@ def is_drawing(picture: Image.Image) -> bool:
     step = -(-width * height // LOOKED_AT_MAX)
     rows = np.asarray(picture)[::step]
     same = np.all(rows[:, 1:] == rows[:, :-1], axis=2)
-    return int(np.count_nonzero(same)) >= FLAT_SHARE * same.size
+    return bool(np.count_nonzero(same) >= FLAT_SHARE * same.size)
 
 
 def is_probed(plan: Plan) -> bool:

@@ -63,13 +63,13 @@ def _light() -> np.ndarray[Any, np.dtype[np.int32]]:
     """8-bit sRGB -> linear light in steps of WHOLE - 1."""
     coded = np.arange(256) / 255
     linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
-    return np.rint(linear * (WHOLE - 1)).astype(np.int32)
+    return np.asarray(np.rint(linear * (WHOLE - 1)), dtype=np.int32)
 
 
 def _response() -> Plane:
     """Light -> what the eye makes of it: a cube root, in whole steps."""
     light = np.arange(WHOLE) / (WHOLE - 1)
-    return (np.rint((np.cbrt(light + BIAS) - np.cbrt(BIAS)) * WHOLE) / WHOLE).astype(np.float32)
+    return np.asarray(np.rint((np.cbrt(light + BIAS) - np.cbrt(BIAS)) * WHOLE) / WHOLE, dtype=np.float32)
 
 
 KERNEL, LIGHT, RESPONSE = _kernel(), _light(), _response()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from domicile.imaging.job import MediaLimits
@@ -49,7 +50,7 @@ def test_the_frames_of_an_animation_are_held_together() -> None:
 
 
 def test_what_is_probed_holds_the_probe_or_the_encoder_and_not_both() -> None:
-    small = replace(LIMITS, working_bytes_max=PROBE_BYTES + 4 * 1000 * 1000)
+    small = msgspec.structs.replace(LIMITS, working_bytes_max=PROBE_BYTES + 4 * 1000 * 1000)
     assert cannot_write("jpg", (1000, 1000), small, probed=True) is None
     assert "working_bytes_max" in (cannot_write("jpg", (1000, 1001), small, probed=True) or "")
     assert cannot_write("jpg", (1000, 1001), small) is None

@@ -9,6 +9,7 @@ import argparse
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from scipy.optimize import nnls
 
 from benchmarks.quality_photos import Rendition, renditions
 from benchmarks.quality_scores import Scores
+from domicile.imaging.choice import TARGETS, chosen, usual
 from domicile.imaging.encode import lossy
 from domicile.imaging.perceived import Reference, bent
+from domicile.imaging.perceived_table import CURVES, WEIGHTS
 
 TABLE = Path(__file__).parents[1] / "domicile" / "imaging" / "perceived_table.py"
 NUMBERS: Mapping[str, tuple[int, ...]] = {
@@ -27,10 +30,14 @@ NUMBERS: Mapping[str, tuple[int, ...]] = {
     "webp": (30, 42, 58, 72, 82, 90, 96),
     "avif": (30, 40, 50, 58, 67, 75, 85),
 }
+LEVELS = ("good", "eco")
 SCORE_MIN = 45.0
 """What looks worse is not asked for, and not fitted to."""
 SUMS = np.linspace(0, 120, 24_001)
 SCORES = np.array([bent(x) for x in SUMS])
+
+Pairs = list[tuple[float, float]]
+"""Score and bytes of each rendition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +53,7 @@ class Seen:
     score: float
 
 
-def seen() -> list[Seen]:
-    every = list(renditions(corpus_only=False))
+def seen(every: list[Rendition]) -> list[Seen]:
     found: list[tuple[int, str, int, bytes, Any]] = []
     for index, rendition in enumerate(every):
         reference = Reference(rendition.picture)
@@ -87,11 +93,52 @@ def without(rows: list[Seen], photo: str) -> list[Seen]:
     return [row for row in rows if row.photo != photo]
 
 
+def compared(every: list[Rendition], rows: list[Seen], output_format: str) -> dict[str, tuple[Pairs, Pairs]]:
+    """Level -> scores and bytes of one number for all, and of `q_auto`; both found without the photograph at hand.
+
+    Scores and bytes between two numbers of the grid are taken from the straight line between them.
+    """
+    results: dict[str, tuple[Pairs, Pairs]] = {level: ([], []) for level in LEVELS}
+    for photo in sorted({row.photo for row in rows}):
+        others = without(rows, photo)
+        WEIGHTS[output_format] = tuple(weights(others))
+        CURVES[output_format] = tuple(zip(NUMBERS[output_format], curve(others, NUMBERS[output_format]), strict=True))
+        for index in sorted({row.rendition for row in rows if row.photo == photo}):
+            mine = [row for row in rows if row.rendition == index]
+            for level, (fixed, automatic) in results.items():
+                write = partial(_written, output_format)
+                number = chosen(every[index].picture, output_format, TARGETS[level], write).number
+                automatic.append(between(mine, number))
+                fixed.append(between(mine, usual(output_format, TARGETS[level])))
+    return results
+
+
+def _written(output_format: str, picture: Image.Image, number: int) -> bytes:
+    return lossy(picture, output_format, number, "")
+
+
+def between(rows: list[Seen], number: int) -> tuple[float, float]:
+    numbers = [row.number for row in rows]
+    return (
+        float(np.interp(number, numbers, [row.score for row in rows])),
+        float(np.interp(number, numbers, [row.body_bytes for row in rows])),
+    )
+
+
+def described(pairs: Pairs) -> str:
+    scores, sizes = np.array(pairs).T
+    return (
+        f"mean {scores.mean():.1f}, sd {scores.std():.1f}, worst tenth {np.percentile(scores, 10):.1f}, "
+        f"worst {scores.min():.1f}, {sizes.sum() / 1000:.0f} KB, middle size {np.exp(np.log(sizes).mean()) / 1000:.1f} KB"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help=f"write {TABLE.name}")
     arguments = parser.parse_args()
-    rows = seen()
+    every = list(renditions(corpus_only=False))
+    rows = seen(every)
     photos = sorted({row.photo for row in rows})
     print(f"{len(photos)} photographs, {len({row.rendition for row in rows})} renditions, {len(rows)} files")
     fitted, curves = {}, {}
@@ -103,6 +150,8 @@ def main() -> None:
             if held:
                 off += list(estimates(held, weights(without(mine, photo))) - [row.score for row in held])
         print(f"{output_format}: estimate - score: mean {np.mean(off):.2f}, sd {np.std(off):.2f}, {len(off)} files")
+        for level, (fixed, automatic) in compared(every, mine, output_format).items():
+            print(f"  {level}: one number: {described(fixed)}\n        q_auto: {described(automatic)}")
         fitted[output_format], curves[output_format] = weights(mine), curve(mine, numbers)
     if arguments.write:
         TABLE.write_text(table(fitted, curves, len(photos), len(rows)), "utf-8")

@@ -22,7 +22,10 @@ exif/gps_dscn0010.jpg exif/gps_paris_icc_xmp.jpg icc/prophoto.jpg icc/cmyk_nopro
 webp/lossy.webp tiff/rgb.tif png/rgba_blackbug.png
 """.split()
 """Every photograph of the corpus that is large enough; of eight turned copies and two depths one."""
-MORE = "astronaut.png chelsea.png coffee.png hubble_deep_field.jpg ihc.png motorcycle_left.png retina.jpg rocket.jpg".split()
+MORE = """
+astronaut.png brick.png chelsea.png coffee.png grass.png gravel.png hubble_deep_field.jpg ihc.png motorcycle_left.png
+retina.jpg rocket.jpg
+""".split()
 """Of scikit-image, for the fit alone: textures, stars and tissue beside people and things."""
 
 SIDES = (800, 400)

@@ -30,6 +30,7 @@ LOSSY = frozenset({"jpg", "webp", "avif"})
 WITHOUT_ALPHA = frozenset({"jpg", "bmp"})
 """A BMP has room for alpha, which few read."""
 WEBP_METHOD = 2
+LOSSLESS_WEBP: dict[str, Any] = {"lossless": True, "method": WEBP_METHOD}
 AVIF_SPEED = 9
 PNG_LEVEL, PNG_LEVEL_OF_LARGE = 6, 3
 PNG_LARGE_PIXELS = 4_000_000
@@ -62,9 +63,7 @@ def encode(
     if plan.png_bits == PALETTE_BITS:
         pictures = [_with_palette(picture) for picture in pictures]
     is_transparent = pictures[0].mode == "RGBA"
-    options = (
-        {"lossless": True, "method": WEBP_METHOD} if lossless and plan.format == "webp" else _options(plan, number)
-    )
+    options = dict(LOSSLESS_WEBP) if lossless and plan.format == "webp" else _options(plan, number)
     if len(pictures) > 1:
         durations = [frame.duration_ms for frame in frames]
         options |= _animation(plan.format, durations, 0 if loop is None else loop, is_transparent=is_transparent)

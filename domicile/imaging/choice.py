@@ -32,7 +32,7 @@ TARGETS = {"best": 82.0, "good": 76.0, "eco": 70.0, "low": 62.0}
 SENSITIVE_POINTS = 4.0
 """What `:sensitive` asks for beyond that."""
 PROBES_MAX = {"jpg": 2, "webp": 1, "avif": 1}
-PROBED_PIXELS_MAX = {"jpg": 1 << 19, "webp": 1 << 18, "avif": 1 << 17}
+PROBED_PIXELS_MAX = {"jpg": 1 << 18, "webp": 1 << 18, "avif": 1 << 17}
 """Of a larger picture a probe sees tiles that are spread over it evenly."""
 TILE_SIDE = 128
 TILE_GRID = 16

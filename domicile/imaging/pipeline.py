@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
@@ -24,6 +25,7 @@ from domicile.imaging.redeliver import can_copy, copied
 from domicile.imaging.source import Bytes, Source, open_source
 from domicile.media.errors import BadTransformation, LimitExceeded, MediaError
 from domicile.media.faces import NOBODY, Faces
+from domicile.media.geometry import WholeBox
 from domicile.media.grammar import parse_transformation
 from domicile.media.negotiate import AUTO, TYPES, choose_format
 from domicile.media.params.flags import is_progressive
@@ -46,6 +48,8 @@ class Rendition:
     timings: Timings
     reasons: str = ""
     """`Reasons.text`."""
+    cuts: tuple[WholeBox, ...] = ()
+    """Where automatic gravity cut the first frame; known when nothing but that is asked for."""
 
 
 def render(source: Bytes, job: RenderJob, layers: Sequence[Bytes] = ()) -> tuple[Outcome, bytes]:
@@ -59,7 +63,8 @@ def render(source: Bytes, job: RenderJob, layers: Sequence[Bytes] = ()) -> tuple
             opened = open_source(source, job.limits)
             shown = page_of(opened, transformation.page, job.limits)
             started = time.perf_counter()
-            faces = faces_of(shown, transformation, job.limits, animated=_shows_all(shown, transformation, job))
+            animated = _shows_all(shown, transformation, job)
+            faces = faces_of(shown, transformation, job.limits, animated=animated, coordinates=job.coordinates)
             looked = time.perf_counter() - started
             wanted, open_to = _format(shown, transformation, job, faces)
             rendition = rendered(shown, transformation, wanted, job.limits, faces, open_to)
@@ -118,7 +123,14 @@ def rendered(
     with making(f"Image is too large for {plan.format}"):
         file = finish(frames, plan, source.claims.loop, open_to)
     timings = msgspec.structs.replace(timings, encode=time.perf_counter() - started)
-    return Rendition(body=file.body, plan=file.plan, frames=len(frames), timings=timings, reasons=file.reasons.text())
+    return Rendition(
+        body=file.body,
+        plan=file.plan,
+        frames=len(frames),
+        timings=timings,
+        reasons=file.reasons.text(),
+        cuts=frames[0].cuts,
+    )
 
 
 def _format(
@@ -179,7 +191,7 @@ def _frames(source: Source, plan: Plan, limits: MediaLimits) -> tuple[list[Frame
 
 def _copied(source: Source, plan: Plan, limits: MediaLimits) -> Rendition:
     started = time.perf_counter()
-    body = copied(source, limits.source_pixels_max)
+    body = copied(source, limits)
     timings = Timings(decode=time.perf_counter() - started)
     return Rendition(body=body, plan=plan, frames=source.claims.frames, timings=timings)
 
@@ -188,10 +200,15 @@ def _done(source: Source, rendition: Rendition) -> tuple[Done, bytes]:
     plan, body, content_type = rendition.plan, rendition.body, TYPES[rendition.plan.format]
     facts = source.facts()
     if plan.info_only:
-        info = {
+        info: dict[str, Any] = {
             "input": {"width": facts.width, "height": facts.height, "bytes": facts.body_bytes},
             "output": {"width": plan.size[0], "height": plan.size[1], "bytes": len(body), "format": plan.format},
         }
+        if rendition.cuts:
+            info["g_auto_info"] = [
+                {"x": left, "y": top, "width": right - left, "height": bottom - top}
+                for left, top, right, bottom in rendition.cuts
+            ]
         body, content_type = json.dumps(info, separators=(",", ":")).encode(), INFO_CONTENT_TYPE
     done = Done(
         source=facts,

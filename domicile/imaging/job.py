@@ -115,6 +115,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
     analysis: Analysis = NOTHING
     """Of a probe that was asked to look."""
     timings: Timings = Timings()
+    reasons: str = ""
+    """What `f_auto` and `q_auto` came to (`domicile.media.reasons`)."""
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):

@@ -40,6 +40,11 @@ class DeliverySettings:
     )
     fills_max: int = setting(16, "Fetches and renders that one worker has under way at a time.", at_least=1)
     fills_queued_max: int = setting(256, "Fills that may wait for their turn; the next request gets 503.", at_least=0)
+    fills_queued_tenant_max: int = setting(
+        128,
+        "Fills of one cloud that may wait for their turn; its next request gets 503, those of others do not.",
+        at_least=0,
+    )
     fills_queued_seconds_max: float = setting(
         10.0, "Longest wait of a fill for its turn; then whoever waits for it gets 503.", at_least=0.01
     )
@@ -88,6 +93,9 @@ class MediaSettings:
     expression_terms_max: int = setting(40, "Operands and operators of one expression or condition.", at_least=1)
     nesting_max: int = setting(5, "Conditions inside each other.", at_least=1)
     layers_max: int = setting(10, "Overlays and underlays of one transformation.", at_least=0)
+    text_chars_max: int = setting(1000, "Characters of one text layer.", at_least=1)
+    font_size_max: int = setting(2000, "Pixels of a text layer's font size.", at_least=1)
+    text_pixels_max: int = setting(10_000_000, "Pixels of one text layer as it is drawn.", at_least=1)
     metadata_bytes_max: int = setting(8 * MIB, "Decompressed metadata that a decoder may hold.", at_least=1)
     chunks_max: int = setting(100_000, "Chunks of a PNG or WebP file.", at_least=100)
     working_bytes_max: int = setting(

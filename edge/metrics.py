@@ -51,6 +51,7 @@ class Count(StrEnum):
     ABORTED = "aborted_responses"
     SLOW = "slow_viewers"
     REQUESTS_REFUSED = "refused_requests"
+    HOT = "hot_hits"
     ENTRIES = "entries_applied"
     LOCKS = "lease_losses"
     NOT_SERVING = "unleased_refusals"
@@ -64,6 +65,10 @@ class Count(StrEnum):
     SEALS_BROKEN = "broken_seals"
     PEER_FAILURES = "peer_failures"
     REPORTS_DROPPED = "reports_dropped"
+    TURNED_AWAY_TENANT = "turned_away_transforms|reason=tenant"
+    TURNED_AWAY_FULL = "turned_away_transforms|reason=full"
+    TURNED_AWAY_DISPLACED = "turned_away_transforms|reason=displaced"
+    TURNED_AWAY_LATE = "turned_away_transforms|reason=late"
 
 
 class Add(Protocol):
@@ -101,6 +106,7 @@ HELP = {
     "aborted_responses": "Responses ended early because of a purge, a lost lease, or a cached file that broke in the middle.",
     "slow_viewers": "Responses ended early because the viewer took no bytes for too long.",
     "refused_requests": "Media requests answered 503 because too many were in progress.",
+    "hot_hits": "Hits of the memory tier that were answered in one pass, counted once a second.",
     "entries_applied": "Journal entries taken by workers (each counts once a worker).",
     "lease_losses": "Times a worker dropped its keys because the lease ran out.",
     "unleased_refusals": "Requests answered 503 because the node held no lease.",
@@ -112,6 +118,8 @@ HELP = {
     "broken_seals": "Cached files that did not open: torn, moved or tampered with.",
     "peer_failures": "Streams from other workers that failed.",
     "reports_dropped": "Renditions that were not reported because the queue was full.",
+    "turned_away_transforms": "Transforms that got no decoder: too many of their cloud waited, or of all, or for too long;"
+    " displaced: by a cloud with fewer of them.",
     "memory_bytes": "Bytes in the memory tier.",
     "memory_objects": "Objects in the memory tier.",
     "disk_bytes": "Bytes in the disk tier.",
@@ -123,6 +131,7 @@ HELP = {
     "transform_busy": "Decoders at work.",
     "transforms": "Transforms by format made and by result.",
     "transform_seconds": "Time of one transform in its decoder, by format.",
+    "transform_wait_seconds": "Time that one transform waited for its turn.",
 }
 
 PREFIX = "domicile_edge_"
@@ -141,7 +150,8 @@ _SECONDS = _BYTES + len(_PAIRS)
 _COUNTS = _SECONDS + len(_PAIRS) * (_BUCKETS + 1)
 _TRANSFORMS = _COUNTS + len(Count)
 _TRANSFORM_SECONDS = _TRANSFORMS + len(FORMATS) * len(RESULTS)
-_GAUGES = _TRANSFORM_SECONDS + len(FORMATS) * (_BUCKETS + 1)
+_WAIT_SECONDS = _TRANSFORM_SECONDS + len(FORMATS) * (_BUCKETS + 1)
+_GAUGES = _WAIT_SECONDS + _BUCKETS + 1
 WORDS = _GAUGES + len(Gauge)
 """Integers in use; a test holds it below COUNTERS_MAX."""
 
@@ -206,6 +216,10 @@ class Counters:
         self._words[_TRANSFORMS + at * len(RESULTS) + _RESULT_AT[result]] += 1
         _observe(self._words, _TRANSFORM_SECONDS + at * (_BUCKETS + 1), seconds)
 
+    def wait(self, seconds: float) -> None:
+        """What one transform waited."""
+        _observe(self._words, _WAIT_SECONDS, seconds)
+
 
 def _observe(words: memoryview, at: int, seconds: float) -> None:
     words[at + bisect_left(BOUNDS_SECONDS, seconds)] += 1
@@ -242,6 +256,7 @@ def totals(slots: Iterable[memoryview]) -> Iterator[Point]:
             value = sums[_TRANSFORMS + at * len(RESULTS) + offset]
             yield Point(name="transforms", labels={"format": format_name, "result": result}, value=value)
         yield _histogram("transform_seconds", {"format": format_name}, sums, _TRANSFORM_SECONDS + at * (_BUCKETS + 1))
+    yield _histogram("transform_wait_seconds", {}, sums, _WAIT_SECONDS)
     for gauge, at in _GAUGE_AT.items():
         yield Point(name=str(gauge), labels={}, value=sums[at])
 

@@ -9,6 +9,7 @@ from domicile.media.journal import Entry, Kind
 from domicile.media.policy import Activity
 from domicile.service.pool import DecoderPool
 from edge.flight import Flights
+from edge.hot import Hot
 from edge.lookup import Lookup
 from edge.metrics import Count, Counters, Gauge
 from edge.names import Negatives, Verdicts
@@ -31,6 +32,7 @@ class Tiers:
     refusals: Refusals
     verdicts: Verdicts
     readings: Readings
+    hot: Hot
     permits: Permits
     responses: OpenResponses
     in_progress: InProgress
@@ -42,6 +44,7 @@ class Tiers:
         self.flights.on_entry(entry)
         self.negatives.on_entry(entry)
         self.readings.forget(entry.tenant)
+        self.hot.forget(entry.tenant)
         match entry.kind:
             case Kind.CONFIG:
                 self._reconsider(entry.tenant)
@@ -67,12 +70,16 @@ class Tiers:
         self.refusals.clear()
         self.verdicts.clear()
         self.readings.clear()
+        self.hot.clear()
         self.pool.retire()
 
     async def count(self) -> None:
         """Keep the gauges current. Runs until it is cancelled."""
         counters, memory, disk = self.counters, self.lookup.memory, self.lookup.disk
+        told = 0
         while True:
+            told, before = self.hot.answers, told
+            counters.add(Count.HOT, told - before)
             counters.set(Gauge.MEMORY_BYTES, memory.bytes_used)
             counters.set(Gauge.MEMORY_OBJECTS, len(memory))
             counters.set(Gauge.DISK_BYTES, 0 if disk is None else disk.bytes_used)
@@ -100,6 +107,15 @@ class PoolCounts:
 
     def on_queue_depth(self, depth: int) -> None:
         self._counters.set(Gauge.POOL_QUEUE, depth)
+
+    def on_working(self, jobs: int) -> None:
+        self._counters.set(Gauge.POOL_BUSY, jobs)
+
+    def on_wait(self, seconds: float) -> None:
+        self._counters.wait(seconds)
+
+    def on_turned_away(self, reason: str) -> None:
+        self._counters.add(Count(f"turned_away_transforms|reason={reason}"))
 
     def on_job(self, kind: str, format: str, seconds: float, outcome: str) -> None:  # noqa: A002 - a metric's label
         self._counters.transform(format, _RESULTS.get(outcome, "killed"), seconds)

@@ -1,6 +1,7 @@
 """The decoder pool: untrusted media is decoded in processes that can be killed, never in this one.
 
-    probe / render -> known killer? -> turn (bounded queue) -> a process of this tenant -> job -> checked reply
+    probe / render -> turn (`line.py`: bounded, cloud by cloud) -> known killer? -> a process of this tenant -> job
+    -> checked reply
 
 A process serves one tenant between two recycles (decisions N): a worker that an earlier picture has taken over sees
 nobody else's. A job that crashes its process, overruns its time or its memory there is done once more on a fresh one;
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,14 +22,18 @@ import structlog
 
 from domicile.imaging.channel import MESSAGE_BYTES_MAX, Broken, Reply, encode
 from domicile.imaging.job import Job, MediaLimits, ProbeJob, RenderJob
+from domicile.media.cost import PIXELS_MIN, pixels_of_bytes
 from domicile.media.errors import LimitExceeded, Overloaded
+from domicile.media.layer import LAYERS_MAX
 from domicile.service.killers import Killers, plainest
-from domicile.service.pool_files import Body, ResultFile, SourceFile, as_file, size_of
+from domicile.service.line import Line
+from domicile.service.pool_files import Body, ResultFile, SourceFile, as_files, size_of
 from domicile.service.pool_process import CannotFork, Decoder, DecoderGone, Zygote
 from domicile.service.pool_replies import done_of, is_plausible, label_of
 from domicile.service.pool_settings import FORK_SECONDS_MAX, START_SECONDS_MAX, PoolSettings
 from domicile.service.pool_values import NoObserver, PoolObserver, Probed, Rendered
 from domicile.service.pool_verdict import Bounds, Guilty, Verdict, answer_to, verdict_on
+from domicile.service.turns import TurnLimits
 
 FORKS_MAX = 2
 """Attempts to get a process, the second with a new zygote."""
@@ -60,8 +65,18 @@ class DecoderPool:
             cpu_seconds_max=settings.cpu_seconds_max,
             memory_bytes_max=settings.memory_bytes_max,
         )
-        self._turns = asyncio.Semaphore(self._processes)
-        self._waiting = self._working = 0
+        self._line = Line(
+            TurnLimits(
+                turns=self._processes,
+                cost_max=settings.pixels_in_work_or_default(),
+                waiting_max=settings.queue_length_max,
+                waiting_tenant_max=settings.queue_length_tenant_max,
+            ),
+            seconds_max=settings.queue_seconds_max,
+            complaint="Too many images are being processed",
+            observer=self._observer,
+            clock=clock,
+        )
         self._idle: list[Decoder] = []
         self._busy: set[Decoder] = set()
         self._killers = Killers(settings.killers_max)
@@ -107,7 +122,7 @@ class DecoderPool:
 
     @property
     def queue_depth(self) -> int:
-        return self._waiting
+        return self._line.waiting
 
     def retire(self, tenant: str | None = None) -> None:
         """After an erase: idle decoders of this tenant (of all) end now, working ones after their job."""
@@ -124,41 +139,56 @@ class DecoderPool:
 
         Raises UndecodableMedia, LimitExceeded, BadTransformation (no faces here), Overloaded, ProcessingFailed.
         """
-        reply, _, queued = await self._run("probe", source, ProbeJob(limits=limits, faces=faces), tenant)
+        cost = pixels_of_bytes(size_of(source), limits.source_pixels_max)
+        reply, _, queued = await self._run("probe", [source], ProbeJob(limits=limits, faces=faces), tenant, cost)
         return Probed(done=done_of(reply), queued_seconds=queued, resident_bytes=reply.resident_bytes)
 
-    async def render(self, source: Body, job: RenderJob, *, tenant: str) -> Rendered:
-        """One rendition. Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded, ProcessingFailed."""
-        reply, body, queued = await self._run("render", source, job, tenant)
+    async def render(
+        self, source: Body, job: RenderJob, *, tenant: str, layers: Sequence[Body] = (), pixels: int = PIXELS_MIN
+    ) -> Rendered:
+        """One rendition; `layers` are the bodies of `job.layers`, in that order. `pixels`: what it costs without them
+        (`media/cost.py`).
+
+        Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded, ProcessingFailed.
+        """
+        if len(layers) != len(job.layers):
+            raise ValueError("a job needs one body for each of its layers")
+        pixels += sum(pixels_of_bytes(size_of(layer), job.limits.source_pixels_max) for layer in layers)
+        reply, body, queued = await self._run("render", [source, *layers], job, tenant, pixels)
         return Rendered(done=done_of(reply), body=body, queued_seconds=queued, resident_bytes=reply.resident_bytes)
 
-    async def _run(self, kind: str, body: Body, job: Job, tenant: str) -> tuple[Reply, bytes, float]:
-        if size_of(body) > job.limits.source_bytes_max:
+    async def _run(
+        self, kind: str, bodies: Sequence[Body], job: Job, tenant: str, pixels: int
+    ) -> tuple[Reply, bytes, float]:
+        if len(bodies) > 1 + LAYERS_MAX:
+            raise LimitExceeded(f"Too many layers. Maximum is {LAYERS_MAX}")
+        if any(size_of(body) > job.limits.source_bytes_max for body in bodies):
             raise LimitExceeded(f"File size too large. Maximum is {job.limits.source_bytes_max} bytes")
         message = encode(job)
         if len(message) > MESSAGE_BYTES_MAX:
             raise LimitExceeded("Transformation is too long")
         arrived = self._clock()
-        async with self._turn(), as_file(body) as source:
-            record = await self._killers.look_up(source, message)
+        async with self._turn(tenant, pixels), as_files(bodies) as sources:
+            record = await self._killers.look_up(sources, message)
             if record.death is not None:
                 self._observer.on_job(kind, "", 0.0, "known_killer")
                 raise answer_to(record.death)
-            if record.is_suspect:
-                await self._try_source(source, job, tenant)
+            for suspect in record.suspects:
+                await self._try_source(suspect, job, tenant)
             try:
-                reply, result, started = await self._attempt(kind, source, message, tenant)
+                reply, result, started = await self._attempt(kind, sources, message, tenant)
             except Guilty as guilty:
-                await self._killers.remember(source, message, guilty.death, is_proved=guilty.is_proved)
+                await self._killers.remember(sources, message, guilty.death, is_proved=guilty.is_proved)
                 raise guilty.answer() from guilty
         return reply, result, started - arrived
 
     async def _try_source(self, source: SourceFile, job: Job, tenant: str) -> None:
-        """Other jobs of this source ended their processes: does the plainest one? Then it is the source, whatever is
-        asked of it, and it is refused from now on; else it was what was asked. Raises the refusal, or Overloaded.
+        """Other jobs of this source ended their processes: does the plainest one, of it alone? Then it is the source,
+        whatever is asked of it, and it is refused from now on; else it was what was asked, or what lay over it or
+        under it. Raises the refusal, or Overloaded.
         """
         try:
-            await self._attempt("render", source, encode(plainest(job.limits)), tenant, must_be_fresh=True)
+            await self._attempt("render", [source], encode(plainest(job.limits)), tenant, must_be_fresh=True)
         except Guilty as guilty:
             if guilty.is_proved:
                 log.warning("decoder_source_refused", death=guilty.death)
@@ -167,7 +197,7 @@ class DecoderPool:
         await self._killers.judge(source, None)
 
     async def _attempt(
-        self, kind: str, source: SourceFile, message: bytes, tenant: str, *, must_be_fresh: bool = False
+        self, kind: str, sources: Sequence[SourceFile], message: bytes, tenant: str, *, must_be_fresh: bool = False
     ) -> tuple[Reply, bytes, float]:
         """Run a job until its outcome means something: what ends a process that has worked before is tried again on a
         fresh one. Also says when the job that counted was started. Raises Guilty, Overloaded.
@@ -177,7 +207,7 @@ class DecoderPool:
             must_be_fresh = was_fresh = decoder.jobs == 0
             started = self._clock()
             try:
-                return (*await self._work(decoder, kind, source, message), started)
+                return (*await self._work(decoder, kind, sources, message), started)
             except DecoderGone as gone:
                 verdict = verdict_on(gone.reason, was_fresh=was_fresh)
                 if verdict is Verdict.OVERLOADED:
@@ -186,13 +216,16 @@ class DecoderPool:
                     raise Guilty(gone.reason, is_proved=verdict is Verdict.GUILTY) from gone
                 must_be_fresh = True
 
-    async def _work(self, decoder: Decoder, kind: str, source: SourceFile, message: bytes) -> tuple[Reply, bytes]:
+    async def _work(
+        self, decoder: Decoder, kind: str, sources: Sequence[SourceFile], message: bytes
+    ) -> tuple[Reply, bytes]:
         """Run one job and keep the books. The decoder is idle or dead afterwards."""
         started, outcome, format_ = self._clock(), "cancelled", ""
         self._busy.add(decoder)
         try:
             with ResultFile() as result_file:
-                reply = await decoder.run(message, (source.fileno(), result_file.fileno()), self._bounds)
+                bodies = [*(source.fileno() for source in sources), result_file.fileno()]
+                reply = await decoder.run(message, bodies, self._bounds)
                 result = await self._checked(decoder, reply, result_file, kind)
             outcome, format_ = label_of(reply)
         except DecoderGone as gone:
@@ -225,30 +258,12 @@ class DecoderPool:
     # --- turns and processes ------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """One of as many turns as there are processes. Raises Overloaded: the queue is full, or the wait too long."""
+    async def _turn(self, tenant: str, pixels: int) -> AsyncIterator[None]:
+        """One of as many turns as there are processes. Raises Overloaded: the line is full, or the wait too long."""
         if self._zygote is None:
             raise Overloaded("The server is shutting down")
-        if self._turns.locked() and self._waiting >= self._settings.queue_length_max:
-            raise Overloaded("Too many images are being processed")
-        self._count_waiting(1)
-        try:
-            async with asyncio.timeout(self._settings.queue_seconds_max):
-                await self._turns.acquire()
-        except TimeoutError as late:
-            raise Overloaded("Too many images are being processed") from late
-        finally:
-            self._count_waiting(-1)
-        self._working += 1
-        try:
+        async with self._line.turn(tenant, pixels):
             yield
-        finally:
-            self._working -= 1
-            self._turns.release()
-
-    def _count_waiting(self, change: int) -> None:
-        self._waiting += change
-        self._observer.on_queue_depth(self._waiting)
 
     async def _decoder_for(self, tenant: str, *, must_be_fresh: bool) -> Decoder:
         """An idle decoder of this tenant, else a fresh one. Raises Overloaded when none can be had."""
@@ -258,7 +273,7 @@ class DecoderPool:
                 self._idle.remove(decoder)
                 break
         else:
-            while self._idle and len(self._idle) + self._working > self._processes:
+            while self._idle and len(self._idle) + self._line.working > self._processes:
                 self._end_idle(self._idle[0])
             decoder = await self._fork()
         if decoder.idle_timer is not None:

@@ -23,11 +23,14 @@ from domicile.imaging.job import MediaLimits
 from domicile.imaging.patched import Image, to_pixels
 from domicile.imaging.sniff import sniff
 from domicile.imaging.svg.cleaning import Drawing, clean
+from domicile.imaging.svg.lettering import lettered
 from domicile.imaging.svg.measuring import pixels, size_of, view_box
 from domicile.imaging.svg.reading import parse
 from domicile.imaging.svg.weighing import Weight, weigh
 from domicile.imaging.svg.writing import write
+from domicile.imaging.typefaces import FONTS, names
 from domicile.media.errors import LimitExceeded, UndecodableMedia
+from domicile.media.fonts import ARIMO
 from domicile.media.geometry import Side, Window
 
 MODE = "RGBA"
@@ -68,7 +71,9 @@ class Opened:
         self._check_work(window.size)
         root, (width, height) = self.drawing.root, self.size
         box = view_box(root) or (0, 0, *size_of(root))
-        text = write(root, width=str(width), height=str(height), viewBox=" ".join(f"{number:.9g}" for number in box))
+        text = write(
+            lettered(root), width=str(width), height=str(height), viewBox=" ".join(f"{number:.9g}" for number in box)
+        )
         left, top, right, bottom = window.box
         x, y = window.size[0] / (right - left), window.size[1] / (bottom - top)
         return _drawn(text, window.size, (x, 0.0, -left * x, 0.0, y, -top * y))
@@ -101,7 +106,12 @@ def prepare() -> None:
 
 @cache
 def _options() -> Any:
-    return usvg.Options.default()
+    """With the shipped fonts, whose bytes are read here: drawing opens no file."""
+    options = usvg.Options.default()
+    options.font_family = ARIMO
+    for name in names():
+        options.load_font_data((FONTS / f"{name}.ttf").read_bytes())
+    return options
 
 
 def _drawn(text: str, size: Side, transform: tuple[float, float, float, float, float, float]) -> Image.Image:

@@ -90,7 +90,7 @@ async def bench() -> AsyncIterator[Bench]:
     found = Bench(pool, killed)
     judged = await found.judge(png(), "idle")
     found.idle_bytes = judged.growth_bytes
-    assert found.idle_bytes < 80 * MIB
+    assert found.idle_bytes < 96 * MIB  # fonts for drawings among them, shared by all decoders
     try:
         yield found
     finally:

@@ -143,6 +143,28 @@ def test_styles_classes_gradients_and_uses_are_drawn() -> None:
         assert [image.getpixel(place) for place in places] == colors
 
 
+def _ink(inside: str) -> int:
+    return sum(shown(svg(inside)).getchannel("A").histogram()[128:])
+
+
+@pytest.mark.parametrize(
+    ("family", "same_as"),
+    [("", "Arimo"), ("Arial", "Arimo"), ("'No Such', serif", "Tinos"), ("Nowhere", "Arimo"), ("monospace", "Cousine")],
+)
+def test_text_is_drawn_with_the_shipped_fonts(family: str, same_as: str) -> None:
+    text = '<text x="5" y="60" font-size="30" {}>Hamburg</text>'
+    wanted = _ink(text.format(f'font-family="{same_as}"'))
+    assert wanted > 300
+    assert _ink(text.format(f'font-family="{family}"' if family else "")) == wanted
+    assert _ink(text.format(f'style="font-family:{family}"' if family else "")) == wanted
+    sheet = f"<style>text{{font-family:{family or 'x'}}}</style>"
+    assert _ink(sheet + text.format("")) == wanted
+
+
+def test_scripts_that_the_face_lacks_are_drawn_too() -> None:
+    assert _ink('<text x="5" y="60" font-size="30">שלום</text>') > 100
+
+
 def test_what_was_cleaned_stays_as_it_is() -> None:
     for inside in (*SMUGGLED, filters(3)):
         once = made(svg(inside), "", "svg")[1]

@@ -1,4 +1,4 @@
-"""SVG pixels, drawn by resvg (docs/adr/0016) at the size that is asked for, and SVG itself, clean.
+"""SVG pixels, drawn by resvg (docs/adr/0018) at the size that is asked for, and SVG itself, clean.
 
 What is drawn is the clean text and never the original: no script, no link to elsewhere, no file, no entity reaches the
 renderer. It is drawn straight into the window of the plan, so that a large rendition of a small drawing is sharp.

@@ -162,7 +162,7 @@ class _Embedded:
             case "jpg":
                 return jpeg.read(view)
             case "png":
-                return png.read(view, chunks_max=limits.chunks_max)
+                return png.read(view, chunks_max=limits.chunks_max, inflated_chunks_max=limits.inflated_chunks_max)
             case "gif":
                 return gif.read(view, frames_max=1, comment_bytes_max=limits.metadata_bytes_max)
             case "webp":

@@ -10,7 +10,7 @@ from tests.fuzz import language, media
 from tests.fuzz.__main__ import run_language
 
 SEED = 1
-URLS, JOBS = 2000, 150
+URLS, JOBS = 2000, 100
 
 
 def test_a_short_run_of_urls() -> None:

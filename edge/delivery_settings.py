@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from domicile.imaging.job import MediaLimits
+from domicile.media.layer import LAYERS_MAX
 from domicile.service.settings import GIB, KIB, MIB, setting
 
 
@@ -49,6 +50,9 @@ class DeliverySettings:
         10.0, "Longest wait of a fill for its turn; then whoever waits for it gets 503.", at_least=0.01
     )
     fill_seconds_max: float = setting(60.0, "Longest time of a fill, from its turn to its object.", at_least=0.1)
+    layers_bytes_max: int = setting(
+        50 * MIB, "Bytes of all originals together that lie over one picture; more is refused.", at_least=0
+    )
     progress_seconds_max: float = setting(
         20.0,
         "D: a viewer that takes no bytes for this long is cut off; also the TCP user time-out.",
@@ -92,7 +96,7 @@ class MediaSettings:
     variables_max: int = setting(20, "Variables set in one transformation.", at_least=0)
     expression_terms_max: int = setting(40, "Operands and operators of one expression or condition.", at_least=1)
     nesting_max: int = setting(5, "Conditions inside each other.", at_least=1)
-    layers_max: int = setting(10, "Overlays and underlays of one transformation.", at_least=0)
+    layers_max: int = setting(10, "Overlays and underlays of one transformation.", at_least=0, at_most=LAYERS_MAX)
     text_chars_max: int = setting(1000, "Characters of one text layer.", at_least=1)
     font_size_max: int = setting(2000, "Pixels of a text layer's font size.", at_least=1)
     text_pixels_max: int = setting(10_000_000, "Pixels of one text layer as it is drawn.", at_least=1)

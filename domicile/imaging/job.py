@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
 
 FACES_MAX = 500
@@ -70,6 +71,8 @@ class LayerInput(msgspec.Struct, frozen=True, kw_only=True):
     """`LayerName.text`."""
     redaction: str = ""
     """Effect that the policy puts before all else on this very picture, like `RenderJob.redaction` on the base."""
+    coordinates: Coordinates = NOWHERE
+    """What is stored of this very picture."""
 
 
 class RenderJob(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
@@ -85,6 +88,8 @@ class RenderJob(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
     strip: bool = True
     redaction: str = ""
     """Effect that the policy puts before all of the transformation: "pixelate_faces", "blur_faces" or none."""
+    coordinates: Coordinates = NOWHERE
+    """What is stored of the base."""
     layers: tuple[LayerInput, ...] = ()
     """In the order in which their bodies come; each name once."""
 
@@ -112,6 +117,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
     faces: tuple[tuple[int, int, int, int], ...] = ()
     """Left, top, width, height in the picture as displayed; of a probe that was asked to look."""
     timings: Timings = Timings()
+    reasons: str = ""
+    """What `f_auto` and `q_auto` came to (`domicile.media.reasons`)."""
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):

@@ -1,10 +1,26 @@
-"""Two pictures become one: Porter and Duff's over and under, blend modes, masks (W3C Compositing and Blending 1)."""
+"""Two pictures become one: over and under, blend modes, masks (W3C Compositing and Blending 1, sections 5.8 and 9.1).
+
+Colours are mixed as light that comes through, alpha first: what cannot be seen has no part in the result, and under
+an alpha of 0 the result has no colour at all, so that what a mask or a redaction took away is not in the file.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
+import numpy as np
 from PIL import Image
 
+from domicile.media.geometry import WholeBox
 from domicile.media.placement import Blend, Placement
+
+PIXELS_AT_A_TIME = 65_536
+"""Bounds the memory of floating-point arithmetic, as in steps/adjust.py."""
+BYTE = 255
+OPACITY_FULL = 100
+Bytes = np.ndarray
+Light = np.ndarray
+"""Floats from 0 to 1; the last axis is red, green, blue, alpha."""
 
 
 def composited(
@@ -13,8 +29,112 @@ def composited(
     placement: Placement,
     *,
     blend: Blend = Blend.NORMAL,
-    opacity: int = 100,
+    opacity: int = OPACITY_FULL,
     is_under: bool = False,
 ) -> Image.Image:
-    """The two on the canvas of the placement. RGB or RGBA in; RGBA out when something of it may be transparent."""
-    raise AssertionError(base, layer, placement, blend, opacity, is_under)
+    """The two on the canvas of the placement; RGB when the base is and fills the canvas unmasked, else RGBA.
+
+    `opacity` is of the layer, in percent. A mask shows the base where the layer is opaque and nothing elsewhere.
+    """
+    canvas = _canvas(base, placement, is_mask=blend is Blend.MASK)
+    tile = np.asarray(layer.convert("RGBA"))
+    for box in _strips(_shared(canvas.size, layer.size, placement)):
+        below, above = _light(canvas.crop(box)), _light(_piece(tile, box, placement))
+        above[..., 3] *= opacity / OPACITY_FULL
+        if blend is Blend.MASK:
+            mixed = _masked(_light(_base_piece(base, box, placement)), above)
+        else:
+            mixed = _over(above, below, blend) if is_under else _over(below, above, blend)
+        canvas.paste(_bytes(mixed, canvas.mode), box[:2])
+    return canvas
+
+
+def _canvas(base: Image.Image, placement: Placement, *, is_mask: bool) -> Image.Image:
+    """What the layer is drawn on: for a mask, nothing yet."""
+    if is_mask:
+        return Image.new("RGBA", placement.canvas)
+    if base.mode != "RGBA" and not placement.grows(base.size):
+        return base.copy()
+    canvas = Image.new("RGBA", placement.canvas)
+    canvas.paste(base if base.mode == "RGBA" else base.convert("RGBA"), placement.base_at)
+    seen = canvas.getchannel("A").point([0] + [1] * BYTE, "1")
+    clear = Image.new("RGBA", placement.canvas)
+    clear.paste(canvas, mask=seen)
+    return clear
+
+
+def _shared(canvas: tuple[int, int], layer: tuple[int, int], placement: Placement) -> WholeBox:
+    """Where the layer is."""
+    if placement.is_tiled:
+        return 0, 0, *canvas
+    left, top = placement.layer_at
+    return max(left, 0), max(top, 0), min(left + layer[0], canvas[0]), min(top + layer[1], canvas[1])
+
+
+def _strips(box: WholeBox) -> Iterator[WholeBox]:
+    """The box in pieces of a bounded number of pixels."""
+    left, top, right, bottom = box
+    if left >= right or top >= bottom:
+        return
+    rows = max(PIXELS_AT_A_TIME // (right - left), 1)
+    for start in range(top, bottom, rows):
+        yield left, start, right, min(start + rows, bottom)
+
+
+def _piece(tile: Bytes, box: WholeBox, placement: Placement) -> Bytes:
+    """The pixels of the layer there, again and again when it is tiled."""
+    rows = np.arange(box[1], box[3]) - placement.layer_at[1]
+    columns = np.arange(box[0], box[2]) - placement.layer_at[0]
+    return tile[(rows % tile.shape[0])[:, None], (columns % tile.shape[1])[None, :]]
+
+
+def _base_piece(base: Image.Image, box: WholeBox, placement: Placement) -> Image.Image:
+    x, y = placement.base_at
+    return base.convert("RGBA").crop((box[0] - x, box[1] - y, box[2] - x, box[3] - y))
+
+
+def _light(pixels: Image.Image | Bytes) -> Light:
+    """As floats, opaque when there is no alpha."""
+    values = np.asarray(pixels, dtype=np.float32) / BYTE
+    if values.shape[-1] == 4:
+        return values
+    return np.concatenate([values, np.ones((*values.shape[:2], 1), np.float32)], axis=-1)
+
+
+def _bytes(light: Light, mode: str) -> Image.Image:
+    values = np.rint(light * BYTE).astype(np.uint8)
+    values[values[..., 3] == 0] = 0
+    return Image.fromarray(np.ascontiguousarray(values if mode == "RGBA" else values[..., :3]))
+
+
+def _over(below: Light, above: Light, blend: Blend) -> Light:
+    """Source-over with a blend mode: Co = as (1 - ab) Cs + as ab B(Cb, Cs) + (1 - as) ab Cb, divided by ao."""
+    under, over = below[..., 3:], above[..., 3:]
+    alpha = over + under * (1 - over)
+    mixed = MIXES[blend](below[..., :3], above[..., :3])
+    colors = over * (1 - under) * above[..., :3] + over * under * mixed + (1 - over) * under * below[..., :3]
+    colors = np.divide(colors, alpha, out=np.zeros_like(colors), where=alpha > 0)
+    return np.concatenate([np.clip(colors, 0, 1), alpha], axis=-1)
+
+
+def _masked(below: Light, above: Light) -> Light:
+    """Destination-in: the base, as opaque as both."""
+    return np.concatenate([below[..., :3], below[..., 3:] * above[..., 3:]], axis=-1)
+
+
+def _screened(below: Light, above: Light) -> Light:
+    return below + above - below * above
+
+
+def _overlaid(below: Light, above: Light) -> Light:
+    """Hard light with the two changed over: dark places of the picture are multiplied, light ones screened."""
+    return np.where(below <= 0.5, above * 2 * below, _screened(above, 2 * below - 1))
+
+
+MIXES: dict[Blend, Callable[[Light, Light], Light]] = {
+    Blend.NORMAL: lambda _below, above: above,
+    Blend.MULTIPLY: lambda below, above: below * above,
+    Blend.SCREEN: _screened,
+    Blend.OVERLAY: _overlaid,
+}
+"""The blending functions B(Cb, Cs)."""

@@ -183,6 +183,8 @@ def justified(line: Line, width: int) -> Line:
         return line
     glyphs, seen = [], 0
     for glyph in line.glyphs:
-        glyphs.append(Glyph(glyph.font, glyph.code, glyph.x + missing * seen // spaces, glyph.y, glyph.advance, glyph.cluster))
+        glyphs.append(
+            Glyph(glyph.font, glyph.code, glyph.x + missing * seen // spaces, glyph.y, glyph.advance, glyph.cluster)
+        )
         seen += line.text[glyph.cluster] == " "
     return Line(line.text, tuple(glyphs), width)

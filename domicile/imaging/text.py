@@ -199,9 +199,7 @@ def _laid(layer: TextLayer, box: TextBox, pixels_max: int) -> _Laid:
     rect = _ink(glyphs, bars) if box.is_trimmed else _line_box(setting, width, len(lines))
     if rect is None:
         raise BadTransformation("Invalid text - there is nothing in it to draw")
-    return _Laid(
-        glyphs=tuple(glyphs), bars=tuple(bars), box=_in_pixels(rect, outline, pixels_max), outline=outline
-    )
+    return _Laid(glyphs=tuple(glyphs), bars=tuple(bars), box=_in_pixels(rect, outline, pixels_max), outline=outline)
 
 
 def _in_pixels(rect: Rect, outline: int, pixels_max: int) -> Rect:
@@ -209,7 +207,9 @@ def _in_pixels(rect: Rect, outline: int, pixels_max: int) -> Rect:
     box = (left // UNITS - outline, bottom // UNITS - outline, -(-right // UNITS) + outline, -(-top // UNITS) + outline)
     width, height = box[2] - box[0], box[3] - box[1]
     if width * height > pixels_max:
-        raise LimitExceeded(f"Maximum size of a text is {pixels_max} pixels (text_pixels_max). Requested {width}x{height}")
+        raise LimitExceeded(
+            f"Maximum size of a text is {pixels_max} pixels (text_pixels_max). Requested {width}x{height}"
+        )
     return box
 
 

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import unicodedata
 
-BRACKETS = {"(": ")", "[": "]", "{": "}", "\u2329": "\u232a", "\u3008": "\u3009", "\u300a": "\u300b", "\u300c": "\u300d"}
+BRACKETS = {
+    "(": ")",
+    "[": "]",
+    "{": "}",
+    "\u2329": "\u232a",
+    "\u3008": "\u3009",
+    "\u300a": "\u300b",
+    "\u300c": "\u300d",
+}
 BRACKETS_MAX = 63
 """Of one paragraph, as in BD16."""
 _CLOSING = {close: opened for opened, close in BRACKETS.items()}

@@ -37,9 +37,10 @@ from domicile.media.expression import (
 from domicile.media.facts import SourceFacts
 from domicile.media.geometry import Side
 from domicile.media.grammar import PARAMETERS, echo
+from domicile.media.outline import make_outline
 from domicile.media.params.base import Malformed, write_decimal
-from domicile.media.plan import PlanLimits, make_outline
 from domicile.media.program import ELSE, END, Program, Segment, Step, Templated, build_segment
+from domicile.media.stage import PlanLimits
 from domicile.media.transformation import Component, Transformation
 from domicile.media.trims import is_trimmed
 

@@ -12,7 +12,7 @@ from domicile.imaging.saliency import saliency
 from domicile.imaging.steps.pad import padded
 from domicile.media.frame import Canvas
 from domicile.media.geometry import Window, contained, rounded_size
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 
 
 def look(image: Image.Image, stage: Stage) -> Image.Image:

@@ -21,7 +21,8 @@ from domicile.media.params.flags import (
     PROGRESSIVE,
     WITHOUT_EFFECT,
 )
-from domicile.media.plan import Plan, PlanLimits, make_plan
+from domicile.media.plan import Plan, make_plan
+from domicile.media.stage import PlanLimits
 from tests.unit.media.plans import FACTS, LIMITS
 
 

@@ -88,6 +88,9 @@ class MediaSettings:
     expression_terms_max: int = setting(40, "Operands and operators of one expression or condition.", at_least=1)
     nesting_max: int = setting(5, "Conditions inside each other.", at_least=1)
     layers_max: int = setting(10, "Overlays and underlays of one transformation.", at_least=0)
+    text_chars_max: int = setting(1000, "Characters of one text layer.", at_least=1)
+    font_size_max: int = setting(2000, "Pixels of a text layer's font size.", at_least=1)
+    text_pixels_max: int = setting(10_000_000, "Pixels of one text layer as it is drawn.", at_least=1)
     metadata_bytes_max: int = setting(8 * MIB, "Decompressed metadata that a decoder may hold.", at_least=1)
     chunks_max: int = setting(100_000, "Chunks of a PNG or WebP file.", at_least=100)
     working_bytes_max: int = setting(

@@ -7,6 +7,7 @@ an alpha of 0 the result has no colour at all, so that what a mask or a redactio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,8 +19,8 @@ PIXELS_AT_A_TIME = 65_536
 """Bounds the memory of floating-point arithmetic, as in steps/adjust.py."""
 BYTE = 255
 OPACITY_FULL = 100
-Bytes = np.ndarray
-Light = np.ndarray
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+Light = np.ndarray[Any, np.dtype[np.float32]]
 """Floats from 0 to 1; the last axis is red, green, blue, alpha."""
 
 
@@ -36,31 +37,30 @@ def composited(
 
     `opacity` is of the layer, in percent. A mask shows the base where the layer is opaque and nothing elsewhere.
     """
-    canvas = _canvas(base, placement, is_mask=blend is Blend.MASK)
+    ground = _ground(base, placement, keeps_mode=blend is not Blend.MASK)
+    result = Image.new("RGBA", ground.size) if blend is Blend.MASK else ground
     tile = np.asarray(layer.convert("RGBA"))
-    for box in _strips(_shared(canvas.size, layer.size, placement)):
-        below, above = _light(canvas.crop(box)), _light(_piece(tile, box, placement))
+    for box in _strips(_shared(ground.size, layer.size, placement)):
+        below, above = _light(ground.crop(box)), _light(_piece(tile, box, placement))
         above[..., 3] *= opacity / OPACITY_FULL
         if blend is Blend.MASK:
-            mixed = _masked(_light(_base_piece(base, box, placement)), above)
+            mixed = _masked(below, above)
         else:
             mixed = _over(above, below, blend) if is_under else _over(below, above, blend)
-        canvas.paste(_bytes(mixed, canvas.mode), box[:2])
-    return canvas
+        result.paste(_bytes(mixed, result.mode), box[:2])
+    return result
 
 
-def _canvas(base: Image.Image, placement: Placement, *, is_mask: bool) -> Image.Image:
-    """What the layer is drawn on: for a mask, nothing yet."""
-    if is_mask:
-        return Image.new("RGBA", placement.canvas)
-    if base.mode != "RGBA" and not placement.grows(base.size):
+def _ground(base: Image.Image, placement: Placement, *, keeps_mode: bool) -> Image.Image:
+    """The picture on its canvas, without colours that cannot be seen. A copy."""
+    if base.mode != "RGBA" and keeps_mode and not placement.grows(base.size):
         return base.copy()
-    canvas = Image.new("RGBA", placement.canvas)
-    canvas.paste(base if base.mode == "RGBA" else base.convert("RGBA"), placement.base_at)
-    seen = canvas.getchannel("A").point([0] + [1] * BYTE, "1")
-    clear = Image.new("RGBA", placement.canvas)
-    clear.paste(canvas, mask=seen)
-    return clear
+    ground = Image.new("RGBA", placement.canvas)
+    ground.paste(base if base.mode == "RGBA" else base.convert("RGBA"), placement.base_at)
+    if base.mode == "RGBA":
+        for box in _strips((0, 0, *ground.size)):
+            ground.paste(_bytes(_light(ground.crop(box)), "RGBA"), box[:2])
+    return ground
 
 
 def _shared(canvas: tuple[int, int], layer: tuple[int, int], placement: Placement) -> WholeBox:
@@ -85,17 +85,13 @@ def _piece(tile: Bytes, box: WholeBox, placement: Placement) -> Bytes:
     """The pixels of the layer there, again and again when it is tiled."""
     rows = np.arange(box[1], box[3]) - placement.layer_at[1]
     columns = np.arange(box[0], box[2]) - placement.layer_at[0]
-    return tile[(rows % tile.shape[0])[:, None], (columns % tile.shape[1])[None, :]]
-
-
-def _base_piece(base: Image.Image, box: WholeBox, placement: Placement) -> Image.Image:
-    x, y = placement.base_at
-    return base.convert("RGBA").crop((box[0] - x, box[1] - y, box[2] - x, box[3] - y))
+    piece: Bytes = tile[(rows % tile.shape[0])[:, None], (columns % tile.shape[1])[None, :]]
+    return piece
 
 
 def _light(pixels: Image.Image | Bytes) -> Light:
     """As floats, opaque when there is no alpha."""
-    values = np.asarray(pixels, dtype=np.float32) / BYTE
+    values: Light = np.asarray(pixels, dtype=np.float32) / np.float32(BYTE)
     if values.shape[-1] == 4:
         return values
     return np.concatenate([values, np.ones((*values.shape[:2], 1), np.float32)], axis=-1)

@@ -33,6 +33,12 @@ class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
     nesting_max: int = 5
     layers_max: int = 10
     """Overlays and underlays of one transformation."""
+    text_chars_max: int = 1000
+    """Of one text layer."""
+    font_size_max: int = 2000
+    """Pixels of a text layer's em square, at density 1."""
+    text_pixels_max: int = 10_000_000
+    """Of one text layer as it is drawn."""
     metadata_bytes_max: int = 8 * 1024 * 1024
     """Decompressed bytes of text or profile chunks that a decoder may be made to hold."""
     chunks_max: int = 100_000

@@ -44,12 +44,13 @@ def typeface(name: str) -> hb.Face:
     """The face of the file `name`.ttf. Raises FontsUnavailable."""
     path = FONTS / f"{name}.ttf"
     try:
-        body = path.read_bytes()
-    except OSError as missing:
-        raise FontsUnavailable(path.name) from missing
-    if hashlib.sha256(body).hexdigest() != _hashes().get(path.name):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        blob = hb.Blob.from_file_path(str(path))  # mapped: the kernel shares its pages among processes
+    except (OSError, hb.HarfBuzzError) as missing:
+        raise FontsUnavailable(f"{path.name} cannot be read") from missing
+    if digest != _hashes().get(path.name):
         raise FontsUnavailable(f"{path.name} is not the file that this version was made with")
-    return hb.Face(hb.Blob(body))
+    return hb.Face(blob)
 
 
 @cache

@@ -71,7 +71,7 @@ class Bench:
     async def judge(self, body: bytes, tenant: str, job: ProbeJob | RenderJob | None = None) -> Judged:
         started = time.monotonic()
         try:
-            reply, _, _ = await self.pool._run("probe", body, job or ProbeJob(limits=MediaLimits()), tenant)
+            reply, _, _ = await self.pool._run("probe", [body], job or ProbeJob(limits=MediaLimits()), tenant)
         except UndecodableMedia:
             return Judged(None, time.monotonic() - started, 0)
         assert isinstance(reply.outcome, Done | Refused)

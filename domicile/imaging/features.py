@@ -12,6 +12,7 @@ from typing import Any
 
 import uharfbuzz
 
+from domicile.imaging import heics
 from domicile.imaging.centerface import MODEL_NAME
 from domicile.imaging.encode import PILLOW_ENCODERS, can_write
 from domicile.imaging.patched import Image, Pixels, features
@@ -35,12 +36,17 @@ def installed() -> dict[str, Any]:
         "pillow": Image.__version__,  # type: ignore[attr-defined]  # Pillow's stubs leave it out
         "engine": Pixels.__version__,  # type: ignore[attr-defined]
         "distributions": sorted(set(owners)),
-        "reads": [name for name, theirs in PILLOW_NAMES.items() if theirs in Image.OPEN],
+        "reads": [name for name, theirs in PILLOW_NAMES.items() if theirs in Image.OPEN] + other_formats(),
         "writes": [name for name in PILLOW_ENCODERS if can_write(name)],
         "codecs": {name: _version(name) for name in CODECS},
         "faces": _faces(),
         "text": _text(),
     }
+
+
+def other_formats() -> list[str]:
+    """Those that something else than Pillow reads."""
+    return ["heic"] if heics.is_installed() else []
 
 
 def _faces() -> str | None:

@@ -30,8 +30,8 @@ FACES_MAX = 20
 """Of one picture that get a layer each, the largest first: every one costs a pass over the picture."""
 BOXES_MAX = 500
 """Of faces in the tiles of a layer; with more, all of the picture counts as one."""
-PASSES = 3
-"""Pictures of the canvas' size that are held while a layer and it become one."""
+COPIES = 3
+"""Of a layer, at most, while it is laid over a picture: in colours with alpha, as bytes, and as an array."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +112,8 @@ class Overlay:
     @property
     def area(self) -> int:
         """Pixels that are held beside the picture before."""
-        return PASSES * area_of(self.size)
+        canvases = 2 if self.blend is Blend.MASK else 1
+        return canvases * area_of(self.size) + COPIES * area_of(self.making.size)
 
 
 @dataclass(frozen=True, slots=True)

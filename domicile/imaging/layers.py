@@ -13,11 +13,14 @@ from PIL import Image
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
 from domicile.imaging.faces import faces_of
+from domicile.imaging.guarded import making as guarded
 from domicile.imaging.job import LayerInput, MediaLimits
 from domicile.imaging.pages import page_of
-from domicile.imaging.present import present
+from domicile.imaging.present import Frame, present
+from domicile.imaging.resample import resample
 from domicile.imaging.source import Bytes, Source, open_source
 from domicile.imaging.staged import Finished, staged
+from domicile.imaging.text import drawn, measured
 from domicile.media.errors import BadTransformation
 from domicile.media.layer import LayerName
 from domicile.media.layers import nested, overlaid_in
@@ -25,6 +28,7 @@ from domicile.media.layers import page_of as page_asked
 from domicile.media.overlay import NOTHING, Inputs, Making, Shown
 from domicile.media.plan import makings_of
 from domicile.media.redaction import first_redacted
+from domicile.media.text import TextLayer
 from domicile.media.transformation import Transformation
 
 FIRST = 1
@@ -36,6 +40,7 @@ class Layers:
 
     sources: Mapping[tuple[LayerName, int | None], Source] = field(default_factory=dict)
     inputs: Inputs = NOTHING
+    text_pixels_max: int = 0
 
 
 NO_LAYERS = Layers()
@@ -51,7 +56,7 @@ def open_layers(
     pictures: dict[tuple[LayerName, int | None], Shown] = {}
     for part in overlaid_in(nested(transformation.components)):
         name, page = part.layer.content, page_asked(part)
-        if (name, page) in sources:
+        if isinstance(name, TextLayer) or (name, page) in sources:
             continue
         if name.text not in by_name:
             raise BadTransformation("Unknown or invalid referenced image")
@@ -61,7 +66,9 @@ def open_layers(
         source = page_of(opened[name], page or FIRST, limits)
         sources[name, page] = source
         pictures[name, page] = _shown(source, told, transformation, limits)
-    return Layers(sources=sources, inputs=Inputs(pictures=pictures))
+    pixels_max = limits.text_pixels_max
+    inputs = Inputs(pictures=pictures, measure=lambda text, box: measured(text, box, pixels_max=pixels_max))
+    return Layers(sources=sources, inputs=inputs, text_pixels_max=pixels_max)
 
 
 def _shown(source: Source, told: LayerInput, transformation: Transformation, limits: MediaLimits) -> Shown:
@@ -85,7 +92,12 @@ def _finished(making: Making, layers: Layers, working_bytes_max: int) -> Image.I
     inside = makings_of(making.stages)
     finished = finish(inside, layers, working_bytes_max)
     left = working_bytes_max - sum(one.bytes for one in inside)
-    source = layers.sources[making.content, making.page]
-    [stored] = decode_frames(source, making, left)
-    frame = present(stored, making.orientation, ToSrgb(source.claims.icc))
+    if isinstance(making.content, TextLayer):
+        with guarded():
+            text = drawn(making.content, making.box, pixels_max=layers.text_pixels_max)
+            frame = Frame(resample(text, making.window), duration_ms=0)
+    else:
+        source = layers.sources[making.content, making.page]
+        [stored] = decode_frames(source, making, left)
+        frame = present(stored, making.orientation, ToSrgb(source.claims.icc))
     return staged(frame, making.stages, finished).image

@@ -19,12 +19,15 @@ from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.layer import Layer
 from domicile.media.params.adjustment import BLENDS
 from domicile.media.params.flags import OF_LAYERS
+from domicile.media.text import TextLayer, check_text
 from domicile.media.transformation import Component
 
 APPLY = "layer_apply"
 MEASURING = frozenset({"relative", "region_relative"})
-"""Flags that stay with the component whose sizes they speak of."""
-PLACING = OF_LAYERS - MEASURING
+"""Flags that speak of the sizes in their component, and where a layer is placed, of all its sizes."""
+SIZE_STAYS = frozenset({"no_overflow", "tiled", "cutter"})
+"""Flags with which a layer never makes the picture larger."""
+PLACING = OF_LAYERS - MEASURING - {"text_no_trim"}
 
 
 class LayerLimits(Protocol):
@@ -35,6 +38,12 @@ class LayerLimits(Protocol):
 
     @property
     def nesting_max(self) -> int: ...
+
+    @property
+    def text_chars_max(self) -> int: ...
+
+    @property
+    def font_size_max(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +68,13 @@ def check_layers(components: Sequence[Component], limits: LayerLimits) -> None:
 
 
 def count_layers(components: Iterable[Component], limits: LayerLimits) -> None:
-    """Raise LimitExceeded for more than `layers_max` layers, each counted as often as it is shown."""
-    if sum(component.layer is not None for component in components) > limits.layers_max:
+    """Raise LimitExceeded for more than `layers_max` layers, each counted as often as it is shown, and for long texts."""
+    layers = [component.layer for component in components if component.layer is not None]
+    if len(layers) > limits.layers_max:
         raise LimitExceeded(f"Too many layers - at most {limits.layers_max} are allowed")
+    for layer in layers:
+        if isinstance(layer.content, TextLayer):
+            check_text(layer.content, limits)
 
 
 def has_layers(components: Iterable[Component]) -> bool:
@@ -91,6 +104,17 @@ def own_components(parts: Iterable[Part]) -> Iterator[Component]:
     """What is done to the picture itself; of its layers, where they are put."""
     for part in parts:
         yield part.placing if isinstance(part, Overlaid) else part
+
+
+def without_layers(parts: Iterable[Part]) -> tuple[Component, ...] | None:
+    """What is done to the picture itself; None when a layer may make it larger."""
+    own: list[Component] = []
+    for part in parts:
+        if isinstance(part, Component):
+            own.append(part)
+        elif part.placing.flags.isdisjoint(SIZE_STAYS):
+            return None
+    return tuple(own)
 
 
 def overlaid_in(parts: Iterable[Part]) -> Iterator[Overlaid]:

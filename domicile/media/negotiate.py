@@ -106,7 +106,7 @@ def choose_format(
         return facts.format if facts.format in CONTENT_TYPES else _stand_in(facts, has_alpha=has_alpha)
     if extension not in CONTENT_TYPES and extension != facts.format:
         raise BadTransformation.component(f"f_{extension}")
-    return extension if extension in TYPES else _stand_in(transformation, facts)
+    return extension if extension in TYPES else _stand_in(facts, has_alpha=has_alpha)
 
 
 def is_original(transformation: Transformation, extension: str | None, facts: SourceFacts) -> bool:

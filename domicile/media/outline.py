@@ -15,7 +15,6 @@ from domicile.media.errors import BadTransformation
 from domicile.media.faces import NOBODY, Faces, through_canvas
 from domicile.media.facts import SourceFacts
 from domicile.media.geometry import Side, Window, composed, rounded, stored_window, upright_size
-from domicile.media.layer import LayerName
 from domicile.media.layers import Overlaid, Part, nested, own_components, page_of
 from domicile.media.overlay import (
     NOTHING,
@@ -33,6 +32,8 @@ from domicile.media.params.adjustment import BLENDS
 from domicile.media.placement import Blend
 from domicile.media.redaction import check_redaction, first_redacted
 from domicile.media.stage import PlanLimits, Stage, alpha_after, check_sizes, check_stage, plan_stage
+from domicile.media.text import TextBox, TextLayer
+from domicile.media.textbox import boxed
 from domicile.media.transformation import Component, Transformation
 from domicile.media.trims import TRIM
 from domicile.media.turns import turned_first
@@ -234,6 +235,7 @@ def _laid(part: Overlaid, picture: _Picture, terms: _Terms) -> Iterator[tuple[Ov
     for place in places:
         overlay, faces = _overlay(part, place.moved(moved), picture, terms)
         placement = overlay.placement
+        _check_room(part, overlay, picture.size)
         moved = moved[0] + placement.base_at[0], moved[1] + placement.base_at[1]
         check_sizes([placement.canvas], terms.limits)
         plain = picture.plain
@@ -260,8 +262,12 @@ def _overlay(part: Overlaid, place: Place, picture: _Picture, terms: _Terms) -> 
 
 
 def _making(part: Overlaid, below: _Below, terms: _Terms) -> tuple[Making, Faces]:
-    content, parts = part.layer.content, part.parts
-    source = _shown(part, terms)
+    content, parts, box = part.layer.content, part.parts, TextBox(density=terms.density)
+    if isinstance(content, TextLayer):
+        box, parts = boxed(content, parts, terms.density, below.measure)
+        source = Shown(facts=_facts_of_text(terms.inputs.measure(content, box)))
+    else:
+        source = terms.inputs.shown(content, page_of(part))
     if source.redaction:
         parts = (first_redacted(source.redaction), *parts)
     outline = _outlined(parts, source, terms, below=below)
@@ -269,8 +275,7 @@ def _making(part: Overlaid, below: _Below, terms: _Terms) -> tuple[Making, Faces
     making = Making(
         content=content,
         page=page_of(part),
-        beside=Component(),
-        density=terms.density,
+        box=box,
         orientation=outline.orientation,
         window=stored_window(window, outline.orientation, stored_size(source.facts)),
         stages=stages,
@@ -280,9 +285,27 @@ def _making(part: Overlaid, below: _Below, terms: _Terms) -> tuple[Making, Faces
     return making, outline.faces
 
 
-def _shown(part: Overlaid, terms: _Terms) -> Shown:
-    assert isinstance(part.layer.content, LayerName)
-    return terms.inputs.shown(part.layer.content, page_of(part))
+def _facts_of_text(size: Side) -> SourceFacts:
+    return SourceFacts(
+        format="png",
+        width=size[0],
+        height=size[1],
+        frames=1,
+        has_alpha=True,
+        orientation=1,
+        body_bytes=0,
+        md5="",
+    )
+
+
+def _check_room(part: Overlaid, overlay: Overlay, picture: Side) -> None:
+    """Raises BadTransformation for a text that sticks out, where that was forbidden."""
+    if "text_disallow_overflow" not in part.placing.flags or not isinstance(part.layer.content, TextLayer):
+        return
+    (left, top), (width, height) = overlay.placement.layer_at, overlay.making.size
+    is_inside = left >= 0 and top >= 0 and left + width <= picture[0] and top + height <= picture[1]
+    if overlay.size != picture or not (is_inside or overlay.placement.is_tiled):
+        raise BadTransformation.component("fl_text_disallow_overflow (the text is larger than the image)")
 
 
 def _alpha_with(overlay: Overlay, picture: _Picture) -> bool:

@@ -21,9 +21,10 @@ from domicile.media.facts import SourceFacts
 from domicile.media.frame import length
 from domicile.media.geometry import Box, Exact, Side, WholeBox, Window
 from domicile.media.layer import LayerName
+from domicile.media.layers import SIZE_STAYS
 from domicile.media.placement import Blend, Placement, placed
 from domicile.media.stage import BYTES_PER_PIXEL, Stage, area_of
-from domicile.media.text import TextLayer
+from domicile.media.text import TextBox, TextLayer
 from domicile.media.transformation import Component, Gravity
 
 FACES_MAX = 20
@@ -45,7 +46,7 @@ class Shown:
     """Effect that the policy puts before all else on it."""
 
 
-def _no_text(_text: TextLayer, _beside: Component, _density: Fraction) -> Side:
+def _no_text(_text: TextLayer, _box: TextBox) -> Side:
     raise BadTransformation.component("text (its size is not known here)")
 
 
@@ -55,8 +56,8 @@ class Inputs:
 
     pictures: Mapping[tuple[LayerName, int | None], Shown] = field(default_factory=dict)
     """By name and page."""
-    measure: Callable[[TextLayer, Component, Fraction], Side] = _no_text
-    """The size of a text, of what stands beside it and a density."""
+    measure: Callable[[TextLayer, TextBox], Side] = _no_text
+    """The size of a text as it is drawn. Raises BadTransformation, LimitExceeded."""
 
     def shown(self, name: LayerName, page: int | None) -> Shown:
         """Raises BadTransformation; it does not repeat the name."""
@@ -75,9 +76,8 @@ class Making:
 
     content: LayerName | TextLayer
     page: int | None
-    beside: Component
-    """What stands beside a text and shapes it."""
-    density: Fraction
+    box: TextBox
+    """What shapes a text."""
     orientation: int
     window: Window
     """As in a Plan: in stored coordinates, before turning upright."""
@@ -165,7 +165,7 @@ def placement_of(placing: Component, place: Place, picture: Side, layer: Side, d
         shift,
         region=place.region,
         is_tiled="tiled" in placing.flags,
-        may_grow=placing.flags.isdisjoint({"no_overflow", "cutter"}),
+        may_grow=placing.flags.isdisjoint(SIZE_STAYS),
     )
 
 

@@ -46,7 +46,9 @@ def test_a_style_without_a_face_is_made_from_a_near_one(family: str) -> None:
     stem = family.replace(" ", "")
     assert face_named(family, bold=False, italic=False) == (f"{stem}-Regular", False, False)
     assert face_named(family, bold=True, italic=False) == (f"{stem}-Bold", False, False)
-    slanted = (f"{stem}-Bold", False, True) if family in {"Montserrat", "Oswald"} else (f"{stem}-BoldItalic", False, False)
+    slanted = (
+        (f"{stem}-Bold", False, True) if family in {"Montserrat", "Oswald"} else (f"{stem}-BoldItalic", False, False)
+    )
     assert face_named(family, bold=True, italic=True) == slanted
 
 

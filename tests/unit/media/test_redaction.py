@@ -8,6 +8,7 @@ import pytest
 from domicile.media.errors import BadTransformation
 from domicile.media.faces import Faces
 from domicile.media.grammar import parse_transformation
+from domicile.media.stage import Stage
 from domicile.media.plan import Plan, make_plan
 from domicile.media.redaction import CELL_SIDE_MIN, CELLS_MAX, Area, Redaction
 from tests.unit.media.plans import FACTS, LIMITS
@@ -107,6 +108,7 @@ def test_density_hides_the_same_part_of_what_is_shown(text: str, box: tuple[int,
 
 def test_hiding_comes_before_the_steps_after_it() -> None:
     first, *_ = plan("e_pixelate_faces/w_100", FACE).stages
+    assert isinstance(first, Stage)
     assert first.redaction is not None
     assert plan("e_pixelate_faces/w_100", FACE).window.size == (400, 200), "all pixels are decoded to be hidden"
     assert plan("e_pixelate_faces/w_100").window.size == (100, 50), "with nobody in it, only those that are shown"

@@ -60,8 +60,23 @@ def test_a_style_is_read_and_written_canonically(text: str, style: TextStyle, ca
 @pytest.mark.parametrize(
     "text",
     [
-        *("Arial", "Arial_", "Arial_x", "Arial_0", "Arial_-4", "Arial_4.5", "_40", "Arial_40_fat", "Arial_40_bold_bold"),
-        *("Arial_40_bold_light", "Arial_40_letter_spacing", "Arial_40_letter_spacing_x", "Arial_40_letter_spacing_9999"),
+        *(
+            "Arial",
+            "Arial_",
+            "Arial_x",
+            "Arial_0",
+            "Arial_-4",
+            "Arial_4.5",
+            "_40",
+            "Arial_40_fat",
+            "Arial_40_bold_bold",
+        ),
+        *(
+            "Arial_40_bold_light",
+            "Arial_40_letter_spacing",
+            "Arial_40_letter_spacing_x",
+            "Arial_40_letter_spacing_9999",
+        ),
         *("Arial_40_antialias_pretty", "Arial_40__bold", "Arial_1000000", "Arial_40_left_right"),
     ],
 )
@@ -72,7 +87,9 @@ def test_what_is_no_style_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("family", ["Wingdings", "..%2F..%2Fetc%2Fpasswd", "%FF", "x" * 5000, "%3Cscript%3E"])
 def test_an_unknown_font_is_named_beside_those_that_are_there(family: str) -> None:
-    with pytest.raises(BadTransformation, match=r"Unknown font - [A-Za-z0-9.% ]{1,300}\. Fonts: Arimo, Tinos, ") as caught:
+    with pytest.raises(
+        BadTransformation, match=r"Unknown font - [A-Za-z0-9.% ]{1,300}\. Fonts: Arimo, Tinos, "
+    ) as caught:
         read_style(f"{family}_20")
     assert caught.value.message.isascii()
 

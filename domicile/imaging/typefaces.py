@@ -22,7 +22,8 @@ FALLBACKS = (
     *("NotoSansArabic", "NotoSansHebrew", "NotoSansDevanagari", "NotoSansBengali", "NotoSansGurmukhi"),
     *("NotoSansGujarati", "NotoSansOriya", "NotoSansTamil", "NotoSansTelugu", "NotoSansKannada", "NotoSansMalayalam"),
     *("NotoSansSinhala", "NotoSansThai", "NotoSansLao", "NotoSansMyanmar", "NotoSansKhmer", "NotoSansEthiopic"),
-    *("NotoSansGeorgian", "NotoSansArmenian", "NotoSansThaana", "DroidSansFallback", "NotoSansKR", "DejaVuSans"),
+    *("NotoSansGeorgian", "NotoSansArmenian", "NotoSansThaana", "DroidSansFallback", "NotoSansKR"),
+    *("NotoSansSymbols2", "NotoSansSymbols", "NotoSansMath"),
     "NotoEmoji",
 )
 """For what the font of a style lacks, in this order; each has a regular face only."""
@@ -35,7 +36,10 @@ class FontsUnavailable(RuntimeError):
 
 @cache
 def _hashes() -> dict[str, str]:
-    rows = (line.split() for line in HASHES.read_text().splitlines())
+    try:
+        rows = [line.split() for line in HASHES.read_text("utf-8").splitlines()]
+    except OSError as missing:
+        raise FontsUnavailable(f"{HASHES.name} cannot be read") from missing
     return {name: digest for digest, name in rows}
 
 

@@ -21,7 +21,7 @@ FEATURES: dict[str, Any] = {
     "writes": ["jpg", "png", "webp", "avif", "gif"],
     "layers": {"seccomp": True, "landlock": True},
     "faces": "CenterFace, onnxruntime 1.28.0",
-    "text": "48 fonts, HarfBuzz 15.0.0",
+    "text": "50 fonts, HarfBuzz 15.0.0",
 }
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from domicile.imaging import typefaces
+from domicile.imaging import landlock, sandbox, typefaces
 from domicile.imaging.typefaces import EMOJI, FALLBACKS, FONTS, FontsUnavailable, covered, face_named, names, typeface
 from domicile.media.fonts import FAMILIES, SHIPPED
 
+ROOT = Path(__file__).resolve().parents[3]
 FONT_BYTES_MAX = 12_000_000
 
 
@@ -70,3 +74,36 @@ def test_families_of_the_same_class_share_a_face() -> None:
 def test_some_face_has_each_character(text: str) -> None:
     faces = ("Arimo-Regular", *FALLBACKS, EMOJI)
     assert [char for char in text if char != " " and not any(ord(char) in covered(name) for name in faces)] == []
+
+
+BEHIND_THE_WALLS = """
+import sys
+from domicile.imaging import sandbox
+from domicile.imaging.channel import SandboxLimits
+from domicile.imaging.preload import preload
+from domicile.imaging.text import drawn
+from domicile.media.errors import BadTransformation
+from domicile.media.text import TextBox, TextLayer, TextStyle
+if "preload" in sys.argv:
+    preload()
+sandbox.lock_down(SandboxLimits(
+    memory_bytes_max=1 << 28, cpu_seconds_max=20, jobs_max=3, result_bytes_max=1 << 20, niceness=3))
+for family in ("Arial", "Roboto", "Oswald"):
+    layer = TextLayer(style=TextStyle(family=family, size=20, weight="bold"), characters="Aא日한🎉क्ष مرحبا")
+    try:
+        print(drawn(layer, TextBox(), pixels_max=1_000_000).width > 100)
+    except BadTransformation as refused:
+        print(refused)
+"""
+
+
+def behind_the_walls(*arguments: str) -> list[str]:
+    command = [sys.executable, "-c", BEHIND_THE_WALLS, *arguments]
+    done = subprocess.run(command, capture_output=True, check=True, text=True, cwd=ROOT, timeout=50)
+    return done.stdout.splitlines()
+
+
+@pytest.mark.skipif(landlock.version(sandbox.libc) < 1, reason="this kernel has no Landlock")
+def test_a_decoder_draws_with_what_was_opened_before_its_walls_closed() -> None:
+    assert behind_the_walls("preload") == ["True"] * 3
+    assert behind_the_walls() == ["Text cannot be drawn here: a font is missing"] * 3

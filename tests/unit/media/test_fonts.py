@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from domicile.media.fonts import FAMILIES, SHIPPED, family_named
@@ -19,3 +21,10 @@ def test_every_family_is_drawn_with_a_shipped_one_and_finds_itself() -> None:
 def test_a_name_that_is_not_in_the_table_is_none() -> None:
     assert family_named("Comic Sans MS") is None
     assert family_named("") is None
+
+
+def test_the_table_for_readers_has_every_family() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "text.md").read_text("utf-8")
+    for shipped in SHIPPED:
+        others = ", ".join(name for name, drawn_with in FAMILIES.items() if drawn_with == shipped != name)
+        assert f"| {shipped} | {others} |" in page

@@ -8,7 +8,11 @@ from __future__ import annotations
 from domicile.media.errors import MediaError
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import parse_transformation
-from domicile.media.plan import PlanLimits, is_animated, make_outline
+from domicile.media.layers import nested, overlaid_in
+from domicile.media.outline import make_outline
+from domicile.media.plan import is_animated
+from domicile.media.stage import PlanLimits
+from domicile.media.transformation import Component, Transformation
 
 PIXELS_MIN = 250_000
 """The smallest picture takes a decoder as long as this many pixels: its start, the copies, the messages."""
@@ -19,7 +23,8 @@ ANIMATED = "webp"
 
 
 def pixels_of(transformation: str, facts: SourceFacts, extension: str | None, limits: PlanLimits) -> int:
-    """Pixels of the original and of the largest step, of all frames where the rendition may be animated.
+    """Pixels of the original and of the largest step, of all frames where the rendition may be animated; layers count as
+    small pictures.
 
     `transformation` is canonical text. Never raises: what cannot be planned is refused by whoever plans it, and costs
     until then what it takes to open it.
@@ -28,7 +33,10 @@ def pixels_of(transformation: str, facts: SourceFacts, extension: str | None, li
     try:
         asked = parse_transformation(transformation)
         frames = facts.frames if is_animated(facts, extension or ANIMATED, asked.flags) else 1
-        area += max((stage.area for stage in make_outline(asked, facts, limits).stages), default=0)
+        parts = nested(asked.components)
+        own = Transformation(tuple(part for part in parts if isinstance(part, Component)))
+        area += max((stage.area for stage in make_outline(own, facts, limits).stages), default=0)
+        area += PIXELS_MIN * sum(1 for _ in overlaid_in(parts))
     except MediaError:
         pass
     return max(PIXELS_MIN, area * frames)

@@ -6,7 +6,7 @@
 They nest like brackets: `fl_layer_apply` closes what was opened last. Gravity, offsets, blend modes and the flags of layers
 say how it is placed; everything else that stands with them is done to the layer before. Beside the `l_` of a layer that
 is closed later, a gravity belongs to a crop if there is one, and else to the placing.
-Source: cloudinary-compat 3.1; what is not documented: docs/adr/0013.
+Source: cloudinary-compat 3.1; what is not documented: docs/adr/0005.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
     face, faces        in the middle of the largest face, or of every one; without a face the layer is not shown, except
                        on an animation, whose middle takes the face's place; face:center takes the middle then, too
 
-Source: cloudinary-compat 3.3; what is not documented: docs/adr/0013.
+Source: cloudinary-compat 3.3; what is not documented: docs/adr/0005.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from domicile.imaging.job import Done, MediaLimits, Outcome, Refused, RenderJob
 from domicile.imaging.plan_limits import plan_limits
 from domicile.imaging.source import open_source
 from domicile.media.grammar import parse_transformation
-from domicile.media.stage import Stage
 from domicile.media.plan import Plan, make_plan
+from domicile.media.stage import Stage
 from tests.corpus import require_corpus
 from tests.pictures.heics import heic
 from tests.pictures.people import CLEAR, NOBODY, Face

@@ -19,7 +19,7 @@ from domicile.media.layer import LAYER_TYPES, Layer, LayerName
 from domicile.media.params.base import Malformed, Parameter
 from domicile.media.percent import percent_decode, percent_encode
 from domicile.media.public_id import public_id_problem
-from domicile.media.text import TextLayer, read_text, write_text
+from domicile.media.text import TextLayer, read_text, write_text_layer
 from domicile.media.transformation import Component
 
 LAYER_ENCODED_CHARS_MAX = 768
@@ -63,7 +63,7 @@ def read_picture(delivery_type: str, text: str) -> LayerName:
 
 
 def write_content(content: LayerName | TextLayer) -> str:
-    return f"{TEXT}:{write_text(content)}" if isinstance(content, TextLayer) else write_picture(content)
+    return f"{TEXT}:{write_text_layer(content)}" if isinstance(content, TextLayer) else write_picture(content)
 
 
 def write_picture(name: LayerName) -> str:

@@ -8,9 +8,9 @@ import pytest
 from domicile.media.errors import BadTransformation
 from domicile.media.faces import Faces
 from domicile.media.grammar import parse_transformation
-from domicile.media.stage import Stage
 from domicile.media.plan import Plan, make_plan
 from domicile.media.redaction import CELL_SIDE_MIN, CELLS_MAX, Area, Redaction
+from domicile.media.stage import Stage
 from tests.unit.media.plans import FACTS, LIMITS
 
 FACE = (100.0, 40.0, 180.0, 140.0)
@@ -24,7 +24,8 @@ def plan(text: str, *boxes: tuple[float, float, float, float], orientation: int 
 
 
 def hidden(text: str, *boxes: tuple[float, float, float, float], orientation: int = 1) -> Redaction:
-    [redaction] = [s.redaction for s in plan(text, *boxes, orientation=orientation).stages if s.redaction]
+    stages = plan(text, *boxes, orientation=orientation).stages
+    [redaction] = [one.redaction for one in stages if isinstance(one, Stage) and one.redaction]
     return redaction
 
 

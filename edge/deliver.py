@@ -58,6 +58,8 @@ class Delivered:
     tier: str | None
     is_public: bool
     """False when the answer was not for everybody who has the path."""
+    needs_verdict: bool = False
+    """Did the origin have to let this very path pass?"""
     collapsed: bool = False
     kept: bool = False
     was_stale: bool = False
@@ -214,6 +216,7 @@ class Deliverer:
             stored=found.stored,
             tier=found.tier,
             is_public=asked.is_public,
+            needs_verdict=asked.needs_verdict,
             spans=spans,
         )
 
@@ -255,6 +258,7 @@ class Deliverer:
             stored=stored,
             tier=fill.tier,
             is_public=asked.is_public,
+            needs_verdict=asked.needs_verdict,
             collapsed=joined or fill.is_collapsed,
             kept=fill.is_kept,
             spans=fill.spans,

@@ -403,6 +403,7 @@ class Rig:
             link.on_entry, link.on_lock = parts.tiers.on_entry, parts.tiers.on_lock
             listener = Listener(
                 parts.app.handle,
+                hot=parts.app.hot,
                 counters=counters,
                 region=REGION,
                 keepalive_seconds=delivery.keepalive_seconds,

@@ -1,7 +1,7 @@
 """What shapes a text layer: which of the parameters beside its `l_text` are about the letters, and not about the picture
 of them.
 
-    co                    the colour of the letters
+    co, b                 the colour of the letters, and of the box behind them
     c_fit with w [and h]  where lines are broken, and how many there may be; other modes scale the finished text
     bo                    the outline of the letters, when the style says `stroke`; else a border as around any picture
     fl_text_no_trim       room around the letters stays
@@ -16,7 +16,7 @@ from fractions import Fraction
 from domicile.media.geometry import Side, rounded
 from domicile.media.layers import Part
 from domicile.media.text import TextBox, TextLayer
-from domicile.media.transformation import Component, Crop, Pixels, Size
+from domicile.media.transformation import Color, Component, Crop, Pixels, Size
 
 NO_TRIM = "text_no_trim"
 
@@ -30,6 +30,9 @@ def boxed(
     box = TextBox(is_trimmed=NO_TRIM not in beside.flags, density=density)
     if beside.color is not None:
         box = replace(box, color=beside.color)
+    if isinstance(beside.background, Color):
+        box = replace(box, background=beside.background)
+        beside = replace(beside, background=None)
     if text.style.stroke:
         box = replace(box, outline=beside.border)
         beside = replace(beside, border=None)

@@ -194,6 +194,7 @@ def _upstream(settings: EdgeSettings, outside: Outside, known: _Known) -> Upstre
         count=outside.counters.add,
         region=settings.region,
         source_bytes_max=settings.media.source_bytes_max,
+        layers_bytes_max=settings.delivery.layers_bytes_max,
         clock=time.monotonic,
     )
 

@@ -81,4 +81,6 @@ def _bytes_of(frames: Sequence[Frame]) -> int:
 
 
 def _performed(frame: Frame, plan: Plan, laid: Finished) -> Frame:
-    return staged(replace(frame, image=resample(frame.image, plan.window)), plan.stages, laid)
+    return staged(
+        replace(frame, image=resample(frame.image, plan.window)), plan.stages, laid, tells_cuts=plan.info_only
+    )

@@ -6,7 +6,7 @@ The policy's redaction of a picture comes first wherever it is shown (`outline.p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from PIL import Image
 
@@ -29,7 +29,7 @@ from domicile.media.overlay import NOTHING, Inputs, Making, Shown
 from domicile.media.plan import makings_of
 from domicile.media.redaction import first_redacted
 from domicile.media.text import TextLayer
-from domicile.media.transformation import Transformation
+from domicile.media.transformation import Component, Transformation
 
 FIRST = 1
 
@@ -65,17 +65,20 @@ def open_layers(
             opened[name] = open_source(body, limits)
         source = page_of(opened[name], page or FIRST, limits)
         sources[name, page] = source
-        pictures[name, page] = _shown(source, told, transformation, limits)
+        pictures[name, page] = _shown(source, told, page, transformation, limits)
     pixels_max = limits.text_pixels_max
     inputs = Inputs(pictures=pictures, measure=lambda text, box: measured(text, box, pixels_max=pixels_max))
     return Layers(sources=sources, inputs=inputs, text_pixels_max=pixels_max)
 
 
-def _shown(source: Source, told: LayerInput, transformation: Transformation, limits: MediaLimits) -> Shown:
+def _shown(
+    source: Source, told: LayerInput, page: int | None, transformation: Transformation, limits: MediaLimits
+) -> Shown:
     """Faces are looked for where the policy hides those of this picture, or anything in the transformation asks for some."""
     forced = (first_redacted(told.redaction),) if told.redaction else ()
-    asked = Transformation((*forced, *transformation.components))
-    faces = faces_of(source, asked, limits, animated=False)
+    every = (replace(component, page=None) for component in transformation.components)
+    asked = Transformation((Component(page=page), *forced, *every))
+    faces = faces_of(source, asked, limits, animated=False, coordinates=told.coordinates)
     return Shown(facts=source.facts(), faces=faces, redaction=told.redaction)
 
 

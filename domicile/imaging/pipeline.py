@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
@@ -25,6 +26,7 @@ from domicile.imaging.source import Bytes, Source, open_source
 from domicile.imaging.staged import staged
 from domicile.media.errors import BadTransformation, LimitExceeded, MediaError
 from domicile.media.faces import NOBODY, Faces
+from domicile.media.geometry import WholeBox
 from domicile.media.grammar import parse_transformation
 from domicile.media.layers import has_layers, nested, own_components
 from domicile.media.negotiate import TYPES, choose_format
@@ -48,6 +50,8 @@ class Rendition:
     plan: Plan
     frames: int
     timings: Timings
+    cuts: tuple[WholeBox, ...] = ()
+    """Where automatic gravity cut the first frame; known when nothing but that is asked for."""
 
 
 def render(source: Bytes, job: RenderJob, layers: Sequence[Bytes] = ()) -> tuple[Outcome, bytes]:
@@ -62,7 +66,8 @@ def render(source: Bytes, job: RenderJob, layers: Sequence[Bytes] = ()) -> tuple
             own = Transformation(tuple(own_components(nested(transformation.components))))
             shown = page_of(opened, own.page, job.limits)
             started = time.perf_counter()
-            faces = faces_of(shown, own, job.limits, animated=_shows_all(shown, transformation, job))
+            animated = _shows_all(shown, transformation, job)
+            faces = faces_of(shown, own, job.limits, animated=animated, coordinates=job.coordinates)
             opened_layers = open_layers(transformation, job.layers, layers, job.limits)
             looked = time.perf_counter() - started
             wanted = _format(shown, transformation, job, faces, opened_layers)
@@ -119,8 +124,9 @@ def rendered(
     started = time.perf_counter()
     with making(f"Image is too large for {plan.format}"):
         body = encode(frames, plan, source.claims.loop)
+    cuts = frames[0].cuts
     timings = msgspec.structs.replace(timings, encode=time.perf_counter() - started)
-    return Rendition(body=body, plan=plan, frames=len(frames), timings=timings)
+    return Rendition(body=body, plan=plan, frames=len(frames), timings=timings, cuts=cuts)
 
 
 def _planned(
@@ -176,7 +182,8 @@ def _frames(source: Source, plan: Plan, limits: MediaLimits, layers: Layers) -> 
     laid = finish(plan.makings, layers, limits.working_bytes_max)
     for stored in decode_frames(source, plan, limits.working_bytes_max - plan.layer_bytes):
         decoded = time.perf_counter()
-        frames.append(staged(present(stored, plan.orientation, to_srgb), plan.stages, laid))
+        shown = present(stored, plan.orientation, to_srgb)
+        frames.append(staged(shown, plan.stages, laid, tells_cuts=plan.info_only))
         decode, transform = decode + decoded - started, transform + time.perf_counter() - decoded
         started = time.perf_counter()
     return frames, Timings(decode=decode, transform=transform)
@@ -184,7 +191,7 @@ def _frames(source: Source, plan: Plan, limits: MediaLimits, layers: Layers) -> 
 
 def _copied(source: Source, plan: Plan, limits: MediaLimits) -> Rendition:
     started = time.perf_counter()
-    body = copied(source, limits.source_pixels_max)
+    body = copied(source, limits)
     timings = Timings(decode=time.perf_counter() - started)
     return Rendition(body=body, plan=plan, frames=source.claims.frames, timings=timings)
 
@@ -193,10 +200,15 @@ def _done(source: Source, rendition: Rendition) -> tuple[Done, bytes]:
     plan, body, content_type = rendition.plan, rendition.body, TYPES[rendition.plan.format]
     facts = source.facts()
     if plan.info_only:
-        info = {
+        info: dict[str, Any] = {
             "input": {"width": facts.width, "height": facts.height, "bytes": facts.body_bytes},
             "output": {"width": plan.size[0], "height": plan.size[1], "bytes": len(body), "format": plan.format},
         }
+        if rendition.cuts:
+            info["g_auto_info"] = [
+                {"x": left, "y": top, "width": right - left, "height": bottom - top}
+                for left, top, right, bottom in rendition.cuts
+            ]
         body, content_type = json.dumps(info, separators=(",", ":")).encode(), INFO_CONTENT_TYPE
     done = Done(
         source=facts,

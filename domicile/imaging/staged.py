@@ -11,6 +11,8 @@ from domicile.imaging.compose import composited
 from domicile.imaging.guarded import making as guarded
 from domicile.imaging.present import Frame
 from domicile.imaging.steps import perform
+from domicile.imaging.steps.look import told
+from domicile.imaging.steps.reframe import reframe
 from domicile.media.overlay import Making, Overlay
 from domicile.media.stage import Stage
 
@@ -18,12 +20,20 @@ Finished = Mapping[Making, Image.Image]
 """Layers, ready to be laid over any number of frames."""
 
 
-def staged(frame: Frame, stages: tuple[Stage | Overlay, ...], finished: Finished) -> Frame:
-    """All stages, on a frame that shows the window of their plan. Raises LimitExceeded for want of memory."""
-    image = frame.image
+def staged(frame: Frame, stages: tuple[Stage | Overlay, ...], finished: Finished, *, tells_cuts: bool = False) -> Frame:
+    """All stages, on a frame that shows the window of their plan. Raises LimitExceeded for want of memory.
+
+    `tells_cuts`: say where automatic gravity cuts.
+    """
+    image, cuts = frame.image, frame.cuts
     for stage in stages:
-        image = _laid(image, stage, finished) if isinstance(stage, Overlay) else perform(image, stage)
-    return replace(frame, image=image)
+        if isinstance(stage, Overlay):
+            image = _laid(image, stage, finished)
+            continue
+        if tells_cuts and stage.look is not None:
+            cuts = (*cuts, told(reframe(image, stage), stage.look))
+        image = perform(image, stage)
+    return replace(frame, image=image, cuts=cuts)
 
 
 def _laid(image: Image.Image, overlay: Overlay, finished: Finished) -> Image.Image:

@@ -11,7 +11,7 @@ Source: cloudinary-compat 3.1; what is not documented: docs/adr/0005.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -27,6 +27,7 @@ MEASURING = frozenset({"relative", "region_relative"})
 """Flags that speak of the sizes in their component, and where a layer is placed, of all its sizes."""
 SIZE_STAYS = frozenset({"no_overflow", "tiled", "cutter"})
 """Flags with which a layer never makes the picture larger."""
+WHERE = ("gravity", "focal", "aggressiveness", "x", "y")
 PLACING = OF_LAYERS - MEASURING - {"text_no_trim"}
 
 
@@ -117,6 +118,19 @@ def without_layers(parts: Iterable[Part]) -> tuple[Component, ...] | None:
     return tuple(own)
 
 
+def with_own(components: Sequence[Component], change: Callable[[Component], Component]) -> tuple[Component, ...]:
+    """The same row, with what is done to the picture itself changed, and its layers left as they are."""
+    closed = _closed(components)
+    changed: list[Component] = []
+    deep = 0
+    for position, component in enumerate(components):
+        is_end = component.layer is None and APPLY in component.flags
+        is_own = deep == 0 and component.layer is None
+        deep += (position in closed) - is_end
+        changed.append(change(component) if is_own else component)
+    return tuple(changed)
+
+
 def overlaid_in(parts: Iterable[Part]) -> Iterator[Overlaid]:
     """Every layer, those inside others after them."""
     for part in parts:
@@ -159,12 +173,13 @@ def _closed_by(opener: Component, parts: Sequence[Part], closer: Component) -> O
     said, placing = _placing(opener), _placing(closer)
     said = replace(said, flags=said.flags - MEASURING)
     if opener.crop is not None:  # its gravity is that of the crop
-        said = replace(said, gravity=None, aggressiveness=None, x=None, y=None)
+        said = replace(said, gravity=None, focal=None, aggressiveness=None, x=None, y=None)
         first = replace(first, flags=first.flags - PLACING, effect=None if _is_blend(first) else first.effect)
     else:
         first = _done(first)
     if placing.gravity is None and placing.x is None and placing.y is None:
-        placing = replace(placing, gravity=said.gravity, aggressiveness=said.aggressiveness, x=said.x, y=said.y)
+        said_where = {name: getattr(said, name) for name in WHERE}
+        placing = replace(placing, **said_where)
     placing = replace(placing, effect=placing.effect or said.effect, flags=placing.flags | said.flags)
     return Overlaid(
         layer=opener.layer, parts=(first, *parts, *([last] if last != Component() else [])), placing=placing
@@ -178,6 +193,7 @@ def _is_blend(component: Component) -> bool:
 def _placing(component: Component) -> Component:
     return Component(
         gravity=component.gravity,
+        focal=component.focal,
         aggressiveness=component.aggressiveness,
         x=component.x,
         y=component.y,
@@ -192,6 +208,7 @@ def _done(component: Component) -> Component:
         component,
         layer=None,
         gravity=None,
+        focal=None,
         aggressiveness=None,
         x=None,
         y=None,

@@ -4,6 +4,7 @@
     xy_center          the layer's middle at that place
     face, faces        in the middle of the largest face, or of every one; without a face the layer is not shown, except
                        on an animation, whose middle takes the face's place; face:center takes the middle then, too
+    custom             in the middle of what is stored with the picture; else in the picture's
 
 Source: cloudinary-compat 3.3; what is not documented: docs/adr/0005.
 """
@@ -11,12 +12,12 @@ Source: cloudinary-compat 3.3; what is not documented: docs/adr/0005.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from domicile.media.errors import BadTransformation
-from domicile.media.faces import FACE_GRAVITIES, NOBODY, SINGLE, Faces, through_canvas
+from domicile.media.faces import CUSTOM_GRAVITIES, FOCUS_GRAVITIES, NOBODY, Faces, through_canvas
 from domicile.media.facts import SourceFacts
 from domicile.media.frame import length
 from domicile.media.geometry import Box, Exact, Side, WholeBox, Window
@@ -27,6 +28,9 @@ from domicile.media.stage import BYTES_PER_PIXEL, Stage, area_of
 from domicile.media.text import TextBox, TextLayer
 from domicile.media.transformation import Component, Gravity
 
+NEEDS_FACE = frozenset({Gravity.FACE, Gravity.FACES, Gravity.CUSTOM_FACE, Gravity.CUSTOM_FACES})
+"""Without one there is no layer."""
+EVERY_FACE = frozenset({Gravity.FACES, Gravity.FACES_CENTER, Gravity.FACES_AUTO, Gravity.CUSTOM_FACES})
 FACES_MAX = 20
 """Of one picture that get a layer each, the largest first: every one costs a pass over the picture."""
 BOXES_MAX = 500
@@ -141,13 +145,15 @@ def places_of(placing: Component, picture: Side, faces: Faces) -> tuple[Place, .
     gravity = placing.gravity or Gravity.CENTER
     if gravity is Gravity.AUTO:
         raise BadTransformation.component("g_auto (not for placing layers)")
-    if gravity not in FACE_GRAVITIES:
+    if gravity not in FOCUS_GRAVITIES:
         return (Place(None, gravity),)
-    boxes = sorted(faces.framing, key=lambda box: (_area(box), box), reverse=True)
-    if not boxes or faces.is_moving:
-        is_skipped = gravity in {Gravity.FACE, Gravity.FACES} and not faces.is_moving
+    focus = faces.focus(gravity)
+    if focus is None:
+        is_skipped = gravity in NEEDS_FACE and not faces.is_moving
         return () if is_skipped else (Place(None, Gravity.CENTER),)
-    chosen = boxes[:1] if gravity in SINGLE else boxes[:FACES_MAX]
+    chosen: Sequence[Box] = (focus,)
+    if gravity in EVERY_FACE and not (gravity in CUSTOM_GRAVITIES and faces.custom):
+        chosen = sorted(faces.framing, key=lambda box: (_area(box), box), reverse=True)[:FACES_MAX]
     return tuple(Place(_whole(box, picture), Gravity.CENTER) for box in chosen)
 
 
@@ -186,6 +192,7 @@ def faces_on(placement: Placement, base: Faces, layer: Faces, size: Side) -> Fac
         both = Faces(
             framing=both.framing + there.framing,
             covering=both.covering + there.covering,
+            custom=both.custom,
             is_moving=both.is_moving,
         )
     return both

@@ -23,6 +23,7 @@ class Route(StrEnum):
     PURGE = "purge"
     SERVICE = "service"
     """Health, readiness, metrics."""
+    PASSTHROUGH = "passthrough"
     OTHER = "other"
 
 
@@ -64,6 +65,13 @@ class Count(StrEnum):
     SEALS_BROKEN = "broken_seals"
     PEER_FAILURES = "peer_failures"
     REPORTS_DROPPED = "reports_dropped"
+    PASSTHROUGH_HIT = "passthrough_requests|result=hit"
+    PASSTHROUGH_STALE = "passthrough_requests|result=stale"
+    PASSTHROUGH_REVALIDATED = "passthrough_requests|result=revalidated"
+    PASSTHROUGH_COLLAPSED = "passthrough_requests|result=collapsed"
+    PASSTHROUGH_MISS = "passthrough_requests|result=miss"
+    PASSTHROUGH_FORWARDED = "passthrough_requests|result=forwarded"
+    PASSTHROUGH_ERROR = "passthrough_requests|result=error"
 
 
 class Add(Protocol):
@@ -112,6 +120,8 @@ HELP = {
     "broken_seals": "Cached files that did not open: torn, moved or tampered with.",
     "peer_failures": "Streams from other workers that failed.",
     "reports_dropped": "Renditions that were not reported because the queue was full.",
+    "passthrough_requests": "Requests of the passthrough by how they were answered; stale: in the place of an error, or while"
+    " it is fetched anew; forwarded: not for a cache.",
     "memory_bytes": "Bytes in the memory tier.",
     "memory_objects": "Objects in the memory tier.",
     "disk_bytes": "Bytes in the disk tier.",

@@ -87,6 +87,7 @@ class MediaSettings:
     variables_max: int = setting(20, "Variables set in one transformation.", at_least=0)
     expression_terms_max: int = setting(40, "Operands and operators of one expression or condition.", at_least=1)
     nesting_max: int = setting(5, "Conditions inside each other.", at_least=1)
+    layers_max: int = setting(10, "Overlays and underlays of one transformation.", at_least=0)
     metadata_bytes_max: int = setting(8 * MIB, "Decompressed metadata that a decoder may hold.", at_least=1)
     chunks_max: int = setting(100_000, "Chunks of a PNG or WebP file.", at_least=100)
     working_bytes_max: int = setting(

@@ -20,7 +20,7 @@ from domicile.media.evaluate import Known, evaluate
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import build_transformation
 from domicile.media.keys import delivery_etag
-from domicile.media.negotiate import TYPES
+from domicile.media.negotiate import TYPES, UNWRITTEN_TYPES
 from domicile.media.policy import ResidencyPolicy
 from domicile.media.timing import ContentInfo, Span
 from domicile.media.wire import Rendition, Resolved
@@ -114,7 +114,7 @@ def _as_uploaded(order: Order, source: SourceFile) -> Made:
 
 
 def _type_as_uploaded(facts: SourceFacts) -> str | None:
-    return TYPES.get(facts.format)
+    return (TYPES | UNWRITTEN_TYPES).get(facts.format)
 
 
 def _head(order: Order, done: Done, body: bytes, etag: str) -> StoredHead:

@@ -1,7 +1,8 @@
-"""Resolve: which version does a delivery URL mean, and what may this region have of it? One snapshot, one answer.
+"""Resolve: which versions does a delivery URL mean, and what may this region have of them? One snapshot, one answer.
 
 Head, name and aid are read in one transaction; keys are looked up after it, and a key that has gone since then makes the
 name absent. The answer states the snapshot's sequence, so an edge that knows a newer purge refuses it (decisions D.2).
+What lies over a picture contributes to it: the key that is released for the result is made of the keys of all (E.3).
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from domicile.media.asset import AssetName, NameHash
-from domicile.media.errors import BadRequest, BadSignature, OutsideRegion
+from domicile.media.errors import BadRequest, BadSignature, LimitExceeded, OutsideRegion
 from domicile.media.journal import Head
 from domicile.media.keys import content_key, subkey
+from domicile.media.layer import LAYER_TYPES, LAYERS_MAX, LayerName
 from domicile.media.policy import Activity, Deny, Place, ResidencyPolicy, decide
-from domicile.media.wire import NAMES_MAX, Absent, ResolveAnswer, Resolved, ResolveRequest
+from domicile.media.wire import NAMES_MAX, Absent, ResolveAnswer, Resolved, ResolvedLayer, ResolveRequest
 from origin.catalogue.port import AssetRow
 from origin.journal import read_head
 from origin.records.core import Core
+from origin.records.types import AssetRecord
 from origin.tenants import Standing
 
 VerifyDelivery = Callable[[str, str, str], None]
@@ -25,22 +28,55 @@ VerifyDelivery = Callable[[str, str, str], None]
 
 
 async def resolve(core: Core, verify: VerifyDelivery, request: ResolveRequest) -> ResolveAnswer:
-    """Raises AssetNotFound (unknown cloud), BadSignature, OutsideRegion, BadRequest."""
+    """Raises AssetNotFound (unknown cloud), BadSignature, OutsideRegion, BadRequest, LimitExceeded."""
     if not 0 < len(request.public_ids) <= NAMES_MAX:
         raise BadRequest("1 to 16 names in one resolve")
+    _check_layers(request)
     standing = core.tenants.standing(request.cloud)  # before the snapshot: the revision stated is never too new
     may_transform = _releases(standing.policy, request.region, at=core.now())
-    candidates = [(index, _name(request, index)) for index in _signed(request, standing.tenant.api_secret, verify)]
-    hashes = {core.hash_name(name): index for index, name in reversed(candidates)}
+    signed = _signed(request, standing.tenant.api_secret, verify)
+    hashes = {core.hash_name(_name(request, index)): index for index in reversed(signed)}
+    laid = {
+        index: [core.hash_name(_layer_name(request, layer)) for layer in _layers(request, index)] for index in signed
+    }
     async with core.database.read() as connection:
         head = await read_head(connection, request.cloud)
-        rows = await core.catalogue.named(connection, request.cloud, hashes)
-    for row in sorted(rows, key=lambda row: hashes[row.name]):
-        known = _Known(request=request, head=head, may_transform=may_transform, standing=standing)
-        answer = _resolved(core, row, hashes[row.name], known)
-        if answer is not None:
-            return ResolveAnswer(resolved=answer)
-    return ResolveAnswer(absent=_absent(standing, head, tuple(hashes)))
+        rows = await core.catalogue.named(
+            connection, request.cloud, dict.fromkeys([*hashes, *(name for names in laid.values() for name in names)])
+        )
+    known = _Known(
+        request=request,
+        head=head,
+        may_transform=may_transform,
+        standing=standing,
+        opened={row.name: opened for row in rows if (opened := _open(core, row)) is not None},
+    )
+    missing = tuple(name for name in hashes if name not in known.opened)
+    for name, index in sorted(hashes.items(), key=lambda named: named[1]):
+        if name in known.opened:
+            return _answer(known, name, index, laid[index], missing)
+    return ResolveAnswer(absent=_absent(known, missing))
+
+
+def _check_layers(request: ResolveRequest) -> None:
+    """Raises BadRequest, LimitExceeded."""
+    if request.layers and len(request.layers) != len(request.public_ids):
+        raise BadRequest("the layers do not fit the candidates")
+    if any(len(layers) > LAYERS_MAX for layers in request.layers):
+        raise LimitExceeded(f"Too many layers. Maximum is {LAYERS_MAX}")
+    if any(layer.delivery_type not in LAYER_TYPES for layers in request.layers for layer in layers):
+        raise BadRequest("a layer has a type that no layer has")
+
+
+def _layers(request: ResolveRequest, index: int) -> tuple[LayerName, ...]:
+    return request.layers[index] if request.layers else ()
+
+
+def _layer_name(request: ResolveRequest, layer: LayerName) -> AssetName:
+    """A layer is a picture of the same cloud, whatever lies under it."""
+    return AssetName(
+        cloud=request.cloud, resource_type="image", delivery_type=layer.delivery_type, public_id=layer.public_id
+    )
 
 
 def _name(request: ResolveRequest, index: int) -> AssetName:
@@ -73,6 +109,8 @@ def _signed(request: ResolveRequest, api_secret: str, verify: VerifyDelivery) ->
     if request.signature is None:
         if _needs_signature(request):
             raise BadSignature("this delivery type needs a signed URL")
+        if any(layer.delivery_type != "upload" for layers in request.layers for layer in layers):
+            raise BadSignature("a layer of this type needs a signed URL")
         return everything
     if len(request.signed_texts) != len(request.public_ids):
         raise BadSignature("a signature needs the texts that it covers")
@@ -96,40 +134,76 @@ def _holds(request: ResolveRequest, index: int, api_secret: str, verify: VerifyD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """A row whose key is there."""
+
+    row: AssetRow
+    data_key: bytes
+    record: AssetRecord
+
+
+def _open(core: Core, row: AssetRow) -> _Opened | None:
+    data_key, record = core.keyring.of(row.aid), core.open(row)
+    return None if data_key is None or record is None else _Opened(row=row, data_key=data_key, record=record)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """What the answer says besides the asset."""
+    """What was asked, and what is there to answer with."""
 
     request: ResolveRequest
     head: Head
     may_transform: bool
     standing: Standing
+    opened: dict[NameHash, _Opened]
+
+    def original_key(self, opened: _Opened) -> bytes | None:
+        return subkey(opened.data_key, "original") if self.may_transform else None
 
 
-def _resolved(core: Core, row: AssetRow, index: int, known: _Known) -> Resolved | None:
-    data_key, record = core.keyring.of(row.aid), core.open(row)
-    if data_key is None or record is None:
-        return None
-    head, wants_labels = known.head, known.request.labels and known.may_transform
+def _answer(
+    known: _Known, name: NameHash, index: int, laid: list[NameHash], missing: tuple[NameHash, ...]
+) -> ResolveAnswer:
+    """The candidate that exists, if all that lies over it does."""
+    for layer, layer_name in zip(_layers(known.request, index), laid, strict=True):
+        if layer_name not in known.opened:
+            return ResolveAnswer(absent=_absent(known, (*missing, layer_name), layer))
+    return ResolveAnswer(resolved=_resolved(known, known.opened[name], index, [known.opened[name] for name in laid]))
+
+
+def _resolved(known: _Known, base: _Opened, index: int, layers: list[_Opened]) -> Resolved:
+    head, wants_labels, record = known.head, known.request.labels and known.may_transform, base.record
+    keys = {opened.row.aid: subkey(opened.data_key, "rendition") for opened in (base, *layers)}
     return Resolved(
         index=index,
-        aid=row.aid,
-        asset_id=row.asset_id,
-        name=row.name,
+        aid=base.row.aid,
+        asset_id=base.row.asset_id,
+        name=base.row.name,
         epoch=head.epoch,
         sequence=head.seq,
         config_revision=known.standing.tenant.config_revision,
         version=record.version,
         facts=record.facts,
-        contributors=(row.aid,),
-        original_key=subkey(data_key, "original") if known.may_transform else None,
-        rendition_key=content_key({row.aid: subkey(data_key, "rendition")}),
+        contributors=tuple(sorted(keys)),
+        original_key=known.original_key(base),
+        rendition_key=content_key(keys),
         resource_type=record.name.resource_type,
         tags=record.tags if wants_labels else (),
         context=dict(record.context) if wants_labels else {},
+        layers=tuple(
+            ResolvedLayer(
+                aid=layer.row.aid,
+                name=layer.row.name,
+                facts=layer.record.facts,
+                original_key=known.original_key(layer),
+            )
+            for layer in layers
+        ),
     )
 
 
-def _absent(standing: Standing, head: Head, names: tuple[NameHash, ...]) -> Absent:
+def _absent(known: _Known, names: tuple[NameHash, ...], layer: LayerName | None = None) -> Absent:
     """Never existed, deleted and erased are one and the same answer (decisions I.1)."""
-    status = standing.policy.erased_status if standing.policy else 404
-    return Absent(epoch=head.epoch, sequence=head.seq, names=names, status=status)
+    policy, head = known.standing.policy, known.head
+    status = policy.erased_status if policy else 404
+    return Absent(epoch=head.epoch, sequence=head.seq, names=names, status=status, layer=layer)

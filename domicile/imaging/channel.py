@@ -3,10 +3,10 @@
     serving side                       zygote                       decoder process
         | -- b"fork" + socket end -----> | -- fork ------------------> |
         | <------------------------------------- Hello + its own pidfd |
-        | -- Job + [source memfd, result memfd] ---------------------> |
+        | -- Job + [source memfd, layer memfds, result memfd] -------> |
         | <------------------------------------------------------ Reply |
 
-One message is one packet. Bodies travel in the two memfds. A message of the decoder process is never trusted: the
+One message is one packet. Bodies travel in memfds: the source, the layers in the order of `RenderJob.layers`, the result. A message of the decoder process is never trusted: the
 serving side checks its size, its types, the size of the body and the content type.
 """
 
@@ -15,9 +15,13 @@ from __future__ import annotations
 import msgspec
 
 from domicile.imaging.job import Done, Job, Refused
+from domicile.media.layer import LAYERS_MAX
 
 MESSAGE_BYTES_MAX = 64 * 1024
 """A job is a URL's worth of text, an outcome a screenful; both fit a socket's default buffer at once."""
+
+BODIES_MAX = 2 + LAYERS_MAX
+"""Descriptors that come with a job: the source, its layers, and where the result goes."""
 
 FORK = b"fork"
 

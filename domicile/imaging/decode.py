@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from domicile.imaging import heics
 from domicile.imaging.color import plain
 from domicile.imaging.guarded import decoding
 from domicile.imaging.jpegs import Decoded, check_jpeg, decode_jpeg, fits
@@ -39,6 +40,10 @@ def decode_frames(source: Source, plan: Plan, working_bytes_max: int) -> Iterato
         return
     claims = source.claims
     size = claims.width, claims.height
+    if source.format == "heic":
+        room = working_bytes_max - _carried_bytes(size, plan.window)
+        yield Decoded(heics.decode(source.view, claims, plan.window, room), plan.window)
+        return
     turned_bytes = size[0] * size[1] * WIDE if source.format == "tiff" and source.orientation in FROM_UPRIGHT else 0
     require(claims.mode, size, plan.window, working_bytes_max - turned_bytes - _carried_bytes(size, plan.window))
     with decoding():
@@ -87,7 +92,8 @@ def check_renderable(source: Source, working_bytes_max: int) -> None:
     factor = min(1.0, SMALL_SIDE / max(size))
     small = Window((0, 0, *size), (max(1, round(size[0] * factor)), max(1, round(size[1] * factor))))
     if source.format != "jpg":
-        require(source.claims.mode, size, small, working_bytes_max - _carried_bytes(size, small))
+        room = working_bytes_max - _carried_bytes(size, small)
+        require(source.claims.mode, size, small, room - source.claims.extra_bytes)
     elif not fits(source, small, working_bytes_max):
         raise LimitExceeded("Image needs more memory than allowed")
 
@@ -97,6 +103,9 @@ def decode_all(source: Source, pixels_max: int) -> None:
     with decoding():
         if source.format == "jpg":
             check_jpeg(source)
+            return
+        if source.format == "heic":
+            heics.check(source.view)
             return
         with source.open_image() as image:
             for number in range(source.claims.frames):

@@ -10,6 +10,7 @@ import sys
 from importlib import metadata
 from typing import Any
 
+from domicile.imaging import heics
 from domicile.imaging.centerface import MODEL_NAME
 from domicile.imaging.encode import PILLOW_ENCODERS, can_write
 from domicile.imaging.patched import Image, Pixels, features
@@ -32,11 +33,16 @@ def installed() -> dict[str, Any]:
         "pillow": Image.__version__,  # type: ignore[attr-defined]  # Pillow's stubs leave it out
         "engine": Pixels.__version__,  # type: ignore[attr-defined]
         "distributions": sorted(set(owners)),
-        "reads": [name for name, theirs in PILLOW_NAMES.items() if theirs in Image.OPEN],
+        "reads": [name for name, theirs in PILLOW_NAMES.items() if theirs in Image.OPEN] + other_formats(),
         "writes": [name for name in PILLOW_ENCODERS if can_write(name)],
         "codecs": {name: _version(name) for name in CODECS},
         "faces": _faces(),
     }
+
+
+def other_formats() -> list[str]:
+    """Those that something else than Pillow reads."""
+    return ["heic"] if heics.is_installed() else []
 
 
 def _faces() -> str | None:

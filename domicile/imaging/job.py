@@ -31,6 +31,8 @@ class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
     variables_max: int = 20
     expression_terms_max: int = 40
     nesting_max: int = 5
+    layers_max: int = 10
+    """Overlays and underlays of one transformation."""
     metadata_bytes_max: int = 8 * 1024 * 1024
     """Decompressed bytes of text or profile chunks that a decoder may be made to hold."""
     chunks_max: int = 100_000

@@ -43,7 +43,7 @@ def decode_jpeg(source: Source, window: Window, working_bytes_max: int) -> Decod
     Raises UndecodableMedia, and LimitExceeded when no way of decoding it stays within `working_bytes_max`.
     """
     claims = source.claims
-    room = working_bytes_max - claims.coefficient_bytes - bridge_bytes(window.size[0] * window.size[1])
+    room = working_bytes_max - claims.extra_bytes - bridge_bytes(window.size[0] * window.size[1])
     for eighths in _scales(window):
         with decoding():
             decoded = _at(eighths, source, window, room)
@@ -54,7 +54,7 @@ def decode_jpeg(source: Source, window: Window, working_bytes_max: int) -> Decod
 
 def fits(source: Source, window: Window, working_bytes_max: int) -> bool:
     """Is there a scale at which this window of it can be had within that memory?"""
-    room = working_bytes_max - source.claims.coefficient_bytes
+    room = working_bytes_max - source.claims.extra_bytes
     scales = (EIGHTHS_OF_PILLOW.get(eighths, eighths) for eighths in _scales(window))
     return any(held(source.claims.mode, *_scaled(source, window, eighths)) <= room for eighths in scales)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -44,8 +45,11 @@ class Rendition:
     timings: Timings
 
 
-def render(source: Bytes, job: RenderJob) -> tuple[Outcome, bytes]:
-    """Done and the body, or Refused and nothing. Never raises for what the bytes or the transformation are."""
+def render(source: Bytes, job: RenderJob, layers: Sequence[Bytes] = ()) -> tuple[Outcome, bytes]:
+    """Done and the body, or Refused and nothing. Never raises for what the bytes or the transformation are.
+
+    `layers`: the bodies of `job.layers`, in that order.
+    """
     try:
         transformation = _asked(job)
         with decoder_limits(job.limits):

@@ -29,7 +29,7 @@ def preload() -> tuple[str, ...]:
     for name in CODECS:
         importlib.import_module(f"encodings.{name}")
     import domicile.imaging
-    from domicile.imaging import patched
+    from domicile.imaging import heics, patched
 
     for module in pkgutil.walk_packages(domicile.imaging.__path__, "domicile.imaging."):
         importlib.import_module(module.name)
@@ -39,6 +39,7 @@ def preload() -> tuple[str, ...]:
     _exercise_simplejpeg()
     load_faces()
     _exercise_colour()
+    heics.prepare()
     return tuple(name for name in FORMATS if _exercise(name))
 
 

@@ -18,7 +18,9 @@ PILLOW_NAMES = {
     "bmp": "BMP",
     "ico": "ICO",
 }
-"""The allow-list: our names and Pillow's."""
+"""Of the allow-list, what Pillow opens: our names and its own."""
+OTHER_NAMES = frozenset({"heic"})
+"""The rest of it."""
 
 PREFIXES = (
     (b"\xff\xd8\xff", "jpg"),
@@ -42,7 +44,7 @@ HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b
 
 
 def sniff(view: memoryview) -> str:
-    """A name of PILLOW_NAMES. Raises UndecodableMedia."""
+    """A name of PILLOW_NAMES or OTHER_NAMES. Raises UndecodableMedia."""
     head = bytes(view[:SNIFF_BYTES])
     if not head:
         raise UndecodableMedia("Empty file")
@@ -67,4 +69,6 @@ def _iso_media(head: bytes) -> str:
     brands = {head[8:12], *(head[at : at + 4] for at in range(16, size - 3, 4))}
     if brands & AVIF_BRANDS:
         return "avif"
-    raise UndecodableMedia(f"Unsupported image format: {'HEIC' if brands & HEIF_BRANDS else 'video'}")
+    if brands & HEIF_BRANDS:
+        return "heic"
+    raise UndecodableMedia("Unsupported image format: video")

@@ -6,6 +6,7 @@ import io
 import mmap
 from dataclasses import dataclass, replace
 
+from domicile.imaging import heics
 from domicile.imaging.containers import gif, jpeg, png, webp
 from domicile.imaging.containers.claims import ORIENTATION_TAG, ORIENTATIONS, Claims, ViewReader, orientation_of
 from domicile.imaging.guarded import decoding
@@ -17,6 +18,8 @@ from domicile.media.facts import SourceFacts
 from domicile.media.geometry import upright_size
 
 Bytes = bytes | mmap.mmap | memoryview
+WITH_PILLOW = PILLOW_NAMES.keys() - {"jpg"}
+"""Formats of which the plugin knows more than our own reading of the header."""
 
 
 SAMPLES_WITHOUT_WHITE = {"I": "32-bit or signed", "F": "floating-point"}
@@ -66,7 +69,7 @@ def open_source(source: Bytes, limits: MediaLimits) -> Source:
     claims = _claims(view, name, limits)
     if claims is not None:
         check_claims(claims, limits)
-    if claims is None or name != "jpg":
+    if claims is None or name in WITH_PILLOW:
         claims = _with_pillow(view, name, claims, limits)
         check_claims(claims, limits)
     return Source(view=view, format=name, claims=claims, orientation=claims.orientation or orientation_of(claims.exif))
@@ -87,7 +90,7 @@ def check_claims(claims: Claims, limits: MediaLimits) -> None:
         raise LimitExceeded(f"Maximum total of an animation is {limits.animation_pixels_max} pixels")
     if len(claims.icc) > limits.metadata_bytes_max:
         raise LimitExceeded(f"Maximum size of metadata is {limits.metadata_bytes_max} bytes")
-    if claims.coefficient_bytes > limits.working_bytes_max:
+    if claims.extra_bytes > limits.working_bytes_max:
         raise LimitExceeded("Image needs more memory than allowed")
 
 
@@ -102,6 +105,8 @@ def _claims(view: memoryview, name: str, limits: MediaLimits) -> Claims | None:
             return gif.read(view, frames_max=limits.frames_max, comment_bytes_max=limits.metadata_bytes_max)
         case "webp":
             return webp.read(view, chunks_max=limits.chunks_max)
+        case "heic":
+            return heics.read(view)
         case _:
             return None
 

@@ -29,12 +29,20 @@ from typing import Any, NoReturn
 import msgspec
 
 from domicile.imaging import sandbox
-from domicile.imaging.channel import MESSAGE_BYTES_MAX, Broken, Hello, Reply, SandboxLimits, Setup, decode_job, encode
+from domicile.imaging.channel import (
+    BODIES_MAX,
+    MESSAGE_BYTES_MAX,
+    Broken,
+    Hello,
+    Reply,
+    SandboxLimits,
+    Setup,
+    decode_job,
+    encode,
+)
 from domicile.imaging.job import Job, Outcome, ProbeJob, Refused, RenderJob
 from domicile.imaging.memory import give_back
 
-BODIES = 2
-"""Descriptors that come with a job: the source, and where the result goes."""
 QUIET_SECONDS = 0.5
 """Without a job for so long, a worker gives free memory back."""
 END = signal.SIGUSR1
@@ -48,10 +56,10 @@ Source = bytes | mmap.mmap
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handlers:
-    """The two jobs. Bad input is answered with Refused, not raised."""
+    """The two jobs. Bad input is answered with Refused, not raised. `render` gets the layers in the job's order, too."""
 
     probe: Callable[[Source, ProbeJob], Outcome]
-    render: Callable[[Source, RenderJob], tuple[Outcome, bytes]]
+    render: Callable[[Source, RenderJob, tuple[Source, ...]], tuple[Outcome, bytes]]
 
 
 # --- the zygote -------------------------------------------------------------------------------------------------------
@@ -144,14 +152,16 @@ def _silence() -> None:
 def serve_one(channel: socket.socket, handlers: Handlers, limits: SandboxLimits) -> bool:
     """Take a job, do it, answer, tidy up. False when there will be no more."""
     message, bodies = _next_job(channel)
-    if not message or len(bodies) != BODIES:
+    if not message:
         return False
-    source, result = bodies
+    job = decode_job(message)
+    if len(bodies) != 2 + _layers_of(job):
+        return False
+    *sources, result = bodies
     sandbox.allow_processor_seconds(limits.cpu_seconds_max)
     try:
-        reply = _work(decode_job(message), source, result, handlers, limits.result_bytes_max)
+        reply = _work(job, sources, result, handlers, limits.result_bytes_max)
     finally:
-        os.close(source)
         os.close(result)
     channel.send(encode(reply))
     gc.collect()  # what hangs together in cycles may be pixels
@@ -165,7 +175,7 @@ def _next_job(channel: socket.socket) -> tuple[bytes, list[int]]:
     is_trimmed = False
     while True:
         try:
-            message, bodies, _, _ = socket.recv_fds(channel, MESSAGE_BYTES_MAX, BODIES)
+            message, bodies, _, _ = socket.recv_fds(channel, MESSAGE_BYTES_MAX, BODIES_MAX)
             return message, bodies
         except TimeoutError:
             if not is_trimmed:
@@ -173,11 +183,11 @@ def _next_job(channel: socket.socket) -> tuple[bytes, list[int]]:
             is_trimmed = True
 
 
-def _work(job: Job, source: int, result: int, handlers: Handlers, result_bytes_max: int) -> Reply:
+def _work(job: Job, sources: list[int], result: int, handlers: Handlers, result_bytes_max: int) -> Reply:
     outcome: Outcome | Broken
     body = b""
     try:
-        outcome, body = _handle(job, _map(source), handlers)
+        outcome, body = _handle(job, [_map(source) for source in sources], handlers)
         if len(body) > result_bytes_max:
             outcome, body = Refused(code="limit_exceeded", message="The rendition has too many bytes"), b""
         _write(result, body)
@@ -187,18 +197,28 @@ def _work(job: Job, source: int, result: int, handlers: Handlers, result_bytes_m
     return Reply(outcome=outcome, body_bytes=len(body), resident_bytes=resident)
 
 
-def _handle(job: Job, source: Source, handlers: Handlers) -> tuple[Outcome, bytes]:
+def _layers_of(job: Job) -> int:
+    return len(job.layers) if isinstance(job, RenderJob) else 0
+
+
+def _handle(job: Job, sources: list[Source], handlers: Handlers) -> tuple[Outcome, bytes]:
+    source, *layers = sources
     match job:
         case ProbeJob():
             return handlers.probe(source, job), b""
         case RenderJob():
-            return handlers.render(source, job)
+            return handlers.render(source, job, tuple(layers))
 
 
 def _map(source: int) -> Source:
-    """Read-only and private: a write-sealed memfd cannot be mapped shared before Linux 6.7."""
-    size = os.fstat(source).st_size
-    return mmap.mmap(source, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) if size else b""
+    """Read-only and private: a write-sealed memfd cannot be mapped shared before Linux 6.7. The descriptor is closed:
+    a mapping has one of its own, and a process may have only so many.
+    """
+    try:
+        size = os.fstat(source).st_size
+        return mmap.mmap(source, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) if size else b""
+    finally:
+        os.close(source)
 
 
 def _write(result: int, body: bytes) -> None:

@@ -24,12 +24,11 @@ NameHash = NewType("NameHash", str)
 AID_BYTES = 16
 
 RESOURCE_TYPES = frozenset({"image", "video", "raw"})
-IMAGE_EXTENSIONS = {
-    name: name for name in "jpg png webp avif gif tiff bmp ico heic heif jxl jp2 svg psd pdf".split()
-} | {
+IMAGE_EXTENSIONS = {name: name for name in "jpg png webp avif gif tiff bmp ico heic jxl jp2 svg psd pdf".split()} | {
     "jpeg": "jpg",
     "jpe": "jpg",
     "tif": "tiff",
+    "heif": "heic",
 }
 """What after the last dot of an image's path is a format (spelling -> family); anything else is part of the public_id."""
 DELIVERY_TYPES = frozenset({"upload", "private", "authenticated", "fetch"})

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.expression import Condition, Variable
 from domicile.media.grammar import COMPONENT_CHARS_MAX, PARAMETERS, Limits, echo
+from domicile.media.layer import LayerName
+from domicile.media.layers import check_layers
 from domicile.media.params.flags import ATTACHMENT
 from domicile.media.program import ELSE, Program, Segment, Step, build_segment
 from domicile.media.transformation import Component, Transformation
@@ -33,6 +35,11 @@ class Chain:
     pending: tuple[Segment, ...] = ()
     """The segments, when some of them stand for something else; nothing may be keyed by the text then."""
 
+    @property
+    def layers(self) -> tuple[LayerName, ...]:
+        """Every picture that a layer may show, in whatever branch, each once, in the order of first appearance."""
+        return self.transformation.layers
+
 
 def chained(segments: Sequence[Segment], limits: Limits) -> Chain:
     """Check the segments together. Raises BadTransformation, LimitExceeded."""
@@ -42,6 +49,7 @@ def chained(segments: Sequence[Segment], limits: Limits) -> Chain:
             raise BadTransformation.component(echo(text))
     text = "/".join(texts)
     known = Transformation(_known(segments))
+    check_layers(known.components, limits)
     if all(isinstance(segment, Component) for segment in segments):
         return Chain(transformation=known, text=text, program=None)
     is_pending = any(isinstance(segment, Step) and segment.is_pending for segment in segments)

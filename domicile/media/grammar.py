@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from domicile.media.errors import BadTransformation, LimitExceeded
+from domicile.media.layers import check_layers
 from domicile.media.params import (
     color,
     crop,
@@ -26,6 +27,7 @@ from domicile.media.params import (
     flags,
     format,  # noqa: A004
     ground,
+    layer,
     page,
     quality,
     shape,
@@ -41,7 +43,7 @@ COMPONENT_CHARS_MAX = 1024
 ECHO_CHARS_MAX = 100
 """How much of a refused component an error repeats."""
 
-FAMILIES = (size, crop, zoom, quality, format, shape, effect, color, ground, space, page, flags, default)
+FAMILIES = (size, crop, zoom, quality, format, shape, effect, color, ground, space, page, flags, default, layer)
 PARAMETERS: dict[str, Parameter] = {
     parameter.key: parameter
     for parameter in sorted((p for family in FAMILIES for p in family.PARAMETERS), key=lambda parameter: parameter.key)
@@ -70,6 +72,9 @@ class Limits(Protocol):
     @property
     def nesting_max(self) -> int: ...
 
+    @property
+    def layers_max(self) -> int: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrammarLimits:
@@ -79,6 +84,7 @@ class GrammarLimits:
     variables_max: int = 20
     expression_terms_max: int = 40
     nesting_max: int = 5
+    layers_max: int = 10
 
 
 DEFAULT_LIMITS = GrammarLimits()
@@ -93,7 +99,9 @@ def parse_transformation(text: str, limits: Limits = DEFAULT_LIMITS) -> Transfor
         return Transformation()
     segments = text.split("/", maxsplit=limits.components_max)
     check_length(len(segments), limits)
-    return Transformation(tuple(map(parse_component, segments)))
+    components = tuple(map(parse_component, segments))
+    check_layers(components, limits)
+    return Transformation(components)
 
 
 def check_length(components: int, limits: Limits) -> None:
@@ -116,14 +124,19 @@ def parse_component(text: str) -> Component:
     for part in text.split(","):
         key, underscore, value = part.partition("_")
         parameter = PARAMETERS.get(key)
-        if parameter is None or not underscore or (key in seen and not parameter.is_last_word):
+        if parameter is None or not underscore or (seen_key(key) in seen and not parameter.is_last_word):
             raise BadTransformation.component(echo(part or text))
-        seen.add(key)
+        seen.add(seen_key(key))
         try:
             fields.update(parameter.read(value))
         except Malformed:
             raise BadTransformation.component(echo(part)) from None
     return Component(**fields)
+
+
+def seen_key(key: str) -> str:
+    """What must not be said twice: one component lays something over the picture or under it, not both."""
+    return "l" if key == "u" else key
 
 
 def build_component(component: Component) -> str:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LAYERS_MAX = 16
+"""Pictures that one transformation may name as layers, all its branches together: each is fetched, opened and mapped."""
+
 LAYER_TYPES = ("upload", "private", "authenticated")
 """Delivery types that a layer may have; all but the first only in a signed URL."""
 
@@ -25,3 +28,11 @@ class LayerName:
     def text(self) -> str:
         """How tiers and decoder processes call it; unique."""
         return f"{self.delivery_type}/{self.public_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What one component lays over or under the picture."""
+
+    content: LayerName
+    is_under: bool = False

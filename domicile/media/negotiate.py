@@ -33,6 +33,9 @@ CONTENT_TYPES = {
 OWN_TYPES = {"tiff": "image/tiff", "bmp": "image/bmp", "ico": "image/vnd.microsoft.icon"}
 """Formats written for their own originals alone, under the extension that the upload's answer gave them."""
 TYPES = CONTENT_TYPES | OWN_TYPES
+UNWRITTEN_TYPES = {"heic": "image/heic"}
+"""Formats that are read and never written. Under the extension that the upload's answer gave it, such an original comes as
+uploaded where the policy says so, and else as what stands in for it."""
 
 ACCEPT_CHARS_MAX = 1024
 ACCEPT_MEMBERS_MAX = 32
@@ -94,7 +97,7 @@ def choose_format(
         return facts.format if facts.format in CONTENT_TYPES else _stand_in(transformation, facts)
     if extension not in CONTENT_TYPES and extension != facts.format:
         raise BadTransformation.component(f"f_{extension}")
-    return extension
+    return extension if extension in TYPES else _stand_in(transformation, facts)
 
 
 def is_original(transformation: Transformation, extension: str | None, facts: SourceFacts) -> bool:

@@ -19,6 +19,7 @@ from domicile.media.facts import SourceFacts
 from domicile.media.frame import OPAQUE, Canvas, framed
 from domicile.media.geometry import Side, Window, composed, rounded, stored_window, upright_size
 from domicile.media.halo import SHADOW, Halo, halo_of
+from domicile.media.layers import has_layers
 from domicile.media.look import Look, without_looking
 from domicile.media.negotiate import hides, is_original
 from domicile.media.params.adjustment import HEAVY, OPENS_HOLES
@@ -144,6 +145,8 @@ def make_outline(
     `faces`: of the original as displayed. `plain`: what the original's size would be at density 1, if it is another.
     """
     components = transformation.components
+    if has_layers(components):
+        raise BadTransformation("Layers are not supported yet")
     check_redaction(components)
     orientation = _orientation(components, facts)
     shown = current = upright_size(_stored(facts), orientation)

@@ -34,13 +34,21 @@ from domicile.media.expression import (
     write_condition,
     write_expression,
 )
-from domicile.media.grammar import COMPONENT_CHARS_MAX, PARAMETERS, Limits, build_component, echo, parse_component
+from domicile.media.grammar import (
+    COMPONENT_CHARS_MAX,
+    PARAMETERS,
+    Limits,
+    build_component,
+    echo,
+    parse_component,
+    seen_key,
+)
 from domicile.media.params.base import Malformed
 from domicile.media.params.hinted import Hinted, read_hinted, write_hinted
 from domicile.media.transformation import Component
 
 ELSE, END = "else", "end"
-FIXED_KEYS = frozenset({"cs", "d", "f", "fl", "pg"})
+FIXED_KEYS = frozenset({"cs", "d", "f", "fl", "l", "pg", "u"})
 """Parameters whose values are never worked out: answers are found, chosen and labelled by them before a picture is known,
 and what is worked out depends on the page.
 """
@@ -157,9 +165,9 @@ def _step(text: str, limits: Limits) -> Step:
     for part in text.split(","):
         key, _, value = part.partition("_")
         try:
-            if not value or (key in seen and not _is_last_word(key)):
+            if not value or (seen_key(key) in seen and not _is_last_word(key)):
                 raise Malformed
-            seen.add(key)
+            seen.add(seen_key(key))
             if key == "if":
                 step = replace(step, control=_read_control(value, limits))
             elif key.startswith("$"):

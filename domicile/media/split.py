@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from domicile.media.chain import Chain, chained
 from domicile.media.errors import BadTransformation, BadUrl
 from domicile.media.grammar import Limits, check_length, looks_like_component
+from domicile.media.layer import LayerName
 from domicile.media.program import Program, Segment, parse_segment
 from domicile.media.public_id import public_id_problem
 from domicile.media.raw_path import Segment as PathSegment
@@ -44,6 +45,14 @@ class Candidate:
     """What is to be worked out for the picture, if anything is."""
     pending: tuple[Segment, ...] = ()
     """What stands for something that the URL does not say; see pending.py."""
+
+    @property
+    def layers(self) -> tuple[LayerName, ...]:
+        """Every picture that a layer may show, in whatever branch, each once, in the order of first appearance.
+
+        Those in named transformations are among them once the candidate is settled.
+        """
+        return self.transformation.layers
 
     def settled(self, chain: Chain) -> Candidate:
         """The same, with what its chain stands for put in."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from domicile.media.layer import Layer, LayerName
+
 
 class Crop(StrEnum):
     SCALE = "scale"
@@ -171,6 +173,8 @@ class Component:
     """Decoded; only beside the flag "attachment"."""
     default_image: str | None = None
     """Decoded, perhaps with an extension: the picture that stands in for one that does not exist."""
+    layer: Layer | None = None
+    """What this component lays over or under the picture, or begins to: see layers.py."""
 
     # `canonical` text is made by grammar.build_component: this file knows no spelling.
 
@@ -199,3 +203,9 @@ class Transformation:
         """The last `pg_` of the chain wins."""
         found = [component.page for component in self.components if component.page is not None]
         return found[-1] if found else None
+
+    @property
+    def layers(self) -> tuple[LayerName, ...]:
+        """The pictures that its layers show, each once, in the order in which they first appear."""
+        found = (component.layer.content for component in self.components if component.layer is not None)
+        return tuple(dict.fromkeys(found))

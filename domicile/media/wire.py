@@ -21,6 +21,7 @@ import msgspec
 from domicile.media.asset import Aid, NameHash
 from domicile.media.facts import SourceFacts
 from domicile.media.journal import Entry, Head
+from domicile.media.layer import LayerName
 
 WIRE_VERSION = "1"
 WIRE_HEADER = "Domicile-Wire"
@@ -124,6 +125,18 @@ class ResolveRequest(msgspec.Struct, frozen=True, kw_only=True):
     signed_texts: tuple[str, ...] = ()
     labels: bool = False
     """Does the transformation read tags or context? Only then they leave the origin."""
+    layers: tuple[tuple[LayerName, ...], ...] = ()
+    """`layers[i]`: the pictures that candidate i lays over its own, at most LAYERS_MAX; empty when none does."""
+
+
+class ResolvedLayer(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture laid over another, as of the same snapshot."""
+
+    aid: Aid
+    name: NameHash
+    facts: SourceFacts
+    original_key: bytes | None
+    """As of `Resolved`."""
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,6 +154,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """The `v123…` of the API, a Unix time in seconds; never part of a cache key."""
     facts: SourceFacts
     contributors: tuple[Aid, ...]
+    """`aid`, and those of the layers: sorted, each once."""
     original_key: bytes | None
     """subkey(data key, "original"); None when this region may not transform."""
     rendition_key: bytes
@@ -149,15 +163,22 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     """Only where `ResolveRequest.labels` asked for them, like `context`."""
     context: dict[str, str] = {}
+    layers: tuple[ResolvedLayer, ...] = ()
+    """In the order of the question."""
 
 
 class Absent(msgspec.Struct, frozen=True, kw_only=True):
-    """None of the candidates exists. `status` is 404 or what the policy says of erased assets."""
+    """None of the candidates exists, or one does and a picture over it does not. `status` is 404 or what the policy says
+    of erased assets.
+    """
 
     epoch: int
     sequence: int
     names: tuple[NameHash, ...]
+    """What does not exist, of everything that was asked for."""
     status: int = 404
+    layer: LayerName | None = None
+    """The first candidate that exists lays this picture over its own, and there is none."""
 
 
 class ResolveAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,6 +199,8 @@ class Rendition(msgspec.Struct, frozen=True, kw_only=True):
     width: int
     height: int
     body_bytes: int
+    layers: tuple[Aid, ...] = ()
+    """The other pictures that it shows; it is forgotten with any of them."""
 
 
 class RenditionReport(msgspec.Struct, frozen=True, kw_only=True):

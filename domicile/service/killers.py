@@ -1,12 +1,17 @@
-"""Inputs that cost a decoder process, so that each costs one process and not one per request."""
+"""Inputs that cost a decoder process, so that each costs one process and not one per request.
+
+A job may have several sources: a picture, and those laid over it. What ended a process is remembered of all of them with
+that job. Which of them is bad nobody can tell from that: each is tried alone before anything is held against it.
+"""
 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from domicile.imaging.job import MediaLimits, RenderJob
-from domicile.service.pool_files import SourceFile, digest, with_job
+from domicile.service.pool_files import SourceFile, digest, of_all, with_job
 from domicile.service.pool_verdict import Death
 
 SOURCE_KILLS_MAX = 2
@@ -33,6 +38,10 @@ class _Source:
     was_tried: bool = False
     condemned: Death | None = None
 
+    @property
+    def is_suspect(self) -> bool:
+        return self.kills >= SOURCE_KILLS_MAX and not self.was_tried
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -40,8 +49,8 @@ class Record:
 
     death: Death | None = None
     """How it ended; the answer is known then."""
-    is_suspect: bool = False
-    """Other jobs of this source killed their processes: see whether the plainest one does."""
+    suspects: tuple[SourceFile, ...] = ()
+    """Sources of which other jobs killed their processes: see of each alone whether the plainest one does."""
 
 
 INNOCENT = Record()
@@ -49,7 +58,7 @@ INNOCENT = Record()
 
 @dataclass(slots=True)
 class Killers:
-    """Two bounded memories, least recently met first out: of SHA-256 over (source, job), and over the source alone.
+    """Two bounded memories, least recently met first out: of SHA-256 over (sources, job), and over each source alone.
 
     Nothing is ever forgiven by time: the same bytes and the same job do the same again. It lives as long as its
     process. Sources whose length no killer has are not hashed: an honest one costs a dictionary look-up.
@@ -64,29 +73,38 @@ class Killers:
     def __len__(self) -> int:
         return len(self._jobs)
 
-    async def look_up(self, source: SourceFile, job: bytes) -> Record:
-        if source.size not in self._sizes:
+    async def look_up(self, sources: Sequence[SourceFile], job: bytes) -> Record:
+        """What is known of the job; `sources` is the picture, then its layers in the order of the job."""
+        if not any(source.size in self._sizes for source in sources):
             return INNOCENT
-        key = await digest(source)
-        found = self._sources.get(key)
-        if found is None:
-            return INNOCENT
-        self._sources.move_to_end(key)
-        if found.condemned is not None:
-            return Record(death=found.condemned)
-        known = self._jobs.get(with_job(key, job))
-        if known is None or known.strikes < STRIKES_MAX:
-            return Record(is_suspect=found.kills >= SOURCE_KILLS_MAX and not found.was_tried)
-        self._jobs.move_to_end(with_job(key, job))
-        return Record(death=known.death)
+        keys = [await digest(source) for source in sources]
+        found = [
+            (source, self._sources[key]) for source, key in zip(sources, keys, strict=True) if key in self._sources
+        ]
+        for key in keys:
+            if key in self._sources:
+                self._sources.move_to_end(key)
+        for _, known in found:
+            if known.condemned is not None:
+                return Record(death=known.condemned)
+        asked = with_job(of_all(keys), job)
+        done = self._jobs.get(asked)
+        if done is None or done.strikes < STRIKES_MAX:
+            return Record(suspects=tuple(source for source, known in found if known.is_suspect))
+        self._jobs.move_to_end(asked)
+        return Record(death=done.death)
 
-    async def remember(self, source: SourceFile, job: bytes, death: Death, *, is_proved: bool = True) -> None:
+    async def remember(
+        self, sources: Sequence[SourceFile], job: bytes, death: Death, *, is_proved: bool = True
+    ) -> None:
         """The job ended a process. When the machine may have done it, it has to happen again to count."""
-        key = await digest(source)
-        self._source(key, source.size).kills += 1
-        known = self._jobs.setdefault(with_job(key, job), _Job(death))
+        keys = [await digest(source) for source in sources]
+        for key, size in {key: source.size for key, source in zip(keys, sources, strict=True)}.items():
+            self._source(key, size).kills += 1
+        asked = with_job(of_all(keys), job)
+        known = self._jobs.setdefault(asked, _Job(death))
         known.death, known.strikes = death, STRIKES_MAX if is_proved else known.strikes + 1
-        self._jobs.move_to_end(with_job(key, job))
+        self._jobs.move_to_end(asked)
         while len(self._jobs) > self.length_max:
             self._jobs.popitem(last=False)
         self._trim_sources()

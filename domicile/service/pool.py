@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,8 +22,9 @@ import structlog
 from domicile.imaging.channel import MESSAGE_BYTES_MAX, Broken, Reply, encode
 from domicile.imaging.job import Job, MediaLimits, ProbeJob, RenderJob
 from domicile.media.errors import LimitExceeded, Overloaded
+from domicile.media.layer import LAYERS_MAX
 from domicile.service.killers import Killers, plainest
-from domicile.service.pool_files import Body, ResultFile, SourceFile, as_file, size_of
+from domicile.service.pool_files import Body, ResultFile, SourceFile, as_files, size_of
 from domicile.service.pool_process import CannotFork, Decoder, DecoderGone, Zygote
 from domicile.service.pool_replies import done_of, is_plausible, label_of
 from domicile.service.pool_settings import FORK_SECONDS_MAX, START_SECONDS_MAX, PoolSettings
@@ -124,41 +125,49 @@ class DecoderPool:
 
         Raises UndecodableMedia, LimitExceeded, BadTransformation (no faces here), Overloaded, ProcessingFailed.
         """
-        reply, _, queued = await self._run("probe", source, ProbeJob(limits=limits, faces=faces), tenant)
+        reply, _, queued = await self._run("probe", [source], ProbeJob(limits=limits, faces=faces), tenant)
         return Probed(done=done_of(reply), queued_seconds=queued, resident_bytes=reply.resident_bytes)
 
-    async def render(self, source: Body, job: RenderJob, *, tenant: str) -> Rendered:
-        """One rendition. Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded, ProcessingFailed."""
-        reply, body, queued = await self._run("render", source, job, tenant)
+    async def render(self, source: Body, job: RenderJob, *, tenant: str, layers: Sequence[Body] = ()) -> Rendered:
+        """One rendition; `layers` are the bodies of `job.layers`, in that order.
+
+        Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded, ProcessingFailed.
+        """
+        if len(layers) != len(job.layers):
+            raise ValueError("a job needs one body for each of its layers")
+        reply, body, queued = await self._run("render", [source, *layers], job, tenant)
         return Rendered(done=done_of(reply), body=body, queued_seconds=queued, resident_bytes=reply.resident_bytes)
 
-    async def _run(self, kind: str, body: Body, job: Job, tenant: str) -> tuple[Reply, bytes, float]:
-        if size_of(body) > job.limits.source_bytes_max:
+    async def _run(self, kind: str, bodies: Sequence[Body], job: Job, tenant: str) -> tuple[Reply, bytes, float]:
+        if len(bodies) > 1 + LAYERS_MAX:
+            raise LimitExceeded(f"Too many layers. Maximum is {LAYERS_MAX}")
+        if any(size_of(body) > job.limits.source_bytes_max for body in bodies):
             raise LimitExceeded(f"File size too large. Maximum is {job.limits.source_bytes_max} bytes")
         message = encode(job)
         if len(message) > MESSAGE_BYTES_MAX:
             raise LimitExceeded("Transformation is too long")
         arrived = self._clock()
-        async with self._turn(), as_file(body) as source:
-            record = await self._killers.look_up(source, message)
+        async with self._turn(), as_files(bodies) as sources:
+            record = await self._killers.look_up(sources, message)
             if record.death is not None:
                 self._observer.on_job(kind, "", 0.0, "known_killer")
                 raise answer_to(record.death)
-            if record.is_suspect:
-                await self._try_source(source, job, tenant)
+            for suspect in record.suspects:
+                await self._try_source(suspect, job, tenant)
             try:
-                reply, result, started = await self._attempt(kind, source, message, tenant)
+                reply, result, started = await self._attempt(kind, sources, message, tenant)
             except Guilty as guilty:
-                await self._killers.remember(source, message, guilty.death, is_proved=guilty.is_proved)
+                await self._killers.remember(sources, message, guilty.death, is_proved=guilty.is_proved)
                 raise guilty.answer() from guilty
         return reply, result, started - arrived
 
     async def _try_source(self, source: SourceFile, job: Job, tenant: str) -> None:
-        """Other jobs of this source ended their processes: does the plainest one? Then it is the source, whatever is
-        asked of it, and it is refused from now on; else it was what was asked. Raises the refusal, or Overloaded.
+        """Other jobs of this source ended their processes: does the plainest one, of it alone? Then it is the source,
+        whatever is asked of it, and it is refused from now on; else it was what was asked, or what lay over it or
+        under it. Raises the refusal, or Overloaded.
         """
         try:
-            await self._attempt("render", source, encode(plainest(job.limits)), tenant, must_be_fresh=True)
+            await self._attempt("render", [source], encode(plainest(job.limits)), tenant, must_be_fresh=True)
         except Guilty as guilty:
             if guilty.is_proved:
                 log.warning("decoder_source_refused", death=guilty.death)
@@ -167,7 +176,7 @@ class DecoderPool:
         await self._killers.judge(source, None)
 
     async def _attempt(
-        self, kind: str, source: SourceFile, message: bytes, tenant: str, *, must_be_fresh: bool = False
+        self, kind: str, sources: Sequence[SourceFile], message: bytes, tenant: str, *, must_be_fresh: bool = False
     ) -> tuple[Reply, bytes, float]:
         """Run a job until its outcome means something: what ends a process that has worked before is tried again on a
         fresh one. Also says when the job that counted was started. Raises Guilty, Overloaded.
@@ -177,7 +186,7 @@ class DecoderPool:
             must_be_fresh = was_fresh = decoder.jobs == 0
             started = self._clock()
             try:
-                return (*await self._work(decoder, kind, source, message), started)
+                return (*await self._work(decoder, kind, sources, message), started)
             except DecoderGone as gone:
                 verdict = verdict_on(gone.reason, was_fresh=was_fresh)
                 if verdict is Verdict.OVERLOADED:
@@ -186,13 +195,16 @@ class DecoderPool:
                     raise Guilty(gone.reason, is_proved=verdict is Verdict.GUILTY) from gone
                 must_be_fresh = True
 
-    async def _work(self, decoder: Decoder, kind: str, source: SourceFile, message: bytes) -> tuple[Reply, bytes]:
+    async def _work(
+        self, decoder: Decoder, kind: str, sources: Sequence[SourceFile], message: bytes
+    ) -> tuple[Reply, bytes]:
         """Run one job and keep the books. The decoder is idle or dead afterwards."""
         started, outcome, format_ = self._clock(), "cancelled", ""
         self._busy.add(decoder)
         try:
             with ResultFile() as result_file:
-                reply = await decoder.run(message, (source.fileno(), result_file.fileno()), self._bounds)
+                bodies = [*(source.fileno() for source in sources), result_file.fileno()]
+                reply = await decoder.run(message, bodies, self._bounds)
                 result = await self._checked(decoder, reply, result_file, kind)
             outcome, format_ = label_of(reply)
         except DecoderGone as gone:

@@ -10,8 +10,8 @@ import asyncio
 import fcntl
 import hashlib
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Self
 
@@ -125,6 +125,13 @@ async def as_file(body: Body) -> AsyncIterator[SourceFile]:
             yield file
 
 
+@asynccontextmanager
+async def as_files(bodies: Sequence[Body]) -> AsyncIterator[list[SourceFile]]:
+    """All of them; those that are made here are closed at the end, whatever happens."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(as_file(body)) for body in bodies]
+
+
 async def digest(source: SourceFile) -> bytes:
     """SHA-256 over the source."""
     state = hashlib.sha256(usedforsecurity=True)
@@ -135,6 +142,11 @@ async def digest(source: SourceFile) -> bytes:
     return state.digest()
 
 
+def of_all(digests: Sequence[bytes]) -> bytes:
+    """One digest for a job's sources: of a single one its own, of several SHA-256 over all, in order."""
+    return digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests), usedforsecurity=True).digest()
+
+
 def with_job(source_digest: bytes, job: bytes) -> bytes:
-    """SHA-256 over a source, by its digest, and what is asked of it."""
+    """SHA-256 over the sources, by their digest, and what is asked of them."""
     return hashlib.sha256(source_digest + job, usedforsecurity=True).digest()

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -153,8 +154,8 @@ class Decoder:
                 raise CannotFork("a decoder process ended before its first job") from failed
             raise
 
-    async def run(self, job: bytes, bodies: tuple[int, int], bounds: Bounds) -> Reply:
-        """Send a job, watch over it, return what came of it.
+    async def run(self, job: bytes, bodies: Sequence[int], bounds: Bounds) -> Reply:
+        """Send a job, watch over it, return what came of it. `bodies`: sources in the job's order, then the result.
 
         Raises DecoderGone; the process is dead then. Cancelling the caller kills it too: a decoder cannot be asked to
         stop, and what it would answer belongs to nobody.

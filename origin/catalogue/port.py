@@ -66,6 +66,9 @@ class Catalogue(Protocol):
     async def remove(self, connection: AsyncConnection, row: AssetRow, *, seq: int) -> int:
         """Remove name, version, labels and renditions; the aid is doomed. Returns the number of renditions."""
 
+    async def forget_renditions(self, connection: AsyncConnection, aid: Aid) -> int:
+        """Remove the list of a version's renditions, and those of others that show it. Returns how many there were."""
+
     async def draft(self, connection: AsyncConnection, aid: Aid, tenant: str) -> None:
         """An upload begins."""
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, delete, func, insert, or_, select, update
+from sqlalchemy import Select, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, NameHash
@@ -132,8 +132,21 @@ class SqlCatalogue:
         )
         await connection.execute(delete(t.version).where(t.version.c.aid == row.aid))
         await connection.execute(delete(t.label).where(t.label.c.asset_id == row.asset_id))
-        gone = await connection.execute(delete(t.rendition).where(t.rendition.c.aid == row.aid))
+        gone = await self.forget_renditions(connection, row.aid)
         await self.doom(connection, row.aid, row.tenant, seq=seq)
+        return gone
+
+    async def forget_renditions(self, connection: AsyncConnection, aid: Aid) -> int:
+        rendition, laid = t.rendition.c, t.rendition_layer.c
+        showing = select(laid.rendition_aid, laid.hash).where(laid.aid == aid)
+        gone = await connection.execute(
+            delete(t.rendition).where(or_(rendition.aid == aid, tuple_(rendition.aid, rendition.hash).in_(showing)))
+        )
+        await connection.execute(
+            delete(t.rendition_layer).where(
+                or_(laid.rendition_aid == aid, tuple_(laid.rendition_aid, laid.hash).in_(showing))
+            )
+        )
         return int(gone.rowcount)
 
     async def draft(self, connection: AsyncConnection, aid: Aid, tenant: str) -> None:

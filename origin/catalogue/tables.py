@@ -88,6 +88,16 @@ rendition = Table(
     Column("detail", LargeBinary, nullable=False, comment="sealed under the aid's meta subkey"),
 )
 
+rendition_layer = Table(
+    "rendition_layer",
+    metadata,
+    Column("rendition_aid", _HEX128, primary_key=True),
+    Column("hash", _HEX128, primary_key=True, comment="of the rendition"),
+    Column("aid", _HEX128, primary_key=True, comment="another version that the rendition shows"),
+    Index(None, "aid"),
+    comment="what lies over what: a rendition is forgotten with any of its pictures",
+)
+
 doomed = Table(
     "doomed",
     metadata,

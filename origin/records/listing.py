@@ -9,9 +9,11 @@ from sqlalchemy import func, insert, select
 from domicile.media.asset import Aid, AssetName
 from domicile.media.errors import AssetNotFound, BadRequest
 from domicile.media.journal import Kind
+from domicile.media.layer import LAYERS_MAX
 from domicile.media.wire import Rendition, RenditionReport
 from origin.catalogue.search import from_cursor, to_cursor
 from origin.catalogue.tables import rendition as table
+from origin.catalogue.tables import rendition_layer as layer_table
 from origin.journal import Change
 from origin.records.core import Core
 from origin.records.sealing import open_rendition, seal_rendition
@@ -113,8 +115,11 @@ class Listing:
     async def _add_one(self, change: Change, made: Rendition) -> int:
         core = self._core
         data_key = core.keyring.of(made.aid)
-        if data_key is None or await core.catalogue.owner(change.connection, made.aid) != change.tenant:
+        if data_key is None or len(made.layers) > LAYERS_MAX:
             return 0
+        for aid in (made.aid, *made.layers):
+            if await core.catalogue.owner(change.connection, aid) != change.tenant:
+                return 0
         key = core.hash_of(change.tenant, "rendition", f"{made.transformation}\0{made.format}")
         mine = select(func.count()).select_from(table).where(table.c.aid == made.aid)
         known = await change.connection.scalar(mine.where(table.c.hash == key))
@@ -130,4 +135,7 @@ class Listing:
         detail = seal_rendition(record, data_key, tenant=change.tenant, aid=made.aid, region=core.settings.region)
         values = {"aid": made.aid, "hash": key, "tenant": change.tenant, "detail": detail}
         await change.connection.execute(insert(table).values(values))
+        shown = [{"rendition_aid": made.aid, "hash": key, "aid": aid} for aid in sorted(set(made.layers) - {made.aid})]
+        if shown:
+            await change.connection.execute(insert(layer_table), shown)
         return 1

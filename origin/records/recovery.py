@@ -136,7 +136,7 @@ async def _erase_again(connection: AsyncConnection, cloud: str, aids: Iterable[A
             await connection.execute(delete(t.name).where(t.name.c.tenant == cloud, t.name.c.aid == aid))
             await connection.execute(delete(version).where(version.c.aid == aid))
             await connection.execute(delete(t.label).where(t.label.c.asset_id == asset_id))
-            await connection.execute(delete(t.rendition).where(t.rendition.c.aid == aid))
+            await SqlCatalogue().forget_renditions(connection, aid)
             await SqlCatalogue().doom(connection, aid, cloud, seq=seq)
 
 

@@ -17,6 +17,7 @@ from domicile.imaging.source import open_source
 from domicile.media.grammar import parse_transformation
 from domicile.media.plan import Plan, make_plan
 from tests.corpus import require_corpus
+from tests.pictures.heics import heic
 from tests.pictures.people import CLEAR, NOBODY, Face
 from tests.pictures.walled import Render, walled
 
@@ -192,6 +193,16 @@ def paged(*pages: Image.Image) -> bytes:
     file = io.BytesIO()
     pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
     return file.getvalue()
+
+
+def test_faces_in_a_heic_are_hidden(render: Render) -> None:
+    woman = upright(photo("kodim04_woman_hat.png"))
+    [face] = CLEAR["kodim04_woman_hat.png"]
+    body = heic(woman)
+    for extension in (None, "heic"):  # neither way is the original handed out
+        forced = job("", redaction="pixelate_faces")
+        shown = made(render(body, msgspec.structs.replace(forced, extension=extension)))
+        assert detail(shown, face) < DETAIL_MAX * detail(woman, face)
 
 
 def test_the_faces_of_the_page_that_is_shown_are_hidden(render: Render) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from domicile.imaging.job import Done, MediaLimits, RenderJob
 from tests.corpus import require_corpus
+from tests.pictures.heics import heic_with_gps
 from tests.pictures.walled import Render, walled
 
 SOURCES = (
@@ -75,6 +76,10 @@ HARMLESS = frozenset(
 """AVIF says that its colours are sRGB (nclx, no ICC); times in the tracks of an animated one are zero."""
 
 
+MADE: dict[str, Callable[[], bytes]] = {"heic": heic_with_gps}
+"""Small files of formats whose only sample in the corpus is large."""
+
+
 @pytest.fixture(scope="module")
 def render() -> Iterator[Render]:
     with walled() as found:
@@ -82,7 +87,10 @@ def render() -> Iterator[Render]:
 
 
 def _outputs(render: Render, corpus: Path, source: str) -> list[tuple[str, bytes]]:
-    body = (corpus / "media" / source).read_bytes()
+    return _outputs_of(render, source, (corpus / "media" / source).read_bytes())
+
+
+def _outputs_of(render: Render, source: str, body: bytes) -> list[tuple[str, bytes]]:
     found = []
     for transformation, extension in [("", None), *(("w_100", extension) for extension in FORMATS)]:
         job = RenderJob(transformation=transformation, extension=extension, bucket="", limits=MediaLimits())
@@ -101,6 +109,16 @@ def test_no_output_holds_a_block_of_metadata(source: str, tmp_path: Path, render
         found = [mark for mark in MARKS if mark in _outside_pixels(body)]
         assert found == [], (source, name)
         (tmp_path / name).write_bytes(body)
+    _check_with_exiftool(tmp_path)
+
+
+@pytest.mark.parametrize("source", sorted(MADE))
+def test_no_output_of_a_made_file_holds_a_block_of_metadata(source: str, tmp_path: Path, render: Render) -> None:
+    body = MADE[source]()
+    assert {mark for mark in MARKS if mark in body}, "the file must carry something to lose"
+    for name, output in _outputs_of(render, source, body):
+        assert [mark for mark in MARKS if mark in _outside_pixels(output)] == [], (source, name)
+        (tmp_path / name).write_bytes(output)
     _check_with_exiftool(tmp_path)
 
 

@@ -39,6 +39,8 @@ plain = st.sampled_from(
         "t_a.b",
         "w_auto:50:9",
         "dpr_auto",
+        "l_private:a:logo",
+        "fl_layer_apply.relative",
     ]
 )
 sets = st.tuples(variables, expressions).map("_".join)

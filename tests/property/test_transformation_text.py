@@ -28,6 +28,8 @@ ODD_VALUES = [
     "\0",
     "é",
     "NaN",
+    "private:a",
+    "upload:text:b",
 ]
 near_misses = st.lists(
     st.lists(

@@ -6,6 +6,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from domicile.media.grammar import COMPONENT_CHARS_MAX, build_component
+from domicile.media.layer import LAYER_TYPES, Layer, LayerName
 from domicile.media.params.adjustment import BLUR_MAX, COLORS_MAX, LEVELS, MODE_DEFAULTS, MODES, PLAIN
 from domicile.media.params.color import TRANSPARENT
 from domicile.media.params.default import DEFAULT_ENCODED_CHARS_MAX, public_id_of, write_default
@@ -20,6 +21,7 @@ from domicile.media.params.flags import (
 )
 from domicile.media.params.ground import AUTO as AUTO_COLORS
 from domicile.media.params.ground import BRIGHTNESS_MAX, BRIGHTNESS_MIN, INTENSITY_MAX
+from domicile.media.params.layer import LAYER_ENCODED_CHARS_MAX, write_picture
 from domicile.media.params.page import PAGE_MAX
 from domicile.media.params.quality import AUTO
 from domicile.media.params.shape import WORDS
@@ -98,6 +100,11 @@ file_names = st.text(min_size=1, max_size=40).filter(
 default_images = st.text(min_size=1, max_size=30).filter(
     lambda text: public_id_problem(public_id_of(text)) is None and len(write_default(text)) <= DEFAULT_ENCODED_CHARS_MAX
 )
+layer_ids = st.text(min_size=1, max_size=30) | st.sampled_from(["private", "text/a", "upload/b", "video", "a/fetch"])
+layer_names = st.builds(LayerName, st.sampled_from(LAYER_TYPES), layer_ids).filter(
+    lambda name: public_id_problem(name.public_id) is None and len(write_picture(name)) <= LAYER_ENCODED_CHARS_MAX
+)
+layers = st.builds(Layer, layer_names, st.booleans())
 
 
 @st.composite
@@ -137,6 +144,7 @@ def components(draw: st.DrawFn) -> Component:
         flags=flags,
         attachment_name=draw(st.none() | file_names) if ATTACHMENT in flags else None,
         default_image=draw(st.none() | default_images),
+        layer=draw(st.none() | layers),
     )
     assume(len(build_component(component)) <= COMPONENT_CHARS_MAX)
     return component if component != Component() else Component(width=Pixels(1))

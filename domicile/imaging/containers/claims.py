@@ -31,8 +31,8 @@ class Claims:
     mode: str = ""
     orientation: int = 0
     """Where a format keeps it outside EXIF; 0: look there."""
-    coefficient_bytes: int = 0
-    """Memory that a multi-scan JPEG needs apart from its pixels."""
+    extra_bytes: int = 0
+    """Memory that decoding needs apart from the pixels: coefficients of a multi-scan JPEG, planes of a HEIC."""
 
 
 def orientation_of(exif: bytes) -> int:

@@ -76,7 +76,7 @@ def read(view: memoryview) -> Claims:
         exif=exif,
         icc=b"".join(icc[number] for number in sorted(icc)),
         mode=MODES[count],
-        coefficient_bytes=_coefficients(payload, width, height, count) if is_multi_scan else 0,
+        extra_bytes=_coefficients(payload, width, height, count) if is_multi_scan else 0,
     )
 
 

@@ -45,11 +45,11 @@ for step in (decode_frames, present, encode):
     setattr(pipeline, step.__name__, step)
 
 
-def render(source: Any, job: Any) -> Any:
+def render(source: Any, job: Any, layers: Any) -> Any:
     global slow  # noqa: PLW0603 - a decoder does one job at a time
     asked = re.search(r"w_(\d+)", job.transformation)
     slow = STEPS.get(asked[1], "") if asked else ""
-    return pipeline.render(source, job)
+    return pipeline.render(source, job, layers)
 
 
 __all__ = ["probe", "render"]

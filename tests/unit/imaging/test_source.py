@@ -98,7 +98,7 @@ def test_a_profile_that_inflates_is_refused() -> None:
 
 def test_a_progressive_jpeg_is_bounded_by_its_coefficients() -> None:
     body = saved(quadrants(800, 800), "JPEG", progressive=True, subsampling=0)
-    assert open_source(body, LIMITS).claims.coefficient_bytes == 800 * 800 * 3 * 2
+    assert open_source(body, LIMITS).claims.extra_bytes == 800 * 800 * 3 * 2
     with pytest.raises(LimitExceeded, match="memory"):
         open_source(body, _limits(working_bytes_max=800 * 800 * 6 - 1))
 

@@ -10,15 +10,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from PIL import Image
 
 from domicile.imaging import sandbox, worker
-from domicile.imaging.channel import Broken, Reply, SandboxLimits, decode_reply, encode
+from domicile.imaging.channel import BODIES_MAX, Broken, Reply, SandboxLimits, decode_reply, encode
 from domicile.imaging.guarded import making
-from domicile.imaging.job import Done, MediaLimits, Outcome, ProbeJob, Refused, RenderJob
+from domicile.imaging.job import Done, LayerInput, MediaLimits, Outcome, ProbeJob, Refused, RenderJob
 from domicile.imaging.worker import Handlers, serve_one
 from domicile.media.facts import SourceFacts
+from domicile.media.layer import LAYERS_MAX
 
 LIMITS = SandboxLimits(memory_bytes_max=1, cpu_seconds_max=1, jobs_max=1, result_bytes_max=1000, niceness=0)
 FACTS = SourceFacts(format="png", width=1, height=1, frames=1, has_alpha=False, orientation=1, body_bytes=3, md5="")
@@ -29,8 +31,9 @@ def probe(source: worker.Source, job: ProbeJob) -> Outcome:
     return Refused(code="undecodable_media", message=f"{type(source).__name__} {bytes(source)!r}")
 
 
-def render(source: worker.Source, job: RenderJob) -> tuple[Outcome, bytes]:
-    return Done(source=FACTS, content_type="image/png", format=job.transformation), bytes(source) * 2
+def render(source: worker.Source, job: RenderJob, layers: tuple[worker.Source, ...]) -> tuple[Outcome, bytes]:
+    over = b"".join(bytes(layer) for layer in layers)
+    return Done(source=FACTS, content_type="image/png", format=job.transformation), bytes(source) * 2 + over
 
 
 class Line:
@@ -117,6 +120,38 @@ def test_descriptors_of_a_job_are_closed_after_it(line: Line) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def layered(*names: str) -> RenderJob:
+    return msgspec.structs.replace(RENDER, layers=tuple(LayerInput(name=name) for name in names))
+
+
+def send(line: Line, job: RenderJob, *bodies: bytes) -> None:
+    files = [os.memfd_create("source") for _ in bodies]
+    for file, body in zip(files, bodies, strict=True):
+        os.write(file, body)
+    socket.send_fds(line.ours, [encode(job)], [*files, line.result])
+    for file in files:
+        os.close(file)
+
+
+def test_layers_come_in_the_order_of_the_job_between_source_and_result(line: Line) -> None:
+    send(line, layered("upload/a", "upload/b"), b"base", b"one", b"two")
+    assert serve_one(line.theirs, Handlers(probe=probe, render=render), LIMITS)
+    assert line.body() == b"basebaseonetwo"
+
+
+def test_as_many_layers_as_a_job_may_have_fit_the_descriptors_of_a_decoder(line: Line) -> None:
+    assert BODIES_MAX == LAYERS_MAX + 2
+    assert 4 + BODIES_MAX + 1 <= sandbox.DESCRIPTORS_MAX  # its streams and its channel; one mapping at a time
+    send(line, layered(*(f"upload/{number}" for number in range(LAYERS_MAX))), b"", *[b"x"] * LAYERS_MAX)
+    assert serve_one(line.theirs, Handlers(probe=probe, render=render), LIMITS)
+    assert line.body() == b"x" * LAYERS_MAX
+
+
+def test_a_job_with_another_number_of_bodies_than_layers_is_the_last_one(line: Line) -> None:
+    send(line, layered("upload/a"), b"base")
+    assert not serve_one(line.theirs, Handlers(probe=probe, render=render), LIMITS)
+
+
 def test_no_more_jobs_when_the_other_side_has_gone_or_sends_no_bodies(line: Line) -> None:
     handlers = Handlers(probe=probe, render=render)
     line.ours.send(encode(RENDER))
@@ -128,10 +163,10 @@ def test_no_more_jobs_when_the_other_side_has_gone_or_sends_no_bodies(line: Line
 def test_a_mapping_that_is_still_looked_at_does_not_spoil_the_next_job(line: Line) -> None:
     kept: list[memoryview] = []
 
-    def keep(source: worker.Source, job: RenderJob) -> tuple[Outcome, bytes]:
+    def keep(source: worker.Source, job: RenderJob, layers: tuple[worker.Source, ...]) -> tuple[Outcome, bytes]:
         assert isinstance(source, mmap.mmap)
         kept.append(memoryview(source))
-        return render(source, job)
+        return render(source, job, layers)
 
     handlers = Handlers(probe=probe, render=keep)
     line.ask(encode(RENDER), b"abc", handlers)

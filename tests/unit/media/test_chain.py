@@ -56,7 +56,7 @@ def test_a_chain_without_anything_to_work_out_is_no_program() -> None:
         ("w_iw_times_2", "w_iw_times_2"),
         ("$d_!x!/d_$d:..", "d_$d:.."),
         ("if_w_gt_5/d_nobody/if_end", "d_nobody (not allowed inside a condition)"),
-        ("l_logo,w_iw", "l_logo"),
+        ("l_$a,w_iw", "l_$a"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(text: str, named: str) -> None:

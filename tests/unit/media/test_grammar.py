@@ -17,6 +17,7 @@ from domicile.media.grammar import (
     parse_component,
     parse_transformation,
 )
+from domicile.media.layer import Layer, LayerName
 from domicile.media.params.color import NAMED
 from domicile.media.transformation import Border, Color, Component, Crop, Effect, Gravity, Pixels, Quality, Radii, Share
 from tests.corpus import require_corpus
@@ -44,7 +45,7 @@ def test_what_is_not_supported_or_malformed_is_refused(text):
 def test_every_part_of_a_component_is_read():
     text = (
         "a_90.hflip,ar_16:9,b_red,bo_2px_solid_lime,c_fill,co_blue,cs_srgb,d_a:b.png,dpr_2.0,e_blur:300,f_auto,"
-        "fl_attachment:cat.progressive:semi,g_south_west,h_0.5,o_40,pg_2,q_auto:eco,r_1:2:3:4,w_300,x_-5,y_0.25,z_0.75"
+        "fl_attachment:cat.progressive:semi,g_south_west,h_0.5,l_a:logo,o_40,pg_2,q_auto:eco,r_1:2:3:4,w_300,x_-5,y_0.25,z_0.75"
     )
     assert parse_component(text) == Component(
         width=Pixels(300),
@@ -70,8 +71,9 @@ def test_every_part_of_a_component_is_read():
         flags=frozenset({"attachment", "progressive:semi"}),
         attachment_name="cat",
         default_image="a/b.png",
+        layer=Layer(LayerName("upload", "a/logo")),
     )
-    assert set(PARAMETERS) == {part.split("_")[0] for part in text.split(",")}
+    assert set(PARAMETERS) - {"u"} == {part.split("_")[0] for part in text.split(",")}
 
 
 def test_the_error_names_the_part_in_cloudinarys_words():

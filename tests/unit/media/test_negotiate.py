@@ -100,6 +100,9 @@ def test_only_f_auto_varies():
         ("", None, "", {"format": "ico", "has_alpha": True}, "png"),
         ("", None, "", {"format": "tiff", "frames": 3}, "jpg"),
         ("", None, "", {"format": "gif", "frames": 3}, "gif"),
+        ("", None, "", {"format": "heic"}, "jpg"),
+        ("", "heic", "", {"format": "heic"}, "jpg"),
+        ("", "heic", "", {"format": "heic", "has_alpha": True}, "png"),
     ],
 )
 def test_the_format_follows_flag_then_extension_then_original(transformation, extension, bucket, source, expected):

@@ -3,14 +3,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from domicile.media.errors import AssetNotFound, BadRequest, BadSignature, OutsideRegion
+from domicile.media.errors import AssetNotFound, BadRequest, BadSignature, LimitExceeded, OutsideRegion
 from domicile.media.keys import content_key, subkey
+from domicile.media.layer import LAYERS_MAX, LayerName
 from domicile.media.signature import sign_delivery
-from domicile.media.wire import ResolveRequest
+from domicile.media.wire import Absent, ResolveAnswer, Resolved, ResolveRequest
 from origin.records import Records
 from tests.infra.records import CLOUD, name, upload
+
+LOGO, BADGE = LayerName("upload", "logo"), LayerName("upload", "badge")
 
 
 def request(*public_ids: str, **changes: Any) -> ResolveRequest:
@@ -159,3 +163,135 @@ async def test_a_signature_of_another_cloud_does_not_hold(records: Records) -> N
 async def test_the_number_of_candidates_is_bounded(records: Records, count: int) -> None:
     with pytest.raises(BadRequest):
         await records.resolve(request(*map(str, range(count))))
+
+
+# --- what lies over a picture, in the same snapshot and under one key of all ------------------------------------------
+
+
+async def resolved(records: Records, *public_ids: str, **changes: Any) -> Resolved:
+    answer = (await records.resolve(request(*public_ids, **changes))).resolved
+    assert answer is not None
+    return answer
+
+
+async def absent(records: Records, *public_ids: str, **changes: Any) -> Absent:
+    answer = (await records.resolve(request(*public_ids, **changes))).absent
+    assert answer is not None
+    return answer
+
+
+async def test_the_key_of_a_rendition_is_made_of_the_keys_of_all_its_pictures(records: Records) -> None:
+    aids = [(await upload(records, name(public_id))).record.aid for public_id in ("jane", "logo", "badge")]
+    answer = await resolved(records, "jane", layers=((BADGE, LOGO),))
+    data_keys = {aid: records._core.keyring.of(aid) for aid in aids}
+    assert answer.aid == aids[0]
+    assert [layer.aid for layer in answer.layers] == [aids[2], aids[1]]  # as they were asked for
+    assert answer.contributors == tuple(sorted(aids))
+    assert answer.rendition_key == content_key({aid: subkey(key, "rendition") for aid, key in data_keys.items() if key})
+    assert [layer.original_key for layer in answer.layers] == [
+        subkey(data_keys[aid] or b"", "original") for aid in (aids[2], aids[1])
+    ]
+    assert answer.layers[1].name == records._core.hash_name(name("logo"))
+    assert answer.layers[1].facts.format == "jpg"
+
+
+async def test_without_layers_nothing_is_another(records: Records) -> None:
+    await upload(records, name("jane"))
+    assert await resolved(records, "jane", layers=((),)) == await resolved(records, "jane")
+
+
+async def test_a_picture_may_lie_over_itself(records: Records) -> None:
+    aid = (await upload(records, name("jane"))).record.aid
+    answer = await resolved(records, "jane", layers=((LayerName("upload", "jane"),),))
+    assert answer.contributors == (aid,)
+    assert [layer.aid for layer in answer.layers] == [aid]
+    assert answer.rendition_key == (await resolved(records, "jane")).rendition_key
+
+
+async def test_a_layer_that_does_not_exist_is_named_with_all_that_does_not(records: Records) -> None:
+    await upload(records, name("jane"))
+    await upload(records, name("badge"))
+    answer = await absent(records, "nobody", "jane", layers=((), (BADGE, LOGO)))
+    assert answer.layer == LOGO
+    assert set(answer.names) == {records._core.hash_name(name(missing)) for missing in ("nobody", "logo")}
+    assert (answer.status, answer.sequence) == (404, 2)
+
+
+async def test_a_layer_of_a_reading_that_does_not_win_does_not_matter(records: Records) -> None:
+    await upload(records, name("b"))
+    answer = await resolved(records, "a", "b", layers=((LOGO,), ()))
+    assert (answer.index, answer.layers) == (1, ())
+
+
+async def test_an_erased_layer_is_one_that_never_was(records: Records) -> None:
+    await upload(records, name("jane"))
+    never = await absent(records, "jane", layers=((LOGO,),))
+    await upload(records, name("logo"))
+    assert (await resolved(records, "jane", layers=((LOGO,),))).layers
+    await records.destroy(name("logo"))
+    gone = await absent(records, "jane", layers=((LOGO,),))
+    assert (gone.layer, gone.names, gone.status) == (never.layer, never.names, never.status)
+
+
+async def test_a_layer_whose_key_is_gone_is_absent(records: Records) -> None:
+    await upload(records, name("jane"))
+    logo = (await upload(records, name("logo"))).record
+    await records._core.keyring.puncture([bytes.fromhex(logo.aid)])
+    assert (await absent(records, "jane", layers=((LOGO,),))).layer == LOGO
+
+
+async def test_a_region_that_may_only_cache_gets_no_key_of_a_layer_either(records: Records, tmp_path: Path) -> None:
+    await upload(records, name("jane"))
+    await upload(records, name("logo"))
+    policy = 'tenant = "acme"\n[zones]\ncache = ["eea"]\n'
+    (tmp_path / "data" / "policies" / "acme.toml").write_text(policy)
+    assert await records.reload_policies() == (CLOUD,)
+    answer = await resolved(records, "jane", layers=((LOGO,),), region="eu-fr")
+    assert (answer.original_key, answer.layers[0].original_key) == (None, None)
+    assert len(answer.rendition_key) == 32
+
+
+@pytest.mark.parametrize("delivery_type", ["private", "authenticated"])
+async def test_a_restricted_layer_needs_a_signed_url_whether_it_exists_or_not(
+    records: Records, delivery_type: str
+) -> None:
+    await upload(records, name("jane"))
+    hidden = LayerName(delivery_type, "logo")
+    for _ in range(2):
+        for layers in (((hidden,),), ((LOGO, hidden),)):
+            with pytest.raises(BadSignature):
+                await records.resolve(request("jane", layers=layers))
+        with pytest.raises(BadSignature):  # nor does another reading of the path tell anything
+            await records.resolve(request("jane", "other", layers=((), (hidden,))))
+        await upload(records, name("logo", delivery_type=delivery_type))
+    with pytest.raises(BadSignature):
+        await records.resolve(request("jane", layers=((hidden,),), signature="AAAAAAAA", signed_texts=("jane",)))
+    opened = (await records.resolve(signed(records, "jane", layers=((hidden,),)))).resolved
+    assert opened is not None
+    assert len(opened.layers) == 1
+
+
+@pytest.mark.parametrize(
+    ("layers", "error"),
+    [
+        (((LOGO,), ()), BadRequest),
+        (((LayerName("fetch", "x"),),), BadRequest),
+        ((tuple(LayerName("upload", str(number)) for number in range(LAYERS_MAX + 1)),), LimitExceeded),
+    ],
+)
+async def test_layers_that_fit_no_question_are_refused(
+    records: Records, layers: tuple[tuple[LayerName, ...], ...], error: type[Exception]
+) -> None:
+    await upload(records, name("jane"))
+    with pytest.raises(error):
+        await records.resolve(request("jane", layers=layers))
+
+
+async def test_question_and_answer_travel_as_they_are(records: Records) -> None:
+    await upload(records, name("jane"))
+    await upload(records, name("logo"))
+    for layers in ((LOGO,), (BADGE,)):
+        asked = request("jane", layers=(layers,))
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(asked), type=ResolveRequest) == asked
+        answer = await records.resolve(asked)
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=ResolveAnswer) == answer

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from domicile.imaging.job import MediaLimits, RenderJob
+from domicile.imaging.job import LayerInput, MediaLimits, RenderJob
 from domicile.service.pool import DecoderPool
 from domicile.service.pool_settings import PoolSettings
 from domicile.service.settings import MIB
@@ -56,6 +56,13 @@ class Bench:
     async def say(self, word: str, *, tenant: str = "acme", transformation: str = "") -> str:
         job = RenderJob(transformation=transformation, extension=None, bucket="", limits=JOB.limits)
         return (await self.pool.render(word.encode(), job, tenant=tenant)).body.decode()
+
+    async def lay(self, *words: str, under: str, transformation: str = "") -> str:
+        """A job with layers: what is under them, and what each of them is."""
+        layers = tuple(LayerInput(name=f"upload/{number}") for number in range(len(words)))
+        job = RenderJob(transformation=transformation, extension=None, bucket="", limits=JOB.limits, layers=layers)
+        bodies = [word.encode() for word in words]
+        return (await self.pool.render(under.encode(), job, tenant="acme", layers=bodies)).body.decode()
 
     def only_decoder(self) -> int:
         """Of the one decoder that waits, without giving it a job."""

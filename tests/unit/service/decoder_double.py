@@ -24,7 +24,14 @@ def probe(source, job: ProbeJob) -> Outcome:
     return _act(bytes(source))[0]
 
 
-def render(source, job: RenderJob) -> tuple[Outcome, bytes]:
+def render(source, job: RenderJob, layers) -> tuple[Outcome, bytes]:
+    """The first layer that has something to say acts; `layers` says what each body is."""
+    if bytes(source) == b"layers":
+        told = (f"{layer.name}={bytes(body).decode()}" for layer, body in zip(job.layers, layers, strict=True))
+        return _ok(" ".join(told).encode())
+    for layer in layers:
+        if bytes(layer) not in {b"quiet", b"quiet too"}:
+            return _act(bytes(layer), job.transformation)
     return _act(bytes(source), job.transformation)
 
 

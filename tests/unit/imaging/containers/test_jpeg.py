@@ -18,14 +18,14 @@ def test_size_components_and_profile_are_read() -> None:
     claims = jpeg.read(memoryview(saved(quadrants(40, 20), "JPEG", icc_profile=b"p" * 100_000)))
     assert (claims.width, claims.height, claims.mode) == (40, 20, "RGB")
     assert claims.icc == b"p" * 100_000
-    assert claims.coefficient_bytes == 0
+    assert claims.extra_bytes == 0
     assert jpeg.read(memoryview(saved(Image.new("L", (3, 4)), "JPEG"))).mode == "L"
 
 
 @pytest.mark.parametrize(("chroma", "samples"), [(0, 3.0), (2, 1.5)])
 def test_coefficients_of_a_progressive_picture_are_counted(chroma: int, samples: float) -> None:
     body = saved(quadrants(64, 32), "JPEG", progressive=True, subsampling=chroma)
-    assert jpeg.read(memoryview(body)).coefficient_bytes == 64 * 32 * samples * 2
+    assert jpeg.read(memoryview(body)).extra_bytes == 64 * 32 * samples * 2
 
 
 def test_fill_bytes_and_stray_bytes_between_segments_are_skipped() -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
 from domicile.media.asset import Aid
 from domicile.media.errors import BadRequest
 from domicile.media.wire import Rendition, RenditionReport
+from origin.catalogue.tables import rendition_layer
 from origin.records import Filter, Records
 from tests.infra.records import CLOUD, name, upload
 
@@ -73,7 +75,9 @@ async def test_a_listing_outside_its_limits_is_a_bad_request(records: Records, h
         await records.list(CLOUD, Filter(), **how)  # type: ignore[arg-type]
 
 
-def report(aid: Aid, transformation: str = "w_100", tenant: str = CLOUD) -> RenditionReport:
+def report(
+    aid: Aid, transformation: str = "w_100", tenant: str = CLOUD, layers: tuple[Aid, ...] = ()
+) -> RenditionReport:
     made = Rendition(
         tenant=tenant,
         aid=aid,
@@ -83,6 +87,7 @@ def report(aid: Aid, transformation: str = "w_100", tenant: str = CLOUD) -> Rend
         width=100,
         height=75,
         body_bytes=1234,
+        layers=layers,
     )
     return RenditionReport(node="0" * 32, renditions=(made,))
 
@@ -135,3 +140,19 @@ async def test_tags_are_sorted_each_once_and_paged(records: Records) -> None:
     assert tags(prefix="t") == ("ta", "tb", "tc")
     assert tags(prefix="t", after="ta", limit=1) == ("tb",)
     assert records.tags(CLOUD, "raw", prefix="", after="", limit=10) == ()
+
+
+async def test_a_rendition_is_forgotten_with_any_picture_that_it_shows(records: Records) -> None:
+    base, logo, badge = [(await upload(records, name(one))).record.aid for one in ("jane", "logo", "badge")]
+    for transformation, layers in {"plain": (), "both": (logo, badge), "badge": (badge,)}.items():
+        assert await records.add_renditions(report(base, transformation=transformation, layers=layers)) == 1
+    await records.destroy(name("logo"))
+    assert {one.transformation for one in await records.renditions(CLOUD, base)} == {"plain", "badge"}
+    again = (await upload(records, name("logo"))).record.aid
+    assert await records.add_renditions(report(base, transformation="both", layers=(again, badge))) == 1
+    assert await records.add_renditions(report(base, transformation="late", layers=(logo,))) == 0  # it is gone
+    await upload(records, name("badge"))  # another version
+    assert {one.transformation for one in await records.renditions(CLOUD, base)} == {"plain"}
+    await records.destroy(name("jane"))
+    async with records._core.database.read() as connection:
+        assert (await connection.execute(select(rendition_layer))).all() == []

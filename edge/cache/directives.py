@@ -1,8 +1,11 @@
-"""What a message says about caching: Cache-Control (RFC 9111 section 5.2) and CDN-Cache-Control (RFC 9213).
+"""What a message says about caching: Cache-Control (RFC 9111 section 5.2), CDN-Cache-Control (RFC 9213), Surrogate-Control.
 
 Whatever is malformed is read as the strictest thing that it may have meant: a lifetime that is no number, or two that
 disagree, is 0; a flag with a value is still that flag. A CDN-Cache-Control that is not a valid dictionary is ignored as a
-whole, and one that is takes the place of Cache-Control and Expires.
+whole, and one that is takes the place of Cache-Control and Expires. So does Surrogate-Control (W3C note on edge architecture,
+2001), which has a syntax of its own:
+
+    Surrogate-Control: max-age=600+30;domicile, no-store;another
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ SECONDS_MAX = 2**31
 """What larger numbers count as (RFC 9111 section 1.2.2)."""
 
 TARGETED_FIELD = "cdn-cache-control"
+SURROGATE_FIELD = "surrogate-control"
+SURROGATE_NAME = "domicile"
+"""By which a Surrogate-Control may mean this cache alone."""
 FLAGS = frozenset(
     "no-store no-cache private public must-revalidate proxy-revalidate must-understand no-transform immutable".split()
 )
@@ -106,6 +112,9 @@ def rules_of(fields: Fields) -> Rules:
         rules = _targeted(parse_dictionary(targeted))
         if rules is not None:
             return rules
+    surrogate = _for_surrogate(fields)
+    if surrogate is not None:
+        return surrogate
     said = parse_directives(fields)
     no_cache, private = said.names("no-cache"), said.names("private")
     shared, usual = said.seconds("s-maxage"), said.seconds("max-age")
@@ -149,6 +158,34 @@ def _targeted(said: Mapping[str, Bare] | None) -> Rules | None:
         is_shared=lifetime is not None,
         stale_while_revalidate=seconds.get("stale-while-revalidate", 0),
         stale_if_error=seconds.get("stale-if-error", 0),
+        targeted=True,
+    )
+
+
+def _for_surrogate(fields: Fields) -> Rules | None:
+    """None when nothing in it is for this cache."""
+    general: list[str] = []
+    ours: list[str] = []
+    for member in members(fields, SURROGATE_FIELD):
+        directive, _, name = (part.strip(" \t") for part in member.partition(";"))
+        if name.lower() == SURROGATE_NAME:
+            ours.append(directive)
+        elif not name:
+            general.append(directive)
+    if not (ours or general):
+        return None
+    said = parse_directives(tuple((SURROGATE_FIELD, directive) for directive in ours or general), SURROGATE_FIELD)
+    lifetimes = [
+        _seconds(value.partition("+")[0] if isinstance(value, str) else value)
+        for value in said.given.get("max-age", ())
+    ]
+    lifetime = None if not lifetimes else lifetimes[0] if len(set(lifetimes)) == 1 else 0
+    if lifetime is None and not (said.has("no-store") or said.has("no-store-remote")):
+        return None
+    return Rules(
+        no_store=said.has("no-store") or said.has("no-store-remote"),
+        lifetime=lifetime,
+        is_shared=lifetime is not None,
         targeted=True,
     )
 

@@ -29,6 +29,12 @@ ROUTING = frozenset(
 MESSAGE = frozenset({"host", "content-length", "expect", "cdn-loop"})
 """Written anew for the next connection."""
 
+CAPABILITY = f'{PSEUDONYM}="Surrogate/1.0"'
+"""Tells an origin that Surrogate-Control is understood here."""
+
+CONSUMED = frozenset({"content-length", "surrogate-control"})
+"""Of a response, for this cache or written anew."""
+
 HOPS_MAX = 32
 """A request that comes through more proxies goes round somewhere."""
 
@@ -51,12 +57,17 @@ def to_origin(request: Fields) -> Fields:
     if any(_identity(member) == PSEUDONYM for member in loop) or len(loop) + len(members(request, "via")) > HOPS_MAX:
         raise Looping
     passed = without(end_to_end(request), ROUTING | MESSAGE)
-    return (*passed, ("CDN-Loop", ", ".join([*loop, PSEUDONYM])), ("Via", VIA))
+    return (
+        *passed,
+        ("CDN-Loop", ", ".join([*loop, PSEUDONYM])),
+        ("Surrogate-Capability", CAPABILITY),
+        ("Via", VIA),
+    )
 
 
 def to_viewer(response: Fields) -> Fields:
     """The response's fields for the viewer; Content-Length is left to whoever sends the body."""
-    return (*without(end_to_end(response), {"content-length"}), ("Via", VIA))
+    return (*without(end_to_end(response), CONSUMED), ("Via", VIA))
 
 
 def stated_length(fields: Fields) -> int | None:

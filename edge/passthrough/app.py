@@ -241,8 +241,11 @@ class Passthrough:
         conditions = any(values(asked.fields, name) for name in ("if-none-match", "if-modified-since", "range"))
         if conditions and (whole := await _whole(reader)) is not None:
             return await self._send_message(asked, whole, status, is_validated=True)
-        fields = from_head(head, status, now=now, is_validated=True)
-        message = Message(status=head.status, reason=head.reason, fields=fields, body_bytes=landed.body_bytes)
+        if collapsed:
+            fields = from_head(head, status, now=now, is_validated=True)
+            message = Message(status=head.status, reason=head.reason, fields=fields, body_bytes=landed.body_bytes)
+        else:  # the one who asked has it as it came, with the fields that are not kept
+            message = from_origin(landed.got, asked.method, status, body_bytes=landed.body_bytes)
         return await self._send_stream(asked, message, reader.pieces())
 
     # -- answers that pass through -------------------------------------------------------------------------------

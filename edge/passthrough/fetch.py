@@ -146,7 +146,7 @@ class Fetcher:
         head = keep(got, b"", wanted.request, heuristic_fraction=self.settings.heuristic_fraction)
         for_all = head.is_fresh(self.clock()) and not head.rules.no_cache
         self.fills.mark(wanted.key, shared=for_all)
-        fill.land(Shared(head=head, body_bytes=answer.body_bytes, for_all=for_all))
+        fill.land(Shared(got=got, head=head, body_bytes=answer.body_bytes, for_all=for_all))
         is_kept = True
         async for piece in answer.pieces():
             if is_kept and not self._has_room(fill, len(piece)):

@@ -30,6 +30,7 @@ class Incomplete(Exception):
 class Shared:
     """A response that is being stored; its body follows, from `Reader.pieces`."""
 
+    got: Received
     head: Stored
     """Without its body."""
     body_bytes: int | None

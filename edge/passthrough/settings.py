@@ -81,8 +81,9 @@ class PassthroughSettings:
         at_most=1.0,
     )
     disconnected_seconds_max: float = setting(
-        60.0,
-        "How long after its lifetime a response may be served while its origin cannot be reached, unless it forbids that.",
+        0.0,
+        "How long after its lifetime a response may be served while its origin cannot be reached, unless it forbids that;"
+        " without this, only as long as the response itself says (stale-if-error).",
         at_least=0.0,
     )
     unshared_seconds: float = setting(

@@ -100,3 +100,32 @@ def test_the_values_of_a_request_are_kept_apart() -> None:
     said = parse_directives((("Cache-Control", "max-stale, min-fresh=5"),))
     assert said.given["max-stale"] == (None,)
     assert said.seconds("min-fresh") == 5
+
+
+@pytest.mark.parametrize(
+    "surrogate, lifetime, no_store, targeted",
+    [
+        ("max-age=60", 60, False, True),
+        ("MaX-aGe=60", 60, False, True),
+        ("max-age=60+30", 60, False, True),
+        ("max-age=60;domicile", 60, False, True),
+        ("max-age=60, max-age=5;domicile", 5, False, True),
+        ("max-age=60;other", 7, True, False),
+        ("max-age=60;other, no-store;other", 7, True, False),
+        ("max-age=x", 0, False, True),
+        ("max-age=1, max-age=2", 0, False, True),
+        ("no-store", None, True, True),
+        ("no-store-remote", None, True, True),
+        ("content=ESI/1.0", 7, True, False),
+        ("", 7, True, False),
+    ],
+)
+def test_a_surrogate_control_counts_where_it_is_for_this_cache(
+    surrogate: str, lifetime: int | None, no_store: bool, targeted: bool
+) -> None:
+    found = rules_of((("Cache-Control", "max-age=7, no-store"), ("Surrogate-Control", surrogate)))
+    assert (found.lifetime, found.no_store, found.targeted) == (lifetime, no_store, targeted)
+
+
+def test_the_standard_targeted_field_comes_first() -> None:
+    assert rules_of((("CDN-Cache-Control", "max-age=1"), ("Surrogate-Control", "max-age=2"))).lifetime == 1

@@ -27,6 +27,7 @@ def test_requests_are_marked_and_keep_everything_else_in_order() -> None:
         ("Via", "1.0 other"),
         ("Cookie", "a"),
         ("CDN-Loop", "domicile"),
+        ("Surrogate-Capability", 'domicile="Surrogate/1.0"'),
         ("Via", "1.1 domicile"),
     )
 
@@ -52,7 +53,14 @@ def test_a_request_that_came_through_too_many_is_refused() -> None:
 
 
 def test_responses_are_marked() -> None:
-    head = fields(content_length="3", connection="x", x="1", set_cookie="a", transfer_encoding="chunked")
+    head = fields(
+        content_length="3",
+        connection="x",
+        x="1",
+        set_cookie="a",
+        transfer_encoding="chunked",
+        surrogate_control="max-age=1",
+    )
     assert to_viewer(head) == (("Set-Cookie", "a"), ("Via", "1.1 domicile"))
 
 

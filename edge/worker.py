@@ -48,7 +48,9 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, stopping: async
     async with AsyncExitStack() as stack:
         link = await stack.enter_async_context(NodeLink.open(settings, slot=slot, boot=boot))
         counters = Counters(link.slot.counters)
-        await stack.enter_async_context(passthrough(settings, counters))  # first: it needs no lease and no decoder
+        await stack.enter_async_context(
+            passthrough(settings, slot, counters)
+        )  # first: it needs no lease and no decoder
         pool = DecoderPool(settings.pool, observer=PoolCounts(counters))
         await pool.start()
         stack.push_async_callback(pool.close)

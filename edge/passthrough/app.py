@@ -19,60 +19,27 @@ import structlog
 from aiohttp import web
 
 from domicile.media.errors import Overloaded
-from domicile.service.gate.assets import AssetRequest, Busy
-from domicile.service.gate.assets_wire import Broken, Unreachable
-from edge.cache.fields import Fields, values
+from domicile.service.gate.assets import Busy
+from domicile.service.http1 import Broken, Unreachable
+from edge.cache.fields import values
 from edge.cache.forward import Looping, to_origin
-from edge.cache.invalidate import invalidated
 from edge.cache.reuse import Decision, Forward, Use, chosen, decide
 from edge.cache.status import CacheStatus
-from edge.cache.stored import Received, Stored, keep, renewed
-from edge.cache.validate import is_about, updated
+from edge.cache.stored import Stored
 from edge.metrics import Cache, Count, Counters, Route
 from edge.occasionally import Occasionally
+from edge.passthrough.asked import Asked, BadRequest, TooLarge
 from edge.passthrough.fetch import Fetcher, Wanted
 from edge.passthrough.fill import Confirmed, Fill, Incomplete, Own, Reader, Shared, StandIn
+from edge.passthrough.forwarding import Forwarding
 from edge.passthrough.reply import Message, from_head, from_origin, from_stored, refused
-from edge.passthrough.send import CONTINUE, interim_to, send_body, send_pieces
-from edge.passthrough.store import Ticket
+from edge.passthrough.send import interim_to, send_body, send_pieces
 from edge.send import CutOff, TooSlow
 
 ROUNDS_MAX = 8
 """Answers that a request waits for before it is sent on by itself: each turned out not to be for it."""
 
 log = structlog.get_logger("edge.passthrough")
-
-
-class _BadRequest(Exception):
-    """With the status and reason that it gets."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-
-
-class TooLarge(Exception):
-    """The request's body is longer than allowed."""
-
-
-@dataclass(slots=True)
-class _Asked:
-    """A request, and what becomes of it."""
-
-    http: web.BaseRequest
-    key: str
-    target: str
-    fields: Fields
-    started: float
-    forward: Forward | None = None
-    result: Count = Count.PASSTHROUGH_ERROR
-    status: int = 500
-    sent_bytes: int = 0
-
-    @property
-    def method(self) -> str:
-        return self.http.method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +49,20 @@ class Passthrough:
     name: str
     """Begins the keys of what is stored, so that routes can share a store."""
     fetcher: Fetcher
+    forwarding: Forwarding
     counters: Counters
     progress_seconds_max: float
     failures: Occasionally = field(default_factory=Occasionally)
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answers everything; raises only ConnectionError, when there is nobody to answer."""
+    async def handle(self, request: web.BaseRequest, *, may_store: bool = True) -> web.StreamResponse:
+        """Answers everything; raises only ConnectionError, when there is nobody to answer.
+
+        `may_store`: false where another worker should hold the answer and is not there.
+        """
         fields = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
-        asked = _Asked(request, f"{self.name} {request.raw_path}", request.raw_path, fields, time.perf_counter())
+        asked = Asked(http=request, key=f"{self.name} {request.raw_path}", target=request.raw_path, fields=fields)
         try:
-            return await self._answer(asked)
+            return await self._answer(asked, may_store=may_store)
         except TooSlow:
             self.counters.add(Count.SLOW)
             raise
@@ -107,10 +78,13 @@ class Passthrough:
             seconds = time.perf_counter() - asked.started
             self.counters.request(Route.PASSTHROUGH, Cache.NONE, asked.status, seconds, asked.sent_bytes)
 
-    async def _answer(self, asked: _Asked) -> web.StreamResponse:
+    async def _answer(self, asked: Asked, *, may_store: bool) -> web.StreamResponse:
         if not asked.target.startswith("/"):
-            raise _BadRequest(400, "Bad Request")
+            raise BadRequest
         to_origin(asked.fields)  # a loop is refused before anything is looked up
+        if not may_store:
+            asked.forward = Forward.BYPASS
+            return await self.forwarding.pass_on(asked, None, self._send_stream, may_store=False)
         settings, now = self.fetcher.settings, self.fetcher.clock()
         variants = self.fetcher.store.variants(asked.key)
         decision = decide(asked.method, asked.fields, variants, now=now, heeds_request=settings.heeds_requests)
@@ -131,18 +105,18 @@ class Passthrough:
                 asked.result = Count.PASSTHROUGH_MISS
                 return await self._send_refusal(asked, 504, "Gateway Timeout", None)
             case Use.FORWARD:
-                return await self._pass_on(asked, None)
+                return await self.forwarding.pass_on(asked, None, self._send_stream)
             case Use.MISS | Use.VALIDATE:
                 if asked.method == "HEAD":
-                    return await self._pass_on(asked, decision.stored)
+                    return await self.forwarding.pass_on(asked, decision.stored, self._send_stream)
                 if decision.stored is None and values(asked.fields, "range"):
                     asked.forward = Forward.PARTIAL
-                    return await self._pass_on(asked, None)
+                    return await self.forwarding.pass_on(asked, None, self._send_stream)
                 return await self._fetch(asked, decision.stored, variants)
 
     # -- answers that may be stored ------------------------------------------------------------------------------
 
-    async def _fetch(self, asked: _Asked, stored: Stored | None, variants: tuple[Stored, ...]) -> web.StreamResponse:
+    async def _fetch(self, asked: Asked, stored: Stored | None, variants: tuple[Stored, ...]) -> web.StreamResponse:
         fills = self.fetcher.fills
         tried: set[Fill] = set()
         while len(tried) < ROUNDS_MAX and not fills.is_unshared(asked.key):
@@ -170,7 +144,7 @@ class Passthrough:
         finally:
             fill.leader_left.set()
 
-    def _is_for(self, asked: _Asked, landed: Shared | Confirmed | StandIn | Own) -> bool:
+    def _is_for(self, asked: Asked, landed: Shared | Confirmed | StandIn | Own) -> bool:
         """May who waited have the answer that another asked for?"""
         match landed:
             case Shared():
@@ -182,7 +156,7 @@ class Passthrough:
             case Own():
                 return False
 
-    def _refresh(self, asked: _Asked, stored: Stored) -> None:
+    def _refresh(self, asked: Asked, stored: Stored) -> None:
         """Fetch behind a stale answer, if nobody does yet."""
         fills = self.fetcher.fills
         if fills.find(asked.key, asked.fields, besides=()) is not None:
@@ -195,7 +169,7 @@ class Passthrough:
         fill.leader_left.set()
 
     async def _send_landed(
-        self, asked: _Asked, landed: Shared | Confirmed | StandIn | Own, reader: Reader, *, collapsed: bool
+        self, asked: Asked, landed: Shared | Confirmed | StandIn | Own, reader: Reader, *, collapsed: bool
     ) -> web.StreamResponse:
         now = self.fetcher.clock()
         asked.result = Count.PASSTHROUGH_COLLAPSED if collapsed else Count.PASSTHROUGH_MISS
@@ -228,7 +202,7 @@ class Passthrough:
                 return await self._send_stream(asked, message, landed.answer.pieces())
 
     async def _send_shared(
-        self, asked: _Asked, landed: Shared, reader: Reader, *, collapsed: bool
+        self, asked: Asked, landed: Shared, reader: Reader, *, collapsed: bool
     ) -> web.StreamResponse:
         now, head = self.fetcher.clock(), landed.head
         status = CacheStatus(
@@ -248,85 +222,14 @@ class Passthrough:
             message = from_origin(landed.got, asked.method, status, body_bytes=landed.body_bytes)
         return await self._send_stream(asked, message, reader.pieces())
 
-    # -- answers that pass through -------------------------------------------------------------------------------
-
-    async def _pass_on(self, asked: _Asked, stored: Stored | None) -> web.StreamResponse:
-        """Send the request on as it is. `stored`: what a HEAD may bring up to date."""
-        fetcher, http = self.fetcher, asked.http
-        asked.result = Count.PASSTHROUGH_FORWARDED
-        settings = fetcher.settings
-        if http.content_length is not None and http.content_length > settings.request_body_bytes_max:
-            raise TooLarge
-        if values(asked.fields, "expect") and http.transport is not None:
-            http.transport.write(CONTINUE)
-        request = AssetRequest(
-            method=asked.method,
-            target=asked.target,
-            fields=to_origin(asked.fields),
-            body=_body(http, settings.request_body_bytes_max) if http.can_read_body else None,
-            body_bytes=http.content_length,
-            on_interim=interim_to(http),
-        )
-        requested = fetcher.clock()
-        with fetcher.store.ticket(asked.key) as ticket:
-            async with fetcher.client.exchange(fetcher.permit(), request) as answer:
-                got = fetcher.received(answer, requested)
-                self._invalidate(asked, got)
-                if asked.method == "HEAD" and stored is not None:
-                    self._learn_from_head(asked, stored, got, ticket)
-                status = CacheStatus(forward=asked.forward, forward_status=got.status)
-                message = from_origin(got, asked.method, status, body_bytes=answer.body_bytes)
-                wanted = Wanted(key=asked.key, target=asked.target, request=asked.fields)
-                pieces = answer.pieces()
-                if asked.method == "POST" and fetcher.is_storable("POST", wanted, got, answer):
-                    ticket.is_void = False  # this very answer is what the change made
-                    pieces = self._kept(pieces, wanted, got, ticket)
-                return await self._send_stream(asked, message, pieces)
-
-    async def _kept(
-        self, pieces: AsyncIterator[bytes], wanted: Wanted, got: Received, ticket: Ticket
-    ) -> AsyncIterator[bytes]:
-        """The same pieces, stored as one response when they are complete."""
-        store, held = self.fetcher.store, bytearray()
-        async for piece in pieces:
-            if store.takes(len(held) + len(piece)):
-                held += piece
-            else:
-                ticket.is_void = True
-            yield piece
-        fraction = self.fetcher.settings.heuristic_fraction
-        store.put(wanted.key, keep(got, bytes(held), wanted.request, heuristic_fraction=fraction), ticket)
-
-    def _invalidate(self, asked: _Asked, got: Received) -> None:
-        authority = self.fetcher.client.authority.lower()
-        own = {host.lower() for host in values(asked.fields, "host")}
-        for target in invalidated(asked.method, asked.target, got.status, got.fields, authorities={authority, *own}):
-            key = f"{self.name} {target}"
-            self.fetcher.store.drop(key)
-            self.fetcher.fills.close_all(key)
-
-    def _learn_from_head(self, asked: _Asked, stored: Stored, got: Received, ticket: Ticket) -> None:
-        store = self.fetcher.store
-        if got.status != 200 or not is_about(stored, got.fields):
-            if got.status < 500:
-                store.remove(asked.key, stored)
-            return
-        fields = updated(stored.fields, got.fields)
-        fraction = self.fetcher.settings.heuristic_fraction
-        again = renewed(stored, got, fields, asked.fields, heuristic_fraction=fraction)
-        if again is None:
-            store.remove(asked.key, stored)
-        else:
-            store.put(asked.key, again, ticket, instead_of=stored)
-
     # -- sending -------------------------------------------------------------------------------------------------
 
-    async def _send_stored(self, asked: _Asked, stored: Stored, detail: str | None) -> web.StreamResponse:
+    async def _send_stored(self, asked: Asked, stored: Stored, detail: str | None) -> web.StreamResponse:
         status = CacheStatus(ttl=-stored.stale_seconds(self.fetcher.clock()), detail=detail)
         return await self._send_message(asked, stored, status, is_validated=False)
 
     async def _send_message(
-        self, asked: _Asked, stored: Stored, status: CacheStatus, *, is_validated: bool
+        self, asked: Asked, stored: Stored, status: CacheStatus, *, is_validated: bool
     ) -> web.StreamResponse:
         now = self.fetcher.clock()
         message = from_stored(stored, asked.method, asked.fields, status, now=now, is_validated=is_validated)
@@ -334,7 +237,7 @@ class Passthrough:
         asked.sent_bytes = 0 if message.span is None else message.span.body_bytes
         return await send_body(asked.http, message, stored.body, progress_seconds_max=self.progress_seconds_max)
 
-    async def _send_stream(self, asked: _Asked, message: Message, pieces: AsyncIterator[bytes]) -> web.StreamResponse:
+    async def _send_stream(self, asked: Asked, message: Message, pieces: AsyncIterator[bytes]) -> web.StreamResponse:
         async def counted() -> AsyncIterator[bytes]:
             async for piece in pieces:
                 asked.sent_bytes += len(piece)
@@ -344,11 +247,11 @@ class Passthrough:
         seconds_max = self.progress_seconds_max
         return await send_pieces(asked.http, message, counted(), progress_seconds_max=seconds_max)
 
-    async def _refuse(self, asked: _Asked, error: Exception) -> web.StreamResponse:
+    async def _refuse(self, asked: Asked, error: Exception) -> web.StreamResponse:
         asked.result = Count.PASSTHROUGH_ERROR
         match error:
-            case _BadRequest():
-                return await self._send_refusal(asked, error.status, error.reason, None)
+            case BadRequest():
+                return await self._send_refusal(asked, 400, "Bad Request", None)
             case Looping():
                 return await self._send_refusal(asked, 508, "Loop Detected", None)
             case TooLarge():
@@ -366,7 +269,7 @@ class Passthrough:
                 log.error("request_failed", error=type(error).__name__, exc_info=error)
                 return await self._send_refusal(asked, 500, "Internal Server Error", None)
 
-    async def _send_refusal(self, asked: _Asked, code: int, reason: str, detail: str | None) -> web.StreamResponse:
+    async def _send_refusal(self, asked: Asked, code: int, reason: str, detail: str | None) -> web.StreamResponse:
         status = CacheStatus(forward=asked.forward or Forward.BYPASS, detail=detail)
         retry = 1 if code == 503 else None
         message = refused(code, reason, status, now=self.fetcher.clock(), retry_seconds=retry)
@@ -379,12 +282,3 @@ async def _whole(reader: Reader) -> Stored | None:
     async for _ in reader.pieces():
         pass
     return reader.fill.whole
-
-
-async def _body(request: web.BaseRequest, bytes_max: int) -> AsyncIterator[bytes]:
-    taken = 0
-    async for piece in request.content.iter_any():
-        taken += len(piece)
-        if taken > bytes_max:
-            raise TooLarge
-        yield piece

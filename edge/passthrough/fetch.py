@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from domicile.media.policy import Permit
 from domicile.service.gate.assets import Answer, AssetClient, AssetRequest, Busy
-from domicile.service.gate.assets_wire import Broken, Head, Unreachable
+from domicile.service.http1 import Broken, Head, Unreachable
 from edge.cache.fields import Fields
 from edge.cache.forward import to_origin
 from edge.cache.reuse import ERROR_STATUSES, may_hide_error, may_stand_in

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import HttpVersion11, web
 
-from domicile.service.gate.assets_wire import Broken, Head, Unreachable
+from domicile.service.http1 import Broken, Head, Unreachable
 from edge.cache.forward import end_to_end
 from edge.outgoing import abort
 from edge.passthrough.fill import Incomplete

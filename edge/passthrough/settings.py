@@ -93,5 +93,5 @@ class PassthroughSettings:
         at_most=120.0,
     )
     heeds_requests: bool = setting(
-        True, "Do Cache-Control and Pragma of viewers count (no-cache, max-age, only-if-cached and the like)?"
+        True, "Whether Cache-Control and Pragma of viewers count: no-cache, max-age, only-if-cached and the like."
     )

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from domicile.media.policy import Activity, Permit
-from domicile.service.gate.assets_wire import Broken, Fields, Framing, Head, Unreachable, Wire, framing_of, read_head
+from domicile.service.http1 import Broken, Fields, Framing, Head, NotConnected, Wire, framing_of, read_head
 
 ASSETS_TENANT = "(assets)"
 """Whom permits for this traffic are for: nobody. No cloud can have the name."""
@@ -96,7 +96,7 @@ class AssetClient:
 
     @contextlib.asynccontextmanager
     async def exchange(self, permit: Permit, request: AssetRequest) -> AsyncIterator[Answer]:
-        """Send one request, once. `permit`: Activity.INGRESS_FETCH for nobody. Unreachable, Broken or Busy."""
+        """Send one request, once. `permit`: Activity.INGRESS_FETCH for nobody. Unreachable (NotConnected if nothing was sent), Broken or Busy."""
         permit.require(Activity.INGRESS_FETCH, ASSETS_TENANT)
         wire = await self._connected()
         reusable = False
@@ -130,7 +130,9 @@ class AssetClient:
         raise Broken("too many interim responses")
 
     async def _send(self, wire: Wire, request: AssetRequest) -> None:
-        lines = [f"{request.method} {request.target} HTTP/1.1", f"Host: {self.authority}"]
+        lines = [f"{request.method} {request.target} HTTP/1.1"]
+        if not any(name.lower() == "host" for name, _ in request.fields):
+            lines.append(f"Host: {self.authority}")
         lines += [f"{name}: {value}" for name, value in request.fields]
         chunked = request.body is not None and request.body_bytes is None
         if chunked:
@@ -163,7 +165,7 @@ class AssetClient:
                 return await self._dial()
         except (OSError, TimeoutError) as failed:
             self._open_count -= 1
-            raise Unreachable("cannot be connected to", timed_out=isinstance(failed, TimeoutError)) from failed
+            raise NotConnected("cannot be connected to", timed_out=isinstance(failed, TimeoutError)) from failed
         except BaseException:
             self._open_count -= 1
             raise

@@ -1,4 +1,7 @@
-"""One connection to an origin of assets: bytes as they come, heads read strictly, bodies by their framing (RFC 9112)."""
+"""The client's end of HTTP/1.1: one connection, bytes as they come, heads read strictly, bodies by their framing (RFC 9112).
+
+Nothing here connects; the gate does (`gate/assets.py`).
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,10 @@ class Unreachable(Exception):
     def __init__(self, text: str, *, timed_out: bool = False) -> None:
         super().__init__(text)
         self.timed_out = timed_out
+
+
+class NotConnected(Unreachable):
+    """Nothing was sent."""
 
 
 class Broken(Exception):

@@ -40,6 +40,11 @@ class DeliverySettings:
     )
     fills_max: int = setting(16, "Fetches and renders that one worker has under way at a time.", at_least=1)
     fills_queued_max: int = setting(256, "Fills that may wait for their turn; the next request gets 503.", at_least=0)
+    fills_queued_tenant_max: int = setting(
+        128,
+        "Fills of one cloud that may wait for their turn; its next request gets 503, those of others do not.",
+        at_least=0,
+    )
     fills_queued_seconds_max: float = setting(
         10.0, "Longest wait of a fill for its turn; then whoever waits for it gets 503.", at_least=0.01
     )

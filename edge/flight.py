@@ -1,7 +1,8 @@
 """One fill per key, however many ask: the first request starts it, the others wait for the same result.
 
 A fill belongs to the cache and not to a client: a client that leaves ends nothing. It runs in the worker's task group.
-What fetches and renders takes a turn, at most `fills_max` at a time; how many wait for one is bounded, and how long.
+What fetches and renders takes a turn, at most `fills_max` at a time; how many wait for one is bounded, and how long, and
+clouds take turns (`domicile/service/turns.py`), so that one that asks for much leaves the others their place.
 Waiting for another worker's fill takes none: two workers that wait for each other must not use up each other's turns.
 
 A purge closes the fills it may concern to newcomers: who asks after a purge must not be given what was read before it.
@@ -11,6 +12,7 @@ Those who had joined before are given the result, look at the fence themselves (
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +22,11 @@ from domicile.media.asset import Aid
 from domicile.media.errors import MediaError, Overloaded, UpstreamUnavailable
 from domicile.media.journal import Entry, Kind
 from domicile.media.timing import Span
+from domicile.service.line import Line
+from domicile.service.turns import TurnLimits
 from edge.store.port import Stored, StoredHead
+
+OVERLOADED = "Too many pictures are being made; try again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,14 +113,23 @@ class Flights:
         *,
         fills_max: int,
         queued_max: int,
+        queued_tenant_max: int,
         queued_seconds_max: float,
         fill_seconds_max: float,
     ) -> None:
-        """`fills_max` at a time, `queued_max` more wait for their turn, `queued_seconds_max` at most; else Overloaded."""
+        """`fills_max` at a time, `queued_max` more wait for their turn, `queued_tenant_max` of one tenant, and
+        `queued_seconds_max` at most; else Overloaded.
+        """
         self._group = group
-        self._turn = asyncio.Semaphore(fills_max)
+        self._line = Line(
+            TurnLimits(turns=fills_max, cost_max=fills_max, waiting_max=queued_max, waiting_tenant_max=queued_max),
+            seconds_max=queued_seconds_max,
+            complaint=OVERLOADED,
+        )
         self._fills_max = fills_max + queued_max
-        self._queued_seconds_max = queued_seconds_max
+        self._tenant_max = fills_max + queued_tenant_max
+        self._of: Counter[str] = Counter()
+        """Fills by tenant; those that wait for another worker count, too."""
         self._fill_seconds_max = fill_seconds_max
         self._open: dict[str, Fill] = {}
         self._making: dict[str, Fill] = {}
@@ -124,7 +139,13 @@ class Flights:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, *, fills_max: int, queued_max: int, queued_seconds_max: float, fill_seconds_max: float
+        cls,
+        *,
+        fills_max: int,
+        queued_max: int,
+        queued_tenant_max: int,
+        queued_seconds_max: float,
+        fill_seconds_max: float,
     ) -> AsyncIterator[Flights]:
         """Flights with a task group of their own; those under way when the block ends are cancelled."""
         async with asyncio.TaskGroup() as group:
@@ -132,6 +153,7 @@ class Flights:
                 group,
                 fills_max=fills_max,
                 queued_max=queued_max,
+                queued_tenant_max=queued_tenant_max,
                 queued_seconds_max=queued_seconds_max,
                 fill_seconds_max=fill_seconds_max,
             )
@@ -151,12 +173,13 @@ class Flights:
         fill = self._open.get(key)
         if fill is not None and fill.is_open:
             return fill, True
-        if len(self._running) >= self._fills_max:
-            raise _overloaded()
+        if len(self._running) >= self._fills_max or self._of[tenant] >= self._tenant_max:
+            raise Overloaded(OVERLOADED)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         fill = Fill(key=key, tenant=tenant, names=frozenset(names), result=future)
         self._open[key] = fill
         self._running.add(fill)
+        self._of[tenant] += 1
         run = partial(self._in_turn, work) if takes_turn else work
         task = self._group.create_task(self._run(fill, run), name="fill")
         self._tasks.add(task)
@@ -191,16 +214,8 @@ class Flights:
             self.close(fill)
 
     async def _in_turn(self, work: Work, fill: Fill) -> None:
-        try:
-            async with asyncio.timeout(self._queued_seconds_max):
-                await self._turn.acquire()
-        except TimeoutError as late:
-            raise _overloaded() from late
-        try:
-            async with asyncio.timeout(self._fill_seconds_max):
-                await work(fill)
-        finally:
-            self._turn.release()
+        async with self._line.turn(fill.tenant), asyncio.timeout(self._fill_seconds_max):
+            await work(fill)
 
     async def _run(self, fill: Fill, work: Work) -> None:
         try:
@@ -218,12 +233,9 @@ class Flights:
             fill.fail(UpstreamUnavailable("The picture was not made"))
             self.close(fill)
             self._running.discard(fill)
+            self._of -= Counter((fill.tenant,))
 
 
 async def result(fill: Fill) -> Outcome:
     """What the fill gives. Raises its error; a waiter that is cancelled leaves the fill running."""
     return await asyncio.shield(fill.result)
-
-
-def _overloaded() -> Overloaded:
-    return Overloaded("Too many pictures are being made; try again")

@@ -72,6 +72,10 @@ class Count(StrEnum):
     PASSTHROUGH_MISS = "passthrough_requests|result=miss"
     PASSTHROUGH_FORWARDED = "passthrough_requests|result=forwarded"
     PASSTHROUGH_ERROR = "passthrough_requests|result=error"
+    TURNED_AWAY_TENANT = "turned_away_transforms|reason=tenant"
+    TURNED_AWAY_FULL = "turned_away_transforms|reason=full"
+    TURNED_AWAY_DISPLACED = "turned_away_transforms|reason=displaced"
+    TURNED_AWAY_LATE = "turned_away_transforms|reason=late"
 
 
 class Add(Protocol):
@@ -122,6 +126,8 @@ HELP = {
     "reports_dropped": "Renditions that were not reported because the queue was full.",
     "passthrough_requests": "Requests of the passthrough by how they were answered; stale: in the place of an error, or while"
     " it is fetched anew; forwarded: not for a cache.",
+    "turned_away_transforms": "Transforms that got no decoder: too many of their cloud waited, or of all, or for too long;"
+    " displaced: by a cloud with fewer of them.",
     "memory_bytes": "Bytes in the memory tier.",
     "memory_objects": "Objects in the memory tier.",
     "disk_bytes": "Bytes in the disk tier.",
@@ -133,6 +139,7 @@ HELP = {
     "transform_busy": "Decoders at work.",
     "transforms": "Transforms by format made and by result.",
     "transform_seconds": "Time of one transform in its decoder, by format.",
+    "transform_wait_seconds": "Time that one transform waited for its turn.",
 }
 
 PREFIX = "domicile_edge_"
@@ -151,7 +158,8 @@ _SECONDS = _BYTES + len(_PAIRS)
 _COUNTS = _SECONDS + len(_PAIRS) * (_BUCKETS + 1)
 _TRANSFORMS = _COUNTS + len(Count)
 _TRANSFORM_SECONDS = _TRANSFORMS + len(FORMATS) * len(RESULTS)
-_GAUGES = _TRANSFORM_SECONDS + len(FORMATS) * (_BUCKETS + 1)
+_WAIT_SECONDS = _TRANSFORM_SECONDS + len(FORMATS) * (_BUCKETS + 1)
+_GAUGES = _WAIT_SECONDS + _BUCKETS + 1
 WORDS = _GAUGES + len(Gauge)
 """Integers in use; a test holds it below COUNTERS_MAX."""
 
@@ -216,6 +224,10 @@ class Counters:
         self._words[_TRANSFORMS + at * len(RESULTS) + _RESULT_AT[result]] += 1
         _observe(self._words, _TRANSFORM_SECONDS + at * (_BUCKETS + 1), seconds)
 
+    def wait(self, seconds: float) -> None:
+        """What one transform waited."""
+        _observe(self._words, _WAIT_SECONDS, seconds)
+
 
 def _observe(words: memoryview, at: int, seconds: float) -> None:
     words[at + bisect_left(BOUNDS_SECONDS, seconds)] += 1
@@ -252,6 +264,7 @@ def totals(slots: Iterable[memoryview]) -> Iterator[Point]:
             value = sums[_TRANSFORMS + at * len(RESULTS) + offset]
             yield Point(name="transforms", labels={"format": format_name, "result": result}, value=value)
         yield _histogram("transform_seconds", {"format": format_name}, sums, _TRANSFORM_SECONDS + at * (_BUCKETS + 1))
+    yield _histogram("transform_wait_seconds", {}, sums, _WAIT_SECONDS)
     for gauge, at in _GAUGE_AT.items():
         yield Point(name=str(gauge), labels={}, value=sums[at])
 

@@ -15,7 +15,9 @@ import os
 from dataclasses import dataclass
 
 from domicile.imaging.job import Done, MediaLimits, RenderJob, Timings
+from domicile.imaging.plan_limits import plan_limits
 from domicile.media.asset import NameHash
+from domicile.media.cost import pixels_of
 from domicile.media.evaluate import Known, evaluate
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import build_transformation
@@ -78,15 +80,17 @@ async def make(order: Order, source: SourceFile, pool: DecoderPool, limits: Medi
     original = is_original(way, facts)
     if original and order.policy.originals == "as-is" and _type_as_uploaded(facts) is not None:
         return _as_uploaded(order, source)
+    transformation = transformation_of(order)
     job = RenderJob(
-        transformation=transformation_of(order),
+        transformation=transformation,
         extension=way.candidate.extension,
         bucket=way.bucket,
         limits=limits,
         strip=True,
         redaction=way.redaction,
     )
-    rendered = await pool.render(source, job, tenant=order.policy.tenant)
+    pixels = pixels_of(transformation, facts, job.extension, plan_limits(limits))
+    rendered = await pool.render(source, job, tenant=order.policy.tenant, pixels=pixels)
     etag = f'"{facts.md5}-s{STRIP_REVISION}"'
     if not original:
         etag = delivery_etag(order.resolved.rendition_key, hashlib.sha256(rendered.body).digest())

@@ -101,6 +101,15 @@ class PoolCounts:
     def on_queue_depth(self, depth: int) -> None:
         self._counters.set(Gauge.POOL_QUEUE, depth)
 
+    def on_working(self, jobs: int) -> None:
+        self._counters.set(Gauge.POOL_BUSY, jobs)
+
+    def on_wait(self, seconds: float) -> None:
+        self._counters.wait(seconds)
+
+    def on_turned_away(self, reason: str) -> None:
+        self._counters.add(Count(f"turned_away_transforms|reason={reason}"))
+
     def on_job(self, kind: str, format: str, seconds: float, outcome: str) -> None:  # noqa: A002 - a metric's label
         self._counters.transform(format, _RESULTS.get(outcome, "killed"), seconds)
 

@@ -62,6 +62,7 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, stopping: async
             Flights.open(
                 fills_max=delivery.fills_max,
                 queued_max=delivery.fills_queued_max,
+                queued_tenant_max=delivery.fills_queued_tenant_max,
                 queued_seconds_max=delivery.fills_queued_seconds_max,
                 fill_seconds_max=delivery.fill_seconds_max,
             )

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from domicile import __version__
 from domicile.media.signature import Digest
+from domicile.service.line import TURNED_AWAY
 from domicile.service.metrics import BoundedCounter, BoundedGauge, BoundedHistogram, new_registry
 from domicile.service.pool_verdict import Death
 from origin.errors import STATUS, code_of_kind
@@ -77,6 +78,17 @@ class Metrics:
 
     def _pool(self, to: CollectorRegistry) -> None:
         self.pool_queue = BoundedGauge(to, "domicile_origin_pool_queue", "Uploads that wait for a decoder.", {})
+        self.pool_working = BoundedGauge(to, "domicile_origin_pool_working", "Uploads that a decoder works on.", {})
+        self.pool_waits = BoundedHistogram(
+            to, "domicile_origin_pool_wait_seconds", "Seconds that an upload waited for a decoder.", {}
+        )
+        self.pool_turned_away = BoundedCounter(
+            to,
+            "domicile_origin_pool_turned_away_total",
+            "Uploads that got no decoder: too many of their cloud waited, or of all, or for too long; displaced: by a"
+            " cloud with fewer of them.",
+            {"reason": TURNED_AWAY},
+        )
         self.pool_jobs = BoundedHistogram(
             to,
             "domicile_origin_pool_job_seconds",
@@ -94,6 +106,15 @@ class Metrics:
 
     def on_queue_depth(self, depth: int) -> None:
         self.pool_queue.set(depth)
+
+    def on_working(self, jobs: int) -> None:
+        self.pool_working.set(jobs)
+
+    def on_wait(self, seconds: float) -> None:
+        self.pool_waits.observe(seconds)
+
+    def on_turned_away(self, reason: str) -> None:
+        self.pool_turned_away.add(reason=reason)
 
     def on_job(self, kind: str, format: str, seconds: float, outcome: str) -> None:  # noqa: A002 - the port's name
         self.pool_jobs.observe(seconds, kind=kind, outcome=outcome)

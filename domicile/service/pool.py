@@ -1,6 +1,7 @@
 """The decoder pool: untrusted media is decoded in processes that can be killed, never in this one.
 
-    probe / render -> known killer? -> turn (bounded queue) -> a process of this tenant -> job -> checked reply
+    probe / render -> turn (`line.py`: bounded, cloud by cloud) -> known killer? -> a process of this tenant -> job
+    -> checked reply
 
 A process serves one tenant between two recycles (decisions N): a worker that an earlier picture has taken over sees
 nobody else's. A job that crashes its process, overruns its time or its memory there is done once more on a fresh one;
@@ -21,15 +22,18 @@ import structlog
 
 from domicile.imaging.channel import MESSAGE_BYTES_MAX, Broken, Reply, encode
 from domicile.imaging.job import Job, MediaLimits, ProbeJob, RenderJob
+from domicile.media.cost import PIXELS_MIN, pixels_of_bytes
 from domicile.media.errors import LimitExceeded, Overloaded
 from domicile.media.layer import LAYERS_MAX
 from domicile.service.killers import Killers, plainest
+from domicile.service.line import Line
 from domicile.service.pool_files import Body, ResultFile, SourceFile, as_files, size_of
 from domicile.service.pool_process import CannotFork, Decoder, DecoderGone, Zygote
 from domicile.service.pool_replies import done_of, is_plausible, label_of
 from domicile.service.pool_settings import FORK_SECONDS_MAX, START_SECONDS_MAX, PoolSettings
 from domicile.service.pool_values import NoObserver, PoolObserver, Probed, Rendered
 from domicile.service.pool_verdict import Bounds, Guilty, Verdict, answer_to, verdict_on
+from domicile.service.turns import TurnLimits
 
 FORKS_MAX = 2
 """Attempts to get a process, the second with a new zygote."""
@@ -61,8 +65,18 @@ class DecoderPool:
             cpu_seconds_max=settings.cpu_seconds_max,
             memory_bytes_max=settings.memory_bytes_max,
         )
-        self._turns = asyncio.Semaphore(self._processes)
-        self._waiting = self._working = 0
+        self._line = Line(
+            TurnLimits(
+                turns=self._processes,
+                cost_max=settings.pixels_in_work_or_default(),
+                waiting_max=settings.queue_length_max,
+                waiting_tenant_max=settings.queue_length_tenant_max,
+            ),
+            seconds_max=settings.queue_seconds_max,
+            complaint="Too many images are being processed",
+            observer=self._observer,
+            clock=clock,
+        )
         self._idle: list[Decoder] = []
         self._busy: set[Decoder] = set()
         self._killers = Killers(settings.killers_max)
@@ -108,7 +122,7 @@ class DecoderPool:
 
     @property
     def queue_depth(self) -> int:
-        return self._waiting
+        return self._line.waiting
 
     def retire(self, tenant: str | None = None) -> None:
         """After an erase: idle decoders of this tenant (of all) end now, working ones after their job."""
@@ -125,20 +139,25 @@ class DecoderPool:
 
         Raises UndecodableMedia, LimitExceeded, BadTransformation (no faces here), Overloaded, ProcessingFailed.
         """
-        reply, _, queued = await self._run("probe", [source], ProbeJob(limits=limits, faces=faces), tenant)
+        cost = pixels_of_bytes(size_of(source), limits.source_pixels_max)
+        reply, _, queued = await self._run("probe", [source], ProbeJob(limits=limits, faces=faces), tenant, cost)
         return Probed(done=done_of(reply), queued_seconds=queued, resident_bytes=reply.resident_bytes)
 
-    async def render(self, source: Body, job: RenderJob, *, tenant: str, layers: Sequence[Body] = ()) -> Rendered:
-        """One rendition; `layers` are the bodies of `job.layers`, in that order.
+    async def render(
+        self, source: Body, job: RenderJob, *, tenant: str, layers: Sequence[Body] = (), pixels: int = PIXELS_MIN
+    ) -> Rendered:
+        """One rendition; `layers` are the bodies of `job.layers`, in that order; `pixels`: what it costs (`media/cost.py`).
 
         Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded, ProcessingFailed.
         """
         if len(layers) != len(job.layers):
             raise ValueError("a job needs one body for each of its layers")
-        reply, body, queued = await self._run("render", [source, *layers], job, tenant)
+        reply, body, queued = await self._run("render", [source, *layers], job, tenant, pixels)
         return Rendered(done=done_of(reply), body=body, queued_seconds=queued, resident_bytes=reply.resident_bytes)
 
-    async def _run(self, kind: str, bodies: Sequence[Body], job: Job, tenant: str) -> tuple[Reply, bytes, float]:
+    async def _run(
+        self, kind: str, bodies: Sequence[Body], job: Job, tenant: str, pixels: int
+    ) -> tuple[Reply, bytes, float]:
         if len(bodies) > 1 + LAYERS_MAX:
             raise LimitExceeded(f"Too many layers. Maximum is {LAYERS_MAX}")
         if any(size_of(body) > job.limits.source_bytes_max for body in bodies):
@@ -147,7 +166,7 @@ class DecoderPool:
         if len(message) > MESSAGE_BYTES_MAX:
             raise LimitExceeded("Transformation is too long")
         arrived = self._clock()
-        async with self._turn(), as_files(bodies) as sources:
+        async with self._turn(tenant, pixels), as_files(bodies) as sources:
             record = await self._killers.look_up(sources, message)
             if record.death is not None:
                 self._observer.on_job(kind, "", 0.0, "known_killer")
@@ -237,30 +256,12 @@ class DecoderPool:
     # --- turns and processes ------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """One of as many turns as there are processes. Raises Overloaded: the queue is full, or the wait too long."""
+    async def _turn(self, tenant: str, pixels: int) -> AsyncIterator[None]:
+        """One of as many turns as there are processes. Raises Overloaded: the line is full, or the wait too long."""
         if self._zygote is None:
             raise Overloaded("The server is shutting down")
-        if self._turns.locked() and self._waiting >= self._settings.queue_length_max:
-            raise Overloaded("Too many images are being processed")
-        self._count_waiting(1)
-        try:
-            async with asyncio.timeout(self._settings.queue_seconds_max):
-                await self._turns.acquire()
-        except TimeoutError as late:
-            raise Overloaded("Too many images are being processed") from late
-        finally:
-            self._count_waiting(-1)
-        self._working += 1
-        try:
+        async with self._line.turn(tenant, pixels):
             yield
-        finally:
-            self._working -= 1
-            self._turns.release()
-
-    def _count_waiting(self, change: int) -> None:
-        self._waiting += change
-        self._observer.on_queue_depth(self._waiting)
 
     async def _decoder_for(self, tenant: str, *, must_be_fresh: bool) -> Decoder:
         """An idle decoder of this tenant, else a fresh one. Raises Overloaded when none can be had."""
@@ -270,7 +271,7 @@ class DecoderPool:
                 self._idle.remove(decoder)
                 break
         else:
-            while self._idle and len(self._idle) + self._working > self._processes:
+            while self._idle and len(self._idle) + self._line.working > self._processes:
                 self._end_idle(self._idle[0])
             decoder = await self._fork()
         if decoder.idle_timer is not None:

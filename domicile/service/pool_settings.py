@@ -17,6 +17,8 @@ FACES_BYTES = 64 * MIB
 """Resident bytes of the runtime and the model of faces (42 MiB, mostly shared among decoders), added to their budgets."""
 END_SECONDS_MAX = 5.0
 """How long `close` waits for killed processes to be gone."""
+PIXELS_A_PROCESS = 40_000_000
+"""Each decoder may have a picture of this size at once; of larger ones, fewer are worked on at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,17 @@ class PoolSettings:
         0, "Decoder processes; 0 means half the processors, at least one.", at_least=0, at_most=256
     )
     queue_length_max: int = setting(64, "Jobs that may wait for a decoder; more are answered as overload.", at_least=0)
+    queue_length_tenant_max: int = setting(
+        32,
+        "Jobs of one cloud that may wait for a decoder; what it asks beyond is overload, of that cloud alone.",
+        at_least=0,
+    )
+    pixels_in_work_max: int = setting(
+        0,
+        "Pixels (frames x width x height, by estimate) that all decoders of a process may work on at a time; a larger"
+        f" picture works alone. 0 means {PIXELS_A_PROCESS:,} for each decoder.",
+        at_least=0,
+    )
     queue_seconds_max: float = setting(10.0, "Seconds that a job may wait for a decoder.", at_least=0.01)
     job_seconds_max: float = setting(
         25.0,
@@ -64,3 +77,6 @@ class PoolSettings:
 
     def processes_or_default(self) -> int:
         return self.processes or max(1, len(os.sched_getaffinity(0)) // 2)
+
+    def pixels_in_work_or_default(self) -> int:
+        return self.pixels_in_work_max or self.processes_or_default() * PIXELS_A_PROCESS

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from domicile.imaging.job import Done
+from domicile.service.line import LineObserver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +30,8 @@ class Rendered:
     resident_bytes: int
 
 
-class PoolObserver(Protocol):
+class PoolObserver(LineObserver, Protocol):
     """Where the pool's numbers go. Labels are bounded: kinds, formats of renditions, outcomes, reasons."""
-
-    def on_queue_depth(self, depth: int) -> None: ...
 
     def on_job(self, kind: str, format: str, seconds: float, outcome: str) -> None:  # noqa: A002 - a metric's label
         """`outcome`: done, the code of a refusal, or the reason of a kill. `format`: of the rendition, or empty."""
@@ -44,6 +43,12 @@ class NoObserver:
     """Counts nothing."""
 
     def on_queue_depth(self, depth: int) -> None: ...
+
+    def on_working(self, jobs: int) -> None: ...
+
+    def on_wait(self, seconds: float) -> None: ...
+
+    def on_turned_away(self, reason: str) -> None: ...
 
     def on_job(self, kind: str, format: str, seconds: float, outcome: str) -> None: ...  # noqa: A002
 

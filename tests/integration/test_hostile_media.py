@@ -18,6 +18,7 @@ from domicile.imaging.job import Done, MediaLimits, ProbeJob, Refused, RenderJob
 from domicile.media.errors import MediaError, UndecodableMedia
 from domicile.service.pool import DecoderPool
 from domicile.service.pool_settings import PoolSettings
+from domicile.service.pool_values import NoObserver
 from domicile.service.settings import MIB
 from tests.corpus import require_corpus, rows
 
@@ -41,12 +42,8 @@ ABOUT = {row["file"]: row for row in MANIFEST}
 
 
 @dataclass
-class Killed:
+class Killed(NoObserver):
     count: int = 0
-
-    def on_queue_depth(self, depth: int) -> None: ...
-
-    def on_job(self, kind: str, format: str, seconds: float, outcome: str) -> None: ...  # noqa: A002
 
     def on_worker_killed(self, reason: str) -> None:
         self.count += 1
@@ -71,7 +68,7 @@ class Bench:
     async def judge(self, body: bytes, tenant: str, job: ProbeJob | RenderJob | None = None) -> Judged:
         started = time.monotonic()
         try:
-            reply, _, _ = await self.pool._run("probe", [body], job or ProbeJob(limits=MediaLimits()), tenant)
+            reply, _, _ = await self.pool._run("probe", [body], job or ProbeJob(limits=MediaLimits()), tenant, 1)
         except UndecodableMedia:
             return Judged(None, time.monotonic() - started, 0)
         assert isinstance(reply.outcome, Done | Refused)

@@ -227,9 +227,11 @@ class PlayedPool:
         self.gate = Gate()
         self.error: Exception | None = None
         self.padding = 0
+        self.pixels: list[int] = []
 
-    async def render(self, source: SourceFile, job: RenderJob, *, tenant: str) -> Rendered:
+    async def render(self, source: SourceFile, job: RenderJob, *, tenant: str, pixels: int = 0) -> Rendered:
         self.renders += 1
+        self.pixels.append(pixels)
         await self.gate.passed()
         if self.error is not None:
             raise self.error
@@ -379,6 +381,7 @@ class Rig:
                 Flights.open(
                     fills_max=delivery.fills_max,
                     queued_max=delivery.fills_queued_max,
+                    queued_tenant_max=delivery.fills_queued_tenant_max,
                     queued_seconds_max=delivery.fills_queued_seconds_max,
                     fill_seconds_max=delivery.fill_seconds_max,
                 )

@@ -57,16 +57,22 @@ def flights(
     *,
     fills_max: int = 4,
     queued_max: int = 4,
+    queued_tenant_max: int = 4,
     seconds: float = 5.0,
     queued_seconds: float = 5.0,
 ) -> Flights:
     return Flights(
-        group, fills_max=fills_max, queued_max=queued_max, queued_seconds_max=queued_seconds, fill_seconds_max=seconds
+        group,
+        fills_max=fills_max,
+        queued_max=queued_max,
+        queued_tenant_max=queued_tenant_max,
+        queued_seconds_max=queued_seconds,
+        fill_seconds_max=seconds,
     )
 
 
-def begin(them: Flights, work: Runs, key: str = "k") -> Fill:
-    return them.begin(key, tenant="demo", names=[NAME], work=work)[0]
+def begin(them: Flights, work: Runs, key: str = "k", *, tenant: str = "demo") -> Fill:
+    return them.begin(key, tenant=tenant, names=[NAME], work=work)[0]
 
 
 async def test_fifty_askers_make_one_fill() -> None:
@@ -230,6 +236,38 @@ async def test_a_fill_that_waits_too_long_for_its_turn_is_refused_and_not_begun(
         assert second.count == 0
         first.go.set()
         await result(running)
+
+
+async def test_clouds_take_turns_so_that_a_flood_of_one_leaves_the_others_their_place() -> None:
+    first, flood, lone = Runs(), Runs(), Runs()
+    async with asyncio.TaskGroup() as group:
+        them = flights(group, fills_max=1, queued_max=8, queued_tenant_max=8)
+        begin(them, first, "first", tenant="flood")
+        for number in range(4):
+            begin(them, flood, f"flood {number}", tenant="flood")
+        asked = begin(them, lone, "lone", tenant="other")
+        await asyncio.sleep(0)
+        first.go.set()
+        await asyncio.sleep(0.01)
+        assert (lone.count, flood.count) == (1, 0)
+        lone.go.set()
+        assert body(await result(asked)) == b"abc"
+        flood.go.set()
+
+
+async def test_fills_of_one_cloud_are_bounded_and_others_are_not_refused_for_them() -> None:
+    work = Runs()
+    async with asyncio.TaskGroup() as group:
+        them = flights(group, fills_max=1, queued_max=9, queued_tenant_max=2)
+        for number in range(3):
+            begin(them, work, f"flood {number}", tenant="flood")
+        with pytest.raises(Overloaded):
+            begin(them, work, "flood 3", tenant="flood")
+        begin(them, work, "other", tenant="other")
+        work.go.set()
+    assert work.count == 4
+    async with asyncio.TaskGroup():
+        assert not them._of, "counted back"
 
 
 async def test_who_waits_for_another_worker_takes_no_turn() -> None:

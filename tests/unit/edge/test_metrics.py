@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -10,15 +11,18 @@ from typing import Any, cast
 
 import pytest
 
-from domicile.media.errors import UndecodableMedia
+from domicile.media.errors import Overloaded, UndecodableMedia
 from domicile.media.journal import Entry, Kind
 from domicile.media.wire import Rendition, WireError
 from domicile.service.gate import cache_files
 from domicile.service.gate.peer import PeerClient, PeerGone
+from domicile.service.line import Line
+from domicile.service.turns import TurnLimits
 from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.link import REPORTS_MAX, NodeLink
-from edge.metrics import Count, totals
+from edge.metrics import Count, Counters, totals
 from edge.owner import Owners
+from edge.tiers import PoolCounts
 from tests.unit.edge.rig import CLOUD, Rig, hash_of
 
 PATH = "/demo/image/upload/w_10/v1/pic.png"
@@ -251,6 +255,49 @@ async def _there_are_more_requests_than_a_worker_takes(rig: Rig, _: pytest.Monke
         assert (await rig.get(PATH)).status == 503
         rig.pool.gate.open()
     assert waiting.result().status == 200
+
+
+def _line(rig: Rig, **limits: int) -> Line:
+    bounds = {"turns": 1, "cost_max": 1, "waiting_max": 1, "waiting_tenant_max": 1, **limits}
+    observer = PoolCounts(Counters(rig.link.slot.counters))
+    return Line(TurnLimits(**bounds), seconds_max=0.05, complaint="", observer=observer)
+
+
+async def _turned_away(line: Line, tenant: str) -> None:
+    with contextlib.suppress(Overloaded):
+        async with line.turn(tenant):
+            pass
+
+
+@moves(Count.TURNED_AWAY_TENANT)
+async def _a_cloud_has_too_many_jobs(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    line = _line(rig, waiting_tenant_max=0)
+    async with line.turn(CLOUD):
+        await _turned_away(line, CLOUD)
+
+
+@moves(Count.TURNED_AWAY_FULL)
+async def _there_are_too_many_jobs(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    line = _line(rig, waiting_max=0)
+    async with line.turn(CLOUD):
+        await _turned_away(line, "other")
+
+
+@moves(Count.TURNED_AWAY_LATE)
+async def _a_job_waits_too_long(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    line = _line(rig)
+    async with line.turn(CLOUD):
+        await _turned_away(line, "other")
+
+
+@moves(Count.TURNED_AWAY_DISPLACED)
+async def _a_job_loses_its_place(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    line = _line(rig, waiting_max=2, waiting_tenant_max=2)
+    async with asyncio.TaskGroup() as group, line.turn(CLOUD):
+        for tenant in (CLOUD, CLOUD, "other"):
+            group.create_task(_turned_away(line, tenant))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
 
 @moves(Count.REPORTS_DROPPED)

@@ -36,9 +36,20 @@ class Counted:
     depths: list[int] = field(default_factory=list)
     jobs: list[tuple[str, str, str]] = field(default_factory=list)
     killed: Counter[str] = field(default_factory=Counter)
+    waits: list[float] = field(default_factory=list)
+    turned_away: Counter[str] = field(default_factory=Counter)
 
     def on_queue_depth(self, depth: int) -> None:
         self.depths.append(depth)
+
+    def on_working(self, jobs: int) -> None:
+        assert jobs >= 0
+
+    def on_wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    def on_turned_away(self, reason: str) -> None:
+        self.turned_away[reason] += 1
 
     def on_job(self, kind: str, format: str, seconds: float, outcome: str) -> None:  # noqa: A002
         assert seconds >= 0

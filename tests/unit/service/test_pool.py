@@ -301,6 +301,45 @@ async def test_a_full_queue_is_overload_at_once_and_waiting_is_measured() -> Non
     assert bench.counted.depths[-1] == 0
 
 
+async def test_a_flood_of_one_cloud_costs_another_one_turn_and_not_all() -> None:
+    """With real processes: forty jobs wait, and the other cloud's only one is the next to start."""
+    async with opened(queue_length_max=64, queue_length_tenant_max=40) as bench, asyncio.TaskGroup() as group:
+        order: list[str] = []
+
+        async def ask(tenant: str) -> None:
+            await bench.say("nap 0.02", tenant=tenant)
+            order.append(tenant)
+
+        for _ in range(41):
+            group.create_task(ask("flood"))
+        await asyncio.sleep(0.05)
+        with pytest.raises(Overloaded):
+            await asyncio.gather(*(bench.say("echo", tenant="flood") for _ in range(5)))
+        group.create_task(ask("lone"))
+    assert order.index("lone") <= 4
+    assert bench.counted.turned_away.keys() == {"tenant"}
+    assert len(bench.counted.waits) >= 42
+    assert max(bench.counted.depths) == 41
+
+
+async def test_pixels_in_work_are_bounded_and_what_is_larger_works_alone() -> None:
+    async with opened(processes=3, pixels_in_work_max=10_000_000) as bench:
+        for pixels, together in ((3_000_000, 3), (5_000_000, 2), (50_000_000, 1)):
+            async with asyncio.TaskGroup() as group:
+                for _ in range(3):
+                    group.create_task(bench.pool.render(b"nap 0.2", JOB, tenant="acme", pixels=pixels))
+                await asyncio.sleep(0.1)
+                assert bench.pool._line.working == together
+
+
+async def test_a_probe_counts_for_as_much_as_its_length_lets_fear() -> None:
+    async with opened(processes=2, pixels_in_work_max=10_000_000) as bench, asyncio.TaskGroup() as group:
+        for _ in range(2):
+            group.create_task(bench.pool.probe(b"nap 0.2" + b" " * 2_000_000, MediaLimits(), tenant="acme"))
+        await asyncio.sleep(0.1)
+        assert (bench.pool._line.working, bench.pool.queue_depth) == (1, 1)
+
+
 async def test_waiting_too_long_is_overload() -> None:
     async with opened(queue_seconds_max=0.1) as bench, asyncio.TaskGroup() as group:
         group.create_task(bench.say("nap 0.6"))

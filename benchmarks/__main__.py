@@ -1,4 +1,4 @@
-"""`python -m benchmarks [hits] [transforms] [budgets]`: measure, and write benchmarks/results/."""
+"""`python -m benchmarks [hits] [transforms] [budgets] [conformance]`: measure, and write benchmarks/results/."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import budgets, hits, report, transforms
+from benchmarks import budgets, conformance, hits, report, transforms
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("hits", "transforms", "budgets")
+PARTS = ("hits", "transforms", "budgets", "conformance")
 
 
 def part(text: str) -> str:
@@ -39,6 +39,8 @@ def main() -> int:
             results["transforms"] = transforms.measure(work, arguments.results, rounds=arguments.rounds)
         if "budgets" in arguments.parts:
             results["budgets"] = budgets.measure(work, arguments.results, scale=arguments.scale)
+        if "conformance" in arguments.parts:
+            results["conformance"] = conformance.measure(work)
     today = dt.datetime.now(dt.UTC).date().isoformat()
     report.write(arguments.results, results, command="python -m benchmarks " + " ".join(sys.argv[1:]), date=today)
     print((arguments.results / "results.md").read_text("utf-8"))

@@ -18,17 +18,19 @@ import structlog
 from aiohttp import web
 
 from domicile.media.errors import BadUrl, LeaseLost, MediaError, Overloaded, UpstreamUnavailable, WrongPlace
-from domicile.media.freshness import outward
 from domicile.media.pending import NO_HINTS, may_follow_hints, read_hints
 from edge.deliver import Delivered, Deliverer
+from edge.hosts import Hosts
+from edge.hot import Hot
 from edge.metrics import Cache, Count, Counters, Route
 from edge.occasionally import Occasionally
 from edge.open_responses import InProgress, OpenResponses
 from edge.plain import Door, Plain
-from edge.respond import Making, Manner, Reply, disposition, empty, picture, plain, preflight, refusal
+from edge.respond import Reply, empty, plain, preflight, refusal
 from edge.send import CutOff, TooSlow, send
 from edge.store.port import close_body
 from edge.upstream import AssetGone
+from edge.wording import Wording
 
 PURGE_PATH = "/_edge/v1/purge"
 SERVICE_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -57,8 +59,9 @@ class App:
     responses: OpenResponses
     counters: Counters
     region: str
-    hosts: frozenset[str]
-    """Host names that are served; empty: any."""
+    hosts: Hosts
+    wording: Wording
+    hot: Hot
     progress_seconds_max: float
     requests_max: int
     in_progress: InProgress
@@ -126,6 +129,8 @@ class App:
                 if not await self.deliverer.confirm(delivered.stored):
                     raise LeaseLost("The server cannot be sure that its copies are current; try again")
                 reply = self._picture(request, delivered, tally)
+                if reply.status == 200 and request.method == "GET":
+                    self.hot.learn(request.raw_path, accept, delivered)
                 tally.status, tally.cache = reply.status, TIERS[delivered.tier]
                 tally.body_bytes = reply.span.body_bytes if reply.span is not None else 0
                 return await send(
@@ -139,43 +144,13 @@ class App:
             close_body(delivered.stored)
 
     def _picture(self, request: web.BaseRequest, delivered: Delivered, tally: _Tally) -> Reply:
-        head, policy = delivered.stored.head, delivered.state.policy
-        lookup = self.deliverer.lookup
-        remaining = lookup.remaining_seconds(head, now=self.deliverer.wall_clock())
         if delivered.collapsed:
             self.counters.add(Count.COALESCED)
-        making = Making(
-            tier=delivered.tier,
-            was_stale=delivered.was_stale,
-            collapsed=delivered.collapsed,
-            stored=delivered.kept,
-            remaining_seconds=remaining,
-            spans=delivered.spans,
-        )
-        manner = Manner(
-            outward=outward(policy, public=delivered.is_public, remaining_seconds=remaining, stands_in=head.stands_in),
-            missing=f"Resource not found - {delivered.way.candidate.public_id}" if head.stands_in else None,
-            timing_allow_origin=policy.timing_allow_origin,
-            vary=delivered.way.vary,
-            follows=delivered.way.follows,
-            disposition=_disposition(delivered),
-            region=self.region,
-        )
-        return picture(
-            head,
-            making,
-            manner,
-            method=request.method,
-            asked=request.headers,
-            elapsed_seconds=time.perf_counter() - tally.started,
-        )
+        elapsed = time.perf_counter() - tally.started
+        return self.wording.picture(delivered, method=request.method, asked=request.headers, elapsed_seconds=elapsed)
 
     def _check_host(self, request: web.BaseRequest) -> None:
-        if not self.hosts:
-            return
-        host = request.headers.get("Host", "").lower()
-        name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
-        if name not in self.hosts:
+        if not self.hosts.has(request.headers.get("Host", "")):
             raise WrongPlace("This host is not served here")
 
     async def _refuse(self, request: web.BaseRequest, error: MediaError, tally: _Tally) -> web.StreamResponse:
@@ -205,12 +180,3 @@ class App:
         tally.status = reply.status
         tally.body_bytes = 0 if reply.span is None else reply.span.body_bytes
         return await send(request, reply, answer.body, progress_seconds_max=self.progress_seconds_max)
-
-
-def _disposition(delivered: Delivered) -> str | None:
-    """`fl_attachment`, with its name or the asset's."""
-    candidate = delivered.way.candidate
-    if "attachment" not in candidate.transformation.flags:
-        return None
-    named = [part.attachment_name for part in candidate.transformation.components if part.attachment_name]
-    return disposition(named[-1] if named else candidate.public_id, delivered.stored.head.format)

@@ -24,6 +24,7 @@ from domicile.media.sealed import SealBroken
 from domicile.media.timing import Span
 from domicile.media.url import parse
 from domicile.media.wire import Resolved
+from edge.absence import known_absent
 from edge.fill import Filler
 from edge.flight import Fill, Flights, result
 from edge.following import TenantState
@@ -39,7 +40,7 @@ from edge.readings import Readings
 from edge.refusals import Refusals
 from edge.send import CutOff, TooSlow
 from edge.store.port import Stored, close_body
-from edge.upstream import Upstream, not_found
+from edge.upstream import Upstream
 
 ATTEMPTS_MAX = 3
 """Times a request starts over because what it waited for was purged meanwhile."""
@@ -58,6 +59,8 @@ class Delivered:
     tier: str | None
     is_public: bool
     """False when the answer was not for everybody who has the path."""
+    needs_verdict: bool = False
+    """Did the origin have to let this very path pass?"""
     collapsed: bool = False
     kept: bool = False
     was_stale: bool = False
@@ -214,16 +217,16 @@ class Deliverer:
             stored=found.stored,
             tier=found.tier,
             is_public=asked.is_public,
+            needs_verdict=asked.needs_verdict,
             spans=spans,
         )
 
     def _known_not_to_be(self, asked: Wanted, state: TenantState) -> None:
         """Raise what the origin said of this request a moment ago."""
         now = self.clock()
-        nothing = asked.names if asked.default is None else (*asked.names, asked.default.name)
-        status = self.negatives.status(state.tenant, nothing, state.fence, now=now)
-        if status is not None:
-            raise not_found(asked, status, remembered=True)
+        absent = known_absent(asked, lambda name: self.negatives.status(state.tenant, name, state.fence, now=now))
+        if absent is not None:
+            raise absent
         for key in (asked.ways[0].key, asked.stand_in_key)[: 1 if asked.default is None else 2]:
             self.refusals.check(key, self.lookup.is_fresh, now=now)
 
@@ -255,6 +258,7 @@ class Deliverer:
             stored=stored,
             tier=fill.tier,
             is_public=asked.is_public,
+            needs_verdict=asked.needs_verdict,
             collapsed=joined or fill.is_collapsed,
             kept=fill.is_kept,
             spans=fill.spans,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from domicile.imaging.job import MediaLimits
+from domicile.media.layer import LAYERS_MAX
 from domicile.service.settings import GIB, KIB, MIB, setting
 
 
@@ -49,6 +50,9 @@ class DeliverySettings:
         10.0, "Longest wait of a fill for its turn; then whoever waits for it gets 503.", at_least=0.01
     )
     fill_seconds_max: float = setting(60.0, "Longest time of a fill, from its turn to its object.", at_least=0.1)
+    layers_bytes_max: int = setting(
+        50 * MIB, "Bytes of all originals together that lie over one picture; more is refused.", at_least=0
+    )
     progress_seconds_max: float = setting(
         20.0,
         "D: a viewer that takes no bytes for this long is cut off; also the TCP user time-out.",
@@ -92,9 +96,20 @@ class MediaSettings:
     variables_max: int = setting(20, "Variables set in one transformation.", at_least=0)
     expression_terms_max: int = setting(40, "Operands and operators of one expression or condition.", at_least=1)
     nesting_max: int = setting(5, "Conditions inside each other.", at_least=1)
-    layers_max: int = setting(10, "Overlays and underlays of one transformation.", at_least=0)
+    layers_max: int = setting(10, "Overlays and underlays of one transformation.", at_least=0, at_most=LAYERS_MAX)
+    text_chars_max: int = setting(1000, "Characters of one text layer.", at_least=1)
+    font_size_max: int = setting(2000, "Pixels of a text layer's font size.", at_least=1)
+    text_pixels_max: int = setting(10_000_000, "Pixels of one text layer as it is drawn.", at_least=1)
     metadata_bytes_max: int = setting(8 * MIB, "Decompressed metadata that a decoder may hold.", at_least=1)
-    chunks_max: int = setting(100_000, "Chunks of a PNG or WebP file.", at_least=100)
+    chunks_max: int = setting(
+        100_000, "Chunks of a PNG or WebP, boxes of an AVIF, entries, strips and tiles of a TIFF.", at_least=100
+    )
+    inflated_chunks_max: int = setting(64, "Compressed text and profile chunks of a PNG.", at_least=1)
+    scans_max: int = setting(100, "Scans of a progressive JPEG.", at_least=1)
+    scan_pixels_max: int = setting(
+        2_000_000_000, "Scans x width x height of a progressive JPEG: each scan visits all pixels again.", at_least=1
+    )
+    rle_pixels_max: int = setting(8_000_000, "Pixels of a run-length coded BMP.", at_least=1)
     working_bytes_max: int = setting(
         448 * MIB,
         "Bytes of pixels that a decoder process may hold at a time, by estimate; more is refused.",

@@ -39,8 +39,9 @@ def _names(wanted: Wanted, resolved: Resolved) -> tuple[NameHash, ...]:
         return (*wanted.ways[resolved.index].marks, *wanted.names[: resolved.index])
     default = wanted.default
     assert default is not None
-    reads_labels = any(way.labels is not None for way in wanted.ways)
-    return (*wanted.names, default.name, *((default.labels,) if reads_labels else ()))
+    labels = (default.labels,) if wanted.reads_labels else ()
+    coordinates = (default.coordinates,) if wanted.reads_coordinates else ()
+    return (*wanted.names, default.name, *labels, *coordinates, *wanted.ways[0].overlay_names)
 
 
 class Reporter(Protocol):
@@ -89,20 +90,19 @@ class Filler:
         self.refusals.check(refused_as, self.lookup.is_fresh, now=self.clock())
         if await self._shared(fill, wanted, way, resolved) or await self._survivor(fill, wanted, way, resolved, state):
             return
-        source, sequence = await self.upstream.original(resolved, state)
-        fill.spans = (Span("origin", self.clock() - started),)
-        with source:
+        async with self.upstream.originals(resolved, state) as originals:
+            fill.spans = (Span("origin", self.clock() - started),)
             order = Order(
                 way=way,
                 resolved=resolved,
                 policy=wanted.policy,  # the one that the key was made from; the tenant may have another by now
                 names=_names(wanted, resolved),
                 stands_in=stands_in,
-                sequence=sequence,
+                sequence=originals.sequence,
                 now=self.wall_clock(),
             )
             try:
-                made = await make(order, source, self.pool, self.limits)
+                made = await make(order, originals, self.pool, self.limits)
             except LASTING as refused:
                 self._remember(refused_as, order, refused)
                 raise

@@ -1,8 +1,9 @@
-"""What a request is called inside the node: one cache key, one file name and one name hash for each way to read its path.
+"""What a request is called inside the node: a cache key, a file name and name hashes for each way to read its path.
 
 A path without a version may be read in several ways (media.url). An object found under a later way may be served only
 while the names of all earlier ways are known not to exist: they stand in its `names`, so that the fence drops it when
-one of them comes into being.
+one of them comes into being. So do the names of all pictures that lie over it: when one of these is replaced, renamed,
+deleted or erased, or comes into being, what was made with it is void (decisions E.3).
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 from domicile.media.asset import AssetName, NameHash
 from domicile.media.cachekey import SEPARATOR, cache_key
 from domicile.media.errors import BadTransformation
+from domicile.media.faces import reads_coordinates
 from domicile.media.forced import forced_effect
 from domicile.media.grammar import Limits
-from domicile.media.keys import LABELS, file_name, name_hash
+from domicile.media.keys import COORDINATES, LABELS, file_name, name_hash
+from domicile.media.layer import LayerName
 from domicile.media.negotiate import negotiate
 from domicile.media.params.default import public_id_of, write_default
 from domicile.media.pending import Hints, Named, settled
@@ -23,6 +26,16 @@ from domicile.media.url import Candidate, DeliveryRequest
 
 WAYS_SEPARATOR = "\n"
 STAND_IN_PREFIX = "default\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """A picture that a reading lays over its own."""
+
+    layer: LayerName
+    name: NameHash
+    redaction: str
+    """As of `Way`, for this very picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +54,30 @@ class Way:
     name: NameHash
     labels: NameHash | None
     """Changes of the asset's tags and context go by this name; None when the transformation reads neither."""
+    coordinates: NameHash | None
+    """Changes of its stored coordinates go by this name; None when the transformation does not read them."""
+
+    overlays: tuple[Overlay, ...] = ()
+    """In the order in which the transformation names them, each once."""
 
     @property
     def marks(self) -> tuple[NameHash, ...]:
-        """Names whose entries make the object void."""
-        return (self.name,) if self.labels is None else (self.name, self.labels)
+        """Names whose entries make the object void; its own is the first."""
+        said = (mark for mark in (self.labels, self.coordinates) if mark is not None)
+        return (self.name, *said, *self.overlay_names)
+
+    @property
+    def overlay_names(self) -> tuple[NameHash, ...]:
+        return tuple(overlay.name for overlay in self.overlays)
+
+    @property
+    def layers(self) -> tuple[LayerName, ...]:
+        return tuple(overlay.layer for overlay in self.overlays)
+
+    @property
+    def has_restricted(self) -> bool:
+        """Does it show a picture that only signed URLs may show?"""
+        return any(layer.delivery_type != "upload" for layer in self.layers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +87,7 @@ class Default:
     public_id: str
     name: NameHash
     labels: NameHash
+    coordinates: NameHash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +108,17 @@ class Wanted:
     @property
     def marks(self) -> tuple[NameHash, ...]:
         """Every name whose entries may make the answer another one."""
-        default = (self.default.name, self.default.labels) if self.default is not None else ()
-        return (*(mark for way in self.ways for mark in way.marks), *default)
+        default = self.default
+        stands_in = (default.name, default.labels, default.coordinates) if default is not None else ()
+        return (*(mark for way in self.ways for mark in way.marks), *stands_in)
+
+    @property
+    def reads_labels(self) -> bool:
+        return any(way.labels is not None for way in self.ways)
+
+    @property
+    def reads_coordinates(self) -> bool:
+        return any(way.coordinates is not None for way in self.ways)
 
     @property
     def tenant(self) -> str:
@@ -99,12 +141,16 @@ class Wanted:
     @property
     def is_public(self) -> bool:
         """May caches outside keep the answer for anybody?"""
-        return self.request.delivery_type == "upload"
+        return self.request.delivery_type == "upload" and not self._has_restricted
 
     @property
     def needs_verdict(self) -> bool:
         """Must the origin have let this very path pass before a stored answer may be given?"""
-        return self.request.signature is not None or self.request.delivery_type != "upload"
+        return self.request.signature is not None or self.request.delivery_type != "upload" or self._has_restricted
+
+    @property
+    def _has_restricted(self) -> bool:
+        return any(way.has_restricted for way in self.ways)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +196,7 @@ def _default(request: DeliveryRequest, way: Way, terms: Terms) -> Default | None
         public_id=named.public_id,
         name=name_hash(terms.name_key, "name", named.text),
         labels=name_hash(terms.name_key, LABELS, named.text),
+        coordinates=name_hash(terms.name_key, COORDINATES, named.text),
     )
 
 
@@ -170,7 +217,9 @@ def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
         extension=candidate.extension,
         bucket=negotiated.bucket,
     )
-    redaction = _redaction(policy, candidate, is_signed=request.signature is not None)
+    is_signed = request.signature is not None
+    redaction = _redaction(policy, candidate, is_signed=is_signed)
+    overlays = tuple(_overlay(request.cloud, layer, terms, is_signed=is_signed) for layer in candidate.layers)
     named = AssetName(
         cloud=request.cloud,
         resource_type=request.resource_type,
@@ -183,10 +232,29 @@ def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
         vary=(*negotiated.vary, *follows),
         follows=follows,
         redaction=redaction,
-        key=SEPARATOR.join((key, policy.originals, redaction)),  # what of a policy changes bytes
+        # what of a policy changes bytes: of each picture
+        key=SEPARATOR.join((key, policy.originals, redaction, *(overlay.redaction for overlay in overlays))),
         name=name_hash(name_key, "name", named.text),
         labels=name_hash(name_key, LABELS, named.text) if program is not None and program.reads_labels else None,
+        coordinates=name_hash(name_key, COORDINATES, named.text) if redaction or _reads(candidate) else None,
+        overlays=overlays,
     )
+
+
+def _overlay(cloud: str, layer: LayerName, terms: Terms, *, is_signed: bool) -> Overlay:
+    named = AssetName(cloud=cloud, resource_type="image", delivery_type=layer.delivery_type, public_id=layer.public_id)
+    return Overlay(
+        layer=layer,
+        name=name_hash(terms.name_key, "name", named.text),
+        redaction=forced_effect(terms.policy.redaction, layer.public_id, is_signed=is_signed),
+    )
+
+
+def _reads(candidate: Candidate) -> bool:
+    """May the stored coordinates of the picture change what comes out?"""
+    if candidate.program is not None:
+        return candidate.program.reads_coordinates
+    return any(map(reads_coordinates, candidate.transformation.components))
 
 
 def _redaction(policy: ResidencyPolicy, candidate: Candidate, *, is_signed: bool) -> str:

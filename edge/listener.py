@@ -15,8 +15,10 @@ import structlog
 from aiohttp import web
 from multidict import CIMultiDict
 
+from edge.hot import Hot
 from edge.metrics import Cache, Counters, Route
 from edge.outgoing import POLL_SECONDS_MAX, abort, bound, close_when_taken, unsent_bytes
+from edge.request_head import ends_at_a_boundary
 from edge.respond import empty
 from edge.send import Answer
 
@@ -43,6 +45,7 @@ class Listener(web.Server):
         self,
         handler: Handler,
         *,
+        hot: Hot | None = None,
         counters: Counters,
         region: str,
         keepalive_seconds: float,
@@ -61,6 +64,7 @@ class Listener(web.Server):
             lingering_time=LINGER_SECONDS,
             auto_decompress=False,
         )
+        self.hot = hot
         self.counters = counters
         self.region = region
         self.connections_max = connections_max
@@ -104,13 +108,40 @@ class Listener(web.Server):
 
 
 class _Connection(web.RequestHandler):
-    """One connection, with a limit on what waits in it unsent."""
+    """One connection, with a limit on what waits in it unsent, and hot hits answered before anything is parsed."""
 
-    __slots__ = ("_listener",)
+    __slots__ = ("_at_boundary", "_listener")
 
     def __init__(self, manager: Listener, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
         self._listener = manager
+        self._at_boundary = manager.hot is not None
+        """Does the HTTP library certainly stand between two messages? Once it may not, it has the connection for good."""
+
+    def data_received(self, data: bytes) -> None:
+        if self._at_boundary:
+            data = self._past_hot_hits(data)
+            if not data:
+                return
+            self._at_boundary = ends_at_a_boundary(data)
+        super().data_received(data)
+
+    def _past_hot_hits(self, data: bytes) -> bytes:
+        """What is left when the requests that can be answered at once have been."""
+        hot, transport = self._listener.hot, self.transport
+        if hot is None or transport is None or not self._is_idle() or transport.get_write_buffer_size():
+            return data
+        taken = hot.take(data, transport)
+        if taken:
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        return data[taken:] if taken else data
+
+    def _is_idle(self) -> bool:
+        """Is no request of this connection waiting or being answered?"""
+        if self._close or self._force_close or self._messages:
+            return False
+        waiter = self._waiter
+        return not self._request_count if waiter is None else not waiter.done()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         listener, full = self._listener, self._listener.is_full()

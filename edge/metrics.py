@@ -52,6 +52,7 @@ class Count(StrEnum):
     ABORTED = "aborted_responses"
     SLOW = "slow_viewers"
     REQUESTS_REFUSED = "refused_requests"
+    HOT = "hot_hits"
     ENTRIES = "entries_applied"
     LOCKS = "lease_losses"
     NOT_SERVING = "unleased_refusals"
@@ -113,6 +114,7 @@ HELP = {
     "aborted_responses": "Responses ended early because of a purge, a lost lease, or a cached file that broke in the middle.",
     "slow_viewers": "Responses ended early because the viewer took no bytes for too long.",
     "refused_requests": "Media requests answered 503 because too many were in progress.",
+    "hot_hits": "Hits of the memory tier that were answered in one pass, counted once a second.",
     "entries_applied": "Journal entries taken by workers (each counts once a worker).",
     "lease_losses": "Times a worker dropped its keys because the lease ran out.",
     "unleased_refusals": "Requests answered 503 because the node held no lease.",

@@ -52,18 +52,15 @@ class Negatives:
         while len(self._known) > NEGATIVES_MAX:
             self._known.popitem(last=False)
 
-    def status(self, tenant: str, names: Iterable[NameHash], fence: Fence, *, now: float) -> int | None:
-        """The status to answer with when every one of `names` is known not to exist; else None."""
-        status = None
-        for name in names:
-            negative = self._known.get((tenant, name))
-            if negative is None:
-                return None
-            if now >= negative.until or not fence.fresh(negative.sequence, (), (name,)):
-                del self._known[tenant, name]
-                return None
-            status = negative.status if status is None else status
-        return status
+    def status(self, tenant: str, name: NameHash, fence: Fence, *, now: float) -> int | None:
+        """The status to answer with when `name` is known not to exist; else None."""
+        negative = self._known.get((tenant, name))
+        if negative is None:
+            return None
+        if now >= negative.until or not fence.fresh(negative.sequence, (), (name,)):
+            del self._known[tenant, name]
+            return None
+        return negative.status
 
     def on_entry(self, entry: Entry) -> None:
         for name in entry.names:

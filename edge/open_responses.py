@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from edge.outgoing import abort, unsent_bytes
 from edge.store.port import Judged, StoredHead
 
+HEADS_MAX = 32
+"""Of one connection; then it is asked whether they have arrived."""
+
 
 @dataclass(slots=True)
 class InProgress:
@@ -46,6 +49,15 @@ class OpenResponses:
                 self._sent[transport] = (*self._sent.get(transport, ()), head)
         finally:
             self._open.pop(token, None)
+
+    def handed_over(self, transport: asyncio.Transport, head: StoredHead) -> None:
+        """A whole response was handed over at once, by who may not wait."""
+        heads = self._sent.get(transport)
+        if heads is None:
+            self._sent[transport] = (head,)
+        elif heads[-1] is not head:
+            kept = heads if len(heads) < HEADS_MAX or unsent_bytes(transport) else ()
+            self._sent[transport] = (*kept, head)
 
     def sweep(self) -> None:
         """Forget what has arrived."""

@@ -15,6 +15,8 @@ from edge.fill import Filler
 from edge.flight import Flights
 from edge.following import TenantState
 from edge.health import doors
+from edge.hosts import Hosts
+from edge.hot import Hot
 from edge.link import NodeLink
 from edge.lookup import Lookup
 from edge.metrics import Counters
@@ -31,6 +33,7 @@ from edge.store.disk import DiskStore
 from edge.store.memory import MemoryStore
 from edge.tiers import Tiers
 from edge.upstream import Upstream
+from edge.wording import Wording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +78,29 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     deliverer = _deliverer(settings, slot, outside, known)
     counters, responses, in_progress = outside.counters, known.responses, InProgress()
     seconds_max = settings.delivery.progress_seconds_max
+    hosts, wording = (
+        Hosts(settings.delivery.hosts),
+        Wording(lookup=known.lookup, region=settings.region, wall_clock=time.time),
+    )
+    hot = Hot(
+        lookup=known.lookup,
+        permits=known.permits,
+        responses=responses,
+        counters=counters,
+        serving=outside.link.serving,
+        hosts=hosts,
+        wording=wording,
+        buffer_bytes_max=settings.delivery.write_buffer_bytes_max,
+        wall_clock=time.time,
+    )
     app = App(
         deliverer=deliverer,
         responses=responses,
         counters=counters,
         region=settings.region,
-        hosts=frozenset(host.lower() for host in settings.delivery.hosts),
+        hosts=hosts,
+        wording=wording,
+        hot=hot,
         progress_seconds_max=seconds_max,
         requests_max=settings.delivery.requests_max,
         in_progress=in_progress,
@@ -95,6 +115,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         refusals=known.refusals,
         verdicts=known.verdicts,
         readings=known.readings,
+        hot=hot,
         permits=known.permits,
         responses=responses,
         in_progress=in_progress,
@@ -173,6 +194,7 @@ def _upstream(settings: EdgeSettings, outside: Outside, known: _Known) -> Upstre
         count=outside.counters.add,
         region=settings.region,
         source_bytes_max=settings.media.source_bytes_max,
+        layers_bytes_max=settings.delivery.layers_bytes_max,
         clock=time.monotonic,
     )
 

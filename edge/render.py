@@ -14,7 +14,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 
-from domicile.imaging.job import Done, MediaLimits, RenderJob, Timings
+from domicile.imaging.job import Done, LayerInput, MediaLimits, RenderJob, Timings
 from domicile.imaging.plan_limits import plan_limits
 from domicile.media.asset import NameHash
 from domicile.media.cost import pixels_of
@@ -30,6 +30,7 @@ from domicile.service.pool import DecoderPool
 from domicile.service.pool_files import SourceFile
 from edge.keys import Way
 from edge.store.port import Stored, StoredHead
+from edge.upstream import Originals
 
 STRIP_REVISION = 2
 """Raise when "stripped" comes to mean something else; it stands in the ETag."""
@@ -74,12 +75,12 @@ def transformation_of(order: Order) -> str:
     return build_transformation(evaluate(candidate.program, known))
 
 
-async def make(order: Order, source: SourceFile, pool: DecoderPool, limits: MediaLimits) -> Made:
+async def make(order: Order, originals: Originals, pool: DecoderPool, limits: MediaLimits) -> Made:
     """Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded."""
     facts, way = order.resolved.facts, order.way
     original = is_original(way, facts)
     if original and order.policy.originals == "as-is" and _type_as_uploaded(facts) is not None:
-        return _as_uploaded(order, source)
+        return _as_uploaded(order, originals.base)
     transformation = transformation_of(order)
     job = RenderJob(
         transformation=transformation,
@@ -88,9 +89,14 @@ async def make(order: Order, source: SourceFile, pool: DecoderPool, limits: Medi
         limits=limits,
         strip=True,
         redaction=way.redaction,
+        coordinates=order.resolved.coordinates,
+        layers=tuple(LayerInput(name=over.layer.text, redaction=over.redaction) for over in way.overlays),
     )
-    pixels = pixels_of(transformation, facts, job.extension, plan_limits(limits))
-    rendered = await pool.render(source, job, tenant=order.policy.tenant, pixels=pixels)
+    layers = (layer.facts for layer in order.resolved.layers)
+    pixels = pixels_of(transformation, facts, job.extension, plan_limits(limits), layers)
+    rendered = await pool.render(
+        originals.base, job, tenant=order.policy.tenant, pixels=pixels, layers=originals.layers
+    )
     etag = f'"{facts.md5}-s{STRIP_REVISION}"'
     if not original:
         etag = delivery_etag(order.resolved.rendition_key, hashlib.sha256(rendered.body).digest())
@@ -161,6 +167,7 @@ def _rendition(order: Order, done: Done, body_bytes: int) -> Rendition:
         width=done.width,
         height=done.height,
         body_bytes=body_bytes,
+        layers=tuple(aid for aid in order.resolved.contributors if aid != order.resolved.aid),
     )
 
 

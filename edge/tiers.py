@@ -9,6 +9,7 @@ from domicile.media.journal import Entry, Kind
 from domicile.media.policy import Activity
 from domicile.service.pool import DecoderPool
 from edge.flight import Flights
+from edge.hot import Hot
 from edge.lookup import Lookup
 from edge.metrics import Count, Counters, Gauge
 from edge.names import Negatives, Verdicts
@@ -31,6 +32,7 @@ class Tiers:
     refusals: Refusals
     verdicts: Verdicts
     readings: Readings
+    hot: Hot
     permits: Permits
     responses: OpenResponses
     in_progress: InProgress
@@ -42,6 +44,7 @@ class Tiers:
         self.flights.on_entry(entry)
         self.negatives.on_entry(entry)
         self.readings.forget(entry.tenant)
+        self.hot.forget(entry.tenant)
         match entry.kind:
             case Kind.CONFIG:
                 self._reconsider(entry.tenant)
@@ -67,12 +70,16 @@ class Tiers:
         self.refusals.clear()
         self.verdicts.clear()
         self.readings.clear()
+        self.hot.clear()
         self.pool.retire()
 
     async def count(self) -> None:
         """Keep the gauges current. Runs until it is cancelled."""
         counters, memory, disk = self.counters, self.lookup.memory, self.lookup.disk
+        told = 0
         while True:
+            told, before = self.hot.answers, told
+            counters.add(Count.HOT, told - before)
             counters.set(Gauge.MEMORY_BYTES, memory.bytes_used)
             counters.set(Gauge.MEMORY_OBJECTS, len(memory))
             counters.set(Gauge.DISK_BYTES, 0 if disk is None else disk.bytes_used)

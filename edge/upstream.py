@@ -1,18 +1,20 @@
-"""Asking the origin: a name for an asset, an asset for its original. Ciphertext in, plaintext into anonymous memory.
+"""Asking the origin: names for assets, assets for their originals. Ciphertext in, plaintext into anonymous memory.
 
 Every answer states the sequence that the origin had applied; the smallest one of a fill is what the fence judges it by.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
 import msgspec
 
-from domicile.media.asset import NameHash
+from domicile.media.asset import Aid, NameHash
 from domicile.media.errors import AssetNotFound, LimitExceeded, OutsideRegion, UpstreamUnavailable
-from domicile.media.policy import Activity, Permit
+from domicile.media.layer import LayerName
+from domicile.media.policy import Activity
 from domicile.media.sealed import SealBroken, SealContext
 from domicile.media.wire import Absent, Resolved, ResolveRequest
 from domicile.service.gate.wire import Blob, WireClient
@@ -38,6 +40,17 @@ class Changed(Exception):
     """The asset changed between two questions: ask again from the start."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Originals:
+    """Of one rendition, in the clear and sealed against changes."""
+
+    base: SourceFile
+    layers: tuple[SourceFile, ...]
+    """In the order of `Resolved.layers`."""
+    sequence: int
+    """The smallest of all answers."""
+
+
 class Upstream:
     """What a worker asks the origin for."""
 
@@ -50,6 +63,7 @@ class Upstream:
         count: Add,
         region: str,
         source_bytes_max: int,
+        layers_bytes_max: int,
         clock: Callable[[], float],
     ) -> None:
         """`clock`: monotonic seconds."""
@@ -59,10 +73,11 @@ class Upstream:
         self._count = count
         self._region = region
         self._source_bytes_max = source_bytes_max
+        self._layers_bytes_max = layers_bytes_max
         self._clock = clock
 
     async def resolve(self, wanted: Wanted, state: TenantState) -> Resolved:
-        """The first way that exists, or the default image: its `name` is none of the ways' then.
+        """The first way that exists, or the default image: its `name` is none of the ways' then. With all that lies over it.
 
         AssetGone, BadSignature, OutsideRegion, UpstreamUnavailable, Overloaded.
         """
@@ -76,7 +91,7 @@ class Upstream:
         # Another way won, and that one asks for an original (or a rendition): other rights, so the question was wrong.
         again = await self._ask(wanted, state, (way,), transformed=not asks_rendition)
         if isinstance(again, Absent):
-            raise not_found(wanted, again.status)
+            raise not_found(wanted, again)
         return msgspec.structs.replace(again, index=resolved.index)
 
     async def _stand_in(self, wanted: Wanted, state: TenantState, absent: Absent) -> Resolved:
@@ -85,9 +100,9 @@ class Upstream:
         Whoever asks has been let pass for the asset itself (the origin judges that before it looks), and the default is
         of type upload, which is for everybody.
         """
-        default = wanted.default
-        if default is None:
-            raise not_found(wanted, absent.status)
+        default, way = wanted.default, wanted.ways[0]
+        if default is None or absent.layer is not None:
+            raise not_found(wanted, absent)
         found = await self._put(
             state,
             ResolveRequest(
@@ -97,42 +112,66 @@ class Upstream:
                 public_ids=(default.public_id,),
                 transformed=True,
                 region=self._region,
-                labels=any(way.labels is not None for way in wanted.ways),
+                signature=wanted.request.signature if way.has_restricted else None,
+                signed_texts=(way.candidate.signed_text,) if way.has_restricted else (),
+                labels=wanted.reads_labels,
+                coordinates=wanted.reads_coordinates,
+                layers=_layers_of((way,)),
             ),
             (default.name,),
+            way.overlay_names,
         )
         if isinstance(found, Absent):
-            raise not_found(wanted, absent.status)
+            raise not_found(wanted, found if found.layer is not None else absent)
         if found.epoch != absent.epoch:
             raise UpstreamUnavailable("The asset is changing; try again")
         return msgspec.structs.replace(found, index=0, sequence=min(found.sequence, absent.sequence))
 
-    async def original(self, resolved: Resolved, state: TenantState) -> tuple[SourceFile, int]:
-        """The original in the clear, sealed against changes, and the smallest sequence of both answers.
+    @asynccontextmanager
+    async def originals(self, resolved: Resolved, state: TenantState) -> AsyncIterator[Originals]:
+        """The original and those that lie over it; all are closed at the end of the block, however it ends.
 
-        Raises Changed when the asset went away or the origin's epoch moved meanwhile. The caller closes the file.
+        Raises Changed when one of the assets went away or the origin's epoch moved meanwhile, LimitExceeded.
         """
-        if resolved.original_key is None:
+        if sum(layer.facts.body_bytes for layer in resolved.layers) > self._layers_bytes_max:
+            raise LimitExceeded("File size of all layers too large")
+        wanted = [(resolved.aid, resolved.original_key), *((one.aid, one.original_key) for one in resolved.layers)]
+        files: dict[Aid, SourceFile] = {}
+        sequence, left = resolved.sequence, self._layers_bytes_max
+        with ExitStack() as opened:
+            for aid, key in wanted:
+                if aid in files:  # it lies over itself, or twice
+                    continue
+                bytes_max = min(self._source_bytes_max, left) if files else self._source_bytes_max
+                source, applied = await self._original(aid, key, resolved.epoch, state, bytes_max=bytes_max)
+                left -= source.size if files else 0
+                files[aid] = opened.enter_context(source)
+                sequence = min(sequence, applied)
+            yield Originals(
+                base=files[resolved.aid],
+                layers=tuple(files[layer.aid] for layer in resolved.layers),
+                sequence=sequence,
+            )
+
+    async def _original(
+        self, aid: Aid, key: bytes | None, epoch: int, state: TenantState, *, bytes_max: int
+    ) -> tuple[SourceFile, int]:
+        """One original, and the sequence of its answer. The caller closes the file."""
+        if key is None:
             raise OutsideRegion("Not available from this region")
         permit = self._permits.require(state, Activity.TRANSFORM)
         self._count(Count.ORIGIN_BLOBS)
+        context = SealContext.original(tenant=state.tenant, aid=aid, region=state.home)
         try:
             with self._failures_counted():
-                return await self._fetched(permit, resolved, state)
+                async with self._wire.blob(permit, aid) as blob:
+                    if blob.epoch != epoch:
+                        raise Changed
+                    if blob.file_bytes > bytes_max:
+                        raise LimitExceeded("File size too large")
+                    return await self._open(blob, key, context), blob.sequence
         except AssetNotFound as gone:
             raise Changed from gone
-
-    async def _fetched(self, permit: Permit, resolved: Resolved, state: TenantState) -> tuple[SourceFile, int]:
-        assert resolved.original_key is not None
-        try:
-            async with self._wire.blob(permit, resolved.aid) as blob:
-                if blob.epoch != resolved.epoch:
-                    raise Changed
-                if blob.file_bytes > self._source_bytes_max:
-                    raise LimitExceeded("File size too large")
-                context = SealContext.original(tenant=state.tenant, aid=resolved.aid, region=state.home)
-                source = await self._open(blob, resolved.original_key, context)
-                return source, min(resolved.sequence, blob.sequence)
         except SealBroken as broken:
             raise UpstreamUnavailable("The origin sent something that does not open") from broken
 
@@ -152,27 +191,34 @@ class Upstream:
                 signature=request.signature,
                 signed_texts=tuple(way.candidate.signed_text for way in ways),
                 labels=any(way.labels is not None for way in ways),
+                coordinates=any(way.coordinates is not None for way in ways),
+                layers=_layers_of(ways),
             ),
             tuple(way.name for way in ways),
+            tuple(name for way in ways for name in way.overlay_names),
         )
 
     async def _put(
-        self, state: TenantState, question: ResolveRequest, names: tuple[NameHash, ...]
+        self, state: TenantState, question: ResolveRequest, names: tuple[NameHash, ...], overlays: tuple[NameHash, ...]
     ) -> Resolved | Absent:
-        """Ask; what is absent is remembered by `names`."""
+        """Ask; what is absent is remembered by `names`, or of `overlays` those that the origin names."""
         permit = self._permits.require(state, Activity.METADATA)
         self._count(Count.ORIGIN_RESOLVES)
         with self._failures_counted():
             answer = await self._wire.resolve(permit, question)
         if answer.absent is not None:
             absent = answer.absent
+            missing = names if absent.layer is None else set(absent.names) & {*names, *overlays}
             self._negatives.learn(
-                state.tenant, names, sequence=absent.sequence, status=absent.status, now=self._clock()
+                state.tenant, missing, sequence=absent.sequence, status=absent.status, now=self._clock()
             )
             return absent
-        if answer.resolved is None or not 0 <= answer.resolved.index < len(names):
+        resolved = answer.resolved
+        if resolved is None or not 0 <= resolved.index < len(names):
             raise UpstreamUnavailable("The origin answered with something that cannot be used")
-        return answer.resolved
+        if len(resolved.layers) != (len(question.layers[resolved.index]) if question.layers else 0):
+            raise UpstreamUnavailable("The origin answered without what lies over the picture")
+        return resolved
 
     @contextmanager
     def _failures_counted(self) -> Iterator[None]:
@@ -199,6 +245,17 @@ class Upstream:
         return source
 
 
-def not_found(wanted: Wanted, status: int, *, remembered: bool = False) -> AssetGone:
+def _layers_of(ways: tuple[Way, ...]) -> tuple[tuple[LayerName, ...], ...]:
+    """For the question: nothing when no way lays anything."""
+    return tuple(way.layers for way in ways) if any(way.overlays for way in ways) else ()
+
+
+def not_found(wanted: Wanted, absent: Absent) -> AssetGone:
+    """The picture, or the first one over it that does not exist."""
+    missing = wanted.ways[0].candidate.public_id if absent.layer is None else absent.layer.public_id
+    return gone(missing, absent.status)
+
+
+def gone(public_id: str, status: int, *, remembered: bool = False) -> AssetGone:
     """Cloudinary's words, with the name as the caller wrote it. `remembered`: the origin was not asked for this."""
-    return AssetGone(f"Resource not found - {wanted.ways[0].candidate.public_id}", status, remembered=remembered)
+    return AssetGone(f"Resource not found - {public_id}", status, remembered=remembered)

@@ -20,6 +20,7 @@ from domicile.service.gate.wire import ClientCertificate, WireClient, WireLimits
 from domicile.service.pool import DecoderPool
 from domicile.service.tasks import Background
 from edge.flight import Flights
+from edge.hot import Hot
 from edge.link import NodeLink
 from edge.listener import BACKLOG, Handler, Listener
 from edge.metrics import Counters
@@ -142,7 +143,7 @@ async def _listening(settings: EdgeSettings, slot: int, parts: Parts) -> AsyncIt
     drain_seconds = settings.node.drain_seconds_max
     socket_path = settings.worker_socket(slot)
     socket_path.unlink(missing_ok=True)
-    listener = _listener(settings, parts, parts.app.handle)
+    listener = _listener(settings, parts, parts.app.handle, parts.app.hot)
     peers = web.ServerRunner(_listener(settings, parts, parts.door.handle), shutdown_timeout=drain_seconds)
     viewers = web.ServerRunner(listener, shutdown_timeout=drain_seconds)
     await peers.setup()
@@ -158,10 +159,11 @@ async def _listening(settings: EdgeSettings, slot: int, parts: Parts) -> AsyncIt
         await peers.cleanup()
 
 
-def _listener(settings: EdgeSettings, parts: Parts, handler: Handler) -> Listener:
+def _listener(settings: EdgeSettings, parts: Parts, handler: Handler, hot: Hot | None = None) -> Listener:
     delivery = settings.delivery
     return Listener(
         handler,
+        hot=hot,
         counters=parts.tiers.counters,
         region=settings.region,
         keepalive_seconds=delivery.keepalive_seconds,

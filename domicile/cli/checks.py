@@ -72,6 +72,7 @@ def look(
         sandbox(features.get("layers")),
         formats(features),
         faces(features),
+        text(features),
         disk(place.data),
         cache_region(place.cache / "region.json", place.edge_region),
         policies(place.policies, place.origin_region),
@@ -151,6 +152,13 @@ def faces(features: Mapping[str, Any]) -> Check:
         text = "cannot be looked for: what a policy redacts is refused (pip install 'onnxruntime<1.29')"
         return Check(name="faces", level=Level.FAIL, text=text)
     return Check(name="faces", level=Level.OK, text=str(features["faces"]))
+
+
+def text(features: Mapping[str, Any]) -> Check:
+    """Without its fonts a text layer is refused."""
+    if not features.get("text"):
+        return Check(name="text", level=Level.FAIL, text="cannot be drawn: a font is missing or is another file")
+    return Check(name="text", level=Level.OK, text=str(features["text"]))
 
 
 def disk(data: Path) -> Check:

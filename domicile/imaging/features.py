@@ -10,20 +10,23 @@ import sys
 from importlib import metadata
 from typing import Any
 
+import uharfbuzz
+
 from domicile.imaging import heics
 from domicile.imaging.centerface import MODEL_NAME
 from domicile.imaging.encode import PILLOW_ENCODERS, can_write
 from domicile.imaging.patched import Image, Pixels, features
-from domicile.imaging.preload import load_faces
+from domicile.imaging.preload import load_faces, load_text
 from domicile.imaging.sandbox import layers
 from domicile.imaging.sniff import PILLOW_NAMES
+from domicile.imaging.typefaces import names
 
 CODECS = ("libjpeg_turbo", "webp", "avif", "zlib", "littlecms2")
 
 
 def installed() -> dict[str, Any]:
     """{"pillow": "13.0.0", "engine": "13.0.0", "distributions": [...], "reads": [...], "writes": [...], "codecs": {...},
-    "faces": "CenterFace, …"}.
+    "faces": "CenterFace, …", "text": "48 fonts, HarfBuzz …"}.
 
     Two distributions that provide `PIL` overwrite each other's files: more than one entry is a broken environment.
     """
@@ -37,6 +40,7 @@ def installed() -> dict[str, Any]:
         "writes": [name for name in PILLOW_ENCODERS if can_write(name)],
         "codecs": {name: _version(name) for name in CODECS},
         "faces": _faces(),
+        "text": _text(),
     }
 
 
@@ -50,6 +54,13 @@ def _faces() -> str | None:
     if not load_faces():
         return None
     return f"{MODEL_NAME}, onnxruntime {metadata.version('onnxruntime')}"
+
+
+def _text() -> str | None:
+    """What draws text; None when a font cannot be opened."""
+    if not load_text():
+        return None
+    return f"{len(names())} fonts, HarfBuzz {uharfbuzz.version_string()}"
 
 
 def _version(name: str) -> str | None:

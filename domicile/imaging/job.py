@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
 
 FACES_MAX = 500
@@ -33,10 +34,24 @@ class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
     nesting_max: int = 5
     layers_max: int = 10
     """Overlays and underlays of one transformation."""
+    text_chars_max: int = 1000
+    """Of one text layer."""
+    font_size_max: int = 2000
+    """Pixels of a text layer's em square, at density 1."""
+    text_pixels_max: int = 10_000_000
+    """Of one text layer as it is drawn."""
     metadata_bytes_max: int = 8 * 1024 * 1024
     """Decompressed bytes of text or profile chunks that a decoder may be made to hold."""
     chunks_max: int = 100_000
-    """Chunks of a PNG or WebP, those inside its frames included: each costs time, whatever is in it."""
+    """Chunks of a PNG or WebP, those inside its frames included, boxes of an AVIF, entries, strips and tiles of a TIFF:
+    each costs time, whatever is in it."""
+    inflated_chunks_max: int = 64
+    """Compressed metadata of a PNG: each chunk may inflate to `metadata_bytes_max`, and cost that much time."""
+    scans_max: int = 100
+    scan_pixels_max: int = 2_000_000_000
+    """Scans x width x height of a JPEG in several scans: a second or two."""
+    rle_pixels_max: int = 8_000_000
+    """Of a run-length coded BMP, which is decoded at a tenth of a microsecond a pixel or worse."""
     working_bytes_max: int = 448 * 1024 * 1024
     """Bytes of pixels (and JPEG coefficients) that a decoder process may hold at a time, by estimate."""
 
@@ -56,6 +71,8 @@ class LayerInput(msgspec.Struct, frozen=True, kw_only=True):
     """`LayerName.text`."""
     redaction: str = ""
     """Effect that the policy puts before all else on this very picture, like `RenderJob.redaction` on the base."""
+    coordinates: Coordinates = NOWHERE
+    """What is stored of this very picture."""
 
 
 class RenderJob(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
@@ -71,6 +88,8 @@ class RenderJob(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
     strip: bool = True
     redaction: str = ""
     """Effect that the policy puts before all of the transformation: "pixelate_faces", "blur_faces" or none."""
+    coordinates: Coordinates = NOWHERE
+    """What is stored of the base."""
     layers: tuple[LayerInput, ...] = ()
     """In the order in which their bodies come; each name once."""
 

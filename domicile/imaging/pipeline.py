@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
@@ -23,6 +24,7 @@ from domicile.imaging.redeliver import can_copy, copied
 from domicile.imaging.source import Bytes, Source, open_source
 from domicile.media.errors import BadTransformation, LimitExceeded, MediaError
 from domicile.media.faces import NOBODY, Faces
+from domicile.media.geometry import WholeBox
 from domicile.media.grammar import parse_transformation
 from domicile.media.negotiate import TYPES, choose_format
 from domicile.media.params.flags import is_progressive
@@ -43,6 +45,8 @@ class Rendition:
     plan: Plan
     frames: int
     timings: Timings
+    cuts: tuple[WholeBox, ...] = ()
+    """Where automatic gravity cut the first frame; known when nothing but that is asked for."""
 
 
 def render(source: Bytes, job: RenderJob, layers: Sequence[Bytes] = ()) -> tuple[Outcome, bytes]:
@@ -56,7 +60,8 @@ def render(source: Bytes, job: RenderJob, layers: Sequence[Bytes] = ()) -> tuple
             opened = open_source(source, job.limits)
             shown = page_of(opened, transformation.page, job.limits)
             started = time.perf_counter()
-            faces = faces_of(shown, transformation, job.limits, animated=_shows_all(shown, transformation, job))
+            animated = _shows_all(shown, transformation, job)
+            faces = faces_of(shown, transformation, job.limits, animated=animated, coordinates=job.coordinates)
             looked = time.perf_counter() - started
             wanted = _format(shown, transformation, job, faces)
             rendition = rendered(shown, transformation, wanted, job.limits, faces)
@@ -106,8 +111,9 @@ def rendered(
     started = time.perf_counter()
     with making(f"Image is too large for {plan.format}"):
         body = encode(frames, plan, source.claims.loop)
+    cuts = frames[0].cuts
     timings = msgspec.structs.replace(timings, encode=time.perf_counter() - started)
-    return Rendition(body=body, plan=plan, frames=len(frames), timings=timings)
+    return Rendition(body=body, plan=plan, frames=len(frames), timings=timings, cuts=cuts)
 
 
 def _format(source: Source, transformation: Transformation, job: RenderJob, faces: Faces) -> str:
@@ -163,7 +169,7 @@ def _frames(source: Source, plan: Plan, limits: MediaLimits) -> tuple[list[Frame
 
 def _copied(source: Source, plan: Plan, limits: MediaLimits) -> Rendition:
     started = time.perf_counter()
-    body = copied(source, limits.source_pixels_max)
+    body = copied(source, limits)
     timings = Timings(decode=time.perf_counter() - started)
     return Rendition(body=body, plan=plan, frames=source.claims.frames, timings=timings)
 
@@ -172,10 +178,15 @@ def _done(source: Source, rendition: Rendition) -> tuple[Done, bytes]:
     plan, body, content_type = rendition.plan, rendition.body, TYPES[rendition.plan.format]
     facts = source.facts()
     if plan.info_only:
-        info = {
+        info: dict[str, Any] = {
             "input": {"width": facts.width, "height": facts.height, "bytes": facts.body_bytes},
             "output": {"width": plan.size[0], "height": plan.size[1], "bytes": len(body), "format": plan.format},
         }
+        if rendition.cuts:
+            info["g_auto_info"] = [
+                {"x": left, "y": top, "width": right - left, "height": bottom - top}
+                for left, top, right, bottom in rendition.cuts
+            ]
         body, content_type = json.dumps(info, separators=(",", ":")).encode(), INFO_CONTENT_TYPE
     done = Done(
         source=facts,

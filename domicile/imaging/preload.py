@@ -38,6 +38,7 @@ def preload() -> tuple[str, ...]:
             importlib.import_module(f"{package}.{name}")
     _exercise_simplejpeg()
     load_faces()
+    load_text()
     _exercise_colour()
     heics.prepare()
     return tuple(name for name in FORMATS if _exercise(name))
@@ -83,6 +84,21 @@ def load_faces() -> bool:
         detect(Image.new("RGB", (SAMPLE_SIDE, SAMPLE_SIDE)), SCORE_STEPS)
     except FacesUnavailable:
         return False
+    return True
+
+
+def load_text() -> bool:
+    """Open all fonts and draw with them once; False where one is missing or is another file."""
+    from domicile.imaging.text import drawn
+    from domicile.imaging.typefaces import FontsUnavailable, load_typefaces
+    from domicile.media.text import TextBox, TextLayer, TextStyle
+
+    try:
+        load_typefaces()
+    except FontsUnavailable:
+        return False
+    layer = TextLayer(style=TextStyle(family="Arial", size=SAMPLE_SIDE), characters="Aא")
+    drawn(layer, TextBox(), pixels_max=SAMPLE_SIDE**4)
     return True
 
 

@@ -5,6 +5,8 @@ Enough to serve clouds in turn, and to bound what is in work at once; the limits
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from domicile.media.errors import MediaError
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import parse_transformation
@@ -18,8 +20,15 @@ ANIMATED = "webp"
 """The format to think of where the URL leaves it open: one that keeps an animation."""
 
 
-def pixels_of(transformation: str, facts: SourceFacts, extension: str | None, limits: PlanLimits) -> int:
-    """Pixels of the original and of the largest step, of all frames where the rendition may be animated.
+def pixels_of(
+    transformation: str,
+    facts: SourceFacts,
+    extension: str | None,
+    limits: PlanLimits,
+    layers: Iterable[SourceFacts] = (),
+) -> int:
+    """Pixels of the original and of the largest step, of all frames where the rendition may be animated, and of the
+    pictures that are laid over it.
 
     `transformation` is canonical text. Never raises: what cannot be planned is refused by whoever plans it, and costs
     until then what it takes to open it.
@@ -31,7 +40,7 @@ def pixels_of(transformation: str, facts: SourceFacts, extension: str | None, li
         area += max((stage.area for stage in make_outline(asked, facts, limits).stages), default=0)
     except MediaError:
         pass
-    return max(PIXELS_MIN, area * frames)
+    return max(PIXELS_MIN, area * frames + sum(layer.width * layer.height for layer in layers))
 
 
 def pixels_of_bytes(body_bytes: int, pixels_max: int) -> int:

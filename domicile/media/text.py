@@ -17,12 +17,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Protocol
 
 from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.fonts import SHIPPED, family_named
 from domicile.media.params.base import INTEGER, Malformed, read_integer
 from domicile.media.percent import percent_decode, percent_encode
+from domicile.media.transformation import Border, Color
 
 WEIGHTS = ("thin", "extralight", "light", "medium", "semibold", "bold", "extrabold", "black")
 BOLD = frozenset({"semibold", "bold", "extrabold", "black"})
@@ -37,7 +39,7 @@ SPACING_PLACES = 2
 SIZE_MAX = 100_000
 """Syntax only; what may be drawn is `font_size_max`."""
 FAMILY_CHARS_MAX = 64
-PERCENT_AGAIN = "%25"
+BLACK = Color(0, 0, 0)
 
 
 class TextLimits(Protocol):
@@ -90,17 +92,40 @@ class TextLayer:
     """Decoded; lines end in "\\n"."""
 
 
-def read_text(value: str, limits: TextLimits) -> TextLayer:
-    """What stands after `l_text:`, as it came in the URL. Raises Malformed, BadTransformation, LimitExceeded."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextBox:
+    """What the component says beside the text. Lengths are pixels at density 1."""
+
+    width: int | None = None
+    """Lines are broken at it (`c_fit,w_…`)."""
+    height: int | None = None
+    """Lines that do not fit are left out, and the last one ends in an ellipsis (`c_fit,w_…,h_…`)."""
+    color: Color = BLACK
+    background: Color | None = None
+    """Behind the letters, in all of the box."""
+    outline: Border | None = None
+    """`bo_`, around each letter, where the style says `stroke`."""
+    is_trimmed: bool = True
+    """False with `fl_text_no_trim`."""
+    density: Fraction = Fraction(1)
+
+
+def read_text(value: str) -> TextLayer:
+    """What stands after `l_text:`, as it came in the URL. Raises Malformed, and BadTransformation for an unknown font."""
     style, colon, characters = value.partition(":")
     if not colon:
         raise Malformed
-    layer = TextLayer(style=read_style(style), characters=read_characters(characters))
+    return TextLayer(style=read_style(style), characters=read_characters(characters))
+
+
+def check_text(layer: TextLayer, limits: TextLimits) -> None:
+    """Raises LimitExceeded."""
     if layer.style.size > limits.font_size_max:
-        raise LimitExceeded(f"Maximum size of a font is {limits.font_size_max} pixels. Requested {layer.style.size}")
+        raise LimitExceeded(
+            f"Maximum size of a font is {limits.font_size_max} pixels (font_size_max). Requested {layer.style.size}"
+        )
     if len(layer.characters) > limits.text_chars_max:
-        raise LimitExceeded(f"Maximum length of a text is {limits.text_chars_max} characters")
-    return layer
+        raise LimitExceeded(f"Maximum length of a text is {limits.text_chars_max} characters (text_chars_max)")
 
 
 def write_text(layer: TextLayer) -> str:

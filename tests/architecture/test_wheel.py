@@ -48,6 +48,14 @@ def test_the_face_model_is_in_the_wheel_with_its_licence(names: set[str]) -> Non
     } <= names
 
 
+def test_the_fonts_are_in_the_wheel_with_their_licences(names: set[str]) -> None:
+    fonts = ROOT / "domicile" / "imaging" / "fonts"
+    assert {"SHA256SUMS", "README.md", "LICENSE.OFL-1.1", "LICENSE.Apache-2.0", "Arimo-Regular.ttf"} <= {
+        path.name for path in fonts.iterdir()
+    }
+    assert {str(path.relative_to(ROOT)) for path in fonts.iterdir()} <= names
+
+
 def test_nothing_else_is_in_the_wheel(names: set[str]) -> None:
     tops = {Path(name).parts[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)

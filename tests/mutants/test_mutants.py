@@ -43,7 +43,7 @@ GUARDS = {
     "salt": ("edge", "origin"),
     "redaction": ("domicile", "edge"),
     "order": ("domicile", "edge", "origin"),
-    "signature": ("origin",),
+    "signature": ("edge", "origin"),
 }
 """Guard -> the packages in which it stands; removing it from one must be noticed although it stands in another."""
 

@@ -21,6 +21,7 @@ FEATURES: dict[str, Any] = {
     "writes": ["jpg", "png", "webp", "avif", "gif"],
     "layers": {"seccomp": True, "landlock": True},
     "faces": "CenterFace, onnxruntime 1.28.0",
+    "text": "50 fonts, HarfBuzz 15.0.0",
 }
 
 
@@ -103,7 +104,7 @@ def test_a_cache_of_another_region_is_bad(tmp_path: Path) -> None:
 
 def test_every_check_runs_and_has_a_name_of_its_own(tmp_path: Path) -> None:
     found = checks.look(installation(None, tmp_path / "data"), FEATURES, None)
-    assert len({check.name for check in found}) == len(found) == 11
+    assert len({check.name for check in found}) == len(found) == 12
 
 
 def test_a_policy_file_that_is_none_is_bad_and_named(tmp_path: Path) -> None:
@@ -152,3 +153,9 @@ def test_what_to_set_is_said() -> None:
     text = checks.database_log({**QUIET, "log_statement": "all", "log_error_verbosity": "default"}).text
     assert text.endswith("set log_error_verbosity = terse, log_statement = none")
     assert text.startswith("log_error_verbosity = default, log_statement = all: ")
+
+
+def test_text_that_cannot_be_drawn_is_bad() -> None:
+    assert checks.text(FEATURES) == checks.Check(name="text", level=Level.OK, text=FEATURES["text"])
+    assert checks.text({**FEATURES, "text": None}).level is Level.FAIL
+    assert checks.text({}).level is Level.FAIL

@@ -50,6 +50,7 @@ def test_features_are_asked_of_another_process_and_told_in_a_line() -> None:
     found = serve.imaging_features()
     assert {"jpg", "png", "webp"} <= set(found["writes"])
     assert str(found["faces"]).startswith("CenterFace, onnxruntime ")
+    assert "fonts, HarfBuzz " in str(found["text"])
     assert "writes jpg" in serve.describe_formats(found)
     assert "unknown" in serve.describe_formats({})
 

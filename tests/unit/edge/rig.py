@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,9 +28,11 @@ from yarl import URL
 from domicile.imaging.job import Done, RenderJob, Timings
 from domicile.media import keys
 from domicile.media.asset import Aid, AssetName, NameHash
+from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import DEFAULT_LIMITS
 from domicile.media.journal import Entry, Fence, Kind
+from domicile.media.layer import LayerName
 from domicile.media.pending import NO_HINTS, Hints
 from domicile.media.policy import ResidencyPolicy
 from domicile.media.policy_file import from_mapping
@@ -43,6 +45,7 @@ from domicile.media.wire import (
     Rendition,
     ResolveAnswer,
     Resolved,
+    ResolvedLayer,
     ResolveRequest,
     WireError,
 )
@@ -92,6 +95,7 @@ class Asset:
     data_key: bytes
     sealed: bytes
     tags: tuple[str, ...] = ()
+    coordinates: Coordinates = NOWHERE
 
     @property
     def facts(self) -> SourceFacts:
@@ -138,6 +142,8 @@ class PlayedOrigin:
         self.good_signature = "goodsign"
         self.transforms = True
         self.absent_status = 404
+        self.behind: dict[str, int] = {}
+        """By how many entries the place that a version is read from lags."""
         self.asked: list[ResolveRequest] = []
 
     def upload(self, public_id: str, body: bytes, *, delivery_type: str = "upload") -> Asset:
@@ -170,19 +176,43 @@ class PlayedOrigin:
             needs and asked.signature is None
         ):
             return WireError(code="bad_signature", message="Invalid signature")
+        restricted = any(layer.delivery_type != "upload" for layers in asked.layers for layer in layers)
+        if restricted and asked.signature is None:
+            return WireError(code="bad_signature", message="Invalid signature")
+        missing = [
+            hash_of(public_id, delivery_type=asked.delivery_type)
+            for public_id in asked.public_ids
+            if f"{asked.delivery_type}/{public_id}" not in self.assets
+        ]
         for index, public_id in enumerate(asked.public_ids):
             asset = self.assets.get(f"{asked.delivery_type}/{public_id}")
-            if asset is not None:
-                resolved = self._resolved(index, public_id, asked.delivery_type, asset)
-                if asked.labels:
-                    resolved = msgspec.structs.replace(resolved, tags=asset.tags)
-                return ResolveAnswer(resolved=resolved)
-        names = tuple(hash_of(public_id, delivery_type=asked.delivery_type) for public_id in asked.public_ids)
+            if asset is None:
+                continue
+            layers = asked.layers[index] if asked.layers else ()
+            for layer in layers:
+                if layer.text not in self.assets:
+                    missing.append(hash_of(layer.public_id, delivery_type=layer.delivery_type))
+                    return self._absent(missing, layer)
+            resolved = self._resolved(index, public_id, asked.delivery_type, asset, layers)
+            if asked.labels:
+                resolved = msgspec.structs.replace(resolved, tags=asset.tags)
+            if asked.coordinates:
+                resolved = msgspec.structs.replace(resolved, coordinates=asset.coordinates)
+            return ResolveAnswer(resolved=resolved)
+        return self._absent(missing)
+
+    def _absent(self, names: list[NameHash], layer: LayerName | None = None) -> ResolveAnswer:
         return ResolveAnswer(
-            absent=Absent(epoch=self.epoch, sequence=self.sequence, names=names, status=self.absent_status)
+            absent=Absent(
+                epoch=self.epoch, sequence=self.sequence, names=tuple(names), status=self.absent_status, layer=layer
+            )
         )
 
-    def _resolved(self, index: int, public_id: str, delivery_type: str, asset: Asset) -> Resolved:
+    def _resolved(
+        self, index: int, public_id: str, delivery_type: str, asset: Asset, layers: tuple[LayerName, ...]
+    ) -> Resolved:
+        over = [self.assets[layer.text] for layer in layers]
+        rendition_keys = {one.aid: keys.subkey(one.data_key, "rendition") for one in (asset, *over)}
         return Resolved(
             index=index,
             aid=asset.aid,
@@ -193,16 +223,25 @@ class PlayedOrigin:
             config_revision=self.config_revision,
             version=1,
             facts=asset.facts,
-            contributors=(asset.aid,),
+            contributors=tuple(sorted(rendition_keys)),
             original_key=keys.subkey(asset.data_key, "original") if self.transforms else None,
-            rendition_key=keys.content_key({asset.aid: keys.subkey(asset.data_key, "rendition")}),
+            rendition_key=keys.content_key(rendition_keys),
+            layers=tuple(
+                ResolvedLayer(
+                    aid=one.aid,
+                    name=hash_of(layer.public_id, delivery_type=layer.delivery_type),
+                    facts=one.facts,
+                    original_key=keys.subkey(one.data_key, "original") if self.transforms else None,
+                )
+                for layer, one in zip(layers, over, strict=True)
+            ),
         )
 
     async def _blob(self, request: web.Request) -> web.StreamResponse:
         self.blobs += 1
         aid = request.match_info["aid"]
         asset = next((asset for asset in self.assets.values() if asset.aid == aid), None)
-        stated = f"{self.epoch}:{self.sequence}"
+        stated = f"{self.epoch}:{self.sequence - self.behind.get(aid, 0)}"
         await self.head_gate.passed()
         if asset is None:
             gone = msgspec.msgpack.encode(WireError(code="asset_not_found", message="Resource not found"))
@@ -229,7 +268,9 @@ class PlayedPool:
         self.padding = 0
         self.pixels: list[int] = []
 
-    async def render(self, source: SourceFile, job: RenderJob, *, tenant: str, pixels: int = 0) -> Rendered:
+    async def render(
+        self, source: SourceFile, job: RenderJob, *, tenant: str, pixels: int = 0, layers: Sequence[SourceFile] = ()
+    ) -> Rendered:
         self.renders += 1
         self.pixels.append(pixels)
         await self.gate.passed()
@@ -237,6 +278,10 @@ class PlayedPool:
             raise self.error
         plain = os.pread(source.fileno(), source.size, 0)
         said = [job.redaction.encode()] if job.redaction else []
+        said += [repr(job.coordinates.faces or job.coordinates.custom).encode()] if job.coordinates else []
+        for layer, file in zip(job.layers, layers, strict=True):
+            shown = os.pread(file.fileno(), file.size, 0)
+            said.append(b" ".join((b"over", layer.name.encode(), shown, layer.redaction.encode())))
         body = b"|".join((plain, job.transformation.encode(), job.bucket.encode(), *said)) + bytes(self.padding)
         kind = {"avif": "avif", "webp": "webp", "legacy": "jpg"}.get(job.bucket, "png")
         facts = Asset(aid=Aid(""), body=plain, data_key=b"", sealed=b"").facts
@@ -403,6 +448,7 @@ class Rig:
             link.on_entry, link.on_lock = parts.tiers.on_entry, parts.tiers.on_lock
             listener = Listener(
                 parts.app.handle,
+                hot=parts.app.hot,
                 counters=counters,
                 region=REGION,
                 keepalive_seconds=delivery.keepalive_seconds,

@@ -300,6 +300,15 @@ async def _a_job_loses_its_place(rig: Rig, _: pytest.MonkeyPatch) -> None:
         await asyncio.sleep(0)
 
 
+@moves(Count.HOT)
+async def _the_same_is_asked_for_again(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    for _number in range(3):  # made, found in RAM, and then hot
+        await rig.get(PATH)
+    counting = asyncio.create_task(rig.parts.tiers.count())
+    await asyncio.sleep(0)
+    counting.cancel()
+
+
 @moves(Count.REPORTS_DROPPED)
 async def _more_is_made_than_can_be_reported(rig: Rig, _: pytest.MonkeyPatch) -> None:
     made = Rendition(

@@ -16,16 +16,16 @@ def entry(seq: int, *, named: tuple[NameHash, ...] = (), kind: str = Kind.NAME) 
 def test_absence_is_remembered_for_a_short_time_only() -> None:
     known, fence = Negatives(), Fence(applied=1)
     known.learn("demo", [A], sequence=1, status=404, now=10.0)
-    assert known.status("demo", [A], fence, now=10.0 + NEGATIVE_SECONDS_MAX - 0.1) == 404
-    assert known.status("demo", [A], fence, now=10.0 + NEGATIVE_SECONDS_MAX) is None
+    assert known.status("demo", A, fence, now=10.0 + NEGATIVE_SECONDS_MAX - 0.1) == 404
+    assert known.status("demo", A, fence, now=10.0 + NEGATIVE_SECONDS_MAX) is None
     assert len(known) == 0
 
 
-def test_absence_counts_only_when_no_reading_of_the_path_may_exist() -> None:
+def test_absence_is_of_this_name_in_this_cloud() -> None:
     known, fence = Negatives(), Fence(applied=1)
     known.learn("demo", [A], sequence=1, status=404, now=0.0)
-    assert known.status("demo", [A, B], fence, now=0.0) is None
-    assert known.status("else", [A], fence, now=0.0) is None
+    assert known.status("demo", B, fence, now=0.0) is None
+    assert known.status("else", A, fence, now=0.0) is None
 
 
 def test_an_entry_that_names_it_ends_it_and_so_does_the_fence_alone() -> None:
@@ -34,10 +34,10 @@ def test_an_entry_that_names_it_ends_it_and_so_does_the_fence_alone() -> None:
     said = entry(2, named=(A,))
     fence.apply(said)
     known.on_entry(said)
-    assert known.status("demo", [A], fence, now=0.0) is None
-    assert known.status("demo", [B], fence, now=0.0) == 404
+    assert known.status("demo", A, fence, now=0.0) is None
+    assert known.status("demo", B, fence, now=0.0) == 404
     fence.apply(entry(3, kind=Kind.ALL))  # nobody told `known`: what was read before is not believed
-    assert known.status("demo", [B], fence, now=0.0) is None
+    assert known.status("demo", B, fence, now=0.0) is None
 
 
 def test_what_is_remembered_has_a_bound(monkeypatch) -> None:

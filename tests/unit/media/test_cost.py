@@ -41,6 +41,13 @@ def test_what_cannot_be_planned_costs_its_opening(text: str) -> None:
     assert pixels_of(text, facts(2000, 1000), None, LIMITS) == 2 * MP
 
 
+def test_pictures_that_are_laid_over_it_are_opened_too() -> None:
+    limits = plan_limits(MediaLimits())
+    alone = pixels_of("c_scale,w_1000", facts(1000, 1000), None, limits)
+    layers = [facts(700, 500), facts(300, 100)]
+    assert pixels_of("c_scale,w_1000", facts(1000, 1000), None, limits, layers) == alone + 700 * 500 + 300 * 100
+
+
 def test_a_file_that_nobody_opened_is_judged_by_its_length() -> None:
     assert pixels_of_bytes(0, 120 * MP) == PIXELS_MIN
     assert pixels_of_bytes(3 * MP, 120 * MP) == 12 * MP

@@ -1,0 +1,236 @@
+"""Hits that are answered in one synchronous pass: no task, no await, no request object (decisions J).
+
+A hit becomes hot when the ordinary path has answered it from RAM: what that path decided is kept as an entry, and holds as
+long as nothing that it was decided by has moved. Each answer looks again: lease and applied events (`serving`), the
+tenant's fence, policy and revision, the time that object and permits have left, and that the RAM tier holds this very
+object. Whatever has moved, the entry goes and the ordinary path decides anew. Heads are written by the same functions as
+everywhere else, once a second: only `Date` and the seconds left change in them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from email.utils import formatdate
+from time import perf_counter
+
+from domicile.media.journal import Fence
+from domicile.media.policy import Activity, ResidencyPolicy
+from domicile.media.timing import Span
+from edge.deliver import Delivered
+from edge.hosts import Hosts
+from edge.lookup import Lookup
+from edge.metrics import Cache, Counters, Route
+from edge.open_responses import OpenResponses
+from edge.permits import Permits
+from edge.ranges import none_match
+from edge.request_head import Asked, HeadReader
+from edge.store.port import PIECE_BYTES_MAX, Stored, StoredHead
+from edge.wording import Wording
+
+HOT_MAX = 4096
+"""Entries; each has heads of about two kilobytes, and no body."""
+TARGET_CHARACTERS_MAX = 600
+
+_LINE_END = b" HTTP/1.1\r\n"
+_STATUS_LINES = {200: b"HTTP/1.1 200 OK\r\n", 304: b"HTTP/1.1 304 Not Modified\r\n"}
+_NOTHING: tuple[int, tuple[bytes, ...]] = (0, ())
+
+
+@dataclass(slots=True, kw_only=True)
+class _Entry:
+    """What the ordinary path decided about one target and one Accept."""
+
+    at: tuple[bytes, str]
+    key: str
+    """Of the RAM tier."""
+    delivered: Delivered
+    """Without the body: the RAM tier alone holds it."""
+    policy: ResidencyPolicy
+    revision: int
+    fence: Fence
+    applied: int
+    valid_until: float
+    """Wall clock: the lifetime of the object, and of the permits that it is kept and delivered under."""
+    second: int = -1
+    """When the heads were written, in whole seconds of the wall clock."""
+    whole: bytes = b""
+    unchanged: bytes = b""
+
+    @property
+    def head(self) -> StoredHead:
+        return self.delivered.stored.head
+
+
+class Hot:
+    """The hot hits of one worker. Everything here is synchronous."""
+
+    def __init__(
+        self,
+        *,
+        lookup: Lookup,
+        permits: Permits,
+        responses: OpenResponses,
+        counters: Counters,
+        serving: Callable[[], bool],
+        hosts: Hosts,
+        wording: Wording,
+        buffer_bytes_max: int,
+        wall_clock: Callable[[], float],
+    ) -> None:
+        """`buffer_bytes_max`: what may wait for a viewer, besides one piece."""
+        self._lookup = lookup
+        self._memory = lookup.memory
+        self._permits = permits
+        self._responses = responses
+        self._meter = counters.meter(Route.DELIVERY, Cache.MEMORY)
+        self._serving = serving
+        self._hosts = hosts
+        self._wording = wording
+        self._bytes_max = buffer_bytes_max + PIECE_BYTES_MAX
+        self._wall_clock = wall_clock
+        self._entries: dict[tuple[bytes, str], _Entry] = {}
+        self._reader = HeadReader()
+        self._second = -1
+        self._date = b""
+        self.answers = 0
+        """Requests answered so far."""
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    # --- learning and forgetting --------------------------------------------------------------------------------------
+
+    def learn(self, target: str, accept: str, delivered: Delivered) -> None:
+        """The ordinary path has just answered a GET of `target` with all of this object, from RAM."""
+        head, state, way = delivered.stored.head, delivered.state, delivered.way
+        # Readings of the path before this one may follow hints: their names do not exist, and the fence tells when they do.
+        is_plain = delivered.is_public and not delivered.needs_verdict and not head.stands_in and not way.follows
+        if not is_plain or delivered.tier != "memory" or head.body_bytes >= self._bytes_max:
+            return
+        if len(target) > TARGET_CHARACTERS_MAX or not target.isascii():
+            return
+        may_cache, may_deliver = (
+            self._permits.find(state, activity) for activity in (Activity.CACHE, Activity.DELIVER)
+        )
+        if may_cache is None or may_deliver is None:
+            return
+        if len(self._entries) >= HOT_MAX:
+            self._entries.clear()
+        at = target.encode("ascii"), accept
+        self._entries[at] = _Entry(
+            at=at,
+            key=way.key,
+            delivered=replace(delivered, stored=Stored(head=head, body=b""), spans=(Span("lookup", 0.0),)),
+            policy=state.policy,
+            revision=state.config_revision,
+            fence=state.fence,
+            applied=state.fence.applied,
+            valid_until=min(
+                head.stored_at + self._lookup.ttl_seconds(head), may_cache.valid_until, may_deliver.valid_until
+            ),
+        )
+
+    def forget(self, tenant: str) -> None:
+        """Something was said about this tenant: no target of it stays in memory."""
+        for entry in [entry for entry in self._entries.values() if entry.head.tenant == tenant]:
+            del self._entries[entry.at]
+
+    def clear(self) -> None:
+        self._entries.clear()
+        self._reader.clear()
+
+    # --- the one pass -------------------------------------------------------------------------------------------------
+
+    def take(self, data: bytes, transport: asyncio.Transport) -> int:
+        """Answer the requests at the beginning of `data` that are hot hits; how many bytes they were.
+
+        The transport must hold nothing back before, and holds back at most its buffer and one piece afterwards.
+        """
+        taken, room = 0, self._bytes_max
+        while taken < len(data):
+            used, out = self._one(data, taken, room, transport)
+            if not used:
+                break
+            if len(out) == 1:
+                transport.write(out[0])
+            else:
+                transport.writelines(out)
+            taken += used
+            room -= sum(map(len, out))
+        return taken
+
+    def _one(self, data: bytes, start: int, room: int, transport: asyncio.Transport) -> tuple[int, tuple[bytes, ...]]:
+        """The length of the request at `start` and what answers it; 0 when it is not for here."""
+        began = perf_counter()
+        if data.startswith(b"GET ", start):
+            at, is_head = start + 4, False
+        elif data.startswith(b"HEAD ", start):
+            at, is_head = start + 5, True
+        else:
+            return _NOTHING
+        line = data.find(_LINE_END, at)
+        end = data.find(b"\r\n\r\n", line + len(_LINE_END) - 2) if line > 0 else -1
+        if end < 0:
+            return _NOTHING
+        asked = self._reader.read(data[line + len(_LINE_END) : end + 2])
+        entry = None if asked is None else self._entries.get((data[at:line], asked.accept))
+        if asked is None or entry is None or not self._hosts.has(asked.host):
+            return _NOTHING
+        now = self._wall_clock()
+        body = self._body(entry, now)
+        if body is None:
+            return _NOTHING
+        status, out = self._worded(entry, body, asked, now, is_head=is_head)
+        if sum(map(len, out)) > room:
+            return _NOTHING
+        self.answers += 1
+        self._responses.handed_over(transport, entry.head)
+        self._meter.count(status, perf_counter() - began, len(out[1]) if len(out) > 1 else 0)
+        return end + 4 - start, out
+
+    def _body(self, entry: _Entry, now: float) -> bytes | None:
+        """The bytes, if nothing has moved: those of the very object, which RAM holds until a purge or for want of room."""
+        if not self._serving():
+            return None
+        state, head = entry.delivered.state, entry.head
+        is_same = (
+            self._lookup.tenant_of(head.tenant) is state
+            and state.fence is entry.fence
+            and entry.fence.applied == entry.applied
+            and state.policy is entry.policy
+            and state.config_revision == entry.revision
+            and head.stored_at <= now < entry.valid_until
+        )
+        stored = self._memory.get(entry.key) if is_same else None
+        if stored is None or stored.head is not head or not isinstance(stored.body, bytes):
+            del self._entries[entry.at]
+            return None
+        return stored.body
+
+    def _worded(
+        self, entry: _Entry, body: bytes, asked: Asked, now: float, *, is_head: bool
+    ) -> tuple[int, tuple[bytes, ...]]:
+        second = int(now)
+        if second != self._second:
+            self._second, self._date = second, f"Date: {formatdate(now, usegmt=True)}\r\n\r\n".encode("ascii")
+        if second != entry.second:
+            self._write_heads(entry, second)
+        if asked.if_none_match is not None and not none_match(asked.if_none_match, etag=entry.head.etag):
+            return 304, (entry.unchanged + self._date,)
+        head = entry.whole + self._date
+        return 200, ((head,) if is_head else (head, body))
+
+    def _write_heads(self, entry: _Entry, second: int) -> None:
+        """As the ordinary path would word them now, for an answer that took no time."""
+        for fields in ({}, {"If-None-Match": entry.head.etag}):
+            reply = self._wording.picture(entry.delivered, method="GET", asked=fields, elapsed_seconds=0.0)
+            written = _STATUS_LINES[reply.status] + b"".join(
+                f"{name}: {value}\r\n".encode("latin-1") for name, value in reply.headers
+            )
+            if reply.status == 304:
+                entry.unchanged = written
+            else:
+                entry.whole = written
+        entry.second = second

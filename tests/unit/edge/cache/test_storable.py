@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from edge.cache.dates import format_date
@@ -10,7 +12,7 @@ from tests.unit.edge.cache.heads import NOW, fields, got
 TARGET = "/a?b"
 
 
-def kept(method: str = "GET", status: int = 200, request: Fields = (), **values: str) -> bool:
+def kept(method: str = "GET", status: int = 200, request: Fields = (), **values: Any) -> bool:
     return is_storable(method, TARGET, request, got(status, **values), heuristic_fraction=0.1)
 
 
@@ -33,7 +35,7 @@ def test_any_final_status_is_kept_with_a_lifetime(status: int) -> None:
         {"cdn_cache_control": "foo", "expires": format_date(NOW + 60)},
     ],
 )
-def test_what_is_forbidden_or_of_no_use_is_not_kept(values: dict[str, str]) -> None:
+def test_what_is_forbidden_or_of_no_use_is_not_kept(values: dict[str, Any]) -> None:
     assert not kept(**values)
 
 
@@ -51,7 +53,7 @@ def test_what_is_forbidden_or_of_no_use_is_not_kept(values: dict[str, str]) -> N
         {"set_cookie": "a=b", "cache_control": "max-age=60"},
     ],
 )
-def test_what_is_of_use_is_kept(values: dict[str, str]) -> None:
+def test_what_is_of_use_is_kept(values: dict[str, Any]) -> None:
     assert kept(**values)
 
 
@@ -66,7 +68,7 @@ def test_what_must_be_understood_is_kept_only_when_it_is() -> None:
 
 
 def test_a_guess_needs_a_status_that_allows_it() -> None:
-    modified = {"last_modified": format_date(NOW - 1000)}
+    modified: dict[str, Any] = {"last_modified": format_date(NOW - 1000)}
     assert not kept(status=201, **modified)
     assert not kept(status=599, **modified)
     assert kept(status=599, cache_control="public", **modified)

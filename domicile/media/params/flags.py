@@ -3,6 +3,7 @@
     fl   = flag *15("." flag)
     flag = "force_strip" / "strip_profile" / "lossy" / "getinfo" / "ignore_aspect_ratio" / "immutable_cache"
          / "layer_apply" / "relative" / "region_relative" / "no_overflow" / "tiled" / "cutter"
+         / "text_no_trim" / "text_disallow_overflow"
          / "preserve_transparency" / "any_format" / "awebp" / "apng" / "animated" / "png8" / "png24" / "png32"
          / "progressive" [":" ("semi" / "steep" / "none")] / "attachment" [":" name]
     name = 1*128( ALPHA / DIGIT / "_" / "-" / "~" / pct-encoded )      ; a dot is written %2E: bare, it ends the flag
@@ -39,7 +40,9 @@ ANIMATED = frozenset({"apng", "animated"})
 """Keep an animation as PNG, too."""
 PNG_BITS = {"png8": 8, "png24": 24, "png32": 32}
 """Bits a pixel of a PNG: a palette, colours, colours and alpha. For other formats they are without effect."""
-OF_LAYERS = frozenset({"layer_apply", "relative", "region_relative", "no_overflow", "tiled", "cutter"})
+OF_LAYERS = frozenset(
+    "layer_apply relative region_relative no_overflow tiled cutter text_no_trim text_disallow_overflow".split()
+)
 """How a layer is measured and placed; `layers.py` has the order, `placing.py` the meaning."""
 FLAGS = (
     frozenset({"getinfo", "ignore_aspect_ratio", ATTACHMENT})

@@ -18,7 +18,8 @@ def layer_of(**overlay) -> Layer:
         cloud_name="demo",
         transformation=[{"overlay": {"font_family": "Arial", "font_size": 40, **overlay}, "color": "#ff0000"}],
     )
-    [candidate, *_] = parse(urlsplit(url).path).candidates
+    path = urlsplit(url).path.replace(" ", "%20")  # as clients send it
+    [candidate, *_] = parse(path).candidates
     layer = candidate.transformation.components[0].layer
     assert layer is not None
     return layer
@@ -26,7 +27,17 @@ def layer_of(**overlay) -> Layer:
 
 @pytest.mark.parametrize(
     "text",
-    ["Hello", "Hello, World", "a/b", "50 % off, really", "one\ntwo", "שלום, 日本/🎉", "a:b_c-d.e", "what? #1 & more", "(x)"],
+    [
+        "Hello",
+        "Hello, World",
+        "a/b",
+        "50 % off, really",
+        "one\ntwo",
+        "שלום, 日本/🎉",
+        "a:b_c-d.e",
+        "what? #1 & more",
+        "(x)",
+    ],
 )
 def test_characters_arrive(text: str) -> None:
     assert layer_of(text=text).content == TextLayer(style=TextStyle(family="Arial", size=40), characters=text)

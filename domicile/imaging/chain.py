@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import msgspec
 
-from domicile.imaging.layers import Layers, finish
+from domicile.imaging.layers import Layers, made_ready
 from domicile.imaging.present import Frame
 from domicile.imaging.resample import resample
 from domicile.imaging.staged import Finished, staged
@@ -43,7 +43,7 @@ def finished(
         assert asked is not None  # that is where the chain was parted
         done, box = trimmed(done, asked)
         plan = _plan_of(part, done, _cut(plan, box), facts, limits, layers=layers)
-        laid = finish(plan.makings, layers, limits.working_bytes_max - _bytes_of(done))
+        laid = made_ready(plan.makings, layers, limits.working_bytes_max - _bytes_of(done))
         done = [_performed(frame, plan, laid) for frame in done]
     return done, replace(whole, size=plan.size, has_alpha=plan.has_alpha and whole.png_bits != NO_ALPHA_BITS)
 

@@ -82,7 +82,7 @@ def _shown(
     return Shown(facts=source.facts(), faces=faces, redaction=told.redaction)
 
 
-def finish(makings: Sequence[Making], layers: Layers, working_bytes_max: int) -> Finished:
+def made_ready(makings: Sequence[Making], layers: Layers, working_bytes_max: int) -> Finished:
     """Their pixels, upright and in sRGB, one after the other. Raises UndecodableMedia, LimitExceeded."""
     finished: dict[Making, Image.Image] = {}
     for making in makings:
@@ -93,7 +93,7 @@ def finish(makings: Sequence[Making], layers: Layers, working_bytes_max: int) ->
 
 def _finished(making: Making, layers: Layers, working_bytes_max: int) -> Image.Image:
     inside = makings_of(making.stages)
-    finished = finish(inside, layers, working_bytes_max)
+    finished = made_ready(inside, layers, working_bytes_max)
     left = working_bytes_max - sum(one.bytes for one in inside)
     if isinstance(making.content, TextLayer):
         with guarded():

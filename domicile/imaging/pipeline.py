@@ -13,11 +13,12 @@ import msgspec
 from domicile.imaging.chain import finished
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
-from domicile.imaging.encode import can_write, encode
+from domicile.imaging.encode import can_write
 from domicile.imaging.faces import faces_of
+from domicile.imaging.finish import Negotiable, finish, is_probed
 from domicile.imaging.guarded import decoder_limits, making, refusal
 from domicile.imaging.job import Done, MediaLimits, Outcome, RenderJob, Timings
-from domicile.imaging.layers import NO_LAYERS, Layers, finish, open_layers
+from domicile.imaging.layers import NO_LAYERS, Layers, made_ready, open_layers
 from domicile.imaging.pages import page_of
 from domicile.imaging.plan_limits import plan_limits
 from domicile.imaging.present import Frame, present
@@ -29,7 +30,7 @@ from domicile.media.faces import NOBODY, Faces
 from domicile.media.geometry import WholeBox
 from domicile.media.grammar import parse_transformation
 from domicile.media.layers import has_layers, nested, own_components
-from domicile.media.negotiate import TYPES, choose_format
+from domicile.media.negotiate import AUTO, TYPES, choose_format
 from domicile.media.outline import make_outline
 from domicile.media.params.flags import is_progressive
 from domicile.media.plan import Plan, is_animated, make_plan
@@ -50,6 +51,8 @@ class Rendition:
     plan: Plan
     frames: int
     timings: Timings
+    reasons: str = ""
+    """`Reasons.text`."""
     cuts: tuple[WholeBox, ...] = ()
     """Where automatic gravity cut the first frame; known when nothing but that is asked for."""
 
@@ -70,8 +73,8 @@ def render(source: Bytes, job: RenderJob, layers: Sequence[Bytes] = ()) -> tuple
             faces = faces_of(shown, own, job.limits, animated=animated, coordinates=job.coordinates)
             opened_layers = open_layers(transformation, job.layers, layers, job.limits)
             looked = time.perf_counter() - started
-            wanted = _format(shown, transformation, job, faces, opened_layers)
-            rendition = rendered(shown, transformation, wanted, job.limits, faces, layers=opened_layers)
+            wanted, open_to = _format(shown, transformation, job, faces, opened_layers)
+            rendition = rendered(shown, transformation, wanted, job.limits, faces, open_to, layers=opened_layers)
     except MediaError as error:
         return refusal(error), b""
     timings = msgspec.structs.replace(rendition.timings, transform=rendition.timings.transform + looked)
@@ -101,10 +104,14 @@ def rendered(
     wanted: str,
     limits: MediaLimits,
     faces: Faces = NOBODY,
+    open_to: Negotiable | None = None,
     *,
     layers: Layers = NO_LAYERS,
 ) -> Rendition:
-    """Make the rendition in the format `wanted`. Raises UndecodableMedia, LimitExceeded, BadTransformation."""
+    """Make the rendition in the format `wanted`, or one that its pixels suit better where the format is `open_to` that.
+
+    Raises UndecodableMedia, LimitExceeded, BadTransformation.
+    """
     if not can_write(wanted):
         raise BadTransformation(f"Unsupported image format - {wanted}")
     plan = _planned(transformation, source, wanted, limits, faces, layers)
@@ -123,10 +130,16 @@ def rendered(
     timings = msgspec.structs.replace(timings, transform=timings.transform + time.perf_counter() - started)
     started = time.perf_counter()
     with making(f"Image is too large for {plan.format}"):
-        body = encode(frames, plan, source.claims.loop)
-    cuts = frames[0].cuts
+        file = finish(frames, plan, source.claims.loop, open_to)
     timings = msgspec.structs.replace(timings, encode=time.perf_counter() - started)
-    return Rendition(body=body, plan=plan, frames=len(frames), timings=timings, cuts=cuts)
+    return Rendition(
+        body=file.body,
+        plan=file.plan,
+        frames=len(frames),
+        timings=timings,
+        reasons=file.reasons.text(),
+        cuts=frames[0].cuts,
+    )
 
 
 def _planned(
@@ -135,7 +148,10 @@ def _planned(
     return make_plan(transformation, source.facts(), wanted, plan_limits(limits), faces, inputs=layers.inputs)
 
 
-def _format(source: Source, transformation: Transformation, job: RenderJob, faces: Faces, layers: Layers) -> str:
+def _format(
+    source: Source, transformation: Transformation, job: RenderJob, faces: Faces, layers: Layers
+) -> tuple[str, Negotiable | None]:
+    """The format by what is known before pixels are; and for `f_auto`, what else may be written."""
     facts, limits = source.facts(), plan_limits(job.limits)
     outline = make_outline(transformation, facts, limits, faces, inputs=layers.inputs)
     progressive = is_progressive(transformation)
@@ -146,7 +162,8 @@ def _format(source: Source, transformation: Transformation, job: RenderJob, face
         )
 
     has_alpha = outline.has_alpha if has_layers(transformation.components) else None
-    return choose_format(transformation, job.extension, facts, job.bucket, fits, has_alpha=has_alpha)
+    wanted = choose_format(transformation, job.extension, facts, job.bucket, fits, has_alpha=has_alpha)
+    return wanted, Negotiable(job.bucket, fits) if transformation.wanted_format == AUTO else None
 
 
 def _check_memory(source: Source, plan: Plan, limits: MediaLimits) -> None:
@@ -160,6 +177,7 @@ def _check_memory(source: Source, plan: Plan, limits: MediaLimits) -> None:
         frames=source.claims.frames if plan.animated else 1,
         has_alpha=plan.has_alpha,
         progressive=plan.progressive,
+        probed=is_probed(plan),
     )
     if complaint is not None:
         raise LimitExceeded(complaint)
@@ -179,7 +197,7 @@ def _frames(source: Source, plan: Plan, limits: MediaLimits, layers: Layers) -> 
     decode = transform = 0.0
     frames: list[Frame] = []
     started = time.perf_counter()
-    laid = finish(plan.makings, layers, limits.working_bytes_max)
+    laid = made_ready(plan.makings, layers, limits.working_bytes_max)
     for stored in decode_frames(source, plan, limits.working_bytes_max - plan.layer_bytes):
         decoded = time.perf_counter()
         shown = present(stored, plan.orientation, to_srgb)
@@ -218,5 +236,6 @@ def _done(source: Source, rendition: Rendition) -> tuple[Done, bytes]:
         height=plan.size[1],
         frames=rendition.frames,
         timings=rendition.timings,
+        reasons=rendition.reasons,
     )
     return done, body

@@ -126,6 +126,8 @@ class Quality:
     level: int | None
     auto: str = ""
     chroma: str = ""
+    is_sensitive: bool = False
+    """`q_auto:sensitive`: a higher score is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

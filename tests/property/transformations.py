@@ -69,7 +69,7 @@ radii = st.just(Radii(is_max=True)) | st.tuples(corners, corners, corners, corne
 byte = st.integers(0, 255)
 colors = st.just(TRANSPARENT) | st.builds(Color, byte, byte, byte, byte)
 qualities = st.builds(Quality, st.integers(1, 100), st.just(""), st.sampled_from(["", "420", "444"])) | st.builds(
-    Quality, st.none(), st.sampled_from(sorted(AUTO)), st.sampled_from(["", "420", "444"])
+    Quality, st.none(), st.sampled_from(sorted(AUTO)), st.sampled_from(["", "420", "444"]), st.booleans()
 )
 effects = st.sampled_from(sorted(STRENGTH_MAX)).flatmap(
     lambda name: st.builds(

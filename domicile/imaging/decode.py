@@ -49,6 +49,10 @@ def decode_frames(source: Source, plan: Decoding, working_bytes_max: int) -> Ite
     if source.format == "jpg":
         yield decode_jpeg(source, plan.window, working_bytes_max)
         return
+    if source.vector is not None:
+        drawn = source.vector.draw(source.page, plan.window)
+        yield Decoded(drawn, Window((0, 0, *drawn.size), drawn.size))
+        return
     claims = source.claims
     size = claims.width, claims.height
     if source.format == "heic":
@@ -99,6 +103,8 @@ def _on_canvas(image: Image.Image, canvas: Side) -> Image.Image:
 
 def check_renderable(source: Source, working_bytes_max: int) -> None:
     """Could a small rendition of it be made at all? Raises LimitExceeded for what every delivery would refuse."""
+    if source.vector is not None:
+        return  # it is drawn at the size that is asked for
     size = source.claims.width, source.claims.height
     factor = min(1.0, SMALL_SIDE / max(size))
     small = Window((0, 0, *size), (max(1, round(size[0] * factor)), max(1, round(size[1] * factor))))
@@ -118,6 +124,9 @@ def decode_all(source: Source, limits: MediaLimits) -> None:
             return
         if source.format == "heic":
             heics.check(source.view)
+            return
+        if source.vector is not None:
+            source.vector.check()
             return
         with source.open_image() as image:
             for number in range(source.claims.frames):

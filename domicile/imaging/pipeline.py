@@ -30,7 +30,7 @@ from domicile.media.faces import NOBODY, Faces
 from domicile.media.geometry import WholeBox
 from domicile.media.grammar import parse_transformation
 from domicile.media.layers import has_layers, nested, own_components
-from domicile.media.negotiate import AUTO, TYPES, choose_format
+from domicile.media.negotiate import AUTO, TYPES, VECTOR_TYPES, choose_format
 from domicile.media.outline import make_outline
 from domicile.media.params.flags import is_progressive
 from domicile.media.plan import Plan, is_animated, make_plan
@@ -112,6 +112,8 @@ def rendered(
 
     Raises UndecodableMedia, LimitExceeded, BadTransformation.
     """
+    if wanted in VECTOR_TYPES:
+        return _as_drawing(source, transformation, wanted, limits)
     if not can_write(wanted):
         raise BadTransformation(f"Unsupported image format - {wanted}")
     plan = _planned(transformation, source, wanted, limits, faces, layers)
@@ -214,8 +216,18 @@ def _copied(source: Source, plan: Plan, limits: MediaLimits) -> Rendition:
     return Rendition(body=body, plan=plan, frames=source.claims.frames, timings=timings)
 
 
+def _as_drawing(source: Source, transformation: Transformation, wanted: str, limits: MediaLimits) -> Rendition:
+    """Cleaned, and drawn once first: what cannot be drawn is refused, not passed on."""
+    assert source.vector is not None
+    started = time.perf_counter()
+    source.vector.check()
+    plan = make_plan(transformation, source.facts(), wanted, plan_limits(limits))
+    timings = Timings(decode=time.perf_counter() - started)
+    return Rendition(body=source.vector.text, plan=plan, frames=1, timings=timings)
+
+
 def _done(source: Source, rendition: Rendition) -> tuple[Done, bytes]:
-    plan, body, content_type = rendition.plan, rendition.body, TYPES[rendition.plan.format]
+    plan, body, content_type = rendition.plan, rendition.body, (TYPES | VECTOR_TYPES)[rendition.plan.format]
     facts = source.facts()
     if plan.info_only:
         info: dict[str, Any] = {

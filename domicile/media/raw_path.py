@@ -2,6 +2,7 @@
 
 Refused: absolute-form, empty and dot segments (raw or encoded), control characters (raw or encoded), an encoded slash
 or backslash, a lone `%`, bytes that are not UTF-8, characters that no client leaves bare, and more than PATH_BYTES_MAX.
+An encoded line feed stays where a text layer is written (`l_text:…`): nowhere else does a line end mean anything.
 So a proxy in front that normalises cannot see another path than we do. Source: edge-http 2.7.
 """
 
@@ -20,6 +21,8 @@ BARE = re.compile(r'[\x00-\x20\x7f"#;<>\\]')
 """Never bare in a path; the SDKs encode them. A bare `;` starts a path parameter for some proxies."""
 ENCODED = re.compile(r"%(?:2[fF]|5[cC]|[01][0-9a-fA-F]|7[fF])")
 LONE_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
+LINE_FEED = re.compile(r"%0[aA]")
+TEXT_LAYER = re.compile(r"(?:^|,)[lu]_text:")
 FETCHED = frozenset({"http:", "https:"})
 
 
@@ -78,18 +81,23 @@ def _check_characters(path: str) -> None:
         raise BadUrl(f"Invalid URL - longer than {PATH_BYTES_MAX} bytes")
     if not path.startswith("/"):
         raise BadUrl("Invalid URL - not a path")
-    if BARE.search(path) or ENCODED.search(path):
+    if BARE.search(path) or any(ENCODED.search(_without_line_feeds(raw)) for raw in path.split("/")):
         raise BadUrl("Invalid URL - contains a character that is not allowed")
     if LONE_PERCENT.search(path):
         raise BadUrl("Invalid URL - malformed percent-encoding")
 
 
+def _without_line_feeds(raw: str) -> str:
+    return LINE_FEED.sub("", raw) if TEXT_LAYER.search(raw) else raw
+
+
 def _decode(raw: str) -> Segment:
     try:
         text = percent_decode(raw).decode()
+        checked = percent_decode(_without_line_feeds(raw)).decode()
     except UnicodeDecodeError:
         raise BadUrl("Invalid URL - not UTF-8") from None
-    if any(unicodedata.category(char) == "Cc" for char in text):
+    if any(unicodedata.category(char) == "Cc" for char in checked):
         raise BadUrl("Invalid URL - contains a character that is not allowed")
     return Segment(raw=raw, text=text)
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [hits] [transforms] [budgets] [quality]`: measure, and write benchmarks/results/."""
+"""`python -m benchmarks [hits] [transforms] [budgets] [conformance] [quality]`: measure, and write benchmarks/results/."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from benchmarks import budgets, hits, report, transforms
 
 RESULTS = Path(__file__).parent / "results"
 USUAL = ("hits", "transforms", "budgets")
-PARTS = (*USUAL, "quality")
-"""`quality` has to be asked for: it needs the corpus of photographs, and scores for minutes."""
+PARTS = (*USUAL, "conformance", "quality")
+"""`quality` has to be asked for: it needs the corpus of photographs, and scores for minutes. So has `conformance`: it needs more
+programs."""
 
 
 def part(text: str) -> str:
@@ -53,6 +54,10 @@ def main() -> int:
             )
         if "budgets" in arguments.parts:
             results["budgets"] = budgets.measure(work, arguments.results, scale=arguments.scale)
+        if "conformance" in arguments.parts:
+            from benchmarks import conformance  # the suite is that of a test
+
+            results["conformance"] = conformance.measure(work)
     if "quality" in arguments.parts:
         from benchmarks import quality  # its libraries are those of tests
 

@@ -92,7 +92,8 @@ async def test_a_layer_is_fetched_and_laid_over_and_the_next_request_is_a_hit(ri
 
 @pytest.mark.parametrize("what", HAPPENINGS)
 async def test_what_happens_to_a_layer_ends_what_was_made_with_it_in_memory_and_on_disk(rig: Rig, what: str) -> None:
-    await rig.get(PATH)
+    for _ in range(3):  # by then it is answered in one pass
+        await rig.get(PATH)
     await asyncio.sleep(0.05)
     assert len(files(rig)) == 1
     await HAPPENINGS[what](rig)

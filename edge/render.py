@@ -25,10 +25,10 @@ from domicile.media.keys import delivery_etag
 from domicile.media.negotiate import TYPES, UNWRITTEN_TYPES
 from domicile.media.policy import ResidencyPolicy
 from domicile.media.timing import ContentInfo, Span
-from domicile.media.wire import Rendition, Resolved
+from domicile.media.wire import Rendition, Resolved, ResolvedLayer
 from domicile.service.pool import DecoderPool
 from domicile.service.pool_files import SourceFile
-from edge.keys import Way
+from edge.keys import Overlay, Way
 from edge.store.port import Stored, StoredHead
 from edge.upstream import Originals
 
@@ -66,33 +66,50 @@ def is_original(way: Way, facts: SourceFacts) -> bool:
     return not way.redaction and not way.candidate.transformation and way.candidate.extension in {None, facts.format}
 
 
-def transformation_of(order: Order) -> str:
-    """The plain transformation that the way comes to for this picture. Raises BadTransformation."""
-    candidate, resolved = order.way.candidate, order.resolved
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plain:
+    """What a way comes to for one picture: no branch is left, and only those layers that are shown."""
+
+    text: str
+    """Canonical."""
+    overlays: tuple[Overlay, ...]
+    layers: tuple[ResolvedLayer, ...]
+    """The same ones, as they were resolved."""
+
+
+def plain_of(way: Way, resolved: Resolved) -> Plain:
+    """Raises BadTransformation."""
+    candidate = way.candidate
     if candidate.program is None:
-        return candidate.transformation_text
+        return Plain(text=candidate.transformation_text, overlays=way.overlays, layers=resolved.layers)
     known = Known(facts=resolved.facts, tags=resolved.tags, context=resolved.context)
-    return build_transformation(evaluate(candidate.program, known))
+    transformation = evaluate(candidate.program, known)
+    pairs = zip(way.overlays, resolved.layers, strict=True)
+    shown = [(overlay, layer) for overlay, layer in pairs if overlay.layer in transformation.layers]
+    return Plain(
+        text=build_transformation(transformation),
+        overlays=tuple(overlay for overlay, _ in shown),
+        layers=tuple(layer for _, layer in shown),
+    )
 
 
-async def make(order: Order, originals: Originals, pool: DecoderPool, limits: MediaLimits) -> Made:
+async def make(order: Order, plain: Plain, originals: Originals, pool: DecoderPool, limits: MediaLimits) -> Made:
     """Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded."""
     facts, way = order.resolved.facts, order.way
     original = is_original(way, facts)
     if original and order.policy.originals == "as-is" and _type_as_uploaded(facts) is not None:
         return _as_uploaded(order, originals.base)
-    transformation = transformation_of(order)
     job = RenderJob(
-        transformation=transformation,
+        transformation=plain.text,
         extension=way.candidate.extension,
         bucket=way.bucket,
         limits=limits,
         strip=True,
         redaction=way.redaction,
-        layers=tuple(LayerInput(name=over.layer.text, redaction=over.redaction) for over in way.overlays),
+        layers=tuple(LayerInput(name=over.layer.text, redaction=over.redaction) for over in plain.overlays),
     )
-    layers = (layer.facts for layer in order.resolved.layers)
-    pixels = pixels_of(transformation, facts, job.extension, plan_limits(limits), layers)
+    layers = (layer.facts for layer in plain.layers)
+    pixels = pixels_of(plain.text, facts, job.extension, plan_limits(limits), layers)
     rendered = await pool.render(
         originals.base, job, tenant=order.policy.tenant, pixels=pixels, layers=originals.layers
     )

@@ -158,11 +158,15 @@ async def test_what_happens_to_the_base_ends_it_as_ever(rig: Rig) -> None:
     assert (await rig.get(PATH)).body == made(b"mark", base=b"other")
 
 
-async def test_a_layer_in_a_branch_that_is_not_taken_counts_too(rig: Rig) -> None:
-    path = "/demo/image/upload/if_w_gt_1000/l_logo/if_end/w_10/v1/pic.png"
-    await rig.get(path)
+async def test_a_layer_in_a_branch_that_is_not_taken_counts_too_and_is_not_fetched(rig: Rig) -> None:
+    path = "/demo/image/upload/if_w_{}_30/l_logo/if_end/w_10/v1/pic.png"
+    assert b"over" not in (await rig.get(path.format("lt"))).body  # it is 40 wide
+    assert rig.origin.blobs == 1
+    assert (await rig.get(path.format("gt"))).body.endswith(b"over upload/logo mark ")
+    assert rig.origin.blobs == 3
     await replaced(rig)
-    assert (await rig.get(path)).cache != "hit"
+    for branch in ("lt", "gt"):
+        assert (await rig.get(path.format(branch))).cache != "hit"
 
 
 async def test_a_layer_of_a_named_transformation_counts(rig: Rig) -> None:
@@ -287,6 +291,9 @@ async def test_all_layers_together_have_a_limit_and_none_is_fetched_above_it(tmp
         got = await rig.get("/demo/image/upload/l_one/l_two/v1/pic.png")
         assert (got.status, got.headers["X-Cld-Error"]) == (400, "File size of all layers too large")
         assert rig.origin.blobs == blobs
+        asked = rig.origin.resolves
+        assert (await rig.get("/demo/image/upload/l_one/l_two/v1/pic.png")).status == 400
+        assert rig.origin.resolves == asked  # remembered
 
 
 async def test_a_layer_that_is_larger_than_was_said_is_refused(tmp_path: Path) -> None:

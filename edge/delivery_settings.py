@@ -101,7 +101,15 @@ class MediaSettings:
     font_size_max: int = setting(2000, "Pixels of a text layer's font size.", at_least=1)
     text_pixels_max: int = setting(10_000_000, "Pixels of one text layer as it is drawn.", at_least=1)
     metadata_bytes_max: int = setting(8 * MIB, "Decompressed metadata that a decoder may hold.", at_least=1)
-    chunks_max: int = setting(100_000, "Chunks of a PNG or WebP file.", at_least=100)
+    chunks_max: int = setting(
+        100_000, "Chunks of a PNG or WebP, boxes of an AVIF, entries, strips and tiles of a TIFF.", at_least=100
+    )
+    inflated_chunks_max: int = setting(64, "Compressed text and profile chunks of a PNG.", at_least=1)
+    scans_max: int = setting(100, "Scans of a progressive JPEG.", at_least=1)
+    scan_pixels_max: int = setting(
+        2_000_000_000, "Scans x width x height of a progressive JPEG: each scan visits all pixels again.", at_least=1
+    )
+    rle_pixels_max: int = setting(8_000_000, "Pixels of a run-length coded BMP.", at_least=1)
     working_bytes_max: int = setting(
         448 * MIB,
         "Bytes of pixels that a decoder process may hold at a time, by estimate; more is refused.",

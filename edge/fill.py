@@ -39,9 +39,9 @@ def _names(wanted: Wanted, resolved: Resolved) -> tuple[NameHash, ...]:
         return (*wanted.ways[resolved.index].marks, *wanted.names[: resolved.index])
     default = wanted.default
     assert default is not None
-    reads_labels = any(way.labels is not None for way in wanted.ways)
-    labels = (default.labels,) if reads_labels else ()
-    return (*wanted.names, default.name, *labels, *wanted.ways[0].overlay_names)
+    labels = (default.labels,) if wanted.reads_labels else ()
+    coordinates = (default.coordinates,) if wanted.reads_coordinates else ()
+    return (*wanted.names, default.name, *labels, *coordinates, *wanted.ways[0].overlay_marks)
 
 
 class Reporter(Protocol):

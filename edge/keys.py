@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from domicile.media.asset import AssetName, NameHash
 from domicile.media.cachekey import SEPARATOR, cache_key
 from domicile.media.errors import BadTransformation
+from domicile.media.faces import reads_coordinates
 from domicile.media.forced import forced_effect
 from domicile.media.grammar import Limits
-from domicile.media.keys import LABELS, file_name, name_hash
+from domicile.media.keys import COORDINATES, LABELS, file_name, name_hash
 from domicile.media.layer import LayerName
 from domicile.media.negotiate import negotiate
 from domicile.media.params.default import public_id_of, write_default
@@ -35,6 +36,12 @@ class Overlay:
     name: NameHash
     redaction: str
     """As of `Way`, for this very picture."""
+    coordinates: NameHash | None
+    """As of `Way`, for this very picture."""
+
+    @property
+    def marks(self) -> tuple[NameHash, ...]:
+        return (self.name,) if self.coordinates is None else (self.name, self.coordinates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +60,26 @@ class Way:
     name: NameHash
     labels: NameHash | None
     """Changes of the asset's tags and context go by this name; None when the transformation reads neither."""
+    coordinates: NameHash | None
+    """Changes of its stored coordinates go by this name; None when the transformation does not read them."""
+
     overlays: tuple[Overlay, ...] = ()
     """In the order in which the transformation names them, each once."""
 
     @property
     def marks(self) -> tuple[NameHash, ...]:
         """Names whose entries make the object void; its own is the first."""
-        labels = () if self.labels is None else (self.labels,)
-        return (self.name, *labels, *self.overlay_names)
+        said = (mark for mark in (self.labels, self.coordinates) if mark is not None)
+        return (self.name, *said, *self.overlay_marks)
+
+    @property
+    def overlay_marks(self) -> tuple[NameHash, ...]:
+        return tuple(mark for overlay in self.overlays for mark in overlay.marks)
+
+    @property
+    def reads_coordinates(self) -> bool:
+        """Of any of its pictures?"""
+        return self.coordinates is not None or any(over.coordinates is not None for over in self.overlays)
 
     @property
     def overlay_names(self) -> tuple[NameHash, ...]:
@@ -83,6 +102,7 @@ class Default:
     public_id: str
     name: NameHash
     labels: NameHash
+    coordinates: NameHash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +123,17 @@ class Wanted:
     @property
     def marks(self) -> tuple[NameHash, ...]:
         """Every name whose entries may make the answer another one."""
-        default = (self.default.name, self.default.labels) if self.default is not None else ()
-        return (*(mark for way in self.ways for mark in way.marks), *default)
+        default = self.default
+        stands_in = (default.name, default.labels, default.coordinates) if default is not None else ()
+        return (*(mark for way in self.ways for mark in way.marks), *stands_in)
+
+    @property
+    def reads_labels(self) -> bool:
+        return any(way.labels is not None for way in self.ways)
+
+    @property
+    def reads_coordinates(self) -> bool:
+        return any(way.reads_coordinates for way in self.ways)
 
     @property
     def tenant(self) -> str:
@@ -182,6 +211,7 @@ def _default(request: DeliveryRequest, way: Way, terms: Terms) -> Default | None
         public_id=named.public_id,
         name=name_hash(terms.name_key, "name", named.text),
         labels=name_hash(terms.name_key, LABELS, named.text),
+        coordinates=name_hash(terms.name_key, COORDINATES, named.text),
     )
 
 
@@ -204,7 +234,8 @@ def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
     )
     is_signed = request.signature is not None
     redaction = _redaction(policy, candidate, is_signed=is_signed)
-    overlays = tuple(_overlay(request.cloud, layer, terms, is_signed=is_signed) for layer in candidate.layers)
+    reads = _reads(candidate)
+    overlays = tuple(_overlay(request, layer, terms, reads=reads) for layer in candidate.layers)
     named = AssetName(
         cloud=request.cloud,
         resource_type=request.resource_type,
@@ -221,17 +252,30 @@ def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
         key=SEPARATOR.join((key, policy.originals, redaction, *(overlay.redaction for overlay in overlays))),
         name=name_hash(name_key, "name", named.text),
         labels=name_hash(name_key, LABELS, named.text) if program is not None and program.reads_labels else None,
+        coordinates=name_hash(name_key, COORDINATES, named.text) if redaction or reads else None,
         overlays=overlays,
     )
 
 
-def _overlay(cloud: str, layer: LayerName, terms: Terms, *, is_signed: bool) -> Overlay:
-    named = AssetName(cloud=cloud, resource_type="image", delivery_type=layer.delivery_type, public_id=layer.public_id)
+def _overlay(request: DeliveryRequest, layer: LayerName, terms: Terms, *, reads: bool) -> Overlay:
+    """`reads`: may stored coordinates change what comes out?"""
+    named = AssetName(
+        cloud=request.cloud, resource_type="image", delivery_type=layer.delivery_type, public_id=layer.public_id
+    )
+    redaction = forced_effect(terms.policy.redaction, layer.public_id, is_signed=request.signature is not None)
     return Overlay(
         layer=layer,
         name=name_hash(terms.name_key, "name", named.text),
-        redaction=forced_effect(terms.policy.redaction, layer.public_id, is_signed=is_signed),
+        redaction=redaction,
+        coordinates=name_hash(terms.name_key, COORDINATES, named.text) if redaction or reads else None,
     )
+
+
+def _reads(candidate: Candidate) -> bool:
+    """May stored coordinates change what comes out?"""
+    if candidate.program is not None:
+        return candidate.program.reads_coordinates
+    return any(map(reads_coordinates, candidate.transformation.components))
 
 
 def _redaction(policy: ResidencyPolicy, candidate: Candidate, *, is_signed: bool) -> str:

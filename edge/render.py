@@ -76,6 +76,15 @@ class Plain:
     layers: tuple[ResolvedLayer, ...]
     """The same ones, as they were resolved."""
 
+    @property
+    def inputs(self) -> tuple[LayerInput, ...]:
+        """For the decoder."""
+        pairs = zip(self.overlays, self.layers, strict=True)
+        return tuple(
+            LayerInput(name=over.layer.text, redaction=over.redaction, coordinates=layer.coordinates)
+            for over, layer in pairs
+        )
+
 
 def plain_of(way: Way, resolved: Resolved) -> Plain:
     """Raises BadTransformation."""
@@ -106,7 +115,8 @@ async def make(order: Order, plain: Plain, originals: Originals, pool: DecoderPo
         limits=limits,
         strip=True,
         redaction=way.redaction,
-        layers=tuple(LayerInput(name=over.layer.text, redaction=over.redaction) for over in plain.overlays),
+        coordinates=order.resolved.coordinates,
+        layers=plain.inputs,
     )
     layers = (layer.facts for layer in plain.layers)
     pixels = pixels_of(plain.text, facts, job.extension, plan_limits(limits), layers)
@@ -169,6 +179,7 @@ def _head(order: Order, done: Done, body: bytes, etag: str) -> StoredHead:
         body_bytes=len(body),
         format=done.format,
         content_info=info.span().desc or "",
+        reasons=done.reasons,
         stands_in=order.stands_in,
     )
 

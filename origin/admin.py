@@ -9,6 +9,7 @@ from dataclasses import replace
 from aiohttp import web
 
 from domicile.media.errors import AssetNotFound, BadRequest
+from origin import coordinates
 from origin.answers import Json, asset, deleted, progress
 from origin.call import (
     admin,
@@ -25,11 +26,11 @@ from origin.records import AssetRecord, Filter, PurgeTargets, RemovedMany, Tenan
 
 MORE = "more"
 """`next_cursor` of a delete that is not finished: call again with the same selector."""
-UPDATABLE = frozenset({"tags", "context"})
+UPDATABLE = frozenset({"tags", "context", "face_coordinates", "custom_coordinates"})
 
 
 async def update(request: web.Request, path: Mapping[str, str]) -> web.Response:
-    """Replace tags and context of one asset."""
+    """Replace tags, context and coordinates of one asset; an empty text takes coordinates away."""
     origin, tenant, params = await admin(request, path)
     for asked in params.names():
         if asked in params and asked not in UPDATABLE:
@@ -37,12 +38,14 @@ async def update(request: web.Request, path: Mapping[str, str]) -> web.Response:
     name = name_of(tenant, resource_type_of(path), delivery_type_of(path["type"]), path["public_id"])
     tags = tags_of(params) if "tags" in params.values else None
     context = context_of(params) if "context" in params.values else None
+    boxes = coordinates.coordinates_of(params, may_empty=True)
 
     def edit(record: AssetRecord) -> AssetRecord:
         return replace(
             record,
             tags=record.tags if tags is None else tags,
             context=record.context if context is None else context,
+            coordinates=coordinates.changed(record.coordinates, boxes, record.facts),
         )
 
     try:

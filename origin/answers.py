@@ -9,6 +9,7 @@ from typing import Any
 
 from domicile.media.journal import Head
 from domicile.media.signature import Digest, sign_answer
+from origin.coordinates import told
 from origin.delivery_url import delivery_url
 from origin.records import AssetRecord, Committed, FencedState, Fencing, Page, Removed, RemovedMany, RenditionRecord
 
@@ -39,7 +40,7 @@ def uploaded(done: Committed, address: Address, *, api_key: str, faces: Faces | 
     answer["original_filename"] = done.record.original_filename or done.record.name.public_id.rsplit("/", 1)[-1]
     answer["api_key"] = api_key
     if faces is not None:
-        answer["faces"] = [list(box) for box in faces]
+        answer["faces"] = [list(box) for box in done.record.coordinates.faces or faces]
     if done.existing:
         answer["existing"] = True
     else:
@@ -76,6 +77,7 @@ def asset(record: AssetRecord, address: Address) -> Json:
         **_folders(record),
         "access_mode": record.access_mode,
         **_context(record),
+        **told(record.coordinates),
     }
 
 
@@ -109,10 +111,14 @@ def page(found: Page, address: Address, *, with_tags: bool = False, with_context
     return {"resources": rows} | ({"next_cursor": found.next_cursor} if found.next_cursor else {})
 
 
-def detailed(record: AssetRecord, renditions: Sequence[RenditionRecord], address: Address) -> Json:
+def detailed(
+    record: AssetRecord, renditions: Sequence[RenditionRecord], address: Address, *, with_coordinates: bool = False
+) -> Json:
     """One asset in full, with the renditions that edges have made."""
     answer = asset(record, address)
     answer.pop("placeholder")
+    if not with_coordinates:
+        answer.pop("coordinates", None)
     answer["derived"] = [_derived(record, rendition, address) for rendition in renditions]
     return answer
 

@@ -22,7 +22,7 @@ MAX_RESULTS_MAX = 500
 ALWAYS_SHOWN = frozenset({"asset_id", "public_id", "resource_type", "type"})
 ANALYSES = (
     "exif faces colors image_metadata media_metadata phash quality_analysis cinemagraph_analysis "
-    "accessibility_analysis coordinates versions related"
+    "accessibility_analysis versions related"
 ).split()
 
 
@@ -164,7 +164,8 @@ async def _detail(
     if record is None:
         raise AssetNotFound(f"Resource not found - {asked}")
     renditions = await origin.records.renditions(tenant.cloud, record.aid)
-    return reply(detailed(record, renditions, origin.address_of(tenant)))
+    with_coordinates = params.flag("coordinates", default=False)
+    return reply(detailed(record, renditions, origin.address_of(tenant), with_coordinates=with_coordinates))
 
 
 def _max_results(params: Params) -> int:

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from domicile.media.asset import AssetName
 from domicile.media.errors import AssetExists, AssetNotFound, BadRequest
+from origin import coordinates
 from origin.answers import asset, changed, destroyed
 from origin.call import (
     Call,
@@ -24,6 +25,7 @@ from origin.call import (
     resource_type_of,
     signed,
 )
+from origin.coordinates import coordinates_of
 from origin.params import Params, check_parameters, context_of, tags_of
 from origin.records import AssetRecord, Edit, Filter
 
@@ -35,7 +37,7 @@ WIDTH = ("upload", "private", "authenticated")
 """Delivery types, the most public one first."""
 DESTROY = frozenset({"public_id", "type"})
 RENAME = frozenset({"from_public_id", "to_public_id", "type", "to_type", "overwrite"})
-EXPLICIT = frozenset({"public_id", "type", "tags", "context"})
+EXPLICIT = frozenset({"public_id", "type", "tags", "context", "face_coordinates", "custom_coordinates"})
 TAGS = frozenset({"command", "tag", "public_ids", "type"})
 CONTEXT = frozenset({"command", "context", "public_ids", "type"})
 
@@ -76,7 +78,7 @@ async def rename(request: web.Request, path: Mapping[str, str]) -> web.Response:
 
 
 async def explicit(request: web.Request, path: Mapping[str, str]) -> web.Response:
-    """Change an asset that is there: its tags, its context, and its type when that makes it less public.
+    """Change an asset that is there: its tags, its context, its coordinates, and its type when that makes it less public.
 
     `type` selects the asset. One that exists only in a more public type is moved to `type`; one that exists only in a
     less public type is not found: nothing is published but by `rename` with `to_type`. Without `type` the asset is
@@ -109,6 +111,7 @@ def explicit_edit(params: Params, wanted: str | None) -> Edit:
     """All that `explicit` changes, parsed before anything is changed. Raises BadRequest."""
     tags = tags_of(params) if "tags" in params else None
     context = context_of(params) if "context" in params else None
+    boxes = coordinates_of(params)
 
     def edit(record: AssetRecord) -> AssetRecord:
         return replace(
@@ -116,6 +119,7 @@ def explicit_edit(params: Params, wanted: str | None) -> Edit:
             name=replace(record.name, delivery_type=wanted or record.name.delivery_type),
             tags=record.tags if tags is None else tags,
             context=record.context if context is None else context,
+            coordinates=coordinates.changed(record.coordinates, boxes, record.facts),
         )
 
     return edit

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from domicile.media.asset import AssetName, NameHash
+from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.errors import BadRequest, BadSignature, LimitExceeded, OutsideRegion
 from domicile.media.journal import Head
 from domicile.media.keys import content_key, subkey
@@ -160,6 +161,9 @@ class _Known:
     def original_key(self, opened: _Opened) -> bytes | None:
         return subkey(opened.data_key, "original") if self.may_transform else None
 
+    def coordinates(self, opened: _Opened) -> Coordinates:
+        return opened.record.coordinates if self.request.coordinates and self.may_transform else NOWHERE
+
 
 def _answer(
     known: _Known, name: NameHash, index: int, laid: list[NameHash], missing: tuple[NameHash, ...]
@@ -190,12 +194,14 @@ def _resolved(known: _Known, base: _Opened, index: int, layers: list[_Opened]) -
         resource_type=record.name.resource_type,
         tags=record.tags if wants_labels else (),
         context=dict(record.context) if wants_labels else {},
+        coordinates=known.coordinates(base),
         layers=tuple(
             ResolvedLayer(
                 aid=layer.row.aid,
                 name=layer.row.name,
                 facts=layer.record.facts,
                 original_key=known.original_key(layer),
+                coordinates=known.coordinates(layer),
             )
             for layer in layers
         ),

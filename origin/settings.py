@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,15 @@ class MediaSettings:
     frames_max: int = setting(1000, "Frames of an animation.", at_least=1)
     animation_pixels_max: int = setting(200_000_000, "Frames x width x height of an animation.", at_least=1)
     metadata_bytes_max: int = setting(8 * MIB, "Decompressed metadata that a decoder may hold.", at_least=1)
-    chunks_max: int = setting(100_000, "Chunks of a PNG or WebP file.", at_least=100)
+    chunks_max: int = setting(
+        100_000, "Chunks of a PNG or WebP, boxes of an AVIF, entries, strips and tiles of a TIFF.", at_least=100
+    )
+    inflated_chunks_max: int = setting(64, "Compressed text and profile chunks of a PNG.", at_least=1)
+    scans_max: int = setting(100, "Scans of a progressive JPEG.", at_least=1)
+    scan_pixels_max: int = setting(
+        2_000_000_000, "Scans x width x height of a progressive JPEG: each scan visits all pixels again.", at_least=1
+    )
+    rle_pixels_max: int = setting(8_000_000, "Pixels of a run-length coded BMP.", at_least=1)
     working_bytes_max: int = setting(
         448 * MIB,
         "Bytes of pixels that a decoder process may hold at a time, by estimate; more is refused.",
@@ -58,16 +66,7 @@ class MediaSettings:
 
     def limits(self, upload: UploadSettings) -> MediaLimits:
         """The limits as the decoder processes take them."""
-        return MediaLimits(
-            source_bytes_max=upload.upload_bytes_max,
-            source_pixels_max=self.source_pixels_max,
-            side_pixels_max=self.side_pixels_max,
-            frames_max=self.frames_max,
-            animation_pixels_max=self.animation_pixels_max,
-            metadata_bytes_max=self.metadata_bytes_max,
-            chunks_max=self.chunks_max,
-            working_bytes_max=self.working_bytes_max,
-        )
+        return MediaLimits(source_bytes_max=upload.upload_bytes_max, **asdict(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

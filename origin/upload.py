@@ -18,6 +18,7 @@ from domicile.media.asset import AssetName
 from domicile.media.errors import BadRequest
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
+from origin import coordinates
 from origin.answers import Faces, uploaded
 from origin.authenticate import Caller
 from origin.call import authenticate, check_public_id, count_fence, delivery_type_of, reply
@@ -73,6 +74,7 @@ async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -
         folder=_folder(params),
         display_name=params.text("display_name"),
         original_filename=_original_name(params, form.file_name),
+        coordinates=coordinates.first(params, facts),
         overwrite=params.flag("overwrite", default=True),
         created_at=origin.now(),
     )

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from domicile.media.geometry import WholeBox
+from domicile.media.geometry import Box, WholeBox
 
 MODEL = Path(__file__).with_name("models") / "centerface.onnx"
 MODEL_SHA256 = "e50c58b64599f94a343ac1dc58fa4902635c2e1939b316afb39142c39c99b22e"
@@ -72,6 +72,14 @@ def session() -> Any:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
+def is_available() -> bool:
+    try:
+        session()
+    except FacesUnavailable:
+        return False
+    return True
+
+
 def detect(picture: Image.Image, score_min: int) -> list[Found]:
     """Faces of an RGB picture with at least that score, the surest first. Raises FacesUnavailable."""
     width, height = picture.size
@@ -105,7 +113,7 @@ def _apart(candidates: list[Found]) -> list[Found]:
     return kept
 
 
-def overlap(one: WholeBox, other: WholeBox) -> float:
+def overlap(one: Box, other: Box) -> float:
     """Intersection over union, 0 to 1."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
@@ -114,5 +122,5 @@ def overlap(one: WholeBox, other: WholeBox) -> float:
     return width * height / (_area(one) + _area(other) - width * height)
 
 
-def _area(box: WholeBox) -> int:
+def _area(box: Box) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])

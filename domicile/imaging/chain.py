@@ -12,6 +12,8 @@ import msgspec
 from domicile.imaging.present import Frame
 from domicile.imaging.resample import resample
 from domicile.imaging.steps import perform
+from domicile.imaging.steps.look import told
+from domicile.imaging.steps.reframe import reframe
 from domicile.imaging.trimming import trimmed
 from domicile.media.errors import LimitExceeded
 from domicile.media.faces import through_window
@@ -24,10 +26,12 @@ from domicile.media.trims import trim_at_end
 
 def staged(frame: Frame, plan: Plan) -> Frame:
     """All stages of the plan, on a frame that shows its window."""
-    image = frame.image
+    image, cuts = frame.image, frame.cuts
     for stage in plan.stages:
+        if plan.info_only and stage.look is not None:
+            cuts = (*cuts, told(reframe(image, stage), stage.look))
         image = perform(image, stage)
-    return replace(frame, image=image)
+    return replace(frame, image=image, cuts=cuts)
 
 
 def finished(

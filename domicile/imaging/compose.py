@@ -1,27 +1,24 @@
 """Two pictures become one: over and under, blend modes, masks (W3C Compositing and Blending 1, sections 5.8 and 9.1).
 
-Colours are mixed as light that comes through, alpha first: what cannot be seen has no part in the result, and under
-an alpha of 0 the result has no colour at all, so that what a mask or a redaction took away is not in the file.
+What cannot be seen has no part in the result, and under an alpha of 0 the result has no colour at all: what a mask or a
+redaction took away is not in the file. Colours are rounded once for the blend mode and once for the transparency.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 from domicile.media.geometry import WholeBox
 from domicile.media.placement import Blend, Placement
 
-PIXELS_AT_A_TIME = 65_536
-"""Bounds the memory of floating-point arithmetic, as in steps/adjust.py."""
+PIXELS_AT_A_TIME = 1 << 20
+"""Bounds the memory of what is between."""
 BYTE = 255
+SEEN = [0] + [BYTE] * BYTE
 OPACITY_FULL = 100
-Bytes = np.ndarray[Any, np.dtype[np.uint8]]
-Light = np.ndarray[Any, np.dtype[np.float32]]
-"""Floats from 0 to 1; the last axis is red, green, blue, alpha."""
 
 
 def composited(
@@ -39,15 +36,18 @@ def composited(
     """
     ground = _ground(base, placement, keeps_mode=blend is not Blend.MASK)
     result = Image.new("RGBA", ground.size) if blend is Blend.MASK else ground
-    tile = np.asarray(layer.convert("RGBA"))
+    faded = [(value * opacity + OPACITY_FULL // 2) // OPACITY_FULL for value in range(256)]
     for box in _strips(_shared(ground.size, layer.size, placement)):
-        below, above = _light(ground.crop(box)), _light(_piece(tile, box, placement))
-        above[..., 3] *= opacity / OPACITY_FULL
+        below, above = ground.crop(box), _piece(layer, box, placement)
+        if opacity < OPACITY_FULL:
+            above.putalpha(above.getchannel("A").point(faded))
         if blend is Blend.MASK:
             mixed = _masked(below, above)
+        elif is_under:
+            mixed = _over(_seen(above), below.convert("RGBA"), blend)
         else:
-            mixed = _over(above, below, blend) if is_under else _over(below, above, blend)
-        result.paste(_bytes(mixed, result.mode), box[:2])
+            mixed = _over(below, above, blend)
+        result.paste(mixed if mixed.mode == result.mode else mixed.convert(result.mode), box[:2])
     return result
 
 
@@ -59,7 +59,7 @@ def _ground(base: Image.Image, placement: Placement, *, keeps_mode: bool) -> Ima
     ground.paste(base if base.mode == "RGBA" else base.convert("RGBA"), placement.base_at)
     if base.mode == "RGBA":
         for box in _strips((0, 0, *ground.size)):
-            ground.paste(_bytes(_light(ground.crop(box)), "RGBA"), box[:2])
+            ground.paste(_seen(ground.crop(box)), box[:2])
     return ground
 
 
@@ -81,56 +81,56 @@ def _strips(box: WholeBox) -> Iterator[WholeBox]:
         yield left, start, right, min(start + rows, bottom)
 
 
-def _piece(tile: Bytes, box: WholeBox, placement: Placement) -> Bytes:
-    """The pixels of the layer there, again and again when it is tiled."""
-    rows = np.arange(box[1], box[3]) - placement.layer_at[1]
-    columns = np.arange(box[0], box[2]) - placement.layer_at[0]
-    piece: Bytes = tile[(rows % tile.shape[0])[:, None], (columns % tile.shape[1])[None, :]]
-    return piece
+def _piece(layer: Image.Image, box: WholeBox, placement: Placement) -> Image.Image:
+    """The pixels of the layer there as RGBA, again and again when it is tiled."""
+    x, y = placement.layer_at
+    if not placement.is_tiled:
+        return layer.crop((box[0] - x, box[1] - y, box[2] - x, box[3] - y)).convert("RGBA")
+    tile = np.asarray(layer if layer.mode == "RGBA" else layer.convert("RGBA"))
+    rows, columns = np.arange(box[1], box[3]) - y, np.arange(box[0], box[2]) - x
+    return Image.fromarray(tile[(rows % tile.shape[0])[:, None], (columns % tile.shape[1])[None, :]])
 
 
-def _light(pixels: Image.Image | Bytes) -> Light:
-    """As floats, opaque when there is no alpha."""
-    values: Light = np.asarray(pixels, dtype=np.float32) / np.float32(BYTE)
-    if values.shape[-1] == 4:
-        return values
-    return np.concatenate([values, np.ones((*values.shape[:2], 1), np.float32)], axis=-1)
+def _seen(image: Image.Image) -> Image.Image:
+    """The same, without the colours of what is quite transparent."""
+    seen = Image.new("RGBA", image.size)
+    seen.paste(image, mask=image.getchannel("A").point(SEEN))
+    return seen
 
 
-def _bytes(light: Light, mode: str) -> Image.Image:
-    values = np.rint(light * BYTE).astype(np.uint8)
-    values[values[..., 3] == 0] = 0
-    return Image.fromarray(np.ascontiguousarray(values if mode == "RGBA" else values[..., :3]))
+def _over(below: Image.Image, above: Image.Image, blend: Blend) -> Image.Image:
+    """Source-over with a blend mode, in the mode of what is below.
+
+    Cs' = (1 - ab) Cs + ab B(Cb, Cs); then Co = (as Cs' + (1 - as) ab Cb) / ao with ao = as + (1 - as) ab.
+    """
+    colors, alpha = above.convert("RGB"), above.getchannel("A")
+    if blend is not Blend.NORMAL:
+        mixed = MIXES[blend](below.convert("RGB"), colors)
+        colors = mixed if below.mode == "RGB" else Image.composite(mixed, colors, below.getchannel("A"))
+    if below.mode == "RGB":
+        below.paste(colors, mask=alpha)
+        return below
+    colors.putalpha(alpha)
+    return Image.alpha_composite(below, colors)
 
 
-def _over(below: Light, above: Light, blend: Blend) -> Light:
-    """Source-over with a blend mode: Co = as (1 - ab) Cs + as ab B(Cb, Cs) + (1 - as) ab Cb, divided by ao."""
-    under, over = below[..., 3:], above[..., 3:]
-    alpha = over + under * (1 - over)
-    mixed = MIXES[blend](below[..., :3], above[..., :3])
-    colors = over * (1 - under) * above[..., :3] + over * under * mixed + (1 - over) * under * below[..., :3]
-    colors = np.divide(colors, alpha, out=np.zeros_like(colors), where=alpha > 0)
-    return np.concatenate([np.clip(colors, 0, 1), alpha], axis=-1)
-
-
-def _masked(below: Light, above: Light) -> Light:
+def _masked(below: Image.Image, above: Image.Image) -> Image.Image:
     """Destination-in: the base, as opaque as both."""
-    return np.concatenate([below[..., :3], below[..., 3:] * above[..., 3:]], axis=-1)
+    below.putalpha(ImageChops.multiply(below.getchannel("A"), above.getchannel("A")))
+    return _seen(below)
 
 
-def _screened(below: Light, above: Light) -> Light:
-    return below + above - below * above
-
-
-def _overlaid(below: Light, above: Light) -> Light:
+def _overlaid(below: Image.Image, above: Image.Image) -> Image.Image:
     """Hard light with the two changed over: dark places of the picture are multiplied, light ones screened."""
-    return np.where(below <= 0.5, above * 2 * below, _screened(above, 2 * below - 1))
+    dark, light = np.asarray(below, np.uint32), np.asarray(above, np.uint32)
+    multiplied = (2 * dark * light + BYTE // 2) // BYTE
+    screened = BYTE - (2 * (BYTE - dark) * (BYTE - light) + BYTE // 2) // BYTE
+    return Image.fromarray(np.where(2 * dark <= BYTE, multiplied, screened).astype(np.uint8))
 
 
-MIXES: dict[Blend, Callable[[Light, Light], Light]] = {
-    Blend.NORMAL: lambda _below, above: above,
-    Blend.MULTIPLY: lambda below, above: below * above,
-    Blend.SCREEN: _screened,
+MIXES: dict[Blend, Callable[[Image.Image, Image.Image], Image.Image]] = {
+    Blend.MULTIPLY: ImageChops.multiply,
+    Blend.SCREEN: ImageChops.screen,
     Blend.OVERLAY: _overlaid,
 }
 """The blending functions B(Cb, Cs)."""

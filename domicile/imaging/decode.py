@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from domicile.imaging import heics
 from domicile.imaging.color import plain
 from domicile.imaging.guarded import decoding
+from domicile.imaging.job import MediaLimits
 from domicile.imaging.jpegs import Decoded, check_jpeg, decode_jpeg, fits
 from domicile.imaging.memory import WIDE, require
 from domicile.imaging.patched import IS_APART, Image, bridge_bytes, to_pixels
@@ -98,8 +99,9 @@ def check_renderable(source: Source, working_bytes_max: int) -> None:
         raise LimitExceeded("Image needs more memory than allowed")
 
 
-def decode_all(source: Source, pixels_max: int) -> None:
+def decode_all(source: Source, limits: MediaLimits) -> None:
     """Every frame, one at a time in memory; the pixels are dropped. Raises UndecodableMedia, LimitExceeded."""
+    total = 0
     with decoding():
         if source.format == "jpg":
             check_jpeg(source)
@@ -111,6 +113,10 @@ def decode_all(source: Source, pixels_max: int) -> None:
             for number in range(source.claims.frames):
                 if number:
                     image.seek(number)
-                if image.width * image.height > pixels_max:  # pages of a TIFF have their own sizes
-                    raise LimitExceeded(f"Maximum image size is {pixels_max} pixels")
+                area = image.width * image.height  # pages of a TIFF have their own sizes
+                total += area
+                if area > limits.source_pixels_max:
+                    raise LimitExceeded(f"Maximum image size is {limits.source_pixels_max} pixels")
+                if number and total > limits.animation_pixels_max:
+                    raise LimitExceeded(f"Maximum total of all pages is {limits.animation_pixels_max} pixels")
                 image.load()

@@ -3,18 +3,18 @@
     framing     one look at SIDE pixels; only what is surely a face
     covering    a second look, nearer, for small faces; everything that may be one; in all frames of an animation
 
-Colours that transparency hides are looked at as well: a viewer could make them visible again.
+Coordinates that are stored with the picture are framed in place of what would be found, and hidden beside it. Colours that transparency hides are looked at as well: a viewer could make them visible again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from domicile.imaging.centerface import FacesUnavailable, detect, overlap
+from domicile.imaging.centerface import FacesUnavailable, detect, is_available, overlap
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
 from domicile.imaging.job import FACES_MAX, MediaLimits
@@ -22,8 +22,9 @@ from domicile.imaging.memory import give_back
 from domicile.imaging.plan_limits import plan_limits
 from domicile.imaging.present import present
 from domicile.imaging.source import Source
+from domicile.media.coordinates import NOWHERE, Coordinates, boxes_inside
 from domicile.media.errors import BadTransformation, LimitExceeded
-from domicile.media.faces import NOBODY, Faces, needs_covering, needs_framing
+from domicile.media.faces import Faces, around, favours_faces, names_faces, needs_covering
 from domicile.media.geometry import Box, Side, WholeBox
 from domicile.media.plan import Plan, make_plan
 from domicile.media.transformation import Component, Crop, Pixels, Transformation
@@ -47,27 +48,46 @@ class Sighting:
     is_near: bool
 
 
-def faces_of(source: Source, transformation: Transformation, limits: MediaLimits, *, animated: bool) -> Faces:
+def faces_of(
+    source: Source,
+    transformation: Transformation,
+    limits: MediaLimits,
+    *,
+    animated: bool,
+    coordinates: Coordinates = NOWHERE,
+) -> Faces:
     """As far as the transformation asks for them. `animated`: will all frames be shown?
 
     Raises BadTransformation where faces cannot be looked for, LimitExceeded for an animation that is too long for it, and
-    what decoding raises.
+    what decoding raises. Automatic gravity does without faces where they cannot be looked for.
     """
-    framing, covering = needs_framing(transformation), needs_covering(transformation)
-    is_moving = source.facts().is_animated
-    if is_moving and not covering:
-        return Faces(is_moving=True)
+    stored = _stored(source, coordinates, page=transformation.page or 1)
+    is_moving = source.facts().is_animated and not stored.framing
+    covering, by_name = needs_covering(transformation), names_faces(transformation)
+    favoured = favours_faces(transformation) and is_available()
+    framing = (by_name or favoured) and not stored.framing and not is_moving
     if not (framing or covering):
-        return NOBODY
+        return replace(stored, covering=(), is_moving=is_moving)
     if animated and source.claims.frames > limits.faces_frames_max:
         raise _too_long(limits)
     with _looking():
         seen = _sightings(source, limits, covering=covering, animated=animated)
+    sure = tuple(_floats(one.box) for one in seen if one.score >= FRAMING_SCORE_MIN and not one.is_near)
     return Faces(
-        framing=tuple(_floats(one.box) for one in seen if one.score >= FRAMING_SCORE_MIN and not one.is_near),
-        covering=_joined([one.box for one in seen]) if covering else (),
+        framing=stored.framing or sure,
+        covering=_joined([*stored.covering, *(_floats(one.box) for one in seen)]) if covering else (),
+        custom=stored.custom,
         is_moving=is_moving,
     )
+
+
+def _stored(source: Source, coordinates: Coordinates, *, page: int) -> Faces:
+    """What coordinates say; of another page or frame than the first they do not say what to frame."""
+    facts = source.facts()
+    faces = boxes_inside(coordinates.faces, (facts.width, facts.height))
+    if page > 1:
+        return Faces(covering=faces)
+    return Faces(framing=faces, covering=faces, custom=boxes_inside(coordinates.custom, (facts.width, facts.height)))
 
 
 def _too_long(limits: MediaLimits) -> LimitExceeded:
@@ -161,22 +181,17 @@ def _shrunk(picture: Image.Image, side: int) -> Image.Image:
     return picture.resize(size, Image.Resampling.BOX)
 
 
-def _joined(boxes: list[WholeBox]) -> tuple[Box, ...]:
+def _joined(boxes: list[Box]) -> tuple[Box, ...]:
     """Each box, those that nearly are the same as one around both."""
-    joined: list[WholeBox] = []
+    joined: list[Box] = []
     for box in boxes:
         for position, other in enumerate(joined):
             if overlap(box, other) >= JOIN_OVERLAP_MIN:
-                joined[position] = (
-                    min(box[0], other[0]),
-                    min(box[1], other[1]),
-                    max(box[2], other[2]),
-                    max(box[3], other[3]),
-                )
+                joined[position] = around((box, other))
                 break
         else:
             joined.append(box)
-    return tuple(map(_floats, joined))
+    return tuple(joined)
 
 
 def _floats(box: WholeBox) -> Box:

@@ -1,13 +1,18 @@
-"""Which window of a picture to show: the one that holds most of what matters, and holds it away from its edges."""
+"""Which window of a picture to show: the one that holds most of what matters, and holds it away from its edges.
+
+What is favoured goes before that: it is held whole where it fits, and as much of it as fits where it does not.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from domicile.imaging.saliency import Map
-from domicile.media.geometry import Side, WholeBox
+from domicile.media.geometry import Box, Side, WholeBox
 from domicile.media.look import Look
 
 KEPT_CLOSER = 0.90
@@ -17,24 +22,41 @@ KEPT_UNPADDED = 0.65
 STEPS_CLOSER = 8
 CORE = 2
 """A window's middle, half as wide and as high, counts once more: things are shown with room around them."""
-Sums = np.ndarray[Any, np.dtype[np.int64]]
+MARGIN = 0.25
+"""Of a favoured box's sides, added where there is room for it: a face is boxed from brow to chin."""
+Array = np.ndarray[Any, np.dtype[np.int64]]
+Sums = Array
 
 
 def best_box(found: Map, seen: Side, look: Look) -> WholeBox | None:
     """The box, in pixels of the picture of size `seen`, to show in `look.size`; None when padding is better."""
     sums = np.pad(found.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
-    box = _best(sums, seen, look.reach)
-    widest = _inside(sums, seen, box)
-    if look.ground is not None and widest < KEPT_UNPADDED * int(sums[-1, -1]):
+    box = _best(sums, seen, look.reach, look.favoured)
+    widest, held = _inside(sums, seen, box), _held(box, look.favoured)
+    is_bad = widest < KEPT_UNPADDED * int(sums[-1, -1]) or held < sum(map(_area, look.favoured))
+    if look.ground is not None and is_bad:
         return None
     for step in range(STEPS_CLOSER, 0, -1):
         closer = _between(look.size, look.reach, step)
         if closer == look.reach:
             continue
-        candidate = _best(sums, seen, closer)
+        candidate = _best(sums, seen, closer, look.favoured)
+        if _held(candidate, look.favoured) < held:
+            continue
         if widest and _inside(sums, seen, candidate) >= KEPT_CLOSER * widest:
             return candidate
     return box
+
+
+def _held(window: WholeBox, favoured: Sequence[Box]) -> float:
+    """The area of the favoured boxes that lie inside."""
+    left, top, right, bottom = window
+    whole = (box for box in favoured if left <= box[0] and top <= box[1] and box[2] <= right and box[3] <= bottom)
+    return sum(map(_area, whole))
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _between(size: Side, reach: Side, step: int) -> Side:
@@ -45,10 +67,13 @@ def _between(size: Side, reach: Side, step: int) -> Side:
     return width, height
 
 
-def _best(sums: Sums, seen: Side, size: Side) -> WholeBox:
-    """The window of that size with the highest score; of equals, the one nearest to the middle of the picture."""
+def _best(sums: Sums, seen: Side, size: Side, favoured: Sequence[Box]) -> WholeBox:
+    """The window of that size that holds most of what is favoured; of those the one with the highest score, and of equals
+    the one nearest to the middle of the picture.
+    """
     scale_x, scale_y = (sums.shape[1] - 1) / seen[0], (sums.shape[0] - 1) / seen[1]
-    lefts, tops = _places(seen[0] - size[0], scale_x), _places(seen[1] - size[1], scale_y)
+    lefts = _places(seen[0] - size[0], scale_x, [(box[0], box[2]) for box in favoured], size[0])
+    tops = _places(seen[1] - size[1], scale_y, [(box[1], box[3]) for box in favoured], size[1])
     score = _box_sums(sums, lefts * scale_x, tops * scale_y, size[0] * scale_x, size[1] * scale_y)
     inset_x, inset_y = size[0] * (1 - 1 / CORE) / 2, size[1] * (1 - 1 / CORE) / 2
     score = score + _box_sums(
@@ -58,17 +83,34 @@ def _best(sums: Sums, seen: Side, size: Side) -> WholeBox:
         size[0] * scale_x / CORE,
         size[1] * scale_y / CORE,
     )
+    held, roomy = (_held_at(lefts, tops, size, favoured, margin) for margin in (0, MARGIN))
     middle = (seen[0] - size[0]) / 2, (seen[1] - size[1]) / 2
     away = np.abs(tops - middle[1])[:, None] + np.abs(lefts - middle[0])[None, :]
-    best = np.lexsort((away.ravel(), -score.ravel()))[0]
+    best = np.lexsort((away.ravel(), -score.ravel(), -roomy.ravel(), -held.ravel()))[0]
     left, top = int(lefts[best % len(lefts)]), int(tops[best // len(lefts)])
     return left, top, left + size[0], top + size[1]
 
 
-def _places(free: int, scale: float) -> np.ndarray:
-    """Where a window may begin: steps of a pixel of the map, and flush with the far edge."""
+def _held_at(lefts: Array, tops: Array, size: Side, favoured: Sequence[Box], margin: float) -> np.ndarray:
+    """The area of the favoured boxes, with a margin around them, that windows at all of those places hold."""
+    held = np.zeros((len(tops), len(lefts)))
+    for box in favoured:
+        x, y = (box[2] - box[0]) * margin, (box[3] - box[1]) * margin
+        across = (lefts <= box[0] - x) & (box[2] + x <= lefts + size[0])
+        down = (tops <= box[1] - y) & (box[3] + y <= tops + size[1])
+        held += _area(box) * (down[:, None] & across[None, :])
+    return held
+
+
+def _places(free: int, scale: float, spans: Sequence[tuple[float, float]], side: int) -> Array:
+    """Where a window of that side may begin: steps of a pixel of the map, flush with the far edge, and wherever a
+    favoured span begins or ends with it.
+    """
     count = max(1, min(free, int(free * scale)) + 1) if free else 1
-    return np.floor(np.linspace(0, free, count) + 0.5).astype(np.int64)
+    steps = np.floor(np.linspace(0, free, count) + 0.5).astype(np.int64)
+    flush = [place for low, high in spans for place in (math.floor(low), math.ceil(high) - side)]
+    places = {min(max(place, 0), free) for place in (*steps.tolist(), *flush)}
+    return np.array(sorted(places), np.int64)
 
 
 def _box_sums(sums: Sums, lefts: np.ndarray, tops: np.ndarray, width: float, height: float) -> Sums:

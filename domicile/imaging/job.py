@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
 
 FACES_MAX = 500
@@ -42,7 +43,15 @@ class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
     metadata_bytes_max: int = 8 * 1024 * 1024
     """Decompressed bytes of text or profile chunks that a decoder may be made to hold."""
     chunks_max: int = 100_000
-    """Chunks of a PNG or WebP, those inside its frames included: each costs time, whatever is in it."""
+    """Chunks of a PNG or WebP, those inside its frames included, boxes of an AVIF, entries, strips and tiles of a TIFF:
+    each costs time, whatever is in it."""
+    inflated_chunks_max: int = 64
+    """Compressed metadata of a PNG: each chunk may inflate to `metadata_bytes_max`, and cost that much time."""
+    scans_max: int = 100
+    scan_pixels_max: int = 2_000_000_000
+    """Scans x width x height of a JPEG in several scans: a second or two."""
+    rle_pixels_max: int = 8_000_000
+    """Of a run-length coded BMP, which is decoded at a tenth of a microsecond a pixel or worse."""
     working_bytes_max: int = 448 * 1024 * 1024
     """Bytes of pixels (and JPEG coefficients) that a decoder process may hold at a time, by estimate."""
 
@@ -62,6 +71,8 @@ class LayerInput(msgspec.Struct, frozen=True, kw_only=True):
     """`LayerName.text`."""
     redaction: str = ""
     """Effect that the policy puts before all else on this very picture, like `RenderJob.redaction` on the base."""
+    coordinates: Coordinates = NOWHERE
+    """What is stored of this very picture."""
 
 
 class RenderJob(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
@@ -77,6 +88,8 @@ class RenderJob(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
     strip: bool = True
     redaction: str = ""
     """Effect that the policy puts before all of the transformation: "pixelate_faces", "blur_faces" or none."""
+    coordinates: Coordinates = NOWHERE
+    """What is stored of the base."""
     layers: tuple[LayerInput, ...] = ()
     """In the order in which their bodies come; each name once."""
 
@@ -104,6 +117,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
     faces: tuple[tuple[int, int, int, int], ...] = ()
     """Left, top, width, height in the picture as displayed; of a probe that was asked to look."""
     timings: Timings = Timings()
+    reasons: str = ""
+    """What `f_auto` and `q_auto` came to (`domicile.media.reasons`)."""
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):

@@ -6,14 +6,16 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
 from domicile.imaging.chain import finished, staged
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
-from domicile.imaging.encode import can_write, encode
+from domicile.imaging.encode import can_write
 from domicile.imaging.faces import faces_of
+from domicile.imaging.finish import Negotiable, finish, is_probed
 from domicile.imaging.guarded import decoder_limits, making, refusal
 from domicile.imaging.job import Done, MediaLimits, Outcome, RenderJob, Timings
 from domicile.imaging.pages import page_of
@@ -23,8 +25,9 @@ from domicile.imaging.redeliver import can_copy, copied
 from domicile.imaging.source import Bytes, Source, open_source
 from domicile.media.errors import BadTransformation, LimitExceeded, MediaError
 from domicile.media.faces import NOBODY, Faces
+from domicile.media.geometry import WholeBox
 from domicile.media.grammar import parse_transformation
-from domicile.media.negotiate import TYPES, choose_format
+from domicile.media.negotiate import AUTO, TYPES, choose_format
 from domicile.media.params.flags import is_progressive
 from domicile.media.plan import BYTES_PER_PIXEL, Plan, is_animated, make_outline, make_plan
 from domicile.media.redaction import first_redacted
@@ -43,6 +46,10 @@ class Rendition:
     plan: Plan
     frames: int
     timings: Timings
+    reasons: str = ""
+    """`Reasons.text`."""
+    cuts: tuple[WholeBox, ...] = ()
+    """Where automatic gravity cut the first frame; known when nothing but that is asked for."""
 
 
 def render(source: Bytes, job: RenderJob, layers: Sequence[Bytes] = ()) -> tuple[Outcome, bytes]:
@@ -56,10 +63,11 @@ def render(source: Bytes, job: RenderJob, layers: Sequence[Bytes] = ()) -> tuple
             opened = open_source(source, job.limits)
             shown = page_of(opened, transformation.page, job.limits)
             started = time.perf_counter()
-            faces = faces_of(shown, transformation, job.limits, animated=_shows_all(shown, transformation, job))
+            animated = _shows_all(shown, transformation, job)
+            faces = faces_of(shown, transformation, job.limits, animated=animated, coordinates=job.coordinates)
             looked = time.perf_counter() - started
-            wanted = _format(shown, transformation, job, faces)
-            rendition = rendered(shown, transformation, wanted, job.limits, faces)
+            wanted, open_to = _format(shown, transformation, job, faces)
+            rendition = rendered(shown, transformation, wanted, job.limits, faces, open_to)
     except MediaError as error:
         return refusal(error), b""
     timings = msgspec.structs.replace(rendition.timings, transform=rendition.timings.transform + looked)
@@ -84,9 +92,17 @@ def _shows_all(source: Source, transformation: Transformation, job: RenderJob) -
 
 
 def rendered(
-    source: Source, transformation: Transformation, wanted: str, limits: MediaLimits, faces: Faces = NOBODY
+    source: Source,
+    transformation: Transformation,
+    wanted: str,
+    limits: MediaLimits,
+    faces: Faces = NOBODY,
+    open_to: Negotiable | None = None,
 ) -> Rendition:
-    """Make the rendition in the format `wanted`. Raises UndecodableMedia, LimitExceeded, BadTransformation."""
+    """Make the rendition in the format `wanted`, or one that its pixels suit better where the format is `open_to` that.
+
+    Raises UndecodableMedia, LimitExceeded, BadTransformation.
+    """
     if not can_write(wanted):
         raise BadTransformation(f"Unsupported image format - {wanted}")
     plan = make_plan(transformation, source.facts(), wanted, plan_limits(limits), faces)
@@ -105,12 +121,22 @@ def rendered(
     timings = msgspec.structs.replace(timings, transform=timings.transform + time.perf_counter() - started)
     started = time.perf_counter()
     with making(f"Image is too large for {plan.format}"):
-        body = encode(frames, plan, source.claims.loop)
+        file = finish(frames, plan, source.claims.loop, open_to)
     timings = msgspec.structs.replace(timings, encode=time.perf_counter() - started)
-    return Rendition(body=body, plan=plan, frames=len(frames), timings=timings)
+    return Rendition(
+        body=file.body,
+        plan=file.plan,
+        frames=len(frames),
+        timings=timings,
+        reasons=file.reasons.text(),
+        cuts=frames[0].cuts,
+    )
 
 
-def _format(source: Source, transformation: Transformation, job: RenderJob, faces: Faces) -> str:
+def _format(
+    source: Source, transformation: Transformation, job: RenderJob, faces: Faces
+) -> tuple[str, Negotiable | None]:
+    """The format by what is known before pixels are; and for `f_auto`, what else may be written."""
     facts, limits = source.facts(), plan_limits(job.limits)
     outline = make_outline(transformation, facts, limits, faces)
     progressive = is_progressive(transformation)
@@ -120,7 +146,8 @@ def _format(source: Source, transformation: Transformation, job: RenderJob, face
             name, outline.size, limits, has_alpha=outline.has_alpha, progressive=progressive and name == "jpg"
         )
 
-    return choose_format(transformation, job.extension, facts, job.bucket, fits)
+    wanted = choose_format(transformation, job.extension, facts, job.bucket, fits)
+    return wanted, Negotiable(job.bucket, fits) if transformation.wanted_format == AUTO else None
 
 
 def _check_memory(source: Source, plan: Plan, limits: MediaLimits) -> None:
@@ -134,6 +161,7 @@ def _check_memory(source: Source, plan: Plan, limits: MediaLimits) -> None:
         frames=source.claims.frames if plan.animated else 1,
         has_alpha=plan.has_alpha,
         progressive=plan.progressive,
+        probed=is_probed(plan),
     )
     if complaint is not None:
         raise LimitExceeded(complaint)
@@ -163,7 +191,7 @@ def _frames(source: Source, plan: Plan, limits: MediaLimits) -> tuple[list[Frame
 
 def _copied(source: Source, plan: Plan, limits: MediaLimits) -> Rendition:
     started = time.perf_counter()
-    body = copied(source, limits.source_pixels_max)
+    body = copied(source, limits)
     timings = Timings(decode=time.perf_counter() - started)
     return Rendition(body=body, plan=plan, frames=source.claims.frames, timings=timings)
 
@@ -172,10 +200,15 @@ def _done(source: Source, rendition: Rendition) -> tuple[Done, bytes]:
     plan, body, content_type = rendition.plan, rendition.body, TYPES[rendition.plan.format]
     facts = source.facts()
     if plan.info_only:
-        info = {
+        info: dict[str, Any] = {
             "input": {"width": facts.width, "height": facts.height, "bytes": facts.body_bytes},
             "output": {"width": plan.size[0], "height": plan.size[1], "bytes": len(body), "format": plan.format},
         }
+        if rendition.cuts:
+            info["g_auto_info"] = [
+                {"x": left, "y": top, "width": right - left, "height": bottom - top}
+                for left, top, right, bottom in rendition.cuts
+            ]
         body, content_type = json.dumps(info, separators=(",", ":")).encode(), INFO_CONTENT_TYPE
     done = Done(
         source=facts,
@@ -185,5 +218,6 @@ def _done(source: Source, rendition: Rendition) -> tuple[Done, bytes]:
         height=plan.size[1],
         frames=rendition.frames,
         timings=rendition.timings,
+        reasons=rendition.reasons,
     )
     return done, body

@@ -14,6 +14,7 @@ from domicile.imaging.guarded import making
 from domicile.imaging.jpegs import Decoded
 from domicile.imaging.patched import ImageFile
 from domicile.imaging.resample import resample
+from domicile.media.geometry import WholeBox
 
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -32,6 +33,8 @@ class Frame:
 
     image: Image.Image
     duration_ms: int
+    cuts: tuple[WholeBox, ...] = ()
+    """Where automatic gravity cut, for those who ask for nothing else."""
 
 
 def present(decoded: Decoded, orientation: int, to_srgb: ToSrgb) -> Frame:

@@ -22,7 +22,7 @@ def probe(source: Bytes, job: ProbeJob) -> Outcome:
         with decoder_limits(limits):
             opened = open_source(source, limits)
             check_renderable(opened, limits.working_bytes_max)
-            decode_all(opened, limits.source_pixels_max)
+            decode_all(opened, limits)
             faces = boxes_of(opened, limits) if job.faces else ()
     except MediaError as error:
         return refusal(error)

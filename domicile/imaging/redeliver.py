@@ -7,6 +7,7 @@ from collections.abc import Callable
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.containers import gif, jpeg, png, webp
 from domicile.imaging.decode import decode_all
+from domicile.imaging.job import MediaLimits
 from domicile.imaging.source import Source
 from domicile.media.plan import Plan
 
@@ -30,7 +31,7 @@ def can_copy(source: Source, plan: Plan) -> bool:
     )
 
 
-def copied(source: Source, pixels_max: int) -> bytes:
+def copied(source: Source, limits: MediaLimits) -> bytes:
     """The stripped file. All of it is decoded once first: what is damaged is refused, not passed on."""
-    decode_all(source, pixels_max)
+    decode_all(source, limits)
     return STRIPPERS[source.format](source.view)

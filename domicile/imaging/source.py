@@ -7,7 +7,7 @@ import mmap
 from dataclasses import dataclass, replace
 
 from domicile.imaging import heics
-from domicile.imaging.containers import gif, jpeg, png, webp
+from domicile.imaging.containers import avif, bmp, gif, ico, jpeg, png, tiff, webp
 from domicile.imaging.containers.claims import ORIENTATION_TAG, ORIENTATIONS, Claims, ViewReader, orientation_of
 from domicile.imaging.guarded import decoding
 from domicile.imaging.job import MediaLimits
@@ -90,25 +90,38 @@ def check_claims(claims: Claims, limits: MediaLimits) -> None:
         raise LimitExceeded(f"Maximum total of an animation is {limits.animation_pixels_max} pixels")
     if len(claims.icc) > limits.metadata_bytes_max:
         raise LimitExceeded(f"Maximum size of metadata is {limits.metadata_bytes_max} bytes")
+    if claims.scans > limits.scans_max or claims.scans * area > limits.scan_pixels_max:
+        raise LimitExceeded(f"Maximum number of scans is {min(limits.scans_max, limits.scan_pixels_max // area)}")
     if claims.extra_bytes > limits.working_bytes_max:
         raise LimitExceeded("Image needs more memory than allowed")
 
 
 def _claims(view: memoryview, name: str, limits: MediaLimits) -> Claims | None:
-    """Our own reading of the header; None for formats whose Pillow plugin opens without allocating."""
+    """Our own reading of the header; None for formats whose Pillow plugin opens without allocating, after a look at
+    what it would take on trust.
+    """
     match name:
         case "jpg":
             return jpeg.read(view)
         case "png":
-            return png.read(view, chunks_max=limits.chunks_max)
+            return png.read(view, chunks_max=limits.chunks_max, inflated_chunks_max=limits.inflated_chunks_max)
         case "gif":
             return gif.read(view, frames_max=limits.frames_max, comment_bytes_max=limits.metadata_bytes_max)
         case "webp":
             return webp.read(view, chunks_max=limits.chunks_max)
-        case "heic":
-            return heics.read(view)
+        case "tiff":
+            tiff.check(view, frames_max=limits.frames_max, chunks_max=limits.chunks_max)
+        case "ico":
+            ico.check(view, frames_max=limits.frames_max)
+        case "bmp":
+            bmp.check(view, rle_pixels_max=limits.rle_pixels_max)
+        case "avif" | "heic":
+            for width, height in avif.sizes(view, chunks_max=limits.chunks_max):
+                check_claims(Claims(width=width, height=height), limits)
+            return heics.read(view) if name == "heic" else None
         case _:
-            return None
+            pass
+    return None
 
 
 def _with_pillow(view: memoryview, name: str, claims: Claims | None, limits: MediaLimits) -> Claims:

@@ -1,5 +1,5 @@
-"""Characters to pixels. A text's own colour and outline are drawn here; whatever else a component asks for (a background, a
-frame, a shadow) is done by the steps, as with any picture. Its size is known before a pixel is drawn (`measured`).
+"""Characters to pixels. A text's own colour, outline and background are drawn here; whatever else a component asks for (a
+frame, round corners, a shadow) is done by the steps, as with any picture. Its size is known before a pixel is drawn (`measured`).
 """
 
 from __future__ import annotations
@@ -35,20 +35,26 @@ def drawn(layer: TextLayer, box: TextBox, *, pixels_max: int) -> Image.Image:
     if layer.style.antialias == "none":
         mask = np.where(mask >= HALF, np.uint8(OPAQUE), np.uint8(0))
     ink = _painted(mask, box.color)
-    if not laid.outline or box.outline is None:
+    if laid.outline and box.outline is not None:
+        ink = _upon(_painted(dilated(mask, laid.outline), box.outline.color), ink)
+    if box.background is None or box.background.alpha == 0:
         return ink
-    around = _painted(dilated(mask, laid.outline), box.outline.color)
-    around.alpha_composite(ink)
-    return around
+    ground = box.background
+    return _upon(Image.new("RGBA", ink.size, (ground.red, ground.green, ground.blue, ground.alpha)), ink)
+
+
+def _upon(ground: Image.Image, ink: Image.Image) -> Image.Image:
+    ground.alpha_composite(ink)
+    return ground
 
 
 def _painted(mask: Mask, color: Color) -> Image.Image:
     """One colour, as opaque as the mask and the colour say; nothing is left of it where it cannot be seen."""
-    alpha = (mask.astype(np.uint16) * color.alpha + OPAQUE // 2) // OPAQUE
-    pixels = np.zeros((*mask.shape, 4), np.uint8)
-    pixels[alpha > 0, :3] = color.red, color.green, color.blue
-    pixels[..., 3] = alpha
-    return Image.fromarray(pixels)
+    alpha = Image.fromarray(mask).point([(value * color.alpha + OPAQUE // 2) // OPAQUE for value in range(256)])
+    painted = Image.new("RGBA", alpha.size)
+    painted.paste((color.red, color.green, color.blue, OPAQUE), mask=alpha.point([0] + [OPAQUE] * 255))
+    painted.putalpha(alpha)
+    return painted
 
 
 def _mask(laid: Laid) -> Mask:

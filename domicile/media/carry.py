@@ -25,5 +25,6 @@ def as_stored(faces: Faces, orientation: int, stored: Side) -> Faces:
     return Faces(
         framing=tuple(stored_box(box, orientation, stored) for box in faces.framing),
         covering=tuple(stored_box(box, orientation, stored) for box in faces.covering),
+        custom=tuple(stored_box(box, orientation, stored) for box in faces.custom),
         is_moving=faces.is_moving,
     )

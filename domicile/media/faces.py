@@ -2,8 +2,9 @@
 
     framing    surely faces: what `g_face` and `g_faces` frame a picture by
     covering   perhaps faces: what redaction hides; it would rather hide too much
+    custom     what matters most, because somebody said so
 
-Nothing is looked for twice: a picture that was cropped or turned shows the faces of its original where that put them, and
+Stored coordinates say what to frame in place of what was found, and are hidden beside it. Nothing is looked for twice: a picture that was cropped or turned shows the faces of its original where that put them, and
 no URL can turn or shrink a picture until its faces are not found any more. Boxes are of the picture as displayed.
 """
 
@@ -14,12 +15,28 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from domicile.media.geometry import Box, Side, Window
-from domicile.media.transformation import Component, Gravity, Transformation
+from domicile.media.transformation import Component, Crop, Focal, Gravity, Transformation
 from domicile.media.turns import Turn
 
 FACE_REDACTIONS = frozenset({"blur_faces", "pixelate_faces"})
-SINGLE = frozenset({Gravity.FACE, Gravity.FACE_CENTER})
-FACE_GRAVITIES = SINGLE | {Gravity.FACES, Gravity.FACES_CENTER}
+SINGLE = frozenset({Gravity.FACE, Gravity.FACE_CENTER, Gravity.FACE_AUTO, Gravity.CUSTOM_FACE})
+FACE_GRAVITIES = SINGLE | {Gravity.FACES, Gravity.FACES_CENTER, Gravity.FACES_AUTO, Gravity.CUSTOM_FACES}
+CUSTOM_GRAVITIES = frozenset({Gravity.CUSTOM, Gravity.CUSTOM_FACE, Gravity.CUSTOM_FACES})
+FOCUS_GRAVITIES = FACE_GRAVITIES | CUSTOM_GRAVITIES
+"""What frames a picture by boxes on it."""
+LOOKING = frozenset({Gravity.AUTO, Gravity.FACE_AUTO, Gravity.FACES_AUTO})
+"""What may have to look at the pixels themselves."""
+FALLBACKS = {
+    Gravity.FACE: Gravity.NORTH,
+    Gravity.FACES: Gravity.NORTH,
+    Gravity.CUSTOM_FACE: Gravity.NORTH,
+    Gravity.CUSTOM_FACES: Gravity.NORTH,
+    Gravity.FACE_AUTO: Gravity.AUTO,
+    Gravity.FACES_AUTO: Gravity.AUTO,
+}
+"""Without a box; centre for all others."""
+AUTO_ONLY = frozenset({Crop.FILL_PAD, Crop.AUTO_PAD})
+"""Modes that mean nothing without automatic gravity: it decides whether to cut at all, which stored coordinates leave open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,30 +45,73 @@ class Faces:
 
     framing: tuple[Box, ...] = ()
     covering: tuple[Box, ...] = ()
+    custom: tuple[Box, ...] = ()
     is_moving: bool = False
     """Of an animation: no frame is framed by where a face happens to be in another."""
 
     def focus(self, gravity: Gravity) -> Box | None:
-        """What that gravity looks at: the largest face, or the box around all; None when there is none."""
+        """What that gravity looks at: what is custom, the largest face, or the box around all; None when there is none."""
+        if gravity in CUSTOM_GRAVITIES and self.custom:
+            return around(self.custom)
         if gravity not in FACE_GRAVITIES or not self.framing or self.is_moving:
             return None
-        if gravity in SINGLE:
-            return max(self.framing, key=lambda box: (_area(box), box))
-        lefts, tops, rights, bottoms = zip(*self.framing, strict=True)
-        return min(lefts), min(tops), max(rights), max(bottoms)
+        return self._largest() if gravity in SINGLE else around(self.framing)
+
+    def _largest(self) -> Box:
+        return max(self.framing, key=lambda box: (_area(box), box))
 
     def fallback(self, gravity: Gravity) -> Gravity:
-        """The compass gravity in its place, without a face (cloudinary-compat 3.3)."""
-        if gravity not in FACE_GRAVITIES:
+        """The gravity in its place, without a box (cloudinary-compat 3.3)."""
+        if gravity not in FOCUS_GRAVITIES:
             return gravity
-        return Gravity.NORTH if gravity in {Gravity.FACE, Gravity.FACES} and not self.is_moving else Gravity.CENTER
+        return Gravity.CENTER if self.is_moving else FALLBACKS.get(gravity, Gravity.CENTER)
+
+    def favoured(self, component: Component) -> tuple[Box, ...]:
+        """What automatic gravity holds on to."""
+        faces = () if self.is_moving else self.framing
+        match component.focal:
+            case Focal.NONE:
+                return ()
+            case Focal.FACE:
+                faces = (self._largest(),) if faces else ()
+            case Focal.CUSTOM_NO_OVERRIDE:
+                return (*self.custom, *faces)
+            case None:
+                pass
+        return self.custom or faces
+
+    def settled(self, component: Component) -> Gravity | None:
+        """The gravity that counts: that of stored coordinates in place of an automatic one."""
+        is_overridden = self.custom and component.gravity is Gravity.AUTO and component.crop not in AUTO_ONLY
+        if is_overridden and component.focal not in {Focal.NONE, Focal.CUSTOM_NO_OVERRIDE}:
+            return Gravity.CUSTOM
+        return component.gravity
 
 
 NOBODY = Faces()
 
 
-def needs_framing(transformation: Transformation) -> bool:
+def around(boxes: Iterable[Box]) -> Box:
+    """The smallest box that holds them all."""
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def names_faces(transformation: Transformation) -> bool:
+    """Does it ask for faces by name? Then they must be looked for; automatic gravity does well without them, too."""
     return any(component.gravity in FACE_GRAVITIES for component in transformation.components)
+
+
+def favours_faces(transformation: Transformation) -> bool:
+    return any(
+        component.gravity is Gravity.AUTO and component.crop is not None and component.focal is not Focal.NONE
+        for component in transformation.components
+    )
+
+
+def reads_coordinates(component: Component) -> bool:
+    """Does what comes out depend on what is stored of the picture?"""
+    return component.gravity in FOCUS_GRAVITIES | LOOKING or hides_faces(component)
 
 
 def needs_covering(transformation: Transformation) -> bool:
@@ -113,6 +173,7 @@ def _each(faces: Faces, move: Callable[[Box], Box], size: Side) -> Faces:
     return Faces(
         framing=_inside(map(move, faces.framing), size),
         covering=_inside(map(move, faces.covering), size),
+        custom=_inside(map(move, faces.custom), size),
         is_moving=faces.is_moving,
     )
 

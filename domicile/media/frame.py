@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import assert_never
 
 from domicile.media.errors import BadTransformation
-from domicile.media.faces import FACE_GRAVITIES, NOBODY, Faces
+from domicile.media.faces import FOCUS_GRAVITIES, NOBODY, Faces
 from domicile.media.focus import box_itself, crop_around, fill_around, thumb_around
 from domicile.media.geometry import (
     Box,
@@ -98,11 +98,12 @@ def framed(component: Component, source: Side, density: Fraction, *, has_alpha: 
     check_look(component)
     if isinstance(component.background, Blurred) and component.crop not in PADDING:
         raise _refused(component, "a blurred background is for padding")
-    cuts_faces = component.crop in CUTTING and component.gravity in FACE_GRAVITIES
+    cuts_faces = component.crop in CUTTING and component.gravity in FOCUS_GRAVITIES
     if component.zoom is not None and not cuts_faces:
-        raise _refused(component, "z needs c_crop or c_thumb with g_face or g_faces")
-    gravity = component.gravity or _default_gravity(component)
+        raise _refused(component, "z needs c_crop or c_thumb with g_face, g_faces or g_custom")
+    gravity = faces.settled(component) or _default_gravity(component)
     focus = faces.focus(gravity)
+    gravity = gravity if focus is not None else faces.fallback(gravity)
     box = _box(component, source, density)
     if box is None:
         _refuse_what_needs_a_size(component, cuts_faces=cuts_faces)
@@ -114,7 +115,7 @@ def framed(component: Component, source: Side, density: Fraction, *, has_alpha: 
         raise _refused(component, "xy_center is for crop, fill, lfill, thumb and auto")
     if gravity is Gravity.AUTO and component.crop is not None:
         ground = _ground(component, has_alpha=has_alpha)
-        window, look = looked(source, box, component.crop, component.aggressiveness, ground)
+        window, look = looked(source, box, component, ground, faces.favoured(component))
         return Frame(window if window.changes(source) else None, None, look.size, look)
     asked = Asked(
         source=source,

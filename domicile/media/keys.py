@@ -24,6 +24,8 @@ NAME_HASH_BYTES = 16
 ETAG_BYTES = 16
 LABELS = "labels"
 """Kind of the hash that changes of an asset's tags and context go by; its text is that of the asset's name."""
+COORDINATES = "coordinates"
+"""The same for changes of the coordinates that are stored with it."""
 
 
 def subkey(data_key: bytes, purpose: str, variant: str = "") -> bytes:
@@ -40,7 +42,7 @@ def content_key(keys: Mapping[Aid, bytes]) -> bytes:
 
 
 def name_hash(name_key: bytes, kind: str, text: str) -> NameHash:
-    """Keyed hash of a name, a tag or a folder; `kind` is "name", "labels", "tag", "folder" or "cloud"."""
+    """Keyed hash of a name, a tag or a folder; `kind` is "name", "labels", "coordinates", "tag", "folder", "cloud"…"""
     digest = hmac.digest(name_key, f"{kind}\0{text}".encode("utf-8", "surrogatepass"), hashlib.sha256)
     return NameHash(digest[:NAME_HASH_BYTES].hex())
 

@@ -198,7 +198,7 @@ def make_plan(
     animated = is_animated(facts, output_format, transformation.flags)
     bits = png_bits(transformation) if output_format == "png" else None
     if animated:
-        transformation = without_looking(transformation)
+        transformation = without_looking(transformation, faces)
         if bits is not None:
             raise BadTransformation.component(f"fl_png{bits} (not for animations)")
     components = transformation.components

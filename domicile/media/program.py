@@ -34,6 +34,7 @@ from domicile.media.expression import (
     write_condition,
     write_expression,
 )
+from domicile.media.faces import reads_coordinates
 from domicile.media.grammar import (
     COMPONENT_CHARS_MAX,
     PARAMETERS,
@@ -52,6 +53,8 @@ FIXED_KEYS = frozenset({"cs", "d", "f", "fl", "l", "pg", "u"})
 """Parameters whose values are never worked out: answers are found, chosen and labelled by them before a picture is known,
 and what is worked out depends on the page.
 """
+COORDINATES_KEYS = frozenset({"e", "g"})
+"""Parameters that may read stored coordinates."""
 NAMED_MAX = 10
 """Named transformations in one segment."""
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -114,6 +117,11 @@ class Program:
     segments: tuple[Segment, ...]
 
     @property
+    def reads_coordinates(self) -> bool:
+        """May the result depend on the coordinates that are stored with the asset?"""
+        return any(map(_may_read_coordinates, self.segments))
+
+    @property
     def reads_labels(self) -> bool:
         """Does the result depend on the asset's tags or context?"""
         return any(
@@ -122,6 +130,14 @@ class Program:
             if isinstance(segment, Step)
             for operand in segment.operands
         )
+
+
+def _may_read_coordinates(segment: Segment) -> bool:
+    """What is worked out may come to anything."""
+    if isinstance(segment, Component):
+        return reads_coordinates(segment)
+    is_open = any(part.key in COORDINATES_KEYS for part in segment.templated)
+    return is_open or (segment.plain is not None and reads_coordinates(segment.plain))
 
 
 def parse_segment(text: str, limits: Limits) -> Segment:

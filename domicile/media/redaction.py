@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from domicile.media.errors import BadTransformation
-from domicile.media.faces import FACE_GRAVITIES, FACE_REDACTIONS, Faces, hides_faces
+from domicile.media.faces import FACE_REDACTIONS, FOCUS_GRAVITIES, LOOKING, Faces, hides_faces
 from domicile.media.geometry import Box, Side, WholeBox
 from domicile.media.grammar import build_component, echo
-from domicile.media.transformation import Component, Effect, Gravity, Pixels, Size
+from domicile.media.transformation import Component, Effect, Pixels, Size
 from domicile.media.turns import QUARTERS
 
 REGION_REDACTIONS = frozenset({"blur_region", "pixelate_region"})
@@ -55,15 +55,16 @@ def names_region(component: Component) -> bool:
 
 
 def check_redaction(components: tuple[Component, ...]) -> None:
-    """Raises BadTransformation for faces behind automatic gravity, whose cut is found in the pixels: nobody would know
+    """Raises BadTransformation for faces (and coordinates) behind automatic gravity, whose cut is found in the pixels: nobody would know
     where they are; and for a region beside an automatic turn, which asks for a size.
     """
     is_cut = False
     for component in components:
-        is_cut = is_cut or (component.gravity is Gravity.AUTO and component.crop is not None)
-        if is_cut and (hides_faces(component) or component.gravity in FACE_GRAVITIES):
+        cuts = component.gravity in LOOKING and component.crop is not None
+        if (is_cut and component.gravity in FOCUS_GRAVITIES) or ((is_cut or cuts) and hides_faces(component)):
             asked = echo(build_component(component))
             raise BadTransformation.component(f"{asked} (faces go before g_auto)")
+        is_cut = is_cut or cuts
         if names_region(component) and not QUARTERS.keys().isdisjoint(component.angles):
             raise BadTransformation.component(f"{echo(build_component(component))} (turn in another one)")
 

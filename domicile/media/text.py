@@ -101,6 +101,8 @@ class TextBox:
     height: int | None = None
     """Lines that do not fit are left out, and the last one ends in an ellipsis (`c_fit,w_…,h_…`)."""
     color: Color = BLACK
+    background: Color | None = None
+    """Behind the letters, in all of the box."""
     outline: Border | None = None
     """`bo_`, around each letter, where the style says `stroke`."""
     is_trimmed: bool = True

@@ -49,6 +49,21 @@ class Gravity(StrEnum):
     FACES = "faces"
     FACE_CENTER = "face:center"
     FACES_CENTER = "faces:center"
+    FACE_AUTO = "face:auto"
+    FACES_AUTO = "faces:auto"
+    CUSTOM = "custom"
+    CUSTOM_FACE = "custom:face"
+    CUSTOM_FACES = "custom:faces"
+
+
+class Focal(StrEnum):
+    """What automatic gravity favours, when it is not all faces (and only the stored coordinates where there are some)."""
+
+    FACE = "face"
+    NONE = "none"
+    """Nothing, not even stored coordinates."""
+    CUSTOM_NO_OVERRIDE = "custom_no_override"
+    """Faces, and stored coordinates beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +126,8 @@ class Quality:
     level: int | None
     auto: str = ""
     chroma: str = ""
+    is_sensitive: bool = False
+    """`q_auto:sensitive`: a higher score is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +161,8 @@ class Component:
     aspect: float | None = None
     crop: Crop | None = None
     gravity: Gravity | None = None
+    focal: Focal | None = None
+    """What automatic gravity favours; only beside Gravity.AUTO. None: faces."""
     aggressiveness: int | None = None
     """How close automatic gravity comes, 0 to 100; only beside Gravity.AUTO."""
     x: Size | None = None

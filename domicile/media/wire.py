@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from domicile.media.asset import Aid, NameHash
+from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
 from domicile.media.journal import Entry, Head
 from domicile.media.layer import LayerName
@@ -125,6 +126,8 @@ class ResolveRequest(msgspec.Struct, frozen=True, kw_only=True):
     signed_texts: tuple[str, ...] = ()
     labels: bool = False
     """Does the transformation read tags or context? Only then they leave the origin."""
+    coordinates: bool = False
+    """Does it read stored coordinates? Only then they leave the origin."""
     layers: tuple[tuple[LayerName, ...], ...] = ()
     """`layers[i]`: the pictures that candidate i lays over its own, at most LAYERS_MAX; empty when none does."""
 
@@ -136,6 +139,8 @@ class ResolvedLayer(msgspec.Struct, frozen=True, kw_only=True):
     name: NameHash
     facts: SourceFacts
     original_key: bytes | None
+    """As of `Resolved`."""
+    coordinates: Coordinates = NOWHERE
     """As of `Resolved`."""
 
 
@@ -163,6 +168,8 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     """Only where `ResolveRequest.labels` asked for them, like `context`."""
     context: dict[str, str] = {}
+    coordinates: Coordinates = NOWHERE
+    """Only where `ResolveRequest.coordinates` asked for them."""
     layers: tuple[ResolvedLayer, ...] = ()
     """In the order of the question."""
 

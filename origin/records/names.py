@@ -1,4 +1,4 @@
-"""Changes of what an asset is called or carries: tags, context, rename, change of delivery type.
+"""Changes of what an asset is called or carries: tags, context, coordinates, rename, change of delivery type.
 
 A change is a function from the record as it is under the lock of the journal's head to the record as it shall be, so two
 changes at once cannot lose each other, and a change is whole or has not happened.
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from domicile.media.asset import AssetName
 from domicile.media.errors import AssetExists, AssetNotFound, MediaError
 from domicile.media.journal import Kind
-from domicile.media.keys import LABELS
+from domicile.media.keys import COORDINATES, LABELS
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.records.core import Core, check_name, check_tags, check_texts
@@ -21,7 +21,7 @@ from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord, Committed
 
 Edit = Callable[[AssetRecord], AssetRecord]
-"""Pure and quick: it runs under the lock. May change name, tags, context."""
+"""Pure and quick: it runs under the lock. May change name, tags, context, coordinates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ class Names:
             row, record = await self._find(change, candidates)
             changed = edit(record)
             taken = await self._taken(change, record, changed, overwrite=overwrite)
-            await self._write(change, row, changed, taken)
+            await self._write(change, row, record, changed, taken)
         except (AssetNotFound, AssetExists) as refused:
             return refused
         return _Done(before=record, after=changed, taken=taken)
@@ -103,7 +103,9 @@ class Names:
             raise AssetExists(f"to_public_id {changed.name.public_id} already exists")
         return taken
 
-    async def _write(self, change: Change, row: AssetRow, record: AssetRecord, taken: AssetRow | None) -> None:
+    async def _write(
+        self, change: Change, row: AssetRow, before: AssetRecord, record: AssetRecord, taken: AssetRow | None
+    ) -> None:
         core = self._core
         _check(record)
         data_key = core.keyring.of(row.aid)
@@ -121,8 +123,16 @@ class Names:
             change.record(Kind.ERASE, aids=(taken.aid,), names=(row.name, renamed.name))
         elif renamed.name != row.name:
             change.record(Kind.NAME, names=(row.name, renamed.name))
-        else:  # what conditions on tags and context gave is void; everything else goes on being served
-            change.record(Kind.NAME, names=(core.hash_of(row.tenant, LABELS, record.name.text),))
+        else:
+            kinds = _read_elsewhere(before, record)
+            change.record(Kind.NAME, names=tuple(core.hash_of(row.tenant, kind, record.name.text) for kind in kinds))
+
+
+def _read_elsewhere(before: AssetRecord, after: AssetRecord) -> tuple[str, ...]:
+    """Kinds of hashes by which edges know what was made by reading what has changed: that is void, nothing else."""
+    labels = (before.tags, before.context) != (after.tags, after.context)
+    coordinates = before.coordinates != after.coordinates
+    return (LABELS,) * labels + (COORDINATES,) * coordinates
 
 
 def _check(record: AssetRecord) -> None:

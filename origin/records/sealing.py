@@ -7,6 +7,7 @@ import os
 import msgspec
 
 from domicile.media.asset import Aid, AssetName
+from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
 from domicile.media.keys import subkey
 from domicile.media.sealed import SALT_BYTES, SealContext, open_sealed, seal
@@ -28,6 +29,7 @@ class _Meta(msgspec.Struct, frozen=True, kw_only=True):
     original_filename: str
     created_at: float
     display_name: str = ""
+    coordinates: Coordinates = NOWHERE
 
 
 def _context(tenant: str, aid: Aid, variant: str, region: str) -> SealContext:
@@ -48,6 +50,7 @@ def seal_record(record: AssetRecord, data_key: bytes, *, region: str) -> bytes:
         original_filename=record.original_filename,
         created_at=record.created_at,
         display_name=record.display_name,
+        coordinates=record.coordinates,
     )
     context = _context(record.name.cloud, record.aid, "meta", region)
     body = msgspec.msgpack.encode(meta)
@@ -75,6 +78,7 @@ def open_record(row: AssetRow, data_key: bytes, *, region: str) -> AssetRecord:
         original_filename=meta.original_filename,
         created_at=meta.created_at,
         display_name=meta.display_name,
+        coordinates=meta.coordinates,
     )
 
 

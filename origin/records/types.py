@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from domicile.media.asset import Aid, AssetId, AssetName
+from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
 from domicile.media.journal import Head
 from domicile.media.statement import ErasureStatement
@@ -63,6 +64,7 @@ class NewAsset:
     display_name: str = ""
     """A name for people; empty: the last segment of the public_id."""
     original_filename: str = ""
+    coordinates: Coordinates = NOWHERE
     overwrite: bool = True
     """False: when the name is taken, the upload is dropped and the existing record comes back (`existing=True`)."""
     created_at: float
@@ -84,6 +86,8 @@ class AssetRecord:
     folder: str = ""
     display_name: str = ""
     original_filename: str = ""
+    coordinates: Coordinates = NOWHERE
+    """Where its faces are, and which part of it matters, as somebody said."""
     created_at: float
     """When this version was uploaded."""
 

@@ -163,5 +163,6 @@ def _record(draft: Draft, asset: NewAsset, before: AssetRecord | None) -> AssetR
         folder=asset.folder,
         original_filename=asset.original_filename,
         display_name=asset.display_name,
+        coordinates=asset.coordinates,
         created_at=asset.created_at,
     )

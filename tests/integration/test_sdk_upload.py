@@ -408,6 +408,41 @@ def test_an_upload_says_where_the_faces_are(sdk, name: str) -> None:
     assert "faces" not in sdk.uploader.upload(io.BytesIO(PNG), public_id=f"{name}-unasked")
 
 
+def test_coordinates_are_stored_changed_told_and_taken_away(sdk, origin: OriginProcess, name: str) -> None:
+    faces, custom = [[10, 5, 20, 20], [40, 30, 100, 100]], [5, 6, 7, 8]
+    answer = sdk.uploader.upload(io.BytesIO(PNG), public_id=name, face_coordinates=faces, faces=True)
+    assert (answer["faces"], answer["coordinates"]) == (faces, {"faces": faces})
+    assert "coordinates" not in sdk.api.resource(name)
+    changed = sdk.uploader.explicit(name, type="upload", custom_coordinates=custom)
+    assert changed["coordinates"] == {"faces": faces, "custom": [custom]}
+    sdk.uploader.add_tag("x", [name])
+    assert sdk.api.resource(name, coordinates=True)["coordinates"] == {"faces": faces, "custom": [custom]}
+    sdk.api.update(name, face_coordinates="1,2,3,4", custom_coordinates="")
+    assert sdk.api.resource(name, coordinates=True)["coordinates"] == {"faces": [[1, 2, 3, 4]]}
+    assert "coordinates" not in sdk.uploader.upload(io.BytesIO(PNG), public_id=name), "another picture has other faces"
+    assert "face_coordinates" not in origin.log.read_text()
+
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        ({"face_coordinates": "1,2,3"}, "face_coordinates: must be x,y,width,height"),
+        ({"face_coordinates": "1,2,-3,4"}, "face_coordinates: must be x,y,width,height"),
+        ({"face_coordinates": "|".join(["1,2,3,4"] * 101)}, "face_coordinates: at most 100"),
+        ({"custom_coordinates": "1,2,3,4|5,6,7,8"}, "custom_coordinates: at most 1"),
+        ({"custom_coordinates": "64,0,5,5"}, "custom_coordinates: a box lies outside the image"),
+    ],
+)
+def test_coordinates_that_mean_nothing_are_refused_by_name(sdk, name: str, wrong: dict, said: str) -> None:
+    with pytest.raises(cloudinary.exceptions.BadRequest, match=said):
+        sdk.uploader.upload(io.BytesIO(PNG), public_id=name, **wrong)
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=name)
+    with pytest.raises(cloudinary.exceptions.BadRequest, match=said):
+        sdk.uploader.explicit(name, type="upload", **wrong)
+    with pytest.raises(cloudinary.exceptions.BadRequest, match=said):
+        sdk.api.update(name, **wrong)
+
+
 def test_wrong_credentials_say_what_is_wrong(sdk, name: str) -> None:
     with pytest.raises(cloudinary.exceptions.AuthorizationRequired, match=r"Invalid Signature [0-9a-f]{40}\. String"):
         sdk.uploader.upload(io.BytesIO(PNG), public_id=name, api_secret="wrong")

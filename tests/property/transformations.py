@@ -36,6 +36,7 @@ from domicile.media.transformation import (
     Component,
     Crop,
     Effect,
+    Focal,
     Gravity,
     Pixels,
     Quality,
@@ -64,7 +65,7 @@ radii = st.just(Radii(is_max=True)) | st.tuples(corners, corners, corners, corne
 byte = st.integers(0, 255)
 colors = st.just(TRANSPARENT) | st.builds(Color, byte, byte, byte, byte)
 qualities = st.builds(Quality, st.integers(1, 100), st.just(""), st.sampled_from(["", "420", "444"])) | st.builds(
-    Quality, st.none(), st.sampled_from(sorted(AUTO)), st.sampled_from(["", "420", "444"])
+    Quality, st.none(), st.sampled_from(sorted(AUTO)), st.sampled_from(["", "420", "444"]), st.booleans()
 )
 effects = st.sampled_from(sorted(STRENGTH_MAX)).flatmap(
     lambda name: st.builds(
@@ -125,6 +126,7 @@ def components(draw: st.DrawFn) -> Component:
         aspect=draw(st.none() | aspects),
         crop=draw(st.none() | st.sampled_from(Crop)),
         gravity=gravity,
+        focal=draw(st.none() | st.sampled_from(Focal)) if gravity is Gravity.AUTO else None,
         aggressiveness=draw(st.none() | st.integers(0, 100)) if gravity is Gravity.AUTO else None,
         x=draw(st.none() | offsets),
         y=draw(st.none() | offsets),

@@ -33,6 +33,8 @@ class Claims:
     """Where a format keeps it outside EXIF; 0: look there."""
     extra_bytes: int = 0
     """Memory that decoding needs apart from the pixels: coefficients of a multi-scan JPEG, planes of a HEIC."""
+    scans: int = 1
+    """Of a JPEG: each visits all of the picture again."""
 
 
 def orientation_of(exif: bytes) -> int:

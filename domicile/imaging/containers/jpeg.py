@@ -1,4 +1,4 @@
-"""JPEG (ITU-T T.81, annex B): markers up to the first scan.
+"""JPEG (ITU-T T.81, annex B): markers up to the first scan, and how many scans there are.
 
 segment = 0xFF marker length(2) payload ; length counts itself
 """
@@ -20,6 +20,12 @@ EXIF_PREFIX, ICC_PREFIX = b"Exif\0\0", b"ICC_PROFILE\0"
 SEGMENTS_MAX = 10_000
 STRAY_BYTES_MAX = 65_536
 COEFFICIENT_BYTES = 2
+SOS_MARKER = b"\xff\xda"
+PLAIN_SCANS_MAX = 16
+"""What usual writers make, with a few false ones in tables and comments."""
+PIECE_BYTES = 1024 * 1024
+# A byte after 0xFF that ends entropy-coded data: not stuffing, not a restart, not fill.
+NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def segments(view: memoryview, at: int = 2) -> list[tuple[int, int, int]]:
@@ -50,9 +56,9 @@ def segments(view: memoryview, at: int = 2) -> list[tuple[int, int, int]]:
 
 
 def read(view: memoryview) -> Claims:
-    """Size, components, EXIF, profile. Raises UndecodableMedia."""
+    """Size, components, EXIF, profile, scans of a multi-scan picture. Raises UndecodableMedia."""
     frame: tuple[int, memoryview] | None = None
-    exif, icc, scan_components = b"", {}, 0
+    exif, icc, scan_components, data = b"", {}, 0, 0
     for marker, start, end in segments(view):
         payload = view[start:end]
         if marker in FRAMES and frame is None:
@@ -62,7 +68,7 @@ def read(view: memoryview) -> Claims:
         elif marker == APP2 and payload[:12] == ICC_PREFIX and len(payload) > 14:
             icc[payload[12]] = bytes(payload[14:])
         elif marker == SOS and payload:
-            scan_components = payload[0]
+            scan_components, data = payload[0], end
     if frame is None or len(frame[1]) < 6:
         raise UndecodableMedia("Invalid image file")
     marker, payload = frame
@@ -77,7 +83,28 @@ def read(view: memoryview) -> Claims:
         icc=b"".join(icc[number] for number in sorted(icc)),
         mode=MODES[count],
         extra_bytes=_coefficients(payload, width, height, count) if is_multi_scan else 0,
+        scans=_scans(view, data) if is_multi_scan else 1,
     )
+
+
+def _scans(view: memoryview, at: int) -> int:
+    """How many there are, `at` being the data of the first. Few files come near a limit: what looks like a scan is counted
+    first, wherever it stands, and only if those are many, from marker to marker.
+    """
+    most = 1 + sum(
+        bytes(view[start : start + PIECE_BYTES + 1]).count(SOS_MARKER) for start in range(at, len(view), PIECE_BYTES)
+    )
+    if most <= PLAIN_SCANS_MAX:
+        return most
+    scans = 1
+    while (found := NEXT_MARKER.search(view, at)) is not None:
+        at, marker = found.start() + 2, view[found.start() + 1]
+        if marker == EOI:
+            break
+        if marker not in STANDALONE:
+            scans += marker == SOS
+            at += int.from_bytes(view[at : at + 2], "big")
+    return scans
 
 
 def _coefficients(frame: memoryview, width: int, height: int, count: int) -> int:
@@ -87,8 +114,6 @@ def _coefficients(frame: memoryview, width: int, height: int, count: int) -> int
     return sum(width * x // most_x * (height * y // most_y) for x, y in factors) * COEFFICIENT_BYTES
 
 
-# A byte after 0xFF that ends entropy-coded data: not stuffing, not a restart, not fill.
-NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 KEPT = frozenset({DHT, DAC, SOS, 0xDB, 0xDC, 0xDD, *FRAMES})
 JFIF_PREFIX, JFIF_BYTES_MIN = b"JFIF\0", 14
 ADOBE_PREFIX, ADOBE_BYTES_MIN = b"Adobe", 12

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from domicile.imaging.containers.claims import Claims, counted
-from domicile.media.errors import UndecodableMedia
+from domicile.media.errors import LimitExceeded, UndecodableMedia
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+INFLATED = frozenset({b"zTXt", b"iTXt", b"iCCP"})
+"""Chunks that a decoder inflates, also when it cannot use what comes out."""
 
 
 def chunks(view: memoryview) -> Iterator[tuple[bytes, int, int]]:
@@ -28,11 +30,11 @@ def chunks(view: memoryview) -> Iterator[tuple[bytes, int, int]]:
             return
 
 
-def read(view: memoryview, *, chunks_max: int) -> Claims:
+def read(view: memoryview, *, chunks_max: int, inflated_chunks_max: int) -> Claims:
     """Size, frames of an APNG, EXIF wherever it stands. Raises UndecodableMedia, LimitExceeded."""
     if len(view) < 33 or bytes(view[12:16]) != b"IHDR":
         raise UndecodableMedia("Invalid image file")
-    frames, loop, exif, seen_pixels = 1, None, b"", False
+    frames, loop, exif, seen_pixels, inflated = 1, None, b"", False, 0
     for kind, start, end in counted(chunks(view), chunks_max):
         if kind == b"IDAT":
             seen_pixels = True
@@ -41,6 +43,10 @@ def read(view: memoryview, *, chunks_max: int) -> Claims:
             loop = int.from_bytes(view[start + 12 : start + 16], "big")
         elif kind == b"eXIf" and not exif:
             exif = bytes(view[start + 8 : end - 4])
+        elif kind in INFLATED:
+            inflated += 1
+            if inflated > inflated_chunks_max:
+                raise LimitExceeded(f"Maximum number of compressed metadata chunks is {inflated_chunks_max}")
     width, height = int.from_bytes(view[16:20], "big"), int.from_bytes(view[20:24], "big")
     return Claims(width=width, height=height, frames=frames, loop=loop if frames > 1 else None, exif=exif)
 

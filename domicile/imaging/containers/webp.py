@@ -40,7 +40,8 @@ def read(view: memoryview, *, chunks_max: int) -> Claims:
     for kind, start, end in counted(all_chunks(view), chunks_max):
         data = view[start:end]
         if kind == b"VP8X" and len(data) >= 10:
-            size = 1 + int.from_bytes(data[4:7], "little"), 1 + int.from_bytes(data[7:10], "little")
+            canvas = 1 + int.from_bytes(data[4:7], "little"), 1 + int.from_bytes(data[7:10], "little")
+            size = max(size or canvas, canvas)  # a second one is an error, and not a way to seem small
             has_alpha = bool(data[0] & ALPHA_FLAG)
         elif kind in {b"VP8 ", b"VP8L"}:
             still = _lossy(data) if kind == b"VP8 " else _lossless(data)

@@ -28,6 +28,7 @@ from yarl import URL
 from domicile.imaging.job import Done, RenderJob, Timings
 from domicile.media import keys
 from domicile.media.asset import Aid, AssetName, NameHash
+from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import DEFAULT_LIMITS
 from domicile.media.journal import Entry, Fence, Kind
@@ -94,6 +95,7 @@ class Asset:
     data_key: bytes
     sealed: bytes
     tags: tuple[str, ...] = ()
+    coordinates: Coordinates = NOWHERE
 
     @property
     def facts(self) -> SourceFacts:
@@ -191,9 +193,13 @@ class PlayedOrigin:
                 if layer.text not in self.assets:
                     missing.append(hash_of(layer.public_id, delivery_type=layer.delivery_type))
                     return self._absent(missing, layer)
-            resolved = self._resolved(index, public_id, asked.delivery_type, asset, layers)
+            resolved = self._resolved(
+                index, public_id, asked.delivery_type, asset, layers, reads_coordinates=asked.coordinates
+            )
             if asked.labels:
                 resolved = msgspec.structs.replace(resolved, tags=asset.tags)
+            if asked.coordinates:
+                resolved = msgspec.structs.replace(resolved, coordinates=asset.coordinates)
             return ResolveAnswer(resolved=resolved)
         return self._absent(missing)
 
@@ -205,7 +211,14 @@ class PlayedOrigin:
         )
 
     def _resolved(
-        self, index: int, public_id: str, delivery_type: str, asset: Asset, layers: tuple[LayerName, ...]
+        self,
+        index: int,
+        public_id: str,
+        delivery_type: str,
+        asset: Asset,
+        layers: tuple[LayerName, ...],
+        *,
+        reads_coordinates: bool,
     ) -> Resolved:
         over = [self.assets[layer.text] for layer in layers]
         rendition_keys = {one.aid: keys.subkey(one.data_key, "rendition") for one in (asset, *over)}
@@ -228,6 +241,7 @@ class PlayedOrigin:
                     name=hash_of(layer.public_id, delivery_type=layer.delivery_type),
                     facts=one.facts,
                     original_key=keys.subkey(one.data_key, "original") if self.transforms else None,
+                    coordinates=one.coordinates if reads_coordinates else NOWHERE,
                 )
                 for layer, one in zip(layers, over, strict=True)
             ),
@@ -274,9 +288,12 @@ class PlayedPool:
             raise self.error
         plain = os.pread(source.fileno(), source.size, 0)
         said = [job.redaction.encode()] if job.redaction else []
+        said += [repr(job.coordinates.faces or job.coordinates.custom).encode()] if job.coordinates else []
         for layer, file in zip(job.layers, layers, strict=True):
             shown = os.pread(file.fileno(), file.size, 0)
-            said.append(b" ".join((b"over", layer.name.encode(), shown, layer.redaction.encode())))
+            where = layer.coordinates.faces or layer.coordinates.custom
+            framed = [repr(where).encode()] if where else []
+            said.append(b" ".join((b"over", layer.name.encode(), shown, layer.redaction.encode(), *framed)))
         body = b"|".join((plain, job.transformation.encode(), job.bucket.encode(), *said)) + bytes(self.padding)
         kind = {"avif": "avif", "webp": "webp", "legacy": "jpg"}.get(job.bucket, "png")
         facts = Asset(aid=Aid(""), body=plain, data_key=b"", sealed=b"").facts

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from domicile.media.coordinates import Coordinates
 from domicile.media.errors import UndecodableMedia
 from domicile.media.journal import Kind
 from edge.delivery_settings import DeliverySettings
@@ -249,6 +250,25 @@ async def test_what_a_policy_hides_is_hidden_in_each_layer_by_its_own_name(rig: 
     assert b"pixelate_faces" not in got  # the base is shown as it is
     grant(rig.link, policy(redaction={"faces": "blur", "folders": ["team"]}))
     assert (await rig.get(path)).body.endswith(b"over upload/team/jane face blur_faces|over upload/logo mark ")
+
+
+async def test_what_a_policy_hides_in_a_layer_follows_the_coordinates_that_are_stored_of_it(rig: Rig) -> None:
+    jane = rig.origin.upload("team/jane", b"face")
+    rig.origin.assets["upload/pic"].coordinates = Coordinates(faces=((9, 9, 9, 9),))
+    jane.coordinates = Coordinates(faces=((1, 2, 3, 4),))
+    grant(rig.link, policy(redaction={"faces": "pixelate", "folders": ["team"]}))
+    path = "/demo/image/upload/l_team:jane/v1/pic.png"
+    assert (await rig.get(path)).body.endswith(b"over upload/team/jane face pixelate_faces ((1, 2, 3, 4),)")
+    jane.coordinates = Coordinates(faces=((5, 6, 7, 8),))
+    await rig.entry(Kind.NAME, names=(hash_of("team/jane", kind="coordinates"),))
+    assert (await rig.get(path)).body.endswith(b"pixelate_faces ((5, 6, 7, 8),)")
+
+
+async def test_coordinates_of_a_layer_that_nothing_reads_stay_at_home_and_void_nothing(rig: Rig) -> None:
+    rig.origin.assets["upload/logo"].coordinates = Coordinates(faces=((1, 2, 3, 4),))
+    assert (await rig.get(PATH)).body == made(b"mark")
+    await rig.entry(Kind.NAME, names=(hash_of("logo", kind="coordinates"),))
+    assert (await rig.get(PATH)).cache == "hit"
 
 
 async def test_what_was_made_for_a_signed_path_is_not_shown_to_others(rig: Rig) -> None:

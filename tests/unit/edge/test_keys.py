@@ -193,7 +193,8 @@ async def test_every_name_that_may_change_the_answer_closes_its_flight(rig: Rig)
     path = "/demo/image/upload/d_nobody.png/if_!sale!_in_tags/w_5/if_end/v1/pic.png"
     asked = asked_of(path, rig.link.tenants[CLOUD])
     assert set(asked.marks) == {
-        *(hash_of(name, kind=kind) for name in ("pic", "nobody") for kind in ("name", "labels"))
+        *(hash_of(name, kind=kind) for name in ("pic", "nobody") for kind in ("name", "labels")),
+        hash_of("nobody", kind="coordinates"),
     }
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from domicile.media.coordinates import Coordinates
 from domicile.media.journal import Kind
-from domicile.media.keys import LABELS
-from tests.unit.edge.rig import Rig, hash_of
+from domicile.media.keys import COORDINATES, LABELS
+from tests.unit.edge.rig import Rig, hash_of, policy
 
 TAGGED = "/demo/image/upload/if_!sale!_in_tags/e_grayscale/if_else/e_sharpen/if_end/v1/pic.png"
 SIZED = "/demo/image/upload/$half_iw_div_2/c_scale,w_$half/if_h_lt_20/e_grayscale/if_end/v1/pic.png"
@@ -59,6 +60,64 @@ async def test_a_change_of_tags_in_the_middle_of_a_fill_is_not_outrun(rig: Rig) 
         held.open()
     assert early.result().body == b"one|e_grayscale|"
     assert (await rig.get(TAGGED)).body == b"one|e_grayscale|"
+
+
+FRAMED = "/demo/image/upload/c_crop,g_custom/v1/pic.png"
+
+
+@pytest.mark.parametrize(
+    "transformation, reads",
+    [
+        ("w_10", False),
+        ("c_fill,g_north,h_9,w_9", False),
+        ("e_blur", False),
+        ("c_thumb,g_face,h_9,w_9", True),
+        ("w_10/c_fill,g_auto,h_9,w_9", True),
+        ("c_crop,g_custom:faces", True),
+        ("e_pixelate_faces", True),
+        ("$w_5/c_fill,g_faces:auto,w_$w", True),
+        ("$g_!face!/c_fill,g_$g,h_9,w_9", True),
+        ("$w_5/w_$w", False),
+    ],
+)
+async def test_coordinates_leave_the_origin_only_for_a_transformation_that_reads_them(
+    rig: Rig, transformation: str, reads: bool
+) -> None:
+    rig.origin.upload("pic", b"one").coordinates = Coordinates(custom=((1, 2, 3, 4),))
+    got = await rig.get(f"/demo/image/upload/{transformation}/v1/pic.png")
+    assert [asked.coordinates for asked in rig.origin.asked] == [reads]
+    assert got.body.endswith(b"((1, 2, 3, 4),)") is reads
+
+
+async def test_a_change_of_coordinates_voids_what_reads_them_and_nothing_else(rig: Rig) -> None:
+    asset = rig.origin.upload("pic", b"one")
+    assert (await rig.get(FRAMED)).body == b"one|c_crop,g_custom|"
+    await rig.get(SIZED)
+    await rig.get(TAGGED)
+    asset.coordinates = Coordinates(custom=((1, 2, 3, 4),))
+    await rig.entry(Kind.NAME, names=(hash_of("pic", kind=COORDINATES),))
+    assert (await rig.get(FRAMED)).body == b"one|c_crop,g_custom||((1, 2, 3, 4),)"
+    assert [(await rig.get(path)).cache for path in (FRAMED, SIZED, TAGGED)] == ["hit"] * 3
+
+
+async def test_what_a_policy_hides_reads_coordinates_and_follows_them(rig: Rig) -> None:
+    path = "/demo/image/upload/w_5/v1/pic.png"
+    await rig.configure(policy(redaction={"faces": "pixelate"}), revision=3)
+    asset = rig.origin.upload("pic", b"one")
+    assert (await rig.get(path)).body.endswith(b"|pixelate_faces")
+    asset.coordinates = Coordinates(faces=((1, 2, 3, 4),))
+    await rig.entry(Kind.NAME, names=(hash_of("pic", kind=COORDINATES),))
+    assert (await rig.get(path)).body.endswith(b"|pixelate_faces|((1, 2, 3, 4),)")
+
+
+async def test_a_default_image_is_framed_by_its_own_coordinates(rig: Rig) -> None:
+    path = "/demo/image/upload/c_crop,d_other.png,g_custom/v1/nobody.png"
+    other = rig.origin.upload("other", b"two")
+    other.coordinates = Coordinates(custom=((5, 6, 7, 8),))
+    assert (await rig.get(path)).body.endswith(b"((5, 6, 7, 8),)")
+    other.coordinates = Coordinates()
+    await rig.entry(Kind.NAME, names=(hash_of("other", kind=COORDINATES),))
+    assert not (await rig.get(path)).body.endswith(b"((5, 6, 7, 8),)")
 
 
 async def test_a_program_that_comes_to_nothing_sensible_is_refused_by_name(rig: Rig) -> None:

@@ -55,7 +55,10 @@ def at(image: Image.Image, x: int = 0, y: int = 0) -> Pixel:
     ],
 )
 def test_pixels_are_those_of_the_formulas(blend: str, base: Pixel, layer: Pixel, expected: Pixel) -> None:
-    assert at(composited(one(base), one(layer), HERE, blend=Blend(blend))) == expected
+    found = at(composited(one(base), one(layer), HERE, blend=Blend(blend)))
+    twice = 0 if blend in {"normal", "mask"} else 1  # rounded
+    assert len(found) == len(expected)
+    assert max(abs(a - b) for a, b in zip(found, expected, strict=True)) <= twice
 
 
 def test_opacity_is_the_layers() -> None:

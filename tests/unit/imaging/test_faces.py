@@ -12,6 +12,7 @@ from domicile.imaging import faces
 from domicile.imaging.centerface import FacesUnavailable, Found
 from domicile.imaging.job import MediaLimits
 from domicile.imaging.source import open_source
+from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.faces import NOBODY, Faces
 from domicile.media.grammar import parse_transformation
@@ -34,15 +35,63 @@ def looked(monkeypatch) -> list[Image.Image]:
     return pictures
 
 
-def found(body: bytes, text: str, *, animated: bool = False, **limits: int) -> Faces:
+def found(
+    body: bytes, text: str, *, animated: bool = False, coordinates: Coordinates = NOWHERE, **limits: int
+) -> Faces:
     bounds = msgspec.structs.replace(LIMITS, **limits)
-    return faces.faces_of(open_source(body, bounds), parse_transformation(text), bounds, animated=animated)
+    source = open_source(body, bounds)
+    return faces.faces_of(source, parse_transformation(text), bounds, animated=animated, coordinates=coordinates)
 
 
 @pytest.mark.parametrize("text", ["", "w_10", "c_fill,g_north,h_10,w_10", "e_pixelate_region,h_5,w_5", "e_pixelate"])
 def test_nobody_is_looked_for_who_is_not_asked_for(text: str, looked: list[Image.Image]) -> None:
     assert found(saved(ramp(64, 64)), text) == NOBODY
     assert looked == []
+
+
+STORED = Coordinates(faces=((300, 100, 50, 60),), custom=((5, 6, 7, 8),))
+STORED_FACE, STORED_CUSTOM = (300.0, 100.0, 350.0, 160.0), (5.0, 6.0, 12.0, 14.0)
+
+
+@pytest.mark.parametrize("text", ["c_fill,g_face,h_9,w_9", "c_fill,g_custom:faces,h_9,w_9", "c_fill,g_auto,h_9,w_9"])
+def test_stored_faces_are_framed_and_nobody_is_looked_for(text: str, looked: list[Image.Image]) -> None:
+    seen = found(saved(ramp(400, 200)), text, coordinates=STORED)
+    assert (seen.framing, seen.custom, looked) == ((STORED_FACE,), (STORED_CUSTOM,), [])
+
+
+def test_stored_faces_are_hidden_beside_all_that_is_found(looked: list[Image.Image]) -> None:
+    alone = found(saved(ramp(400, 200)), "e_pixelate_faces")
+    seen = found(saved(ramp(400, 200)), "e_pixelate_faces", coordinates=STORED)
+    assert len(alone.covering) == 2
+    assert set(seen.covering) == {STORED_FACE, *alone.covering}
+    assert len(looked) == 2
+
+
+def test_of_another_page_stored_faces_are_hidden_and_not_framed(looked: list[Image.Image]) -> None:
+    seen = found(saved(ramp(400, 200)), "pg_2/e_pixelate_faces/c_fill,g_face,h_9,w_9", coordinates=STORED)
+    assert STORED_FACE in seen.covering
+    assert (STORED_FACE in seen.framing, seen.custom) == (False, ())
+    assert looked
+
+
+def test_an_animation_is_framed_by_what_somebody_stored(looked: list[Image.Image]) -> None:
+    seen = found(
+        animation("GIF"), "c_fill,g_face,h_9,w_9", animated=True, coordinates=Coordinates(faces=((0, 0, 4, 4),))
+    )
+    assert (seen.is_moving, seen.framing, looked) == (False, ((0.0, 0.0, 4.0, 4.0),), [])
+
+
+@pytest.mark.parametrize(
+    "text, looks", [("c_fill,g_auto,h_9,w_9", 1), ("c_fill,g_auto:face,h_9,w_9", 1), ("c_fill,g_auto:none,h_9,w_9", 0)]
+)
+def test_automatic_gravity_looks_for_faces_once(text: str, looks: int, looked: list[Image.Image]) -> None:
+    assert bool(found(saved(ramp(64, 64)), text).framing) is bool(looks)
+    assert len(looked) == looks
+
+
+def test_automatic_gravity_does_without_faces_where_nobody_can_look(monkeypatch) -> None:
+    monkeypatch.setattr(faces, "is_available", lambda: False)
+    assert found(saved(ramp(64, 64)), "c_fill,g_auto,h_9,w_9") == NOBODY
 
 
 def test_framing_takes_one_look_and_what_is_sure(looked: list[Image.Image]) -> None:

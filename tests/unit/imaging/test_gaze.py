@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from domicile.imaging.gaze import best_box
 from domicile.imaging.saliency import saliency
-from domicile.media.geometry import Side, WholeBox
+from domicile.media.geometry import Box, Side, WholeBox
 from domicile.media.look import Look
 from domicile.media.transformation import Color
 from tests.pictures.synthetic import ramp, spotted
@@ -67,6 +68,42 @@ def test_a_crop_that_loses_much_is_none() -> None:
     assert best_box(saliency(image), image.size, Look((30, 64), (30, 64), WHITE)) is None
     spot = spotted(256, 64, 200, 20, 20)
     assert best_box(saliency(spot), spot.size, Look((64, 64), (64, 64), WHITE)) is not None
+
+
+def shares(image: Image.Image, boxes: tuple[Box, ...]) -> list[Box]:
+    return [(b[0] / image.width, b[1] / image.height, b[2] / image.width, b[3] / image.height) for b in boxes]
+
+
+@pytest.mark.parametrize("left", [0.0, 3.4, 150.6, 319.9])
+def test_a_favoured_box_is_held_whole_where_it_fits(left: float) -> None:
+    image = spotted(400, 100, 20, 20, 60)
+    favoured = ((left, 10.0, left + 80, 90.0),)
+    look = Look((90, 90), (90, 90), favoured=favoured)
+    box = box_of(saliency(image, shares(image, favoured)), image.size, look)
+    assert box[0] <= left
+    assert left + 80 <= box[2]
+    assert box[1] <= 10
+    assert box[3] >= 90
+
+
+def test_of_favoured_boxes_that_do_not_fit_together_whole_ones_are_held_and_a_pad_shows_all() -> None:
+    image = ramp(400, 100)
+    favoured = ((0.0, 20.0, 60.0, 80.0), (50.0, 30.0, 90.0, 70.0), (340.0, 20.0, 380.0, 60.0))
+    found = saliency(image, shares(image, favoured))
+    box = box_of(found, image.size, Look((100, 100), (100, 100), favoured=favoured))
+    assert (box[0], box[2]) <= (0, 100)
+    assert best_box(found, image.size, Look((100, 100), (100, 100), WHITE, favoured)) is None
+
+
+def test_it_comes_closer_only_while_what_is_favoured_stays() -> None:
+    image = spotted(400, 400, 180, 180, 40)
+    favoured = ((10.0, 10.0, 30.0, 30.0), (180.0, 180.0, 220.0, 220.0))
+    look = Look((200, 200), (400, 400), favoured=favoured)
+    left, top, right, bottom = box_of(saliency(image, shares(image, favoured)), image.size, look)
+    assert left <= 10
+    assert top <= 10
+    assert right >= 220
+    assert bottom >= 220
 
 
 def test_a_favoured_place_is_held() -> None:

@@ -78,6 +78,18 @@ def test_an_outline_goes_around_the_letters_and_leaves_them() -> None:
     assert found[..., 3].sum() > pixels("I", size=100)[..., 3].sum() * 1.5
 
 
+def test_a_background_fills_the_box_behind_letters_and_outline() -> None:
+    yellow = Color(250, 240, 0, 128)
+    plain = pixels("I I", TextBox(color=RED), size=100)
+    found = pixels("I I", TextBox(color=RED, background=yellow), size=100)
+    assert found.shape == plain.shape
+    assert tuple(found[40, found.shape[1] // 2]) == (250, 240, 0, 128)
+    assert tuple(found[40, 5]) == (200, 10, 20, 255)
+    outlined = pixels("I", TextBox(color=RED, background=yellow, outline=Border(4, GREEN)), size=100)
+    assert tuple(outlined[40, 2]) == (0, 180, 90, 255)
+    assert np.array_equal(pixels("I I", TextBox(color=RED, background=Color(9, 9, 9, 0)), size=100), plain)
+
+
 def test_an_underline_crosses_the_space_between_words() -> None:
     found = pixels("a a", decoration="underline")[..., 3]
     assert (found[:, 1:-1] == 255).all(axis=1).any()

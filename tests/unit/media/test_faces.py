@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from domicile.media.faces import Faces, needs_covering, needs_framing, through_canvas, through_turn, through_window
+from domicile.media.faces import (
+    Faces,
+    favours_faces,
+    names_faces,
+    needs_covering,
+    through_canvas,
+    through_turn,
+    through_window,
+)
 from domicile.media.geometry import Window
 from domicile.media.grammar import parse_transformation
 from domicile.media.transformation import Gravity
@@ -43,6 +51,49 @@ def test_an_animation_is_shown_from_its_middle() -> None:
     assert moving.fallback(Gravity.FACE) is Gravity.CENTER
 
 
+BOX = (30.0, 30.0, 40.0, 40.0)
+KEPT = Faces(framing=(SMALL, LARGE), custom=(BOX,))
+
+
+@pytest.mark.parametrize("gravity", [Gravity.CUSTOM, Gravity.CUSTOM_FACE, Gravity.CUSTOM_FACES])
+def test_what_is_custom_is_looked_at_before_faces_and_the_middle_where_there_is_neither(gravity: Gravity) -> None:
+    assert KEPT.focus(gravity) == BOX
+    faces = {Gravity.CUSTOM: None, Gravity.CUSTOM_FACE: LARGE, Gravity.CUSTOM_FACES: (10.0, 5.0, 90.0, 65.0)}
+    assert TWO.focus(gravity) == faces[gravity]
+    assert Faces().fallback(gravity) is (Gravity.CENTER if gravity is Gravity.CUSTOM else Gravity.NORTH)
+
+
+@pytest.mark.parametrize(
+    "text, settled, favoured",
+    [
+        ("c_fill,g_auto,w_9", Gravity.CUSTOM, (BOX,)),
+        ("c_fill,g_auto:face,w_9", Gravity.CUSTOM, (BOX,)),
+        ("c_fill_pad,g_auto,h_9,w_9", Gravity.AUTO, (BOX,)),
+        ("c_fill,g_auto:custom_no_override,w_9", Gravity.AUTO, (BOX, SMALL, LARGE)),
+        ("c_fill,g_auto:none,w_9", Gravity.AUTO, ()),
+        ("c_fill,g_north,w_9", Gravity.NORTH, (BOX,)),
+    ],
+)
+def test_stored_coordinates_override_automatic_gravity_unless_told_otherwise(
+    text: str, settled: Gravity, favoured: tuple[tuple[float, ...], ...]
+) -> None:
+    [component] = parse_transformation(text).components
+    assert (KEPT.settled(component), KEPT.favoured(component)) == (settled, favoured)
+
+
+@pytest.mark.parametrize("focal, favoured", [("", (SMALL, LARGE)), (":face", (LARGE,)), (":none", ())])
+def test_automatic_gravity_favours_faces(focal: str, favoured: tuple[tuple[float, ...], ...]) -> None:
+    transformation = parse_transformation(f"c_fill,g_auto{focal},w_9")
+    assert TWO.favoured(transformation.components[0]) == favoured
+    assert favours_faces(transformation) is (focal != ":none")
+    assert Faces(framing=(SMALL,), is_moving=True).favoured(transformation.components[0]) == ()
+
+
+def test_without_a_face_the_eye_decides_where_that_is_asked_for() -> None:
+    assert Faces().fallback(Gravity.FACE_AUTO) is Faces().fallback(Gravity.FACES_AUTO) is Gravity.AUTO
+    assert Faces(is_moving=True).fallback(Gravity.FACE_AUTO) is Gravity.CENTER
+
+
 def test_other_gravities_look_at_no_face() -> None:
     assert TWO.focus(Gravity.NORTH) is None
 
@@ -60,7 +111,7 @@ def test_other_gravities_look_at_no_face() -> None:
 )
 def test_faces_are_looked_for_when_the_chain_asks_for_them(text: str, framing: bool, covering: bool) -> None:
     transformation = parse_transformation(text)
-    assert (needs_framing(transformation), needs_covering(transformation)) == (framing, covering)
+    assert (names_faces(transformation), needs_covering(transformation)) == (framing, covering)
 
 
 def test_a_window_moves_scales_and_cuts_them() -> None:
@@ -71,6 +122,7 @@ def test_a_window_moves_scales_and_cuts_them() -> None:
 
 def test_a_canvas_moves_them() -> None:
     assert through_canvas(TWO, (5, -15), (200, 200)).covering == ((15.0, 0.0, 25.0, 5.0),)
+    assert through_canvas(KEPT, (5, 5), (200, 200)).custom == ((35.0, 35.0, 45.0, 45.0),)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domicile.media.errors import BadTransformation
+from domicile.media.faces import AUTO_ONLY, LOOKING, Faces
 from domicile.media.frame import WHITE, framed
 from domicile.media.geometry import Side
 from domicile.media.grammar import parse_component
-from domicile.media.look import AUTO_CROPS, AUTO_ONLY, REFUSAL
+from domicile.media.look import AUTO_CROPS, REFUSAL
 from domicile.media.transformation import Component, Crop, Gravity, Pixels
 
 ONE = Fraction(1)
@@ -63,7 +64,7 @@ def test_modes_make_the_documented_sizes(text: str, source: Side, expected: Side
     assert size_of(text, source) == expected
 
 
-COMPASS = [gravity for gravity in Gravity if gravity not in {Gravity.AUTO, Gravity.XY_CENTER}]
+COMPASS = [gravity for gravity in Gravity if gravity not in LOOKING | {Gravity.XY_CENTER}]
 PLACED = [crop for crop in Crop if crop not in AUTO_ONLY]
 
 
@@ -154,6 +155,36 @@ def test_what_is_looked_at_holds_what_is_shown(
 
 def _alike(crop: Crop) -> Crop:
     return crop if crop in {Crop.CROP, Crop.LFILL} else Crop.FILL
+
+
+def test_a_box_that_somebody_named_is_what_is_shown() -> None:
+    faces = Faces(framing=((0.0, 0.0, 50.0, 50.0),), custom=((300.0, 100.0, 400.0, 200.0),))
+    for text, box in (
+        ("c_crop,g_custom", (300, 100, 400, 200)),
+        ("c_crop,g_custom,h_50,w_50", (325, 125, 375, 175)),
+        ("c_crop,g_auto,h_50,w_50", (325, 125, 375, 175)),
+        ("c_thumb,g_custom,h_50,w_50", (275, 75, 425, 225)),
+        ("c_thumb,g_custom:face,h_50,w_50,z_1.5", (300, 100, 400, 200)),
+        ("c_fill,g_auto,h_200,w_100", (250, 0, 450, 400)),
+        ("c_crop,g_face:auto", (0, 0, 50, 50)),
+    ):
+        frame = framed(parse_component(text), (800, 400), ONE, has_alpha=False, faces=faces)
+        assert frame.window is not None
+        assert frame.window.box == box, text
+        assert frame.look is None
+
+
+def test_what_is_favoured_is_told_in_the_pixels_that_are_looked_at() -> None:
+    faces = Faces(framing=((300.0, 100.0, 400.0, 200.0),))
+    for text, box in (
+        ("c_fill,g_auto,h_100,w_100", (75.0, 25.0, 100.0, 50.0)),
+        ("c_fill,g_faces:auto,h_100,w_100", None),
+        ("c_crop,g_auto,h_100,w_100", (300.0, 100.0, 400.0, 200.0)),
+    ):
+        frame = framed(parse_component(text), (800, 400), ONE, has_alpha=False, faces=faces)
+        assert (frame.look.favoured if frame.look else None) == ((box,) if box else None), text
+    frame = framed(parse_component("c_fill,g_faces:auto,h_100,w_100"), (800, 400), ONE, has_alpha=False)
+    assert frame.look is not None
 
 
 def test_a_closer_look_never_enlarges_the_original() -> None:

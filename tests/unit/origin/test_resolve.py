@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from domicile.media.coordinates import Coordinates
 from domicile.media.errors import AssetNotFound, BadRequest, BadSignature, LimitExceeded, OutsideRegion
 from domicile.media.keys import content_key, subkey
 from domicile.media.layer import LAYERS_MAX, LayerName
@@ -58,6 +59,16 @@ async def test_tags_and_context_are_told_only_where_they_are_asked_for(records: 
     assert told is not None
     assert (silent.tags, silent.context) == ((), {})
     assert (told.tags, told.context) == (("a", "b"), {"k": "v"})
+
+
+async def test_coordinates_are_told_only_where_they_are_asked_for(records: Records) -> None:
+    stored = Coordinates(faces=((1, 2, 3, 4),), custom=((5, 6, 7, 8),))
+    await upload(records, name("jane"), coordinates=stored)
+    silent = (await records.resolve(request("jane", labels=True))).resolved
+    told = (await records.resolve(request("jane", coordinates=True))).resolved
+    assert silent is not None
+    assert told is not None
+    assert (silent.coordinates, told.coordinates) == (Coordinates(), stored)
 
 
 async def test_the_first_candidate_that_exists_wins(records: Records) -> None:

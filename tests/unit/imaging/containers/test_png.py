@@ -11,7 +11,7 @@ from tests.pictures.synthetic import animation, quadrants, saved, turned
 
 
 def read(body: bytes, chunks_max: int = 100) -> Claims:
-    return png.read(memoryview(body), chunks_max=chunks_max)
+    return png.read(memoryview(body), chunks_max=chunks_max, inflated_chunks_max=64)
 
 
 def test_size_frames_and_plays_are_read() -> None:

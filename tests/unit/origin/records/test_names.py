@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from domicile.media.coordinates import Coordinates
 from domicile.media.errors import AssetExists, AssetNotFound, BadRequest
 from domicile.media.journal import Kind
-from domicile.media.keys import LABELS, name_hash
+from domicile.media.keys import COORDINATES, LABELS, name_hash
 from origin.records import AssetRecord, Edit, Filter, PurgeTargets, Records
 from tests.infra.records import CLOUD, name, upload
 
@@ -82,6 +83,17 @@ async def test_a_change_of_tags_is_an_entry_that_voids_what_conditions_on_them_g
     entry = (await records.entries({CLOUD: 1}, wait_seconds=0)).entries[0]
     assert (entry.kind, entry.aids) == (Kind.NAME, ())
     assert entry.names == (name_hash(tenant.name_key, LABELS, name("jane").text),)
+
+
+async def test_a_change_of_coordinates_is_an_entry_that_voids_what_read_them(records: Records) -> None:
+    await upload(records, name("jane"), tags=("a",))
+    stored = Coordinates(custom=((5, 6, 7, 8),))
+    done = await records.edit([name("jane")], lambda record: replace(record, coordinates=stored))
+    assert (done.record.coordinates, (await records.get(name("jane")))) == (stored, done.record)
+    tenant = records.tenant(CLOUD)
+    assert tenant is not None
+    entry = (await records.entries({CLOUD: 1}, wait_seconds=0)).entries[0]
+    assert entry.names == (name_hash(tenant.name_key, COORDINATES, name("jane").text),)
 
 
 async def test_a_tag_selects_what_carries_it_now(records: Records) -> None:

@@ -25,6 +25,7 @@ import msgspec
 from domicile.media.chain import Chain, chained, check_definition
 from domicile.media.errors import BadTransformation, MediaError
 from domicile.media.grammar import DEFAULT_LIMITS, Limits, check_length
+from domicile.media.interpolation import places_in
 from domicile.media.params.hinted import AUTO_WIDTH_MAX, Hinted
 from domicile.media.program import Segment, Step, parse_segment
 from domicile.media.transformation import Component, Pixels, Share
@@ -141,8 +142,9 @@ def _fitted(segment: Segment, hints: Hints, *, with_dpr: bool) -> Segment:
 
 
 def _simplest(step: Step) -> Segment:
-    """A step that is nothing but its parameters is a component."""
-    return step.plain if step.plain is not None and step == Step(plain=step.plain) else step
+    """A step that is nothing but its parameters is a component, when its text has no places to fill."""
+    is_plain = step.plain is not None and step == Step(plain=step.plain) and not any(places_in(step.plain))
+    return step.plain if is_plain and step.plain is not None else step
 
 
 def _density(hints: Hints) -> int:

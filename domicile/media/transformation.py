@@ -227,4 +227,4 @@ class Transformation:
     def layers(self) -> tuple[LayerName, ...]:
         """The pictures that its layers show, each once, in the order in which they first appear."""
         found = (component.layer.content for component in self.components if component.layer is not None)
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(content for content in found if isinstance(content, LayerName)))

@@ -21,7 +21,7 @@ NUMBER_MAX, SECONDS_MAX = 2**31, 3600
 CONTENT_TYPES = frozenset(
     {
         *("image/jpeg", "image/png", "image/webp", "image/avif", "image/gif", "image/tiff", "image/bmp"),
-        *("image/x-icon", "image/vnd.microsoft.icon", "application/json"),
+        *("image/x-icon", "image/vnd.microsoft.icon", "application/json", "image/svg+xml"),
     }
 )
 """What a rendition may call itself: a decoder that hostile bytes have taken over must not write a header of its own."""

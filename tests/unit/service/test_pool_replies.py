@@ -29,7 +29,7 @@ def test_an_honest_reply_is_believed() -> None:
     "change",
     [
         {"content_type": "text/html"},
-        {"content_type": "image/svg+xml"},
+        {"content_type": "text/javascript"},
         {"content_type": "image/png\r\nX: y"},
         {"format": "../../etc"},
         {"format": "png\n"},

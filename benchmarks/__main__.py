@@ -1,4 +1,4 @@
-"""`python -m benchmarks [hits] [transforms] [budgets]`: measure, and write benchmarks/results/."""
+"""`python -m benchmarks [hits] [transforms] [budgets] [quality]`: measure, and write benchmarks/results/."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pathlib import Path
 from benchmarks import budgets, hits, report, transforms
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("hits", "transforms", "budgets")
+USUAL = ("hits", "transforms", "budgets")
+PARTS = (*USUAL, "quality")
+"""`quality` has to be asked for: it needs the corpus of photographs, and scores for minutes."""
 
 
 def part(text: str) -> str:
@@ -23,11 +25,12 @@ def part(text: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", type=part, default=PARTS, metavar="PART", help=f"any of {', '.join(PARTS)}")
+    parser.add_argument("parts", nargs="*", type=part, default=USUAL, metavar="PART", help=f"any of {', '.join(PARTS)}")
     parser.add_argument("--seconds", type=int, default=3, help="length of one wrk run; wrk knows whole seconds")
     parser.add_argument("--rounds", type=int, default=4, help="interleaved rounds per row")
     parser.add_argument("--scale", type=float, default=1.0, help="below 1 the budgets are tried, not measured")
     parser.add_argument("--results", type=Path, default=RESULTS, help="directory to write")
+    parser.add_argument("--docs", action="store_true", help="quality: write the table into docs/quality.md")
     arguments = parser.parse_args()
     results: report.Results = {}
     with tempfile.TemporaryDirectory(prefix="domicile-bench-") as name:
@@ -39,6 +42,12 @@ def main() -> int:
             results["transforms"] = transforms.measure(work, arguments.results, rounds=arguments.rounds)
         if "budgets" in arguments.parts:
             results["budgets"] = budgets.measure(work, arguments.results, scale=arguments.scale)
+    if "quality" in arguments.parts:
+        from benchmarks import quality  # its libraries are those of tests
+
+        results["quality"] = quality.measure()
+        if arguments.docs:
+            quality.write_docs(results["quality"])
     today = dt.datetime.now(dt.UTC).date().isoformat()
     report.write(arguments.results, results, command="python -m benchmarks " + " ".join(sys.argv[1:]), date=today)
     print((arguments.results / "results.md").read_text("utf-8"))

@@ -153,6 +153,7 @@ def _head(order: Order, done: Done, body: bytes, etag: str) -> StoredHead:
         body_bytes=len(body),
         format=done.format,
         content_info=info.span().desc or "",
+        reasons=done.reasons,
         stands_in=order.stands_in,
     )
 

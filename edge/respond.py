@@ -208,6 +208,8 @@ def _shared(head: StoredHead, making: Making, manner: Manner, elapsed_seconds: f
     spans = [making.cache_span(), Span("edge", elapsed_seconds), *making.spans, Span("region", desc=manner.region)]
     if head.content_info:
         spans.append(Span("content-info", desc=head.content_info))
+    if head.reasons:
+        spans.append(Span("auto", desc=head.reasons))
     return (
         *ALWAYS,
         ("ETag", head.etag),

@@ -63,7 +63,9 @@ async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -
     origin.records.permit(tenant.cloud, Activity.TRANSFORM)  # decoding is transforming: it must be allowed here too
     limits = origin.settings.media.limits(origin.settings.upload)
     wants_faces = params.flag("faces", default=False)
-    probed = await origin.pool.probe(body, limits, tenant=tenant.cloud, faces=wants_faces)
+    probed = await origin.pool.probe(
+        body, limits, tenant=tenant.cloud, faces=wants_faces, pdf=origin.records.accepts_pdf(tenant.cloud)
+    )
     facts = probed.done.source
     _check_format(params, facts)
     asset = NewAsset(

@@ -26,9 +26,11 @@ PILLOW_ENCODERS = {
     "bmp": "BMP",
     "ico": "ICO",
 }
+LOSSY = frozenset({"jpg", "webp", "avif"})
 WITHOUT_ALPHA = frozenset({"jpg", "bmp"})
 """A BMP has room for alpha, which few read."""
 WEBP_METHOD = 2
+LOSSLESS_WEBP: dict[str, Any] = {"lossless": True, "method": WEBP_METHOD}
 AVIF_SPEED = 9
 PNG_LEVEL, PNG_LEVEL_OF_LARGE = 6, 3
 PNG_LARGE_PIXELS = 4_000_000
@@ -49,14 +51,19 @@ def can_write(output_format: str) -> bool:
     return PILLOW_ENCODERS[output_format] in Image.SAVE
 
 
-def encode(frames: Sequence[Frame], plan: Plan, loop: int | None) -> bytes:
-    """The frames (one, unless the plan is animated) as a file. `loop`: times played, 0 for ever."""
+def encode(
+    frames: Sequence[Frame], plan: Plan, loop: int | None, number: int | None = None, *, lossless: bool = False
+) -> bytes:
+    """The frames (one, unless the plan is animated) as a file. `loop`: times played, 0 for ever.
+
+    `number`: the encoder's own, None for what the plan says. `lossless`: a WebP that keeps every pixel.
+    """
     pictures = _alike([_bare(frame.image, plan.format) for frame in frames])
     pictures = [to_bytes(_with_bits(picture, plan.png_bits)) for picture in pictures]
     if plan.png_bits == PALETTE_BITS:
         pictures = [_with_palette(picture) for picture in pictures]
     is_transparent = pictures[0].mode == "RGBA"
-    options = _options(plan)
+    options = dict(LOSSLESS_WEBP) if lossless and plan.format == "webp" else _options(plan, number)
     if len(pictures) > 1:
         durations = [frame.duration_ms for frame in frames]
         options |= _animation(plan.format, durations, 0 if loop is None else loop, is_transparent=is_transparent)
@@ -140,16 +147,31 @@ def _hard_edged(image: Image.Image) -> Image.Image:
     return image
 
 
-def _options(plan: Plan) -> dict[str, Any]:
-    quality = encoder_quality(plan.quality, plan.format, untouched=plan.untouched)
+def lossy(picture: Image.Image, output_format: str, number: int, chroma: str) -> bytes:
+    """A still picture as jpg, webp or avif, at the encoder's own number: what a probe is, and a rendition that is no more."""
+    body = io.BytesIO()
+    picture.save(body, format=PILLOW_ENCODERS[output_format], **_lossy_options(output_format, number, chroma))
+    return body.getvalue()
+
+
+def _lossy_options(output_format: str, number: int, chroma: str) -> dict[str, Any]:
+    match output_format:
+        case "webp":
+            return {"quality": number, "method": WEBP_METHOD}
+        case "avif":
+            return {"quality": number, "speed": AVIF_SPEED, "subsampling": CHROMA[chroma]}
+        case _:
+            return {"quality": number, "subsampling": CHROMA[chroma]}
+
+
+def _options(plan: Plan, number: int | None) -> dict[str, Any]:
+    quality = encoder_quality(plan.quality, plan.format, untouched=plan.untouched) if number is None else number
     chroma = plan.quality.chroma if plan.quality is not None else "444" if plan.untouched else ""
     match plan.format:
         case "jpg":
-            return {"quality": quality, "subsampling": CHROMA[chroma], "progressive": plan.progressive}
-        case "webp":
-            return {"quality": quality, "method": WEBP_METHOD}
-        case "avif":
-            return {"quality": quality, "speed": AVIF_SPEED, "subsampling": CHROMA[chroma]}
+            return {**_lossy_options("jpg", quality, chroma), "progressive": plan.progressive}
+        case "webp" | "avif":
+            return _lossy_options(plan.format, quality, chroma)
         case "png":
             is_large = plan.size[0] * plan.size[1] >= PNG_LARGE_PIXELS
             return {"compress_level": PNG_LEVEL_OF_LARGE if is_large else PNG_LEVEL}

@@ -62,6 +62,8 @@ class ProbeJob(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
     limits: MediaLimits
     faces: bool = False
     """Look for faces in the first frame, too?"""
+    pdf: bool = False
+    """May it be a PDF? None is opened otherwise."""
 
 
 class LayerInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +119,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
     faces: tuple[tuple[int, int, int, int], ...] = ()
     """Left, top, width, height in the picture as displayed; of a probe that was asked to look."""
     timings: Timings = Timings()
+    reasons: str = ""
+    """What `f_auto` and `q_auto` came to (`domicile.media.reasons`)."""
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):

@@ -13,8 +13,9 @@ import msgspec
 from domicile.imaging.chain import finished, staged
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
-from domicile.imaging.encode import can_write, encode
+from domicile.imaging.encode import can_write
 from domicile.imaging.faces import faces_of
+from domicile.imaging.finish import Negotiable, finish, is_probed
 from domicile.imaging.guarded import decoder_limits, making, refusal
 from domicile.imaging.job import Done, MediaLimits, Outcome, RenderJob, Timings
 from domicile.imaging.pages import page_of
@@ -26,7 +27,7 @@ from domicile.media.errors import BadTransformation, LimitExceeded, MediaError
 from domicile.media.faces import NOBODY, Faces
 from domicile.media.geometry import WholeBox
 from domicile.media.grammar import parse_transformation
-from domicile.media.negotiate import TYPES, VECTOR_TYPES, choose_format
+from domicile.media.negotiate import AUTO, TYPES, VECTOR_TYPES, choose_format
 from domicile.media.params.flags import is_progressive
 from domicile.media.plan import BYTES_PER_PIXEL, Plan, is_animated, make_outline, make_plan
 from domicile.media.redaction import first_redacted
@@ -45,6 +46,8 @@ class Rendition:
     plan: Plan
     frames: int
     timings: Timings
+    reasons: str = ""
+    """`Reasons.text`."""
     cuts: tuple[WholeBox, ...] = ()
     """Where automatic gravity cut the first frame; known when nothing but that is asked for."""
 
@@ -58,13 +61,13 @@ def render(source: Bytes, job: RenderJob, layers: Sequence[Bytes] = ()) -> tuple
         transformation = _asked(job)
         with decoder_limits(job.limits):
             opened = open_source(source, job.limits)
-            shown = page_of(opened, transformation.page, job.limits)
+            shown = page_of(opened, transformation.page, job.limits, transformation.density)
             started = time.perf_counter()
             animated = _shows_all(shown, transformation, job)
             faces = faces_of(shown, transformation, job.limits, animated=animated, coordinates=job.coordinates)
             looked = time.perf_counter() - started
-            wanted = _format(shown, transformation, job, faces)
-            rendition = rendered(shown, transformation, wanted, job.limits, faces)
+            wanted, open_to = _format(shown, transformation, job, faces)
+            rendition = rendered(shown, transformation, wanted, job.limits, faces, open_to)
     except MediaError as error:
         return refusal(error), b""
     timings = msgspec.structs.replace(rendition.timings, transform=rendition.timings.transform + looked)
@@ -89,9 +92,17 @@ def _shows_all(source: Source, transformation: Transformation, job: RenderJob) -
 
 
 def rendered(
-    source: Source, transformation: Transformation, wanted: str, limits: MediaLimits, faces: Faces = NOBODY
+    source: Source,
+    transformation: Transformation,
+    wanted: str,
+    limits: MediaLimits,
+    faces: Faces = NOBODY,
+    open_to: Negotiable | None = None,
 ) -> Rendition:
-    """Make the rendition in the format `wanted`. Raises UndecodableMedia, LimitExceeded, BadTransformation."""
+    """Make the rendition in the format `wanted`, or one that its pixels suit better where the format is `open_to` that.
+
+    Raises UndecodableMedia, LimitExceeded, BadTransformation.
+    """
     if wanted in VECTOR_TYPES:
         return _as_drawing(source, transformation, wanted, limits)
     if not can_write(wanted):
@@ -112,13 +123,22 @@ def rendered(
     timings = msgspec.structs.replace(timings, transform=timings.transform + time.perf_counter() - started)
     started = time.perf_counter()
     with making(f"Image is too large for {plan.format}"):
-        body = encode(frames, plan, source.claims.loop)
-    cuts = frames[0].cuts
+        file = finish(frames, plan, source.claims.loop, open_to)
     timings = msgspec.structs.replace(timings, encode=time.perf_counter() - started)
-    return Rendition(body=body, plan=plan, frames=len(frames), timings=timings, cuts=cuts)
+    return Rendition(
+        body=file.body,
+        plan=file.plan,
+        frames=len(frames),
+        timings=timings,
+        reasons=file.reasons.text(),
+        cuts=frames[0].cuts,
+    )
 
 
-def _format(source: Source, transformation: Transformation, job: RenderJob, faces: Faces) -> str:
+def _format(
+    source: Source, transformation: Transformation, job: RenderJob, faces: Faces
+) -> tuple[str, Negotiable | None]:
+    """The format by what is known before pixels are; and for `f_auto`, what else may be written."""
     facts, limits = source.facts(), plan_limits(job.limits)
     outline = make_outline(transformation, facts, limits, faces)
     progressive = is_progressive(transformation)
@@ -128,7 +148,8 @@ def _format(source: Source, transformation: Transformation, job: RenderJob, face
             name, outline.size, limits, has_alpha=outline.has_alpha, progressive=progressive and name == "jpg"
         )
 
-    return choose_format(transformation, job.extension, facts, job.bucket, fits)
+    wanted = choose_format(transformation, job.extension, facts, job.bucket, fits)
+    return wanted, Negotiable(job.bucket, fits) if transformation.wanted_format == AUTO else None
 
 
 def _check_memory(source: Source, plan: Plan, limits: MediaLimits) -> None:
@@ -142,6 +163,7 @@ def _check_memory(source: Source, plan: Plan, limits: MediaLimits) -> None:
         frames=source.claims.frames if plan.animated else 1,
         has_alpha=plan.has_alpha,
         progressive=plan.progressive,
+        probed=is_probed(plan),
     )
     if complaint is not None:
         raise LimitExceeded(complaint)
@@ -208,5 +230,6 @@ def _done(source: Source, rendition: Rendition) -> tuple[Done, bytes]:
         height=plan.size[1],
         frames=rendition.frames,
         timings=rendition.timings,
+        reasons=rendition.reasons,
     )
     return done, body

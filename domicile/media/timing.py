@@ -31,11 +31,12 @@ NAMES = (
     "transform",
     "encode",
     "content-info",
+    "auto",
     "region",
 )
 """Every metric there is, in the order written."""
 
-FIRST_TO_GO = ("region", "lookup", "queue", "disk", "encode", "transform", "decode", "origin", "content-info", "edge")
+FIRST_TO_GO = tuple("region lookup queue disk encode transform decode origin auto content-info edge".split())
 """What is left out, in this order, when the header would grow too long."""
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

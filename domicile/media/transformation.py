@@ -126,6 +126,8 @@ class Quality:
     level: int | None
     auto: str = ""
     chroma: str = ""
+    is_sensitive: bool = False
+    """`q_auto:sensitive`: a higher score is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,8 @@ class Component:
     """"jpg", "png", "webp", "avif", "gif" or "auto"."""
     page: int | None = None
     """Of a document, or the frame of an animation, counted from 1."""
+    density: int | None = None
+    """Pixels an inch in which the pages of a document are drawn."""
     flags: frozenset[str] = frozenset()
     """As written after `fl_`; `progressive` may be "progressive:semi", "progressive:steep" or "progressive:none"."""
     attachment_name: str | None = None
@@ -219,6 +223,12 @@ class Transformation:
     def page(self) -> int | None:
         """The last `pg_` of the chain wins."""
         found = [component.page for component in self.components if component.page is not None]
+        return found[-1] if found else None
+
+    @property
+    def density(self) -> int | None:
+        """The last `dn_` of the chain wins."""
+        found = [component.density for component in self.components if component.density is not None]
         return found[-1] if found else None
 
     @property

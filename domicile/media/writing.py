@@ -35,6 +35,8 @@ ENCODER_BYTES = {
 that are made to flatten or harden alpha included. JPEG, PNG and BMP are written line by line."""
 PROGRESSIVE_BYTES = 10
 """A progressive JPEG holds all its coefficients, two bytes a sample, and then all its bytes in one buffer."""
+PROBE_BYTES = 24 * 1024 * 1024
+"""What `q_auto` holds while it looks at copies, before the encoder begins: they have a bounded number of pixels."""
 SLOW_PIXELS_MAX = {"png": 40_000_000, "gif": 40_000_000, "webp": 30_000_000}
 """Above, an encoder works for longer than a URL that needs no signature may ask for."""
 PICTURE_BYTES = 4
@@ -59,6 +61,7 @@ def cannot_write(
     frames: int = 1,
     has_alpha: bool = False,
     progressive: bool = False,
+    probed: bool = False,
 ) -> str | None:
     """Why not, naming the limit; None when it can be written."""
     pixels, side_max = size[0] * size[1], SIDE_MAX[output_format]
@@ -68,7 +71,7 @@ def cannot_write(
         return f"Maximum size of an AVIF image is {limits.avif_pixels_max} pixels (avif_pixels_max). Got {pixels}"
     encoder = ENCODER_BYTES[output_format][has_alpha] + (PROGRESSIVE_BYTES if progressive else 0)
     # An animation is encoded from all its frames at once.
-    if pixels * (PICTURE_BYTES * frames + encoder) > limits.working_bytes_max:
+    if pixels * PICTURE_BYTES * frames + max(pixels * encoder, PROBE_BYTES * probed) > limits.working_bytes_max:
         return f"Image needs more memory than allowed (working_bytes_max) to be written as {output_format}"
     if pixels > SLOW_PIXELS_MAX.get(output_format, pixels):
         return f"Maximum size of a {output_format} image is {SLOW_PIXELS_MAX[output_format]} pixels. Got {pixels}"

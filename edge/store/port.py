@@ -39,6 +39,8 @@ class StoredHead(msgspec.Struct, frozen=True, kw_only=True):
     """Lower-case family name: the extension of a downloaded file."""
     content_info: str
     """For Server-Timing: width, height, bytes and format of rendition and original."""
+    reasons: str = ""
+    """For Server-Timing: what `f_auto` and `q_auto` came to."""
     stands_in: bool = False
     """Made of the default image, because the asset that was asked for does not exist."""
 

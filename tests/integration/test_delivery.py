@@ -327,6 +327,20 @@ async def test_a_delay_on_the_way_to_the_origin_appears_as_origin_and_nowhere_el
     assert "origin" not in {span.name for span in parse_server_timing(hit.headers["server-timing"])}
 
 
+async def test_a_hit_says_as_the_miss_did_why_it_has_its_format_and_quality(pair: Stack, name: str) -> None:
+    await pair.upload(name, picture(RED, (300, 200)))
+    path = f"/demo/image/upload/f_auto,q_auto,w_200/v1/{name}"
+    miss, hit = [await pair.get(path, Accept="image/avif,image/webp,*/*") for _ in range(2)]
+    assert "fwd=" in miss.headers["cache-status"]
+    assert "hit" in hit.headers["cache-status"]
+    said = [{span.name: span.desc for span in parse_server_timing(r.headers["server-timing"])} for r in (miss, hit)]
+    assert said[0]["auto"] == said[1]["auto"] == "f=webp:graphic,q=lossless"
+    assert miss.headers["vary"] == hit.headers["vary"] == "Accept"
+    await pair.upload(name, picture(RED), overwrite=True)
+    plain = await pair.get(path_of(name))
+    assert "auto" not in {span.name for span in parse_server_timing(plain.headers["server-timing"])}
+
+
 async def test_an_idle_worker_is_small(pair: Stack, name: str) -> None:
     await pair.upload(name, picture(RED))
     await pair.everywhere(path_of(name))

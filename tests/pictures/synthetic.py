@@ -42,6 +42,14 @@ def ramp(width: int, height: int) -> Image.Image:
     return Image.fromarray(np.dstack([x, y, np.full_like(x, 128)]).astype(np.uint8))
 
 
+def grainy(width: int, height: int, grain: int = 12) -> Image.Image:
+    """Soft colours under a grain of so many steps: what an encoder takes for a photograph."""
+    y, x = np.mgrid[0:height, 0:width]
+    soft = np.dstack([128 + 90 * np.sin(x / 37), 128 + 90 * np.cos(y / 29), 128 + 60 * np.sin((x + y) / 53)])
+    noise = np.random.default_rng(7).integers(-grain, grain + 1, (height, width, 1))
+    return Image.fromarray(np.clip(soft + noise, 0, 255).astype(np.uint8))
+
+
 def halves(width: int, height: int, left: int = 0, right: int = 255) -> Image.Image:
     """Grey `left` beside grey `right`."""
     image = Image.new("RGB", (width, height), (left,) * 3)

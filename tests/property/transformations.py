@@ -10,6 +10,7 @@ from domicile.media.layer import LAYER_TYPES, Layer, LayerName
 from domicile.media.params.adjustment import BLUR_MAX, COLORS_MAX, LEVELS, MODE_DEFAULTS, MODES, PLAIN
 from domicile.media.params.color import TRANSPARENT
 from domicile.media.params.default import DEFAULT_ENCODED_CHARS_MAX, public_id_of, write_default
+from domicile.media.params.density import DENSITY_MAX, DENSITY_MIN
 from domicile.media.params.effect import STRENGTH_MAX
 from domicile.media.params.flags import (
     ATTACHMENT,
@@ -65,7 +66,7 @@ radii = st.just(Radii(is_max=True)) | st.tuples(corners, corners, corners, corne
 byte = st.integers(0, 255)
 colors = st.just(TRANSPARENT) | st.builds(Color, byte, byte, byte, byte)
 qualities = st.builds(Quality, st.integers(1, 100), st.just(""), st.sampled_from(["", "420", "444"])) | st.builds(
-    Quality, st.none(), st.sampled_from(sorted(AUTO)), st.sampled_from(["", "420", "444"])
+    Quality, st.none(), st.sampled_from(sorted(AUTO)), st.sampled_from(["", "420", "444"]), st.booleans()
 )
 effects = st.sampled_from(sorted(STRENGTH_MAX)).flatmap(
     lambda name: st.builds(
@@ -143,6 +144,7 @@ def components(draw: st.DrawFn) -> Component:
         color_space=draw(st.none() | st.sampled_from(sorted(SPACES))),
         format=draw(st.none() | st.sampled_from(["jpg", "png", "webp", "avif", "gif", "auto"])),
         page=draw(st.none() | st.integers(1, PAGE_MAX)),
+        density=draw(st.none() | st.integers(DENSITY_MIN, DENSITY_MAX)),
         flags=flags,
         attachment_name=draw(st.none() | file_names) if ATTACHMENT in flags else None,
         default_image=draw(st.none() | default_images),

@@ -19,17 +19,21 @@ from domicile.media.transformation import Component, Quality
 LEVEL_MAX = 100
 AUTO_DEFAULT = "good"
 AUTO = frozenset({"best", AUTO_DEFAULT, "eco", "low"})
+SENSITIVE = "sensitive"
 CHROMA = frozenset({"420", "444"})
 
 
 def read_quality(text: str) -> Quality:
     parts = text.split(":")
     chroma = parts.pop() if len(parts) > 1 and parts[-1] in CHROMA else ""
+    is_sensitive = len(parts) > 1 and parts[0] == "auto" and parts[-1] == SENSITIVE
+    if is_sensitive:
+        parts.pop()
     match parts:
         case ["auto"]:
-            return Quality(None, AUTO_DEFAULT, chroma)
+            return Quality(None, AUTO_DEFAULT, chroma, is_sensitive)
         case ["auto", name] if name in AUTO:
-            return Quality(None, name, chroma)
+            return Quality(None, name, chroma, is_sensitive)
         case [level]:
             return Quality(read_integer(level, low=1, high=LEVEL_MAX), "", chroma)
         case _:
@@ -41,6 +45,7 @@ def write_quality(quality: Quality) -> str:
         text = str(quality.level)
     else:
         text = "auto" if quality.auto == AUTO_DEFAULT else f"auto:{quality.auto}"
+        text += f":{SENSITIVE}" if quality.is_sensitive else ""
     return f"{text}:{quality.chroma}" if quality.chroma else text
 
 

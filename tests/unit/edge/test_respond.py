@@ -146,6 +146,17 @@ def test_server_timing_names_the_tier_and_the_parts() -> None:
     assert parse_server_timing(hit)[0].desc == "hit-memory"
 
 
+def test_hits_and_misses_say_what_was_automatic() -> None:
+    head = msgspec.structs.replace(HEAD, reasons="f=avif:photo,q=62:score")
+    for making in (Making(tier=None, stored=True), Making(tier="memory")):
+        said = header(picture(head, making, MANNER, method="GET", asked={}, elapsed_seconds=0.0), "Server-Timing")
+        assert said is not None
+        assert {span.name: span.desc for span in parse_server_timing(said)}["auto"] == "f=avif:photo,q=62:score"
+    said = header(answer(), "Server-Timing")
+    assert said is not None
+    assert "auto" not in said
+
+
 @pytest.mark.parametrize(
     ("origins", "wanted"),
     [

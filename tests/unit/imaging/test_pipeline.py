@@ -18,7 +18,7 @@ from domicile.imaging.redeliver import can_copy
 from domicile.imaging.source import open_source
 from domicile.media.grammar import build_transformation
 from domicile.media.plan import make_plan
-from tests.pictures.synthetic import animation, quadrants, ramp, saved, veiled
+from tests.pictures.synthetic import animation, grainy, quadrants, ramp, saved, veiled
 
 LIMITS = MediaLimits()
 
@@ -89,7 +89,7 @@ def test_a_jpeg_that_lacks_its_second_half_is_never_half_a_picture(transformatio
 
 def test_a_pillow_without_an_encoder_is_asked_for_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def written(bucket: str) -> str:
-        outcome, _ = render(saved(quadrants(400, 200), "JPEG"), job("f_auto,w_100", bucket=bucket))
+        outcome, _ = render(saved(grainy(400, 200), "JPEG"), job("f_auto,w_100", bucket=bucket))
         assert isinstance(outcome, Done)
         return outcome.format
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from domicile.imaging.quality import AUTO, encoder_quality
+from domicile.imaging.choice import usual
+from domicile.imaging.quality import encoder_quality
 from domicile.media.transformation import Quality
 
 
@@ -25,7 +26,7 @@ def test_automatic_levels_fall_in_order(output_format: str) -> None:
     levels = [encoder_quality(Quality(None, name), output_format) for name in ("best", "good", "eco", "low")]
     assert levels == sorted(levels, reverse=True)
     assert len(set(levels)) == 4
-    assert encoder_quality(Quality(None), output_format) == AUTO["good"][output_format]
+    assert encoder_quality(Quality(None), output_format) == usual(output_format, 76)
 
 
 def test_the_default_is_80_and_more_for_what_was_not_asked_to_change() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from domicile.imaging.job import MediaLimits
 from domicile.media.negotiate import TYPES
-from domicile.media.writing import ENCODER_BYTES, SIDE_MAX, cannot_write
+from domicile.media.writing import ENCODER_BYTES, PROBE_BYTES, SIDE_MAX, cannot_write
 
 LIMITS = MediaLimits()
 TWELVE, TWENTY_FOUR, FIFTY, HUNDRED = (4000, 3000), (6000, 4000), (8000, 6250), (10_000, 10_000)
@@ -46,6 +47,14 @@ def test_a_picture_that_cannot_be_written_is_told_which_limit(
 def test_the_frames_of_an_animation_are_held_together() -> None:
     assert cannot_write("webp", (1000, 1000), LIMITS, frames=100) is None
     assert "working_bytes_max" in (cannot_write("webp", (1000, 1000), LIMITS, frames=120) or "")
+
+
+def test_what_is_probed_holds_the_probe_or_the_encoder_and_not_both() -> None:
+    small = msgspec.structs.replace(LIMITS, working_bytes_max=PROBE_BYTES + 4 * 1000 * 1000)
+    assert cannot_write("jpg", (1000, 1000), small, probed=True) is None
+    assert "working_bytes_max" in (cannot_write("jpg", (1000, 1001), small, probed=True) or "")
+    assert cannot_write("jpg", (1000, 1001), small) is None
+    assert cannot_write("avif", (1000, 1000), LIMITS, probed=True) == cannot_write("avif", (1000, 1000), LIMITS)
 
 
 def test_a_progressive_jpeg_needs_its_coefficients() -> None:

@@ -87,7 +87,7 @@ async def make(order: Order, originals: Originals, pool: DecoderPool, limits: Me
         extension=way.candidate.extension,
         bucket=way.bucket,
         limits=limits,
-        strip=True,
+        metadata=way.metadata,
         redaction=way.redaction,
         coordinates=order.resolved.coordinates,
         layers=tuple(LayerInput(name=over.layer.text, redaction=over.redaction) for over in way.overlays),

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from domicile.imaging.attribution import FIELDS, packet
 from domicile.imaging.chain import finished, staged
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
@@ -21,8 +22,10 @@ from domicile.imaging.job import Done, MediaLimits, Outcome, RenderJob, Timings
 from domicile.imaging.pages import page_of
 from domicile.imaging.plan_limits import plan_limits
 from domicile.imaging.present import Frame, present
+from domicile.imaging.profiles import tiny_srgb
 from domicile.imaging.redeliver import can_copy, copied
 from domicile.imaging.source import Bytes, Source, open_source
+from domicile.imaging.tags import TAKES, tagged
 from domicile.media.errors import BadTransformation, LimitExceeded, MediaError
 from domicile.media.faces import NOBODY, Faces
 from domicile.media.geometry import WholeBox
@@ -68,6 +71,7 @@ def render(source: Bytes, job: RenderJob, layers: Sequence[Bytes] = ()) -> tuple
             looked = time.perf_counter() - started
             wanted, open_to = _format(shown, transformation, job, faces)
             rendition = rendered(shown, transformation, wanted, job.limits, faces, open_to)
+            rendition = replace(rendition, body=_tagged(shown, rendition, job))
     except MediaError as error:
         return refusal(error), b""
     timings = msgspec.structs.replace(rendition.timings, transform=rendition.timings.transform + looked)
@@ -206,6 +210,15 @@ def _as_drawing(source: Source, transformation: Transformation, wanted: str, lim
     plan = make_plan(transformation, source.facts(), wanted, plan_limits(limits))
     timings = Timings(decode=time.perf_counter() - started)
     return Rendition(body=source.vector.text, plan=plan, frames=1, timings=timings)
+
+
+def _tagged(source: Source, rendition: Rendition, job: RenderJob) -> bytes:
+    """With what was asked to be said of it: its colours, and its maker, where the policy allows that and hides nothing."""
+    plan, xmp = rendition.plan, b""
+    if plan.keeps and plan.format in TAKES and job.metadata in FIELDS and not job.redaction:
+        xmp = packet(source, min(plan.keeps, job.metadata))  # "attribution" comes before "iptc", and is the less
+    icc = tiny_srgb() if plan.has_profile and not plan.is_cmyk else b""
+    return tagged(rendition.body, plan.format, plan.size, icc=icc, xmp=xmp)
 
 
 def _done(source: Source, rendition: Rendition) -> tuple[Done, bytes]:

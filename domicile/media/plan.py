@@ -23,7 +23,8 @@ from domicile.media.layers import has_layers
 from domicile.media.look import Look, without_looking
 from domicile.media.negotiate import hides, is_original
 from domicile.media.params.adjustment import HEAVY, OPENS_HOLES
-from domicile.media.params.flags import ANIMATED, is_progressive, png_bits
+from domicile.media.params.flags import ANIMATED, is_progressive, kept_metadata, png_bits
+from domicile.media.params.space import CMYK, KEEP_CMYK, TINY
 from domicile.media.redaction import REDACTIONS, Redaction, check_redaction, redaction_of, without_region
 from domicile.media.transformation import Background, Border, Color, Component, Effect, Quality, Transformation
 from domicile.media.turns import Turn, turned_first, turns_of
@@ -91,6 +92,12 @@ class Plan:
     progressive: bool
     png_bits: int | None
     """Of a still PNG, when a flag says so."""
+    is_cmyk: bool
+    """Of a JPEG: is it written in four inks?"""
+    has_profile: bool
+    """Is the file to say that it is sRGB?"""
+    keeps: str
+    """Metadata that was asked to be kept, if the policy allows: "attribution", "iptc" or ""."""
     info_only: bool
     untouched: bool
     """No transformation at all: the picture is redelivered, upright and without metadata."""
@@ -220,6 +227,9 @@ def make_plan(
         quality=_last_quality(components),
         progressive=output_format == "jpg" and is_progressive(transformation),
         png_bits=bits,
+        is_cmyk=output_format == "jpg" and _is_cmyk(transformation.color_space, facts),
+        has_profile=transformation.color_space == TINY,
+        keeps=kept_metadata(transformation),
         info_only="getinfo" in transformation.flags,
         untouched=is_original(transformation, output_format, facts),
     )
@@ -232,6 +242,10 @@ def is_animated(facts: SourceFacts, output_format: str, flags: frozenset[str]) -
     if output_format == "png":
         return facts.format == "png" or not flags.isdisjoint(ANIMATED)
     return output_format in ALWAYS_ANIMATED
+
+
+def _is_cmyk(color_space: str | None, facts: SourceFacts) -> bool:
+    return color_space == CMYK or (color_space == KEEP_CMYK and facts.mode == "CMYK")
 
 
 def _density(components: tuple[Component, ...]) -> Fraction:

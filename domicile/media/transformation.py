@@ -181,7 +181,7 @@ class Component:
     background: Background | None = None
     quality: Quality | None = None
     color_space: str | None = None
-    """What is converted to anyway."""
+    """A word of params/space.py."""
     format: str | None = None
     """"jpg", "png", "webp", "avif", "gif" or "auto"."""
     page: int | None = None
@@ -223,6 +223,12 @@ class Transformation:
     def page(self) -> int | None:
         """The last `pg_` of the chain wins."""
         found = [component.page for component in self.components if component.page is not None]
+        return found[-1] if found else None
+
+    @property
+    def color_space(self) -> str | None:
+        """The last `cs_` of the chain wins."""
+        found = [component.color_space for component in self.components if component.color_space is not None]
         return found[-1] if found else None
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 from domicile.imaging import heics
 from domicile.imaging.color import plain
@@ -14,7 +15,6 @@ from domicile.imaging.patched import IS_APART, Image, bridge_bytes, to_pixels
 from domicile.imaging.source import Source
 from domicile.media.errors import LimitExceeded
 from domicile.media.geometry import Side, Window
-from domicile.media.plan import Plan
 
 SMALL_SIDE = 64
 """Of a rendition as small as anybody asks for."""
@@ -31,7 +31,17 @@ FROM_UPRIGHT = {
 """How upright pixels were stored, by orientation."""
 
 
-def decode_frames(source: Source, plan: Plan, working_bytes_max: int) -> Iterator[Decoded]:
+class Decoding(Protocol):
+    """What of a plan is done while decoding."""
+
+    @property
+    def window(self) -> Window: ...
+
+    @property
+    def animated(self) -> bool: ...
+
+
+def decode_frames(source: Source, plan: Decoding, working_bytes_max: int) -> Iterator[Decoded]:
     """The frames that the plan asks for: all of an animation, else the source's page. Raises UndecodableMedia, LimitExceeded.
 
     A frame is valid until the next one is asked for.

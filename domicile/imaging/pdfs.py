@@ -1,4 +1,4 @@
-"""Pages of a PDF, drawn by PDFium (docs/adr/0020) at the size that is asked for, on white.
+"""Pages of a PDF, drawn by PDFium (docs/adr/0022) at the size that is asked for, on white.
 
 The build in use has no JavaScript and no XFA; forms are not filled in, files inside are not opened. A page is drawn straight
 into the window of the plan, like a drawing.

@@ -16,6 +16,7 @@ from domicile.imaging.plan_limits import plan_limits
 from domicile.imaging.source import open_source
 from domicile.media.grammar import parse_transformation
 from domicile.media.plan import Plan, make_plan
+from domicile.media.stage import Stage
 from tests.corpus import require_corpus
 from tests.pictures.heics import heic
 from tests.pictures.pdfs import with_picture
@@ -66,6 +67,7 @@ def covered(plan: Plan, face: Face) -> bool:
     """Is all of the face inside the hidden areas together?"""
     mask = np.zeros(plan.window.size[::-1], dtype=bool)
     for stage in plan.stages:
+        assert isinstance(stage, Stage)
         for area in stage.redaction.areas if stage.redaction else ():
             left, top, right, bottom = area.box
             mask[top:bottom, left:right] = True

@@ -1,8 +1,9 @@
 """Flags: switches without a number.
 
-    fl   = flag *15("." flag)
+    fl   = flag *15("." flag)                          ; fl_a,fl_b is fl_a.b
     flag = "force_strip" / "strip_profile" / "lossy" / "getinfo" / "ignore_aspect_ratio" / "immutable_cache"
          / "layer_apply" / "relative" / "region_relative" / "no_overflow" / "tiled" / "cutter"
+         / "text_no_trim" / "text_disallow_overflow"
          / "preserve_transparency" / "keep_iptc" / "keep_attribution" / "any_format" / "awebp" / "sanitize" / "apng" / "animated" / "png8" / "png24" / "png32"
          / "progressive" [":" ("semi" / "steep" / "none")] / "attachment" [":" name]
     name = 1*128( ALPHA / DIGIT / "_" / "-" / "~" / pct-encoded )      ; a dot is written %2E: bare, it ends the flag
@@ -41,7 +42,9 @@ KEEPING = frozenset({"keep_iptc", "keep_attribution"})
 """Ask for texts about who made a picture; without effect where the policy does not allow them."""
 PNG_BITS = {"png8": 8, "png24": 24, "png32": 32}
 """Bits a pixel of a PNG: a palette, colours, colours and alpha. For other formats they are without effect."""
-OF_LAYERS = frozenset({"layer_apply", "relative", "region_relative", "no_overflow", "tiled", "cutter"})
+OF_LAYERS = frozenset(
+    "layer_apply relative region_relative no_overflow tiled cutter text_no_trim text_disallow_overflow".split()
+)
 """How a layer is measured and placed; `layers.py` has the order, `placing.py` the meaning."""
 FLAGS = (
     frozenset({"getinfo", "ignore_aspect_ratio", ATTACHMENT})
@@ -126,4 +129,4 @@ def _write(component: Component) -> str | None:
     return ".".join(named if flag == ATTACHMENT else flag for flag in sorted(component.flags))
 
 
-PARAMETERS = (Parameter(key="fl", read=_read, write=_write),)
+PARAMETERS = (Parameter(key="fl", read=_read, write=_write, joined_by="."),)

@@ -28,7 +28,7 @@ from domicile.media.faces import NOBODY, Faces
 from domicile.media.geometry import WholeBox
 from domicile.media.grammar import parse_transformation
 from domicile.media.negotiate import AUTO, TYPES, choose_format
-from domicile.media.params.flags import is_progressive
+from domicile.media.params.flags import is_progressive, png_bits
 from domicile.media.plan import BYTES_PER_PIXEL, Plan, is_animated, make_outline, make_plan
 from domicile.media.redaction import first_redacted
 from domicile.media.transformation import Transformation
@@ -147,7 +147,9 @@ def _format(
         )
 
     wanted = choose_format(transformation, job.extension, facts, job.bucket, fits)
-    return wanted, Negotiable(job.bucket, fits) if transformation.wanted_format == AUTO else None
+    if transformation.wanted_format != AUTO:
+        return wanted, None
+    return wanted, Negotiable(job.bucket, fits, png_bits(transformation))
 
 
 def _check_memory(source: Source, plan: Plan, limits: MediaLimits) -> None:

@@ -37,6 +37,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m edge", description="One edge node of Domicile.")
     parser.add_argument("part", nargs="?", choices=("node", "agent", "worker"), default="node")
     parser.add_argument("--config", type=Path, help="TOML file with a section [edge]")
+    parser.add_argument(
+        "--passthrough",
+        action="append",
+        default=[],
+        metavar="HOST:PORT=http://ORIGIN",
+        help="cache an origin whose content is not personal; may be repeated; in the place of edge.passthrough.routes",
+    )
     parser.add_argument("--slot", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--boot", default="", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
@@ -45,10 +52,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(given: argparse.Namespace) -> int:
-    settings = load(EdgeSettings, "edge", file=given.config, environ=os.environ)
+    overrides: dict[str, Any] = {"edge.passthrough.routes": tuple(given.passthrough)} if given.passthrough else {}
+    settings = load(EdgeSettings, "edge", file=given.config, environ=os.environ, overrides=overrides)
     if given.port:
-        listen = f"{settings.listen.rpartition(':')[0]}:{given.port}"
-        settings = load(EdgeSettings, "edge", file=given.config, environ=os.environ, overrides={"edge.listen": listen})
+        overrides["edge.listen"] = f"{settings.listen.rpartition(':')[0]}:{given.port}"
+        settings = load(EdgeSettings, "edge", file=given.config, environ=os.environ, overrides=overrides)
     settings.validate()
     logging.configure("edge" if given.part == "worker" else f"edge-{given.part}", level=settings.log_level)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold keys and pictures
@@ -76,6 +84,7 @@ def _run(given: argparse.Namespace) -> int:
             from edge import supervisor
 
             passed_on = ["--config", str(given.config)] if given.config is not None else []
+            passed_on += [f"--passthrough={route}" for route in given.passthrough]
             return asyncio.run(supervisor.supervise(settings, passed_on))
 
 

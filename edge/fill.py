@@ -41,7 +41,7 @@ def _names(wanted: Wanted, resolved: Resolved) -> tuple[NameHash, ...]:
     assert default is not None
     labels = (default.labels,) if wanted.reads_labels else ()
     coordinates = (default.coordinates,) if wanted.reads_coordinates else ()
-    return (*wanted.names, default.name, *labels, *coordinates, *wanted.ways[0].overlay_names)
+    return (*wanted.names, default.name, *labels, *coordinates, *wanted.ways[0].overlay_marks)
 
 
 class Reporter(Protocol):

@@ -23,6 +23,7 @@ class Route(StrEnum):
     PURGE = "purge"
     SERVICE = "service"
     """Health, readiness, metrics."""
+    PASSTHROUGH = "passthrough"
     OTHER = "other"
 
 
@@ -65,6 +66,13 @@ class Count(StrEnum):
     SEALS_BROKEN = "broken_seals"
     PEER_FAILURES = "peer_failures"
     REPORTS_DROPPED = "reports_dropped"
+    PASSTHROUGH_HIT = "passthrough_requests|result=hit"
+    PASSTHROUGH_STALE = "passthrough_requests|result=stale"
+    PASSTHROUGH_REVALIDATED = "passthrough_requests|result=revalidated"
+    PASSTHROUGH_COLLAPSED = "passthrough_requests|result=collapsed"
+    PASSTHROUGH_MISS = "passthrough_requests|result=miss"
+    PASSTHROUGH_FORWARDED = "passthrough_requests|result=forwarded"
+    PASSTHROUGH_ERROR = "passthrough_requests|result=error"
     TURNED_AWAY_TENANT = "turned_away_transforms|reason=tenant"
     TURNED_AWAY_FULL = "turned_away_transforms|reason=full"
     TURNED_AWAY_DISPLACED = "turned_away_transforms|reason=displaced"
@@ -118,6 +126,8 @@ HELP = {
     "broken_seals": "Cached files that did not open: torn, moved or tampered with.",
     "peer_failures": "Streams from other workers that failed.",
     "reports_dropped": "Renditions that were not reported because the queue was full.",
+    "passthrough_requests": "Requests of the passthrough by how they were answered; stale: in the place of an error, or while"
+    " it is fetched anew; forwarded: not for a cache.",
     "turned_away_transforms": "Transforms that got no decoder: too many of their cloud waited, or of all, or for too long;"
     " displaced: by a cloud with fewer of them.",
     "memory_bytes": "Bytes in the memory tier.",

@@ -62,7 +62,7 @@ async def send(
     response = Answer(status=reply.status, headers=CIMultiDict(reply.headers))
     transport = request.transport
     await response.prepare(request)
-    outgoing = _Outgoing(request, response, progress_seconds_max)
+    outgoing = Outgoing(request, response, progress_seconds_max)
     try:
         if reply.span is None:
             await outgoing.end()
@@ -88,7 +88,7 @@ async def send(
     return response
 
 
-class _Outgoing:
+class Outgoing:
     """A response begun, handed over no faster than the viewer takes it."""
 
     def __init__(self, request: web.BaseRequest, response: web.StreamResponse, progress_seconds_max: float) -> None:
@@ -128,7 +128,7 @@ class _Outgoing:
         )
 
 
-async def _send_pieces(outgoing: _Outgoing, reply: Reply, body: bytes | Body, confirm: Confirm | None) -> None:
+async def _send_pieces(outgoing: Outgoing, reply: Reply, body: bytes | Body, confirm: Confirm | None) -> None:
     assert reply.span is not None
     async with contextlib.aclosing(_pieces(body, reply.span.start, reply.span.end)) as pieces:
         async for piece in pieces:

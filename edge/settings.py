@@ -13,6 +13,7 @@ from domicile.service.pool_settings import PoolSettings
 from domicile.service.settings import KIB, BadSetting, Secret, group, setting
 from edge.delivery_settings import CacheSettings, DeliverySettings, MediaSettings
 from edge.page import SLOTS_MAX
+from edge.passthrough.settings import PassthroughSettings
 
 UNIX_PATH_BYTES_MAX = 90
 """Longest directory in which sockets fit (the kernel's limit is 107 bytes for the whole path)."""
@@ -94,6 +95,7 @@ class EdgeSettings:
     cache: CacheSettings = group(CacheSettings)
     delivery: DeliverySettings = group(DeliverySettings)
     media: MediaSettings = group(MediaSettings)
+    passthrough: PassthroughSettings = group(PassthroughSettings)
     pool: PoolSettings = group(PoolSettings)
     log_level: str = setting("info", "Least level of log lines.", choices=("debug", "info", "warning", "error"))
 

@@ -191,7 +191,7 @@ class Upstream:
                 signature=request.signature,
                 signed_texts=tuple(way.candidate.signed_text for way in ways),
                 labels=any(way.labels is not None for way in ways),
-                coordinates=any(way.coordinates is not None for way in ways),
+                coordinates=any(way.reads_coordinates for way in ways),
                 layers=_layers_of(ways),
             ),
             tuple(way.name for way in ways),

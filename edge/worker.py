@@ -25,6 +25,7 @@ from edge.link import NodeLink
 from edge.listener import BACKLOG, Handler, Listener
 from edge.metrics import Counters
 from edge.parts import Outside, Parts, assemble
+from edge.passthrough.serve import passthrough
 from edge.purge import purge_door
 from edge.settings import EdgeSettings
 from edge.store.disk import DiskStore
@@ -48,6 +49,9 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, stopping: async
     async with AsyncExitStack() as stack:
         link = await stack.enter_async_context(NodeLink.open(settings, slot=slot, boot=boot))
         counters = Counters(link.slot.counters)
+        await stack.enter_async_context(
+            passthrough(settings, slot, counters)
+        )  # first: it needs no lease and no decoder
         pool = DecoderPool(settings.pool, observer=PoolCounts(counters))
         await pool.start()
         stack.push_async_callback(pool.close)

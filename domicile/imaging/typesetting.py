@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import uharfbuzz as hb
 
@@ -61,9 +62,10 @@ class _Setting:
     height: int | None
 
     @property
-    def line_height(self) -> int:
-        extents = self.fonts.main.get_font_extents("ltr")
-        return int(extents.ascender - extents.descender + extents.line_gap)
+    def extents(self) -> tuple[int, int, int]:
+        """Ascender, descender (negative) and gap of the style's font."""
+        found = self.fonts.main.get_font_extents("ltr")
+        return int(found.ascender), int(found.descender), int(found.line_gap)
 
 
 def _setting(layer: TextLayer, box: TextBox) -> _Setting:
@@ -88,19 +90,34 @@ class _Set:
     line: Line
     base: int
     is_last: bool
+    above: int
+    """How far it reaches over its baseline: the ascender of the style's font, or more where another font needs it."""
+    below: int
+    """Negative, likewise."""
+
+
+def _set(text: str, base: int, setting: _Setting, *, is_last: bool) -> _Set:
+    line = shaped_line(text, base, setting.fonts, setting.letter_spacing)
+    ascender, descender, _ = setting.extents
+    _, bottom, _, top = _ink([g for g in line.glyphs if g.font is not setting.fonts.main], []) or (0, 0, 0, 0)
+    return _Set(line, base, is_last, max(ascender, top), min(descender, bottom))
 
 
 def _lines(characters: str, setting: _Setting) -> list[_Set]:
-    lines: list[tuple[str, int, bool]] = []
+    lines: list[_Set] = []
     for paragraph in characters.split("\n"):
         base = base_level(paragraph)
         texts = [paragraph] if setting.width is None else _broken(paragraph, base, setting, setting.width)
-        lines += [(text, base, n + 1 == len(texts)) for n, text in enumerate(texts)]
-    lines = _that_fit(lines, setting)
-    return [
-        _Set(shaped_line(text, base, setting.fonts, setting.letter_spacing), base, is_last)
-        for text, base, is_last in lines
-    ]
+        lines += [_set(text, base, setting, is_last=n + 1 == len(texts)) for n, text in enumerate(texts)]
+    return _that_fit(lines, setting)
+
+
+def _baselines(lines: list[_Set], setting: _Setting) -> list[int]:
+    """Of each line; the first is 0."""
+    found = [0]
+    for before, after in pairwise(lines):
+        found.append(found[-1] + before.below - setting.extents[2] - after.above - setting.line_spacing)
+    return found
 
 
 def _broken(paragraph: str, base: int, setting: _Setting, width: int) -> list[str]:
@@ -110,16 +127,20 @@ def _broken(paragraph: str, base: int, setting: _Setting, width: int) -> list[st
     return broken(paragraph, width, lambda first, last: sums[last] - sums[first])
 
 
-def _that_fit(lines: list[tuple[str, int, bool]], setting: _Setting) -> list[tuple[str, int, bool]]:
+def _that_fit(lines: list[_Set], setting: _Setting) -> list[_Set]:
     """As many lines as the height has room for, at least one; the last of them says that there were more."""
     if setting.height is None:
         return lines
-    step = max(setting.line_height + setting.line_spacing, 1)
-    room = max((setting.height + setting.line_spacing) // step, 1)
+    room = 0
+    for line, baseline in zip(lines, _baselines(lines, setting), strict=True):
+        if lines[0].above - baseline - line.below > setting.height:
+            break
+        room += 1
+    room = max(room, 1)
     if room >= len(lines):
         return lines
-    text, base, _ = lines[room - 1]
-    return [*lines[: room - 1], (_shortened(text, base, setting), base, True)]
+    last = lines[room - 1]
+    return [*lines[: room - 1], _set(_shortened(last.line.text, last.base, setting), last.base, setting, is_last=True)]
 
 
 def _shortened(text: str, base: int, setting: _Setting) -> str:
@@ -142,15 +163,16 @@ def _laid(layer: TextLayer, box: TextBox, pixels_max: int) -> Laid:
     width = setting.width or max(one.line.width for one in lines)
     glyphs: list[Glyph] = []
     bars: list[Rect] = []
-    baseline = 0
-    for one in lines:
+    baselines = _baselines(lines, setting)
+    for one, baseline in zip(lines, baselines, strict=True):
         line = justified(one.line, width) if layer.style.alignment == "justify" and not one.is_last else one.line
         x = _left(line.width, width, layer.style.alignment, one.base)
         glyphs += [Glyph(g.font, g.code, x + g.x, baseline + g.y, g.advance, g.cluster) for g in line.glyphs]
         if layer.style.decoration and line.width:
             bars.append(_bar(layer.style.decoration, setting.fonts.main, x, x + line.width, baseline))
-        baseline -= setting.line_height + setting.line_spacing
-    rect = _ink(glyphs, bars) if box.is_trimmed else _line_box(setting, width, len(lines))
+    rect = _ink(glyphs, bars)
+    if rect is not None and not box.is_trimmed:
+        rect = _around(rect, (0, baselines[-1] + lines[-1].below, width, lines[0].above))
     if rect is None:
         raise BadTransformation("Invalid text - there is nothing in it to draw")
     pixels = _in_pixels(rect, outline, pixels_max)
@@ -201,7 +223,6 @@ def _ink(glyphs: list[Glyph], bars: list[Rect]) -> Rect | None:
     return min(lefts), min(bottoms), max(rights), max(tops)
 
 
-def _line_box(setting: _Setting, width: int, lines: int) -> Rect:
-    extents = setting.fonts.main.get_font_extents("ltr")
-    last = -(setting.line_height + setting.line_spacing) * (lines - 1)
-    return 0, min(int(extents.descender) + last, 0), max(width, UNITS), max(int(extents.ascender), UNITS)
+def _around(one: Rect, other: Rect) -> Rect:
+    """The smallest rectangle with both."""
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])

@@ -39,7 +39,7 @@ from domicile.media.params.base import Malformed, Parameter
 from domicile.media.percent import percent_encode
 from domicile.media.transformation import Component, Transformation
 
-COMPONENT_CHARS_MAX = 1024
+COMPONENT_CHARS_MAX = 3072
 ECHO_CHARS_MAX = 100
 """How much of a refused component an error repeats."""
 
@@ -75,6 +75,12 @@ class Limits(Protocol):
     @property
     def layers_max(self) -> int: ...
 
+    @property
+    def text_chars_max(self) -> int: ...
+
+    @property
+    def font_size_max(self) -> int: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrammarLimits:
@@ -85,6 +91,8 @@ class GrammarLimits:
     expression_terms_max: int = 40
     nesting_max: int = 5
     layers_max: int = 10
+    text_chars_max: int = 1000
+    font_size_max: int = 2000
 
 
 DEFAULT_LIMITS = GrammarLimits()

@@ -44,6 +44,7 @@ from domicile.media.grammar import (
     parse_component,
     seen_key,
 )
+from domicile.media.interpolation import places_in
 from domicile.media.params.base import Malformed
 from domicile.media.params.hinted import Hinted, read_hinted, write_hinted
 from domicile.media.transformation import Component
@@ -102,6 +103,7 @@ class Step:
             for piece in part.pieces:
                 if isinstance(piece, Expression):
                     yield from piece.operands
+        yield from places_in(self.plain)
 
 
 Segment = Component | Step
@@ -145,7 +147,8 @@ def parse_segment(text: str, limits: Limits) -> Segment:
     if text.startswith(("if_", "$")):
         return _step(text, limits)
     try:
-        return parse_component(text)
+        component = parse_component(text)
+        return Step(plain=component) if any(places_in(component)) else component
     except BadTransformation:
         if len(text) > COMPONENT_CHARS_MAX:
             raise

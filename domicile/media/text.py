@@ -128,7 +128,7 @@ def check_text(layer: TextLayer, limits: TextLimits) -> None:
         raise LimitExceeded(f"Maximum length of a text is {limits.text_chars_max} characters (text_chars_max)")
 
 
-def write_text(layer: TextLayer) -> str:
+def write_text_layer(layer: TextLayer) -> str:
     """The canonical text: `read_text` gives the same layer."""
     return f"{write_style(layer.style)}:{write_characters(layer.characters)}"
 

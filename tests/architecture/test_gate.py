@@ -44,6 +44,10 @@ MAY_WRITE = {
 }
 
 WITHOUT_PERMIT = {
+    "assets.authority": "reads a setting",
+    "assets.body_bytes": "of an answer that `exchange` gave out for a permit",
+    "assets.close": "closes",
+    "assets.pieces": "of an answer that `exchange` gave out for a permit",
     "cache_files.slot_of_temporary": "reads a file name",
     "files.remove": "removing needs no leave",
     "peer.open": "opens no connection by itself",

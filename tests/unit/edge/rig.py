@@ -197,7 +197,11 @@ class PlayedOrigin:
             if asked.labels:
                 resolved = msgspec.structs.replace(resolved, tags=asset.tags)
             if asked.coordinates:
-                resolved = msgspec.structs.replace(resolved, coordinates=asset.coordinates)
+                over = tuple(
+                    msgspec.structs.replace(told, coordinates=self.assets[layer.text].coordinates)
+                    for told, layer in zip(resolved.layers, layers, strict=True)
+                )
+                resolved = msgspec.structs.replace(resolved, coordinates=asset.coordinates, layers=over)
             return ResolveAnswer(resolved=resolved)
         return self._absent(missing)
 
@@ -282,6 +286,7 @@ class PlayedPool:
         for layer, file in zip(job.layers, layers, strict=True):
             shown = os.pread(file.fileno(), file.size, 0)
             said.append(b" ".join((b"over", layer.name.encode(), shown, layer.redaction.encode())))
+            said += [repr(layer.coordinates.faces).encode()] if layer.coordinates else []
         body = b"|".join((plain, job.transformation.encode(), job.bucket.encode(), *said)) + bytes(self.padding)
         kind = {"avif": "avif", "webp": "webp", "legacy": "jpg"}.get(job.bucket, "png")
         facts = Asset(aid=Aid(""), body=plain, data_key=b"", sealed=b"").facts

@@ -23,6 +23,7 @@ from edge.link import REPORTS_MAX, NodeLink
 from edge.metrics import Count, Counters, totals
 from edge.owner import Owners
 from edge.tiers import PoolCounts
+from tests.infra.assets import cached, response
 from tests.unit.edge.rig import CLOUD, Rig, hash_of
 
 PATH = "/demo/image/upload/w_10/v1/pic.png"
@@ -317,6 +318,54 @@ async def _more_is_made_than_can_be_reported(rig: Rig, _: pytest.MonkeyPatch) ->
     )  # fmt: skip
     for _number in range(REPORTS_MAX + 1):
         await NodeLink.report(rig.link, made)
+
+
+@moves(Count.PASSTHROUGH_MISS)
+@moves(Count.PASSTHROUGH_HIT)
+async def _an_asset_is_asked_for_twice(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    async with cached(rig.settings.data_dir / "assets", counters=rig.counters) as cache:
+        assert [(await cache.get()).body for _ in range(2)] == [b"hello", b"hello"]
+
+
+@moves(Count.PASSTHROUGH_REVALIDATED)
+async def _an_asset_is_confirmed(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    async with cached(rig.settings.data_dir / "assets", counters=rig.counters) as cache:
+        cache.origin.says(response(ETag='"a"', cache_control="max-age=0"), b"HTTP/1.1 304 Not Modified\r\n\r\n")
+        assert [(await cache.get()).body for _ in range(2)] == [b"hello", b"hello"]
+
+
+@moves(Count.PASSTHROUGH_STALE)
+async def _an_asset_stands_in_for_an_error(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    async with cached(rig.settings.data_dir / "assets", counters=rig.counters) as cache:
+        cache.origin.says(
+            response(cache_control="max-age=0, stale-if-error=60"), response(b"", status="503 Service Unavailable")
+        )
+        assert [(await cache.get()).body for _ in range(2)] == [b"hello", b"hello"]
+
+
+@moves(Count.PASSTHROUGH_COLLAPSED)
+async def _two_ask_for_an_asset_at_once(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    async with cached(rig.settings.data_dir / "assets", counters=rig.counters) as cache:
+
+        async def slow(_: object, writer: asyncio.StreamWriter) -> None:
+            await asyncio.sleep(0.2)
+            writer.write(response(cache_control="max-age=60"))
+
+        cache.origin.script = slow
+        assert [got.body for got in await asyncio.gather(cache.get(), cache.get())] == [b"hello", b"hello"]
+
+
+@moves(Count.PASSTHROUGH_FORWARDED)
+async def _something_is_sent_to_the_origin_of_assets(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    async with cached(rig.settings.data_dir / "assets", counters=rig.counters) as cache:
+        await cache.get(method="POST", body=b"x")
+
+
+@moves(Count.PASSTHROUGH_ERROR)
+async def _the_origin_of_assets_talks_nonsense(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    async with cached(rig.settings.data_dir / "assets", counters=rig.counters) as cache:
+        cache.origin.says(b"nonsense\r\n\r\n")
+        assert (await cache.get()).status == 502
 
 
 def test_every_member_has_a_scenario() -> None:

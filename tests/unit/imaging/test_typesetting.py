@@ -67,6 +67,17 @@ def test_lines_are_a_line_height_apart_and_spacing_is_added() -> None:
     assert baselines(laid("a\n\nb"))[1] == 2 * second
 
 
+def test_a_script_that_needs_more_room_gets_it() -> None:
+    plain = baselines(laid("a\nb\nc"))
+    tall = baselines(laid("a\nမြို့ခြုံ\nc"))
+    assert tall[0] - tall[2] > plain[0] - plain[2]
+    assert baselines(laid("a\n日\nc")) == plain
+    untrimmed = laid("မြို့ခြုံ", TextBox(is_trimmed=False))
+    inked = laid("မြို့ခြုံ")
+    assert untrimmed.box[1] <= inked.box[1]
+    assert untrimmed.box[3] >= inked.box[3]
+
+
 def test_no_line_is_wider_than_the_box() -> None:
     for width in (60, 100, 160, 250):
         found = laid(PANGRAM, TextBox(width=width))

@@ -1,0 +1,76 @@
+"""General HTTP caches in front of one origin, configured as their manuals say for a shared cache: the peers of `conformance`."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.conformance.suite import free_port, wait_for
+
+NGINX = """
+daemon off; worker_processes 1; pid {dir}/pid; error_log {dir}/error.log crit;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off;
+  client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u;
+  scgi_temp_path {dir}/s;
+  proxy_cache_path {dir}/cache levels=1:2 keys_zone=z:16m max_size=1g inactive=1h;
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{
+      proxy_pass http://127.0.0.1:{origin}; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_cache z; proxy_cache_revalidate on; {more}
+    }}
+  }}
+}}
+"""
+UPDATING = "proxy_cache_lock on; proxy_cache_use_stale error timeout updating; proxy_cache_background_update on;"
+
+
+class Peer:
+    """One program; `stop` when done."""
+
+    def __init__(self, name: str, command: list[str], port: int) -> None:
+        self.name = name
+        self.port = port
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(port, self._process)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+
+
+def nginx(directory: Path, origin: int, *, updating: bool) -> Peer:
+    directory.mkdir(parents=True)
+    directory.chmod(0o755)
+    port, config = free_port(), directory / "nginx.conf"
+    more = UPDATING if updating else ""
+    config.write_text(NGINX.format(dir=directory, port=port, origin=origin, more=more), "utf-8")
+    name = f"nginx {version(['nginx', '-v'])}" + (" + lock, use_stale, background_update" if updating else "")
+    return Peer(name, ["nginx", "-p", str(directory), "-c", str(config)], port)
+
+
+def varnish(directory: Path, origin: int) -> Peer:
+    directory.mkdir(parents=True)
+    directory.chmod(0o755)
+    port = free_port()
+    command = ["varnishd", "-F", "-n", str(directory / "work"), "-a", f"127.0.0.1:{port}", "-b", f"127.0.0.1:{origin}"]
+    name = f"varnish {version(['varnishd', '-V'])}"
+    return Peer(
+        name,
+        [*command, "-s", "malloc,64m", "-p", "default_ttl=0", "-p", "default_grace=0", "-p", "default_keep=3600"],
+        port,
+    )
+
+
+def version(command: list[str]) -> str:
+    """As the program tells it: "nginx version: nginx/1.22.1" -> "1.22.1"."""
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    words = (done.stderr + done.stdout).replace("/", " ").replace("-", " ").replace(")", " ").split()
+    return next((word for word in words if word[:1].isdecimal()), "?")
+
+
+def missing() -> list[str]:
+    return [program for program in ("node", "npm", "nginx", "varnishd") if shutil.which(program) is None]

@@ -1,0 +1,73 @@
+"""Answering a viewer's conditions and ranges from a stored response: RFC 9110 sections 13 and 14.
+
+If-None-Match      weak comparison; beats If-Modified-Since
+If-Modified-Since  against Last-Modified, or else Date
+If-Range           strong comparison, or the very same date; otherwise the whole is sent
+Range              one range of bytes; several, other units and nonsense get the whole
+"""
+
+from __future__ import annotations
+
+import re
+
+from edge.cache.dates import parse_date
+from edge.cache.fields import Fields, first, joined, split_list, values
+from edge.cache.freshness import date_of
+from edge.cache.stored import Stored
+from edge.ranges import Span, Unsatisfiable, wanted_span
+
+PRECONDITIONS = frozenset({"if-match", "if-unmodified-since"})
+"""About the origin's state: only the origin can answer these."""
+
+TAGS_CHARACTERS_MAX = 8192
+_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+
+
+def is_unmodified(stored: Stored, request: Fields) -> bool:
+    """Does the viewer have what is stored? Then 304 is the answer."""
+    tags = joined(request, "if-none-match")
+    if tags is not None:
+        return _matches(tags, stored.etag)
+    since = first(request, "if-modified-since")
+    if since is None or stored.status != 200:
+        return False
+    limit = parse_date(since, now=stored.received)
+    modified = date_of(stored.fields, "last-modified", now=stored.received)
+    if modified is None and not values(stored.fields, "last-modified"):
+        modified = date_of(stored.fields, "date", now=stored.received) or int(stored.received)
+    return limit is not None and modified is not None and modified <= limit
+
+
+def wanted_part(stored: Stored, request: Fields) -> Span | Unsatisfiable | None:
+    """The part of the body that the viewer asks for; None for the whole of it."""
+    asked = values(request, "range")
+    if stored.status != 200 or len(asked) != 1 or not _same_content(stored, first(request, "if-range")):
+        return None
+    return wanted_span(asked[0], None, etag="", body_bytes=len(stored.body))
+
+
+def _same_content(stored: Stored, condition: str | None) -> bool:
+    if condition is None:
+        return True
+    if _TAG.fullmatch(condition):
+        return condition == stored.etag and not condition.startswith("W/")
+    limit = parse_date(condition, now=stored.received)
+    modified = date_of(stored.fields, "last-modified", now=stored.received)
+    date = date_of(stored.fields, "date", now=stored.received)
+    is_strong = modified is not None and date is not None and date > modified  # section 8.8.2.2: not within one second
+    return is_strong and limit == modified
+
+
+def _matches(tags: str, etag: str | None) -> bool:
+    if len(tags) > TAGS_CHARACTERS_MAX:
+        return False
+    if tags.strip() == "*":
+        return True
+    if etag is None:
+        return False
+    return _opaque(etag) in {_opaque(member) for member in split_list(tags)}
+
+
+def _opaque(tag: str) -> str:
+    match = _TAG.fullmatch(tag)
+    return tag if match is None else f'"{match[2]}"'

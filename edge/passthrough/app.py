@@ -1,0 +1,284 @@
+"""One route of the passthrough: a request in, a response out, and what is counted about it.
+
+    not for a cache (unsafe methods, preconditions, bodies)   sent on, answered as it comes, stored responses dropped
+    HEAD, or a part of what is not stored                     the same
+    fresh                                                     from the store
+    stale, may be served meanwhile                            from the store, fetched behind it
+    stale, or not stored                                      fetched once for all who ask for it
+
+Nothing is sent to the origin twice. Targets stand in no log.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import structlog
+from aiohttp import web
+
+from domicile.media.errors import Overloaded
+from domicile.service.gate.assets import Busy
+from domicile.service.http1 import Broken, Unreachable
+from edge.cache.fields import values
+from edge.cache.forward import Looping, to_origin
+from edge.cache.reuse import Decision, Forward, Use, chosen, decide
+from edge.cache.status import CacheStatus
+from edge.cache.stored import Stored
+from edge.metrics import Cache, Count, Counters, Route
+from edge.occasionally import Occasionally
+from edge.passthrough.asked import Asked, BadRequest, TooLarge
+from edge.passthrough.fetch import Fetcher, Wanted
+from edge.passthrough.fill import Confirmed, Fill, Incomplete, Own, Reader, Shared, StandIn
+from edge.passthrough.forwarding import Forwarding
+from edge.passthrough.reply import Message, from_head, from_origin, from_stored, refused
+from edge.passthrough.send import interim_to, send_body, send_pieces
+from edge.send import CutOff, TooSlow
+
+ROUNDS_MAX = 8
+"""Answers that a request waits for before it is sent on by itself: each turned out not to be for it."""
+
+log = structlog.get_logger("edge.passthrough")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passthrough:
+    """One listening address and the origin behind it."""
+
+    name: str
+    """Begins the keys of what is stored, so that routes can share a store."""
+    fetcher: Fetcher
+    forwarding: Forwarding
+    counters: Counters
+    progress_seconds_max: float
+    failures: Occasionally = field(default_factory=Occasionally)
+
+    async def handle(self, request: web.BaseRequest, *, may_store: bool = True) -> web.StreamResponse:
+        """Answers everything; raises only ConnectionError, when there is nobody to answer.
+
+        `may_store`: false where another worker should hold the answer and is not there.
+        """
+        fields = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
+        asked = Asked(http=request, key=f"{self.name} {request.raw_path}", target=request.raw_path, fields=fields)
+        try:
+            return await self._answer(asked, may_store=may_store)
+        except TooSlow:
+            self.counters.add(Count.SLOW)
+            raise
+        except CutOff:
+            self.counters.add(Count.ABORTED)
+            raise
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - told apart below
+            return await self._refuse(asked, error)
+        finally:
+            self.counters.add(asked.result)
+            seconds = time.perf_counter() - asked.started
+            self.counters.request(Route.PASSTHROUGH, Cache.NONE, asked.status, seconds, asked.sent_bytes)
+
+    async def _answer(self, asked: Asked, *, may_store: bool) -> web.StreamResponse:
+        if not asked.target.startswith("/"):
+            raise BadRequest
+        to_origin(asked.fields)  # a loop is refused before anything is looked up
+        if not may_store:
+            asked.forward = Forward.BYPASS
+            return await self.forwarding.pass_on(asked, None, self._send_stream, may_store=False)
+        settings, now = self.fetcher.settings, self.fetcher.clock()
+        variants = self.fetcher.store.variants(asked.key)
+        decision = decide(asked.method, asked.fields, variants, now=now, heeds_request=settings.heeds_requests)
+        if asked.http.can_read_body:
+            decision = Decision(use=Use.FORWARD, forward=decision.forward or Forward.REQUEST)
+        asked.forward = decision.forward
+        match decision.use:
+            case Use.HIT:
+                assert decision.stored is not None
+                asked.result = Count.PASSTHROUGH_HIT
+                return await self._send_stored(asked, decision.stored, None)
+            case Use.BEHIND:
+                assert decision.stored is not None
+                self._refresh(asked, decision.stored)
+                asked.result = Count.PASSTHROUGH_STALE
+                return await self._send_stored(asked, decision.stored, "stale-while-revalidate")
+            case Use.ONLY_CACHED:
+                asked.result = Count.PASSTHROUGH_MISS
+                return await self._send_refusal(asked, 504, "Gateway Timeout", None)
+            case Use.FORWARD:
+                return await self.forwarding.pass_on(asked, None, self._send_stream)
+            case Use.MISS | Use.VALIDATE:
+                if asked.method == "HEAD":
+                    return await self.forwarding.pass_on(asked, decision.stored, self._send_stream)
+                if decision.stored is None and values(asked.fields, "range"):
+                    asked.forward = Forward.PARTIAL
+                    return await self.forwarding.pass_on(asked, None, self._send_stream)
+                return await self._fetch(asked, decision.stored, variants)
+
+    # -- answers that may be stored ------------------------------------------------------------------------------
+
+    async def _fetch(self, asked: Asked, stored: Stored | None, variants: tuple[Stored, ...]) -> web.StreamResponse:
+        fills = self.fetcher.fills
+        tried: set[Fill] = set()
+        while len(tried) < ROUNDS_MAX and not fills.is_unshared(asked.key):
+            fill = fills.find(asked.key, asked.fields, besides=tried)
+            if fill is None:
+                break
+            tried.add(fill)
+            with fill.reading() as reader:
+                landed = await fill.landed
+                if self._is_for(asked, landed) and not reader.is_cut:
+                    return await self._send_landed(asked, landed, reader, collapsed=True)
+        wanted = Wanted(
+            key=asked.key,
+            target=asked.target,
+            request=asked.fields,
+            stored=stored,
+            variants=variants,
+            on_interim=interim_to(asked.http),
+        )
+        alone = fills.is_unshared(asked.key) or len(tried) >= ROUNDS_MAX
+        fill = fills.start(asked.key, asked.fields, lambda fill: self.fetcher.fill(fill, wanted), alone=alone)
+        try:
+            with fill.reading() as reader:
+                return await self._send_landed(asked, await fill.landed, reader, collapsed=False)
+        finally:
+            fill.leader_left.set()
+
+    def _is_for(self, asked: Asked, landed: Shared | Confirmed | StandIn | Own) -> bool:
+        """May who waited have the answer that another asked for?"""
+        match landed:
+            case Shared():
+                return landed.for_all and chosen([landed.head], asked.fields) is not None
+            case Confirmed() | StandIn():
+                return (
+                    landed.stored.is_fresh(self.fetcher.clock()) and chosen([landed.stored], asked.fields) is not None
+                )
+            case Own():
+                return False
+
+    def _refresh(self, asked: Asked, stored: Stored) -> None:
+        """Fetch behind a stale answer, if nobody does yet."""
+        fills = self.fetcher.fills
+        if fills.find(asked.key, asked.fields, besides=()) is not None:
+            return
+        wanted = Wanted(key=asked.key, target=asked.target, request=asked.fields, stored=stored)
+        try:
+            fill = fills.start(asked.key, asked.fields, lambda fill: self.fetcher.fill(fill, wanted))
+        except Overloaded:
+            return
+        fill.leader_left.set()
+
+    async def _send_landed(
+        self, asked: Asked, landed: Shared | Confirmed | StandIn | Own, reader: Reader, *, collapsed: bool
+    ) -> web.StreamResponse:
+        now = self.fetcher.clock()
+        asked.result = Count.PASSTHROUGH_COLLAPSED if collapsed else Count.PASSTHROUGH_MISS
+        match landed:
+            case StandIn():
+                asked.result = Count.PASSTHROUGH_STALE
+                status = CacheStatus(
+                    forward=asked.forward,
+                    forward_status=landed.status,
+                    ttl=-landed.stored.stale_seconds(now),
+                    collapsed=collapsed,
+                    detail="stale-if-error" if landed.status is not None else "disconnected",
+                )
+                return await self._send_message(asked, landed.stored, status, is_validated=False)
+            case Confirmed():
+                asked.result = Count.PASSTHROUGH_COLLAPSED if collapsed else Count.PASSTHROUGH_REVALIDATED
+                status = CacheStatus(
+                    forward=asked.forward,
+                    forward_status=304,
+                    stored=landed.is_kept,
+                    ttl=-landed.stored.stale_seconds(now),
+                    collapsed=collapsed,
+                )
+                return await self._send_message(asked, landed.stored, status, is_validated=True)
+            case Shared():
+                return await self._send_shared(asked, landed, reader, collapsed=collapsed)
+            case Own():
+                status = CacheStatus(forward=asked.forward, forward_status=landed.got.status)
+                message = from_origin(landed.got, asked.method, status, body_bytes=landed.answer.body_bytes)
+                return await self._send_stream(asked, message, landed.answer.pieces())
+
+    async def _send_shared(
+        self, asked: Asked, landed: Shared, reader: Reader, *, collapsed: bool
+    ) -> web.StreamResponse:
+        now, head = self.fetcher.clock(), landed.head
+        status = CacheStatus(
+            forward=asked.forward,
+            forward_status=head.status,
+            stored=True,
+            ttl=-head.stale_seconds(now),
+            collapsed=collapsed,
+        )
+        conditions = any(values(asked.fields, name) for name in ("if-none-match", "if-modified-since", "range"))
+        if conditions and (whole := await _whole(reader)) is not None:
+            return await self._send_message(asked, whole, status, is_validated=True)
+        if collapsed:
+            fields = from_head(head, status, now=now, is_validated=True)
+            message = Message(status=head.status, reason=head.reason, fields=fields, body_bytes=landed.body_bytes)
+        else:  # the one who asked has it as it came, with the fields that are not kept
+            message = from_origin(landed.got, asked.method, status, body_bytes=landed.body_bytes)
+        return await self._send_stream(asked, message, reader.pieces())
+
+    # -- sending -------------------------------------------------------------------------------------------------
+
+    async def _send_stored(self, asked: Asked, stored: Stored, detail: str | None) -> web.StreamResponse:
+        status = CacheStatus(ttl=-stored.stale_seconds(self.fetcher.clock()), detail=detail)
+        return await self._send_message(asked, stored, status, is_validated=False)
+
+    async def _send_message(
+        self, asked: Asked, stored: Stored, status: CacheStatus, *, is_validated: bool
+    ) -> web.StreamResponse:
+        now = self.fetcher.clock()
+        message = from_stored(stored, asked.method, asked.fields, status, now=now, is_validated=is_validated)
+        asked.status = message.status
+        asked.sent_bytes = 0 if message.span is None else message.span.body_bytes
+        return await send_body(asked.http, message, stored.body, progress_seconds_max=self.progress_seconds_max)
+
+    async def _send_stream(self, asked: Asked, message: Message, pieces: AsyncIterator[bytes]) -> web.StreamResponse:
+        async def counted() -> AsyncIterator[bytes]:
+            async for piece in pieces:
+                asked.sent_bytes += len(piece)
+                yield piece
+
+        asked.status = message.status
+        seconds_max = self.progress_seconds_max
+        return await send_pieces(asked.http, message, counted(), progress_seconds_max=seconds_max)
+
+    async def _refuse(self, asked: Asked, error: Exception) -> web.StreamResponse:
+        asked.result = Count.PASSTHROUGH_ERROR
+        match error:
+            case BadRequest():
+                return await self._send_refusal(asked, 400, "Bad Request", None)
+            case Looping():
+                return await self._send_refusal(asked, 508, "Loop Detected", None)
+            case TooLarge():
+                return await self._send_refusal(asked, 413, "Content Too Large", None)
+            case Overloaded() | Busy():
+                self.counters.add(Count.REQUESTS_REFUSED)
+                return await self._send_refusal(asked, 503, "Service Unavailable", "overloaded")
+            case Unreachable() | Broken() | Incomplete():
+                if count := self.failures.due():
+                    log.info("assets_origin_failed", reason=type(error).__name__, count=count)
+                timed_out = isinstance(error, Unreachable) and error.timed_out
+                code, reason = (504, "Gateway Timeout") if timed_out else (502, "Bad Gateway")
+                return await self._send_refusal(asked, code, reason, None)
+            case _:
+                log.error("request_failed", error=type(error).__name__, exc_info=error)
+                return await self._send_refusal(asked, 500, "Internal Server Error", None)
+
+    async def _send_refusal(self, asked: Asked, code: int, reason: str, detail: str | None) -> web.StreamResponse:
+        status = CacheStatus(forward=asked.forward or Forward.BYPASS, detail=detail)
+        retry = 1 if code == 503 else None
+        message = refused(code, reason, status, now=self.fetcher.clock(), retry_seconds=retry)
+        asked.status = code
+        return await send_body(asked.http, message, b"", progress_seconds_max=self.progress_seconds_max)
+
+
+async def _whole(reader: Reader) -> Stored | None:
+    """The response once it is complete; None when it is too large to be stored."""
+    async for _ in reader.pieces():
+        pass
+    return reader.fill.whole

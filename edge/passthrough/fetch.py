@@ -1,0 +1,173 @@
+"""Fetching an answer that may be stored: what the origin says decides what becomes of the fill, of the store, of errors.
+
+304                               the stored response, brought up to date
+5xx, and stale-if-error           the stored response in its place
+not reached                       the stored response for a while, unless it forbids that; else the error
+may be stored                     stored, and read by all who wait while it comes in
+anything else                     for the one who asked
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from domicile.media.policy import Permit
+from domicile.service.gate.assets import Answer, AssetClient, AssetRequest, Busy
+from domicile.service.http1 import Broken, Head, Unreachable
+from edge.cache.fields import Fields
+from edge.cache.forward import to_origin
+from edge.cache.reuse import ERROR_STATUSES, may_hide_error, may_stand_in
+from edge.cache.storable import is_storable
+from edge.cache.stored import Received, Stored, keep, renewed
+from edge.cache.validate import any_of, conditional, confirmed, updated, whole
+from edge.passthrough.fill import Confirmed, Fill, Own, Shared, StandIn
+from edge.passthrough.fills import Fills
+from edge.passthrough.reply import dated
+from edge.passthrough.settings import PassthroughSettings
+from edge.passthrough.store import ResponseStore, Ticket
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to be fetched: for whom, and what is stored of it already."""
+
+    key: str
+    target: str
+    request: Fields
+    stored: Stored | None = None
+    """To be confirmed."""
+    variants: tuple[Stored, ...] = ()
+    """Where none is for this request: one may turn out to be."""
+    on_interim: Callable[[Head], None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetcher:
+    """One route's way to its origin."""
+
+    client: AssetClient
+    permit: Callable[[], Permit]
+    store: ResponseStore
+    fills: Fills
+    settings: PassthroughSettings
+    clock: Clock = time.time
+
+    async def fill(self, fill: Fill, wanted: Wanted) -> None:
+        """The work of a fill."""
+        with self.store.ticket(wanted.key) as ticket:
+            try:
+                await self._fetch(fill, wanted, ticket)
+            except (Unreachable, Broken, Busy) as error:
+                if fill.landed.done() or not self._stands_in(wanted.stored):
+                    raise
+                assert wanted.stored is not None
+                del error
+                fill.land(StandIn(stored=wanted.stored, status=None))
+                fill.finish(wanted.stored)
+
+    def _stands_in(self, stored: Stored | None) -> bool:
+        seconds_max = self.settings.disconnected_seconds_max
+        return stored is not None and may_stand_in(stored, now=self.clock(), seconds_max=seconds_max)
+
+    async def _fetch(self, fill: Fill, wanted: Wanted, ticket: Ticket) -> None:
+        asked = _conditions(wanted)
+        if await self._exchange(fill, wanted, asked, ticket):
+            return
+        if not await self._exchange(fill, wanted, whole(wanted.request), ticket):
+            raise Broken("not modified, without having been asked")
+
+    async def _exchange(self, fill: Fill, wanted: Wanted, asked: Fields, ticket: Ticket) -> bool:
+        """False when the answer is a 304 about something that is not stored."""
+        requested = self.clock()
+        request = AssetRequest(
+            method="GET", target=wanted.target, fields=to_origin(asked), on_interim=wanted.on_interim
+        )
+        async with self.client.exchange(self.permit(), request) as answer:
+            got = self.received(answer, requested)
+            if got.status == 304:
+                return self._confirm(fill, wanted, got, ticket)
+            if wanted.stored is not None and got.status in ERROR_STATUSES:
+                if may_hide_error(wanted.stored, now=self.clock()):
+                    fill.land(StandIn(stored=wanted.stored, status=got.status))
+                    fill.finish(wanted.stored)
+                    return True
+            elif wanted.stored is not None and not ticket.is_void:
+                self.store.remove(wanted.key, wanted.stored)  # there is something else now
+            if self.is_storable("GET", wanted, got, answer):
+                await self._take_in(fill, wanted, got, answer, ticket)
+            else:
+                await self._hand_over(fill, wanted.key, got, answer)
+        return True
+
+    def received(self, answer: Answer, requested: float) -> Received:
+        now = self.clock()
+        head = answer.head
+        return Received(
+            status=head.status,
+            reason=head.reason,
+            fields=dated(head.fields, now=now),
+            requested=requested,
+            received=now,
+        )
+
+    def is_storable(self, method: str, wanted: Wanted, got: Received, answer: Answer) -> bool:
+        """By its head, and by the size that it states."""
+        if not self.store.takes(answer.body_bytes or 0):
+            return False
+        fraction = self.settings.heuristic_fraction
+        return is_storable(method, wanted.target, wanted.request, got, heuristic_fraction=fraction)
+
+    def _confirm(self, fill: Fill, wanted: Wanted, got: Received, ticket: Ticket) -> bool:
+        stored = wanted.stored or confirmed(wanted.variants, got.fields)
+        if stored is None:
+            return False
+        fields = updated(stored.fields, got.fields)
+        again = renewed(stored, got, fields, wanted.request, heuristic_fraction=self.settings.heuristic_fraction)
+        if again is None:  # it is for nobody else from now on
+            self.store.remove(wanted.key, stored)
+            fill.land(Confirmed(stored=replace(stored, fields=fields), is_kept=False))
+        else:
+            kept = self.store.put(wanted.key, again, ticket, instead_of=wanted.stored)
+            fill.land(Confirmed(stored=again, is_kept=kept))
+        fill.finish(again)
+        return True
+
+    async def _hand_over(self, fill: Fill, key: str, got: Received, answer: Answer) -> None:
+        self.fills.mark(key, shared=False)
+        self.fills.close(fill)
+        fill.land(Own(got=got, answer=answer))
+        await fill.leader_left.wait()
+
+    async def _take_in(self, fill: Fill, wanted: Wanted, got: Received, answer: Answer, ticket: Ticket) -> None:
+        head = keep(got, b"", wanted.request, heuristic_fraction=self.settings.heuristic_fraction)
+        for_all = head.is_fresh(self.clock()) and not head.rules.no_cache
+        self.fills.mark(wanted.key, shared=for_all)
+        fill.land(Shared(got=got, head=head, body_bytes=answer.body_bytes, for_all=for_all))
+        is_kept = True
+        async for piece in answer.pieces():
+            if is_kept and not self._has_room(fill, len(piece)):
+                is_kept = False
+                self.fills.close(fill)
+            if not is_kept and not await fill.room():
+                raise Broken("nobody reads it any more")
+            fill.add(piece)
+        stored = replace(head, body=fill.body()) if is_kept else None
+        if stored is not None:
+            self.store.put(wanted.key, stored, ticket, instead_of=wanted.stored)
+        fill.finish(stored)
+
+    def _has_room(self, fill: Fill, more_bytes: int) -> bool:
+        return (
+            self.store.takes(fill.body_bytes + more_bytes)
+            and self.fills.held_bytes + more_bytes <= self.settings.fill_bytes_max
+        )
+
+
+def _conditions(wanted: Wanted) -> Fields:
+    if wanted.stored is not None:
+        return conditional(wanted.request, wanted.stored)
+    return any_of(wanted.request, wanted.variants)

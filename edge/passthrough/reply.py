@@ -1,0 +1,93 @@
+"""From a stored or received response to what the viewer is sent: pure, no bytes are touched here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge.cache.conditional import is_unmodified, wanted_part
+from edge.cache.dates import format_date
+from edge.cache.directives import SECONDS_MAX
+from edge.cache.fields import Fields, values, without
+from edge.cache.forward import stated_length, to_viewer
+from edge.cache.status import CacheStatus
+from edge.cache.stored import Received, Stored
+from edge.ranges import Span, Unsatisfiable
+
+ABOUT_BYTES = frozenset(
+    "content-type content-encoding content-language content-length content-range content-md5 accept-ranges".split()
+)
+"""Not on a 304: the viewer has them with the bytes."""
+
+BODILESS = frozenset({204, 304})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A response to a viewer. `body_bytes`: what Content-Length says; None when the length is not known."""
+
+    status: int
+    reason: str
+    fields: Fields
+    body_bytes: int | None
+    span: Span | None = None
+    """The part of a stored body that follows; None for no stored body."""
+
+
+def dated(fields: Fields, *, now: float) -> Fields:
+    """With a Date, which every response must have (RFC 9110 section 6.6.1)."""
+    return fields if values(fields, "date") else (*fields, ("Date", format_date(now)))
+
+
+def from_stored(
+    stored: Stored, method: str, request: Fields, status: CacheStatus, *, now: float, is_validated: bool = False
+) -> Message:
+    """The answer with a stored response: 304, a part, or the whole. `is_validated`: by the origin, a moment ago."""
+    head = from_head(stored, status, now=now, is_validated=is_validated)
+    if is_unmodified(stored, request):
+        return Message(status=304, reason="Not Modified", fields=without(head, ABOUT_BYTES), body_bytes=None)
+    if stored.status in BODILESS:
+        return Message(status=stored.status, reason=stored.reason, fields=head, body_bytes=None)
+    length = len(stored.body)
+    if method == "HEAD":
+        return Message(status=stored.status, reason=stored.reason, fields=head, body_bytes=length)
+    part = wanted_part(stored, request)
+    if isinstance(part, Unsatisfiable):
+        beyond = (*without(head, {"content-range"}), ("Content-Range", f"bytes */{length}"))
+        return Message(status=416, reason="Range Not Satisfiable", fields=beyond, body_bytes=0)
+    if part is None:
+        whole = Span(start=0, end=length)
+        return Message(status=stored.status, reason=stored.reason, fields=head, body_bytes=length, span=whole)
+    described = (
+        *without(head, {"content-range"}),
+        ("Content-Range", f"bytes {part.start}-{part.end - 1}/{length}"),
+    )
+    return Message(status=206, reason="Partial Content", fields=described, body_bytes=part.body_bytes, span=part)
+
+
+def from_head(stored: Stored, status: CacheStatus, *, now: float, is_validated: bool = False) -> Fields:
+    """The fields of a stored response. Its Age is told unless the origin has just confirmed it."""
+    head = to_viewer(stored.fields)
+    if not is_validated:
+        age = min(stored.age(now), SECONDS_MAX)
+        head = (*without(head, {"age"}), ("Age", str(int(age))))
+    return (*head, ("Cache-Status", status.text()))
+
+
+def from_origin(got: Received, method: str, status: CacheStatus, *, body_bytes: int | None) -> Message:
+    """The answer that passes through as it came."""
+    fields = (*to_viewer(got.fields), ("Cache-Status", status.text()))
+    if method == "HEAD" or got.status in BODILESS:
+        return Message(status=got.status, reason=got.reason, fields=fields, body_bytes=stated_length(got.fields))
+    return Message(status=got.status, reason=got.reason, fields=fields, body_bytes=body_bytes)
+
+
+def refused(
+    code: int, reason: str, status: CacheStatus | None, *, now: float, retry_seconds: int | None = None
+) -> Message:
+    """An error of this node's own: empty, and not to be stored."""
+    fields: Fields = (("Date", format_date(now)), ("Cache-Control", "no-store"))
+    if status is not None:
+        fields = (*fields, ("Cache-Status", status.text()))
+    if retry_seconds is not None:
+        fields = (*fields, ("Retry-After", str(retry_seconds)))
+    return Message(status=code, reason=reason, fields=fields, body_bytes=0)

@@ -1,0 +1,128 @@
+"""The routes of one worker: their stores, connections and tasks, opened and closed together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from domicile.service.gate.assets import AssetClient, AssetLimits
+from domicile.service.settings import blamed
+from domicile.service.tasks import Background
+from edge.listener import BACKLOG, Handler, Listener
+from edge.metrics import Counters
+from edge.passthrough.app import Passthrough
+from edge.passthrough.fetch import Fetcher
+from edge.passthrough.fills import Fills
+from edge.passthrough.forwarding import Forwarding
+from edge.passthrough.owner import Doors, Neighbours
+from edge.passthrough.settings import Route, read_route
+from edge.passthrough.statement import permit_of
+from edge.passthrough.store import ResponseStore
+from edge.settings import EdgeSettings
+
+log = structlog.get_logger("edge.passthrough")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Worker:
+    """What the routes of a worker have in common."""
+
+    settings: EdgeSettings
+    slot: int
+    counters: Counters
+    background: Background
+    store: ResponseStore
+
+
+@asynccontextmanager
+async def passthrough(settings: EdgeSettings, slot: int, counters: Counters) -> AsyncIterator[None]:
+    """Serve every route that is set; nothing when there is none. Raises BadSetting."""
+    routes = [route for text in settings.passthrough.routes if (route := read_route(text)) is not None]
+    if not routes:
+        yield
+        return
+    own = settings.passthrough
+    store = ResponseStore(
+        bytes_max=own.ram_bytes_max // settings.worker_count,
+        object_bytes_max=own.object_bytes_max,
+        variants_max=own.variants_max,
+    )
+    async with AsyncExitStack() as stack:
+        background = await stack.enter_async_context(Background(log))
+        worker = _Worker(settings=settings, slot=slot, counters=counters, background=background, store=store)
+        for number, route in enumerate(routes):
+            await _serve(worker, number, route, stack)
+        yield
+
+
+async def _serve(worker: _Worker, number: int, route: Route, stack: AsyncExitStack) -> None:
+    """Both sockets of a route: that of the other workers first, so that an owner can be asked as soon as it is one."""
+    settings, own, name = worker.settings, worker.settings.passthrough, str(number)
+    fetcher = Fetcher(
+        client=_client(settings, route.base, stack),
+        permit=lambda: permit_of(settings.region, clock=time.time),
+        store=worker.store,
+        fills=Fills(worker.background, fills_max=own.fills_max, unshared_seconds=own.unshared_seconds),
+        settings=own,
+    )
+    others = [slot for slot in range(settings.worker_count) if slot != worker.slot]
+    clients = {slot: _client(settings, f"unix:{_socket(settings, number, slot)}", stack) for slot in others}
+    neighbours = Neighbours(name=name, own=worker.slot, clients=clients, fetcher=fetcher)
+    app = Passthrough(
+        name=name,
+        fetcher=fetcher,
+        forwarding=Forwarding(fetcher=fetcher, drop=neighbours.drop),
+        counters=worker.counters,
+        progress_seconds_max=settings.delivery.progress_seconds_max,
+    )
+    doors = Doors(app=app, neighbours=neighbours)
+    if others:
+        inner = await _runner(worker, doors.from_neighbour, stack)
+        path = _socket(settings, number, worker.slot)
+        path.unlink(missing_ok=True)
+        await web.UnixSite(inner, str(path), backlog=BACKLOG).start()
+        path.chmod(0o600)
+    outer = await _runner(worker, doors.from_viewer, stack)
+    address = f"{route.host}:{route.port}"
+    with blamed("edge.passthrough.routes", address, "addresses that can be listened on"):
+        await web.TCPSite(outer, route.host, route.port, reuse_port=True, backlog=BACKLOG).start()
+
+
+def _client(settings: EdgeSettings, base: str, stack: AsyncExitStack) -> AssetClient:
+    own = settings.passthrough
+    limits = AssetLimits(
+        connect_seconds_max=own.connect_seconds_max,
+        read_seconds_max=own.read_seconds_max,
+        connections_max=own.connections_max,
+        idle_seconds_max=own.idle_seconds_max,
+    )
+    client = AssetClient(base, limits)
+    stack.callback(client.close)
+    return client
+
+
+def _socket(settings: EdgeSettings, number: int, slot: int) -> Path:
+    return settings.run_path / f"pass-{number}-{slot}.sock"
+
+
+async def _runner(worker: _Worker, handler: Handler, stack: AsyncExitStack) -> web.ServerRunner:
+    delivery = worker.settings.delivery
+    listener = Listener(
+        handler,
+        counters=worker.counters,
+        region=worker.settings.region,
+        keepalive_seconds=delivery.keepalive_seconds,
+        connections_max=delivery.connections_max,
+        progress_seconds_max=delivery.progress_seconds_max,
+        write_buffer_bytes_max=delivery.write_buffer_bytes_max,
+    )
+    runner = web.ServerRunner(listener, shutdown_timeout=worker.settings.node.drain_seconds_max)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    return runner

@@ -1,0 +1,98 @@
+"""Stored responses in memory: by URL, then by what they vary by; bounded in bytes and in variants.
+
+A URL's variants go together when room is needed. Whoever is about to store something holds a ticket from before the request
+went out; a change of the URL meanwhile voids the ticket, so that an answer from before the change is not kept after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from edge.cache.stored import Stored
+from edge.store.fifo import WeightedFifo
+
+URL_BYTES = 512
+"""What an entry takes beside its variants."""
+
+
+class Ticket:
+    """Leave to store an answer that is being fetched."""
+
+    __slots__ = ("is_void",)
+
+    def __init__(self) -> None:
+        self.is_void = False
+
+
+class ResponseStore:
+    """Responses of all routes of one worker. Keys are texts of the caller."""
+
+    def __init__(self, *, bytes_max: int, object_bytes_max: int, variants_max: int) -> None:
+        self._entries: WeightedFifo[tuple[Stored, ...]] = WeightedFifo(bytes_max)
+        self._object_bytes_max = object_bytes_max
+        self._variants_max = variants_max
+        self._tickets: dict[str, set[Ticket]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def bytes(self) -> int:
+        return self._entries.cost
+
+    def takes(self, body_bytes: int) -> bool:
+        """Is a body of this size stored at all?"""
+        return body_bytes <= min(self._object_bytes_max, self._entries.cost_max)
+
+    def variants(self, key: str) -> tuple[Stored, ...]:
+        """Newest first."""
+        return self._entries.get(key) or ()
+
+    @contextmanager
+    def ticket(self, key: str) -> Iterator[Ticket]:
+        """From before the origin is asked until its answer is stored or given up."""
+        mine = Ticket()
+        held = self._tickets.setdefault(key, set())
+        held.add(mine)
+        try:
+            yield mine
+        finally:
+            held.discard(mine)
+            if not held and self._tickets.get(key) is held:
+                del self._tickets[key]
+
+    def put(self, key: str, stored: Stored, ticket: Ticket, *, instead_of: Stored | None = None) -> bool:
+        """Keep it as the newest variant, in place of the one for the same requests. False when it is not kept."""
+        if ticket.is_void or not self.takes(len(stored.body)):
+            return False
+        others = [
+            one
+            for one in self._entries.peek(key) or ()
+            if one is not instead_of and (one.varies_by, one.selection) != (stored.varies_by, stored.selection)
+        ]
+        variants = (stored, *others)[: self._variants_max]
+        cost = URL_BYTES + len(key) + sum(one.cost_bytes for one in variants)
+        while len(variants) > 1 and cost > self._entries.cost_max:
+            cost -= variants[-1].cost_bytes
+            variants = variants[:-1]
+        if cost > self._entries.cost_max:
+            return False
+        self._entries.put(key, variants, cost)
+        return True
+
+    def remove(self, key: str, stored: Stored) -> None:
+        """Take one variant out."""
+        variants = self._entries.peek(key) or ()
+        left = tuple(one for one in variants if one is not stored)
+        if len(left) == len(variants):
+            return
+        self._entries.pop(key)
+        if left:
+            self._entries.put(key, left, URL_BYTES + len(key) + sum(one.cost_bytes for one in left))
+
+    def drop(self, key: str) -> None:
+        """The URL has changed: what is stored goes, and what is on its way is not stored."""
+        self._entries.pop(key)
+        for ticket in self._tickets.get(key, ()):
+            ticket.is_void = True

@@ -86,9 +86,12 @@ def test_a_drawing_that_becomes_png_has_the_bits_that_were_asked_for() -> None:
 def test_a_drawing_that_is_png_already_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
     save = Image.Image.save
-    monkeypatch.setattr(
-        Image.Image, "save", lambda *args, **options: (written.append(options["format"]), save(*args, **options))
-    )
+
+    def counted(image: Image.Image, file: io.BytesIO, **options: str) -> None:
+        written.append(options["format"])
+        save(image, file, **options)
+
+    monkeypatch.setattr(Image.Image, "save", counted)
     picture = quadrants(100, 80).convert("RGBA")
     picture.putpixel((0, 0), (0, 0, 0, 0))
     assert finished(picture, wanted="png", bucket="legacy").reasons.text() == "f=png:graphic"

@@ -39,10 +39,6 @@ class Overlay:
     coordinates: NameHash | None
     """As of `Way`, for this very picture."""
 
-    @property
-    def marks(self) -> tuple[NameHash, ...]:
-        return (self.name,) if self.coordinates is None else (self.name, self.coordinates)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
@@ -62,7 +58,6 @@ class Way:
     """Changes of the asset's tags and context go by this name; None when the transformation reads neither."""
     coordinates: NameHash | None
     """Changes of its stored coordinates go by this name; None when the transformation does not read them."""
-
     overlays: tuple[Overlay, ...] = ()
     """In the order in which the transformation names them, each once."""
 
@@ -73,17 +68,18 @@ class Way:
         return (self.name, *said, *self.overlay_marks)
 
     @property
+    def overlay_names(self) -> tuple[NameHash, ...]:
+        return tuple(overlay.name for overlay in self.overlays)
+
+    @property
     def overlay_marks(self) -> tuple[NameHash, ...]:
-        return tuple(mark for overlay in self.overlays for mark in overlay.marks)
+        read = (overlay.coordinates for overlay in self.overlays)
+        return (*self.overlay_names, *(mark for mark in read if mark is not None))
 
     @property
     def reads_coordinates(self) -> bool:
-        """Of any of its pictures?"""
+        """Its own picture's, or those of one that it lays over it?"""
         return self.coordinates is not None or any(over.coordinates is not None for over in self.overlays)
-
-    @property
-    def overlay_names(self) -> tuple[NameHash, ...]:
-        return tuple(overlay.name for overlay in self.overlays)
 
     @property
     def layers(self) -> tuple[LayerName, ...]:
@@ -235,7 +231,9 @@ def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
     is_signed = request.signature is not None
     redaction = _redaction(policy, candidate, is_signed=is_signed)
     reads = _reads(candidate)
-    overlays = tuple(_overlay(request, layer, terms, reads=reads) for layer in candidate.layers)
+    overlays = tuple(
+        _overlay(request.cloud, layer, terms, is_signed=is_signed, reads=reads) for layer in candidate.layers
+    )
     named = AssetName(
         cloud=request.cloud,
         resource_type=request.resource_type,
@@ -257,12 +255,10 @@ def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
     )
 
 
-def _overlay(request: DeliveryRequest, layer: LayerName, terms: Terms, *, reads: bool) -> Overlay:
-    """`reads`: may stored coordinates change what comes out?"""
-    named = AssetName(
-        cloud=request.cloud, resource_type="image", delivery_type=layer.delivery_type, public_id=layer.public_id
-    )
-    redaction = forced_effect(terms.policy.redaction, layer.public_id, is_signed=request.signature is not None)
+def _overlay(cloud: str, layer: LayerName, terms: Terms, *, is_signed: bool, reads: bool) -> Overlay:
+    """`reads`: may the chain read coordinates? Whose they are then, of the base or of a layer, is not asked."""
+    named = AssetName(cloud=cloud, resource_type="image", delivery_type=layer.delivery_type, public_id=layer.public_id)
+    redaction = forced_effect(terms.policy.redaction, layer.public_id, is_signed=is_signed)
     return Overlay(
         layer=layer,
         name=name_hash(terms.name_key, "name", named.text),
@@ -272,7 +268,7 @@ def _overlay(request: DeliveryRequest, layer: LayerName, terms: Terms, *, reads:
 
 
 def _reads(candidate: Candidate) -> bool:
-    """May stored coordinates change what comes out?"""
+    """May the stored coordinates of the picture change what comes out?"""
     if candidate.program is not None:
         return candidate.program.reads_coordinates
     return any(map(reads_coordinates, candidate.transformation.components))

@@ -11,12 +11,16 @@ of those tags with the md5 of what they uploaded (decisions I.3).
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from domicile.imaging.job import Done, LayerInput, MediaLimits, RenderJob, Timings
 from domicile.imaging.plan_limits import plan_limits
 from domicile.media.asset import NameHash
+from domicile.media.breakpoints import AutoWidths
 from domicile.media.cost import pixels_of
 from domicile.media.evaluate import Known, evaluate
 from domicile.media.facts import SourceFacts
@@ -25,13 +29,17 @@ from domicile.media.keys import delivery_etag
 from domicile.media.negotiate import TYPES, UNWRITTEN_TYPES
 from domicile.media.policy import ResidencyPolicy
 from domicile.media.timing import ContentInfo, Span
+from domicile.media.transformation import Pixels, Transformation
 from domicile.media.wire import Rendition, Resolved, ResolvedLayer
+from domicile.service.breakpoints import measured
 from domicile.service.pool import DecoderPool
 from domicile.service.pool_files import SourceFile
+from domicile.service.pool_values import Rendered
 from edge.keys import Overlay, Way
 from edge.store.port import Stored, StoredHead
 from edge.upstream import Originals
 
+JSON = "application/json"
 STRIP_REVISION = 2
 """Raise when "stripped" comes to mean something else; it stands in the ETag."""
 
@@ -79,10 +87,9 @@ class Plain:
     @property
     def inputs(self) -> tuple[LayerInput, ...]:
         """For the decoder."""
-        pairs = zip(self.overlays, self.layers, strict=True)
         return tuple(
             LayerInput(name=over.layer.text, redaction=over.redaction, coordinates=layer.coordinates)
-            for over, layer in pairs
+            for over, layer in zip(self.overlays, self.layers, strict=True)
         )
 
 
@@ -108,6 +115,43 @@ async def make(order: Order, plain: Plain, originals: Originals, pool: DecoderPo
     original = is_original(way, facts)
     if original and order.policy.originals == "as-is" and _type_as_uploaded(facts) is not None:
         return _as_uploaded(order, originals.base)
+    asked = next((part.widths for part in way.candidate.transformation.components if part.widths is not None), None)
+    if asked is not None:
+        return await _by_breakpoints(asked, order, plain, originals, pool, limits)
+    rendered = await _rendered(order, plain, originals, pool, limits)
+    etag = f'"{facts.md5}-s{STRIP_REVISION}"'
+    if not original:
+        etag = delivery_etag(order.resolved.rendition_key, hashlib.sha256(rendered.body).digest())
+    return _made(order, rendered, etag, is_listed=not original and not order.stands_in)
+
+
+async def _by_breakpoints(
+    asked: AutoWidths, order: Order, plain: Plain, originals: Originals, pool: DecoderPool, limits: MediaLimits
+) -> Made:
+    """The picture at the breakpoint that fits, or the JSON that tells them all."""
+
+    async def encode(width: int | None) -> Rendered:
+        components = (
+            replace(part, widths=None, width=None if width is None else Pixels(width)) if part.widths else part
+            for part in order.way.candidate.transformation.components
+        )
+        text = build_transformation(Transformation(tuple(components)))
+        return await _rendered(order, replace(plain, text=text), originals, pool, limits)
+
+    found = [each.width for each in await measured(asked.search, encode)]
+    rendered = await encode(asked.chosen(found))
+    if asked.wanted is None:
+        body = json.dumps({"breakpoints": found}, separators=(",", ":")).encode()
+        done = msgspec.structs.replace(rendered.done, content_type=JSON)
+        rendered = replace(rendered, body=body, done=done)
+    etag = delivery_etag(order.resolved.rendition_key, hashlib.sha256(rendered.body).digest())
+    return _made(order, rendered, etag, is_listed=asked.wanted is not None and not order.stands_in)
+
+
+async def _rendered(
+    order: Order, plain: Plain, originals: Originals, pool: DecoderPool, limits: MediaLimits
+) -> Rendered:
+    facts, way = order.resolved.facts, order.way
     job = RenderJob(
         transformation=plain.text,
         extension=way.candidate.extension,
@@ -120,17 +164,15 @@ async def make(order: Order, plain: Plain, originals: Originals, pool: DecoderPo
     )
     layers = (layer.facts for layer in plain.layers)
     pixels = pixels_of(plain.text, facts, job.extension, plan_limits(limits), layers)
-    rendered = await pool.render(
-        originals.base, job, tenant=order.policy.tenant, pixels=pixels, layers=originals.layers
-    )
-    etag = f'"{facts.md5}-s{STRIP_REVISION}"'
-    if not original:
-        etag = delivery_etag(order.resolved.rendition_key, hashlib.sha256(rendered.body).digest())
+    return await pool.render(originals.base, job, tenant=order.policy.tenant, pixels=pixels, layers=originals.layers)
+
+
+def _made(order: Order, rendered: Rendered, etag: str, *, is_listed: bool) -> Made:
     done = rendered.done
     return Made(
         stored=Stored(head=_head(order, done, rendered.body, etag), body=rendered.body),
         spans=_spans(done.timings, rendered.queued_seconds),
-        rendition=None if original or order.stands_in else _rendition(order, done, len(rendered.body)),
+        rendition=_rendition(order, done, len(rendered.body)) if is_listed else None,
     )
 
 

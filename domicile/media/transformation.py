@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from domicile.media.breakpoints import AutoWidths
 from domicile.media.layer import Layer, LayerName
 
 
@@ -157,6 +158,8 @@ class Component:
     """One segment between slashes. None (or empty) means: not asked for."""
 
     width: Size | None = None
+    widths: AutoWidths | None = None
+    """In place of a width: one of those that a search finds."""
     height: Size | None = None
     aspect: float | None = None
     crop: Crop | None = None

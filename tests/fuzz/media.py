@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import psutil
 
 from domicile.imaging.job import MediaLimits, RenderJob
+from domicile.media.analysis import BLURHASH, COLORS, FACES, METADATA, PHASH, THUMBHASH
 from domicile.media.errors import BadTransformation, LimitExceeded, UndecodableMedia
 from domicile.service.pool import DecoderPool
 from domicile.service.pool_settings import PoolSettings
@@ -35,6 +36,7 @@ HANG_SECONDS_MAX = 2 * JOB_SECONDS_MAX + 10.0
 GROWTH_BYTES_MAX = 16 * MIB
 """Of the zygote and of this process between the end of the warm-up and the end."""
 WARM_SHARE = 0.25
+WISHES = (FACES, COLORS, PHASH, METADATA, BLURHASH, THUMBHASH)
 VISITS = 0.02
 """Share of jobs for which a process must be replaced."""
 LIMITS = MediaLimits()
@@ -124,7 +126,8 @@ async def check(pool: DecoderPool, seen: Seen, rng: random.Random, seeds: list[b
     started = time.monotonic()
     try:
         if rng.random() < 0.4:
-            await pool.probe(body, LIMITS, tenant=tenant, faces=rng.random() < 0.2)
+            wishes = WISHES if rng.random() < 0.2 else ()
+            await pool.probe(body, LIMITS, tenant=tenant, wishes=wishes)
         else:
             job = RenderJob(transformation=transformation, extension=extension, bucket=bucket, limits=LIMITS)
             await pool.render(body, job, tenant=tenant)

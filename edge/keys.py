@@ -231,9 +231,7 @@ def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
     is_signed = request.signature is not None
     redaction = _redaction(policy, candidate, is_signed=is_signed)
     reads = _reads(candidate)
-    overlays = tuple(
-        _overlay(request.cloud, layer, terms, is_signed=is_signed, reads=reads) for layer in candidate.layers
-    )
+    overlays = tuple(_overlay(request, layer, terms, reads=reads) for layer in candidate.layers)
     named = AssetName(
         cloud=request.cloud,
         resource_type=request.resource_type,
@@ -255,10 +253,12 @@ def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
     )
 
 
-def _overlay(cloud: str, layer: LayerName, terms: Terms, *, is_signed: bool, reads: bool) -> Overlay:
-    """`reads`: may the chain read coordinates? Whose they are then, of the base or of a layer, is not asked."""
-    named = AssetName(cloud=cloud, resource_type="image", delivery_type=layer.delivery_type, public_id=layer.public_id)
-    redaction = forced_effect(terms.policy.redaction, layer.public_id, is_signed=is_signed)
+def _overlay(request: DeliveryRequest, layer: LayerName, terms: Terms, *, reads: bool) -> Overlay:
+    """`reads`: may stored coordinates change what comes out?"""
+    named = AssetName(
+        cloud=request.cloud, resource_type="image", delivery_type=layer.delivery_type, public_id=layer.public_id
+    )
+    redaction = forced_effect(terms.policy.redaction, layer.public_id, is_signed=request.signature is not None)
     return Overlay(
         layer=layer,
         name=name_hash(terms.name_key, "name", named.text),
@@ -268,7 +268,7 @@ def _overlay(cloud: str, layer: LayerName, terms: Terms, *, is_signed: bool, rea
 
 
 def _reads(candidate: Candidate) -> bool:
-    """May the stored coordinates of the picture change what comes out?"""
+    """May stored coordinates change what comes out?"""
     if candidate.program is not None:
         return candidate.program.reads_coordinates
     return any(map(reads_coordinates, candidate.transformation.components))

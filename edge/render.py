@@ -87,9 +87,10 @@ class Plain:
     @property
     def inputs(self) -> tuple[LayerInput, ...]:
         """For the decoder."""
+        pairs = zip(self.overlays, self.layers, strict=True)
         return tuple(
             LayerInput(name=over.layer.text, redaction=over.redaction, coordinates=layer.coordinates)
-            for over, layer in zip(self.overlays, self.layers, strict=True)
+            for over, layer in pairs
         )
 
 
@@ -117,8 +118,8 @@ async def make(order: Order, plain: Plain, originals: Originals, pool: DecoderPo
         return _as_uploaded(order, originals.base)
     asked = next((part.widths for part in way.candidate.transformation.components if part.widths is not None), None)
     if asked is not None:
-        return await _by_breakpoints(asked, order, plain, originals, pool, limits)
-    rendered = await _rendered(order, plain, originals, pool, limits)
+        return await _by_breakpoints(asked, plain, order, originals, pool, limits)
+    rendered = await _rendered(plain, order, originals, pool, limits)
     etag = f'"{facts.md5}-s{STRIP_REVISION}"'
     if not original:
         etag = delivery_etag(order.resolved.rendition_key, hashlib.sha256(rendered.body).digest())
@@ -126,7 +127,7 @@ async def make(order: Order, plain: Plain, originals: Originals, pool: DecoderPo
 
 
 async def _by_breakpoints(
-    asked: AutoWidths, order: Order, plain: Plain, originals: Originals, pool: DecoderPool, limits: MediaLimits
+    asked: AutoWidths, plain: Plain, order: Order, originals: Originals, pool: DecoderPool, limits: MediaLimits
 ) -> Made:
     """The picture at the breakpoint that fits, or the JSON that tells them all."""
 
@@ -136,7 +137,7 @@ async def _by_breakpoints(
             for part in order.way.candidate.transformation.components
         )
         text = build_transformation(Transformation(tuple(components)))
-        return await _rendered(order, replace(plain, text=text), originals, pool, limits)
+        return await _rendered(replace(plain, text=text), order, originals, pool, limits)
 
     found = [each.width for each in await measured(asked.search, encode)]
     rendered = await encode(asked.chosen(found))
@@ -149,7 +150,7 @@ async def _by_breakpoints(
 
 
 async def _rendered(
-    order: Order, plain: Plain, originals: Originals, pool: DecoderPool, limits: MediaLimits
+    plain: Plain, order: Order, originals: Originals, pool: DecoderPool, limits: MediaLimits
 ) -> Rendered:
     facts, way = order.resolved.facts, order.way
     job = RenderJob(

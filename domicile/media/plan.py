@@ -18,6 +18,7 @@ from domicile.media.outline import leading_window, make_outline, stored_size
 from domicile.media.overlay import NOTHING, Inputs, Making, Overlay
 from domicile.media.params.flags import ANIMATED, is_progressive, png_bits
 from domicile.media.stage import BYTES_PER_PIXEL, PlanLimits, Stage, area_of
+from domicile.media.text import DRAWING_BYTES
 from domicile.media.transformation import Component, Quality, Transformation
 
 ALWAYS_ANIMATED = frozenset({"gif", "webp", "avif"})
@@ -87,6 +88,7 @@ def _making_bytes(makings: tuple[Making, ...]) -> int:
     for making in makings:
         inside = makings_of(making.stages)
         own = _bytes_of(making.window, making.orientation, making.stages) + sum(one.bytes for one in inside)
+        own += area_of(making.drawn) * DRAWING_BYTES
         most = max(most, held + own, held + _making_bytes(inside))
         held += making.bytes
     return most

@@ -1,6 +1,6 @@
 """Flags: switches without a number.
 
-    fl   = flag *15("." flag)
+    fl   = flag *15("." flag)                          ; fl_a,fl_b is fl_a.b
     flag = "force_strip" / "strip_profile" / "lossy" / "getinfo" / "ignore_aspect_ratio" / "immutable_cache"
          / "layer_apply" / "relative" / "region_relative" / "no_overflow" / "tiled" / "cutter"
          / "text_no_trim" / "text_disallow_overflow"
@@ -118,4 +118,4 @@ def _write(component: Component) -> str | None:
     return ".".join(named if flag == ATTACHMENT else flag for flag in sorted(component.flags))
 
 
-PARAMETERS = (Parameter(key="fl", read=_read, write=_write),)
+PARAMETERS = (Parameter(key="fl", read=_read, write=_write, joined_by="."),)

@@ -148,6 +148,8 @@ class ResidencyPolicy:
     originals: str = "stripped"
     """Delivery without transformation: "stripped" of metadata, or "as-is"."""
     redaction: ForcedRedaction = field(default_factory=ForcedRedaction)
+    strict_transformations: bool = False
+    """Without a signature, only named transformations that are allowed for it (`media/strict.py`)."""
 
     def to_mapping(self) -> dict[str, Any]:
         mapping: dict[str, Any] = {
@@ -170,6 +172,8 @@ class ResidencyPolicy:
             self.redaction.faces
         ):  # else left out, so that an edge that does not know of it yet need not refuse the tenant
             mapping["redaction"] = self.redaction.to_mapping()
+        if self.strict_transformations:  # left out otherwise, for the same reason
+            mapping["strict_transformations"] = True
         return mapping
 
 

@@ -31,7 +31,7 @@ _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9._~:\[\]-]+")
 
 _FIELDS = (
     "tenant", "version", "interpretation", "zones", "lifetimes", "lease_seconds", "erased_status",
-    "timing_allow_origin", "declared_non_personal", "originals", "redaction",
+    "timing_allow_origin", "declared_non_personal", "originals", "redaction", "strict_transformations",
 )  # fmt: skip
 
 
@@ -64,6 +64,7 @@ def from_mapping(raw: Mapping[str, Any], *, home: str) -> ResidencyPolicy:
         declared_non_personal=not personal,
         originals=top.text("originals", "stripped", ("stripped", "as-is")),
         redaction=_redaction(top),
+        strict_transformations=top.flag("strict_transformations", default=False),
     )
 
 

@@ -319,6 +319,28 @@ async def test_what_was_asked_for_before_a_change_is_not_stored_after_it(cache: 
     assert (await cache.get()).body == b"new"
 
 
+async def test_who_comes_after_a_change_does_not_join_what_was_asked_for_before_it(cache: Cached) -> None:
+    going = asyncio.Event()
+
+    async def script(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        is_first = len(cache.origin.seen) == 1
+        if is_first:
+            await going.wait()
+        writer.write(response(b"old" if is_first else b"new", **FRESH))
+
+    cache.origin.script = script
+    viewer = await cache.viewer()
+    viewer.send()
+    await everything_done(cache, 1)
+    await cache.get(method="PUT", body=b"new")
+    try:
+        async with asyncio.timeout(2):
+            assert (await cache.get()).body == b"new"
+    finally:
+        going.set()
+        viewer.close()
+
+
 async def test_bodies_of_requests_go_through_in_either_framing(cache: Cached) -> None:
     await cache.get(method="POST", body=b"x" * 100_000)
     viewer = await cache.viewer()

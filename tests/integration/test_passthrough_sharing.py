@@ -201,15 +201,36 @@ async def test_confirmations_are_shared_too(cache: Cached) -> None:
 
 
 async def test_a_part_is_cut_from_what_is_on_its_way(cache: Cached) -> None:
-    slow = cache.origin.script = Slow(b"01234", b"56789")
-    slow.begin.set()
-    cache.origin.says(response(ETag='"a"', cache_control="max-age=0"))
+    cache.origin.says(response(ETag='"a"', cache_control="max-age=1"))
     await cache.get()
-    cache.origin.script = slow
-    async with viewers(cache, 1, Range="bytes=6-7") as (one,):
+    await asyncio.sleep(1.1)
+    slow = cache.origin.script = Slow(b"01234", b"56789", ETag='"b"')
+    slow.begin.set()
+    async with viewers(cache, 1, Range="bytes=1-2") as (early,), viewers(cache, 1, Range="bytes=4-7") as (late,):
+        got = await early.answer()
+        assert (got.status, got.body, got["content-range"]) == (206, b"12", "bytes 1-2/10")
         slow.go_on.set()
-        got = await one.answer()
-        assert (got.status, got.body) == (206, b"67")
+        assert (await late.answer()).body == b"4567"
+    assert (await cache.get()).body == b"0123456789"
+
+
+async def test_not_modified_does_not_wait_for_the_body(cache: Cached) -> None:
+    slow = cache.origin.script = Slow(b"01234", b"56789", ETag='"b"')
+    slow.begin.set()
+    async with viewers(cache, 1, If_None_Match='"b"') as (one,):
+        assert (await asyncio.wait_for(one.answer(), 2)).status == 304
+        slow.go_on.set()
+    await asyncio.sleep(0.1)
+    assert (await cache.get()).cache.startswith("hit")
+
+
+async def test_what_no_memory_is_left_for_is_passed_on_and_not_stored(tmp_path: Path) -> None:
+    async with cached(tmp_path, fill_bytes_max=100_000) as cache:
+        cache.origin.says(response(b"v" * MIB, **FRESH))
+        for _ in range(2):
+            assert len((await cache.get()).body) == MIB
+        assert len((await cache.get(Range="bytes=0-9")).body) in {10, MIB}
+        assert len(cache.origin.seen) == 3
 
 
 async def test_a_body_too_large_to_be_stored_waits_for_its_readers(tmp_path: Path) -> None:

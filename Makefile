@@ -19,7 +19,7 @@ ENGINE := $(if $(filter simd,$(IMAGING)),sh tests/infra/system.sh build && $(BIN
 # Processes that share the tests; 0 runs them one after the other.
 JOBS   ?= 2
 
-.PHONY: serve install test lint types mutants bench docs clean system
+.PHONY: serve install test lint types mutants bench fuzz docs clean system
 
 serve: install
 	$(BIN)/domicile serve $(ARGS)
@@ -59,7 +59,12 @@ mutants: $(VENV)/.test
 	$(BIN)/python -m pytest tests/mutants
 
 bench: $(VENV)/.test system
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# Random input for ten minutes, or as long as ARGS='--seconds 60' says.
+fuzz: $(VENV)/.test
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/generate.py

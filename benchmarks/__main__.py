@@ -29,7 +29,11 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", type=part, default=USUAL, metavar="PART", help=f"any of {', '.join(PARTS)}")
     parser.add_argument("--seconds", type=int, default=3, help="length of one wrk run; wrk knows whole seconds")
     parser.add_argument("--rounds", type=int, default=4, help="interleaved rounds per row")
-    parser.add_argument("--scale", type=float, default=1.0, help="below 1 the budgets are tried, not measured")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="below 1 budgets and transforms are tried, not measured"
+    )
+    parser.add_argument("--only", default="", help="a part of the names of transforms, for those alone")
+    parser.add_argument("--no-install", action="store_true", help="leave out peers that are not installed yet")
     parser.add_argument("--results", type=Path, default=RESULTS, help="directory to write")
     parser.add_argument("--docs", action="store_true", help="quality: write the table into docs/quality.md")
     arguments = parser.parse_args()
@@ -40,7 +44,14 @@ def main() -> int:
         if "hits" in arguments.parts:
             results["hits"] = hits.measure(work, arguments.results, seconds=arguments.seconds, rounds=arguments.rounds)
         if "transforms" in arguments.parts:
-            results["transforms"] = transforms.measure(work, arguments.results, rounds=arguments.rounds)
+            results["transforms"] = transforms.measure(
+                work,
+                arguments.results,
+                rounds=arguments.rounds,
+                only=arguments.only,
+                scale=arguments.scale,
+                may_install=not arguments.no_install,
+            )
         if "budgets" in arguments.parts:
             results["budgets"] = budgets.measure(work, arguments.results, scale=arguments.scale)
         if "conformance" in arguments.parts:

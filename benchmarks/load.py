@@ -66,9 +66,13 @@ def _milliseconds(text: str) -> float:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
+    """Of those that still run: an idle decoder may end in the middle, and hits do not work it."""
     total = 0
     for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split()
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
         total += int(fields[11]) + int(fields[12])  # utime, stime
     return total / TICKS
 

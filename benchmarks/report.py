@@ -13,12 +13,14 @@ Results = dict[str, list[dict[str, Any]]]
 
 def table(rows: list[dict[str, Any]]) -> str:
     plain = [{key: value for key, value in row.items() if key != "runs"} for row in rows]
-    heads = list(plain[0])
+    heads = list(dict.fromkeys(key for row in plain for key in row))
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    lines += [
-        "| " + " | ".join(f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()) + " |" for row in plain
-    ]
+    lines += ["| " + " | ".join(_cell(row.get(head, "")) for head in heads) + " |" for row in plain]
     return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 def write(directory: Path, results: Results, *, command: str, date: str) -> None:
@@ -31,8 +33,8 @@ def write(directory: Path, results: Results, *, command: str, date: str) -> None
     plot(directory / "results.svg", results)
 
 
-BAR_PIXELS, LABEL_PIXELS, ROW_PIXELS = 520, 200, 26
-AXIS = "Domicile / peer (nginx proxy_cache for hits, bare Pillow for transforms); the dashed line is the peer"
+BAR_PIXELS, LABEL_PIXELS, ROW_PIXELS = 520, 300, 26
+AXIS = "Domicile / peer (nginx proxy_cache for hits; for transforms the one named); the dashed line is the peer"
 
 
 def plot(file: Path, results: Results) -> None:

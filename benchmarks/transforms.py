@@ -1,103 +1,182 @@
-"""Uncached renditions through the edge against a loop over bare Pillow: what the whole system costs on top of the codecs."""
+"""Uncached renditions, the same work in one run: Domicile (all of it, through HTTP), thumbor, sharp, libvips, Pillow.
+
+Rounds are interleaved, one request at a time, each in a width that was not asked for before. Everybody is given the same
+sources, widths and qualities, and one thread for a picture. The libraries have no server around them.
+"""
 
 from __future__ import annotations
 
-import io
 import statistics
 import time
-from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
+from benchmarks import pictures
+from benchmarks.load import cpu_seconds, peak_rss_bytes
+from benchmarks.peer import Absent, Installed, Peer, Task, cleaned
+from benchmarks.peer_bare import Bare
+from benchmarks.peer_domicile import Domicile
+from benchmarks.peer_sharp import Sharp
+from benchmarks.peer_thumbor import Thumbor
+from benchmarks.score import frames_of, score
 
-from benchmarks.measured import MeasuredStack as Stack
-
-QUALITY = 80
-
-
-def photo(width: int, height: int) -> bytes:
-    """A JPEG with the spectrum of a photograph (1/f noise), made here so that nothing need be shipped."""
-    rng = np.random.default_rng(width)
-    canvas = np.zeros((height, width, 3))
-    for octave in range(1, 8):
-        rows, columns = max(2, height >> (8 - octave)), max(2, width >> (8 - octave))
-        layer = Image.fromarray(rng.integers(0, 256, (rows, columns, 3), dtype=np.uint8)).resize((width, height))
-        canvas += np.asarray(layer, dtype=float) / 2**octave
-    body = io.BytesIO()
-    Image.fromarray(np.clip(canvas, 0, 255).astype(np.uint8)).save(body, "JPEG", quality=90)
-    return body.getvalue()
-
-
-def bare(source: bytes, width: int, kind: str) -> int:
-    """What a script would do: draft, LANCZOS, save."""
-    picture = Image.open(io.BytesIO(source))
-    height = round(picture.height * width / picture.width)
-    picture.draft("RGB", (width * 2, height * 2))
-    small = picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
-    out = io.BytesIO()
-    options: dict[str, Any] = {"method": 2} if kind == "WEBP" else {}
-    small.save(out, kind, quality=QUALITY, **options)
-    return len(out.getvalue())
+SIZES = {24: (6000, 4000), 12: (4000, 3000), 2: (1600, 1200)}
+TARGETS = {
+    ("thumbor", "2 MP -> 400 jpg"): 2.0,
+    ("thumbor", "12 MP -> 800 webp"): 3.0,
+    ("thumbor", "12 MP -> 800 jpg"): 6.0,
+}
+"""Times as fast as the peer; against sharp every row is to be at least as fast."""
+SHARP_TARGET = 1.0
+MIB = 1024 * 1024
+PEERS = Path(__file__).parent / "results" / ".peers"
 
 
-CASES = [
-    ("12 MP -> 800 jpeg", (4000, 3000), 800, "JPEG", "jpg"),
-    ("12 MP -> 800 webp", (4000, 3000), 800, "WEBP", "webp"),
-    ("2 MP -> 400 jpeg", (1600, 1200), 400, "JPEG", "jpg"),
-]
+def tasks() -> list[Task]:
+    photos = [
+        Task(
+            label=f"{megapixels} MP -> {width} {extension}",
+            source=f"photo{megapixels}.jpg",
+            width=width,
+            extension=extension,
+        )
+        for megapixels in SIZES
+        for width in (800, 400, 200)
+        for extension in ("jpg", "webp", "avif")
+    ]
+    return [
+        *photos,
+        Task(label="PNG with alpha 3 MP -> 400 webp", source="cutout.png", width=400, extension="webp"),
+        Task(label="GIF of 24 frames -> 300 webp", source="animation.gif", width=300, extension="webp"),
+    ]
 
 
-def measure(work: Path, results: Path, *, rounds: int, per_round: int = 6) -> list[dict[str, Any]]:
-    stack = Stack(work / "transforms", workers=1, results=results)
-    stack.start()
-    try:
-        return [case(stack, *spec, rounds=rounds, per_round=per_round) for spec in CASES]
-    finally:
-        stack.stop()
+def draw(directory: Path, wanted: list[Task], *, scale: float = 1.0) -> None:
+    """The sources of those tasks. `scale`: of their sides, for a trial."""
+    needed = {task.source for task in wanted}
+    for megapixels, (width, height) in SIZES.items():
+        if (name := f"photo{megapixels}.jpg") in needed:
+            (directory / name).write_bytes(pictures.photo(round(width * scale), round(height * scale)))
+    if "cutout.png" in needed:
+        (directory / "cutout.png").write_bytes(pictures.cutout(round(2048 * scale), round(1536 * scale)))
+    if "animation.gif" in needed:
+        (directory / "animation.gif").write_bytes(pictures.animation(round(480 * scale), round(360 * scale), 24))
 
 
-def case(
-    stack: Stack,
-    label: str,
-    size: tuple[int, int],
-    width: int,
-    kind: str,
-    extension: str,
+@dataclass(slots=True)
+class Measured:
+    """One task on one engine."""
+
+    seconds: list[float] = field(default_factory=list)
+    cpu: float = 0.0
+    peak_bytes: int = 0
+    body: bytes = b""
+    """The first rendition."""
+    failure: str = ""
+
+
+def measure(
+    work: Path,
+    results: Path,
     *,
     rounds: int,
-    per_round: int,
-) -> dict[str, Any]:
-    source = photo(*size)
-    name = f"photo{size[0]}"
-    stack.sdk().uploader.upload(io.BytesIO(source), public_id=name)
-    ours: list[float] = []
-    theirs: list[float] = []
-    with stack.counted() as seen:
-        for nudge in range(width, width + rounds * per_round):  # another width each time: never cached
+    per_round: int = 6,
+    only: str = "",
+    scale: float = 1.0,
+    may_install: bool = True,
+) -> list[dict[str, Any]]:
+    """`only`: a part of the labels of tasks. `scale`: of sources and widths, for a trial."""
+    chosen = [task for task in tasks() if only in task.label]
+    sources, installed = work / "sources", Installed(directory=PEERS, may_install=may_install)
+    sources.mkdir()
+    draw(sources, chosen, scale=scale)
+    domicile = Domicile(work, results)
+    rows: list[dict[str, Any]] = []
+    with ExitStack() as started:
+        peers, absent = _started(
+            [domicile, Thumbor(), Sharp(), Bare("libvips"), Bare("pillow")], sources, installed, started
+        )
+        for task in chosen:
+            with domicile.stack.counted() as seen:
+                found = _task(peers, task, rounds=rounds, per_round=per_round, scale=scale)
+            source = (sources / task.source).read_bytes()
+            ours = found[domicile.name]
+            rows += [_row(task, peer.name, found[peer.name], ours, source) for peer in peers]
+            asked = len(ours.seconds) + 1
+            rows[-len(peers)] |= {"within": seen.transforms == seen.fills == asked and seen.killed == 0}
+    rows += [{"what": f"absent: {name}", "peer": name, "note": why} for name, why in absent.items()]
+    return rows
 
-            def through(nudge: int = nudge) -> None:
-                reply = stack.get(f"/demo/image/upload/c_scale,w_{nudge},q_{QUALITY}/v1/{name}.{extension}")
-                assert reply.status == 200, reply.headers
-                assert reply.cache.startswith("fwd=")
 
-            ours.append(timed(through))
-            theirs.append(timed(lambda nudge=nudge: bare(source, nudge, kind)))
-    return {
-        "what": label,
-        "ours_ms": statistics.median(ours) * 1e3,
-        "peer_ms": statistics.median(theirs) * 1e3,
-        "ratio": statistics.median(theirs) / statistics.median(ours),
-        "server_mean_ms": seen.edge.mean("domicile_edge_transform_seconds", format=extension) * 1e3,
-        "client_requests": len(ours),
-        "server_transforms": seen.transforms,
-        "server_fills": seen.fills,
-        "within": seen.transforms == seen.fills == len(ours) and seen.killed == 0,
+def _started(
+    peers: list[Peer], sources: Path, installed: Installed, stack: ExitStack
+) -> tuple[list[Peer], dict[str, str]]:
+    there, absent = [], {}
+    for peer in peers:
+        try:
+            peer.start(sources, installed)
+        except Absent as why:
+            absent[peer.name] = str(why)
+        else:
+            stack.callback(cleaned, peer.stop)
+            there.append(peer)
+    return there, absent
+
+
+def _task(peers: list[Peer], task: Task, *, rounds: int, per_round: int, scale: float) -> dict[str, Measured]:
+    found = {peer.name: Measured() for peer in peers}
+    width = max(8, round(task.width * scale))
+    for peer in peers:  # the first one starts what starts lazily, is looked at, and does not count
+        try:
+            found[peer.name].body = peer.make(task, width)
+        except (RuntimeError, Absent, OSError) as failed:
+            found[peer.name].failure = str(failed)[:120]
+    widths = iter(range(width + 1, width + 1 + rounds * per_round))
+    for _ in range(rounds):
+        mine = [next(widths) for _ in range(per_round)]
+        for peer in peers:
+            if not found[peer.name].failure:
+                _round(peer, task, mine, found[peer.name])
+    return found
+
+
+def _round(peer: Peer, task: Task, widths: list[int], into: Measured) -> None:
+    before = cpu_seconds(peer.pids())
+    for width in widths:
+        started = time.perf_counter()
+        peer.make(task, width)
+        into.seconds.append(time.perf_counter() - started)
+    pids = peer.pids()
+    into.cpu += max(0.0, cpu_seconds(pids) - before)
+    into.peak_bytes = max(into.peak_bytes, *map(peak_rss_bytes, pids))
+
+
+def _row(task: Task, name: str, measured: Measured, ours: Measured, source: bytes) -> dict[str, Any]:
+    what = task.label if name == "domicile" else f"{task.label}, {name}"
+    if measured.failure:
+        return {"what": what, "peer": name, "note": measured.failure}
+    seconds, made = measured.seconds, measured.body
+    is_animated = task.source.endswith(".gif")
+    row: dict[str, Any] = {
+        "what": what,
+        "peer": name,
+        "requests_s": len(seconds) / sum(seconds),
+        "p50_ms": statistics.median(seconds) * 1e3,
+        "p99_ms": sorted(seconds)[min(len(seconds) - 1, round(len(seconds) * 0.99))] * 1e3,
+        "cpu_ms": measured.cpu / len(seconds) * 1e3,
+        "peak_MB": measured.peak_bytes / MIB,
+        "KB": len(made) / 1024,
+        "ssimulacra2": "" if is_animated else score(source, made),
+        "frames": frames_of(made),
     }
-
-
-def timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    if name == "domicile":
+        return row
+    ratio = statistics.median(seconds) / statistics.median(ours.seconds)
+    target = SHARP_TARGET if name == "sharp" else TARGETS.get((name, task.label))
+    row |= {"ratio": ratio, "cpu_ratio": measured.cpu / max(ours.cpu, 1e-9), "target": target or ""}
+    row["note"] = "" if row["frames"] == frames_of(ours.body) else "not the same frames: no comparison"
+    if target is not None and not row["note"]:
+        row["met"] = ratio >= target
+    return row

@@ -35,7 +35,7 @@ TARGET_CHARACTERS_MAX = 600
 
 _LINE_END = b" HTTP/1.1\r\n"
 _STATUS_LINES = {200: b"HTTP/1.1 200 OK\r\n", 304: b"HTTP/1.1 304 Not Modified\r\n"}
-_NOTHING: tuple[int, tuple[bytes, ...]] = (0, ())
+_NOTHING: tuple[int, tuple[bytes, ...], int] = (0, (), 0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +47,7 @@ class _Entry:
     """Of the RAM tier."""
     delivered: Delivered
     """Without the body: the RAM tier alone holds it."""
+    head: StoredHead
     policy: ResidencyPolicy
     revision: int
     fence: Fence
@@ -57,10 +58,6 @@ class _Entry:
     """When the heads were written, in whole seconds of the wall clock."""
     whole: bytes = b""
     unchanged: bytes = b""
-
-    @property
-    def head(self) -> StoredHead:
-        return self.delivered.stored.head
 
 
 class Hot:
@@ -123,6 +120,7 @@ class Hot:
             at=at,
             key=way.key,
             delivered=replace(delivered, stored=Stored(head=head, body=b""), spans=(Span("lookup", 0.0),)),
+            head=head,
             policy=state.policy,
             revision=state.config_revision,
             fence=state.fence,
@@ -148,9 +146,9 @@ class Hot:
 
         The transport must hold nothing back before, and holds back at most its buffer and one piece afterwards.
         """
-        taken, room = 0, self._bytes_max
-        while taken < len(data):
-            used, out = self._one(data, taken, room, transport)
+        taken, room, end = 0, self._bytes_max, len(data)
+        while taken < end:
+            used, out, size = self._one(data, taken, room, transport)
             if not used:
                 break
             if len(out) == 1:
@@ -158,11 +156,13 @@ class Hot:
             else:
                 transport.writelines(out)
             taken += used
-            room -= sum(map(len, out))
+            room -= size
         return taken
 
-    def _one(self, data: bytes, start: int, room: int, transport: asyncio.Transport) -> tuple[int, tuple[bytes, ...]]:
-        """The length of the request at `start` and what answers it; 0 when it is not for here."""
+    def _one(
+        self, data: bytes, start: int, room: int, transport: asyncio.Transport
+    ) -> tuple[int, tuple[bytes, ...], int]:
+        """The length of the request at `start`, what answers it, and how long that is; 0 when it is not for here."""
         began = perf_counter()
         if data.startswith(b"GET ", start):
             at, is_head = start + 4, False
@@ -182,13 +182,15 @@ class Hot:
         body = self._body(entry, now)
         if body is None:
             return _NOTHING
-        status, out = self._worded(entry, body, asked, now, is_head=is_head)
-        if sum(map(len, out)) > room:
+        status, head = self._worded(entry, asked, now)
+        body_bytes = 0 if is_head or status == 304 else len(body)
+        size = len(head) + body_bytes
+        if size > room:
             return _NOTHING
         self.answers += 1
         self._responses.handed_over(transport, entry.head)
-        self._meter.count(status, perf_counter() - began, len(out[1]) if len(out) > 1 else 0)
-        return end + 4 - start, out
+        self._meter.count(status, perf_counter() - began, body_bytes)
+        return end + 4 - start, ((head, body) if body_bytes else (head,)), size
 
     def _body(self, entry: _Entry, now: float) -> bytes | None:
         """The bytes, if nothing has moved: those of the very object, which RAM holds until a purge or for want of room."""
@@ -209,18 +211,16 @@ class Hot:
             return None
         return stored.body
 
-    def _worded(
-        self, entry: _Entry, body: bytes, asked: Asked, now: float, *, is_head: bool
-    ) -> tuple[int, tuple[bytes, ...]]:
+    def _worded(self, entry: _Entry, asked: Asked, now: float) -> tuple[int, bytes]:
+        """Status and head."""
         second = int(now)
         if second != self._second:
             self._second, self._date = second, f"Date: {formatdate(now, usegmt=True)}\r\n\r\n".encode("ascii")
         if second != entry.second:
             self._write_heads(entry, second)
         if asked.if_none_match is not None and not none_match(asked.if_none_match, etag=entry.head.etag):
-            return 304, (entry.unchanged + self._date,)
-        head = entry.whole + self._date
-        return 200, ((head,) if is_head else (head, body))
+            return 304, entry.unchanged + self._date
+        return 200, entry.whole + self._date
 
     def _write_heads(self, entry: _Entry, second: int) -> None:
         """As the ordinary path would word them now, for an answer that took no time."""

@@ -36,6 +36,8 @@ class Overlay:
     name: NameHash
     redaction: str
     """As of `Way`, for this very picture."""
+    coordinates: NameHash | None
+    """As of `Way`, for this very picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,6 @@ class Way:
     """Changes of the asset's tags and context go by this name; None when the transformation reads neither."""
     coordinates: NameHash | None
     """Changes of its stored coordinates go by this name; None when the transformation does not read them."""
-
     overlays: tuple[Overlay, ...] = ()
     """In the order in which the transformation names them, each once."""
 
@@ -64,11 +65,21 @@ class Way:
     def marks(self) -> tuple[NameHash, ...]:
         """Names whose entries make the object void; its own is the first."""
         said = (mark for mark in (self.labels, self.coordinates) if mark is not None)
-        return (self.name, *said, *self.overlay_names)
+        return (self.name, *said, *self.overlay_marks)
 
     @property
     def overlay_names(self) -> tuple[NameHash, ...]:
         return tuple(overlay.name for overlay in self.overlays)
+
+    @property
+    def overlay_marks(self) -> tuple[NameHash, ...]:
+        read = (overlay.coordinates for overlay in self.overlays)
+        return (*self.overlay_names, *(mark for mark in read if mark is not None))
+
+    @property
+    def reads_coordinates(self) -> bool:
+        """Its own picture's, or those of one that it lays over it?"""
+        return self.coordinates is not None or any(over.coordinates is not None for over in self.overlays)
 
     @property
     def layers(self) -> tuple[LayerName, ...]:
@@ -118,7 +129,7 @@ class Wanted:
 
     @property
     def reads_coordinates(self) -> bool:
-        return any(way.coordinates is not None for way in self.ways)
+        return any(way.reads_coordinates for way in self.ways)
 
     @property
     def tenant(self) -> str:
@@ -219,7 +230,8 @@ def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
     )
     is_signed = request.signature is not None
     redaction = _redaction(policy, candidate, is_signed=is_signed)
-    overlays = tuple(_overlay(request.cloud, layer, terms, is_signed=is_signed) for layer in candidate.layers)
+    reads = _reads(candidate)
+    overlays = tuple(_overlay(request, layer, terms, reads=reads) for layer in candidate.layers)
     named = AssetName(
         cloud=request.cloud,
         resource_type=request.resource_type,
@@ -236,22 +248,27 @@ def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
         key=SEPARATOR.join((key, policy.originals, redaction, *(overlay.redaction for overlay in overlays))),
         name=name_hash(name_key, "name", named.text),
         labels=name_hash(name_key, LABELS, named.text) if program is not None and program.reads_labels else None,
-        coordinates=name_hash(name_key, COORDINATES, named.text) if redaction or _reads(candidate) else None,
+        coordinates=name_hash(name_key, COORDINATES, named.text) if redaction or reads else None,
         overlays=overlays,
     )
 
 
-def _overlay(cloud: str, layer: LayerName, terms: Terms, *, is_signed: bool) -> Overlay:
-    named = AssetName(cloud=cloud, resource_type="image", delivery_type=layer.delivery_type, public_id=layer.public_id)
+def _overlay(request: DeliveryRequest, layer: LayerName, terms: Terms, *, reads: bool) -> Overlay:
+    """`reads`: may stored coordinates change what comes out?"""
+    named = AssetName(
+        cloud=request.cloud, resource_type="image", delivery_type=layer.delivery_type, public_id=layer.public_id
+    )
+    redaction = forced_effect(terms.policy.redaction, layer.public_id, is_signed=request.signature is not None)
     return Overlay(
         layer=layer,
         name=name_hash(terms.name_key, "name", named.text),
-        redaction=forced_effect(terms.policy.redaction, layer.public_id, is_signed=is_signed),
+        redaction=redaction,
+        coordinates=name_hash(terms.name_key, COORDINATES, named.text) if redaction or reads else None,
     )
 
 
 def _reads(candidate: Candidate) -> bool:
-    """May the stored coordinates of the picture change what comes out?"""
+    """May stored coordinates change what comes out?"""
     if candidate.program is not None:
         return candidate.program.reads_coordinates
     return any(map(reads_coordinates, candidate.transformation.components))

@@ -92,8 +92,7 @@ class NodeLink(Following):
 
     def serving(self) -> bool:
         """Does the node hold a lease, and has this worker taken everything in? Asked before each piece."""
-        page = self.page
-        return page.lease_deadline_ns > boottime_ns() and self._applied == page.applied and not self._locked
+        return self.page.is_current(self._applied) and not self._locked
 
     async def wait_current(self) -> bool:
         """Wait until `serving()`, at most CATCH_UP_SECONDS_MAX while events are on their way; False means 503.

@@ -163,6 +163,11 @@ class SharedPage:
     def applied(self, number: int) -> None:
         self._words[_APPLIED] = number
 
+    def is_current(self, applied: int) -> bool:
+        """Does a lease run, and is `applied` all that there is to apply? Both at once, for every hit asks."""
+        words = self._words
+        return words[_DEADLINE] > time.clock_gettime_ns(time.CLOCK_BOOTTIME) and words[_APPLIED] == applied
+
     @property
     def agent(self) -> int:
         """Random id of the agent's present start; 0 before the first."""

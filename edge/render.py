@@ -11,12 +11,16 @@ of those tags with the md5 of what they uploaded (decisions I.3).
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from domicile.imaging.job import Done, LayerInput, MediaLimits, RenderJob, Timings
 from domicile.imaging.plan_limits import plan_limits
 from domicile.media.asset import NameHash
+from domicile.media.breakpoints import AutoWidths
 from domicile.media.cost import pixels_of
 from domicile.media.evaluate import Known, evaluate
 from domicile.media.facts import SourceFacts
@@ -25,13 +29,17 @@ from domicile.media.keys import delivery_etag
 from domicile.media.negotiate import TYPES, UNWRITTEN_TYPES
 from domicile.media.policy import ResidencyPolicy
 from domicile.media.timing import ContentInfo, Span
-from domicile.media.wire import Rendition, Resolved
+from domicile.media.transformation import Pixels, Transformation
+from domicile.media.wire import Rendition, Resolved, ResolvedLayer
+from domicile.service.breakpoints import measured
 from domicile.service.pool import DecoderPool
 from domicile.service.pool_files import SourceFile
-from edge.keys import Way
+from domicile.service.pool_values import Rendered
+from edge.keys import Overlay, Way
 from edge.store.port import Stored, StoredHead
 from edge.upstream import Originals
 
+JSON = "application/json"
 STRIP_REVISION = 2
 """Raise when "stripped" comes to mean something else; it stands in the ETag."""
 
@@ -66,45 +74,106 @@ def is_original(way: Way, facts: SourceFacts) -> bool:
     return not way.redaction and not way.candidate.transformation and way.candidate.extension in {None, facts.format}
 
 
-def transformation_of(order: Order) -> str:
-    """The plain transformation that the way comes to for this picture. Raises BadTransformation."""
-    candidate, resolved = order.way.candidate, order.resolved
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plain:
+    """What a way comes to for one picture: no branch is left, and only those layers that are shown."""
+
+    text: str
+    """Canonical."""
+    overlays: tuple[Overlay, ...]
+    layers: tuple[ResolvedLayer, ...]
+    """The same ones, as they were resolved."""
+
+    @property
+    def inputs(self) -> tuple[LayerInput, ...]:
+        """For the decoder."""
+        pairs = zip(self.overlays, self.layers, strict=True)
+        return tuple(
+            LayerInput(name=over.layer.text, redaction=over.redaction, coordinates=layer.coordinates)
+            for over, layer in pairs
+        )
+
+
+def plain_of(way: Way, resolved: Resolved) -> Plain:
+    """Raises BadTransformation."""
+    candidate = way.candidate
     if candidate.program is None:
-        return candidate.transformation_text
+        return Plain(text=candidate.transformation_text, overlays=way.overlays, layers=resolved.layers)
     known = Known(facts=resolved.facts, tags=resolved.tags, context=resolved.context)
-    return build_transformation(evaluate(candidate.program, known))
+    transformation = evaluate(candidate.program, known)
+    pairs = zip(way.overlays, resolved.layers, strict=True)
+    shown = [(overlay, layer) for overlay, layer in pairs if overlay.layer in transformation.layers]
+    return Plain(
+        text=build_transformation(transformation),
+        overlays=tuple(overlay for overlay, _ in shown),
+        layers=tuple(layer for _, layer in shown),
+    )
 
 
-async def make(order: Order, originals: Originals, pool: DecoderPool, limits: MediaLimits) -> Made:
+async def make(order: Order, plain: Plain, originals: Originals, pool: DecoderPool, limits: MediaLimits) -> Made:
     """Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded."""
     facts, way = order.resolved.facts, order.way
     original = is_original(way, facts)
     if original and order.policy.originals == "as-is" and _type_as_uploaded(facts) is not None:
         return _as_uploaded(order, originals.base)
-    transformation = transformation_of(order)
+    asked = next((part.widths for part in way.candidate.transformation.components if part.widths is not None), None)
+    if asked is not None:
+        return await _by_breakpoints(asked, plain, order, originals, pool, limits)
+    rendered = await _rendered(plain, order, originals, pool, limits)
+    etag = f'"{facts.md5}-s{STRIP_REVISION}"'
+    if not original:
+        etag = delivery_etag(order.resolved.rendition_key, hashlib.sha256(rendered.body).digest())
+    return _made(order, rendered, etag, is_listed=not original and not order.stands_in)
+
+
+async def _by_breakpoints(
+    asked: AutoWidths, plain: Plain, order: Order, originals: Originals, pool: DecoderPool, limits: MediaLimits
+) -> Made:
+    """The picture at the breakpoint that fits, or the JSON that tells them all."""
+
+    async def encode(width: int | None) -> Rendered:
+        components = (
+            replace(part, widths=None, width=None if width is None else Pixels(width)) if part.widths else part
+            for part in order.way.candidate.transformation.components
+        )
+        text = build_transformation(Transformation(tuple(components)))
+        return await _rendered(replace(plain, text=text), order, originals, pool, limits)
+
+    found = [each.width for each in await measured(asked.search, encode)]
+    rendered = await encode(asked.chosen(found))
+    if asked.wanted is None:
+        body = json.dumps({"breakpoints": found}, separators=(",", ":")).encode()
+        done = msgspec.structs.replace(rendered.done, content_type=JSON)
+        rendered = replace(rendered, body=body, done=done)
+    etag = delivery_etag(order.resolved.rendition_key, hashlib.sha256(rendered.body).digest())
+    return _made(order, rendered, etag, is_listed=asked.wanted is not None and not order.stands_in)
+
+
+async def _rendered(
+    plain: Plain, order: Order, originals: Originals, pool: DecoderPool, limits: MediaLimits
+) -> Rendered:
+    facts, way = order.resolved.facts, order.way
     job = RenderJob(
-        transformation=transformation,
+        transformation=plain.text,
         extension=way.candidate.extension,
         bucket=way.bucket,
         limits=limits,
         strip=True,
         redaction=way.redaction,
         coordinates=order.resolved.coordinates,
-        layers=tuple(LayerInput(name=over.layer.text, redaction=over.redaction) for over in way.overlays),
+        layers=plain.inputs,
     )
-    layers = (layer.facts for layer in order.resolved.layers)
-    pixels = pixels_of(transformation, facts, job.extension, plan_limits(limits), layers)
-    rendered = await pool.render(
-        originals.base, job, tenant=order.policy.tenant, pixels=pixels, layers=originals.layers
-    )
-    etag = f'"{facts.md5}-s{STRIP_REVISION}"'
-    if not original:
-        etag = delivery_etag(order.resolved.rendition_key, hashlib.sha256(rendered.body).digest())
+    layers = (layer.facts for layer in plain.layers)
+    pixels = pixels_of(plain.text, facts, job.extension, plan_limits(limits), layers)
+    return await pool.render(originals.base, job, tenant=order.policy.tenant, pixels=pixels, layers=originals.layers)
+
+
+def _made(order: Order, rendered: Rendered, etag: str, *, is_listed: bool) -> Made:
     done = rendered.done
     return Made(
         stored=Stored(head=_head(order, done, rendered.body, etag), body=rendered.body),
         spans=_spans(done.timings, rendered.queued_seconds),
-        rendition=None if original or order.stands_in else _rendition(order, done, len(rendered.body)),
+        rendition=_rendition(order, done, len(rendered.body)) if is_listed else None,
     )
 
 

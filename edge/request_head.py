@@ -2,7 +2,7 @@
 
     head = ("GET" / "HEAD") SP target SP "HTTP/1.1" CRLF *( field-name ":" OWS field-value OWS CRLF ) CRLF
 
-What is read here is a subset of what the library reads, and it is read alike (tests/property/test_hot_path.py runs both).
+What is read here is a subset of what the library reads, and it is read alike (tests/unit/edge/test_hot.py has both answer).
 A head with a field that changes how the message is framed, continued or answered in part is not read; neither is one that
 the library might refuse: a folded line, a space before a colon, a lone CR or LF, a control character, two hosts.
 """
@@ -10,28 +10,30 @@ the library might refuse: a folded line, a space before a colon, a lone CR or LF
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
 
 HEAD_BYTES_MAX = 8 * 1024
-"""Of a head that is read here; below what the library takes for one line."""
+"""Of the fields that are read here; below what the library takes for one line."""
+LINES_MAX = 64
+"""Below what the library takes."""
 
-HEADS_MAX = 2048
-"""Blocks of fields that are remembered: browsers and caches send the same ones again and again."""
-REMEMBERED_BYTES_MAX = 1024
-"""Of one block; a longer one is read anew each time."""
+REMEMBERED_MAX = 2048
+"""Blocks of fields, and lines of them: browsers and caches send the same ones again and again."""
+BLOCK_BYTES_MAX, LINE_BYTES_MAX = 1024, 256
+"""Of one that is remembered; longer ones are read anew each time."""
 
-_FIELDS = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*\r\n)*", re.ASCII)
-_UNUSUAL = re.compile(
-    rb"(?:^|\n)(?:content-length|transfer-encoding|range|if-range|expect|upgrade|http2-settings|trailer|te|"
-    rb"sec-websocket-[a-z-]*|content-encoding):",
-)
-_READ = re.compile(rb"(?:^|\n)(host|accept|if-none-match|connection):[\t ]*([^\r]*)", re.IGNORECASE)
+_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):[\t ]*([\t\x20-\x7e]*)")
+_NOTED = frozenset({b"host", b"accept", b"if-none-match"})
+_UNUSUAL = frozenset(
+    {
+        b"content-length", b"transfer-encoding", b"content-encoding", b"trailer", b"te", b"expect", b"upgrade",
+        b"http2-settings", b"range", b"if-range", b"sec-websocket-key", b"sec-websocket-version",
+    }
+)  # fmt: skip
 
-_LINES_MAX = 64
 
-
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What a hit is answered by, besides its target."""
 
     host: str
@@ -40,55 +42,86 @@ class Asked:
     if_none_match: str | None
 
 
+class _Of(Enum):
+    """What a line that is not noted is."""
+
+    NO_CONCERN = 0
+    NOT_FOR_HERE = 1
+
+
+_Line = _Of | tuple[bytes, str]
+"""A noted line: its name in lower case, and its value."""
+
+
 class HeadReader:
-    """Reads blocks of fields, and remembers the short ones."""
+    """Reads blocks of fields, and remembers the short ones and their lines."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, Asked | None] = {}
+        self._blocks: dict[bytes, Asked | None] = {}
+        self._lines: dict[bytes, _Line] = {}
 
     def read(self, block: bytes) -> Asked | None:
         """The fields between the request line and the empty line, each with its CRLF. None: not for here."""
         try:
-            return self._known[block]
+            return self._blocks[block]
         except KeyError:
             pass
-        asked = read_fields(block)
-        if len(block) <= REMEMBERED_BYTES_MAX:
-            if len(self._known) >= HEADS_MAX:
-                self._known.clear()
-            self._known[block] = asked
+        asked = self._read(block)
+        if len(block) <= BLOCK_BYTES_MAX:
+            if len(self._blocks) >= REMEMBERED_MAX:
+                self._blocks.clear()
+            self._blocks[block] = asked
         return asked
 
     def clear(self) -> None:
-        self._known.clear()
+        self._blocks.clear()
+        self._lines.clear()
 
-
-def read_fields(block: bytes) -> Asked | None:
-    """See `HeadReader.read`."""
-    if len(block) > HEAD_BYTES_MAX or block.count(b"\n") > _LINES_MAX or _FIELDS.fullmatch(block) is None:
-        return None
-    if _UNUSUAL.search(block.lower()) is not None:
-        return None
-    host: str | None = None
-    tags: str | None = None
-    accept: list[str] = []
-    for name, raw in _READ.findall(block):
-        value = raw.strip(b" \t").decode("ascii")
-        match name.lower():
-            case b"host":
-                if host is not None:
-                    return None
+    def _read(self, block: bytes) -> Asked | None:
+        lines = block.split(b"\r\n")
+        if len(block) > HEAD_BYTES_MAX or len(lines) > LINES_MAX or lines.pop():
+            return None
+        host = tags = None
+        accept = ""
+        for line in lines:
+            try:
+                found = self._lines[line]
+            except KeyError:
+                found = self._learn(line)
+            if found is _Of.NO_CONCERN:
+                continue
+            if isinstance(found, _Of):
+                return None
+            name, value = found
+            if name == b"accept":
+                accept = f"{accept},{value}" if accept else value
+            elif name == b"host" and host is None:
                 host = value
-            case b"accept":
-                accept.append(value)
-            case b"if-none-match":
-                if tags is not None:
-                    return None
+            elif name == b"if-none-match" and tags is None:
                 tags = value
-            case _:
-                if value.lower() != "keep-alive":
-                    return None
-    return None if not host else Asked(host=host, accept=",".join(accept), if_none_match=tags)
+            else:
+                return None
+        return Asked(host, accept, tags) if host else None
+
+    def _learn(self, line: bytes) -> _Line:
+        found = _read_line(line)
+        if len(line) <= LINE_BYTES_MAX:
+            if len(self._lines) >= REMEMBERED_MAX:
+                self._lines.clear()
+            self._lines[line] = found
+        return found
+
+
+def _read_line(line: bytes) -> _Line:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return _Of.NOT_FOR_HERE
+    name, value = match[1].lower(), match[2].rstrip(b" \t").decode("ascii")
+    if name == b"connection":
+        return _Of.NO_CONCERN if value.lower() == "keep-alive" else _Of.NOT_FOR_HERE
+    if name in _NOTED:
+        return name, value
+    return _Of.NOT_FOR_HERE if name in _UNUSUAL else _Of.NO_CONCERN
 
 
 def ends_at_a_boundary(data: bytes) -> bool:
@@ -97,4 +130,4 @@ def ends_at_a_boundary(data: bytes) -> bool:
         return False
     line_end = data.find(b"\r\n")
     block = data[line_end + 2 : -2]
-    return line_end > 0 and block.find(b"\r\n\r\n") < 0 and read_fields(block) is not None
+    return block.find(b"\r\n\r\n") < 0 and HeadReader().read(block) is not None

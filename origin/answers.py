@@ -14,8 +14,6 @@ from origin.delivery_url import delivery_url
 from origin.records import AssetRecord, Committed, FencedState, Fencing, Page, Removed, RemovedMany, RenditionRecord
 
 Json = dict[str, Any]
-Faces = tuple[tuple[int, int, int, int], ...]
-"""Left, top, width, height."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +32,11 @@ def instant(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def uploaded(done: Committed, address: Address, *, api_key: str, faces: Faces | None = None) -> Json:
+def uploaded(done: Committed, address: Address, *, api_key: str) -> Json:
     """Answer of an upload: the asset, and how far the purge of what it replaced has come."""
     answer = asset(done.record, address)
     answer["original_filename"] = done.record.original_filename or done.record.name.public_id.rsplit("/", 1)[-1]
     answer["api_key"] = api_key
-    if faces is not None:
-        answer["faces"] = [list(box) for box in done.record.coordinates.faces or faces]
     if done.existing:
         answer["existing"] = True
     else:

@@ -25,13 +25,17 @@ def escape(public_id: str) -> str:
     return _ESCAPED.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), public_id)
 
 
-def delivery_url(base: str, name: AssetName, *, version: int, extension: str, api_secret: str) -> str:
-    """URL of the original under `base`; `extension` may be empty."""
+def delivery_url(
+    base: str, name: AssetName, *, version: int, extension: str, api_secret: str, transformation: str = ""
+) -> str:
+    """URL of the original, or of a rendition, under `base`; `extension` may be empty."""
     source = escape(name.public_id) + (f".{extension}" if extension else "")
     signature = ""
     if name.delivery_type in SIGNED_TYPES:
-        signature = f"s--{sign_delivery(source, api_secret)}--/"
-    return f"{base.rstrip('/')}/{name.cloud}/{name.resource_type}/{name.delivery_type}/{signature}v{version}/{source}"
+        signed = f"{transformation}/{source}" if transformation else source
+        signature = f"s--{sign_delivery(signed, api_secret)}--/"
+    place = f"{base.rstrip('/')}/{name.cloud}/{name.resource_type}/{name.delivery_type}"
+    return f"{place}/{signature}{transformation}{'/' if transformation else ''}v{version}/{source}"
 
 
 def path_of(url: str, hosts: Collection[str]) -> str:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from domicile.media.errors import AssetNotFound, BadRequest
+from origin import analysis
 from origin.answers import Json, detailed, instant, listed, page
 from origin.call import admin, delivery_type_of, name_of, refuse, reply, resource_type_of
 from origin.keys import Origin
@@ -20,10 +21,7 @@ MAX_RESULTS = 10
 MAX_RESULTS_MAX = 500
 """More is cut to this, as Cloudinary does; `next_cursor` leads on."""
 ALWAYS_SHOWN = frozenset({"asset_id", "public_id", "resource_type", "type"})
-ANALYSES = (
-    "exif faces colors image_metadata media_metadata phash quality_analysis cinemagraph_analysis "
-    "accessibility_analysis versions related"
-).split()
+NOT_YET = "exif quality_analysis cinemagraph_analysis accessibility_analysis versions related".split()
 
 
 async def ping(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -158,14 +156,17 @@ def _only(row: Json, params: Params) -> Json:
 async def _detail(
     origin: Origin, tenant: Tenant, params: Params, record: AssetRecord | None, asked: str
 ) -> web.Response:
-    for name in ANALYSES:
+    for name in NOT_YET:
         if params.flag(name, default=False):
             raise BadRequest(f"Parameter {name} is not supported yet")
     if record is None:
         raise AssetNotFound(f"Resource not found - {asked}")
     renditions = await origin.records.renditions(tenant.cloud, record.aid)
     with_coordinates = params.flag("coordinates", default=False)
-    return reply(detailed(record, renditions, origin.address_of(tenant), with_coordinates=with_coordinates))
+    answer = detailed(record, renditions, origin.address_of(tenant), with_coordinates=with_coordinates)
+    wanted = analysis.asked(params)
+    found = await analysis.analysed(origin, record, wanted)
+    return reply(answer | analysis.told(found, record.coordinates, wanted))
 
 
 def _max_results(params: Params) -> int:

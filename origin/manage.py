@@ -6,14 +6,14 @@ is when its turn comes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from aiohttp import web
 
 from domicile.media.asset import AssetName
 from domicile.media.errors import AssetExists, AssetNotFound, BadRequest
-from origin import coordinates
+from origin import analysis, breakpoints, coordinates
 from origin.answers import asset, changed, destroyed
 from origin.call import (
     Call,
@@ -26,6 +26,7 @@ from origin.call import (
     signed,
 )
 from origin.coordinates import coordinates_of
+from origin.originals import original_of
 from origin.params import Params, check_parameters, context_of, tags_of
 from origin.records import AssetRecord, Edit, Filter
 
@@ -37,7 +38,7 @@ WIDTH = ("upload", "private", "authenticated")
 """Delivery types, the most public one first."""
 DESTROY = frozenset({"public_id", "type"})
 RENAME = frozenset({"from_public_id", "to_public_id", "type", "to_type", "overwrite"})
-EXPLICIT = frozenset({"public_id", "type", "tags", "context", "face_coordinates", "custom_coordinates"})
+EXPLICIT = frozenset({"public_id", "type", "tags", "context", *coordinates.FIELDS, *analysis.WISHES, breakpoints.NAME})
 TAGS = frozenset({"command", "tag", "public_ids", "type"})
 CONTEXT = frozenset({"command", "context", "public_ids", "type"})
 
@@ -90,12 +91,46 @@ async def explicit(request: web.Request, path: Mapping[str, str]) -> web.Respons
     public_id = params.required("public_id")
     wanted = delivery_type_of(params.text("type")) if "type" in params else None
     names = [name_of(call.tenant, resource_type_of(path), kind, public_id) for kind in types_looked_in(wanted)]
+    asked, change = analysis.asked(params), explicit_edit(params, wanted)
+    breakpoints.wanted(
+        params, call.origin.settings.media.limits(call.origin.settings.upload)
+    )  # refused before a change
     try:
-        done = await call.origin.records.edit(names, explicit_edit(params, wanted), once=call.once)
+        told = await _looked_at(call, names, asked)
+        done = await call.origin.records.edit(names, lambda record: change(_with(record, told)), once=call.once)
     except AssetNotFound as missing:
         raise AssetNotFound(f"Resource not found - {public_id}") from missing
     count_fence(call.origin, done.fenced)
-    return reply(asset(done.record, call.address) | changed(done))
+    answer = asset(done.record, call.address) | changed(done)
+    answer |= breakpoints.told(await _measured(call, done.record), done.record, call.address)
+    return reply(answer | analysis.told(done.record.analysis, done.record.coordinates, asked))
+
+
+async def _measured(call: Call, record: AssetRecord) -> breakpoints.Found:
+    """Breakpoints of the asset as it is after the change, where they are asked for."""
+    origin, limits = call.origin, call.origin.settings.media.limits(call.origin.settings.upload)
+    searches = breakpoints.wanted(call.params, limits)
+    if not searches:
+        return ()
+    async with original_of(origin, record) as body:
+        picture = breakpoints.Picture(name=record.name, body=body, facts=record.facts, coordinates=record.coordinates)
+        return await breakpoints.measured(origin, picture, searches)
+
+
+async def _looked_at(call: Call, names: Sequence[AssetName], asked: tuple[str, ...]) -> AssetRecord | None:
+    """The first of the assets that is there, looked at as far as was asked for; None when nothing was."""
+    for name in names if asked else ():
+        record = await call.origin.records.get(name)
+        if record is not None:
+            return replace(record, analysis=await analysis.analysed(call.origin, record, asked))
+    return None
+
+
+def _with(record: AssetRecord, told: AssetRecord | None) -> AssetRecord:
+    """What was told of this very version is kept; of one that has replaced it meanwhile nothing is known."""
+    if told is None or told.aid != record.aid:
+        return record
+    return replace(record, analysis=record.analysis.joined(told.analysis))
 
 
 def types_looked_in(wanted: str | None) -> tuple[str, ...]:

@@ -35,7 +35,8 @@ _FALSE = frozenset({"0", "false", "False"})
 SIGNING = frozenset({"timestamp", "signature", "api_key"})
 USED = SIGNING | frozenset(
     "file public_id public_id_prefix folder asset_folder display_name use_asset_folder_as_public_id_prefix tags context overwrite "
-    "use_filename unique_filename filename_override discard_original_filename type allowed_formats upload_preset faces face_coordinates custom_coordinates".split()
+    "use_filename unique_filename filename_override discard_original_filename type allowed_formats upload_preset faces face_coordinates custom_coordinates "
+    "colors phash image_metadata media_metadata blurhash thumbhash responsive_breakpoints".split()
 )
 """Upload parameters that do something."""
 
@@ -45,12 +46,11 @@ HARMLESS: Mapping[str, str] = {
     "resource_type": "the resource type is in the path",
     "signature_algorithm": "the signature's length says it",
     "signature_version": "both versions are tried",
-    "colors_format": "only shapes an analysis that is refused where it is asked for",
 }
 """Upload parameters that are accepted and change nothing, and why that is what the caller wanted."""
 
 HARMLESS_WHEN_OFF = frozenset(
-    "async backup colors exif image_metadata media_metadata phash quality_analysis cinemagraph_analysis "
+    "async backup exif quality_analysis cinemagraph_analysis "
     "accessibility_analysis return_delete_token eager_async unique_display_name use_filename_as_display_name "
     "visual_search auto_chaptering auto_transcription".split()
 )
@@ -59,7 +59,7 @@ HARMLESS_WHEN_OFF = frozenset(
 REFUSED = frozenset(
     "transformation eager eager_notification_url format headers moderation ocr categorization detection "
     "similarity_search background_removal raw_convert auto_tagging eval on_success callback proxy notification_url "
-    "batch_id metadata access_control regions responsive_breakpoints "
+    "batch_id metadata access_control regions "
     "quality_override access_mode".split()
 )
 """Upload parameters of Cloudinary that are not supported yet; a value gets 400 with the name."""

@@ -18,8 +18,8 @@ from domicile.media.asset import AssetName
 from domicile.media.errors import BadRequest
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
-from origin import coordinates
-from origin.answers import Faces, uploaded
+from origin import analysis, breakpoints, coordinates
+from origin.answers import uploaded
 from origin.authenticate import Caller
 from origin.call import authenticate, check_public_id, count_fence, delivery_type_of, reply
 from origin.forms import UploadForm, file_bytes, read_upload
@@ -49,21 +49,28 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
             raise BadRequest("Upload preset not found")
         body = await asyncio.to_thread(file_bytes, form, origin.settings.upload)
         _check_whole(request, body)
-        done, faces = await store(origin, caller, form, body)
+        done, widths = await store(origin, caller, form, body)
     count_fence(origin, done.fenced)
     address = origin.address_of(caller.tenant, caller.digest)
-    return reply(uploaded(done, address, api_key=caller.tenant.api_key, faces=faces))
+    answer = uploaded(done, address, api_key=caller.tenant.api_key)
+    if done.existing:  # what is told is of the picture that is there
+        found = await analysis.analysed(origin, done.record, analysis.asked(form.params))
+    else:
+        found = done.record.analysis
+    answer |= breakpoints.told(widths, done.record, address)
+    return reply(answer | analysis.told(found, done.record.coordinates, analysis.asked(form.params)))
 
 
-async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -> tuple[Committed, Faces | None]:
-    """Decode, seal and name one file, and say where its faces are if that is asked. Raises what the caller did wrong, having stored nothing."""
+async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -> tuple[Committed, breakpoints.Found]:
+    """Decode, seal and name one file. Raises what the caller did wrong, having stored nothing."""
     params, tenant = form.params, caller.tenant
     name = name_for(tenant, params, form.file_name)
     permit = origin.records.permit(tenant.cloud, Activity.STORE)
     origin.records.permit(tenant.cloud, Activity.TRANSFORM)  # decoding is transforming: it must be allowed here too
     limits = origin.settings.media.limits(origin.settings.upload)
-    wants_faces = params.flag("faces", default=False)
-    probed = await origin.pool.probe(body, limits, tenant=tenant.cloud, faces=wants_faces)
+    searches = breakpoints.wanted(params, limits)
+    wishes = analysis.wishes_of(analysis.asked(params))
+    probed = await origin.pool.probe(body, limits, tenant=tenant.cloud, wishes=wishes)
     facts = probed.done.source
     _check_format(params, facts)
     asset = NewAsset(
@@ -75,9 +82,12 @@ async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -
         display_name=params.text("display_name"),
         original_filename=_original_name(params, form.file_name),
         coordinates=coordinates.first(params, facts),
+        analysis=probed.done.analysis,
         overwrite=params.flag("overwrite", default=True),
         created_at=origin.now(),
     )
+    picture = breakpoints.Picture(name=name, body=body, facts=facts, coordinates=asset.coordinates)
+    widths = await breakpoints.measured(origin, picture, searches)
     draft = await origin.records.mint(tenant.cloud)
     try:
         await origin.records.put_original(draft, body, permit)
@@ -88,7 +98,7 @@ async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -
     if done.overwritten:
         origin.pool.retire(tenant.cloud)
     origin.metrics.upload_bytes.add(len(body))
-    return done, probed.done.faces if wants_faces else None
+    return done, widths
 
 
 def name_for(tenant: Tenant, params: Params, file_name: str) -> AssetName:

@@ -1,4 +1,4 @@
-"""A chain of components on decoded frames: the stages that were planned, then, after each trim, those that were not yet."""
+"""A chain behind a trim, on decoded frames: planned anew for what was left."""
 
 from __future__ import annotations
 
@@ -9,29 +9,19 @@ from itertools import pairwise
 
 import msgspec
 
+from domicile.imaging.layers import Layers, made_ready
 from domicile.imaging.present import Frame
 from domicile.imaging.resample import resample
-from domicile.imaging.steps import perform
-from domicile.imaging.steps.look import told
-from domicile.imaging.steps.reframe import reframe
+from domicile.imaging.staged import Finished, staged
 from domicile.imaging.trimming import trimmed
 from domicile.media.errors import LimitExceeded
 from domicile.media.faces import through_window
 from domicile.media.facts import SourceFacts
 from domicile.media.geometry import WholeBox, Window, rounded
-from domicile.media.plan import BYTES_PER_PIXEL, NO_ALPHA_BITS, Plan, PlanLimits, make_plan
+from domicile.media.plan import NO_ALPHA_BITS, Plan, make_plan
+from domicile.media.stage import BYTES_PER_PIXEL, PlanLimits
 from domicile.media.transformation import Transformation
 from domicile.media.trims import trim_at_end
-
-
-def staged(frame: Frame, plan: Plan) -> Frame:
-    """All stages of the plan, on a frame that shows its window."""
-    image, cuts = frame.image, frame.cuts
-    for stage in plan.stages:
-        if plan.info_only and stage.look is not None:
-            cuts = (*cuts, told(reframe(image, stage), stage.look))
-        image = perform(image, stage)
-    return replace(frame, image=image, cuts=cuts)
 
 
 def finished(
@@ -40,6 +30,8 @@ def finished(
     plans: tuple[Plan, Plan],
     facts: SourceFacts,
     limits: PlanLimits,
+    *,
+    layers: Layers,
 ) -> tuple[list[Frame], Plan]:
     """What the first part left, trimmed, and the other parts performed; the plan with the size that came of it.
 
@@ -50,8 +42,9 @@ def finished(
         asked = trim_at_end(before)
         assert asked is not None  # that is where the chain was parted
         done, box = trimmed(done, asked)
-        plan = _plan_of(part, done, _cut(plan, box), facts, limits)
-        done = [_performed(frame, plan) for frame in done]
+        plan = _plan_of(part, done, _cut(plan, box), facts, limits, layers=layers)
+        laid = made_ready(plan.makings, layers, limits.working_bytes_max - _bytes_of(done))
+        done = [_performed(frame, plan, laid) for frame in done]
     return done, replace(whole, size=plan.size, has_alpha=plan.has_alpha and whole.png_bits != NO_ALPHA_BITS)
 
 
@@ -66,17 +59,28 @@ def _cut(plan: Plan, box: WholeBox) -> Plan:
 
 
 def _plan_of(
-    part: Transformation, frames: Sequence[Frame], before: Plan, facts: SourceFacts, limits: PlanLimits
+    part: Transformation,
+    frames: Sequence[Frame],
+    before: Plan,
+    facts: SourceFacts,
+    limits: PlanLimits,
+    *,
+    layers: Layers,
 ) -> Plan:
     width, height = frames[0].image.size
     has_alpha = any(frame.image.mode == "RGBA" for frame in frames)
     left = msgspec.structs.replace(facts, width=width, height=height, orientation=1, has_alpha=has_alpha)
-    plan = make_plan(part, left, before.format, limits, before.faces, before.plain)
-    held = width * height * len(frames) * BYTES_PER_PIXEL
-    if held + plan.pixel_bytes_max > limits.working_bytes_max:
+    plan = make_plan(part, left, before.format, limits, before.faces, before.plain, inputs=layers.inputs)
+    if _bytes_of(frames) + plan.pixel_bytes_max > limits.working_bytes_max:
         raise LimitExceeded("Image needs more memory than allowed (working_bytes_max)")
     return plan
 
 
-def _performed(frame: Frame, plan: Plan) -> Frame:
-    return staged(replace(frame, image=resample(frame.image, plan.window)), plan)
+def _bytes_of(frames: Sequence[Frame]) -> int:
+    return sum(frame.image.width * frame.image.height for frame in frames) * BYTES_PER_PIXEL
+
+
+def _performed(frame: Frame, plan: Plan, laid: Finished) -> Frame:
+    return staged(
+        replace(frame, image=resample(frame.image, plan.window)), plan.stages, laid, tells_cuts=plan.info_only
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 from domicile.imaging import heics
 from domicile.imaging.color import plain
@@ -14,7 +15,6 @@ from domicile.imaging.patched import IS_APART, Image, bridge_bytes, to_pixels
 from domicile.imaging.source import Source
 from domicile.media.errors import LimitExceeded
 from domicile.media.geometry import Side, Window
-from domicile.media.plan import Plan
 
 SMALL_SIDE = 64
 """Of a rendition as small as anybody asks for."""
@@ -31,13 +31,27 @@ FROM_UPRIGHT = {
 """How upright pixels were stored, by orientation."""
 
 
-def decode_frames(source: Source, plan: Plan, working_bytes_max: int) -> Iterator[Decoded]:
+class Decoding(Protocol):
+    """What of a plan is done while decoding."""
+
+    @property
+    def window(self) -> Window: ...
+
+    @property
+    def animated(self) -> bool: ...
+
+
+def decode_frames(source: Source, plan: Decoding, working_bytes_max: int) -> Iterator[Decoded]:
     """The frames that the plan asks for: all of an animation, else the source's page. Raises UndecodableMedia, LimitExceeded.
 
     A frame is valid until the next one is asked for.
     """
     if source.format == "jpg":
         yield decode_jpeg(source, plan.window, working_bytes_max)
+        return
+    if source.vector is not None:
+        drawn = source.vector.draw(source.page, plan.window)
+        yield Decoded(drawn, Window((0, 0, *drawn.size), drawn.size))
         return
     claims = source.claims
     size = claims.width, claims.height
@@ -89,6 +103,8 @@ def _on_canvas(image: Image.Image, canvas: Side) -> Image.Image:
 
 def check_renderable(source: Source, working_bytes_max: int) -> None:
     """Could a small rendition of it be made at all? Raises LimitExceeded for what every delivery would refuse."""
+    if source.vector is not None:
+        return  # it is drawn at the size that is asked for
     size = source.claims.width, source.claims.height
     factor = min(1.0, SMALL_SIDE / max(size))
     small = Window((0, 0, *size), (max(1, round(size[0] * factor)), max(1, round(size[1] * factor))))
@@ -108,6 +124,9 @@ def decode_all(source: Source, limits: MediaLimits) -> None:
             return
         if source.format == "heic":
             heics.check(source.view)
+            return
+        if source.vector is not None:
+            source.vector.check()
             return
         with source.open_image() as image:
             for number in range(source.claims.frames):

@@ -17,11 +17,12 @@ from PIL import Image
 from domicile.imaging.centerface import FacesUnavailable, detect, is_available, overlap
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
-from domicile.imaging.job import FACES_MAX, MediaLimits
+from domicile.imaging.job import MediaLimits
 from domicile.imaging.memory import give_back
 from domicile.imaging.plan_limits import plan_limits
 from domicile.imaging.present import present
 from domicile.imaging.source import Source
+from domicile.media.analysis import FACES_MAX
 from domicile.media.coordinates import NOWHERE, Coordinates, boxes_inside
 from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.faces import Faces, around, favours_faces, names_faces, needs_covering

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from domicile.media.analysis import NOTHING, Analysis
 from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
-
-FACES_MAX = 500
-"""Told of one upload."""
 
 
 class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,8 +58,8 @@ class ProbeJob(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
     """Sniff, check the limits from the header, then decode every frame once."""
 
     limits: MediaLimits
-    faces: bool = False
-    """Look for faces in the first frame, too?"""
+    wishes: tuple[str, ...] = ()
+    """What to tell of it besides facts: some of `analysis.WISHES`."""
 
 
 class LayerInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,8 +112,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
     width: int = 0
     height: int = 0
     frames: int = 1
-    faces: tuple[tuple[int, int, int, int], ...] = ()
-    """Left, top, width, height in the picture as displayed; of a probe that was asked to look."""
+    analysis: Analysis = NOTHING
+    """Of a probe that was asked to look."""
     timings: Timings = Timings()
     reasons: str = ""
     """What `f_auto` and `q_auto` came to (`domicile.media.reasons`)."""

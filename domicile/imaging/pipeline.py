@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from domicile.imaging.chain import finished, staged
+from domicile.imaging.chain import finished
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
 from domicile.imaging.encode import can_write
@@ -18,19 +18,24 @@ from domicile.imaging.faces import faces_of
 from domicile.imaging.finish import Negotiable, finish, is_probed
 from domicile.imaging.guarded import decoder_limits, making, refusal
 from domicile.imaging.job import Done, MediaLimits, Outcome, RenderJob, Timings
+from domicile.imaging.layers import NO_LAYERS, Layers, made_ready, open_layers
 from domicile.imaging.pages import page_of
 from domicile.imaging.plan_limits import plan_limits
 from domicile.imaging.present import Frame, present
 from domicile.imaging.redeliver import can_copy, copied
 from domicile.imaging.source import Bytes, Source, open_source
+from domicile.imaging.staged import staged
 from domicile.media.errors import BadTransformation, LimitExceeded, MediaError
 from domicile.media.faces import NOBODY, Faces
 from domicile.media.geometry import WholeBox
 from domicile.media.grammar import parse_transformation
-from domicile.media.negotiate import AUTO, TYPES, choose_format
+from domicile.media.layers import has_layers, nested, own_components
+from domicile.media.negotiate import AUTO, TYPES, VECTOR_TYPES, choose_format
+from domicile.media.outline import make_outline
 from domicile.media.params.flags import is_progressive
-from domicile.media.plan import BYTES_PER_PIXEL, Plan, is_animated, make_outline, make_plan
+from domicile.media.plan import Plan, is_animated, make_plan
 from domicile.media.redaction import first_redacted
+from domicile.media.stage import BYTES_PER_PIXEL
 from domicile.media.transformation import Transformation
 from domicile.media.trims import parts_of
 from domicile.media.writing import cannot_write
@@ -61,13 +66,15 @@ def render(source: Bytes, job: RenderJob, layers: Sequence[Bytes] = ()) -> tuple
         transformation = _asked(job)
         with decoder_limits(job.limits):
             opened = open_source(source, job.limits)
-            shown = page_of(opened, transformation.page, job.limits)
+            own = Transformation(tuple(own_components(nested(transformation.components))))
+            shown = page_of(opened, own.page, job.limits)
             started = time.perf_counter()
             animated = _shows_all(shown, transformation, job)
-            faces = faces_of(shown, transformation, job.limits, animated=animated, coordinates=job.coordinates)
+            faces = faces_of(shown, own, job.limits, animated=animated, coordinates=job.coordinates)
+            opened_layers = open_layers(transformation, job.layers, layers, job.limits)
             looked = time.perf_counter() - started
-            wanted, open_to = _format(shown, transformation, job, faces)
-            rendition = rendered(shown, transformation, wanted, job.limits, faces, open_to)
+            wanted, open_to = _format(shown, transformation, job, faces, opened_layers)
+            rendition = rendered(shown, transformation, wanted, job.limits, faces, open_to, layers=opened_layers)
     except MediaError as error:
         return refusal(error), b""
     timings = msgspec.structs.replace(rendition.timings, transform=rendition.timings.transform + looked)
@@ -98,25 +105,29 @@ def rendered(
     limits: MediaLimits,
     faces: Faces = NOBODY,
     open_to: Negotiable | None = None,
+    *,
+    layers: Layers = NO_LAYERS,
 ) -> Rendition:
     """Make the rendition in the format `wanted`, or one that its pixels suit better where the format is `open_to` that.
 
     Raises UndecodableMedia, LimitExceeded, BadTransformation.
     """
+    if wanted in VECTOR_TYPES:
+        return _as_drawing(source, transformation, wanted, limits)
     if not can_write(wanted):
         raise BadTransformation(f"Unsupported image format - {wanted}")
-    plan = make_plan(transformation, source.facts(), wanted, plan_limits(limits), faces)
+    plan = _planned(transformation, source, wanted, limits, faces, layers)
     if can_copy(source, plan):
         return _copied(source, plan, limits)
     _check_memory(source, plan, limits)
     parts = parts_of(transformation)
-    first = plan if len(parts) == 1 else make_plan(parts[0], source.facts(), wanted, plan_limits(limits), faces)
+    first = plan if len(parts) == 1 else _planned(parts[0], source, wanted, limits, faces, layers)
     if len(parts) > 1:
         _check_frames(source, first, limits)
-    frames, timings = _frames(source, first, limits)
+    frames, timings = _frames(source, first, limits, layers)
     started = time.perf_counter()
     if len(parts) > 1:
-        frames, plan = finished(frames, parts, (first, plan), source.facts(), plan_limits(limits))
+        frames, plan = finished(frames, parts, (first, plan), source.facts(), plan_limits(limits), layers=layers)
         _check_memory(source, plan, limits)
     timings = msgspec.structs.replace(timings, transform=timings.transform + time.perf_counter() - started)
     started = time.perf_counter()
@@ -133,12 +144,18 @@ def rendered(
     )
 
 
+def _planned(
+    transformation: Transformation, source: Source, wanted: str, limits: MediaLimits, faces: Faces, layers: Layers
+) -> Plan:
+    return make_plan(transformation, source.facts(), wanted, plan_limits(limits), faces, inputs=layers.inputs)
+
+
 def _format(
-    source: Source, transformation: Transformation, job: RenderJob, faces: Faces
+    source: Source, transformation: Transformation, job: RenderJob, faces: Faces, layers: Layers
 ) -> tuple[str, Negotiable | None]:
     """The format by what is known before pixels are; and for `f_auto`, what else may be written."""
     facts, limits = source.facts(), plan_limits(job.limits)
-    outline = make_outline(transformation, facts, limits, faces)
+    outline = make_outline(transformation, facts, limits, faces, inputs=layers.inputs)
     progressive = is_progressive(transformation)
 
     def fits(name: str) -> bool:
@@ -146,7 +163,8 @@ def _format(
             name, outline.size, limits, has_alpha=outline.has_alpha, progressive=progressive and name == "jpg"
         )
 
-    wanted = choose_format(transformation, job.extension, facts, job.bucket, fits)
+    has_alpha = outline.has_alpha if has_layers(transformation.components) else None
+    wanted = choose_format(transformation, job.extension, facts, job.bucket, fits, has_alpha=has_alpha)
     return wanted, Negotiable(job.bucket, fits) if transformation.wanted_format == AUTO else None
 
 
@@ -175,15 +193,17 @@ def _check_frames(source: Source, first: Plan, limits: MediaLimits) -> None:
         raise LimitExceeded("Image needs more memory than allowed (working_bytes_max)")
 
 
-def _frames(source: Source, plan: Plan, limits: MediaLimits) -> tuple[list[Frame], Timings]:
+def _frames(source: Source, plan: Plan, limits: MediaLimits, layers: Layers) -> tuple[list[Frame], Timings]:
     """The finished pictures; what they were decoded from is not held any more when they are encoded."""
     to_srgb = ToSrgb(source.claims.icc)
     decode = transform = 0.0
     frames: list[Frame] = []
     started = time.perf_counter()
-    for stored in decode_frames(source, plan, limits.working_bytes_max):
+    laid = made_ready(plan.makings, layers, limits.working_bytes_max)
+    for stored in decode_frames(source, plan, limits.working_bytes_max - plan.layer_bytes):
         decoded = time.perf_counter()
-        frames.append(staged(present(stored, plan.orientation, to_srgb), plan))
+        shown = present(stored, plan.orientation, to_srgb)
+        frames.append(staged(shown, plan.stages, laid, tells_cuts=plan.info_only))
         decode, transform = decode + decoded - started, transform + time.perf_counter() - decoded
         started = time.perf_counter()
     return frames, Timings(decode=decode, transform=transform)
@@ -196,8 +216,18 @@ def _copied(source: Source, plan: Plan, limits: MediaLimits) -> Rendition:
     return Rendition(body=body, plan=plan, frames=source.claims.frames, timings=timings)
 
 
+def _as_drawing(source: Source, transformation: Transformation, wanted: str, limits: MediaLimits) -> Rendition:
+    """Cleaned, and drawn once first: what cannot be drawn is refused, not passed on."""
+    assert source.vector is not None
+    started = time.perf_counter()
+    source.vector.check()
+    plan = make_plan(transformation, source.facts(), wanted, plan_limits(limits))
+    timings = Timings(decode=time.perf_counter() - started)
+    return Rendition(body=source.vector.text, plan=plan, frames=1, timings=timings)
+
+
 def _done(source: Source, rendition: Rendition) -> tuple[Done, bytes]:
-    plan, body, content_type = rendition.plan, rendition.body, TYPES[rendition.plan.format]
+    plan, body, content_type = rendition.plan, rendition.body, (TYPES | VECTOR_TYPES)[rendition.plan.format]
     facts = source.facts()
     if plan.info_only:
         info: dict[str, Any] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domicile.imaging.job import MediaLimits
-from domicile.media.plan import PlanLimits
+from domicile.media.stage import PlanLimits
 
 
 def plan_limits(limits: MediaLimits) -> PlanLimits:

@@ -29,7 +29,7 @@ def preload() -> tuple[str, ...]:
     for name in CODECS:
         importlib.import_module(f"encodings.{name}")
     import domicile.imaging
-    from domicile.imaging import heics, patched
+    from domicile.imaging import heics, patched, svgs
 
     for module in pkgutil.walk_packages(domicile.imaging.__path__, "domicile.imaging."):
         importlib.import_module(module.name)
@@ -41,6 +41,7 @@ def preload() -> tuple[str, ...]:
     load_text()
     _exercise_colour()
     heics.prepare()
+    svgs.prepare()
     return tuple(name for name in FORMATS if _exercise(name))
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import hashlib
 import time
 
+from domicile.imaging.analysis.look import analysis_of
 from domicile.imaging.decode import check_renderable, decode_all
-from domicile.imaging.faces import boxes_of
 from domicile.imaging.guarded import decoder_limits, refusal
 from domicile.imaging.job import Done, Outcome, ProbeJob, Timings
 from domicile.imaging.source import Bytes, open_source
@@ -23,7 +23,7 @@ def probe(source: Bytes, job: ProbeJob) -> Outcome:
             opened = open_source(source, limits)
             check_renderable(opened, limits.working_bytes_max)
             decode_all(opened, limits)
-            faces = boxes_of(opened, limits) if job.faces else ()
+            analysis = analysis_of(opened, limits, job.wishes)
     except MediaError as error:
         return refusal(error)
     facts = opened.facts(md5=hashlib.md5(opened.view, usedforsecurity=False).hexdigest())
@@ -33,6 +33,6 @@ def probe(source: Bytes, job: ProbeJob) -> Outcome:
         width=facts.width,
         height=facts.height,
         frames=facts.frames,
-        faces=faces,
+        analysis=analysis,
         timings=Timings(decode=time.perf_counter() - started),
     )

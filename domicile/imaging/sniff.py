@@ -5,9 +5,12 @@ Only formats on the allow-list pass. What is recognised and not accepted gets a 
 
 from __future__ import annotations
 
+from domicile.imaging.svg.reading import looks_like_svg
 from domicile.media.errors import UndecodableMedia
 
 SNIFF_BYTES = 512
+SVG_SNIFF_BYTES = 4096
+"""Comments and a document type may stand before the root."""
 PILLOW_NAMES = {
     "jpg": "JPEG",
     "png": "PNG",
@@ -19,7 +22,7 @@ PILLOW_NAMES = {
     "ico": "ICO",
 }
 """Of the allow-list, what Pillow opens: our names and its own."""
-OTHER_NAMES = frozenset({"heic"})
+OTHER_NAMES = frozenset({"heic", "svg"})
 """The rest of it."""
 
 PREFIXES = (
@@ -58,8 +61,8 @@ def sniff(view: memoryview) -> str:
     for prefix, name in REFUSED_PREFIXES:
         if head.startswith(prefix):
             raise UndecodableMedia(f"Unsupported image format: {name}")
-    if b"<svg" in head.lower():
-        raise UndecodableMedia("Unsupported image format: SVG")
+    if looks_like_svg(bytes(view[:SVG_SNIFF_BYTES])):
+        return "svg"
     raise UndecodableMedia("Invalid image file")
 
 

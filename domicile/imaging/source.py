@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import mmap
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from domicile.imaging import heics
+from domicile.imaging import heics, svgs
 from domicile.imaging.containers import avif, bmp, gif, ico, jpeg, png, tiff, webp
 from domicile.imaging.containers.claims import ORIENTATION_TAG, ORIENTATIONS, Claims, ViewReader, orientation_of
 from domicile.imaging.guarded import decoding
@@ -15,7 +16,7 @@ from domicile.imaging.patched import Image, TiffImagePlugin
 from domicile.imaging.sniff import PILLOW_NAMES, sniff
 from domicile.media.errors import LimitExceeded, UndecodableMedia
 from domicile.media.facts import SourceFacts
-from domicile.media.geometry import upright_size
+from domicile.media.geometry import Window, upright_size
 
 Bytes = bytes | mmap.mmap | memoryview
 WITH_PILLOW = PILLOW_NAMES.keys() - {"jpg"}
@@ -27,6 +28,23 @@ SAMPLES_WITHOUT_WHITE = {"I": "32-bit or signed", "F": "floating-point"}
 BITS_PER_SAMPLE = 258
 
 
+class Vector(Protocol):
+    """Shapes that become pixels at whatever size is asked for."""
+
+    @property
+    def text(self) -> bytes:
+        """A file of its own, with nothing in it but what draws; empty where none is made."""
+        ...
+
+    def draw(self, page: int, window: Window) -> Image.Image:
+        """The window of that page (counted from 0) at its size. Raises UndecodableMedia and LimitExceeded."""
+        ...
+
+    def check(self) -> None:
+        """Draw all of it once, small. Raises as `draw`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """The bytes of an original and what its header claims, within limits."""
@@ -35,6 +53,8 @@ class Source:
     format: str
     claims: Claims
     orientation: int
+    vector: Vector | None = None
+    """Of what has no pixels of its own."""
     page: int = 0
     """What is decoded of it, counted from 0, unless it is an animation (`pages.py`)."""
 
@@ -66,13 +86,20 @@ def open_source(source: Bytes, limits: MediaLimits) -> Source:
     if len(view) > limits.source_bytes_max:
         raise LimitExceeded(f"File size too large. Maximum is {limits.source_bytes_max} bytes")
     name = sniff(view)
-    claims = _claims(view, name, limits)
+    vector = svgs.opened(view, limits) if name == "svg" else None
+    claims = vector.claims if vector is not None else _claims(view, name, limits)
     if claims is not None:
         check_claims(claims, limits)
     if claims is None or name in WITH_PILLOW:
         claims = _with_pillow(view, name, claims, limits)
         check_claims(claims, limits)
-    return Source(view=view, format=name, claims=claims, orientation=claims.orientation or orientation_of(claims.exif))
+    return Source(
+        view=view,
+        format=name,
+        claims=claims,
+        orientation=claims.orientation or orientation_of(claims.exif),
+        vector=vector,
+    )
 
 
 def check_claims(claims: Claims, limits: MediaLimits) -> None:

@@ -13,7 +13,7 @@ from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.expression import Condition, Variable
 from domicile.media.grammar import COMPONENT_CHARS_MAX, PARAMETERS, Limits, echo
 from domicile.media.layer import LayerName
-from domicile.media.layers import check_layers
+from domicile.media.layers import check_layers, count_layers
 from domicile.media.params.flags import ATTACHMENT
 from domicile.media.program import ELSE, Program, Segment, Step, build_segment
 from domicile.media.transformation import Component, Transformation
@@ -49,9 +49,10 @@ def chained(segments: Sequence[Segment], limits: Limits) -> Chain:
             raise BadTransformation.component(echo(text))
     text = "/".join(texts)
     known = Transformation(_known(segments))
-    check_layers(known.components, limits)
     if all(isinstance(segment, Component) for segment in segments):
+        check_layers(known.components, limits)
         return Chain(transformation=known, text=text, program=None)
+    count_layers(known.components, limits)  # of all branches; what closes what is seen when one is taken
     is_pending = any(isinstance(segment, Step) and segment.is_pending for segment in segments)
     check_definition(segments, limits)
     if is_pending:

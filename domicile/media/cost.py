@@ -10,7 +10,11 @@ from collections.abc import Iterable
 from domicile.media.errors import MediaError
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import parse_transformation
-from domicile.media.plan import PlanLimits, is_animated, make_outline
+from domicile.media.layers import nested
+from domicile.media.outline import make_outline
+from domicile.media.plan import is_animated
+from domicile.media.stage import PlanLimits
+from domicile.media.transformation import Component, Transformation
 
 PIXELS_MIN = 250_000
 """The smallest picture takes a decoder as long as this many pixels: its start, the copies, the messages."""
@@ -37,7 +41,9 @@ def pixels_of(
     try:
         asked = parse_transformation(transformation)
         frames = facts.frames if is_animated(facts, extension or ANIMATED, asked.flags) else 1
-        area += max((stage.area for stage in make_outline(asked, facts, limits).stages), default=0)
+        parts = nested(asked.components)
+        own = Transformation(tuple(part for part in parts if isinstance(part, Component)))
+        area += max((stage.area for stage in make_outline(own, facts, limits).stages), default=0)
     except MediaError:
         pass
     return max(PIXELS_MIN, area * frames + sum(layer.width * layer.height for layer in layers))

@@ -5,7 +5,8 @@
     pc cp       frames or pages, and the one that is shown                     tags, ctx   as the asset has them now
     texts       compare as numbers when both sides look like numbers; an absent context entry is the empty text
 
-What only pixels tell is refused where it is asked for: the size of what was trimmed, and of a later page of a TIFF.
+What only pixels tell is refused where it is asked for: the size of what was trimmed, of a later page of a TIFF, and of
+a picture that a layer may have made larger; inside a layer, too.
 Either a transformation comes out, or BadTransformation names the component. docs/adr/0005 lists what is our choice.
 """
 
@@ -37,9 +38,12 @@ from domicile.media.expression import (
 from domicile.media.facts import SourceFacts
 from domicile.media.geometry import Side
 from domicile.media.grammar import PARAMETERS, echo
+from domicile.media.interpolation import filled
+from domicile.media.layers import nested, own_components, without_layers
+from domicile.media.outline import make_outline
 from domicile.media.params.base import Malformed, write_decimal
-from domicile.media.plan import PlanLimits, make_outline
 from domicile.media.program import ELSE, END, Program, Segment, Step, Templated, build_segment
+from domicile.media.stage import PlanLimits
 from domicile.media.transformation import Component, Transformation
 from domicile.media.trims import is_trimmed
 
@@ -94,6 +98,7 @@ def evaluate(program: Program, known: Known) -> Transformation:
             run.take(segment)
         except Malformed:
             raise BadTransformation.component(echo(build_segment(segment))) from None
+    nested(run.made)
     return Transformation(tuple(run.made))
 
 
@@ -158,7 +163,13 @@ class _Run:
                 component = replace(component, **PARAMETERS[part.key].read(text))
             except Malformed:
                 raise BadTransformation.component(echo(f"{part.key}_{text}")) from None
-        return component
+        return filled(component, self._told)
+
+    def _told(self, operand: Operand) -> str:
+        """In a text, where a variable goes before a fact of that name."""
+        if isinstance(operand, Name) and f"${operand.name}" in self._variables:
+            operand = Variable(f"${operand.name}")
+        return _text(self._operand(operand))
 
     def _spelled(self, part: Templated) -> str:
         is_single = len(part.pieces) == 1
@@ -204,7 +215,7 @@ class _Run:
             case "pc":
                 return Fraction(facts.frames)
             case "cp":
-                return Fraction(Transformation(tuple(self.made)).page or 1)
+                return Fraction(Transformation(tuple(own_components(nested(self.made)))).page or 1)
             case _:
                 raise Malformed
 
@@ -214,7 +225,10 @@ class _Run:
         Planned once for each length of the chain, however often it is asked for.
         """
         if self._measured is None or self._measured[0] != len(self.made):
-            chain = Transformation(tuple(replace(component, dpr=None) for component in self.made))
+            own = without_layers(nested(self.made))
+            if own is None:
+                raise Malformed
+            chain = Transformation(tuple(replace(component, dpr=None) for component in own))
             if not self._is_measurable or is_trimmed(chain):
                 raise Malformed
             self._measured = len(self.made), make_outline(chain, self._known.facts, _NO_LIMITS).size

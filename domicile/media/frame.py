@@ -80,8 +80,8 @@ class Asked:
         """X and y: pixels times density, or shares of the ground that the offset is measured on."""
         x, y = self.component.x, self.component.y
         return (
-            _length(x, outer[0], self.density) if x is not None else Fraction(0),
-            _length(y, outer[1], self.density) if y is not None else Fraction(0),
+            length(x, outer[0], self.density) if x is not None else Fraction(0),
+            length(y, outer[1], self.density) if y is not None else Fraction(0),
         )
 
     def point(self) -> Exact:
@@ -93,8 +93,19 @@ class Asked:
         )
 
 
-def framed(component: Component, source: Side, density: Fraction, *, has_alpha: bool, faces: Faces = NOBODY) -> Frame:
-    """Resolve c, w, h, ar, g, x, y, z and dpr of one component. Raises BadTransformation when a crop shows nothing."""
+def framed(
+    component: Component,
+    source: Side,
+    density: Fraction,
+    *,
+    has_alpha: bool,
+    faces: Faces = NOBODY,
+    measure: Side | None = None,
+) -> Frame:
+    """Resolve c, w, h, ar, g, x, y, z and dpr of one component. Raises BadTransformation when a crop shows nothing.
+
+    `measure`: what shares of width and height are of, when that is not the picture itself.
+    """
     check_look(component)
     if isinstance(component.background, Blurred) and component.crop not in PADDING:
         raise _refused(component, "a blurred background is for padding")
@@ -104,7 +115,7 @@ def framed(component: Component, source: Side, density: Fraction, *, has_alpha: 
     gravity = faces.settled(component) or _default_gravity(component)
     focus = faces.focus(gravity)
     gravity = gravity if focus is not None else faces.fallback(gravity)
-    box = _box(component, source, density)
+    box = _box(component, source, density, measure or source)
     if box is None:
         _refuse_what_needs_a_size(component, cuts_faces=cuts_faces)
         window = box_itself(source, focus, component.zoom or ZOOM) if cuts_faces and focus else _all_of(source)
@@ -156,13 +167,13 @@ def _default_gravity(component: Component) -> Gravity:
     return Gravity.CENTER
 
 
-def _box(component: Component, source: Side, density: Fraction) -> Exact | None:
+def _box(component: Component, source: Side, density: Fraction, measure: Side) -> Exact | None:
     """Width and height asked for; a missing one follows from `ar`, else from the picture. None: no size asked for."""
     aspect = None
     if component.aspect is not None:
         aspect = Fraction(component.aspect).limit_denominator(ASPECT_DENOMINATOR_MAX)
-    width = _length(component.width, source[0], density) if component.width is not None else None
-    height = _length(component.height, source[1], density) if component.height is not None else None
+    width = length(component.width, measure[0], density) if component.width is not None else None
+    height = length(component.height, measure[1], density) if component.height is not None else None
     if width is not None and height is not None:
         return width, height
     if aspect is None and "ignore_aspect_ratio" in component.flags and (width or height) is not None:
@@ -178,7 +189,8 @@ def _box(component: Component, source: Side, density: Fraction) -> Exact | None:
     return (Fraction(source[0]), source[0] / aspect) if aspect > 1 else (source[1] * aspect, Fraction(source[1]))
 
 
-def _length(size: Size, side: int, density: Fraction) -> Fraction:
+def length(size: Size, side: int, density: Fraction) -> Fraction:
+    """Pixels times density, or a share of that side."""
     if isinstance(size, Pixels):
         return size.value * density
     return Fraction(str(size.value)) * side

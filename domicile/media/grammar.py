@@ -39,7 +39,7 @@ from domicile.media.params.base import Malformed, Parameter
 from domicile.media.percent import percent_encode
 from domicile.media.transformation import Component, Transformation
 
-COMPONENT_CHARS_MAX = 1024
+COMPONENT_CHARS_MAX = 3072
 ECHO_CHARS_MAX = 100
 """How much of a refused component an error repeats."""
 
@@ -75,6 +75,12 @@ class Limits(Protocol):
     @property
     def layers_max(self) -> int: ...
 
+    @property
+    def text_chars_max(self) -> int: ...
+
+    @property
+    def font_size_max(self) -> int: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrammarLimits:
@@ -85,6 +91,8 @@ class GrammarLimits:
     expression_terms_max: int = 40
     nesting_max: int = 5
     layers_max: int = 10
+    text_chars_max: int = 1000
+    font_size_max: int = 2000
 
 
 DEFAULT_LIMITS = GrammarLimits()
@@ -120,23 +128,32 @@ def parse_component(text: str) -> Component:
     if len(text) > COMPONENT_CHARS_MAX:
         raise BadTransformation.component(echo(text))
     fields: dict[str, Any] = {}
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     for part in text.split(","):
         key, underscore, value = part.partition("_")
         parameter = PARAMETERS.get(key)
-        if parameter is None or not underscore or (seen_key(key) in seen and not parameter.is_last_word):
+        if parameter is None or not underscore:
             raise BadTransformation.component(echo(part or text))
-        seen.add(seen_key(key))
         try:
+            value = once_more(parameter, value, seen)
             fields.update(parameter.read(value))
         except Malformed:
             raise BadTransformation.component(echo(part)) from None
     return Component(**fields)
 
 
-def seen_key(key: str) -> str:
-    """What must not be said twice: one component lays something over the picture or under it, not both."""
-    return "l" if key == "u" else key
+def once_more(parameter: Parameter, value: str, seen: dict[str, str]) -> str:
+    """What to read, when some parameters of the component were seen before; it is added to them.
+
+    One component lays something over the picture or under it, not both. Raises Malformed.
+    """
+    key = "l" if parameter.key == "u" else parameter.key
+    if key in seen and parameter.joined_by:
+        value = f"{seen[key]}{parameter.joined_by}{value}"
+    elif key in seen and not parameter.is_last_word:
+        raise Malformed
+    seen[key] = value
+    return value
 
 
 def build_component(component: Component) -> str:

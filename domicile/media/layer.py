@@ -7,6 +7,10 @@ erasing it kills every rendition that it is in. Source: cloudinary-compat 3.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from domicile.media.text import TextLayer
 
 LAYERS_MAX = 16
 """Pictures that one transformation may name as layers, all its branches together: each is fetched, opened and mapped."""
@@ -34,5 +38,5 @@ class LayerName:
 class Layer:
     """What one component lays over or under the picture."""
 
-    content: LayerName
+    content: LayerName | TextLayer
     is_under: bool = False

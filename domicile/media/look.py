@@ -13,6 +13,7 @@ from domicile.media.errors import BadTransformation
 from domicile.media.faces import AUTO_ONLY, LOOKING, NOBODY, Faces
 from domicile.media.geometry import Box, Exact, Side, Window, covering, rounded_size
 from domicile.media.grammar import build_component, echo
+from domicile.media.layers import with_own
 from domicile.media.params.crop import AGGRESSIVENESS_MAX
 from domicile.media.transformation import Color, Component, Crop, Gravity, Transformation
 
@@ -92,13 +93,12 @@ def without_looking(transformation: Transformation, faces: Faces = NOBODY) -> Tr
 
     Raises BadTransformation for what may have to be padded.
     """
-    for component in transformation.components:
-        if component.crop in AUTO_ONLY:
-            raise BadTransformation.component(f"{echo(build_component(component))} (not for animations)")
-    return Transformation(tuple(_placed(component, faces) for component in transformation.components))
+    return Transformation(with_own(transformation.components, lambda component: _placed(component, faces)))
 
 
 def _placed(component: Component, faces: Faces) -> Component:
+    if component.crop in AUTO_ONLY:
+        raise BadTransformation.component(f"{echo(build_component(component))} (not for animations)")
     if component.gravity is not Gravity.AUTO:
         return component
     is_named = faces.settled(component) is Gravity.CUSTOM

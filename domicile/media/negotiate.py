@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from domicile.media.errors import BadTransformation
 from domicile.media.facts import SourceFacts
 from domicile.media.params.adjustment import OPENS_HOLES
+from domicile.media.params.flags import WITHOUT_EFFECT
 from domicile.media.transformation import PADDING, Background, Color, Component, Transformation
 
 AVIF, WEBP, LEGACY = "avif", "webp", "legacy"
@@ -33,6 +34,8 @@ CONTENT_TYPES = {
 OWN_TYPES = {"tiff": "image/tiff", "bmp": "image/bmp", "ico": "image/vnd.microsoft.icon"}
 """Formats written for their own originals alone, under the extension that the upload's answer gave them."""
 TYPES = CONTENT_TYPES | OWN_TYPES
+VECTOR_TYPES = {"svg": "image/svg+xml"}
+"""Formats that are handed out as drawings, cleaned, when nothing is asked that needs pixels, and as pictures otherwise."""
 UNWRITTEN_TYPES = {"heic": "image/heic"}
 """Formats that are read and never written. Under the extension that the upload's answer gave it, such an original comes as
 uploaded where the policy says so, and else as what stands in for it."""
@@ -82,37 +85,55 @@ def bucket_of(accept: str) -> str:
 
 
 def choose_format(
-    transformation: Transformation, extension: str | None, facts: SourceFacts, bucket: str, fits: Callable[[str], bool]
+    transformation: Transformation,
+    extension: str | None,
+    facts: SourceFacts,
+    bucket: str,
+    fits: Callable[[str], bool],
+    *,
+    has_alpha: bool | None = None,
 ) -> str:
     """The format to write, always a key of TYPES. Raises BadTransformation for an extension we cannot write.
 
     `fits` tells whether a rendition of this size can be written in a format: `f_auto` passes over those in which not.
+    `has_alpha`: may it have transparent pixels, where that was planned already.
     """
     wanted = transformation.wanted_format
+    if has_alpha is None:
+        has_alpha = shows_transparency(transformation, facts)
+    if wanted is None and facts.format in VECTOR_TYPES and extension in {None, facts.format}:
+        return facts.format if _is_as_drawn(transformation) else _stand_in(facts, has_alpha=has_alpha)
     if wanted == AUTO:
-        return _automatic(transformation, facts, bucket, fits)
+        return _automatic(facts, bucket, fits, has_alpha=has_alpha)
     if wanted is not None:
         return wanted
     if extension is None:
-        return facts.format if facts.format in CONTENT_TYPES else _stand_in(transformation, facts)
+        return facts.format if facts.format in CONTENT_TYPES else _stand_in(facts, has_alpha=has_alpha)
     if extension not in CONTENT_TYPES and extension != facts.format:
         raise BadTransformation.component(f"f_{extension}")
-    return extension if extension in TYPES else _stand_in(transformation, facts)
+    return extension if extension in TYPES else _stand_in(facts, has_alpha=has_alpha)
 
 
 def is_original(transformation: Transformation, extension: str | None, facts: SourceFacts) -> bool:
     """Does the URL ask for the uploaded picture itself, in its own format? (Stripping metadata is the policy's matter.)"""
-    about_delivery = all(
+    return _has_flags_alone(transformation, ABOUT_DELIVERY) and extension in {None, facts.format}
+
+
+def _is_as_drawn(transformation: Transformation) -> bool:
+    return _has_flags_alone(transformation, ABOUT_DELIVERY | WITHOUT_EFFECT)
+
+
+def _has_flags_alone(transformation: Transformation, flags: frozenset[str]) -> bool:
+    return all(
         component
         == Component(
             flags=component.flags,
             attachment_name=component.attachment_name,
             default_image=component.default_image,
         )
-        and component.flags <= ABOUT_DELIVERY
+        and component.flags <= flags
         for component in transformation.components
     )
-    return about_delivery and extension in {None, facts.format}
 
 
 def shows_transparency(transformation: Transformation, facts: SourceFacts) -> bool:
@@ -120,20 +141,20 @@ def shows_transparency(transformation: Transformation, facts: SourceFacts) -> bo
     return facts.has_alpha or any(map(_opens_holes, transformation.components))
 
 
-def _automatic(transformation: Transformation, facts: SourceFacts, bucket: str, fits: Callable[[str], bool]) -> str:
+def _automatic(facts: SourceFacts, bucket: str, fits: Callable[[str], bool], *, has_alpha: bool) -> str:
     if facts.is_animated:
         return "gif" if bucket == LEGACY else "webp"
     for modern in PREFERENCES.get(bucket, ()):
         if fits(modern):
             return modern
-    return "png" if shows_transparency(transformation, facts) else "jpg"
+    return "png" if has_alpha else "jpg"
 
 
-def _stand_in(transformation: Transformation, facts: SourceFacts) -> str:
+def _stand_in(facts: SourceFacts, *, has_alpha: bool) -> str:
     """What is written, without an extension, for an original that browsers do not show."""
     if facts.is_animated:
         return "webp"
-    return "png" if facts.format in LOSSLESS or shows_transparency(transformation, facts) else "jpg"
+    return "png" if facts.format in LOSSLESS or has_alpha else "jpg"
 
 
 def hides(background: Background) -> bool:

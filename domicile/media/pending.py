@@ -2,6 +2,7 @@
 
     t_a.b,w_5         the segments of `a`, those of `b`, then the component `w_5`
     dpr_auto          the density that the browser tells, up to the next whole number, at most DPR_MAX; else 1.0
+    w_auto:breakpoints…:400    the same width; of the breakpoints, the narrowest that has it (`:json`: all of them are told)
     w_auto:100:400    the width that the browser tells, up to the next multiple of 100; else the width of its window;
                       else 400; without a fallback, the width of the original
 
@@ -22,10 +23,12 @@ from decimal import ROUND_CEILING, Decimal
 
 import msgspec
 
+from domicile.media.breakpoints import AutoWidths, Breakpoints
 from domicile.media.chain import Chain, chained, check_definition
 from domicile.media.errors import BadTransformation, MediaError
 from domicile.media.grammar import DEFAULT_LIMITS, Limits, check_length
-from domicile.media.params.hinted import AUTO_WIDTH_MAX, Hinted
+from domicile.media.interpolation import places_in
+from domicile.media.params.hinted import AUTO_WIDTH_MAX, Hinted, write_hinted
 from domicile.media.program import Segment, Step, parse_segment
 from domicile.media.transformation import Component, Pixels, Share
 
@@ -110,10 +113,16 @@ def settled(pending: Sequence[Segment], named: Named, hints: Hints, limits: Limi
     """Raises BadTransformation for a name that is not known, LimitExceeded for too long a chain."""
     segments = [part for segment in pending for part in _expanded(segment, named)]
     check_length(len(segments), limits)
-    hinted = {part.key for segment in segments if isinstance(segment, Step) for part in segment.hinted}
+    parts = [part for segment in segments if isinstance(segment, Step) for part in segment.hinted]
+    hinted = {part.key for part in parts if not part.is_json}
     fitted = [_fitted(segment, hints, with_dpr="dpr" in hinted) for segment in segments]
     vary = FOR_WIDTH if "w" in hinted else FOR_DPR if hinted else ()
-    return Settled(chained(fitted, limits), vary)
+    chain = chained(fitted, limits)
+    searched = [part for part in parts if part.search is not None]
+    if len(searched) > 1 or (searched and chain.program is not None):
+        said = f"w_{write_hinted(searched[0])} (once, and not beside variables and conditions)"
+        raise BadTransformation.component(said)
+    return Settled(chain, vary)
 
 
 def _expanded(segment: Segment, named: Named) -> list[Segment]:
@@ -135,14 +144,17 @@ def _fitted(segment: Segment, hints: Hints, *, with_dpr: bool) -> Segment:
     for part in segment.hinted:
         if part.key == "dpr":
             component = replace(component, dpr=float(_density(hints)))
+        elif part.search is not None:
+            component = replace(component, widths=_widths(part, part.search, hints, with_dpr=with_dpr))
         else:
             component = replace(component, width=_width(part, hints, with_dpr=with_dpr))
     return _simplest(replace(segment, plain=component, hinted=()))
 
 
 def _simplest(step: Step) -> Segment:
-    """A step that is nothing but its parameters is a component."""
-    return step.plain if step.plain is not None and step == Step(plain=step.plain) else step
+    """A step that is nothing but its parameters is a component, when its text has no places to fill."""
+    is_plain = step.plain is not None and step == Step(plain=step.plain) and not any(places_in(step.plain))
+    return step.plain if is_plain and step.plain is not None else step
 
 
 def _density(hints: Hints) -> int:
@@ -160,6 +172,13 @@ def _width(part: Hinted, hints: Hints, *, with_dpr: bool) -> Pixels | Share:
     else:
         return Share(1.0)
     return Pixels(min(_up(asked / part.step) * part.step, AUTO_WIDTH_MAX))
+
+
+def _widths(part: Hinted, search: Breakpoints, hints: Hints, *, with_dpr: bool) -> AutoWidths:
+    if part.is_json:
+        return AutoWidths(search, None)
+    width = _width(part, hints, with_dpr=with_dpr)
+    return AutoWidths(search, min(width.value, search.max_width) if isinstance(width, Pixels) else search.max_width)
 
 
 def _up(value: Decimal) -> int:

@@ -1,72 +1,29 @@
 """Transformation + facts about the original + output format -> Plan: all that is decided before a pixel is touched.
 
-The order inside one component is that of cloudinary-compat 3.1: crop and resize, angle, effect, corners, border,
-background, opacity; components apply one after the other. What is found in the pixels alone is a place (`look.py`) or a
-colour, not a size; but for trims, behind which a chain is planned anew (`trims.py`). The file knows no library and no
-clock: two edges make the same plan.
+Components apply one after the other (`outline.py`); the first crop and resize is done while decoding. The file knows no
+library and no clock: two edges make the same plan.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 
-from domicile.media.carry import as_stored, carried
-from domicile.media.corners import Corners, corners_of
 from domicile.media.errors import BadTransformation, LimitExceeded
-from domicile.media.faces import NOBODY, Faces, through_canvas
+from domicile.media.faces import NOBODY, Faces
 from domicile.media.facts import SourceFacts
-from domicile.media.frame import OPAQUE, Canvas, framed
-from domicile.media.geometry import Side, Window, composed, rounded, stored_window, upright_size
-from domicile.media.halo import SHADOW, Halo, halo_of
-from domicile.media.layers import has_layers
-from domicile.media.look import Look, without_looking
-from domicile.media.negotiate import hides, is_original
-from domicile.media.params.adjustment import HEAVY, OPENS_HOLES
+from domicile.media.geometry import Side, Window, stored_window
+from domicile.media.look import without_looking
+from domicile.media.negotiate import is_original
+from domicile.media.outline import leading_window, make_outline, stored_size
+from domicile.media.overlay import NOTHING, Inputs, Making, Overlay
 from domicile.media.params.flags import ANIMATED, is_progressive, png_bits
-from domicile.media.redaction import REDACTIONS, Redaction, check_redaction, redaction_of, without_region
-from domicile.media.transformation import Background, Border, Color, Component, Effect, Quality, Transformation
-from domicile.media.turns import Turn, turned_first, turns_of
+from domicile.media.stage import BYTES_PER_PIXEL, PlanLimits, Stage, area_of
+from domicile.media.text import DRAWING_BYTES
+from domicile.media.transformation import Component, Quality, Transformation
 
 ALWAYS_ANIMATED = frozenset({"gif", "webp", "avif"})
 """Output formats that keep an animation. PNG keeps it when the original is an animated PNG or fl_apng asks for it."""
 NO_ALPHA_BITS = 24
-OPACITY_FULL = 100
-COPIES = 4
-BYTES_PER_PIXEL = 4
-"""Pillow stores RGB and RGBA in four bytes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """One component, ready to perform. None (or empty) means: leave as it is. `size` is the size of its result."""
-
-    window: Window | None
-    look: Look | None
-    canvas: Canvas | None
-    turns: tuple[Turn, ...]
-    effect: Effect | None
-    redaction: Redaction | None
-    color: Color | None
-    halo: Halo | None
-    corners: Corners | None
-    border: Border | None
-    """In pixels of the result."""
-    background: Background | None
-    opacity: int | None
-    size: Side
-
-    @property
-    def is_window_only(self) -> bool:
-        does_more = (self.look, self.canvas, self.turns, self.effect, self.redaction, self.corners, self.border)
-        return not any(does_more) and self.background is None and self.opacity is None
-
-    @property
-    def area(self) -> int:
-        """Pixels of the largest picture it makes, or of the several that a border, a halo or an effect is made of."""
-        is_heavy = self.effect is not None and self.effect.name in HEAVY
-        made = _area(self.size) * (COPIES if is_heavy or self.halo or (self.border and self.corners) else 1)
-        return max(made, _area(self.window.size) if self.look and self.window else 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +36,7 @@ class Plan:
     """EXIF orientation to undo after `window`; 1 when there is none or `a_ignore` was asked for."""
     window: Window
     """Region and size in *stored* coordinates: applied while decoding, before turning upright."""
-    stages: tuple[Stage, ...]
+    stages: tuple[Stage | Overlay, ...]
     size: Side
     has_alpha: bool
     """May the result be transparent somewhere?"""
@@ -96,94 +53,45 @@ class Plan:
     """No transformation at all: the picture is redelivered, upright and without metadata."""
 
     @property
+    def makings(self) -> tuple[Making, ...]:
+        """The layers that are finished before the picture is, each once."""
+        return makings_of(self.stages)
+
+    @property
+    def layer_bytes(self) -> int:
+        """Bytes of the finished layers, which are held while the picture is made."""
+        return sum(making.bytes for making in self.makings)
+
+    @property
     def pixel_bytes_max(self) -> int:
-        """Bytes of the largest pair of pictures that one step holds, decoding left out."""
-        first = _area(self.window.size)
-        most = first * (1 if self.orientation == 1 else 2)
-        for before, stage in zip((self.window.size, *(s.size for s in self.stages)), self.stages, strict=False):
-            most = max(most, _area(before) + (0 if stage.is_window_only and stage.window is None else stage.area))
-        return most * BYTES_PER_PIXEL
+        """Bytes of the largest pair of pictures that one step holds, decoding left out, and of all layers."""
+        own = _bytes_of(self.window, self.orientation, self.stages)
+        return max(own + self.layer_bytes, _making_bytes(self.makings))
 
 
-def _area(size: Side) -> int:
-    return size[0] * size[1]
+def makings_of(stages: tuple[Stage | Overlay, ...]) -> tuple[Making, ...]:
+    return tuple(dict.fromkeys(stage.making for stage in stages if isinstance(stage, Overlay)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanLimits:
-    """Bounds on what may be made; MediaLimits has the settings."""
-
-    output_pixels_max: int
-    output_side_max: int
-    animation_pixels_max: int
-    avif_pixels_max: int
-    working_bytes_max: int
+def _bytes_of(window: Window, orientation: int, stages: tuple[Stage | Overlay, ...]) -> int:
+    first = area_of(window.size)
+    most = first * (1 if orientation == 1 else 2)
+    for before, stage in zip((window.size, *(s.size for s in stages)), stages, strict=False):
+        is_nothing = isinstance(stage, Stage) and stage.is_window_only and stage.window is None
+        most = max(most, area_of(before) + (0 if is_nothing else stage.area))
+    return most * BYTES_PER_PIXEL
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outline:
-    """What is decided before the format is: it follows from the result's size, when `f_auto` chooses it."""
-
-    shown: Side
-    """The size of the original as displayed, or as stored under `a_ignore`."""
-    stages: tuple[Stage, ...]
-    size: Side
-    has_alpha: bool
-    faces: Faces
-    plain: Side
-
-
-def make_outline(
-    transformation: Transformation,
-    facts: SourceFacts,
-    limits: PlanLimits,
-    faces: Faces = NOBODY,
-    plain: Side | None = None,
-) -> Outline:
-    """Raises BadTransformation (nothing left to show) and LimitExceeded (a step too large).
-
-    `faces`: of the original as displayed. `plain`: what the original's size would be at density 1, if it is another.
-    """
-    components = transformation.components
-    if has_layers(components):
-        raise BadTransformation("Layers are not supported yet")
-    check_redaction(components)
-    orientation = _orientation(components, facts)
-    shown = current = upright_size(_stored(facts), orientation)
-    if orientation != facts.orientation:
-        faces = as_stored(faces, facts.orientation, _stored(facts))
-    stages: list[Stage] = []
-    density, has_alpha = _density(components), facts.has_alpha
-    plain = None if density == 1 else plain or shown
-    for component in components:
-        for part in turned_first(component, current):
-            stage = plan_stage(part, current, density, has_alpha=has_alpha, faces=faces, plain=plain)
-            _within(stage, limits)
-            stages.append(stage)
-            faces = _faces_after(stage, current, faces)
-            plain = None if plain is None else plan_stage(part, plain, Fraction(1), has_alpha=False).size
-            current, has_alpha = stage.size, _alpha_after(stage, has_alpha=has_alpha)
-    return Outline(
-        shown=shown, stages=tuple(stages), size=current, has_alpha=has_alpha, faces=faces, plain=plain or current
-    )
-
-
-def _faces_after(stage: Stage, before: Side, faces: Faces) -> Faces:
-    """Where they are in the result of the stage; nobody knows after a look (`check_redaction` has refused who asks)."""
-    if stage.look is not None:
-        return Faces(is_moving=faces.is_moving)
-    faces = carried(faces, before, stage.window, stage.canvas, stage.turns)
-    around = stage.border.width if stage.border else 0
-    left, top = (stage.halo.left, stage.halo.top) if stage.halo else (0, 0)
-    return through_canvas(faces, (around + left, around + top), stage.size)
-
-
-def _stored(facts: SourceFacts) -> Side:
-    return upright_size((facts.width, facts.height), facts.orientation)
-
-
-def _orientation(components: tuple[Component, ...], facts: SourceFacts) -> int:
-    return 1 if any("ignore" in component.angles for component in components) else facts.orientation
+def _making_bytes(makings: tuple[Making, ...]) -> int:
+    """Bytes at most while layers are finished one after the other, those inside others first."""
+    held = most = 0
+    for making in makings:
+        inside = makings_of(making.stages)
+        own = _bytes_of(making.window, making.orientation, making.stages) + sum(one.bytes for one in inside)
+        own += area_of(making.drawn) * DRAWING_BYTES
+        most = max(most, held + own, held + _making_bytes(inside))
+        held += making.bytes
+    return most
 
 
 def make_plan(
@@ -193,6 +101,8 @@ def make_plan(
     limits: PlanLimits,
     faces: Faces = NOBODY,
     plain: Side | None = None,
+    *,
+    inputs: Inputs = NOTHING,
 ) -> Plan:
     """Decide everything. Raises BadTransformation (nothing left to show) and LimitExceeded (result too large)."""
     animated = is_animated(facts, output_format, transformation.flags)
@@ -202,17 +112,16 @@ def make_plan(
         if bits is not None:
             raise BadTransformation.component(f"fl_png{bits} (not for animations)")
     components = transformation.components
-    outline = make_outline(transformation, facts, limits, faces, plain)
-    if animated and _area(outline.size) * facts.frames > limits.animation_pixels_max:
+    outline = make_outline(transformation, facts, limits, faces, plain, inputs=inputs)
+    if animated and area_of(outline.size) * facts.frames > limits.animation_pixels_max:
         raise LimitExceeded(f"Maximum total of an animation is {limits.animation_pixels_max} pixels")
-    window, stages = _leading_window(list(outline.stages), outline.shown)
-    orientation = _orientation(components, facts)
+    window, stages = leading_window(outline.stages, outline.shown)
     return Plan(
         format=output_format,
         animated=animated,
-        orientation=orientation,
-        window=stored_window(window, orientation, _stored(facts)),
-        stages=tuple(stages),
+        orientation=outline.orientation,
+        window=stored_window(window, outline.orientation, stored_size(facts)),
+        stages=stages,
         size=outline.size,
         has_alpha=outline.has_alpha and bits != NO_ALPHA_BITS,
         faces=outline.faces,
@@ -234,109 +143,6 @@ def is_animated(facts: SourceFacts, output_format: str, flags: frozenset[str]) -
     return output_format in ALWAYS_ANIMATED
 
 
-def _density(components: tuple[Component, ...]) -> Fraction:
-    """`dpr` multiplies all pixel sizes of the whole chain, also those of earlier components; the last one counts."""
-    asked = [component.dpr for component in components if component.dpr is not None]
-    return Fraction(str(asked[-1])) if asked else Fraction(1)
-
-
 def _last_quality(components: tuple[Component, ...]) -> Quality | None:
     asked = [component.quality for component in components if component.quality is not None]
     return asked[-1] if asked else None
-
-
-def plan_stage(
-    component: Component,
-    source: Side,
-    density: Fraction,
-    *,
-    has_alpha: bool,
-    faces: Faces = NOBODY,
-    plain: Side | None = None,
-) -> Stage:
-    """What one component does to a picture of that size, with these faces; at density 1 it would be of size `plain`."""
-    # X and y beside a shadow say where it falls.
-    is_shadow = component.effect is not None and component.effect.name == SHADOW
-    cropped = replace(component, x=None, y=None) if is_shadow else without_region(component)
-    frame = framed(cropped, source, density, has_alpha=has_alpha, faces=faces)
-    turns = turns_of(component, frame.size)
-    size = shown = _turned(component, frame.size)
-    halo = halo_of(component, size, density)
-    size = halo.around(size) if halo else size
-    border = _border(component.border, density)
-    return Stage(
-        window=frame.window,
-        look=frame.look,
-        canvas=frame.canvas,
-        turns=turns,
-        effect=None if component.effect and component.effect.name in REDACTIONS else component.effect,
-        redaction=redaction_of(
-            component,
-            shown,
-            _turned(component, plain or source),
-            carried(faces, source, frame.window, frame.canvas, turns),
-        ),
-        color=component.color,
-        halo=halo,
-        corners=corners_of(component.radii, size, density),
-        border=border,
-        background=component.background,
-        opacity=component.opacity,
-        size=(size[0] + 2 * border.width, size[1] + 2 * border.width) if border else size,
-    )
-
-
-def _turned(component: Component, size: Side) -> Side:
-    turns = turns_of(component, size)
-    return turns[-1].size if turns else size
-
-
-def _border(border: Border | None, density: Fraction) -> Border | None:
-    if border is None or border.width == 0:
-        return None
-    return replace(border, width=rounded(border.width * density))
-
-
-def _alpha_after(stage: Stage, *, has_alpha: bool) -> bool:
-    """May the result of the stage be transparent somewhere?"""
-    is_cleared = stage.background is not None and hides(stage.background)
-    is_cut = stage.corners is not None or any(turn.degrees % 90 for turn in stage.turns)
-    is_cut = is_cut or (stage.effect is not None and stage.effect.name in OPENS_HOLES)
-    ground = stage.canvas.color if stage.canvas else stage.look.ground if stage.look else None
-    is_padded = ground is not None and ground.alpha < OPAQUE
-    is_padded = is_padded or (stage.border is not None and stage.border.color.alpha < OPAQUE)
-    is_faded = stage.opacity is not None and stage.opacity < OPACITY_FULL
-    return is_faded or (not is_cleared and (has_alpha or is_cut or is_padded))
-
-
-def _within(stage: Stage, limits: PlanLimits) -> None:
-    if stage.is_window_only and stage.window is None:
-        return  # quality, format and flags leave the size as it was: that has its own limits
-    sizes = [stage.size, *(turn.size for turn in stage.turns)]
-    sizes += [stage.window.size] if stage.window else []
-    sizes += [stage.canvas.size] if stage.canvas else []
-    for size in sizes:
-        if max(size) > limits.output_side_max:
-            raise LimitExceeded(
-                f"Maximum image width/height is {limits.output_side_max}. Requested {size[0]}x{size[1]}"
-            )
-        if _area(size) > limits.output_pixels_max:
-            raise LimitExceeded(f"Maximum image size is {limits.output_pixels_max} pixels. Requested {_area(size)}")
-
-
-def _leading_window(stages: list[Stage], shown: Side) -> tuple[Window, list[Stage]]:
-    """Take the first crop-and-resize out of the stages, so that the decoder can shrink while it reads.
-
-    A pure crop followed by a resize is one window; two resizes are not (the first one loses detail on purpose).
-    """
-    window = Window((0, 0, *shown), shown)
-    while stages:
-        stage = stages[0]
-        if stage.window is not None:
-            if not window.is_pure_crop:
-                break
-            window = composed(window, stage.window, shown)
-        if not stage.is_window_only:
-            return window, [replace(stage, window=None), *stages[1:]]
-        stages = stages[1:]
-    return window, stages

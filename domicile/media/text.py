@@ -40,6 +40,8 @@ SIZE_MAX = 100_000
 """Syntax only; what may be drawn is `font_size_max`."""
 FAMILY_CHARS_MAX = 64
 BLACK = Color(0, 0, 0)
+DRAWING_BYTES = 12
+"""A pixel, beside the finished picture, while a text is drawn: the most that was measured, with an outline."""
 
 
 class TextLimits(Protocol):
@@ -128,7 +130,7 @@ def check_text(layer: TextLayer, limits: TextLimits) -> None:
         raise LimitExceeded(f"Maximum length of a text is {limits.text_chars_max} characters (text_chars_max)")
 
 
-def write_text(layer: TextLayer) -> str:
+def write_text_layer(layer: TextLayer) -> str:
     """The canonical text: `read_text` gives the same layer."""
     return f"{write_style(layer.style)}:{write_characters(layer.characters)}"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from domicile.media.breakpoints import AutoWidths
 from domicile.media.layer import Layer, LayerName
 
 
@@ -157,6 +158,8 @@ class Component:
     """One segment between slashes. None (or empty) means: not asked for."""
 
     width: Size | None = None
+    widths: AutoWidths | None = None
+    """In place of a width: one of those that a search finds."""
     height: Size | None = None
     aspect: float | None = None
     crop: Crop | None = None
@@ -227,4 +230,4 @@ class Transformation:
     def layers(self) -> tuple[LayerName, ...]:
         """The pictures that its layers show, each once, in the order in which they first appear."""
         found = (component.layer.content for component in self.components if component.layer is not None)
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(content for content in found if isinstance(content, LayerName)))

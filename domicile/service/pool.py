@@ -134,13 +134,13 @@ class DecoderPool:
 
     # --- the two jobs -------------------------------------------------------------------------------------------------
 
-    async def probe(self, source: Body, limits: MediaLimits, *, tenant: str, faces: bool = False) -> Probed:
-        """Facts of `source`, every frame decoded once; with `faces`, where they are in the first one.
+    async def probe(self, source: Body, limits: MediaLimits, *, tenant: str, wishes: tuple[str, ...] = ()) -> Probed:
+        """Facts of `source`, every frame decoded once; `wishes`: what else to tell of it (`media/analysis.py`).
 
         Raises UndecodableMedia, LimitExceeded, BadTransformation (no faces here), Overloaded, ProcessingFailed.
         """
         cost = pixels_of_bytes(size_of(source), limits.source_pixels_max)
-        reply, _, queued = await self._run("probe", [source], ProbeJob(limits=limits, faces=faces), tenant, cost)
+        reply, _, queued = await self._run("probe", [source], ProbeJob(limits=limits, wishes=wishes), tenant, cost)
         return Probed(done=done_of(reply), queued_seconds=queued, resident_bytes=reply.resident_bytes)
 
     async def render(

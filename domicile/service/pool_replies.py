@@ -6,7 +6,8 @@ import re
 from typing import assert_never
 
 from domicile.imaging.channel import Broken, Reply
-from domicile.imaging.job import FACES_MAX, Done, Refused
+from domicile.imaging.job import Done, Refused
+from domicile.media.analysis import is_sane
 from domicile.media.errors import BadTransformation, LimitExceeded, MediaError, UndecodableMedia
 
 MESSAGE_LETTERS_MAX = 500
@@ -21,7 +22,7 @@ NUMBER_MAX, SECONDS_MAX = 2**31, 3600
 CONTENT_TYPES = frozenset(
     {
         *("image/jpeg", "image/png", "image/webp", "image/avif", "image/gif", "image/tiff", "image/bmp"),
-        *("image/x-icon", "image/vnd.microsoft.icon", "application/json"),
+        *("image/x-icon", "image/vnd.microsoft.icon", "application/json", "image/svg+xml"),
     }
 )
 """What a rendition may call itself: a decoder that hostile bytes have taken over must not write a header of its own."""
@@ -58,8 +59,7 @@ def is_plausible(outcome: Done | Refused | Broken) -> bool:
                 and HEX.fullmatch(facts.md5) is not None
                 and all(0 <= number <= NUMBER_MAX for number in (*numbers, facts.body_bytes, facts.loop or 0))
                 and 1 <= facts.orientation <= 8
-                and len(outcome.faces) <= FACES_MAX
-                and all(0 <= number <= NUMBER_MAX for box in outcome.faces for number in box)
+                and is_sane(outcome.analysis)
                 and all(0 <= second <= SECONDS_MAX for second in seconds)
             )
         case Broken(error=error, where=where):

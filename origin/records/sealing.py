@@ -6,6 +6,7 @@ import os
 
 import msgspec
 
+from domicile.media.analysis import NOTHING, Analysis
 from domicile.media.asset import Aid, AssetName
 from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
@@ -30,6 +31,7 @@ class _Meta(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
     display_name: str = ""
     coordinates: Coordinates = NOWHERE
+    analysis: Analysis = NOTHING
 
 
 def _context(tenant: str, aid: Aid, variant: str, region: str) -> SealContext:
@@ -51,6 +53,7 @@ def seal_record(record: AssetRecord, data_key: bytes, *, region: str) -> bytes:
         created_at=record.created_at,
         display_name=record.display_name,
         coordinates=record.coordinates,
+        analysis=record.analysis,
     )
     context = _context(record.name.cloud, record.aid, "meta", region)
     body = msgspec.msgpack.encode(meta)
@@ -79,6 +82,7 @@ def open_record(row: AssetRow, data_key: bytes, *, region: str) -> AssetRecord:
         created_at=meta.created_at,
         display_name=meta.display_name,
         coordinates=meta.coordinates,
+        analysis=meta.analysis,
     )
 
 

@@ -39,6 +39,7 @@ from origin.records.named import NamedTransformations
 from origin.records.names import Edit, Names
 from origin.records.nonces import Once
 from origin.records.opening import SYSTEM_CLOCKS, Clocks, opened
+from origin.records.originals import open_original
 from origin.records.purges import Call, Purges
 from origin.records.settings import RecordsSettings
 from origin.records.types import (
@@ -298,6 +299,10 @@ class Records:
         AssetNotFound when the aid is not live; BadRequest when the range is outside the file.
         """
         return await self._edges.read_original(aid, permit, span)
+
+    async def open_original(self, aid: Aid, permit: Permit) -> bytes:
+        """The uploaded bytes, in the clear. `permit`: Activity.STORE here. AssetNotFound when the aid is not live."""
+        return await open_original(self._core, self._edges, aid, permit)
 
     async def entries(self, cursors: Mapping[str, int], *, wait_seconds: float) -> JournalAnswer:
         """Entries after each tenant's cursor, in order; waits up to `wait_seconds` (at most 30) for the first one."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from domicile.media.analysis import NOTHING, Analysis
 from domicile.media.asset import Aid, AssetId, AssetName
 from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
@@ -65,6 +66,7 @@ class NewAsset:
     """A name for people; empty: the last segment of the public_id."""
     original_filename: str = ""
     coordinates: Coordinates = NOWHERE
+    analysis: Analysis = NOTHING
     overwrite: bool = True
     """False: when the name is taken, the upload is dropped and the existing record comes back (`existing=True`)."""
     created_at: float
@@ -88,6 +90,8 @@ class AssetRecord:
     original_filename: str = ""
     coordinates: Coordinates = NOWHERE
     """Where its faces are, and which part of it matters, as somebody said."""
+    analysis: Analysis = NOTHING
+    """What was told of this version when somebody asked."""
     created_at: float
     """When this version was uploaded."""
 

@@ -164,5 +164,6 @@ def _record(draft: Draft, asset: NewAsset, before: AssetRecord | None) -> AssetR
         original_filename=asset.original_filename,
         display_name=asset.display_name,
         coordinates=asset.coordinates,
+        analysis=asset.analysis,
         created_at=asset.created_at,
     )

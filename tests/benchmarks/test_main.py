@@ -29,15 +29,13 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 @needs_programs
 @pytest.mark.timeout(120)
 def test_a_short_run_ends_well_and_writes_what_it_found(tmp_path: Path) -> None:
-    done = run("hits", "transforms", "--seconds", "1", "--rounds", "1", "--results", str(tmp_path))
+    done = run("hits", "--seconds", "1", "--rounds", "1", "--results", str(tmp_path))
     assert done.returncode == 0, done.stderr + done.stdout
     found = json.loads((tmp_path / "results.json").read_text("utf-8"))
     assert [row["what"] for row in found["hits"]] == ["hit 2 KB", "hit 20 KB", "hit 100 KB"]
-    assert len(found["transforms"]) == 3
-    for row in (*found["hits"], *found["transforms"]):
+    for row in found["hits"]:
         assert row["within"], row
         assert row["client_requests"] > 0
-    for row in found["hits"]:
         assert row["server_memory_hits"] >= row["client_requests"]
         assert (row["server_fills"], row["peer_passed_on"], row["errors"]) == (0, 0, 0)
     assert "| hit 2 KB |" in (tmp_path / "results.md").read_text("utf-8")
@@ -45,6 +43,23 @@ def test_a_short_run_ends_well_and_writes_what_it_found(tmp_path: Path) -> None:
     texts = [node.text for node in picture.iter() if node.tag.endswith("text")]
     assert "hit 100 KB" in texts
     assert (tmp_path / "hits-edge-before.prom").read_bytes() != (tmp_path / "hits-edge-after.prom").read_bytes()
+
+
+@pytest.mark.timeout(120)
+def test_every_peer_that_is_installed_makes_a_tiny_rendition_and_the_others_are_named(tmp_path: Path) -> None:
+    words = ("--rounds", "1", "--scale", "0.1", "--only", "GIF", "--no-install", "--results", str(tmp_path))
+    done = run("transforms", *words)
+    assert done.returncode == 0, done.stderr + done.stdout
+    rows = {row["peer"]: row for row in json.loads((tmp_path / "results.json").read_text("utf-8"))["transforms"]}
+    assert rows.keys() == {"domicile", "thumbor", "sharp", "libvips", "pillow"}
+    assert rows["domicile"]["within"], rows["domicile"]
+    assert rows["pillow"]["frames"] == rows["domicile"]["frames"] == 24
+    for name, row in rows.items():
+        if row["what"].startswith("absent"):
+            assert row["note"], name
+        else:
+            assert min(row["requests_s"], row["p50_ms"], row["KB"], row["peak_MB"]) > 0, row
+            assert name == "domicile" or row["ratio"] > 0
 
 
 @needs_programs

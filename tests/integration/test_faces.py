@@ -16,9 +16,11 @@ from domicile.imaging.plan_limits import plan_limits
 from domicile.imaging.source import open_source
 from domicile.media.grammar import parse_transformation
 from domicile.media.plan import Plan, make_plan
+from domicile.media.stage import Stage
 from tests.corpus import require_corpus
 from tests.pictures.heics import heic
 from tests.pictures.people import CLEAR, NOBODY, Face
+from tests.pictures.svgs import embedded
 from tests.pictures.walled import Render, walled
 
 LIMITS = MediaLimits()
@@ -64,6 +66,7 @@ def covered(plan: Plan, face: Face) -> bool:
     """Is all of the face inside the hidden areas together?"""
     mask = np.zeros(plan.window.size[::-1], dtype=bool)
     for stage in plan.stages:
+        assert isinstance(stage, Stage)
         for area in stage.redaction.areas if stage.redaction else ():
             left, top, right, bottom = area.box
             mask[top:bottom, left:right] = True
@@ -203,6 +206,23 @@ def test_faces_in_a_heic_are_hidden(render: Render) -> None:
         forced = job("", redaction="pixelate_faces")
         shown = made(render(body, msgspec.structs.replace(forced, extension=extension)))
         assert detail(shown, face) < DETAIL_MAX * detail(woman, face)
+
+
+@pytest.mark.parametrize("extension", [None, "svg"])
+def test_a_face_inside_a_drawing_is_hidden_and_the_drawing_kept_back(extension: str | None, render: Render) -> None:
+    woman = upright(photo("kodim04_woman_hat.png"))
+    [face] = CLEAR["kodim04_woman_hat.png"]
+    body = embedded(photo("kodim04_woman_hat.png"), "png", *woman.size)
+    asked = msgspec.structs.replace(job(""), extension=extension)
+    open_outcome, _ = render(body, asked)
+    assert isinstance(open_outcome, Done)
+    assert open_outcome.content_type == "image/svg+xml"
+    outcome, output = render(body, msgspec.structs.replace(asked, redaction="pixelate_faces"))
+    assert isinstance(outcome, Done)
+    assert outcome.content_type == "image/png"
+    shown = made((outcome, output))
+    assert shown.size == woman.size
+    assert detail(shown, face) < DETAIL_MAX * detail(woman, face)
 
 
 def test_the_faces_of_the_page_that_is_shown_are_hidden(render: Render) -> None:

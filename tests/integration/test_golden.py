@@ -13,7 +13,8 @@ import pytest
 
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import parse_transformation
-from domicile.media.plan import PlanLimits, make_plan
+from domicile.media.plan import make_plan
+from domicile.media.stage import PlanLimits
 from tests.corpus import require_corpus
 from tests.infra.told import TOLD
 from tests.integration.golden_rows import Verdict, judge, judge_here, start

@@ -30,8 +30,8 @@ ANY_SECONDS_MAX = 5.0
 OK_SECONDS_MAX = 15.0
 PROCESS_BYTES_MAX = 600 * MIB
 MANIFEST = list(rows("media/MANIFEST.csv"))
-OURS = frozenset({"JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "ICO", "MPO", "HEIF"})
-"""What is decoded; SVG, PDF and video belong to later issues and are refused here, cleanly."""
+OURS = frozenset({"JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "ICO", "MPO", "HEIF", "SVG"})
+"""What is decoded; PDF and video belong to later issues and are refused here, cleanly."""
 
 
 def files(expect: str) -> list[str]:
@@ -90,7 +90,7 @@ async def bench() -> AsyncIterator[Bench]:
     found = Bench(pool, killed)
     judged = await found.judge(png(), "idle")
     found.idle_bytes = judged.growth_bytes
-    assert found.idle_bytes < 80 * MIB
+    assert found.idle_bytes < 96 * MIB  # fonts for drawings among them, shared by all decoders
     try:
         yield found
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -110,6 +111,37 @@ async def test_a_picture_fits_the_screen_that_asks_for_it_and_screens_of_a_class
     assert size_of(other) == (20, 10)
     assert "vary" not in other.headers
     assert "accept-ch" not in other.headers
+
+
+async def test_a_change_of_coordinates_is_seen_at_once_by_every_worker(stack: Stack) -> None:
+    body = io.BytesIO()
+    halves = Image.new("RGB", (120, 60), RED)
+    halves.paste((0, 0, 255), (60, 0, 120, 60))
+    halves.save(body, "PNG")
+    await stack.upload("halves", body.getvalue(), custom_coordinates="5,5,30,30")
+    framed = "/demo/image/upload/c_crop,g_custom/v1/halves.png"
+    plain = "/demo/image/upload/c_crop,g_west,h_9,w_9/v1/halves.png"
+    assert [(size_of(got), color_of(got.body)) for got in await stack.everywhere(framed)] == [((30, 30), RED)] * 2
+    await stack.everywhere(plain)
+    await asyncio.to_thread(stack.origin.sdk().api.update, "halves", custom_coordinates=[70, 5, 20, 20])
+    shown = [(size_of(got), color_of(got.body)) for got in await stack.everywhere(framed)]
+    assert shown == [((20, 20), (0, 0, 255))] * 2
+    assert {got.cache for got in await stack.everywhere(plain)} == {"hit"}
+
+
+async def test_the_sdk_gets_its_breakpoints(stack: Stack) -> None:
+    noise = Image.effect_noise((700, 500), 90).convert("RGB")
+    body = io.BytesIO()
+    noise.save(body, "JPEG")
+    await stack.upload("noise", body.getvalue())
+    path = "/demo/image/upload/c_scale,w_auto:breakpoints_100_600_20_4:json/v1/noise.jpg"
+    told = await stack.get(path)
+    assert (told.status, told.headers["content-type"]) == (200, "application/json")
+    widths = json.loads(told.body)["breakpoints"]
+    assert (widths[0], widths[-1], len(widths)) == (600, 100, 4)
+    assert widths == sorted(widths, reverse=True)
+    shown = await stack.get("/demo/image/upload/c_scale,w_auto:breakpoints_100_600_20_4:700/v1/noise.jpg", Width="150")
+    assert size_of(shown)[0] == min(width for width in widths if width >= 200)
 
 
 async def test_a_default_image_stands_in_until_the_asset_comes_and_ends_with_an_erasure(stack: Stack) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from domicile.imaging.job import Done, MediaLimits, RenderJob
 from tests.corpus import require_corpus
 from tests.pictures.heics import heic_with_gps
+from tests.pictures.svgs import svg_with_gps
 from tests.pictures.walled import Render, walled
 
 SOURCES = (
@@ -53,7 +55,7 @@ MARKS = (
 )
 """Signatures of metadata blocks in any container, and what the polyglots carry."""
 ALLOWED_GROUPS = frozenset(
-    {"SourceFile", "ExifTool", "File", "Composite", "JFIF", "APP14", "PNG", "RIFF", "GIF", "QuickTime", "Meta"}
+    {"SourceFile", "ExifTool", "File", "Composite", "JFIF", "APP14", "PNG", "RIFF", "GIF", "QuickTime", "Meta", "SVG"}
 )
 SUSPICIOUS = (
     "gps",
@@ -67,6 +69,8 @@ SUSPICIOUS = (
     "profile",
     "create",
     "modify",
+    "title",
+    "desc",
 )
 HARMLESS = frozenset(
     {"File:FileModifyDate", "QuickTime:ColorProfiles", "QuickTime:SeqProfile"}
@@ -76,7 +80,7 @@ HARMLESS = frozenset(
 """AVIF says that its colours are sRGB (nclx, no ICC); times in the tracks of an animated one are zero."""
 
 
-MADE: dict[str, Callable[[], bytes]] = {"heic": heic_with_gps}
+MADE: dict[str, Callable[[], bytes]] = {"heic": heic_with_gps, "svg": svg_with_gps}
 """Small files of formats whose only sample in the corpus is large."""
 
 
@@ -159,6 +163,9 @@ def _outside_pixels(body: bytes) -> bytes:
         return kept
     if body.startswith(b"GIF8"):
         return body[: body.index(b"\x2c")] + body[-200:]
+    if body.startswith(b"<svg"):
+        inside = body.partition(b";base64,")[2].partition(b'"')[0]
+        return body + (_outside_pixels(base64.b64decode(inside)) if inside else b"")
     return body[: body.index(b"mdat")]  # AVIF: boxes come before the pixels
 
 

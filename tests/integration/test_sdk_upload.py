@@ -408,6 +408,107 @@ def test_an_upload_says_where_the_faces_are(sdk, name: str) -> None:
     assert "faces" not in sdk.uploader.upload(io.BytesIO(PNG), public_id=f"{name}-unasked")
 
 
+def test_what_a_picture_is_like_is_told_when_that_is_asked_and_kept(sdk, name: str) -> None:
+    everything = {"colors": True, "phash": True, "image_metadata": True, "blurhash": True, "thumbhash": True}
+    answer = sdk.uploader.upload(io.BytesIO(picture("JPEG")), public_id=name, **everything)
+    assert sum(share for _, share in answer["colors"]) == pytest.approx(100, abs=1)
+    assert answer["predominant"]["google"][0][0] == "red"
+    assert re.fullmatch(r"[0-9a-f]{16}", answer["phash"])
+    assert answer["image_metadata"] == {}
+    plain = sdk.api.resource(name)
+    assert not {*everything, "predominant", "faces"} & plain.keys()
+    details = sdk.api.resource(name, colors=True, phash=True, image_metadata=True, faces=True)
+    assert (details["colors"], details["phash"], details["faces"]) == (answer["colors"], answer["phash"], [])
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=f"{name}-late")
+    late = sdk.uploader.explicit(f"{name}-late", type="upload", colors=True, media_metadata=True)
+    assert late["predominant"]["cloudinary"][0][1] == 100.0
+    assert late["media_metadata"] == {}
+    assert sdk.api.resource(f"{name}-late", phash=True)["phash"] == "8000000000000000"
+    again = sdk.uploader.upload(io.BytesIO(PNG), public_id=name, overwrite=False, phash=True)
+    assert (again["existing"], again["phash"]) == (True, answer["phash"])
+
+
+def test_metadata_is_told_to_the_owner_and_to_no_log(sdk, origin: OriginProcess, name: str) -> None:
+    exif = Image.Exif()
+    exif[0x013B] = f"canary-{name}"
+    body = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(body, "JPEG", exif=exif)
+    answer = sdk.uploader.upload(io.BytesIO(body.getvalue()), public_id=name, image_metadata=True)
+    assert answer["image_metadata"]["Artist"] == f"canary-{name}"
+    assert sdk.api.resource(name, image_metadata=True)["image_metadata"]["Artist"] == f"canary-{name}"
+    canary = f"canary-{name}".encode()
+    files = [path for path in origin.data.rglob("*") if path.is_file()]
+    assert not [path.name for path in files if canary in path.read_bytes()], "in the clear nowhere"
+    assert f"canary-{name}" not in origin.log.read_text()
+
+
+def test_breakpoints_are_measured_and_told_with_urls(sdk, name: str) -> None:
+    photo = require_corpus() / "media" / "photos" / "two_people_shop.jpg"
+    answer = sdk.uploader.upload(
+        str(photo),
+        public_id=name,
+        responsive_breakpoints=[
+            {"create_derived": False, "bytes_step": 20000, "min_width": 200, "max_width": 600, "max_images": 5},
+            {
+                "create_derived": True,
+                "bytes_step": 9000,
+                "min_width": 100,
+                "max_width": 300,
+                "max_images": 3,
+                "transformation": {"crop": "fill", "aspect_ratio": "1:1", "gravity": "auto"},
+                "format": "webp",
+            },
+        ],
+    )
+    plain, square = answer["responsive_breakpoints"]
+    widths = [each["width"] for each in plain["breakpoints"]]
+    assert widths == sorted(widths, reverse=True)
+    assert widths[0] == 600
+    assert len(widths) <= 5
+    sizes = [each["bytes"] for each in plain["breakpoints"]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert f"/image/upload/c_scale,w_600/v{answer['version']}/{name}.jpg" in plain["breakpoints"][0]["url"]
+    assert square["transformation"] == "ar_1:1,c_fill,g_auto"
+    assert all(each["width"] == each["height"] for each in square["breakpoints"])
+    assert "/ar_1:1,c_fill,g_auto/c_scale,w_300/" in square["breakpoints"][0]["secure_url"]
+    assert square["breakpoints"][0]["url"].endswith(".webp")
+    later = sdk.uploader.explicit(
+        name, type="upload", responsive_breakpoints={"max_width": 600, "min_width": 200, "max_images": 2}
+    )
+    [again] = later["responsive_breakpoints"]
+    assert again["breakpoints"][0] == plain["breakpoints"][0]
+
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        ("[{]", "must be a list of objects"),
+        ('[{"surprise": 1}]', "must be a list of objects"),
+        ('[{"min_width": 500, "max_width": 100}]', "max_width must be 500 to"),
+        ('[{"bytes_step": 1}]', "bytes_step must be 1000 to"),
+        ('[{"format": "exe"}]', "format"),
+        ('[{"transformation": "c_explode"}]', "Invalid transformation component - c_explode"),
+        ("[{},{},{},{}]", "at most 3"),
+    ],
+)
+def test_breakpoints_that_mean_nothing_are_refused(
+    origin: OriginProcess, sdk, name: str, wrong: str, said: str
+) -> None:
+    key, secret = origin.credentials
+    headers = {"Authorization": "Basic " + base64.b64encode(f"{key}:{secret}".encode()).decode()}
+    headers["Content-Type"] = "application/x-www-form-urlencoded"
+    body = urlencode({"public_id": name, "file": data_uri(PNG), "responsive_breakpoints": wrong}).encode()
+    reply = origin.request("POST", "/v1_1/demo/image/upload", headers, body)
+    assert reply.status == 400
+    assert said in reply.json()["error"]["message"]
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        sdk.api.resource(name)
+
+
+def data_uri(body: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(body).decode()
+
+
 def test_coordinates_are_stored_changed_told_and_taken_away(sdk, origin: OriginProcess, name: str) -> None:
     faces, custom = [[10, 5, 20, 20], [40, 30, 100, 100]], [5, 6, 7, 8]
     answer = sdk.uploader.upload(io.BytesIO(PNG), public_id=name, face_coordinates=faces, faces=True)

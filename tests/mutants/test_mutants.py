@@ -44,6 +44,7 @@ GUARDS = {
     "redaction": ("domicile", "edge"),
     "order": ("domicile", "edge", "origin"),
     "signature": ("edge", "origin"),
+    "text": ("domicile",),
 }
 """Guard -> the packages in which it stands; removing it from one must be noticed although it stands in another."""
 

@@ -83,8 +83,9 @@ def box(kind: bytes, data: bytes) -> bytes:
 def avif_tiles(width: int, height: int) -> bytes:
     """An AVIF whose picture is small and has a tile that is not, by its `ispe`."""
     body = saved(quadrants(64, 64), "AVIF")
-    at = body.index(b"ispe") - 4
-    return _grown(body, at, box(b"ispe", struct.pack(">III", 0, width, height)))
+    start = body.index(b"ipco") - 4
+    end = start + int.from_bytes(body[start : start + 4], "big")
+    return _grown(body, end, box(b"ispe", struct.pack(">III", 0, width, height)))
 
 
 def avif_boxes(count: int) -> bytes:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from domicile.media.geometry import Side
 from domicile.media.grammar import parse_component
-from domicile.media.plan import Stage, plan_stage
+from domicile.media.stage import Stage, plan_stage
 from domicile.media.transformation import Component
 
 

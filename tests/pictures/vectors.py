@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from domicile.imaging.job import Done, MediaLimits, Outcome, RenderJob
+from domicile.imaging.job import Done, LayerInput, MediaLimits, Outcome, RenderJob
 from tests.pictures.synthetic import draw
 from tests.pictures.walled import Render
 
@@ -31,6 +31,8 @@ class Vector:
     bucket: str = ""
     wrong: str | None = None
     wrong_source: str | None = None
+    layers: tuple[tuple[str, str], ...] = ()
+    """Names, and pictures to draw."""
     checks: tuple[tuple[str, str], ...] = field(default=())
 
     def run(
@@ -42,8 +44,9 @@ class Vector:
             extension=self.extension,
             bucket=self.bucket,
             limits=MediaLimits(),
+            layers=tuple(LayerInput(name=name) for name, _ in self.layers),
         )
-        return render(draw(source or self.source), job)
+        return render(draw(source or self.source), job, tuple(draw(picture) for _, picture in self.layers))
 
 
 def load() -> list[Vector]:
@@ -64,7 +67,7 @@ def _blocks(text: str) -> list[list[tuple[str, str]]]:
 
 
 def _vector(file: str, block: list[tuple[str, str]]) -> Vector:
-    known = {"name", "source", "transformation", "extension", "bucket", "wrong", "wrong-source"}
+    known = {"name", "source", "transformation", "extension", "bucket", "wrong", "wrong-source", "layer"}
     values = {key: value for key, value in block if key in known}
     extension = values.get("extension", "png")
     return Vector(
@@ -76,8 +79,14 @@ def _vector(file: str, block: list[tuple[str, str]]) -> Vector:
         bucket=values.get("bucket", ""),
         wrong=values.get("wrong"),
         wrong_source=values.get("wrong-source"),
+        layers=tuple(_layer(value) for key, value in block if key == "layer"),
         checks=tuple((key, value) for key, value in block if key not in known),
     )
+
+
+def _layer(text: str) -> tuple[str, str]:
+    name, _, picture = text.partition(" ")
+    return name if "/" in name else f"upload/{name}", picture
 
 
 def complaints(vector: Vector, outcome: Outcome, body: bytes) -> list[str]:

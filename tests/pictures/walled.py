@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from domicile.imaging.guarded import refusal
 from domicile.imaging.job import Outcome, RenderJob
@@ -12,7 +13,13 @@ from domicile.media.errors import BadTransformation, LimitExceeded, UndecodableM
 from domicile.service.pool import DecoderPool
 from domicile.service.pool_settings import PoolSettings
 
-Render = Callable[[bytes, RenderJob], tuple[Outcome, bytes]]
+
+class Render(Protocol):
+    """The pipeline's `render`."""
+
+    def __call__(self, source: bytes, job: RenderJob, layers: tuple[bytes, ...] = ()) -> tuple[Outcome, bytes]: ...
+
+
 TENANT = "pictures"
 
 
@@ -23,9 +30,9 @@ def walled(settings: PoolSettings | None = None) -> Iterator[Render]:
         pool = DecoderPool(settings or PoolSettings(processes=1))
         runner.run(pool.start())
 
-        def render(source: bytes, job: RenderJob) -> tuple[Outcome, bytes]:
+        def render(source: bytes, job: RenderJob, layers: tuple[bytes, ...] = ()) -> tuple[Outcome, bytes]:
             try:
-                rendered = runner.run(pool.render(source, job, tenant=TENANT))
+                rendered = runner.run(pool.render(source, job, tenant=TENANT, layers=layers))
             except (UndecodableMedia, LimitExceeded, BadTransformation) as error:
                 return refusal(error), b""
             return rendered.done, rendered.body

@@ -5,8 +5,11 @@ from __future__ import annotations
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from domicile.media.grammar import COMPONENT_CHARS_MAX, build_component
+from domicile.media.errors import MediaError
+from domicile.media.fonts import FAMILIES
+from domicile.media.grammar import COMPONENT_CHARS_MAX, GrammarLimits, build_component
 from domicile.media.layer import LAYER_TYPES, Layer, LayerName
+from domicile.media.layers import check_layers
 from domicile.media.params.adjustment import BLUR_MAX, COLORS_MAX, LEVELS, MODE_DEFAULTS, MODES, PLAIN
 from domicile.media.params.color import TRANSPARENT
 from domicile.media.params.default import DEFAULT_ENCODED_CHARS_MAX, public_id_of, write_default
@@ -28,6 +31,7 @@ from domicile.media.params.shape import WORDS
 from domicile.media.params.size import ASPECT_DENOMINATOR_MAX, SIDE_MAX
 from domicile.media.params.space import SPACES
 from domicile.media.public_id import public_id_problem
+from domicile.media.text import ALIGNMENTS, WEIGHTS, TextLayer, TextStyle
 from domicile.media.transformation import (
     AutoColor,
     Blurred,
@@ -105,7 +109,19 @@ layer_ids = st.text(min_size=1, max_size=30) | st.sampled_from(["private", "text
 layer_names = st.builds(LayerName, st.sampled_from(LAYER_TYPES), layer_ids).filter(
     lambda name: public_id_problem(name.public_id) is None and len(write_picture(name)) <= LAYER_ENCODED_CHARS_MAX
 )
-layers = st.builds(Layer, layer_names, st.booleans())
+text_styles = st.builds(
+    TextStyle,
+    family=st.sampled_from(sorted(FAMILIES)),
+    size=st.integers(1, GrammarLimits().font_size_max),
+    weight=st.sampled_from(["", *WEIGHTS]),
+    italic=st.booleans(),
+    alignment=st.sampled_from(["", *ALIGNMENTS]),
+    line_spacing=st.integers(-1000, 1000).map(lambda tenths: tenths / 10),
+)
+texts = st.builds(TextLayer, style=text_styles, characters=st.text(min_size=1, max_size=30)).filter(
+    lambda text: text.characters.strip() and all(char.isprintable() for char in text.characters)
+)
+layers = st.builds(Layer, layer_names | texts, st.booleans())
 
 
 @st.composite
@@ -152,4 +168,13 @@ def components(draw: st.DrawFn) -> Component:
     return component if component != Component() else Component(width=Pixels(1))
 
 
-transformations = st.lists(components(), max_size=4).map(lambda found: Transformation(tuple(found)))
+def _is_sound(transformation: Transformation) -> bool:
+    """Does every `fl_layer_apply` close a layer?"""
+    try:
+        check_layers(transformation.components, GrammarLimits())
+    except MediaError:
+        return False
+    return True
+
+
+transformations = st.lists(components(), max_size=4).map(lambda found: Transformation(tuple(found))).filter(_is_sound)

@@ -17,7 +17,7 @@ from domicile.imaging.steps.redact import redact
 from domicile.imaging.steps.reframe import reframe
 from domicile.imaging.steps.settle import settled
 from domicile.imaging.steps.turn import turn
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 
 Step = Callable[[Image.Image, Stage], Image.Image]
 

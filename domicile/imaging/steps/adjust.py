@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from domicile.imaging.steps.colors import luma, on_colors
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 from domicile.media.transformation import Color
 
 Matrix = tuple[float, ...]

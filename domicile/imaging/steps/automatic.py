@@ -14,7 +14,7 @@ from PIL import Image
 
 from domicile.imaging.steps.adjust import level
 from domicile.imaging.steps.colors import blended, luma, on_colors, visible
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 
 BLEND_DEFAULT = 100
 CLIPPED_SHARE = 0.005

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image
 
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 from domicile.media.transformation import Color
 
 OPAQUE = 255

@@ -9,7 +9,7 @@ from domicile.imaging.steps.pad import on_ground
 from domicile.media.corners import Corner, Corners
 from domicile.media.frame import Canvas
 from domicile.media.geometry import Side
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 from domicile.media.transformation import Border
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from domicile.media.corners import Corner, Corners
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 
 ROWS_AT_A_TIME = 256
 """Bounds the memory of the arithmetic for large radii."""

@@ -15,7 +15,7 @@ from domicile.imaging.steps.pixelate import pixelate
 from domicile.imaging.steps.sharpen import sharpen
 from domicile.imaging.steps.tint import tint
 from domicile.media.errors import BadTransformation
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 from domicile.media.trims import TRIM
 
 EFFECTS: dict[str, Callable[[Image.Image, int | None], Image.Image]] = {

@@ -10,7 +10,7 @@ from PIL import Image, ImageChops, ImageFilter
 from domicile.imaging.steps.adjust import level
 from domicile.imaging.steps.colors import on_colors
 from domicile.media.halo import Halo
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 from domicile.media.transformation import Color
 
 SHADOW_DEFAULT = 40

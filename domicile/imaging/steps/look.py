@@ -13,7 +13,7 @@ from domicile.imaging.steps.pad import padded
 from domicile.media.frame import Canvas
 from domicile.media.geometry import WholeBox, Window, contained, rounded_size
 from domicile.media.look import Look
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 
 
 def look(image: Image.Image, stage: Stage) -> Image.Image:

@@ -11,7 +11,7 @@ from PIL import Image, ImageChops, ImageFilter
 from domicile.imaging.steps.adjust import by_strips, level
 from domicile.imaging.steps.automatic import SEEN
 from domicile.imaging.steps.colors import luma, visible
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 
 STRENGTH_DEFAULT = 30
 STRENGTH_PER_PIXEL = 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image
 
-from domicile.media.plan import OPACITY_FULL, Stage
+from domicile.media.stage import OPACITY_FULL, Stage
 
 
 def opacity(image: Image.Image, stage: Stage) -> Image.Image:

@@ -6,7 +6,7 @@ from PIL import Image
 
 from domicile.imaging.steps.settle import blurred_ground
 from domicile.media.frame import Canvas
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 from domicile.media.transformation import Background, Blurred
 
 OPAQUE = 255

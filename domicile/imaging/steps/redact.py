@@ -9,7 +9,7 @@ from __future__ import annotations
 from PIL import Image
 
 from domicile.media.geometry import Side
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 
 LEVELS = 16
 _STEP = 255 // (LEVELS - 1)

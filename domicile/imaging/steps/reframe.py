@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image
 
 from domicile.imaging.resample import resample
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 
 
 def reframe(image: Image.Image, stage: Stage) -> Image.Image:

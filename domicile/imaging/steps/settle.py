@@ -12,7 +12,7 @@ from domicile.imaging.resample import resample
 from domicile.imaging.steps.blur import BLUR_STRENGTH_DEFAULT, blur
 from domicile.imaging.steps.transparency import common_color, edge_color
 from domicile.media.geometry import Side, fill_window
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 from domicile.media.transformation import AutoColor, Blurred, Color, Gravity
 
 SAMPLE_SIDE = 256

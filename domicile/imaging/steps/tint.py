@@ -12,7 +12,7 @@ from PIL import Image
 from domicile.imaging.steps.adjust import level
 from domicile.imaging.steps.automatic import histogram
 from domicile.imaging.steps.colors import blended, luma, on_colors
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 from domicile.media.transformation import Color
 
 AMOUNT_DEFAULT = 60

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from domicile.imaging.steps.adjust import level
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 from domicile.media.transformation import Color
 
 THRESHOLD_DEFAULT = 50

@@ -6,7 +6,7 @@ import math
 
 from PIL import Image
 
-from domicile.media.plan import Stage
+from domicile.media.stage import Stage
 from domicile.media.turns import Turn
 
 FLIPS = {"hflip": Image.Transpose.FLIP_LEFT_RIGHT, "vflip": Image.Transpose.FLIP_TOP_BOTTOM}

@@ -1,7 +1,8 @@
 """Effects that adjust colours and transparency.
 
-    adjustment = leveled [":" level] / plain / "improve" [":" ("outdoor" / "indoor")] [":" level] / tint / trim / outline
+    adjustment = leveled [":" level] / plain / "improve" [":" ("outdoor" / "indoor")] [":" level] / tint / trim / outline / blend
     outline    = "outline" [":" ("outer" / "inner")] [":" width [":" blur]]      ; pixels, and 0 to 2000
+    blend      = "multiply" / "screen" / "overlay" / "mask"        ; of a layer, with the picture
     trim       = "trim" [":" level [":" color]]
     tint       = "tint" [":equalize"] [":" level] *8(":" color [":" place])
     place      = integer "p"                            ; percent, from dark to light
@@ -42,7 +43,9 @@ LEVELS = {
     "outline": (1, PERCENT),
 }
 """Lowest and highest level."""
-PLAIN = frozenset({"negate"})
+BLENDS = frozenset({"multiply", "screen", "overlay", "mask"})
+"""How a layer and the picture become one."""
+PLAIN = frozenset({"negate"}) | BLENDS
 """Effects without a level."""
 MODES = {
     "improve": frozenset({"outdoor", "indoor"}),

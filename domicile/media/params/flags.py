@@ -1,9 +1,10 @@
 """Flags: switches without a number.
 
-    fl   = flag *15("." flag)
+    fl   = flag *15("." flag)                          ; fl_a,fl_b is fl_a.b
     flag = "force_strip" / "strip_profile" / "lossy" / "getinfo" / "ignore_aspect_ratio" / "immutable_cache"
          / "layer_apply" / "relative" / "region_relative" / "no_overflow" / "tiled" / "cutter"
-         / "preserve_transparency" / "any_format" / "awebp" / "apng" / "animated" / "png8" / "png24" / "png32"
+         / "text_no_trim" / "text_disallow_overflow"
+         / "preserve_transparency" / "any_format" / "awebp" / "sanitize" / "apng" / "animated" / "png8" / "png24" / "png32"
          / "progressive" [":" ("semi" / "steep" / "none")] / "attachment" [":" name]
     name = 1*128( ALPHA / DIGIT / "_" / "-" / "~" / pct-encoded )      ; a dot is written %2E: bare, it ends the flag
 
@@ -30,16 +31,18 @@ ATTACHMENT = "attachment"
 BASELINE = "progressive:none"
 PROGRESSIVE = frozenset({"progressive", "progressive:semi", "progressive:steep", BASELINE})
 WITHOUT_EFFECT = frozenset(
-    "force_strip strip_profile lossy immutable_cache preserve_transparency any_format awebp".split()
+    "force_strip strip_profile lossy immutable_cache preserve_transparency any_format awebp sanitize".split()
 )
 """Understood, and nothing is done: metadata and profiles are always stripped, GIF and PNG are written without loss, no
-lifetime depends on a URL, f_auto always keeps transparency, WebP always keeps an animation, and what `any_format` only
+lifetime depends on a URL, an SVG is always cleaned, f_auto always keeps transparency, WebP always keeps an animation, and what `any_format` only
 allows is not made use of (docs/adr/0005)."""
 ANIMATED = frozenset({"apng", "animated"})
 """Keep an animation as PNG, too."""
 PNG_BITS = {"png8": 8, "png24": 24, "png32": 32}
 """Bits a pixel of a PNG: a palette, colours, colours and alpha. For other formats they are without effect."""
-OF_LAYERS = frozenset({"layer_apply", "relative", "region_relative", "no_overflow", "tiled", "cutter"})
+OF_LAYERS = frozenset(
+    "layer_apply relative region_relative no_overflow tiled cutter text_no_trim text_disallow_overflow".split()
+)
 """How a layer is measured and placed; `layers.py` has the order, `placing.py` the meaning."""
 FLAGS = (
     frozenset({"getinfo", "ignore_aspect_ratio", ATTACHMENT})
@@ -115,4 +118,4 @@ def _write(component: Component) -> str | None:
     return ".".join(named if flag == ATTACHMENT else flag for flag in sorted(component.flags))
 
 
-PARAMETERS = (Parameter(key="fl", read=_read, write=_write),)
+PARAMETERS = (Parameter(key="fl", read=_read, write=_write, joined_by="."),)

@@ -1,6 +1,6 @@
 """What a component lays over the picture (`l`) or under it (`u`).
 
-    l = u   = picture
+    l = u   = picture / "text:" text                      ; media/text.py
     picture = [ type ":" ] segment *( ":" segment )       ; public_id with ":" for "/", percent-encoded
     type    = "upload" / "private" / "authenticated"
 
@@ -19,6 +19,7 @@ from domicile.media.layer import LAYER_TYPES, Layer, LayerName
 from domicile.media.params.base import Malformed, Parameter
 from domicile.media.percent import percent_decode, percent_encode
 from domicile.media.public_id import public_id_problem
+from domicile.media.text import TextLayer, read_text, write_text_layer
 from domicile.media.transformation import Component
 
 LAYER_ENCODED_CHARS_MAX = 768
@@ -29,10 +30,10 @@ REFUSED = {
     "video": "not supported",
     "subtitles": "not supported",
     "lut": "not supported",
-    "text": "not supported",
 }
 """First words of layers that are something else than a picture of the cloud, and why they are refused."""
-NEEDS_TYPE = frozenset(LAYER_TYPES) | REFUSED.keys()
+TEXT = "text"
+NEEDS_TYPE = frozenset(LAYER_TYPES) | REFUSED.keys() | {TEXT}
 """First words that are no folder, unless a type stands before them."""
 
 
@@ -41,6 +42,8 @@ def read_layer(key: str, text: str) -> Layer:
     first, colon, rest = text.partition(":")
     if first in REFUSED:
         raise BadTransformation.component(f"{key}_{first} ({REFUSED[first]})")
+    if first == TEXT:
+        return Layer(read_text(rest), is_under=key == "u")
     name = read_picture(first, rest) if colon and first in LAYER_TYPES else read_picture(UPLOAD, text)
     return Layer(name, is_under=key == "u")
 
@@ -59,6 +62,10 @@ def read_picture(delivery_type: str, text: str) -> LayerName:
     return name
 
 
+def write_content(content: LayerName | TextLayer) -> str:
+    return f"{TEXT}:{write_text_layer(content)}" if isinstance(content, TextLayer) else write_picture(content)
+
+
 def write_picture(name: LayerName) -> str:
     segments = name.public_id.split("/")
     is_plain = name.delivery_type == UPLOAD and segments[0] not in NEEDS_TYPE
@@ -72,7 +79,7 @@ def _reader(key: str) -> Callable[[str], Mapping[str, Any]]:
 def _writer(*, is_under: bool) -> Callable[[Component], str | None]:
     def write(component: Component) -> str | None:
         layer = component.layer
-        return None if layer is None or layer.is_under is not is_under else write_picture(layer.content)
+        return None if layer is None or layer.is_under is not is_under else write_content(layer.content)
 
     return write
 

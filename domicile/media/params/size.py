@@ -22,6 +22,7 @@ from domicile.media.params.base import (
     read_integer,
     write_decimal,
 )
+from domicile.media.params.hinted import write_widths
 from domicile.media.transformation import Component, Pixels, Share, Size
 
 SIDE_MAX = 100_000
@@ -105,6 +106,10 @@ def read_dpr(text: str) -> float:
     return dpr
 
 
+def _width(component: Component) -> str | None:
+    return write_size(component.width) if component.widths is None else write_widths(component.widths)
+
+
 def _ar(text: str) -> Mapping[str, Any]:
     return {"aspect": read_aspect(text)}
 
@@ -114,7 +119,7 @@ def _dpr(component: Component) -> str | None:
 
 
 PARAMETERS = (
-    Parameter(key="w", read=lambda text: {"width": read_size(text)}, write=lambda c: write_size(c.width)),
+    Parameter(key="w", read=lambda text: {"width": read_size(text)}, write=_width),
     Parameter(key="h", read=lambda text: {"height": read_size(text)}, write=lambda c: write_size(c.height)),
     Parameter(key="x", read=lambda text: {"x": read_offset(text)}, write=lambda c: write_size(c.x)),
     Parameter(key="y", read=lambda text: {"y": read_offset(text)}, write=lambda c: write_size(c.y)),

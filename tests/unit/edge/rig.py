@@ -193,11 +193,17 @@ class PlayedOrigin:
                 if layer.text not in self.assets:
                     missing.append(hash_of(layer.public_id, delivery_type=layer.delivery_type))
                     return self._absent(missing, layer)
-            resolved = self._resolved(index, public_id, asked.delivery_type, asset, layers)
+            resolved = self._resolved(
+                index, public_id, asked.delivery_type, asset, layers, reads_coordinates=asked.coordinates
+            )
             if asked.labels:
                 resolved = msgspec.structs.replace(resolved, tags=asset.tags)
             if asked.coordinates:
-                resolved = msgspec.structs.replace(resolved, coordinates=asset.coordinates)
+                over = tuple(
+                    msgspec.structs.replace(told, coordinates=self.assets[layer.text].coordinates)
+                    for told, layer in zip(resolved.layers, layers, strict=True)
+                )
+                resolved = msgspec.structs.replace(resolved, coordinates=asset.coordinates, layers=over)
             return ResolveAnswer(resolved=resolved)
         return self._absent(missing)
 
@@ -209,7 +215,14 @@ class PlayedOrigin:
         )
 
     def _resolved(
-        self, index: int, public_id: str, delivery_type: str, asset: Asset, layers: tuple[LayerName, ...]
+        self,
+        index: int,
+        public_id: str,
+        delivery_type: str,
+        asset: Asset,
+        layers: tuple[LayerName, ...],
+        *,
+        reads_coordinates: bool,
     ) -> Resolved:
         over = [self.assets[layer.text] for layer in layers]
         rendition_keys = {one.aid: keys.subkey(one.data_key, "rendition") for one in (asset, *over)}
@@ -232,6 +245,7 @@ class PlayedOrigin:
                     name=hash_of(layer.public_id, delivery_type=layer.delivery_type),
                     facts=one.facts,
                     original_key=keys.subkey(one.data_key, "original") if self.transforms else None,
+                    coordinates=one.coordinates if reads_coordinates else NOWHERE,
                 )
                 for layer, one in zip(layers, over, strict=True)
             ),
@@ -281,7 +295,9 @@ class PlayedPool:
         said += [repr(job.coordinates.faces or job.coordinates.custom).encode()] if job.coordinates else []
         for layer, file in zip(job.layers, layers, strict=True):
             shown = os.pread(file.fileno(), file.size, 0)
-            said.append(b" ".join((b"over", layer.name.encode(), shown, layer.redaction.encode())))
+            where = layer.coordinates.faces or layer.coordinates.custom
+            framed = [repr(where).encode()] if where else []
+            said.append(b" ".join((b"over", layer.name.encode(), shown, layer.redaction.encode(), *framed)))
         body = b"|".join((plain, job.transformation.encode(), job.bucket.encode(), *said)) + bytes(self.padding)
         kind = {"avif": "avif", "webp": "webp", "legacy": "jpg"}.get(job.bucket, "png")
         facts = Asset(aid=Aid(""), body=plain, data_key=b"", sealed=b"").facts

@@ -110,6 +110,17 @@ async def test_what_a_policy_hides_reads_coordinates_and_follows_them(rig: Rig) 
     assert (await rig.get(path)).body.endswith(b"|pixelate_faces|((1, 2, 3, 4),)")
 
 
+async def test_what_is_laid_over_is_hidden_by_its_own_coordinates(rig: Rig) -> None:
+    path = "/demo/image/upload/l_profiles:jane/w_10/v1/pic.png"
+    await rig.configure(policy(redaction={"faces": "pixelate", "folders": ["profiles"]}), revision=3)
+    rig.origin.upload("pic", b"one").coordinates = Coordinates(faces=((9, 9, 9, 9),))
+    jane = rig.origin.upload("profiles/jane", b"two")
+    assert (await rig.get(path)).body.endswith(b"pixelate_faces")
+    jane.coordinates = Coordinates(faces=((1, 2, 3, 4),))
+    await rig.entry(Kind.NAME, names=(hash_of("profiles/jane", kind=COORDINATES),))
+    assert (await rig.get(path)).body.endswith(b"pixelate_faces ((1, 2, 3, 4),)")
+
+
 async def test_a_default_image_is_framed_by_its_own_coordinates(rig: Rig) -> None:
     path = "/demo/image/upload/c_crop,d_other.png,g_custom/v1/nobody.png"
     other = rig.origin.upload("other", b"two")
@@ -118,6 +129,38 @@ async def test_a_default_image_is_framed_by_its_own_coordinates(rig: Rig) -> Non
     other.coordinates = Coordinates()
     await rig.entry(Kind.NAME, names=(hash_of("other", kind=COORDINATES),))
     assert not (await rig.get(path)).body.endswith(b"((5, 6, 7, 8),)")
+
+
+async def test_breakpoints_are_told_and_one_of_them_is_shown(rig: Rig) -> None:
+    rig.origin.upload("pic", b"one")
+    told = await rig.get("/demo/image/upload/c_scale,w_auto:breakpoints_50_1000_20_20:json/v1/pic.png")
+    assert (told.status, told.body) == (200, b'{"breakpoints":[10]}'), "every rendition of this pool is 10 pixels wide"
+    assert told.headers["Content-Type"] == "application/json"
+    assert "Vary" not in told.headers
+    shown = await rig.get("/demo/image/upload/c_scale,w_auto:breakpoints:300/v1/pic.png")
+    assert shown.body == b"one|c_scale,w_10|"
+    assert "Width" in shown.headers["Vary"]
+    assert (await rig.get("/demo/image/upload/c_scale,w_auto:breakpoints:300/v1/pic.png")).cache == "hit"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "w_auto:breakpoints_50_1000_20",
+        "w_auto:breakpoints_500_100_20_20",
+        "w_auto:breakpoints_0_100_20_20",
+        "w_auto:breakpointsx",
+        "w_auto:breakpoints:json:300",
+        "w_auto:breakpoints/w_auto:breakpoints",
+        "$x_5/w_auto:breakpoints,h_$x",
+        "if_w_gt_5/w_auto:breakpoints/if_end",
+    ],
+)
+async def test_breakpoints_that_mean_nothing_are_refused(rig: Rig, text: str) -> None:
+    rig.origin.upload("pic", b"one")
+    got = await rig.get(f"/demo/image/upload/{text}/v1/pic.png")
+    assert (got.status, rig.pool.renders) == (400, 0)
+    assert got.headers["X-Cld-Error"].startswith("Invalid transformation component - ")
 
 
 async def test_a_program_that_comes_to_nothing_sensible_is_refused_by_name(rig: Rig) -> None:

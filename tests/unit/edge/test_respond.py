@@ -56,6 +56,21 @@ def test_a_whole_picture() -> None:
         assert header(reply, absent) is None
 
 
+@pytest.mark.parametrize("asked", [{}, {"Range": "bytes=0-9"}])
+def test_a_drawing_may_run_and_load_nothing(asked: dict[str, str]) -> None:
+    drawing = msgspec.structs.replace(HEAD, content_type="image/svg+xml", format="svg")
+    for method in ("GET", "HEAD"):
+        reply = picture(drawing, HIT, MANNER, method=method, asked=CIMultiDict(asked), elapsed_seconds=0.0)
+        policy = header(reply, "Content-Security-Policy")
+        assert policy is not None
+        directives = {one.strip().partition(" ")[0]: one.strip().partition(" ")[2] for one in policy.split(";")}
+        assert directives == {
+            "default-src": "'none'", "img-src": "data:", "style-src": "'unsafe-inline'", "sandbox": "",
+        }  # fmt: skip
+        assert header(reply, "X-Content-Type-Options") == "nosniff"
+    assert header(answer(), "Content-Security-Policy") is None
+
+
 def test_a_304_says_what_a_200_would_say_about_the_representation_and_has_no_body() -> None:
     whole, unchanged = answer(), answer(If_None_Match='W/"tag"')
     assert (unchanged.status, unchanged.span) == (304, None)

@@ -14,7 +14,8 @@ from domicile.imaging.present import Frame
 from domicile.media import negotiate
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import parse_transformation
-from domicile.media.plan import Plan, PlanLimits, make_plan
+from domicile.media.plan import Plan, make_plan
+from domicile.media.stage import PlanLimits
 from tests.pictures.synthetic import BLUE, GREEN, P3_PRIMARIES, RED, matrix_profile, quadrants, veiled
 
 FACTS = SourceFacts(format="png", width=40, height=20, frames=1, has_alpha=True, orientation=1, body_bytes=1, md5="")

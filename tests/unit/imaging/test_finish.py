@@ -13,7 +13,8 @@ from domicile.imaging.finish import GRAPHIC_PIXELS_MAX, File, Negotiable, finish
 from domicile.imaging.present import Frame
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import parse_transformation
-from domicile.media.plan import PlanLimits, make_plan
+from domicile.media.plan import make_plan
+from domicile.media.stage import PlanLimits
 from domicile.media.writing import cannot_write
 from tests.pictures.synthetic import grainy, lettered, quadrants, veiled
 

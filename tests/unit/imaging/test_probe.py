@@ -146,10 +146,10 @@ def _complaints(row: dict[str, str], outcome: Outcome, seconds: float, growth_kb
 
 
 def test_faces_are_looked_for_when_that_is_asked_and_in_good_files_alone(monkeypatch) -> None:
-    monkeypatch.setattr("domicile.imaging.probe.boxes_of", lambda _source, _limits: ((1, 2, 3, 4),))
+    monkeypatch.setattr("domicile.imaging.analysis.look.boxes_of", lambda _source, _limits: ((1, 2, 3, 4),))
     body = saved(quadrants(40, 20), "JPEG")
-    plain, looked = probe(body, ProbeJob(limits=LIMITS)), probe(body, ProbeJob(limits=LIMITS, faces=True))
+    plain, looked = probe(body, ProbeJob(limits=LIMITS)), probe(body, ProbeJob(limits=LIMITS, wishes=("faces",)))
     assert isinstance(plain, Done)
     assert isinstance(looked, Done)
-    assert (plain.faces, looked.faces) == ((), ((1, 2, 3, 4),))
-    assert isinstance(probe(body[:200], ProbeJob(limits=LIMITS, faces=True)), Refused)
+    assert (plain.analysis.faces, looked.analysis.faces) == (None, ((1, 2, 3, 4),))
+    assert isinstance(probe(body[:200], ProbeJob(limits=LIMITS, wishes=("faces",))), Refused)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domicile.media.facts import SourceFacts
-from domicile.media.plan import PlanLimits
+from domicile.media.stage import PlanLimits
 
 FACTS = SourceFacts(
     format="jpg",

@@ -69,7 +69,7 @@ def test_a_component_is_not_written_beyond_its_limit() -> None:
     long = f"d_{'é' * 64},fl_attachment:{'%C3%A9' * 64}.ignore_aspect_ratio.preserve_transparency.immutable_cache,w_5"
     assert chain(long).text.startswith("d_%C3%A9")
     with pytest.raises(BadTransformation):
-        chain(f"{long},e_tint:equalize:50{':red' * 8},b_red,co_red,bo_5px_solid_red,r_1:2:3:4,a_hflip.vflip.90")
+        chain(f"{long},l_text:Arial_20:{'é' * 380},b_red,co_red,bo_5px_solid_red,r_1:2:3:4,a_hflip.vflip.90")
 
 
 def test_a_format_after_the_condition_is_known_before_the_picture() -> None:

@@ -24,6 +24,7 @@ def facts(width: int, height: int, *, format_: str = "jpg", frames: int = 1) -> 
         ("c_scale,w_2000", facts(4000, 3000), "jpg", 15 * MP),
         ("c_scale,w_5000/c_scale,w_100", facts(1000, 1000), "jpg", 26 * MP),
         ("c_scale,w_10", facts(20, 20), "jpg", PIXELS_MIN),
+        ("c_scale,w_2000/l_a/l_b,w_5/fl_layer_apply", facts(4000, 3000), "jpg", 15 * MP),
         ("c_scale,w_500", facts(1000, 1000, format_="gif", frames=8), None, 10 * MP),
         ("c_scale,w_500", facts(1000, 1000, format_="gif", frames=8), "webp", 10 * MP),
         ("c_scale,w_500", facts(1000, 1000, format_="gif", frames=8), "jpg", 1_250_000),

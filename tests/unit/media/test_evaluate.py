@@ -14,7 +14,7 @@ from domicile.media.errors import BadTransformation
 from domicile.media.evaluate import Known, evaluate
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import DEFAULT_LIMITS, build_transformation
-from domicile.media.plan import Outline, make_outline
+from domicile.media.outline import Outline, make_outline
 from domicile.media.program import parse_segment
 
 FACTS = SourceFacts(

@@ -101,6 +101,8 @@ def test_only_f_auto_varies():
         ("", None, "", {"format": "tiff", "frames": 3}, "jpg"),
         ("", None, "", {"format": "gif", "frames": 3}, "gif"),
         ("", None, "", {"format": "heic"}, "jpg"),
+        ("w_5", "svg", "", {"format": "svg", "has_alpha": True}, "png"),
+        ("e_pixelate_faces", None, "", {"format": "svg", "has_alpha": True}, "png"),
         ("", "heic", "", {"format": "heic"}, "jpg"),
         ("", "heic", "", {"format": "heic", "has_alpha": True}, "png"),
     ],

@@ -128,6 +128,10 @@ def test_a_density_is_rounded_up_to_a_whole_one(told: str, meant: str) -> None:
         ("dpr_auto,w_auto", Hints(width="600", dpr="2"), "dpr_2.0,w_300"),
         ("dpr_auto,w_auto", Hints(viewport="360", dpr="2"), "dpr_2.0,w_400"),
         ("c_fill,h_w_div_2,w_auto", Hints(width="200"), "c_fill,h_w_div_2,w_200"),
+        ("w_auto:breakpoints", Hints(), "w_auto:breakpoints_50_1000_20_10:1000"),
+        ("w_auto:breakpoints:320", Hints(), "w_auto:breakpoints_50_1000_20_10:320"),
+        ("w_auto:breakpoints_100_800_9_5:320", Hints(width="411"), "w_auto:breakpoints_100_800_9_5:500"),
+        ("w_auto:breakpoints_100_800_9_5", Hints(width="4000"), "w_auto:breakpoints_100_800_9_5:800"),
         ("t_screen", Hints(width="600", dpr="1.5"), "dpr_2.0,w_400"),
     ],
 )
@@ -137,7 +141,7 @@ def test_a_width_is_rounded_up_to_its_step(text: str, hints: Hints, meant: str) 
 
 @pytest.mark.parametrize(
     "text",
-    ["w_auto:9", "w_auto:1001", "w_auto:breakpoints", "w_auto:breakpoints:json", "w_auto:100:0", "w_auto:100:4001",
+    ["w_auto:9", "w_auto:1001", "w_auto:breakpoints:json:5", "w_auto:breakpoints_1_2_3", "w_auto:100:0", "w_auto:100:4001",
      "w_auto:100:5:6", "w_auto:", "h_auto", "dpr_auto:2", "w_auto:$a", "w_auto,w_5"],
 )  # fmt: skip
 def test_what_follows_no_screen_is_refused(text: str) -> None:

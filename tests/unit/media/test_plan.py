@@ -21,7 +21,8 @@ from domicile.media.params.flags import (
     PROGRESSIVE,
     WITHOUT_EFFECT,
 )
-from domicile.media.plan import Plan, PlanLimits, make_plan
+from domicile.media.plan import Plan, make_plan
+from domicile.media.stage import PlanLimits, Stage
 from tests.unit.media.plans import FACTS, LIMITS
 
 
@@ -125,12 +126,11 @@ def test_a_png_stays_animated_only_when_it_was() -> None:
 
 
 def test_transparency_is_followed_through_the_chain() -> None:
-    ground = plan("o_50/c_pad,h_400,w_400", "png").stages[-1].canvas
-    assert ground is not None
-    assert ground.color.alpha == 0
-    filled = plan("o_50/b_white/c_pad,h_400,w_400", "png").stages[-1].canvas
-    assert filled is not None
-    assert filled.color.alpha == 255
+    for before, alpha in (("o_50", 0), ("o_50/b_white", 255)):
+        padded = plan(f"{before}/c_pad,h_400,w_400", "png").stages[-1]
+        assert isinstance(padded, Stage)
+        assert padded.canvas is not None
+        assert padded.canvas.color.alpha == alpha
 
 
 def test_memory_is_estimated_before_pixels_exist() -> None:

@@ -10,6 +10,7 @@ from domicile.media.faces import Faces
 from domicile.media.grammar import parse_transformation
 from domicile.media.plan import Plan, make_plan
 from domicile.media.redaction import CELL_SIDE_MIN, CELLS_MAX, Area, Redaction
+from domicile.media.stage import Stage
 from tests.unit.media.plans import FACTS, LIMITS
 
 FACE = (100.0, 40.0, 180.0, 140.0)
@@ -23,7 +24,8 @@ def plan(text: str, *boxes: tuple[float, float, float, float], orientation: int 
 
 
 def hidden(text: str, *boxes: tuple[float, float, float, float], orientation: int = 1) -> Redaction:
-    [redaction] = [s.redaction for s in plan(text, *boxes, orientation=orientation).stages if s.redaction]
+    stages = plan(text, *boxes, orientation=orientation).stages
+    [redaction] = [one.redaction for one in stages if isinstance(one, Stage) and one.redaction]
     return redaction
 
 
@@ -107,6 +109,7 @@ def test_density_hides_the_same_part_of_what_is_shown(text: str, box: tuple[int,
 
 def test_hiding_comes_before_the_steps_after_it() -> None:
     first, *_ = plan("e_pixelate_faces/w_100", FACE).stages
+    assert isinstance(first, Stage)
     assert first.redaction is not None
     assert plan("e_pixelate_faces/w_100", FACE).window.size == (400, 200), "all pixels are decoded to be hidden"
     assert plan("e_pixelate_faces/w_100").window.size == (100, 50), "with nobody in it, only those that are shown"

@@ -5,14 +5,20 @@ import pytest
 from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.grammar import GrammarLimits
 from domicile.media.params.base import Malformed
-from domicile.media.text import TextLayer, TextStyle, check_text, read_characters, read_style, read_text, write_text
+from domicile.media.text import (
+    TextLayer,
+    TextStyle,
+    check_text,
+    read_characters,
+    read_style,
+    read_text,
+    write_text_layer,
+)
 
 ARIAL = TextStyle(family="Arial", size=40)
 
 
-class Limits(GrammarLimits):
-    text_chars_max = 5
-    font_size_max = 100
+LIMITS = GrammarLimits(text_chars_max=5, font_size_max=100)
 
 
 @pytest.mark.parametrize(
@@ -53,8 +59,8 @@ class Limits(GrammarLimits):
 def test_a_style_is_read_and_written_canonically(text: str, style: TextStyle, canonical: str) -> None:
     assert read_style(text) == style
     layer = TextLayer(style=style, characters="x")
-    assert write_text(layer) == f"{canonical}:x"
-    assert read_text(write_text(layer)) == layer
+    assert write_text_layer(layer) == f"{canonical}:x"
+    assert read_text(write_text_layer(layer)) == layer
 
 
 @pytest.mark.parametrize(
@@ -110,7 +116,7 @@ def test_an_unknown_font_is_named_beside_those_that_are_there(family: str) -> No
 )
 def test_characters_are_decoded_twice(encoded: str, characters: str) -> None:
     assert read_characters(encoded) == characters
-    again = write_text(TextLayer(style=ARIAL, characters=characters))
+    again = write_text_layer(TextLayer(style=ARIAL, characters=characters))
     assert read_text(again).characters == characters
     assert not set(again) & set(",/ ")
 
@@ -129,5 +135,5 @@ def test_a_style_without_text_is_refused() -> None:
 @pytest.mark.parametrize("value, name", [("Arial_40:abcdef", "text_chars_max"), ("Arial_101:a", "font_size_max")])
 def test_texts_have_limits(value: str, name: str) -> None:
     with pytest.raises(LimitExceeded, match=name):
-        check_text(read_text(value), Limits())
-    check_text(read_text("Arial_100:abcde"), Limits())
+        check_text(read_text(value), LIMITS)
+    check_text(read_text("Arial_100:abcde"), LIMITS)

@@ -15,6 +15,7 @@ import pytest_asyncio
 from aiohttp import FormData
 from aiohttp.test_utils import TestClient, TestServer
 
+from domicile.media.analysis import NOTHING
 from origin.app import api_app
 from origin.records import Records
 from tests.infra.origin import origin_over
@@ -32,7 +33,7 @@ class Decoders:
 
     async def probe(self, body: bytes, *_: object, **__: object) -> SimpleNamespace:
         self.probed += 1
-        return SimpleNamespace(done=SimpleNamespace(source=facts(body)))
+        return SimpleNamespace(done=SimpleNamespace(source=facts(body), analysis=NOTHING))
 
     def retire(self, tenant: str | None = None) -> None:
         self.retired.append(tenant)

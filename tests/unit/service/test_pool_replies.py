@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from domicile.imaging.channel import Broken, Reply
-from domicile.imaging.job import FACES_MAX, Done, Refused, Timings
+from domicile.imaging.job import Done, Refused, Timings
+from domicile.media.analysis import COLORS_MAX, FACES_MAX, METADATA_ENTRIES_MAX, METADATA_VALUE_CHARS_MAX, Analysis
 from domicile.media.errors import LimitExceeded
 from domicile.media.facts import SourceFacts
 from domicile.service.pool_replies import MESSAGE_LETTERS_MAX, done_of, is_plausible, label_of
@@ -20,7 +21,20 @@ DONE = Done(source=FACTS, content_type="image/webp", format="webp", width=2, hei
 def test_an_honest_reply_is_believed() -> None:
     assert is_plausible(DONE)
     assert is_plausible(Done(source=FACTS))
-    assert is_plausible(Done(source=FACTS, faces=((0, 1, 2, 2),)))
+    assert is_plausible(
+        Done(
+            source=FACTS,
+            analysis=Analysis(
+                faces=((0, 1, 2, 2),),
+                colors=(("#0A0B0C", 99.5),),
+                names={"google": (("black", 100.0),)},
+                phash="00ff00ff00ff00ff",
+                metadata={"By-line": "Änne"},
+                blurhash="LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+                thumbhash="1QcSHQRnh493V4dIh4eXh1h4kJUI",
+            ),
+        )
+    )
     assert is_plausible(Refused(code="limit_exceeded", message=""))
     assert is_plausible(Broken(error="KeyError", where=""))
 
@@ -29,7 +43,7 @@ def test_an_honest_reply_is_believed() -> None:
     "change",
     [
         {"content_type": "text/html"},
-        {"content_type": "image/svg+xml"},
+        {"content_type": "text/javascript"},
         {"content_type": "image/png\r\nX: y"},
         {"format": "../../etc"},
         {"format": "png\n"},
@@ -37,9 +51,22 @@ def test_an_honest_reply_is_believed() -> None:
         {"width": -1},
         {"height": 2**31 + 1},
         {"frames": -5},
-        {"faces": ((0, 0, 1, -1),)},
-        {"faces": ((0, 0, 1, 2**40),)},
-        {"faces": ((0, 0, 1, 1),) * (FACES_MAX + 1)},
+        {"analysis": Analysis(faces=((0, 0, 1, -1),))},
+        {"analysis": Analysis(faces=((0, 0, 1, 2**40),))},
+        {"analysis": Analysis(faces=((0, 0, 1, 1),) * (FACES_MAX + 1))},
+        {"analysis": Analysis(colors=(("#0a0b0c", 1.0),))},
+        {"analysis": Analysis(colors=(("#0A0B0C", math.nan),))},
+        {"analysis": Analysis(colors=(("#0A0B0C", 1.0),) * (COLORS_MAX + 1))},
+        {"analysis": Analysis(names={"google": (("<b>", 1.0),)})},
+        {"analysis": Analysis(names=dict.fromkeys(("a", "b", "c"), ()))},
+        {"analysis": Analysis(phash="00FF00FF00FF00FF")},
+        {"analysis": Analysis(blurhash='L"<script>')},
+        {"analysis": Analysis(thumbhash="=====")},
+        {"analysis": Analysis(metadata={"a b": "x"})},
+        {"analysis": Analysis(metadata={"Make": "x\ny"})},
+        {"analysis": Analysis(metadata={"Make": "x" * (METADATA_VALUE_CHARS_MAX + 1)})},
+        {"analysis": Analysis(metadata={f"k{n}": "" for n in range(METADATA_ENTRIES_MAX + 1)})},
+        {"analysis": Analysis(metadata={f"k{n}": "x" * 1000 for n in range(10)})},
         {"timings": Timings(decode=math.nan)},
         {"timings": Timings(transform=-1.0)},
         {"timings": Timings(encode=math.inf)},

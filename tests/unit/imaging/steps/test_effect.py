@@ -8,7 +8,7 @@ import pytest
 from domicile.imaging.steps.adjust import PIXELS_AT_A_TIME
 from domicile.imaging.steps.effect import ADJUSTMENTS, BETWEEN, EFFECTS, effect
 from domicile.media.halo import AROUND
-from domicile.media.params.adjustment import LEVELS, MODES, OPENS_HOLES, PLAIN
+from domicile.media.params.adjustment import BLENDS, LEVELS, MODES, OPENS_HOLES, PLAIN
 from domicile.media.params.effect import STRENGTH_MAX
 from domicile.media.redaction import REDACTIONS
 from tests.pictures.stages import stage
@@ -18,7 +18,7 @@ from tests.pictures.synthetic import halves, quadrants, ramp, veiled
 def test_the_language_and_the_steps_know_the_same_effects() -> None:
     assert set(EFFECTS) | REDACTIONS == set(STRENGTH_MAX)
     assert REDACTIONS.isdisjoint(EFFECTS)
-    assert set(ADJUSTMENTS) | BETWEEN == set(LEVELS) | PLAIN
+    assert set(ADJUSTMENTS) | BETWEEN == set(LEVELS) | PLAIN - BLENDS
     assert not set(EFFECTS) & set(ADJUSTMENTS)
     assert set(MODES) | OPENS_HOLES <= set(LEVELS)
 

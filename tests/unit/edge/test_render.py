@@ -107,7 +107,7 @@ async def test_what_a_policy_hides_reads_coordinates_and_follows_them(rig: Rig) 
     assert (await rig.get(path)).body.endswith(b"|pixelate_faces")
     asset.coordinates = Coordinates(faces=((1, 2, 3, 4),))
     await rig.entry(Kind.NAME, names=(hash_of("pic", kind=COORDINATES),))
-    assert (await rig.get(path)).body.endswith(b"|pixelate_faces ((1, 2, 3, 4),)")
+    assert (await rig.get(path)).body.endswith(b"|pixelate_faces|((1, 2, 3, 4),)")
 
 
 async def test_what_is_laid_over_is_hidden_by_its_own_coordinates(rig: Rig) -> None:

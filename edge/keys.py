@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from domicile.media.asset import AssetName, NameHash
 from domicile.media.cachekey import SEPARATOR, cache_key
-from domicile.media.errors import BadTransformation
+from domicile.media.errors import BadSignature, BadTransformation
 from domicile.media.faces import reads_coordinates
 from domicile.media.forced import forced_effect
 from domicile.media.grammar import Limits
@@ -22,6 +22,7 @@ from domicile.media.negotiate import negotiate
 from domicile.media.params.default import public_id_of, write_default
 from domicile.media.pending import Hints, Named, settled
 from domicile.media.policy import ResidencyPolicy
+from domicile.media.strict import REFUSAL, is_allowed
 from domicile.media.url import Candidate, DeliveryRequest
 
 WAYS_SEPARATOR = "\n"
@@ -178,11 +179,15 @@ class Terms:
     named: Named
     """Named transformations, as of the same revision."""
     limits: Limits
+    allowed: frozenset[str] = frozenset()
+    """Names that strict transformations let pass."""
 
 
 def wanted(raw_path: str, request: DeliveryRequest, terms: Terms) -> Wanted:
-    """Name every way of a parsed request. Raises BadTransformation for a named transformation that is not known."""
-    ways = tuple(_way(request, candidate, terms) for candidate in request.candidates)
+    """Name every way of a parsed request. Raises BadTransformation for a named transformation that is not known,
+    BadSignature when strict transformations let no reading pass.
+    """
+    ways = tuple(_way(request, candidate, terms) for candidate in _passed(request, terms))
     return Wanted(
         policy=terms.policy,
         config_revision=terms.config_revision,
@@ -193,6 +198,20 @@ def wanted(raw_path: str, request: DeliveryRequest, terms: Terms) -> Wanted:
         ways=ways,
         default=_default(request, ways[0], terms),
     )
+
+
+def _passed(request: DeliveryRequest, terms: Terms) -> list[Candidate]:
+    """The readings that the policy delivers. A signature covers any: the origin judges it before anything is given."""
+    if not terms.policy.strict_transformations or request.signature is not None:
+        return list(request.candidates)
+    passed = [
+        candidate
+        for candidate in request.candidates
+        if is_allowed(candidate.pending or candidate.transformation.components, terms.allowed)
+    ]
+    if not passed:
+        raise BadSignature(REFUSAL)
+    return passed
 
 
 def _default(request: DeliveryRequest, way: Way, terms: Terms) -> Default | None:

@@ -28,6 +28,9 @@ interpretation = "strict-eu"
 # Delivery without transformation: "stripped" of EXIF, GPS and other metadata, or "as-is".
 # originals = "stripped"
 
+# true: without a signature, URLs get originals and named transformations that are allowed_for_strict, nothing else.
+# strict_transformations = false
+
 # What fl_keep_iptc and fl_keep_attribution may keep: "none", "attribution", or "iptc". Never places.
 # metadata = "none"
 

@@ -35,7 +35,7 @@ from domicile.media.grammar import parse_transformation
 from domicile.media.layers import has_layers, nested, own_components
 from domicile.media.negotiate import AUTO, TYPES, VECTOR_TYPES, choose_format
 from domicile.media.outline import make_outline
-from domicile.media.params.flags import is_progressive
+from domicile.media.params.flags import is_progressive, png_bits
 from domicile.media.plan import Plan, is_animated, make_plan
 from domicile.media.redaction import first_redacted
 from domicile.media.stage import BYTES_PER_PIXEL
@@ -169,7 +169,9 @@ def _format(
 
     has_alpha = outline.has_alpha if has_layers(transformation.components) else None
     wanted = choose_format(transformation, job.extension, facts, job.bucket, fits, has_alpha=has_alpha)
-    return wanted, Negotiable(job.bucket, fits) if transformation.wanted_format == AUTO else None
+    if transformation.wanted_format != AUTO:
+        return wanted, None
+    return wanted, Negotiable(job.bucket, fits, png_bits(transformation))
 
 
 def _check_memory(source: Source, plan: Plan, limits: MediaLimits) -> None:

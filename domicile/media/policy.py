@@ -157,6 +157,8 @@ class ResidencyPolicy:
     pdf: str = "refuse"
     """Are PDFs taken in, and their pages shown? "refuse" or "accept"."""
     redaction: ForcedRedaction = field(default_factory=ForcedRedaction)
+    strict_transformations: bool = False
+    """Without a signature, only named transformations that are allowed for it (`media/strict.py`)."""
 
     def to_mapping(self) -> dict[str, Any]:
         mapping: dict[str, Any] = {
@@ -182,6 +184,8 @@ class ResidencyPolicy:
             mapping["pdf"] = self.pdf
         if self.redaction.faces:
             mapping["redaction"] = self.redaction.to_mapping()
+        if self.strict_transformations:  # left out otherwise, for the same reason
+            mapping["strict_transformations"] = True
         return mapping
 
 

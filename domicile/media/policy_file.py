@@ -41,7 +41,7 @@ _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9._~:\[\]-]+")
 
 _FIELDS = (
     "tenant", "version", "interpretation", "zones", "lifetimes", "lease_seconds", "erased_status",
-    "timing_allow_origin", "declared_non_personal", "originals", "metadata", "pdf", "redaction",
+    "timing_allow_origin", "declared_non_personal", "originals", "metadata", "pdf", "redaction", "strict_transformations",
 )  # fmt: skip
 
 
@@ -76,6 +76,7 @@ def from_mapping(raw: Mapping[str, Any], *, home: str) -> ResidencyPolicy:
         metadata=top.text("metadata", NO_METADATA, KEPT_METADATA),
         pdf=top.text("pdf", "refuse", ("refuse", "accept")),
         redaction=_redaction(top),
+        strict_transformations=top.flag("strict_transformations", default=False),
     )
 
 

@@ -106,6 +106,7 @@ def test_whatever_a_file_holds_it_is_no_policy_of_this_cloud_or_it_is_one(text: 
         ({"erased_status": 200}, "erased_status: 200 is not allowed; allowed: 404 or 410"),
         ({"erased_status": 404.0}, "404 or 410"),
         ({"originals": "raw"}, "one of stripped, as-is"),
+        ({"strict_transformations": "yes"}, "true or false"),
         ({"lease_seconds": 0}, "lease_seconds: 0 is not allowed; allowed: a number from 1 to 3600"),
         ({"lease_seconds": True}, "lease_seconds: True"),
         ({"lease_seconds": float("nan")}, "lease_seconds: nan"),

@@ -19,6 +19,7 @@ from domicile.media.plan import Plan, make_plan
 from domicile.media.stage import Stage
 from tests.corpus import require_corpus
 from tests.pictures.heics import heic
+from tests.pictures.pdfs import with_picture
 from tests.pictures.people import CLEAR, NOBODY, Face
 from tests.pictures.svgs import embedded
 from tests.pictures.walled import Render, walled
@@ -206,6 +207,16 @@ def test_faces_in_a_heic_are_hidden(render: Render) -> None:
         forced = job("", redaction="pixelate_faces")
         shown = made(render(body, msgspec.structs.replace(forced, extension=extension)))
         assert detail(shown, face) < DETAIL_MAX * detail(woman, face)
+
+
+@pytest.mark.parametrize("extension", [None, "pdf"])
+def test_a_face_on_a_page_is_hidden(extension: str | None, render: Render) -> None:
+    woman = upright(photo("kodim04_woman_hat.png"))
+    [face] = CLEAR["kodim04_woman_hat.png"]
+    forced = msgspec.structs.replace(job("dn_72", redaction="pixelate_faces"), extension=extension)
+    shown = made(render(with_picture(woman), forced))
+    assert shown.size == woman.size
+    assert detail(shown, face) < DETAIL_MAX * detail(woman, face)
 
 
 @pytest.mark.parametrize("extension", [None, "svg"])

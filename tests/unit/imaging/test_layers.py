@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import msgspec
 import pytest
 from PIL import Image
 
 from domicile.imaging.job import Done, LayerInput, MediaLimits, Outcome, Refused, RenderJob
+from domicile.imaging.layers import open_layers
 from domicile.imaging.pipeline import render
+from domicile.media.grammar import parse_transformation
+from domicile.media.text import TextBox, TextLayer, TextStyle
 from tests.pictures.synthetic import draw
 
 BASE = draw("solid 200x100 808080")
@@ -94,3 +98,11 @@ def test_a_text_keeps_its_limits(setting: str) -> None:
     asked = "l_text:Arial_30:Hello"
     assert picture(render(BASE, job(asked))).size == (200, 100)
     assert setting in refusal(render(BASE, job(asked, limits={setting: 4}))).message
+
+
+def test_a_text_is_laid_out_once_however_many_plans_ask() -> None:
+    layers = open_layers(parse_transformation("l_text:Arial_20:Hello"), (), (), MediaLimits())
+    text = TextLayer(style=TextStyle(family="Arial", size=20), characters="Hello")
+    measure: Any = layers.inputs.measure
+    assert measure(text, TextBox()) == measure(text, TextBox()) != measure(text, TextBox(width=20))
+    assert (measure.cache_info().hits, measure.cache_info().misses) == (1, 2)

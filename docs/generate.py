@@ -98,6 +98,9 @@ POLICY_KEYS = {
     "originals": "Delivery without a transformation: `stripped` of EXIF, GPS and other metadata, or `as-is`.",
     "strict_transformations": "Without a signature, URLs get originals and named transformations that are `allowed_for_strict`; all "
     "else is 401.",
+    "metadata": "What `fl_keep_iptc` and `fl_keep_attribution` may keep in renditions: `none`, `attribution` (creator, credit and "
+    "copyright) or `iptc` (headline, description and keywords as well). Never places, times, or addresses.",
+    "pdf": "Are PDFs taken in as images, and their pages shown? `refuse` or `accept`.",
     "redaction": "A table, docs/redaction.md: what every viewer gets, whatever the URL says.",
     "redaction.faces": "`pixelate` or `blur` all faces before anything else is done to a picture. The table needs it.",
     "redaction.folders": "Where, cut at a slash; empty is all of the cloud, and is then left out.",

@@ -53,6 +53,8 @@ class Way:
     """Those of `vary` that are client hints."""
     redaction: str
     """Effect that the policy puts first, or "" for none."""
+    metadata: str
+    """What the policy lets renditions keep."""
     key: str
     name: NameHash
     labels: NameHash | None
@@ -263,8 +265,11 @@ def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
         vary=(*negotiated.vary, *follows),
         follows=follows,
         redaction=redaction,
+        metadata=policy.metadata,
         # what of a policy changes bytes: of each picture
-        key=SEPARATOR.join((key, policy.originals, redaction, *(overlay.redaction for overlay in overlays))),
+        key=SEPARATOR.join(
+            (key, policy.originals, policy.metadata, redaction, *(overlay.redaction for overlay in overlays))
+        ),
         name=name_hash(name_key, "name", named.text),
         labels=name_hash(name_key, LABELS, named.text) if program is not None and program.reads_labels else None,
         coordinates=name_hash(name_key, COORDINATES, named.text) if redaction or reads else None,

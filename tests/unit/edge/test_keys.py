@@ -87,6 +87,16 @@ async def test_a_policy_that_changes_leaves_no_copy_that_would_be_served(rig: Ri
     assert (await rig.get(path)).body.endswith(b"|blur_faces")
 
 
+async def test_a_policy_that_keeps_less_leaves_no_copy_that_has_more(rig: Rig) -> None:
+    path = "/demo/image/upload/fl_keep_iptc,w_10/profiles/jane.png"
+    use(rig, metadata="iptc")
+    await rig.get(path)
+    assert (await rig.get(path)).cache == "hit"
+    rig.link.tenants["demo"].policy = policy(metadata="none")
+    await rig.entry(Kind.CONFIG)
+    assert (await rig.get(path)).cache == "fwd=uri-miss"
+
+
 async def test_a_copy_that_outlived_the_nodes_keys_is_not_opened_under_another_policy(rig: Rig) -> None:
     """The agent started again and knows no key; the origin's would open the file."""
     path = "/demo/image/upload/w_10/v1/profiles/jane.png"

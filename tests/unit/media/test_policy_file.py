@@ -167,6 +167,16 @@ def test_a_redaction_survives_the_wire_and_is_told_apart(table: dict[str, Any]) 
     assert rules.to_mapping() != policy().to_mapping()
 
 
+def test_what_may_be_kept_and_taken_in_survives_the_wire_and_is_silent_by_default() -> None:
+    rules = policy(metadata="attribution", pdf="accept")
+    assert (rules.metadata, rules.pdf) == ("attribution", "accept")
+    assert from_mapping(rules.to_mapping(), home="eu-fr") == rules
+    assert {"metadata", "pdf"}.isdisjoint(policy().to_mapping())
+    for field, value in {"metadata": "gps", "pdf": True}.items():
+        with pytest.raises(PolicyError, match=field):
+            policy(**{field: value})
+
+
 def test_a_policy_without_redaction_does_not_speak_of_it() -> None:
     """An edge of an earlier version refuses what it does not know."""
     assert "redaction" not in policy().to_mapping()

@@ -7,7 +7,7 @@ into a tier only if the fence still finds g fresh, with nothing awaited between 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from domicile.imaging.job import MediaLimits
@@ -25,7 +25,7 @@ from edge.lookup import Lookup
 from edge.metrics import Count
 from edge.permits import Permits
 from edge.refusals import LASTING, REFUSAL_SECONDS_MAX, Refusal, Refusals
-from edge.render import Made, Order, make
+from edge.render import Made, Order, make, plain_of
 from edge.store.port import Stored, close_body
 from edge.upstream import Changed, Upstream
 
@@ -90,22 +90,24 @@ class Filler:
         self.refusals.check(refused_as, self.lookup.is_fresh, now=self.clock())
         if await self._shared(fill, wanted, way, resolved) or await self._survivor(fill, wanted, way, resolved, state):
             return
-        async with self.upstream.originals(resolved, state) as originals:
-            fill.spans = (Span("origin", self.clock() - started),)
-            order = Order(
-                way=way,
-                resolved=resolved,
-                policy=wanted.policy,  # the one that the key was made from; the tenant may have another by now
-                names=_names(wanted, resolved),
-                stands_in=stands_in,
-                sequence=originals.sequence,
-                now=self.wall_clock(),
-            )
-            try:
-                made = await make(order, originals, self.pool, self.limits)
-            except LASTING as refused:
-                self._remember(refused_as, order, refused)
-                raise
+        order = Order(
+            way=way,
+            resolved=resolved,
+            policy=wanted.policy,  # the one that the key was made from; the tenant may have another by now
+            names=_names(wanted, resolved),
+            stands_in=stands_in,
+            sequence=resolved.sequence,
+            now=self.wall_clock(),
+        )
+        try:
+            plain = plain_of(way, resolved)
+            async with self.upstream.originals(resolved, state, plain.layers) as originals:
+                fill.spans = (Span("origin", self.clock() - started),)
+                order = replace(order, sequence=originals.sequence)
+                made = await make(order, plain, originals, self.pool, self.limits)
+        except LASTING as refused:
+            self._remember(refused_as, order, refused)
+            raise
         fill.spans = (*fill.spans, *made.spans)
         await self._keep(fill, wanted, order, state, made)
 

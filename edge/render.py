@@ -30,12 +30,12 @@ from domicile.media.negotiate import TYPES, UNWRITTEN_TYPES
 from domicile.media.policy import ResidencyPolicy
 from domicile.media.timing import ContentInfo, Span
 from domicile.media.transformation import Pixels, Transformation
-from domicile.media.wire import Rendition, Resolved
+from domicile.media.wire import Rendition, Resolved, ResolvedLayer
 from domicile.service.breakpoints import measured
 from domicile.service.pool import DecoderPool
 from domicile.service.pool_files import SourceFile
 from domicile.service.pool_values import Rendered
-from edge.keys import Way
+from edge.keys import Overlay, Way
 from edge.store.port import Stored, StoredHead
 from edge.upstream import Originals
 
@@ -74,16 +74,43 @@ def is_original(way: Way, facts: SourceFacts) -> bool:
     return not way.redaction and not way.candidate.transformation and way.candidate.extension in {None, facts.format}
 
 
-def transformation_of(order: Order) -> str:
-    """The plain transformation that the way comes to for this picture. Raises BadTransformation."""
-    candidate, resolved = order.way.candidate, order.resolved
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plain:
+    """What a way comes to for one picture: no branch is left, and only those layers that are shown."""
+
+    text: str
+    """Canonical."""
+    overlays: tuple[Overlay, ...]
+    layers: tuple[ResolvedLayer, ...]
+    """The same ones, as they were resolved."""
+
+    @property
+    def inputs(self) -> tuple[LayerInput, ...]:
+        """For the decoder."""
+        pairs = zip(self.overlays, self.layers, strict=True)
+        return tuple(
+            LayerInput(name=over.layer.text, redaction=over.redaction, coordinates=layer.coordinates)
+            for over, layer in pairs
+        )
+
+
+def plain_of(way: Way, resolved: Resolved) -> Plain:
+    """Raises BadTransformation."""
+    candidate = way.candidate
     if candidate.program is None:
-        return candidate.transformation_text
+        return Plain(text=candidate.transformation_text, overlays=way.overlays, layers=resolved.layers)
     known = Known(facts=resolved.facts, tags=resolved.tags, context=resolved.context)
-    return build_transformation(evaluate(candidate.program, known))
+    transformation = evaluate(candidate.program, known)
+    pairs = zip(way.overlays, resolved.layers, strict=True)
+    shown = [(overlay, layer) for overlay, layer in pairs if overlay.layer in transformation.layers]
+    return Plain(
+        text=build_transformation(transformation),
+        overlays=tuple(overlay for overlay, _ in shown),
+        layers=tuple(layer for _, layer in shown),
+    )
 
 
-async def make(order: Order, originals: Originals, pool: DecoderPool, limits: MediaLimits) -> Made:
+async def make(order: Order, plain: Plain, originals: Originals, pool: DecoderPool, limits: MediaLimits) -> Made:
     """Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded."""
     facts, way = order.resolved.facts, order.way
     original = is_original(way, facts)
@@ -91,8 +118,8 @@ async def make(order: Order, originals: Originals, pool: DecoderPool, limits: Me
         return _as_uploaded(order, originals.base)
     asked = next((part.widths for part in way.candidate.transformation.components if part.widths is not None), None)
     if asked is not None:
-        return await _by_breakpoints(asked, order, originals, pool, limits)
-    rendered = await _rendered(transformation_of(order), order, originals, pool, limits)
+        return await _by_breakpoints(asked, plain, order, originals, pool, limits)
+    rendered = await _rendered(plain, order, originals, pool, limits)
     etag = f'"{facts.md5}-s{STRIP_REVISION}"'
     if not original:
         etag = delivery_etag(order.resolved.rendition_key, hashlib.sha256(rendered.body).digest())
@@ -100,7 +127,7 @@ async def make(order: Order, originals: Originals, pool: DecoderPool, limits: Me
 
 
 async def _by_breakpoints(
-    asked: AutoWidths, order: Order, originals: Originals, pool: DecoderPool, limits: MediaLimits
+    asked: AutoWidths, plain: Plain, order: Order, originals: Originals, pool: DecoderPool, limits: MediaLimits
 ) -> Made:
     """The picture at the breakpoint that fits, or the JSON that tells them all."""
 
@@ -110,7 +137,7 @@ async def _by_breakpoints(
             for part in order.way.candidate.transformation.components
         )
         text = build_transformation(Transformation(tuple(components)))
-        return await _rendered(text, order, originals, pool, limits)
+        return await _rendered(replace(plain, text=text), order, originals, pool, limits)
 
     found = [each.width for each in await measured(asked.search, encode)]
     rendered = await encode(asked.chosen(found))
@@ -123,24 +150,21 @@ async def _by_breakpoints(
 
 
 async def _rendered(
-    transformation: str, order: Order, originals: Originals, pool: DecoderPool, limits: MediaLimits
+    plain: Plain, order: Order, originals: Originals, pool: DecoderPool, limits: MediaLimits
 ) -> Rendered:
     facts, way = order.resolved.facts, order.way
     job = RenderJob(
-        transformation=transformation,
+        transformation=plain.text,
         extension=way.candidate.extension,
         bucket=way.bucket,
         limits=limits,
-        strip=True,
+        metadata=way.metadata,
         redaction=way.redaction,
         coordinates=order.resolved.coordinates,
-        layers=tuple(
-            LayerInput(name=over.layer.text, redaction=over.redaction, coordinates=layer.coordinates)
-            for over, layer in zip(way.overlays, order.resolved.layers, strict=True)
-        ),
+        layers=plain.inputs,
     )
-    layers = (layer.facts for layer in order.resolved.layers)
-    pixels = pixels_of(transformation, facts, job.extension, plan_limits(limits), layers)
+    layers = (layer.facts for layer in plain.layers)
+    pixels = pixels_of(plain.text, facts, job.extension, plan_limits(limits), layers)
     return await pool.render(originals.base, job, tenant=order.policy.tenant, pixels=pixels, layers=originals.layers)
 
 

@@ -5,7 +5,7 @@ Every answer states the sequence that the origin had applied; the smallest one o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from domicile.media.errors import AssetNotFound, LimitExceeded, OutsideRegion, U
 from domicile.media.layer import LayerName
 from domicile.media.policy import Activity
 from domicile.media.sealed import SealBroken, SealContext
-from domicile.media.wire import Absent, Resolved, ResolveRequest
+from domicile.media.wire import Absent, Resolved, ResolvedLayer, ResolveRequest
 from domicile.service.gate.wire import Blob, WireClient
 from domicile.service.pool_files import SourceFile
 from edge.following import TenantState
@@ -46,7 +46,7 @@ class Originals:
 
     base: SourceFile
     layers: tuple[SourceFile, ...]
-    """In the order of `Resolved.layers`."""
+    """Of those that are shown, in the order of `Resolved.layers`."""
     sequence: int
     """The smallest of all answers."""
 
@@ -128,14 +128,16 @@ class Upstream:
         return msgspec.structs.replace(found, index=0, sequence=min(found.sequence, absent.sequence))
 
     @asynccontextmanager
-    async def originals(self, resolved: Resolved, state: TenantState) -> AsyncIterator[Originals]:
-        """The original and those that lie over it; all are closed at the end of the block, however it ends.
+    async def originals(
+        self, resolved: Resolved, state: TenantState, layers: Sequence[ResolvedLayer]
+    ) -> AsyncIterator[Originals]:
+        """The original, and those of `layers`; all are closed at the end of the block, however it ends.
 
         Raises Changed when one of the assets went away or the origin's epoch moved meanwhile, LimitExceeded.
         """
-        if sum(layer.facts.body_bytes for layer in resolved.layers) > self._layers_bytes_max:
+        if sum(layer.facts.body_bytes for layer in layers) > self._layers_bytes_max:
             raise LimitExceeded("File size of all layers too large")
-        wanted = [(resolved.aid, resolved.original_key), *((one.aid, one.original_key) for one in resolved.layers)]
+        wanted = [(resolved.aid, resolved.original_key), *((one.aid, one.original_key) for one in layers)]
         files: dict[Aid, SourceFile] = {}
         sequence, left = resolved.sequence, self._layers_bytes_max
         with ExitStack() as opened:
@@ -143,20 +145,20 @@ class Upstream:
                 if aid in files:  # it lies over itself, or twice
                     continue
                 bytes_max = min(self._source_bytes_max, left) if files else self._source_bytes_max
-                source, applied = await self._original(aid, key, resolved.epoch, state, bytes_max=bytes_max)
+                source, applied = await self._original(opened, aid, key, resolved.epoch, state, bytes_max=bytes_max)
                 left -= source.size if files else 0
-                files[aid] = opened.enter_context(source)
+                files[aid] = source
                 sequence = min(sequence, applied)
             yield Originals(
                 base=files[resolved.aid],
-                layers=tuple(files[layer.aid] for layer in resolved.layers),
+                layers=tuple(files[layer.aid] for layer in layers),
                 sequence=sequence,
             )
 
     async def _original(
-        self, aid: Aid, key: bytes | None, epoch: int, state: TenantState, *, bytes_max: int
+        self, opened: ExitStack, aid: Aid, key: bytes | None, epoch: int, state: TenantState, *, bytes_max: int
     ) -> tuple[SourceFile, int]:
-        """One original, and the sequence of its answer. The caller closes the file."""
+        """One original, open as long as `opened` is, and the sequence of its answer."""
         if key is None:
             raise OutsideRegion("Not available from this region")
         permit = self._permits.require(state, Activity.TRANSFORM)
@@ -169,7 +171,7 @@ class Upstream:
                         raise Changed
                     if blob.file_bytes > bytes_max:
                         raise LimitExceeded("File size too large")
-                    return await self._open(blob, key, context), blob.sequence
+                    return opened.enter_context(await self._open(blob, key, context)), blob.sequence
         except AssetNotFound as gone:
             raise Changed from gone
         except SealBroken as broken:

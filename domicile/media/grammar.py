@@ -23,6 +23,7 @@ from domicile.media.params import (
     color,
     crop,
     default,
+    density,
     effect,
     flags,
     format,  # noqa: A004
@@ -43,7 +44,23 @@ COMPONENT_CHARS_MAX = 3072
 ECHO_CHARS_MAX = 100
 """How much of a refused component an error repeats."""
 
-FAMILIES = (size, crop, zoom, quality, format, shape, effect, color, ground, space, page, flags, default, layer)
+FAMILIES = (
+    size,
+    crop,
+    zoom,
+    quality,
+    format,
+    shape,
+    effect,
+    color,
+    ground,
+    space,
+    page,
+    density,
+    flags,
+    default,
+    layer,
+)
 PARAMETERS: dict[str, Parameter] = {
     parameter.key: parameter
     for parameter in sorted((p for family in FAMILIES for p in family.PARAMETERS), key=lambda parameter: parameter.key)
@@ -128,23 +145,32 @@ def parse_component(text: str) -> Component:
     if len(text) > COMPONENT_CHARS_MAX:
         raise BadTransformation.component(echo(text))
     fields: dict[str, Any] = {}
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     for part in text.split(","):
         key, underscore, value = part.partition("_")
         parameter = PARAMETERS.get(key)
-        if parameter is None or not underscore or (seen_key(key) in seen and not parameter.is_last_word):
+        if parameter is None or not underscore:
             raise BadTransformation.component(echo(part or text))
-        seen.add(seen_key(key))
         try:
+            value = once_more(parameter, value, seen)
             fields.update(parameter.read(value))
         except Malformed:
             raise BadTransformation.component(echo(part)) from None
     return Component(**fields)
 
 
-def seen_key(key: str) -> str:
-    """What must not be said twice: one component lays something over the picture or under it, not both."""
-    return "l" if key == "u" else key
+def once_more(parameter: Parameter, value: str, seen: dict[str, str]) -> str:
+    """What to read, when some parameters of the component were seen before; it is added to them.
+
+    One component lays something over the picture or under it, not both. Raises Malformed.
+    """
+    key = "l" if parameter.key == "u" else parameter.key
+    if key in seen and parameter.joined_by:
+        value = f"{seen[key]}{parameter.joined_by}{value}"
+    elif key in seen and not parameter.is_last_word:
+        raise Malformed
+    seen[key] = value
+    return value
 
 
 def build_component(component: Component) -> str:

@@ -262,10 +262,11 @@ def _overlay(part: Overlaid, place: Place, picture: _Picture, terms: _Terms) -> 
 
 
 def _making(part: Overlaid, below: _Below, terms: _Terms) -> tuple[Making, Faces]:
-    content, parts, box = part.layer.content, part.parts, TextBox(density=terms.density)
+    content, parts, box, drawn = part.layer.content, part.parts, TextBox(density=terms.density), (0, 0)
     if isinstance(content, TextLayer):
         box, parts = boxed(content, parts, terms.density, below.measure)
-        source = Shown(facts=_facts_of_text(terms.inputs.measure(content, box)))
+        drawn = terms.inputs.measure(content, box)
+        source = Shown(facts=_facts_of_text(drawn))
     else:
         source = terms.inputs.shown(content, page_of(part))
     if source.redaction:
@@ -276,6 +277,7 @@ def _making(part: Overlaid, below: _Below, terms: _Terms) -> tuple[Making, Faces
         content=content,
         page=page_of(part),
         box=box,
+        drawn=drawn,
         orientation=outline.orientation,
         window=stored_window(window, outline.orientation, stored_size(source.facts)),
         stages=stages,

@@ -82,6 +82,8 @@ class Making:
     page: int | None
     box: TextBox
     """What shapes a text."""
+    drawn: Side
+    """Size of the text, before anything is done to it; nothing for a picture."""
     orientation: int
     window: Window
     """As in a Plan: in stored coordinates, before turning upright."""

@@ -41,8 +41,8 @@ from domicile.media.grammar import (
     Limits,
     build_component,
     echo,
+    once_more,
     parse_component,
-    seen_key,
 )
 from domicile.media.interpolation import places_in
 from domicile.media.params.base import Malformed
@@ -50,7 +50,7 @@ from domicile.media.params.hinted import Hinted, read_hinted, write_hinted
 from domicile.media.transformation import Component
 
 ELSE, END = "else", "end"
-FIXED_KEYS = frozenset({"cs", "d", "f", "fl", "l", "pg", "u"})
+FIXED_KEYS = frozenset({"cs", "d", "dn", "f", "fl", "l", "pg", "u"})
 """Parameters whose values are never worked out: answers are found, chosen and labelled by them before a picture is known,
 and what is worked out depends on the page.
 """
@@ -180,13 +180,15 @@ def _step(text: str, limits: Limits) -> Step:
     if len(text) > COMPONENT_CHARS_MAX:
         raise BadTransformation.component(echo(text))
     step, values = Step(), dict[str, _Value]()
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     for part in text.split(","):
         key, _, value = part.partition("_")
         try:
-            if not value or (seen_key(key) in seen and not _is_last_word(key)):
+            if not value or (key in seen and key not in PARAMETERS):
                 raise Malformed
-            seen.add(seen_key(key))
+            if key in PARAMETERS:
+                value = once_more(PARAMETERS[key], value, seen)
+            seen[key] = value
             if key == "if":
                 step = replace(step, control=_read_control(value, limits))
             elif key.startswith("$"):
@@ -201,10 +203,6 @@ def _step(text: str, limits: Limits) -> Step:
     if len(build_segment(step)) > COMPONENT_CHARS_MAX:  # texts may grow when they are written canonically
         raise BadTransformation.component(echo(text))
     return step
-
-
-def _is_last_word(key: str) -> bool:
-    return key in PARAMETERS and PARAMETERS[key].is_last_word
 
 
 def _read_control(value: str, limits: Limits) -> Condition | str:

@@ -2,7 +2,8 @@
 
 Refused: absolute-form, empty and dot segments (raw or encoded), control characters (raw or encoded), an encoded slash
 or backslash, a lone `%`, bytes that are not UTF-8, characters that no client leaves bare, and more than PATH_BYTES_MAX.
-So a proxy in front that normalises cannot see another path than we do. Source: edge-http 2.7.
+So a proxy in front that normalises cannot see another path than we do. One exception: a text layer may have encoded line
+breaks, and never becomes part of a public_id with them. Source: edge-http 2.7.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ BARE = re.compile(r'[\x00-\x20\x7f"#;<>\\]')
 """Never bare in a path; the SDKs encode them. A bare `;` starts a path parameter for some proxies."""
 ENCODED = re.compile(r"%(?:2[fF]|5[cC]|[01][0-9a-fA-F]|7[fF])")
 LONE_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
+TEXT_LAYER = re.compile(r"(?:^|,)[lu]_text:")
+LINE_BREAK = re.compile(r"(?:%0[dD])?%0[aA]")
 FETCHED = frozenset({"http:", "https:"})
 
 
@@ -37,10 +40,13 @@ def read_segments(raw_path: str) -> list[Segment]:
     Raises BadUrl; AssetNotFound for the bare root.
     """
     path = raw_path.partition("?")[0]
-    _check_characters(path)
+    raws = path.split("/")
+    remote = next((n for n, raw in enumerate(raws) if raw in FETCHED), len(raws))
+    in_one_line = [_in_one_line(raw) if n < remote else raw for n, raw in enumerate(raws)]
+    _check_characters(path, "/".join(in_one_line))
     if path == "/":
         raise AssetNotFound("Resource not found")
-    segments = [_decode(raw) for raw in path[1:].split("/")]
+    segments = [_decode(raw, line) for raw, line in zip(raws[1:], in_one_line[1:], strict=True)]
     _check_empty(segments)
     if any(segment.text in {".", ".."} for segment in segments):
         raise BadUrl("Invalid URL - dot segments are not allowed")
@@ -69,7 +75,12 @@ def join_remote(segments: list[Segment]) -> Segment:
     return Segment(raw=raw, text=text)
 
 
-def _check_characters(path: str) -> None:
+def _in_one_line(raw: str) -> str:
+    """With something harmless for the line breaks of a text layer."""
+    return LINE_BREAK.sub("_", raw) if TEXT_LAYER.search(raw) else raw
+
+
+def _check_characters(path: str, in_one_line: str) -> None:
     try:
         size = len(path.encode())
     except UnicodeEncodeError:
@@ -78,18 +89,18 @@ def _check_characters(path: str) -> None:
         raise BadUrl(f"Invalid URL - longer than {PATH_BYTES_MAX} bytes")
     if not path.startswith("/"):
         raise BadUrl("Invalid URL - not a path")
-    if BARE.search(path) or ENCODED.search(path):
+    if BARE.search(path) or ENCODED.search(in_one_line):
         raise BadUrl("Invalid URL - contains a character that is not allowed")
     if LONE_PERCENT.search(path):
         raise BadUrl("Invalid URL - malformed percent-encoding")
 
 
-def _decode(raw: str) -> Segment:
+def _decode(raw: str, in_one_line: str) -> Segment:
     try:
-        text = percent_decode(raw).decode()
+        text, shown = percent_decode(raw).decode(), percent_decode(in_one_line).decode()
     except UnicodeDecodeError:
         raise BadUrl("Invalid URL - not UTF-8") from None
-    if any(unicodedata.category(char) == "Cc" for char in text):
+    if any(unicodedata.category(char) == "Cc" for char in shown):
         raise BadUrl("Invalid URL - contains a character that is not allowed")
     return Segment(raw=raw, text=text)
 

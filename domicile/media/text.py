@@ -40,6 +40,8 @@ SIZE_MAX = 100_000
 """Syntax only; what may be drawn is `font_size_max`."""
 FAMILY_CHARS_MAX = 64
 BLACK = Color(0, 0, 0)
+DRAWING_BYTES = 12
+"""A pixel, beside the finished picture, while a text is drawn: the most that was measured, with an outline."""
 
 
 class TextLimits(Protocol):

@@ -95,6 +95,31 @@ def test_a_policy_redacts_a_folder_from_then_on_and_no_url_shows_a_face(stack: S
     assert not hides(stack.get(f"{place}/v1/{outside}.png").body, clear), "another folder is as before"
 
 
+def test_a_face_is_hidden_in_a_picture_that_is_laid_over_another(
+    stack: Stack, names: tuple[str, str], canaries: Canaries
+) -> None:
+    """By its own name: what it is laid over is in no folder that is redacted."""
+    inside, outside = names
+    canvas = canaries.name()
+    white = io.BytesIO()
+    Image.new("RGB", (512, 768), "white").save(white, "PNG")
+    stack.sdk().uploader.upload(white.getvalue(), public_id=canvas)
+    set_policy(stack, 'faces = "pixelate"', 'folders = ["profiles"]')
+    clear = stack.get(f"/demo/image/upload/v1/{outside}.png").body
+    over = "/demo/image/upload/l_{}/v1/{}.png"
+    until(stack, over.format(inside.replace("/", ":"), canvas), clear, hidden=True)
+    assert not hides(stack.get(over.format(outside, canvas)).body, clear)
+    shown = {
+        where: hides(stack.get(path).body, clear)
+        for where, path in {
+            "sharpened": f"/demo/image/upload/l_{inside.replace('/', ':')}/e_sharpen:500/fl_layer_apply/v1/{canvas}.png",
+            "over another face": over.format(inside.replace("/", ":"), outside),
+            "over itself": over.format(inside.replace("/", ":"), inside),
+        }.items()
+    }
+    assert [where for where, is_hidden in shown.items() if not is_hidden] == []
+
+
 def test_signed_urls_may_be_excepted_and_the_end_of_a_rule_is_the_end_of_it(
     stack: Stack, names: tuple[str, str]
 ) -> None:

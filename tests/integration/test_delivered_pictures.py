@@ -23,11 +23,22 @@ MADE = {
     "co_blue,e_outline:10": (420, 220),
     "a_auto_right,c_fill,h_80,w_40": (40, 80),
     "e_sepia,e_oil_paint,fl_png8": (400, 200),
+    "l_text:Arial_64:%E2%96%A0%0A%D7%A9%D7%9C%D7%95%D7%9D,co_red/fl_layer_apply,g_north": (400, 200),
+    "l_text:Arial_500:%E2%96%A0/fl_layer_apply": (400, 243),  # 28 to 271 above the baseline, at 991/2048 em
+    "l_text:Arial_500:%E2%96%A0/fl_layer_apply.no_overflow": (400, 200),
 }
 REFUSED = {
     "c_pad,g_auto,h_10,w_10": "Use auto gravity only with crop, fill, lfill, fill_pad or thumb",
     "c_auto,h_10,w_10": "Invalid transformation component - c_auto,h_10,w_10 (needs a gravity)",
     "pg_2": "Invalid transformation component - pg_2 (there are 1)",
+    "l_text:Wingdings_20:x": (
+        "Unknown font - Wingdings. Fonts: Arimo, Tinos, Cousine, Roboto, Open Sans, Montserrat, Oswald,"
+        " and those drawn with them"
+    ),
+    "l_text:Arial_2001:x": "Maximum size of a font is 2000 pixels (font_size_max). Requested 2001",
+    "l_text:Arial_500:x/fl_layer_apply.text_disallow_overflow": (
+        "Invalid transformation component - fl_text_disallow_overflow (the text is larger than the image)"
+    ),
     "e_cartoonify": "Invalid transformation component - e_cartoonify",
 }
 

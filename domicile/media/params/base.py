@@ -29,13 +29,15 @@ class Parameter:
 
     `read` turns the text after `key_` into fields of a Component, or raises Malformed;
     `write` gives that text back in its canonical spelling, or None when the component does not ask for it.
-    `is_last_word`: given more than once in a component, the last one counts; otherwise that is refused.
+    Given more than once in a component: with `is_last_word` the last one counts; with `joined_by` they are one value,
+    joined by that; otherwise that is refused.
     """
 
     key: str
     read: Callable[[str], Mapping[str, Any]]
     write: Callable[[Component], str | None]
     is_last_word: bool = False
+    joined_by: str = ""
 
 
 def read_integer(text: str, *, low: int, high: int) -> int:

@@ -193,7 +193,9 @@ class PlayedOrigin:
                 if layer.text not in self.assets:
                     missing.append(hash_of(layer.public_id, delivery_type=layer.delivery_type))
                     return self._absent(missing, layer)
-            resolved = self._resolved(index, public_id, asked.delivery_type, asset, layers)
+            resolved = self._resolved(
+                index, public_id, asked.delivery_type, asset, layers, reads_coordinates=asked.coordinates
+            )
             if asked.labels:
                 resolved = msgspec.structs.replace(resolved, tags=asset.tags)
             if asked.coordinates:
@@ -213,7 +215,14 @@ class PlayedOrigin:
         )
 
     def _resolved(
-        self, index: int, public_id: str, delivery_type: str, asset: Asset, layers: tuple[LayerName, ...]
+        self,
+        index: int,
+        public_id: str,
+        delivery_type: str,
+        asset: Asset,
+        layers: tuple[LayerName, ...],
+        *,
+        reads_coordinates: bool,
     ) -> Resolved:
         over = [self.assets[layer.text] for layer in layers]
         rendition_keys = {one.aid: keys.subkey(one.data_key, "rendition") for one in (asset, *over)}
@@ -236,6 +245,7 @@ class PlayedOrigin:
                     name=hash_of(layer.public_id, delivery_type=layer.delivery_type),
                     facts=one.facts,
                     original_key=keys.subkey(one.data_key, "original") if self.transforms else None,
+                    coordinates=one.coordinates if reads_coordinates else NOWHERE,
                 )
                 for layer, one in zip(layers, over, strict=True)
             ),
@@ -285,8 +295,9 @@ class PlayedPool:
         said += [repr(job.coordinates.faces or job.coordinates.custom).encode()] if job.coordinates else []
         for layer, file in zip(job.layers, layers, strict=True):
             shown = os.pread(file.fileno(), file.size, 0)
-            said.append(b" ".join((b"over", layer.name.encode(), shown, layer.redaction.encode())))
-            said += [repr(layer.coordinates.faces).encode()] if layer.coordinates else []
+            where = layer.coordinates.faces or layer.coordinates.custom
+            framed = [repr(where).encode()] if where else []
+            said.append(b" ".join((b"over", layer.name.encode(), shown, layer.redaction.encode(), *framed)))
         body = b"|".join((plain, job.transformation.encode(), job.bucket.encode(), *said)) + bytes(self.padding)
         kind = {"avif": "avif", "webp": "webp", "legacy": "jpg"}.get(job.bucket, "png")
         facts = Asset(aid=Aid(""), body=plain, data_key=b"", sealed=b"").facts
@@ -353,10 +364,15 @@ class PlayedLink(NodeLink):
         await self._happens(Applied(entry=entry))
 
     async def regrant(
-        self, its: ResidencyPolicy, *, revision: int, named: Mapping[str, str] = MappingProxyType({})
+        self,
+        its: ResidencyPolicy,
+        *,
+        revision: int,
+        named: Mapping[str, str] = MappingProxyType({}),
+        allowed: tuple[str, ...] = (),
     ) -> None:
         """The node's lease brings another policy; its journal entry comes after it."""
-        await self._happens(Granted(grant=_grant_of(its, revision=revision, named=named)))
+        await self._happens(Granted(grant=_grant_of(its, revision=revision, named=named, allowed=allowed)))
 
     async def _happens(self, event: Event) -> None:
         number = self.page.applied + 1
@@ -496,10 +512,15 @@ class Rig:
         )
 
     async def configure(
-        self, its: ResidencyPolicy, *, revision: int, named: Mapping[str, str] = MappingProxyType({})
+        self,
+        its: ResidencyPolicy,
+        *,
+        revision: int,
+        named: Mapping[str, str] = MappingProxyType({}),
+        allowed: tuple[str, ...] = (),
     ) -> None:
         """The tenant has another policy, and these named transformations, from now on."""
-        await self.link.regrant(its, revision=revision, named=named)
+        await self.link.regrant(its, revision=revision, named=named, allowed=allowed)
         self.origin.sequence += 1
         self.origin.config_revision = revision
         await self.link.apply(
@@ -534,10 +555,16 @@ def grant(link: PlayedLink, its: ResidencyPolicy, *, applied: int = 1) -> None:
     link.tenants[CLOUD] = TenantState(_grant_of(its, revision=1), Fence(applied=applied, epoch=1))
 
 
-def _grant_of(its: ResidencyPolicy, *, revision: int, named: Mapping[str, str] = MappingProxyType({})) -> TenantGrant:
+def _grant_of(
+    its: ResidencyPolicy,
+    *,
+    revision: int,
+    named: Mapping[str, str] = MappingProxyType({}),
+    allowed: tuple[str, ...] = (),
+) -> TenantGrant:
     return TenantGrant(
         tenant=CLOUD, name_key=NAME_KEY, file_key=FILE_KEY, config_revision=revision,
-        policy=its.to_mapping(), home=HOME, epoch_floor=1, named=dict(named),
+        policy=its.to_mapping(), home=HOME, epoch_floor=1, named=dict(named), allowed=allowed,
     )  # fmt: skip
 
 

@@ -14,8 +14,8 @@ from domicile.media.overlay import BOXES_MAX, Inputs, Overlay, Shown
 from domicile.media.placement import Blend
 from domicile.media.plan import Plan, make_plan
 from domicile.media.stage import Stage
-from domicile.media.text import TextBox, TextLayer
-from domicile.media.transformation import Color
+from domicile.media.text import DRAWING_BYTES, TextBox, TextLayer
+from domicile.media.transformation import Border, Color
 from tests.unit.media.plans import FACTS, LIMITS
 
 LOGO = LayerName("upload", "logo")
@@ -165,8 +165,38 @@ def test_what_stands_beside_a_text_shapes_it() -> None:
     scaled = the_overlay(plan("l_text:Arial_20:Hello,w_100")).making
     assert scaled.box.width is None
     assert scaled.size == (100, 20)
-    half = the_overlay(plan("l_text:Arial_20:Hello,c_fit,fl_relative,w_0.5")).making
-    assert half.box.width == 200
+
+
+@pytest.mark.parametrize("beside", ["c_fit,fl_relative,w_0.5", "c_fit,fl_relative,w_200", "c_scale,w_200,h_40"])
+def test_sizes_relative_to_the_picture_scale_a_text_and_break_no_lines(beside: str) -> None:
+    making = the_overlay(plan(f"l_text:Arial_20:Hello,{beside}")).making
+    assert making.box == TextBox()
+    assert making.size[0] != 50
+    assert making.window.changes((50, 10))
+
+
+def test_colour_and_ground_are_those_of_the_text_and_not_of_an_effect_beside_it() -> None:
+    making = the_overlay(plan("l_text:Arial_20:Hello,co_red,b_blue,e_outline")).making
+    assert making.box == TextBox(color=Color(255, 0, 0), background=Color(0, 0, 255))
+    [stage] = making.stages
+    assert isinstance(stage, Stage)
+    assert (stage.color, stage.background) == (None, None)
+    [stage] = the_overlay(plan("l_text:Arial_20:Hello,co_red/co_blue,e_outline/fl_layer_apply")).making.stages
+    assert isinstance(stage, Stage)
+    assert stage.color == Color(0, 0, 255)
+
+
+def test_a_border_is_the_outline_of_letters_where_the_style_says_stroke() -> None:
+    line = Border(3, Color(255, 0, 0))
+    making = the_overlay(plan("l_text:Arial_20_stroke:Hello,bo_3px_solid_red")).making
+    assert (making.box.outline, making.size) == (line, (50, 10))
+    making = the_overlay(plan("l_text:Arial_20:Hello,bo_3px_solid_red")).making
+    assert (making.box.outline, making.size) == (None, (56, 16))
+
+
+def test_what_a_text_takes_while_it_is_drawn_counts() -> None:
+    assert plan("w_10/c_scale,l_text:Arial_20:Hello,w_1").makings[0].drawn == (50, 10)
+    assert plan("w_10/c_crop,l_text:Arial_20:" + "x" * 400 + ",w_1,h_1").pixel_bytes_max >= 4000 * 10 * DRAWING_BYTES
 
 
 def test_a_mask_may_open_holes_and_an_opaque_ground_closes_them() -> None:

@@ -27,3 +27,29 @@ def test_a_merged_slash_of_an_address_is_put_back(raw):
 def test_dot_segments_and_control_characters_are_refused_in_any_spelling(segment):
     with pytest.raises(BadUrl):
         read_segments(f"/demo/image/fetch/http://x/{segment}/y")
+
+
+@pytest.mark.parametrize("raw", ["l_text:Arial_20:a%0Ab", "u_text:Arial_20:a%0d%0ab", "co_red,l_text:Arial_20:%0A%0A"])
+def test_the_lines_of_a_text_layer_may_be_broken(raw):
+    segments = read_segments(f"/demo/image/upload/{raw}/pic")
+    assert segments[3].raw == raw
+    assert "\n" in segments[3].text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/demo/image/upload/l_text:Arial_20:a%0Db/pic", "/demo/image/upload/l_text:Arial_20:a%00b/pic"),
+        *("/demo/image/upload/l_text:Arial_20:a%09b/pic", "/demo/image/upload/l_text:Arial_20:a\nb/pic"),
+        *(
+            "/demo/image/upload/l_texts:a%0Ab/pic",
+            "/demo/image/upload/l_text/pic%0A",
+            "/demo/image/upload/l_logo%0A/pic",
+        ),
+        *("/demo/image/upload/l_text:a/pic%0Aa", "/demo/image/upload/l_text:Arial_20:a%%0A0d/pic"),
+        *("/demo/image/upload/l_text:Arial_20:a%0%0A0/pic", "/demo/image/fetch/http://x/l_text:Arial_20:a%0Ab"),
+    ],
+)
+def test_nothing_else_of_a_path_may(path):
+    with pytest.raises(BadUrl):
+        read_segments(path)

@@ -273,3 +273,16 @@ def test_what_the_python_sdk_writes_is_read(sdk, source, options, public_id):
     assert request.cloud == "demo"
     assert request.candidates[0].public_id == public_id
     assert request.signature is not None
+
+
+@pytest.mark.parametrize(
+    "path", ["v1/l_text:Arial_20:a%0Ab/pic", "v1/pic/l_text:Arial_20:a%0Ab", "l_text:Arial_20:a%0Ab"]
+)
+def test_a_line_break_never_becomes_part_of_a_name(path: str) -> None:
+    with pytest.raises(BadUrl):
+        parse(f"/demo/image/upload/{path}")
+
+
+def test_no_candidate_of_a_text_with_lines_has_them_in_its_name() -> None:
+    candidates = parse("/demo/image/upload/l_text:Arial_20:a%0Ab/pic.jpg").candidates
+    assert [candidate.public_id for candidate in candidates] == ["pic"]

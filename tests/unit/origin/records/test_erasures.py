@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import pytest
 from domicile.media.asset import Aid
 from domicile.media.errors import AssetNotFound, BadRequest, OutOfScope
 from domicile.media.journal import Kind
+from domicile.media.keys import content_key, subkey
+from domicile.media.layer import LayerName
+from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, open_sealed, seal
 from domicile.media.statement import KEY_STATE_FILE, KEY_STATE_WAITING, ErasureStatement, key_id
-from domicile.media.wire import Ack, LeaseRequest
+from domicile.media.wire import Ack, LeaseRequest, ResolveRequest
 from origin.keytree import KeyTree
 from origin.records import ErasePreview, Filter, PurgeTargets, Records, erasures, recovery
 from origin.records.erasure_rows import STATEMENT_KEPT_SECONDS
@@ -42,6 +46,42 @@ async def test_an_erased_asset_is_gone_and_the_statement_verifies(records: Recor
     assert not list((tmp_path / "data" / "originals").rglob(record.aid))
     entry = (await records.entries({CLOUD: 1}, wait_seconds=0)).entries[0]
     assert (entry.kind, entry.aids) == (Kind.ERASE, (record.aid,))
+
+
+async def test_what_an_erased_picture_was_laid_over_opens_with_no_key_that_is_left(tmp_path: Path) -> None:
+    """A sealed rendition that somebody kept: not even whoever has the whole keyring of now reads it."""
+    question = ResolveRequest(
+        cloud=CLOUD,
+        resource_type="image",
+        delivery_type="upload",
+        public_ids=("beach",),
+        transformed=True,
+        region="eu-de",
+        layers=((LayerName("upload", "people/jane"),),),
+    )
+    async with opened(tmp_path) as records:
+        beach, jane = [(await upload(records, name(one))).record.aid for one in ("beach", "people/jane")]
+        before = (await records.resolve(question)).resolved
+        assert before is not None
+        context = SealContext(tenant=CLOUD, aids=before.contributors, variant="file", region="eu-de")
+        kept = seal(before.rendition_key, context, header=b"", body=b"both of them", salt=os.urandom(SALT_BYTES))
+        assert open_sealed(before.rendition_key, context, kept)[1] == b"both of them"
+        statement = await records.erase(CLOUD, JANE)
+        assert statement.body["outcome"] == "erased"
+    async with opened(tmp_path) as records:  # from what is on the disk
+        keyring = records._core.keyring
+        left = keyring.of(beach)
+        assert left is not None
+        assert keyring.of(jane) is None
+        again = (await upload(records, name("people/jane"))).record.aid
+        after = (await records.resolve(question)).resolved
+        assert after is not None
+        other = keyring.of(again)
+        assert other is not None
+        mine, theirs = subkey(left, "rendition"), subkey(other, "rendition")
+        for key in (content_key({beach: mine}), content_key({beach: mine, jane: theirs}), after.rendition_key, mine):
+            with pytest.raises(SealBroken):
+                open_sealed(key, context, kept)
 
 
 async def test_a_statement_holds_no_name_no_tag_no_aid(records: Records) -> None:

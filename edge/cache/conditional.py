@@ -38,12 +38,12 @@ def is_unmodified(stored: Stored, request: Fields) -> bool:
     return limit is not None and modified is not None and modified <= limit
 
 
-def wanted_part(stored: Stored, request: Fields) -> Span | Unsatisfiable | None:
-    """The part of the body that the viewer asks for; None for the whole of it."""
+def wanted_part(stored: Stored, request: Fields, *, body_bytes: int) -> Span | Unsatisfiable | None:
+    """The part of the body that the viewer asks for; None for the whole of it. The body may still be on its way."""
     asked = values(request, "range")
     if stored.status != 200 or len(asked) != 1 or not _same_content(stored, first(request, "if-range")):
         return None
-    return wanted_span(asked[0], None, etag="", body_bytes=len(stored.body))
+    return wanted_span(asked[0], None, etag="", body_bytes=body_bytes)
 
 
 def _same_content(stored: Stored, condition: str | None) -> bool:

@@ -21,6 +21,7 @@ from aiohttp import web
 from domicile.media.errors import Overloaded
 from domicile.service.gate.assets import Busy
 from domicile.service.http1 import Broken, Unreachable
+from edge.cache.conditional import is_unmodified
 from edge.cache.fields import values
 from edge.cache.forward import Looping, to_origin
 from edge.cache.reuse import Decision, Forward, Use, chosen, decide
@@ -33,7 +34,7 @@ from edge.passthrough.fetch import Fetcher, Wanted
 from edge.passthrough.fill import Confirmed, Fill, Incomplete, Own, Reader, Shared, StandIn
 from edge.passthrough.forwarding import Forwarding
 from edge.passthrough.reply import Message, from_head, from_origin, from_stored, refused
-from edge.passthrough.send import interim_to, send_body, send_pieces
+from edge.passthrough.send import cut, interim_to, send_body, send_pieces
 from edge.send import CutOff, TooSlow
 
 ROUNDS_MAX = 8
@@ -109,7 +110,8 @@ class Passthrough:
             case Use.MISS | Use.VALIDATE:
                 if asked.method == "HEAD":
                     return await self.forwarding.pass_on(asked, decision.stored, self._send_stream)
-                if decision.stored is None and values(asked.fields, "range"):
+                coming = self.fetcher.fills.find(asked.key, asked.fields, besides=())
+                if decision.stored is None and coming is None and values(asked.fields, "range"):
                     asked.forward = Forward.PARTIAL
                     return await self.forwarding.pass_on(asked, None, self._send_stream)
                 return await self._fetch(asked, decision.stored, variants)
@@ -212,9 +214,20 @@ class Passthrough:
             ttl=-head.stale_seconds(now),
             collapsed=collapsed,
         )
-        conditions = any(values(asked.fields, name) for name in ("if-none-match", "if-modified-since", "range"))
-        if conditions and (whole := await _whole(reader)) is not None:
-            return await self._send_message(asked, whole, status, is_validated=True)
+        answered_here = is_unmodified(head, asked.fields) or (
+            landed.body_bytes is not None and values(asked.fields, "range")
+        )
+        if answered_here:
+            message = from_stored(
+                head,
+                asked.method,
+                asked.fields,
+                status,
+                now=now,
+                is_validated=True,
+                coming_bytes=landed.body_bytes or 0,
+            )
+            return await self._send_stream(asked, message, cut(reader.pieces(), message.span))
         if collapsed:
             fields = from_head(head, status, now=now, is_validated=True)
             message = Message(status=head.status, reason=head.reason, fields=fields, body_bytes=landed.body_bytes)
@@ -275,10 +288,3 @@ class Passthrough:
         message = refused(code, reason, status, now=self.fetcher.clock(), retry_seconds=retry)
         asked.status = code
         return await send_body(asked.http, message, b"", progress_seconds_max=self.progress_seconds_max)
-
-
-async def _whole(reader: Reader) -> Stored | None:
-    """The response once it is complete; None when it is too large to be stored."""
-    async for _ in reader.pieces():
-        pass
-    return reader.fill.whole

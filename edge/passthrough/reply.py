@@ -39,18 +39,28 @@ def dated(fields: Fields, *, now: float) -> Fields:
 
 
 def from_stored(
-    stored: Stored, method: str, request: Fields, status: CacheStatus, *, now: float, is_validated: bool = False
+    stored: Stored,
+    method: str,
+    request: Fields,
+    status: CacheStatus,
+    *,
+    now: float,
+    is_validated: bool = False,
+    coming_bytes: int | None = None,
 ) -> Message:
-    """The answer with a stored response: 304, a part, or the whole. `is_validated`: by the origin, a moment ago."""
+    """The answer with a stored response: 304, a part, or the whole. `is_validated`: by the origin, a moment ago.
+
+    `coming_bytes`: the length of a body that is still on its way.
+    """
     head = from_head(stored, status, now=now, is_validated=is_validated)
     if is_unmodified(stored, request):
         return Message(status=304, reason="Not Modified", fields=without(head, ABOUT_BYTES), body_bytes=None)
     if stored.status in BODILESS:
         return Message(status=stored.status, reason=stored.reason, fields=head, body_bytes=None)
-    length = len(stored.body)
+    length = len(stored.body) if coming_bytes is None else coming_bytes
     if method == "HEAD":
         return Message(status=stored.status, reason=stored.reason, fields=head, body_bytes=length)
-    part = wanted_part(stored, request)
+    part = wanted_part(stored, request, body_bytes=length)
     if isinstance(part, Unsatisfiable):
         beyond = (*without(head, {"content-range"}), ("Content-Range", f"bytes */{length}"))
         return Message(status=416, reason="Range Not Satisfiable", fields=beyond, body_bytes=0)

@@ -11,6 +11,7 @@ from edge.cache.forward import end_to_end
 from edge.outgoing import abort
 from edge.passthrough.fill import Incomplete
 from edge.passthrough.reply import BODILESS, Message
+from edge.ranges import Span
 from edge.send import Answer, CutOff, Outgoing, TooSlow
 from edge.store.port import PIECE_BYTES_MAX
 
@@ -114,6 +115,20 @@ async def _send(
         abort(transport)
         raise
     return response
+
+
+async def cut(pieces: AsyncIterator[bytes], span: Span | None) -> AsyncIterator[bytes]:
+    """The part of a body that is on its way; nothing of it for None."""
+    at = 0
+    if span is None or span.start == span.end:
+        return
+    async for piece in pieces:
+        part = piece[max(0, span.start - at) : span.end - at]
+        at += len(piece)
+        if part:
+            yield part
+        if at >= span.end:
+            return
 
 
 def interim_to(request: web.BaseRequest) -> Callable[[Head], None] | None:

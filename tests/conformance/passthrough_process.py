@@ -41,6 +41,10 @@ class PassthroughProcess:
             )  # fmt: skip
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def base(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 

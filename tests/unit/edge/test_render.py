@@ -118,7 +118,7 @@ async def test_what_is_laid_over_is_hidden_by_its_own_coordinates(rig: Rig) -> N
     assert (await rig.get(path)).body.endswith(b"pixelate_faces")
     jane.coordinates = Coordinates(faces=((1, 2, 3, 4),))
     await rig.entry(Kind.NAME, names=(hash_of("profiles/jane", kind=COORDINATES),))
-    assert (await rig.get(path)).body.endswith(b"pixelate_faces|((1, 2, 3, 4),)")
+    assert (await rig.get(path)).body.endswith(b"pixelate_faces ((1, 2, 3, 4),)")
 
 
 async def test_a_default_image_is_framed_by_its_own_coordinates(rig: Rig) -> None:

@@ -31,6 +31,8 @@ TARGETS = {
 """Times as fast as the peer; against sharp every row is to be at least as fast."""
 SHARP_TARGET = 1.0
 MIB = 1024 * 1024
+IDLE_SECONDS = 3.0
+"""How long each engine is looked at while nobody asks it for anything."""
 PEERS = Path(__file__).parent / "results" / ".peers"
 
 
@@ -98,9 +100,10 @@ def measure(
         peers, absent = _started(
             [domicile, Thumbor(), Sharp(), Bare("libvips"), Bare("pillow")], sources, installed, started
         )
+        idle = _idle(peers)
         for task in chosen:
             with domicile.stack.counted() as seen:
-                found = _task(peers, task, rounds=rounds, per_round=per_round, scale=scale)
+                found = _task(peers, task, idle, rounds=rounds, per_round=per_round, scale=scale)
             source = (sources / task.source).read_bytes()
             ours = found[domicile.name]
             rows += [_row(task, peer.name, found[peer.name], ours, source) for peer in peers]
@@ -125,7 +128,18 @@ def _started(
     return there, absent
 
 
-def _task(peers: list[Peer], task: Task, *, rounds: int, per_round: int, scale: float) -> dict[str, Measured]:
+def _idle(peers: list[Peer]) -> dict[str, float]:
+    """Processor seconds that each takes in a second in which nobody asks: on a busy machine a request takes long, and
+    these are none of its cost.
+    """
+    before = {peer.name: cpu_seconds(peer.pids()) for peer in peers}
+    time.sleep(IDLE_SECONDS)
+    return {peer.name: max(0.0, cpu_seconds(peer.pids()) - before[peer.name]) / IDLE_SECONDS for peer in peers}
+
+
+def _task(
+    peers: list[Peer], task: Task, idle: dict[str, float], *, rounds: int, per_round: int, scale: float
+) -> dict[str, Measured]:
     found = {peer.name: Measured() for peer in peers}
     width = max(8, round(task.width * scale))
     for peer in peers:  # the first one starts what starts lazily, is looked at, and does not count
@@ -138,18 +152,18 @@ def _task(peers: list[Peer], task: Task, *, rounds: int, per_round: int, scale: 
         mine = [next(widths) for _ in range(per_round)]
         for peer in peers:
             if not found[peer.name].failure:
-                _round(peer, task, mine, found[peer.name])
+                _round(peer, task, mine, found[peer.name], idle[peer.name])
     return found
 
 
-def _round(peer: Peer, task: Task, widths: list[int], into: Measured) -> None:
-    before = cpu_seconds(peer.pids())
+def _round(peer: Peer, task: Task, widths: list[int], into: Measured, idle: float) -> None:
+    before, began = cpu_seconds(peer.pids()), time.perf_counter()
     for width in widths:
         started = time.perf_counter()
         peer.make(task, width)
         into.seconds.append(time.perf_counter() - started)
     pids = peer.pids()
-    into.cpu += max(0.0, cpu_seconds(pids) - before)
+    into.cpu += max(0.0, cpu_seconds(pids) - before - idle * (time.perf_counter() - began))
     into.peak_bytes = max(into.peak_bytes, *map(peak_rss_bytes, pids))
 
 

@@ -96,6 +96,11 @@ POLICY_KEYS = {
     "timing_allow_origin": "Origins whose pages may read Server-Timing.",
     "declared_non_personal": "You declare that this cloud holds no personal data: longer lifetimes outside, no `must-revalidate`.",
     "originals": "Delivery without a transformation: `stripped` of EXIF, GPS and other metadata, or `as-is`.",
+    "strict_transformations": "Without a signature, URLs get originals and named transformations that are `allowed_for_strict`; all "
+    "else is 401.",
+    "metadata": "What `fl_keep_iptc` and `fl_keep_attribution` may keep in renditions: `none`, `attribution` (creator, credit and "
+    "copyright) or `iptc` (headline, description and keywords as well). Never places, times, or addresses.",
+    "pdf": "Are PDFs taken in as images, and their pages shown? `refuse` or `accept`.",
     "redaction": "A table, docs/redaction.md: what every viewer gets, whatever the URL says.",
     "redaction.faces": "`pixelate` or `blur` all faces before anything else is done to a picture. The table needs it.",
     "redaction.folders": "Where, cut at a slash; empty is all of the cloud, and is then left out.",
@@ -296,7 +301,8 @@ def policy() -> str:
 
 def _default(preset: Preset) -> Mapping[str, Any]:
     its = from_mapping({"tenant": "CLOUD", "interpretation": str(preset)}, home=HOME)
-    return its.to_mapping() | {"redaction": {"folders": [], **its.redaction.to_mapping()}}
+    left_out = {"strict_transformations": its.strict_transformations}
+    return its.to_mapping() | left_out | {"redaction": {"folders": [], **its.redaction.to_mapping()}}
 
 
 def _flat(mapping: Mapping[str, Any], before: str = "") -> dict[str, Any]:

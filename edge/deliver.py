@@ -148,6 +148,7 @@ class Deliverer:
             config_revision=state.config_revision,
             name_key=state.name_key,
             named=state.named,
+            allowed=state.allowed,
             limits=self.limits,
         )
         asked = wanted(raw_path, request, terms)

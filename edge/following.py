@@ -24,7 +24,9 @@ log = structlog.get_logger("edge.following")
 class TenantState:
     """What this worker knows of one tenant that the node may serve. Replaced fields, one object for good."""
 
-    __slots__ = ("config_revision", "epoch_floor", "fence", "file_key", "home", "name_key", "named", "policy", "tenant")
+    __slots__ = (
+        "allowed", "config_revision", "epoch_floor", "fence", "file_key", "home", "name_key", "named", "policy", "tenant",
+    )  # fmt: skip
 
     def __init__(self, grant: TenantGrant, fence: Fence) -> None:
         self.tenant = grant.tenant
@@ -36,6 +38,7 @@ class TenantState:
         """New keys, policy or revision. PolicyError when the policy says what this edge does not understand."""
         self.policy: ResidencyPolicy = from_mapping(grant.policy, home=grant.home)
         self.named = read_named(grant.named)
+        self.allowed = frozenset(grant.allowed)
         self.name_key = grant.name_key
         self.file_key = grant.file_key
         self.home = grant.home

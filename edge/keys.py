@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from domicile.media.asset import AssetName, NameHash
 from domicile.media.cachekey import SEPARATOR, cache_key
-from domicile.media.errors import BadTransformation
+from domicile.media.errors import BadSignature, BadTransformation
 from domicile.media.faces import reads_coordinates
 from domicile.media.forced import forced_effect
 from domicile.media.grammar import Limits
@@ -22,6 +22,7 @@ from domicile.media.negotiate import negotiate
 from domicile.media.params.default import public_id_of, write_default
 from domicile.media.pending import Hints, Named, settled
 from domicile.media.policy import ResidencyPolicy
+from domicile.media.strict import REFUSAL, is_allowed
 from domicile.media.url import Candidate, DeliveryRequest
 
 WAYS_SEPARATOR = "\n"
@@ -52,6 +53,8 @@ class Way:
     """Those of `vary` that are client hints."""
     redaction: str
     """Effect that the policy puts first, or "" for none."""
+    metadata: str
+    """What the policy lets renditions keep."""
     key: str
     name: NameHash
     labels: NameHash | None
@@ -176,11 +179,15 @@ class Terms:
     named: Named
     """Named transformations, as of the same revision."""
     limits: Limits
+    allowed: frozenset[str] = frozenset()
+    """Names that strict transformations let pass."""
 
 
 def wanted(raw_path: str, request: DeliveryRequest, terms: Terms) -> Wanted:
-    """Name every way of a parsed request. Raises BadTransformation for a named transformation that is not known."""
-    ways = tuple(_way(request, candidate, terms) for candidate in request.candidates)
+    """Name every way of a parsed request. Raises BadTransformation for a named transformation that is not known,
+    BadSignature when strict transformations let no reading pass.
+    """
+    ways = tuple(_way(request, candidate, terms) for candidate in _passed(request, terms))
     return Wanted(
         policy=terms.policy,
         config_revision=terms.config_revision,
@@ -191,6 +198,20 @@ def wanted(raw_path: str, request: DeliveryRequest, terms: Terms) -> Wanted:
         ways=ways,
         default=_default(request, ways[0], terms),
     )
+
+
+def _passed(request: DeliveryRequest, terms: Terms) -> list[Candidate]:
+    """The readings that the policy delivers. A signature covers any: the origin judges it before anything is given."""
+    if not terms.policy.strict_transformations or request.signature is not None:
+        return list(request.candidates)
+    passed = [
+        candidate
+        for candidate in request.candidates
+        if is_allowed(candidate.pending or candidate.transformation.components, terms.allowed)
+    ]
+    if not passed:
+        raise BadSignature(REFUSAL)
+    return passed
 
 
 def _default(request: DeliveryRequest, way: Way, terms: Terms) -> Default | None:
@@ -244,8 +265,11 @@ def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
         vary=(*negotiated.vary, *follows),
         follows=follows,
         redaction=redaction,
+        metadata=policy.metadata,
         # what of a policy changes bytes: of each picture
-        key=SEPARATOR.join((key, policy.originals, redaction, *(overlay.redaction for overlay in overlays))),
+        key=SEPARATOR.join(
+            (key, policy.originals, policy.metadata, redaction, *(overlay.redaction for overlay in overlays))
+        ),
         name=name_hash(name_key, "name", named.text),
         labels=name_hash(name_key, LABELS, named.text) if program is not None and program.reads_labels else None,
         coordinates=name_hash(name_key, COORDINATES, named.text) if redaction or reads else None,

@@ -81,6 +81,8 @@ class TenantGrant(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes read in an earlier epoch are refused: the history before it was dropped."""
     named: dict[str, str] = {}
     """Named transformations: name -> canonical text."""
+    allowed: tuple[str, ...] = ()
+    """Those that strict transformations let pass."""
 
 
 # --- events: agent -> worker, numbered ------------------------------------------------------------------------------

@@ -149,6 +149,7 @@ class Node:
             home=home,
             epoch_floor=tenant.epoch_floor,
             named=lease.named,
+            allowed=lease.allowed,
         )
         before, tenant.grant = tenant.grant, grant
         if before is None:

@@ -158,7 +158,7 @@ async def _rendered(
         extension=way.candidate.extension,
         bucket=way.bucket,
         limits=limits,
-        strip=True,
+        metadata=way.metadata,
         redaction=way.redaction,
         coordinates=order.resolved.coordinates,
         layers=plain.inputs,

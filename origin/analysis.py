@@ -43,7 +43,7 @@ async def analysed(origin: Origin, record: AssetRecord, names: tuple[str, ...]) 
         return record.analysis
     async with original_of(origin, record) as body:
         limits = origin.settings.media.limits(origin.settings.upload)
-        probed = await origin.pool.probe(body, limits, tenant=record.name.cloud, wishes=missing)
+        probed = await origin.pool.probe(body, limits, tenant=record.name.cloud, wishes=missing, pdf=True)
     return record.analysis.joined(probed.done.analysis)
 
 

@@ -28,6 +28,15 @@ interpretation = "strict-eu"
 # Delivery without transformation: "stripped" of EXIF, GPS and other metadata, or "as-is".
 # originals = "stripped"
 
+# true: without a signature, URLs get originals and named transformations that are allowed_for_strict, nothing else.
+# strict_transformations = false
+
+# What fl_keep_iptc and fl_keep_attribution may keep: "none", "attribution", or "iptc". Never places.
+# metadata = "none"
+
+# Are PDFs taken in as images, and their pages shown? "refuse" or "accept".
+# pdf = "refuse"
+
 # What a URL of an erased asset answers: 404 like any unknown name, or 410.
 # erased_status = 404
 

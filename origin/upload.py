@@ -70,7 +70,8 @@ async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -
     limits = origin.settings.media.limits(origin.settings.upload)
     searches = breakpoints.wanted(params, limits)
     wishes = analysis.wishes_of(analysis.asked(params))
-    probed = await origin.pool.probe(body, limits, tenant=tenant.cloud, wishes=wishes)
+    accepts_pdf = origin.records.accepts_pdf(tenant.cloud)
+    probed = await origin.pool.probe(body, limits, tenant=tenant.cloud, wishes=wishes, pdf=accepts_pdf)
     facts = probed.done.source
     _check_format(params, facts)
     asset = NewAsset(

@@ -25,6 +25,8 @@ NOT_DISPLAYABLE = {
 }
 SIXTEEN_BITS = 1 / 256
 OPAQUE = 255
+INK_ROWS = 64
+"""Converted at a time: the arithmetic needs many bytes a pixel."""
 
 
 def plain(image: Image.Image) -> Image.Image:
@@ -141,3 +143,17 @@ def _leaves_colors_alone(profile: ImageCms.ImageCmsProfile) -> bool:
         return False
     difference = np.asarray(converted).astype(int) - cube
     return bool(np.abs(difference).max() <= SRGB_DIFFERENCE_MAX)
+
+
+def in_cmyk(image: Image.Image) -> Image.Image:
+    """RGB in four inks, with all the grey in black: what decoders without a profile turn back to the same RGB."""
+    made = Image.new("CMYK", image.size)
+    for top in range(0, image.height, INK_ROWS):
+        strip = image.crop((0, top, image.width, min(top + INK_ROWS, image.height)))
+        inks = OPAQUE - np.asarray(strip.convert("RGB"), dtype=np.int32)
+        black = inks.min(axis=2, keepdims=True)
+        left = np.maximum(OPAQUE - black, 1)
+        colors = ((inks - black) * OPAQUE + left // 2) // left
+        samples = np.concatenate([colors, black], axis=2).astype(np.uint8)
+        made.paste(Image.frombytes("CMYK", strip.size, samples.tobytes()), (0, top))
+    return made

@@ -50,7 +50,7 @@ def decode_frames(source: Source, plan: Decoding, working_bytes_max: int) -> Ite
         yield decode_jpeg(source, plan.window, working_bytes_max)
         return
     if source.vector is not None:
-        drawn = source.vector.draw(source.page, plan.window)
+        drawn = source.vector.draw(source.page, plan.window, (source.claims.width, source.claims.height))
         yield Decoded(drawn, Window((0, 0, *drawn.size), drawn.size))
         return
     claims = source.claims

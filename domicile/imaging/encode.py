@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from domicile.imaging.color import in_cmyk
 from domicile.imaging.containers.webp import ALPHA_FLAG
 from domicile.imaging.patched import Image, ImageFile, to_bytes
 from domicile.imaging.present import Frame
@@ -60,6 +61,8 @@ def encode(
     """
     pictures = _alike([_bare(frame.image, plan.format) for frame in frames])
     pictures = [to_bytes(_with_bits(picture, plan.png_bits)) for picture in pictures]
+    if plan.is_cmyk and plan.format == "jpg":
+        pictures = [in_cmyk(picture) for picture in pictures]
     if plan.png_bits == PALETTE_BITS:
         pictures = [_with_palette(picture) for picture in pictures]
     is_transparent = pictures[0].mode == "RGBA"

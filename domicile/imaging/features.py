@@ -46,7 +46,7 @@ def installed() -> dict[str, Any]:
 
 def other_formats() -> list[str]:
     """Those that something else than Pillow reads."""
-    return [*(["heic"] if heics.is_installed() else []), "svg"]
+    return [*(["heic"] if heics.is_installed() else []), "pdf", "svg"]
 
 
 def _faces() -> str | None:

@@ -30,10 +30,11 @@ GRAPHIC_PIXELS_MAX = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class Negotiable:
-    """`f_auto`: the client's bucket, and whether this picture can be written in a format."""
+    """`f_auto`: the client's bucket, whether this picture can be written in a format, and what a flag says of a PNG."""
 
     bucket: str
     fits: Callable[[str], bool]
+    png_bits: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +54,19 @@ def finish(frames: Sequence[Frame], plan: Plan, loop: int | None, open_to: Negot
     number = _number(frames, plan)
     body = encode(frames, plan, loop, number.number if number else None)
     reasons = Reasons(format=plan.format, kind=kind, number=number.number if number else 0, how=_how(number))
-    if kind is Kind.GRAPHIC and open_to is not None:
-        plain = replace(plan, format="png" if open_to.bucket == LEGACY else "webp", progressive=False)
+    if kind is Kind.GRAPHIC and open_to is not None and plan.format in LOSSY:
+        plain = _without_loss(plan, open_to)
         smaller = encode(frames, plain, loop, lossless=True) if open_to.fits(plain.format) else body
         if len(smaller) < len(body):
-            return File(body=smaller, plan=plain, reasons=Reasons(format=plain.format, kind=kind, how=How.LOSSLESS))
+            body, plan = smaller, plain
+            reasons = Reasons(format=plain.format, kind=kind, how=How.LOSSLESS)
     return File(body=body, plan=plan, reasons=reasons)
+
+
+def _without_loss(plan: Plan, open_to: Negotiable) -> Plan:
+    if open_to.bucket != LEGACY:
+        return replace(plan, format="webp", progressive=False)
+    return replace(plan, format="png", progressive=False, png_bits=open_to.png_bits)
 
 
 def _looked_at(frames: Sequence[Frame], plan: Plan, open_to: Negotiable) -> tuple[Sequence[Frame], Plan, Kind]:

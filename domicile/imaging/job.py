@@ -60,6 +60,8 @@ class ProbeJob(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
     limits: MediaLimits
     wishes: tuple[str, ...] = ()
     """What to tell of it besides facts: some of `analysis.WISHES`."""
+    pdf: bool = False
+    """May it be a PDF? None is opened otherwise."""
 
 
 class LayerInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +85,8 @@ class RenderJob(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
     bucket: str
     """What `negotiate` found acceptable for f_auto: "avif", "webp" or "legacy"; "" when the URL does not negotiate."""
     limits: MediaLimits
-    strip: bool = True
+    metadata: str = "none"
+    """What the policy lets a transformation keep: "none", "attribution" or "iptc"."""
     redaction: str = ""
     """Effect that the policy puts before all of the transformation: "pixelate_faces", "blur_faces" or none."""
     coordinates: Coordinates = NOWHERE

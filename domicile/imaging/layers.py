@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 
 from PIL import Image
 
@@ -67,8 +68,9 @@ def open_layers(
         sources[name, page] = source
         pictures[name, page] = _shown(source, told, page, transformation, limits)
     pixels_max = limits.text_pixels_max
-    inputs = Inputs(pictures=pictures, measure=lambda text, box: measured(text, box, pixels_max=pixels_max))
-    return Layers(sources=sources, inputs=inputs, text_pixels_max=pixels_max)
+    # Asked for by every plan of a job; what was measured is gone with the job.
+    measure = cache(partial(measured, pixels_max=pixels_max))
+    return Layers(sources=sources, inputs=Inputs(pictures=pictures, measure=measure), text_pixels_max=pixels_max)
 
 
 def _shown(

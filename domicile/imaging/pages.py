@@ -14,11 +14,14 @@ PAINTED = "RGBA"
 """The mode in which later frames of an animation are shown, by estimate: what was there before shines through."""
 
 
-def page_of(source: Source, page: int | None, limits: MediaLimits) -> Source:
-    """The source with that page (counted from 1) to be decoded; as it is when no page was asked for.
+def page_of(source: Source, page: int | None, limits: MediaLimits, density: int | None = None) -> Source:
+    """The source with that page (counted from 1) to be decoded; as it is when no page was asked for. Of a document one
+    page is always meant, at that density.
 
     Raises BadTransformation when there is none, UndecodableMedia and LimitExceeded for what the page claims.
     """
+    if source.claims.is_document:
+        page = page or 1
     if page is None:
         return source
     if page > source.claims.frames:
@@ -26,6 +29,10 @@ def page_of(source: Source, page: int | None, limits: MediaLimits) -> Source:
     still = replace(source.claims, frames=1, loop=None)
     if page > 1 and source.format != "tiff":
         still = replace(still, mode=PAINTED)
+    if source.vector is not None and source.claims.is_document:
+        drawn = replace(source.vector.claims(page - 1, density), frames=1)
+        check_claims(drawn, limits)
+        return replace(source, claims=drawn, page=page - 1)
     chosen = replace(source, claims=still, page=page - 1)
     return _page_of_tiff(chosen, limits) if source.format == "tiff" else chosen
 

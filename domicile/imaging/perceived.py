@@ -2,8 +2,8 @@
 
 SSIMULACRA2 (Cloudinary and the JPEG XL project, 2022) compares structure and edges of two pictures in the XYB colours of
 JPEG XL, at six sizes, each half of the one before; 108 means and norms are weighed and bent to a score: 90 is hardly to
-be told from the original, 70 good, 50 middling. Nearly all of its weight lies on the sizes 1/2 to 1/16. Those are looked
-at here, the larger ones at every second or fourth place, and weighed anew (`perceived_table.py`, fitted to the real
+be told from the original, 70 good, 50 middling. Nearly all of its weight lies on the sizes 1 to 1/8. Those are looked
+at here, the larger ones not at every place, and weighed anew (`perceived_table.py`, fitted to the real
 score by `python -m benchmarks.quality_fit`), at a few percent of the cost.
 
 Determinism: the score decides which bytes are written, and two edges must write the same. Colours come from tables of
@@ -12,8 +12,9 @@ whole numbers, every step on arrays is a single IEEE operation, and what is summ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,11 +28,15 @@ if TYPE_CHECKING:
 
 LEVELS = ((2, 4), (4, 2), (8, 1))
 """(how many times smaller, every how many pixels of that is looked at)."""
+BAND_ROWS, BAND_EVERY, BAND_FIRST, BAND_STEP = 16, 64, 24, 2
+"""At full size, lightness alone, in a band of so many rows of every so many, at every second column: the errors of text
+and of stars are found nowhere else."""
 SIDE_MIN = 64
 """Pixels; below, the smallest level has too few places to speak of."""
 PARTS = 6
 """Of each level and colour: structure lost, edges added, edges lost; of each the mean and the norm of order 4."""
 CHANNELS = 3
+PARTS_IN_ALL = PARTS * (1 + CHANNELS * len(LEVELS))
 
 RADIUS, SIGMA = 5, 1.5
 WHOLE = 1 << 16
@@ -90,11 +95,17 @@ def estimated(parts: Sequence[float], output_format: str) -> float:
 @dataclass(frozen=True, slots=True)
 class _Level:
     planes: Plane
-    """XYB, (3, height, width)."""
+    """X, Y and B, or Y alone, before all other axes."""
+    blur: Callable[[Plane], Plane]
+    """To the places that are looked at."""
     seen: Plane
-    """At the places that are looked at."""
+    """The planes at those places."""
     mean: Plane
     square: Plane
+
+
+def _level(planes: Plane, blur: Callable[[Plane], Plane], seen: Plane) -> _Level:
+    return _Level(planes, blur, seen, blur(planes), blur(planes * planes))
 
 
 class Reference:
@@ -102,7 +113,7 @@ class Reference:
 
     def __init__(self, picture: Image.Image) -> None:
         """`picture`: mode RGB, sides of at least SIDE_MIN."""
-        self._levels = tuple(_level(picture, factor, step) for factor, step in LEVELS)
+        self._levels = _levels(picture)
 
     def score(self, copy: Image.Image, output_format: str) -> float:
         """Of a picture of the same size and mode that was a file of `output_format`: each has errors of its own kind."""
@@ -110,22 +121,37 @@ class Reference:
 
     def parts(self, copy: Image.Image) -> list[float]:
         """The errors, by level, colour and kind, in the order of WEIGHTS."""
-        found: list[float] = []
-        for original, (factor, step) in zip(self._levels, LEVELS, strict=True):
-            found += _compared(original, _level(copy, factor, step), step)
-        return found
+        pairs = zip(self._levels, _levels(copy), strict=True)
+        return [number for original, level in pairs for number in _compared(original, level)]
 
 
-def _level(picture: Image.Image, factor: int, step: int) -> _Level:
-    planes = _xyb(np.asarray(picture.reduce(factor)))
-    seen = planes[:, ::step, ::step]
-    return _Level(planes, seen, _blurred(planes, step), _blurred(planes * planes, step))
+def _levels(picture: Image.Image) -> list[_Level]:
+    levels = [_fine(picture)]
+    for factor, step in LEVELS:
+        planes = _xyb(np.asarray(picture.reduce(factor)))
+        levels.append(_level(planes, partial(_blurred, step=step), planes[:, ::step, ::step]))
+    return levels
+
+
+def _fine(picture: Image.Image) -> _Level:
+    """Lightness, (1, bands, rows, columns). Places whose surroundings stick out of a band are not looked at."""
+    pixels = np.asarray(picture)
+    bands = np.stack(
+        [pixels[top : top + BAND_ROWS] for top in range(BAND_FIRST, len(pixels) - BAND_ROWS + 1, BAND_EVERY)]
+    )
+    long, middle = _responses(bands, MIX[:2])
+    planes = ((long + middle) * np.float32(0.5) + np.float32(SHIFT_Y))[None]
+    return _level(planes, _within, planes[..., RADIUS:-RADIUS, RADIUS:-RADIUS:BAND_STEP])
+
+
+def _responses(pixels: np.ndarray[Any, np.dtype[np.uint8]], mix: Sequence[tuple[int, int, int]]) -> list[Plane]:
+    light = LIGHT[pixels]
+    red, green, blue = light[..., 0], light[..., 1], light[..., 2]
+    return [RESPONSE[(r * red + g * green + b * blue) >> 10] for r, g, b in mix]
 
 
 def _xyb(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> Plane:
-    light = LIGHT[pixels]
-    red, green, blue = light[..., 0], light[..., 1], light[..., 2]
-    seen = [RESPONSE[(r * red + g * green + b * blue) >> 10] for r, g, b in MIX]
+    seen = _responses(pixels, MIX)
     out = np.empty((CHANNELS, *pixels.shape[:2]), dtype=np.float32)
     half = np.float32(0.5)
     out[1] = (seen[0] + seen[1]) * half
@@ -150,8 +176,23 @@ def _blurred(planes: Plane, step: int) -> Plane:
     return across
 
 
-def _compared(original: _Level, copy: _Level, step: int) -> list[float]:
-    cross = _blurred(original.planes * copy.planes, step)
+def _within(planes: Plane) -> Plane:
+    """A Gaussian mean around every place that has all of its surroundings, at every BAND_STEP-th column."""
+    rows, columns = planes.shape[-2] - 2 * RADIUS, planes.shape[-1] - 2 * RADIUS
+    down = planes[..., RADIUS : RADIUS + rows, :] * KERNEL[RADIUS]
+    for place in range(RADIUS):
+        mirror = 2 * RADIUS - place
+        down += (planes[..., place : place + rows, :] + planes[..., mirror : mirror + rows, :]) * KERNEL[place]
+    across = down[..., RADIUS : RADIUS + columns : BAND_STEP] * KERNEL[RADIUS]
+    for place in range(RADIUS):
+        mirror = 2 * RADIUS - place
+        one, other = down[..., place : place + columns : BAND_STEP], down[..., mirror : mirror + columns : BAND_STEP]
+        across += (one + other) * KERNEL[place]
+    return across
+
+
+def _compared(original: _Level, copy: _Level) -> list[float]:
+    cross = original.blur(original.planes * copy.planes)
     one, two = np.float32(1), np.float32(2)
     apart = original.mean - copy.mean
     shared = two * (cross - original.mean * copy.mean) + CONTRAST
@@ -159,7 +200,7 @@ def _compared(original: _Level, copy: _Level, step: int) -> list[float]:
     structure = np.maximum(one - (one - apart * apart) * shared / own, 0)
     edges = (one + np.abs(copy.seen - copy.mean)) / (one + np.abs(original.seen - original.mean)) - one
     kinds = (structure, np.maximum(edges, 0), np.maximum(-edges, 0))
-    return [number for channel in range(CHANNELS) for kind in kinds for number in _pooled(kind[channel])]
+    return [number for channel in range(len(cross)) for kind in kinds for number in _pooled(kind[channel])]
 
 
 def _pooled(errors: Plane) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from domicile.imaging.attribution import FIELDS, packet
 from domicile.imaging.chain import finished
 from domicile.imaging.color import ToSrgb
 from domicile.imaging.decode import decode_frames
@@ -22,9 +23,11 @@ from domicile.imaging.layers import NO_LAYERS, Layers, made_ready, open_layers
 from domicile.imaging.pages import page_of
 from domicile.imaging.plan_limits import plan_limits
 from domicile.imaging.present import Frame, present
+from domicile.imaging.profiles import tiny_srgb
 from domicile.imaging.redeliver import can_copy, copied
 from domicile.imaging.source import Bytes, Source, open_source
 from domicile.imaging.staged import staged
+from domicile.imaging.tags import TAKES, tagged
 from domicile.media.errors import BadTransformation, LimitExceeded, MediaError
 from domicile.media.faces import NOBODY, Faces
 from domicile.media.geometry import WholeBox
@@ -32,7 +35,7 @@ from domicile.media.grammar import parse_transformation
 from domicile.media.layers import has_layers, nested, own_components
 from domicile.media.negotiate import AUTO, TYPES, VECTOR_TYPES, choose_format
 from domicile.media.outline import make_outline
-from domicile.media.params.flags import is_progressive
+from domicile.media.params.flags import is_progressive, png_bits
 from domicile.media.plan import Plan, is_animated, make_plan
 from domicile.media.redaction import first_redacted
 from domicile.media.stage import BYTES_PER_PIXEL
@@ -67,7 +70,7 @@ def render(source: Bytes, job: RenderJob, layers: Sequence[Bytes] = ()) -> tuple
         with decoder_limits(job.limits):
             opened = open_source(source, job.limits)
             own = Transformation(tuple(own_components(nested(transformation.components))))
-            shown = page_of(opened, own.page, job.limits)
+            shown = page_of(opened, own.page, job.limits, own.density)
             started = time.perf_counter()
             animated = _shows_all(shown, transformation, job)
             faces = faces_of(shown, own, job.limits, animated=animated, coordinates=job.coordinates)
@@ -75,6 +78,7 @@ def render(source: Bytes, job: RenderJob, layers: Sequence[Bytes] = ()) -> tuple
             looked = time.perf_counter() - started
             wanted, open_to = _format(shown, transformation, job, faces, opened_layers)
             rendition = rendered(shown, transformation, wanted, job.limits, faces, open_to, layers=opened_layers)
+            rendition = replace(rendition, body=_tagged(shown, rendition, job))
     except MediaError as error:
         return refusal(error), b""
     timings = msgspec.structs.replace(rendition.timings, transform=rendition.timings.transform + looked)
@@ -165,7 +169,9 @@ def _format(
 
     has_alpha = outline.has_alpha if has_layers(transformation.components) else None
     wanted = choose_format(transformation, job.extension, facts, job.bucket, fits, has_alpha=has_alpha)
-    return wanted, Negotiable(job.bucket, fits) if transformation.wanted_format == AUTO else None
+    if transformation.wanted_format != AUTO:
+        return wanted, None
+    return wanted, Negotiable(job.bucket, fits, png_bits(transformation))
 
 
 def _check_memory(source: Source, plan: Plan, limits: MediaLimits) -> None:
@@ -224,6 +230,15 @@ def _as_drawing(source: Source, transformation: Transformation, wanted: str, lim
     plan = make_plan(transformation, source.facts(), wanted, plan_limits(limits))
     timings = Timings(decode=time.perf_counter() - started)
     return Rendition(body=source.vector.text, plan=plan, frames=1, timings=timings)
+
+
+def _tagged(source: Source, rendition: Rendition, job: RenderJob) -> bytes:
+    """With what was asked to be said of it: its colours, and its maker, where the policy allows that and hides nothing."""
+    plan, xmp = rendition.plan, b""
+    if plan.keeps and plan.format in TAKES and job.metadata in FIELDS and not job.redaction:
+        xmp = packet(source, min(plan.keeps, job.metadata))  # "attribution" comes before "iptc", and is the less
+    icc = tiny_srgb() if plan.has_profile and not plan.is_cmyk else b""
+    return tagged(rendition.body, plan.format, plan.size, icc=icc, xmp=xmp)
 
 
 def _done(source: Source, rendition: Rendition) -> tuple[Done, bytes]:

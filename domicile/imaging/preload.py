@@ -29,7 +29,7 @@ def preload() -> tuple[str, ...]:
     for name in CODECS:
         importlib.import_module(f"encodings.{name}")
     import domicile.imaging
-    from domicile.imaging import heics, patched, svgs
+    from domicile.imaging import heics, patched, pdfs, svgs
 
     for module in pkgutil.walk_packages(domicile.imaging.__path__, "domicile.imaging."):
         importlib.import_module(module.name)
@@ -42,6 +42,7 @@ def preload() -> tuple[str, ...]:
     _exercise_colour()
     heics.prepare()
     svgs.prepare()
+    pdfs.prepare()
     return tuple(name for name in FORMATS if _exercise(name))
 
 

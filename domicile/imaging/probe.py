@@ -11,8 +11,9 @@ from domicile.imaging.analysis.look import analysis_of
 from domicile.imaging.decode import check_renderable, decode_all
 from domicile.imaging.guarded import decoder_limits, refusal
 from domicile.imaging.job import Done, Outcome, ProbeJob, Timings
+from domicile.imaging.sniff import sniff
 from domicile.imaging.source import Bytes, open_source
-from domicile.media.errors import MediaError
+from domicile.media.errors import MediaError, UndecodableMedia
 
 
 def probe(source: Bytes, job: ProbeJob) -> Outcome:
@@ -20,6 +21,8 @@ def probe(source: Bytes, job: ProbeJob) -> Outcome:
     started, limits = time.perf_counter(), job.limits
     try:
         with decoder_limits(limits):
+            if not job.pdf and sniff(memoryview(source).cast("B")) == "pdf":
+                raise UndecodableMedia("Unsupported image format: PDF (the policy of this cloud refuses it)")
             opened = open_source(source, limits)
             check_renderable(opened, limits.working_bytes_max)
             decode_all(opened, limits)

@@ -22,7 +22,7 @@ PILLOW_NAMES = {
     "ico": "ICO",
 }
 """Of the allow-list, what Pillow opens: our names and its own."""
-OTHER_NAMES = frozenset({"heic", "svg"})
+OTHER_NAMES = frozenset({"heic", "pdf", "svg"})
 """The rest of it."""
 
 PREFIXES = (
@@ -34,9 +34,9 @@ PREFIXES = (
     (b"MM\0*", "tiff"),
     (b"BM", "bmp"),
     (b"\0\0\1\0", "ico"),
+    (b"%PDF-", "pdf"),
 )
 REFUSED_PREFIXES = (
-    (b"%PDF", "PDF"),
     (b"\x1aE\xdf\xa3", "video"),
     (b"8BPS", "PSD"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),

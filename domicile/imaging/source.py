@@ -7,7 +7,7 @@ import mmap
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from domicile.imaging import heics, svgs
+from domicile.imaging import heics, pdfs, svgs
 from domicile.imaging.containers import avif, bmp, gif, ico, jpeg, png, tiff, webp
 from domicile.imaging.containers.claims import ORIENTATION_TAG, ORIENTATIONS, Claims, ViewReader, orientation_of
 from domicile.imaging.guarded import decoding
@@ -16,7 +16,7 @@ from domicile.imaging.patched import Image, TiffImagePlugin
 from domicile.imaging.sniff import PILLOW_NAMES, sniff
 from domicile.media.errors import LimitExceeded, UndecodableMedia
 from domicile.media.facts import SourceFacts
-from domicile.media.geometry import Window, upright_size
+from domicile.media.geometry import Side, Window, upright_size
 
 Bytes = bytes | mmap.mmap | memoryview
 WITH_PILLOW = PILLOW_NAMES.keys() - {"jpg"}
@@ -36,8 +36,12 @@ class Vector(Protocol):
         """A file of its own, with nothing in it but what draws; empty where none is made."""
         ...
 
-    def draw(self, page: int, window: Window) -> Image.Image:
-        """The window of that page (counted from 0) at its size. Raises UndecodableMedia and LimitExceeded."""
+    def claims(self, page: int, density: int | None = None) -> Claims:
+        """Of that page, counted from 0, at that density if it has a say. Raises UndecodableMedia."""
+        ...
+
+    def draw(self, page: int, window: Window, size: Side) -> Image.Image:
+        """The window, of that page at that size, at its own. Raises UndecodableMedia and LimitExceeded."""
         ...
 
     def check(self) -> None:
@@ -86,8 +90,8 @@ def open_source(source: Bytes, limits: MediaLimits) -> Source:
     if len(view) > limits.source_bytes_max:
         raise LimitExceeded(f"File size too large. Maximum is {limits.source_bytes_max} bytes")
     name = sniff(view)
-    vector = svgs.opened(view, limits) if name == "svg" else None
-    claims = vector.claims if vector is not None else _claims(view, name, limits)
+    vector = _vector(view, name, limits)
+    claims = vector.claims(0) if vector is not None else _claims(view, name, limits)
     if claims is not None:
         check_claims(claims, limits)
     if claims is None or name in WITH_PILLOW:
@@ -102,6 +106,16 @@ def open_source(source: Bytes, limits: MediaLimits) -> Source:
     )
 
 
+def _vector(view: memoryview, name: str, limits: MediaLimits) -> Vector | None:
+    match name:
+        case "svg":
+            return svgs.opened(view, limits)
+        case "pdf":
+            return pdfs.opened(view, limits)
+        case _:
+            return None
+
+
 def check_claims(claims: Claims, limits: MediaLimits) -> None:
     """Raises LimitExceeded, or UndecodableMedia for an empty picture."""
     if claims.width < 1 or claims.height < 1:
@@ -113,7 +127,7 @@ def check_claims(claims: Claims, limits: MediaLimits) -> None:
         raise LimitExceeded(f"Maximum image size is {limits.source_pixels_max} pixels")
     if claims.frames > limits.frames_max:
         raise LimitExceeded(f"Maximum number of frames is {limits.frames_max}")
-    if claims.frames > 1 and claims.frames * area > limits.animation_pixels_max:
+    if claims.frames > 1 and not claims.is_document and claims.frames * area > limits.animation_pixels_max:
         raise LimitExceeded(f"Maximum total of an animation is {limits.animation_pixels_max} pixels")
     if len(claims.icc) > limits.metadata_bytes_max:
         raise LimitExceeded(f"Maximum size of metadata is {limits.metadata_bytes_max} bytes")

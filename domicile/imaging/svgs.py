@@ -56,9 +56,8 @@ class Opened:
     size: Side
     limits: MediaLimits
 
-    @property
-    def claims(self) -> Claims:
-        """Every drawing may be transparent."""
+    def claims(self, page: int, density: int | None = None) -> Claims:
+        """Every drawing may be transparent. It has one page and a size of its own."""
         return Claims(width=self.size[0], height=self.size[1], has_alpha=True, mode=MODE, orientation=1)
 
     @property
@@ -66,7 +65,7 @@ class Opened:
         """A file of its own, with nothing in it but what draws."""
         return write(self.drawing.root).encode()
 
-    def draw(self, page: int, window: Window) -> Image.Image:
+    def draw(self, page: int, window: Window, size: Side) -> Image.Image:
         """The window at its size, RGBA. Raises UndecodableMedia and LimitExceeded."""
         self._check_work(window.size)
         root, (width, height) = self.drawing.root, self.size
@@ -82,7 +81,7 @@ class Opened:
         """Draw it once, small. Raises as `draw`."""
         factor = min(1.0, PROOF_SIDE / max(self.size))
         small = max(1, round(self.size[0] * factor)), max(1, round(self.size[1] * factor))
-        self.draw(0, Window((0, 0, *self.size), small))
+        self.draw(0, Window((0, 0, *self.size), small), self.size)
 
     def _check_work(self, size: Side) -> None:
         area = size[0] * size[1]

@@ -12,7 +12,7 @@ class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Facts of one uploaded image; the wire carries them, the planner reads them."""
 
     format: str
-    """Lower-case name of the format family: jpg png webp avif gif tiff bmp ico heic svg."""
+    """Lower-case name of the format family: jpg png webp avif gif tiff bmp ico heic pdf svg."""
     width: int
     height: int
     """Pixels as displayed: orientations 5 to 8 are already swapped."""

@@ -23,6 +23,7 @@ from domicile.media.params import (
     color,
     crop,
     default,
+    density,
     effect,
     flags,
     format,  # noqa: A004
@@ -43,7 +44,23 @@ COMPONENT_CHARS_MAX = 3072
 ECHO_CHARS_MAX = 100
 """How much of a refused component an error repeats."""
 
-FAMILIES = (size, crop, zoom, quality, format, shape, effect, color, ground, space, page, flags, default, layer)
+FAMILIES = (
+    size,
+    crop,
+    zoom,
+    quality,
+    format,
+    shape,
+    effect,
+    color,
+    ground,
+    space,
+    page,
+    density,
+    flags,
+    default,
+    layer,
+)
 PARAMETERS: dict[str, Parameter] = {
     parameter.key: parameter
     for parameter in sorted((p for family in FAMILIES for p in family.PARAMETERS), key=lambda parameter: parameter.key)

@@ -36,7 +36,7 @@ OWN_TYPES = {"tiff": "image/tiff", "bmp": "image/bmp", "ico": "image/vnd.microso
 TYPES = CONTENT_TYPES | OWN_TYPES
 VECTOR_TYPES = {"svg": "image/svg+xml"}
 """Formats that are handed out as drawings, cleaned, when nothing is asked that needs pixels, and as pictures otherwise."""
-UNWRITTEN_TYPES = {"heic": "image/heic"}
+UNWRITTEN_TYPES = {"heic": "image/heic", "pdf": "application/pdf"}
 """Formats that are read and never written. Under the extension that the upload's answer gave it, such an original comes as
 uploaded where the policy says so, and else as what stands in for it."""
 

@@ -16,7 +16,8 @@ from domicile.media.look import without_looking
 from domicile.media.negotiate import is_original
 from domicile.media.outline import leading_window, make_outline, stored_size
 from domicile.media.overlay import NOTHING, Inputs, Making, Overlay
-from domicile.media.params.flags import ANIMATED, is_progressive, png_bits
+from domicile.media.params.flags import ANIMATED, is_progressive, kept_metadata, png_bits
+from domicile.media.params.space import CMYK, KEEP_CMYK, TINY
 from domicile.media.stage import BYTES_PER_PIXEL, PlanLimits, Stage, area_of
 from domicile.media.text import DRAWING_BYTES
 from domicile.media.transformation import Component, Quality, Transformation
@@ -48,6 +49,12 @@ class Plan:
     progressive: bool
     png_bits: int | None
     """Of a still PNG, when a flag says so."""
+    is_cmyk: bool
+    """Of a JPEG: is it written in four inks?"""
+    has_profile: bool
+    """Is the file to say that it is sRGB?"""
+    keeps: str
+    """Metadata that was asked to be kept, if the policy allows: "attribution", "iptc" or ""."""
     info_only: bool
     untouched: bool
     """No transformation at all: the picture is redelivered, upright and without metadata."""
@@ -129,6 +136,9 @@ def make_plan(
         quality=_last_quality(components),
         progressive=output_format == "jpg" and is_progressive(transformation),
         png_bits=bits,
+        is_cmyk=output_format == "jpg" and _is_cmyk(transformation.color_space, facts),
+        has_profile=transformation.color_space == TINY,
+        keeps=kept_metadata(transformation),
         info_only="getinfo" in transformation.flags,
         untouched=is_original(transformation, output_format, facts),
     )
@@ -141,6 +151,10 @@ def is_animated(facts: SourceFacts, output_format: str, flags: frozenset[str]) -
     if output_format == "png":
         return facts.format == "png" or not flags.isdisjoint(ANIMATED)
     return output_format in ALWAYS_ANIMATED
+
+
+def _is_cmyk(color_space: str | None, facts: SourceFacts) -> bool:
+    return color_space == CMYK or (color_space == KEEP_CMYK and facts.mode == "CMYK")
 
 
 def _last_quality(components: tuple[Component, ...]) -> Quality | None:

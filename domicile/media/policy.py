@@ -132,6 +132,11 @@ class Lifetimes:
     edge_seconds_max: int = 86_400
 
 
+NO_METADATA = "none"
+KEPT_METADATA = ("none", "attribution", "iptc")
+"""Nothing; who made it and whose it is; that and the rest of IPTC that names neither places nor people to reach."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResidencyPolicy:
     """One tenant's interpretation: which zones each activity may use, and how long copies live."""
@@ -147,7 +152,13 @@ class ResidencyPolicy:
     declared_non_personal: bool = False
     originals: str = "stripped"
     """Delivery without transformation: "stripped" of metadata, or "as-is"."""
+    metadata: str = NO_METADATA
+    """What `fl_keep_iptc` and `fl_keep_attribution` may keep: a key of KEPT_METADATA. Never more, and never a place."""
+    pdf: str = "refuse"
+    """Are PDFs taken in, and their pages shown? "refuse" or "accept"."""
     redaction: ForcedRedaction = field(default_factory=ForcedRedaction)
+    strict_transformations: bool = False
+    """Without a signature, only named transformations that are allowed for it (`media/strict.py`)."""
 
     def to_mapping(self) -> dict[str, Any]:
         mapping: dict[str, Any] = {
@@ -166,10 +177,15 @@ class ResidencyPolicy:
             "declared_non_personal": self.declared_non_personal,
             "originals": self.originals,
         }
-        if (
-            self.redaction.faces
-        ):  # else left out, so that an edge that does not know of it yet need not refuse the tenant
+        # What is as by default is left out, so that an edge that does not know of it yet need not refuse the tenant.
+        if self.metadata != NO_METADATA:
+            mapping["metadata"] = self.metadata
+        if self.pdf != "refuse":
+            mapping["pdf"] = self.pdf
+        if self.redaction.faces:
             mapping["redaction"] = self.redaction.to_mapping()
+        if self.strict_transformations:  # left out otherwise, for the same reason
+            mapping["strict_transformations"] = True
         return mapping
 
 

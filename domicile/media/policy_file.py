@@ -12,7 +12,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from domicile.media.forced import EFFECTS, ForcedRedaction
-from domicile.media.policy import Activity, Lifetimes, PolicyError, Preset, ResidencyPolicy, is_zone, preset_zones
+from domicile.media.policy import (
+    KEPT_METADATA,
+    NO_METADATA,
+    Activity,
+    Lifetimes,
+    PolicyError,
+    Preset,
+    ResidencyPolicy,
+    is_zone,
+    preset_zones,
+)
 from domicile.media.public_id import public_id_problem
 
 VERSION_MAX = 2**31 - 1
@@ -31,7 +41,7 @@ _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9._~:\[\]-]+")
 
 _FIELDS = (
     "tenant", "version", "interpretation", "zones", "lifetimes", "lease_seconds", "erased_status",
-    "timing_allow_origin", "declared_non_personal", "originals", "redaction",
+    "timing_allow_origin", "declared_non_personal", "originals", "metadata", "pdf", "redaction", "strict_transformations",
 )  # fmt: skip
 
 
@@ -63,7 +73,10 @@ def from_mapping(raw: Mapping[str, Any], *, home: str) -> ResidencyPolicy:
         timing_allow_origin=_origins(top),
         declared_non_personal=not personal,
         originals=top.text("originals", "stripped", ("stripped", "as-is")),
+        metadata=top.text("metadata", NO_METADATA, KEPT_METADATA),
+        pdf=top.text("pdf", "refuse", ("refuse", "accept")),
         redaction=_redaction(top),
+        strict_transformations=top.flag("strict_transformations", default=False),
     )
 
 

@@ -50,7 +50,7 @@ from domicile.media.params.hinted import Hinted, read_hinted, write_hinted
 from domicile.media.transformation import Component
 
 ELSE, END = "else", "end"
-FIXED_KEYS = frozenset({"cs", "d", "f", "fl", "l", "pg", "u"})
+FIXED_KEYS = frozenset({"cs", "d", "dn", "f", "fl", "l", "pg", "u"})
 """Parameters whose values are never worked out: answers are found, chosen and labelled by them before a picture is known,
 and what is worked out depends on the page.
 """

@@ -184,11 +184,13 @@ class Component:
     background: Background | None = None
     quality: Quality | None = None
     color_space: str | None = None
-    """What is converted to anyway."""
+    """A word of params/space.py."""
     format: str | None = None
     """"jpg", "png", "webp", "avif", "gif" or "auto"."""
     page: int | None = None
     """Of a document, or the frame of an animation, counted from 1."""
+    density: int | None = None
+    """Pixels an inch in which the pages of a document are drawn."""
     flags: frozenset[str] = frozenset()
     """As written after `fl_`; `progressive` may be "progressive:semi", "progressive:steep" or "progressive:none"."""
     attachment_name: str | None = None
@@ -224,6 +226,18 @@ class Transformation:
     def page(self) -> int | None:
         """The last `pg_` of the chain wins."""
         found = [component.page for component in self.components if component.page is not None]
+        return found[-1] if found else None
+
+    @property
+    def color_space(self) -> str | None:
+        """The last `cs_` of the chain wins."""
+        found = [component.color_space for component in self.components if component.color_space is not None]
+        return found[-1] if found else None
+
+    @property
+    def density(self) -> int | None:
+        """The last `dn_` of the chain wins."""
+        found = [component.density for component in self.components if component.density is not None]
         return found[-1] if found else None
 
     @property

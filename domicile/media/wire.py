@@ -77,6 +77,8 @@ class TenantLease(msgspec.Struct, frozen=True, kw_only=True):
     """`ResidencyPolicy.to_mapping()`; the edge decides cache, transform and deliver with it."""
     named: dict[str, str] = {}
     """Named transformations: name -> canonical text. A change is a new config revision."""
+    allowed: tuple[str, ...] = ()
+    """Those of them that may be used without a signature where the policy asks for one, sorted."""
 
 
 class LeaseAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -134,13 +134,17 @@ class DecoderPool:
 
     # --- the two jobs -------------------------------------------------------------------------------------------------
 
-    async def probe(self, source: Body, limits: MediaLimits, *, tenant: str, wishes: tuple[str, ...] = ()) -> Probed:
-        """Facts of `source`, every frame decoded once; `wishes`: what else to tell of it (`media/analysis.py`).
+    async def probe(
+        self, source: Body, limits: MediaLimits, *, tenant: str, wishes: tuple[str, ...] = (), pdf: bool = False
+    ) -> Probed:
+        """Facts of `source`, every frame decoded once; `wishes`: what else to tell of it (`media/analysis.py`). Without
+        `pdf` no PDF is opened.
 
         Raises UndecodableMedia, LimitExceeded, BadTransformation (no faces here), Overloaded, ProcessingFailed.
         """
         cost = pixels_of_bytes(size_of(source), limits.source_pixels_max)
-        reply, _, queued = await self._run("probe", [source], ProbeJob(limits=limits, wishes=wishes), tenant, cost)
+        job = ProbeJob(limits=limits, wishes=wishes, pdf=pdf)
+        reply, _, queued = await self._run("probe", [source], job, tenant, cost)
         return Probed(done=done_of(reply), queued_seconds=queued, resident_bytes=reply.resident_bytes)
 
     async def render(

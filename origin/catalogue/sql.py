@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import BindParameter, Select, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, NameHash
@@ -27,10 +27,15 @@ def batches(values: Iterable[T]) -> Iterable[list[T]]:
         yield batch
 
 
-def _assets(tenant: str) -> Select[Any]:
+def _assets(tenant: str | BindParameter[str]) -> Select[Any]:
     joined = t.name.join(t.version, t.version.c.aid == t.name.c.aid)
     columns = (t.name.c.tenant, t.name.c.hash, t.name.c.asset_id, t.name.c.aid, t.version.c.meta)
     return select(*columns).select_from(joined).where(t.name.c.tenant == tenant)
+
+
+# Asked for each rendition that is made; put together once, they take half as long.
+_NAMED = _assets(bindparam("tenant")).where(t.name.c.hash.in_(bindparam("names", expanding=True)))
+_OWNER = select(t.version.c.tenant).where(t.version.c.aid == bindparam("aid"))
 
 
 def _row(raw: Any) -> AssetRow:
@@ -43,7 +48,7 @@ class SqlCatalogue:
     async def named(self, connection: AsyncConnection, tenant: str, names: Iterable[NameHash]) -> list[AssetRow]:
         rows: list[AssetRow] = []
         for batch in batches(names):
-            found = await connection.execute(_assets(tenant).where(t.name.c.hash.in_(batch)))
+            found = await connection.execute(_NAMED, {"tenant": tenant, "names": batch})
             rows += map(_row, found)
         return rows
 
@@ -96,7 +101,7 @@ class SqlCatalogue:
             after = found[-1].hash
 
     async def owner(self, connection: AsyncConnection, aid: Aid) -> str | None:
-        owner: str | None = await connection.scalar(select(t.version.c.tenant).where(t.version.c.aid == aid))
+        owner: str | None = await connection.scalar(_OWNER, {"aid": aid})
         return owner
 
     async def add(self, connection: AsyncConnection, row: AssetRow, *, seq: int, labels: Iterable[NameHash]) -> None:

@@ -82,6 +82,11 @@ class Core:
             case Deny() as denied:
                 raise OutsideRegion(f"the policy denies {denied.reason}")
 
+    def accepts_pdf(self, cloud: str) -> bool:
+        """Raises AssetNotFound for an unknown cloud."""
+        policy = self.tenants.standing(cloud).policy
+        return policy is not None and policy.pdf == "accept"
+
     def hash_name(self, name: AssetName) -> NameHash:
         """Raises AssetNotFound for an unknown cloud."""
         return self.hash_of(name.cloud, "name", name.text)

@@ -56,6 +56,7 @@ class Edges:
                 config_revision=standing.tenant.config_revision,
                 policy=standing.policy.to_mapping() if standing.policy else {},
                 named={name: named.text for name, named in standing.named.items()},
+                allowed=tuple(sorted(name for name, named in standing.named.items() if named.allowed_for_strict)),
             )
             for cloud, standing in sorted(granted.items())
         )

@@ -117,6 +117,10 @@ class Records:
         """Decide by the cloud's policy; `place` defaults to this origin's store. Raises OutsideRegion."""
         return self._core.permit(cloud, activity, place)
 
+    def accepts_pdf(self, cloud: str) -> bool:
+        """Does the cloud's policy take PDFs in? Raises AssetNotFound."""
+        return self._core.accepts_pdf(cloud)
+
     async def reload_policies(self) -> tuple[str, ...]:
         """Read DATA/policies again; each cloud that changed gets a new config revision and a `config` entry.
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from domicile.imaging.faces import faces_of
-from domicile.imaging.job import Done, MediaLimits, Outcome, Refused, RenderJob
+from domicile.imaging.job import Done, LayerInput, MediaLimits, Outcome, Refused, RenderJob
 from domicile.imaging.plan_limits import plan_limits
 from domicile.imaging.source import open_source
 from domicile.media.grammar import parse_transformation
@@ -19,6 +19,7 @@ from domicile.media.plan import Plan, make_plan
 from domicile.media.stage import Stage
 from tests.corpus import require_corpus
 from tests.pictures.heics import heic
+from tests.pictures.pdfs import with_picture
 from tests.pictures.people import CLEAR, NOBODY, Face
 from tests.pictures.svgs import embedded
 from tests.pictures.walled import Render, walled
@@ -208,6 +209,16 @@ def test_faces_in_a_heic_are_hidden(render: Render) -> None:
         assert detail(shown, face) < DETAIL_MAX * detail(woman, face)
 
 
+@pytest.mark.parametrize("extension", [None, "pdf"])
+def test_a_face_on_a_page_is_hidden(extension: str | None, render: Render) -> None:
+    woman = upright(photo("kodim04_woman_hat.png"))
+    [face] = CLEAR["kodim04_woman_hat.png"]
+    forced = msgspec.structs.replace(job("dn_72", redaction="pixelate_faces"), extension=extension)
+    shown = made(render(with_picture(woman), forced))
+    assert shown.size == woman.size
+    assert detail(shown, face) < DETAIL_MAX * detail(woman, face)
+
+
 @pytest.mark.parametrize("extension", [None, "svg"])
 def test_a_face_inside_a_drawing_is_hidden_and_the_drawing_kept_back(extension: str | None, render: Render) -> None:
     woman = upright(photo("kodim04_woman_hat.png"))
@@ -327,3 +338,32 @@ def test_a_face_under_transparency_is_hidden_in_the_colours_too(render: Render) 
 def test_the_same_picture_gives_the_same_bytes(render: Render) -> None:
     body = photo("two_people_shop.jpg")
     assert render(body, job("c_thumb,g_faces,h_90,w_90"))[1] == render(body, job("c_thumb,g_faces,h_90,w_90"))[1]
+
+
+def test_a_layer_is_redacted_as_its_own_policy_says_and_the_base_is_not(render: Render) -> None:
+    ground, face = photo("kodim04_woman_hat.png"), photo("woman_window.jpg")
+    asked = job("c_scale,w_400/l_guest/c_scale,w_200/fl_layer_apply,g_north_west")
+    given = msgspec.structs.replace(asked, layers=(LayerInput(name="upload/guest", redaction="pixelate_faces"),))
+    laid = made(render(ground, given, (face,)))
+    hidden = made(render(face, job("c_scale,w_200", redaction="pixelate_faces")))
+    assert np.array_equal(np.asarray(laid.crop((0, 0, *hidden.size))), np.asarray(hidden))
+    shown = made(render(ground, job("c_scale,w_400")))
+    rest = (hidden.width, 0, *shown.size)
+    assert np.array_equal(np.asarray(laid.crop(rest)), np.asarray(shown.crop(rest)))
+
+
+def test_a_layer_finds_the_face_of_the_base(render: Render) -> None:
+    mark = io.BytesIO()
+    Image.new("RGB", (40, 40), (0, 255, 0)).save(mark, "PNG")
+    asked = job("l_mark/c_scale,fl_region_relative,h_1.0,w_1.0/fl_layer_apply,g_face")
+    given = msgspec.structs.replace(asked, layers=(LayerInput(name="upload/mark"),))
+    laid = np.asarray(made(render(photo("woman_window.jpg"), given, (mark.getvalue(),))))
+    face = CLEAR["woman_window.jpg"][0]
+    middle = laid[(face.top + face.bottom) // 2, (face.left + face.right) // 2]
+    assert tuple(middle) == (0, 255, 0)
+    green = np.argwhere(np.all(laid == (0, 255, 0), axis=2))
+    (top, left), (bottom, right) = green.min(axis=0), green.max(axis=0)
+    assert abs(left - face.left) < 120
+    assert abs(bottom - face.bottom) < 160
+    assert top > 0
+    assert right < laid.shape[1]

@@ -77,6 +77,35 @@ async def test_what_cannot_be_worked_out_is_refused_by_name(stack: Stack) -> Non
         assert (got.status, got.headers["x-cld-error"]) == (400, f"Invalid transformation component - {named}")
 
 
+async def test_what_the_sdk_lays_over_a_picture_is_there_and_goes_with_its_own(stack: Stack) -> None:
+    await stack.upload("ground", picture(RED, (120, 60)))
+    await stack.upload("marks/blue", picture((0, 0, 255), (40, 20)))
+    steps = [
+        {"$who": "!Ada!"},
+        {"overlay": {"public_id": "marks/blue"}, "width": 20, "crop": "scale"},
+        {"flags": ["layer_apply", "no_overflow"], "gravity": "north_west"},
+        {"overlay": {"font_family": "Arial", "font_size": 12, "text": "$(who) 1/2"}, "color": "white"},
+        {"flags": "layer_apply.no_overflow", "gravity": "south"},
+    ]
+    url, _ = stack.origin.sdk().utils.cloudinary_url("ground", transformation=steps, version=1, format="png")
+    path = "/" + url.split("/", 3)[3]
+
+    async def corners() -> list[tuple[int, ...]]:
+        found = []
+        for got in await stack.everywhere(path):
+            assert size_of(got) == (120, 60)
+            pixel = Image.open(io.BytesIO(got.body)).convert("RGB").getpixel((2, 2))
+            assert isinstance(pixel, tuple)
+            found.append(pixel)
+        return found
+
+    assert set(await corners()) == {(0, 0, 255)}
+    await stack.upload("marks/blue", picture((0, 255, 0), (40, 20)))
+    assert set(await corners()) == {(0, 255, 0)}
+    await asyncio.to_thread(stack.origin.sdk().uploader.destroy, "marks/blue")
+    assert {got.status for got in await stack.everywhere(path)} == {404}
+
+
 async def test_a_named_transformation_means_what_it_means_now_at_every_worker(stack: Stack) -> None:
     api = stack.origin.sdk().api
     await stack.upload("wide", picture(RED, (120, 60)))

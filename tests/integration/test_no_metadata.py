@@ -14,6 +14,7 @@ import pytest
 from domicile.imaging.job import Done, MediaLimits, RenderJob
 from tests.corpus import require_corpus
 from tests.pictures.heics import heic_with_gps
+from tests.pictures.pdfs import pdf_with_gps
 from tests.pictures.svgs import svg_with_gps
 from tests.pictures.walled import Render, walled
 
@@ -80,7 +81,7 @@ HARMLESS = frozenset(
 """AVIF says that its colours are sRGB (nclx, no ICC); times in the tracks of an animated one are zero."""
 
 
-MADE: dict[str, Callable[[], bytes]] = {"heic": heic_with_gps, "svg": svg_with_gps}
+MADE: dict[str, Callable[[], bytes]] = {"heic": heic_with_gps, "pdf": pdf_with_gps, "svg": svg_with_gps}
 """Small files of formats whose only sample in the corpus is large."""
 
 

@@ -13,6 +13,7 @@ from domicile.media.layers import check_layers
 from domicile.media.params.adjustment import BLUR_MAX, COLORS_MAX, LEVELS, MODE_DEFAULTS, MODES, PLAIN
 from domicile.media.params.color import TRANSPARENT
 from domicile.media.params.default import DEFAULT_ENCODED_CHARS_MAX, public_id_of, write_default
+from domicile.media.params.density import DENSITY_MAX, DENSITY_MIN
 from domicile.media.params.effect import STRENGTH_MAX
 from domicile.media.params.flags import (
     ATTACHMENT,
@@ -159,6 +160,7 @@ def components(draw: st.DrawFn) -> Component:
         color_space=draw(st.none() | st.sampled_from(sorted(SPACES))),
         format=draw(st.none() | st.sampled_from(["jpg", "png", "webp", "avif", "gif", "auto"])),
         page=draw(st.none() | st.integers(1, PAGE_MAX)),
+        density=draw(st.none() | st.integers(DENSITY_MIN, DENSITY_MAX)),
         flags=flags,
         attachment_name=draw(st.none() | file_names) if ATTACHMENT in flags else None,
         default_image=draw(st.none() | default_images),

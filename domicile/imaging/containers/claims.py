@@ -31,6 +31,8 @@ class Claims:
     mode: str = ""
     orientation: int = 0
     """Where a format keeps it outside EXIF; 0: look there."""
+    is_document: bool = False
+    """Are the frames pages that are drawn one by one?"""
     extra_bytes: int = 0
     """Memory that decoding needs apart from the pixels: coefficients of a multi-scan JPEG, planes of a HEIC."""
     scans: int = 1

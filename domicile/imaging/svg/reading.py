@@ -41,15 +41,23 @@ def looks_like_svg(head: bytes) -> bool:
 
 
 def parse(view: memoryview) -> Node:
-    """The root. Raises UndecodableMedia and LimitExceeded."""
-    if len(view) > BYTES_MAX:
-        raise LimitExceeded(f"Maximum size of an SVG is {BYTES_MAX} bytes")
+    """The root of an SVG. Raises UndecodableMedia and LimitExceeded."""
+    root = parse_xml(view, BYTES_MAX)
+    if root.tag not in {"svg", SVG + SEPARATOR + "svg"}:
+        raise UndecodableMedia("Invalid image file")
+    return root
+
+
+def parse_xml(view: memoryview, bytes_max: int) -> Node:
+    """The root of any XML. Raises UndecodableMedia and LimitExceeded."""
+    if len(view) > bytes_max:
+        raise LimitExceeded(f"Maximum size of an SVG is {bytes_max} bytes")
     reader = _Reader()
     try:
         reader.parser.Parse(bytes(view), True)
     except (expat.ExpatError, LookupError, ValueError) as error:
         raise UndecodableMedia("Invalid image file") from error
-    if reader.root is None or reader.root.tag not in {"svg", SVG + SEPARATOR + "svg"}:
+    if reader.root is None:
         raise UndecodableMedia("Invalid image file")
     return reader.root
 

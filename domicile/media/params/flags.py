@@ -4,7 +4,7 @@
     flag = "force_strip" / "strip_profile" / "lossy" / "getinfo" / "ignore_aspect_ratio" / "immutable_cache"
          / "layer_apply" / "relative" / "region_relative" / "no_overflow" / "tiled" / "cutter"
          / "text_no_trim" / "text_disallow_overflow"
-         / "preserve_transparency" / "any_format" / "awebp" / "sanitize" / "apng" / "animated" / "png8" / "png24" / "png32"
+         / "preserve_transparency" / "keep_iptc" / "keep_attribution" / "any_format" / "awebp" / "sanitize" / "apng" / "animated" / "png8" / "png24" / "png32"
          / "progressive" [":" ("semi" / "steep" / "none")] / "attachment" [":" name]
     name = 1*128( ALPHA / DIGIT / "_" / "-" / "~" / pct-encoded )      ; a dot is written %2E: bare, it ends the flag
 
@@ -38,6 +38,8 @@ lifetime depends on a URL, an SVG is always cleaned, f_auto always keeps transpa
 allows is not made use of (docs/adr/0005)."""
 ANIMATED = frozenset({"apng", "animated"})
 """Keep an animation as PNG, too."""
+KEEPING = frozenset({"keep_iptc", "keep_attribution"})
+"""Ask for texts about who made a picture; without effect where the policy does not allow them."""
 PNG_BITS = {"png8": 8, "png24": 24, "png32": 32}
 """Bits a pixel of a PNG: a palette, colours, colours and alpha. For other formats they are without effect."""
 OF_LAYERS = frozenset(
@@ -49,6 +51,7 @@ FLAGS = (
     | PROGRESSIVE
     | WITHOUT_EFFECT
     | ANIMATED
+    | KEEPING
     | PNG_BITS.keys()
     | OF_LAYERS
 )
@@ -98,6 +101,14 @@ def is_progressive(transformation: Transformation) -> bool:
     """Was a progressive JPEG asked for? The last component that speaks of it counts. All scans of ours are alike."""
     asked = [flag for component in transformation.components for flag in component.flags if flag in PROGRESSIVE]
     return bool(asked) and asked[-1] != BASELINE
+
+
+def kept_metadata(transformation: Transformation) -> str:
+    """What is asked to be kept: "attribution", "iptc" or nothing, and nothing beside `force_strip`."""
+    flags = transformation.flags
+    if "force_strip" in flags:
+        return ""
+    return "iptc" if "keep_iptc" in flags else "attribution" if "keep_attribution" in flags else ""
 
 
 def png_bits(transformation: Transformation) -> int | None:

@@ -1,9 +1,10 @@
 """Colour space of the answer.
 
-    cs = "srgb" / "no_cmyk"
+    cs = "srgb" / "no_cmyk" / "tinysrgb" / "cmyk" / "keep_cmyk"
 
-Every picture is converted to sRGB and none is written in CMYK: both words are understood, and are what happens anyway.
-Not yet: `tinysrgb`, `cmyk`, `keep_cmyk`, profiles by name. Source: cloudinary-compat 3.4.
+Every picture is converted to sRGB and none is written in CMYK: the first two words are what happens anyway. `tinysrgb`
+says so in the file, by a small profile, where the format is JPEG, PNG or WebP. `cmyk` writes a JPEG in CMYK, by arithmetic and
+without a profile; `keep_cmyk` does so with an original in CMYK. Profiles by name are refused. Source: cloudinary-compat 3.4.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 
 from domicile.media.params.base import Malformed, Parameter
 
-SPACES = frozenset({"srgb", "no_cmyk"})
+TINY, CMYK, KEEP_CMYK = "tinysrgb", "cmyk", "keep_cmyk"
+SPACES = frozenset({"srgb", "no_cmyk", TINY, CMYK, KEEP_CMYK})
 
 
 def _read(text: str) -> Mapping[str, Any]:

@@ -364,10 +364,15 @@ class PlayedLink(NodeLink):
         await self._happens(Applied(entry=entry))
 
     async def regrant(
-        self, its: ResidencyPolicy, *, revision: int, named: Mapping[str, str] = MappingProxyType({})
+        self,
+        its: ResidencyPolicy,
+        *,
+        revision: int,
+        named: Mapping[str, str] = MappingProxyType({}),
+        allowed: tuple[str, ...] = (),
     ) -> None:
         """The node's lease brings another policy; its journal entry comes after it."""
-        await self._happens(Granted(grant=_grant_of(its, revision=revision, named=named)))
+        await self._happens(Granted(grant=_grant_of(its, revision=revision, named=named, allowed=allowed)))
 
     async def _happens(self, event: Event) -> None:
         number = self.page.applied + 1
@@ -507,10 +512,15 @@ class Rig:
         )
 
     async def configure(
-        self, its: ResidencyPolicy, *, revision: int, named: Mapping[str, str] = MappingProxyType({})
+        self,
+        its: ResidencyPolicy,
+        *,
+        revision: int,
+        named: Mapping[str, str] = MappingProxyType({}),
+        allowed: tuple[str, ...] = (),
     ) -> None:
         """The tenant has another policy, and these named transformations, from now on."""
-        await self.link.regrant(its, revision=revision, named=named)
+        await self.link.regrant(its, revision=revision, named=named, allowed=allowed)
         self.origin.sequence += 1
         self.origin.config_revision = revision
         await self.link.apply(
@@ -545,10 +555,16 @@ def grant(link: PlayedLink, its: ResidencyPolicy, *, applied: int = 1) -> None:
     link.tenants[CLOUD] = TenantState(_grant_of(its, revision=1), Fence(applied=applied, epoch=1))
 
 
-def _grant_of(its: ResidencyPolicy, *, revision: int, named: Mapping[str, str] = MappingProxyType({})) -> TenantGrant:
+def _grant_of(
+    its: ResidencyPolicy,
+    *,
+    revision: int,
+    named: Mapping[str, str] = MappingProxyType({}),
+    allowed: tuple[str, ...] = (),
+) -> TenantGrant:
     return TenantGrant(
         tenant=CLOUD, name_key=NAME_KEY, file_key=FILE_KEY, config_revision=revision,
-        policy=its.to_mapping(), home=HOME, epoch_floor=1, named=dict(named),
+        policy=its.to_mapping(), home=HOME, epoch_floor=1, named=dict(named), allowed=allowed,
     )  # fmt: skip
 
 

@@ -252,18 +252,6 @@ async def test_what_a_policy_hides_is_hidden_in_each_layer_by_its_own_name(rig: 
     assert (await rig.get(path)).body.endswith(b"over upload/team/jane face blur_faces|over upload/logo mark ")
 
 
-async def test_what_a_policy_hides_in_a_layer_follows_the_coordinates_that_are_stored_of_it(rig: Rig) -> None:
-    jane = rig.origin.upload("team/jane", b"face")
-    rig.origin.assets["upload/pic"].coordinates = Coordinates(faces=((9, 9, 9, 9),))
-    jane.coordinates = Coordinates(faces=((1, 2, 3, 4),))
-    grant(rig.link, policy(redaction={"faces": "pixelate", "folders": ["team"]}))
-    path = "/demo/image/upload/l_team:jane/v1/pic.png"
-    assert (await rig.get(path)).body.endswith(b"over upload/team/jane face pixelate_faces ((1, 2, 3, 4),)")
-    jane.coordinates = Coordinates(faces=((5, 6, 7, 8),))
-    await rig.entry(Kind.NAME, names=(hash_of("team/jane", kind="coordinates"),))
-    assert (await rig.get(path)).body.endswith(b"pixelate_faces ((5, 6, 7, 8),)")
-
-
 async def test_coordinates_of_a_layer_that_nothing_reads_stay_at_home_and_void_nothing(rig: Rig) -> None:
     rig.origin.assets["upload/logo"].coordinates = Coordinates(faces=((1, 2, 3, 4),))
     assert (await rig.get(PATH)).body == made(b"mark")

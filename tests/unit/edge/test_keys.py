@@ -87,6 +87,16 @@ async def test_a_policy_that_changes_leaves_no_copy_that_would_be_served(rig: Ri
     assert (await rig.get(path)).body.endswith(b"|blur_faces")
 
 
+async def test_a_policy_that_keeps_less_leaves_no_copy_that_has_more(rig: Rig) -> None:
+    path = "/demo/image/upload/fl_keep_iptc,w_10/profiles/jane.png"
+    use(rig, metadata="iptc")
+    await rig.get(path)
+    assert (await rig.get(path)).cache == "hit"
+    rig.link.tenants["demo"].policy = policy(metadata="none")
+    await rig.entry(Kind.CONFIG)
+    assert (await rig.get(path)).cache == "fwd=uri-miss"
+
+
 async def test_a_copy_that_outlived_the_nodes_keys_is_not_opened_under_another_policy(rig: Rig) -> None:
     """The agent started again and knows no key; the origin's would open the file."""
     path = "/demo/image/upload/w_10/v1/profiles/jane.png"
@@ -204,3 +214,65 @@ async def test_a_default_image_is_redacted_by_the_folder_that_it_is_in(rig: Rig,
     grant(rig.link, REDACTED)
     got = await rig.get(f"/demo/image/upload/d_profiles:jane.png/v1/{missing}.png")
     assert (got.status, got.body.endswith(HIDDEN)) == (200, True)
+
+
+STRICT = policy(strict_transformations=True)
+NAMED = {"mine": "c_scale,w_20", "yours": "c_scale,w_30", "both": "e_grayscale/w_5"}
+BASE = "/demo/image/upload"
+
+
+async def strict(rig: Rig) -> None:
+    rig.origin.upload("pic", b"one")
+    await rig.configure(STRICT, revision=2, named=NAMED, allowed=("both", "mine"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["w_5", "t_yours", "t_mine.yours", "t_mine,w_5", "t_mine/w_5", "$w_5/t_mine", "w_auto", "dpr_auto", "q_auto", "d_x.png",
+     "if_w_gt_5/w_5/if_end", "fl_getinfo", "w_auto:breakpoints:json", "l_pic"],
+)  # fmt: skip
+async def test_what_nobody_signed_is_refused_in_cloudinarys_words(rig: Rig, text: str) -> None:
+    await strict(rig)
+    got = await rig.get(f"{BASE}/{text}/v1/pic.png")
+    assert (got.status, got.headers["X-Cld-Error"], rig.pool.renders) == (401, "deny or ACL failure", 0)
+    assert rig.origin.asked == []
+
+
+@pytest.mark.parametrize("path", ["v1/pic.png", "pic", "v1/pic.jpg", "t_mine/v1/pic.png", "t_mine/t_both/v1/pic.png",
+                                  "t_both.mine/v1/pic.png"])  # fmt: skip
+async def test_originals_and_allowed_names_are_delivered(rig: Rig, path: str) -> None:
+    await strict(rig)
+    assert (await rig.get(f"{BASE}/{path}")).status == 200
+
+
+async def test_what_is_signed_is_delivered_and_what_is_signed_badly_is_not(rig: Rig) -> None:
+    await strict(rig)
+    assert (await rig.get(f"{BASE}/s--{rig.origin.good_signature}--/w_5/v1/pic.png")).status == 200
+    assert (await rig.get(f"{BASE}/s--badsign8--/w_5/v1/pic.png")).status == 401
+
+
+async def test_a_copy_that_was_made_for_a_signature_is_not_for_everybody(rig: Rig) -> None:
+    await strict(rig)
+    assert (await rig.get(f"{BASE}/s--{rig.origin.good_signature}--/w_5/v1/pic.png")).status == 200
+    assert (await rig.get(f"{BASE}/w_5/v1/pic.png")).status == 401
+
+
+async def test_it_holds_from_the_moment_that_the_policy_says_so(rig: Rig) -> None:
+    path = f"{BASE}/w_5/v1/pic.png"
+    rig.origin.upload("pic", b"one")
+    assert (await rig.get(path)).status == 200
+    assert (await rig.get(path)).cache == "hit"
+    await rig.configure(STRICT, revision=2, named=NAMED, allowed=("both", "mine"))
+    assert (await rig.get(path)).status == 401
+    assert (await rig.get(f"{BASE}/t_mine/v1/pic.png")).status == 200
+    await rig.configure(STRICT, revision=3, named=NAMED, allowed=("both",))
+    assert (await rig.get(f"{BASE}/t_mine/v1/pic.png")).status == 401
+    await rig.configure(policy(), revision=4, named=NAMED)
+    assert (await rig.get(path)).status == 200
+
+
+async def test_a_path_that_may_be_read_as_a_name_is(rig: Rig) -> None:
+    await strict(rig)
+    rig.origin.upload("w_5/pic", b"two")
+    got = await rig.get(f"{BASE}/w_5/pic.png")
+    assert (got.status, got.body[:3]) == (200, b"two")

@@ -35,6 +35,7 @@ def finished(
     bucket: str | None,
     fits: Callable[[str], bool] = lambda _: True,
     frames: int = 1,
+    bits: int | None = None,
 ) -> File:
     facts = SourceFacts(
         format="png",
@@ -47,7 +48,7 @@ def finished(
         md5="",
     )
     plan = make_plan(parse_transformation(text), facts, wanted, LIMITS)
-    open_to = None if bucket is None else Negotiable(bucket, fits)
+    open_to = None if bucket is None else Negotiable(bucket, fits, bits)
     return finish([Frame(picture, 100)] * frames, plan, 0, open_to)
 
 
@@ -75,6 +76,26 @@ def test_text_is_written_without_loss_where_that_is_smaller(wanted: str, bucket:
     assert file.reasons.text() == f"f={written}:graphic,q=lossless"
     assert opened(file).convert("RGB").tobytes() == picture.tobytes()
     assert len(file.body) < len(finished(picture, f"f_{wanted},q_auto", wanted=wanted, bucket=None).body)
+
+
+def test_a_drawing_that_becomes_png_has_the_bits_that_were_asked_for() -> None:
+    file = finished(quadrants(600, 400), wanted="jpg", bucket="legacy", bits=8)
+    assert (file.plan.format, opened(file).mode) == ("png", "P")
+
+
+def test_a_drawing_that_is_png_already_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    save = Image.Image.save
+
+    def counted(image: Image.Image, file: io.BytesIO, **options: str) -> None:
+        written.append(options["format"])
+        save(image, file, **options)
+
+    monkeypatch.setattr(Image.Image, "save", counted)
+    picture = quadrants(100, 80).convert("RGBA")
+    picture.putpixel((0, 0), (0, 0, 0, 0))
+    assert finished(picture, wanted="png", bucket="legacy").reasons.text() == "f=png:graphic"
+    assert written == ["PNG"]
 
 
 def test_a_drawing_that_is_smaller_with_loss_keeps_its_format() -> None:

@@ -44,7 +44,7 @@ def test_what_is_not_supported_or_malformed_is_refused(text):
 
 def test_every_part_of_a_component_is_read():
     text = (
-        "a_90.hflip,ar_16:9,b_red,bo_2px_solid_lime,c_fill,co_blue,cs_srgb,d_a:b.png,dpr_2.0,e_blur:300,f_auto,"
+        "a_90.hflip,ar_16:9,b_red,bo_2px_solid_lime,c_fill,co_blue,cs_srgb,d_a:b.png,dn_72,dpr_2.0,e_blur:300,f_auto,"
         "fl_attachment:cat.progressive:semi,g_south_west,h_0.5,l_a:logo,o_40,pg_2,q_auto:eco,r_1:2:3:4,w_300,x_-5,y_0.25,z_0.75"
     )
     assert parse_component(text) == Component(
@@ -68,6 +68,7 @@ def test_every_part_of_a_component_is_read():
         color_space="srgb",
         format="auto",
         page=2,
+        density=72,
         flags=frozenset({"attachment", "progressive:semi"}),
         attachment_name="cat",
         default_image="a/b.png",

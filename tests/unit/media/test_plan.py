@@ -16,6 +16,7 @@ from domicile.media.params.flags import (
     ATTACHMENT,
     BASELINE,
     FLAGS,
+    KEEPING,
     OF_LAYERS,
     PNG_BITS,
     PROGRESSIVE,
@@ -164,7 +165,14 @@ def test_a_flag_without_effect_changes_nothing(flag: str) -> None:
 
 
 def test_every_flag_is_one_or_the_other() -> None:
-    known = WITHOUT_EFFECT | PROGRESSIVE | ANIMATED | PNG_BITS.keys() | {ATTACHMENT, "getinfo", "ignore_aspect_ratio"}
+    known = (
+        WITHOUT_EFFECT
+        | PROGRESSIVE
+        | ANIMATED
+        | PNG_BITS.keys()
+        | KEEPING
+        | {ATTACHMENT, "getinfo", "ignore_aspect_ratio"}
+    )
     assert known | OF_LAYERS == FLAGS
 
 

@@ -106,6 +106,7 @@ def test_whatever_a_file_holds_it_is_no_policy_of_this_cloud_or_it_is_one(text: 
         ({"erased_status": 200}, "erased_status: 200 is not allowed; allowed: 404 or 410"),
         ({"erased_status": 404.0}, "404 or 410"),
         ({"originals": "raw"}, "one of stripped, as-is"),
+        ({"strict_transformations": "yes"}, "true or false"),
         ({"lease_seconds": 0}, "lease_seconds: 0 is not allowed; allowed: a number from 1 to 3600"),
         ({"lease_seconds": True}, "lease_seconds: True"),
         ({"lease_seconds": float("nan")}, "lease_seconds: nan"),
@@ -164,6 +165,16 @@ def test_a_redaction_survives_the_wire_and_is_told_apart(table: dict[str, Any]) 
     rules = policy(redaction=table)
     assert from_mapping(rules.to_mapping(), home="eu-fr") == rules
     assert rules.to_mapping() != policy().to_mapping()
+
+
+def test_what_may_be_kept_and_taken_in_survives_the_wire_and_is_silent_by_default() -> None:
+    rules = policy(metadata="attribution", pdf="accept")
+    assert (rules.metadata, rules.pdf) == ("attribution", "accept")
+    assert from_mapping(rules.to_mapping(), home="eu-fr") == rules
+    assert {"metadata", "pdf"}.isdisjoint(policy().to_mapping())
+    for field, value in {"metadata": "gps", "pdf": True}.items():
+        with pytest.raises(PolicyError, match=field):
+            policy(**{field: value})
 
 
 def test_a_policy_without_redaction_does_not_speak_of_it() -> None:

@@ -38,6 +38,17 @@ async def test_a_change_is_a_config_entry_whose_revision_the_next_grant_has(reco
     assert (await granted(records)).named == {}
 
 
+async def test_edges_are_told_which_names_are_allowed_for_strict(records: Records) -> None:
+    await records.named.create(CLOUD, named("open"))
+    await records.named.create(CLOUD, named("closed"))
+    await records.named.update(CLOUD, "open", text=None, allowed_for_strict=True)
+    lease = await granted(records)
+    assert (set(lease.named), lease.allowed) == ({"open", "closed"}, ("open",))
+    await records.named.update(CLOUD, "open", text=None, allowed_for_strict=False)
+    later = await granted(records)
+    assert (later.allowed, later.config_revision) == ((), lease.config_revision + 1)
+
+
 async def test_they_survive_a_restart_and_stand_in_no_file_in_the_clear(tmp_path: Path) -> None:
     async with opened(tmp_path) as records:
         await records.named.create(CLOUD, named("canaryname", "c_scale,w_54321"))

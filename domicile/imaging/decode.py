@@ -13,7 +13,7 @@ from domicile.imaging.jpegs import Decoded, check_jpeg, decode_jpeg, fits
 from domicile.imaging.memory import WIDE, require
 from domicile.imaging.patched import IS_APART, Image, bridge_bytes, to_pixels
 from domicile.imaging.source import Source
-from domicile.media.errors import LimitExceeded
+from domicile.media.errors import LimitExceeded, UndecodableMedia
 from domicile.media.geometry import Side, Window
 
 SMALL_SIDE = 64
@@ -70,6 +70,7 @@ def decode_frames(source: Source, plan: Decoding, working_bytes_max: int) -> Ite
             if number:
                 image.seek(number)
             image.load()
+            _check_palette(image)
             duration = round(float(image.info.get("duration", 0) or 0))
             stored = _as_stored(source, image)
             carried = to_pixels(plain(stored) if IS_APART else stored)
@@ -79,6 +80,12 @@ def decode_frames(source: Source, plan: Decoding, working_bytes_max: int) -> Ite
 def _carried_bytes(size: Side, window: Window) -> int:
     """What a picture and its rendition take a second time where two libraries share the work."""
     return bridge_bytes(size[0] * size[1]) + bridge_bytes(window.size[0] * window.size[1])
+
+
+def _check_palette(image: Image.Image) -> None:
+    """Later frames of a GIF that has no colour table are numbers without a meaning."""
+    if image.mode == "P" and image.palette is None:
+        raise UndecodableMedia("Invalid image file")
 
 
 def _as_stored(source: Source, image: Image.Image) -> Image.Image:
@@ -139,3 +146,4 @@ def decode_all(source: Source, limits: MediaLimits) -> None:
                 if number and total > limits.animation_pixels_max:
                     raise LimitExceeded(f"Maximum total of all pages is {limits.animation_pixels_max} pixels")
                 image.load()
+                _check_palette(image)

@@ -13,7 +13,7 @@ from domicile.imaging.guarded import decoder_limits, refusal
 from domicile.imaging.job import Done, Outcome, ProbeJob, Timings
 from domicile.imaging.sniff import sniff
 from domicile.imaging.source import Bytes, open_source
-from domicile.media.errors import MediaError, UndecodableMedia
+from domicile.media.errors import LimitExceeded, MediaError
 
 
 def probe(source: Bytes, job: ProbeJob) -> Outcome:
@@ -22,7 +22,7 @@ def probe(source: Bytes, job: ProbeJob) -> Outcome:
     try:
         with decoder_limits(limits):
             if not job.pdf and sniff(memoryview(source).cast("B")) == "pdf":
-                raise UndecodableMedia("Unsupported image format: PDF (the policy of this cloud refuses it)")
+                raise LimitExceeded("PDF is not accepted: the policy of this cloud says so")
             opened = open_source(source, limits)
             check_renderable(opened, limits.working_bytes_max)
             decode_all(opened, limits)

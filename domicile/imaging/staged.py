@@ -38,10 +38,11 @@ def staged(frame: Frame, stages: tuple[Stage | Overlay, ...], finished: Finished
 
 def _laid(image: Image.Image, overlay: Overlay, finished: Finished) -> Image.Image:
     with guarded():
-        return composited(
+        laid = composited(
             image,
             finished[overlay.making],
             overlay.placement,
             blend=overlay.blend,
             is_under=overlay.is_under,
         )
+        return laid.convert("RGB") if overlay.is_solid and laid.mode == "RGBA" else laid

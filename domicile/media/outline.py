@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from domicile.media.carry import as_stored, carried
-from domicile.media.errors import BadTransformation
+from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.faces import NOBODY, Faces, through_canvas
 from domicile.media.facts import SourceFacts
 from domicile.media.geometry import Side, Window, composed, rounded, stored_window, upright_size
 from domicile.media.layers import Overlaid, Part, nested, own_components, page_of
 from domicile.media.overlay import (
+    LAID_MAX,
     NOTHING,
     Inputs,
     Making,
@@ -25,6 +26,7 @@ from domicile.media.overlay import (
     Shown,
     blend_of,
     faces_on,
+    is_solid,
     placement_of,
     places_of,
 )
@@ -55,6 +57,19 @@ class Outline:
     """The size that it would have at density 1."""
 
 
+@dataclass(slots=True)
+class _Laid:
+    """How often layers were laid so far."""
+
+    times: int = 0
+
+    def again(self) -> None:
+        """Raises LimitExceeded."""
+        self.times += 1
+        if self.times > LAID_MAX:
+            raise LimitExceeded(f"Too many layers - at most {LAID_MAX} may be laid in all")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Terms:
     """What is the same for a chain and all its layers."""
@@ -62,6 +77,7 @@ class _Terms:
     density: Fraction
     limits: PlanLimits
     inputs: Inputs
+    laid: _Laid
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +120,7 @@ def make_outline(
 
     `faces`: of the original as displayed. `plain`: what the original's size would be at density 1, if it is another.
     """
-    terms = _Terms(density=_density(transformation.components), limits=limits, inputs=inputs)
+    terms = _Terms(density=_density(transformation.components), limits=limits, inputs=inputs, laid=_Laid())
     return _outlined(nested(transformation.components), Shown(facts=facts, faces=faces), terms, plain=plain)
 
 
@@ -246,7 +262,7 @@ def _laid(part: Overlaid, picture: _Picture, terms: _Terms) -> Iterator[tuple[Ov
             )
         picture = _Picture(
             size=placement.canvas,
-            has_alpha=_alpha_with(overlay, picture),
+            has_alpha=overlay.is_whole and not overlay.is_solid,
             faces=faces_on(placement, picture.faces, faces, overlay.making.size),
             plain=plain,
         )
@@ -254,10 +270,20 @@ def _laid(part: Overlaid, picture: _Picture, terms: _Terms) -> Iterator[tuple[Ov
 
 
 def _overlay(part: Overlaid, place: Place, picture: _Picture, terms: _Terms) -> tuple[Overlay, Faces]:
+    terms.laid.again()
     below = _Below(picture.size, place.size(picture.size), part.placing.flags)
     making, faces = _making(part, below, terms)
     placement = placement_of(part.placing, place, picture.size, making.size, terms.density)
-    overlay = Overlay(making=making, placement=placement, blend=blend_of(part.placing), is_under=part.layer.is_under)
+    blend = blend_of(part.placing)
+    is_whole = blend is Blend.MASK or picture.has_alpha or placement.grows(picture.size)
+    overlay = Overlay(
+        making=making,
+        placement=placement,
+        blend=blend,
+        is_under=part.layer.is_under,
+        is_solid=is_solid(making, placement, blend),
+        is_whole=is_whole,
+    )
     return overlay, faces
 
 
@@ -308,19 +334,3 @@ def _check_room(part: Overlaid, overlay: Overlay, picture: Side) -> None:
     is_inside = left >= 0 and top >= 0 and left + width <= picture[0] and top + height <= picture[1]
     if overlay.size != picture or not (is_inside or overlay.placement.is_tiled):
         raise BadTransformation.component("fl_text_disallow_overflow (the text is larger than the image)")
-
-
-def _alpha_with(overlay: Overlay, picture: _Picture) -> bool:
-    """May the two together be transparent somewhere?"""
-    placement, making = overlay.placement, overlay.making
-    if overlay.blend is Blend.MASK:
-        return True
-    covers = placement.is_tiled or (
-        placement.layer_at[0] <= 0
-        and placement.layer_at[1] <= 0
-        and placement.layer_at[0] + making.size[0] >= placement.canvas[0]
-        and placement.layer_at[1] + making.size[1] >= placement.canvas[1]
-    )
-    if covers and not making.has_alpha and overlay.blend is Blend.NORMAL:
-        return False
-    return picture.has_alpha or placement.grows(picture.size)

@@ -33,6 +33,11 @@ NEEDS_FACE = frozenset({Gravity.FACE, Gravity.FACES, Gravity.CUSTOM_FACE, Gravit
 EVERY_FACE = frozenset({Gravity.FACES, Gravity.FACES_CENTER, Gravity.FACES_AUTO, Gravity.CUSTOM_FACES})
 FACES_MAX = 20
 """Of one picture that get a layer each, the largest first: every one costs a pass over the picture."""
+LAID_MAX = 100
+"""Times that layers are laid in one rendition, those inside others and for several faces counted one by one: where each
+layer has a face for the next, they would be without number."""
+LAID_PIXELS_MAX = 150_000_000
+"""Pixels that laying works on, of all frames: some six seconds."""
 BOXES_MAX = 500
 """Of faces in the tiles of a layer; with more, all of the picture counts as one."""
 COPIES = 3
@@ -110,6 +115,18 @@ class Overlay:
     placement: Placement
     blend: Blend
     is_under: bool
+    is_solid: bool
+    """Is there nothing to be seen through in what comes out, whatever the picture was?"""
+    is_whole: bool
+    """Is all of the canvas worked on, because it may be seen through, and not only where the layer is?"""
+
+    @property
+    def work(self) -> int:
+        """Pixels to work on."""
+        canvas, layer = area_of(self.size), area_of(self.making.size)
+        own = sum(stage.work for stage in self.making.stages if isinstance(stage, Overlay))
+        shared = canvas if self.placement.is_tiled else min(layer, canvas)
+        return own + shared + (canvas if self.is_whole else 0)
 
     @property
     def size(self) -> Side:
@@ -181,6 +198,13 @@ def blend_of(placing: Component) -> Blend:
     if "cutter" in placing.flags:
         return Blend.MASK
     return Blend(placing.effect.name) if placing.effect is not None else Blend.NORMAL
+
+
+def is_solid(making: Making, placement: Placement, blend: Blend) -> bool:
+    """Does the layer, which cannot be seen through, cover all of the canvas?"""
+    (left, top), (width, height) = placement.layer_at, making.size
+    covers = left <= 0 and top <= 0 and left + width >= placement.canvas[0] and top + height >= placement.canvas[1]
+    return (covers or placement.is_tiled) and not making.has_alpha and blend is Blend.NORMAL
 
 
 def faces_on(placement: Placement, base: Faces, layer: Faces, size: Side) -> Faces:

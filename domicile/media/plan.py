@@ -15,7 +15,7 @@ from domicile.media.geometry import Side, Window, stored_window
 from domicile.media.look import without_looking
 from domicile.media.negotiate import is_original
 from domicile.media.outline import leading_window, make_outline, stored_size
-from domicile.media.overlay import NOTHING, Inputs, Making, Overlay
+from domicile.media.overlay import LAID_PIXELS_MAX, NOTHING, Inputs, Making, Overlay
 from domicile.media.params.flags import ANIMATED, is_progressive, kept_metadata, png_bits
 from domicile.media.params.space import CMYK, KEEP_CMYK, TINY
 from domicile.media.stage import BYTES_PER_PIXEL, PlanLimits, Stage, area_of
@@ -122,6 +122,9 @@ def make_plan(
     outline = make_outline(transformation, facts, limits, faces, plain, inputs=inputs)
     if animated and area_of(outline.size) * facts.frames > limits.animation_pixels_max:
         raise LimitExceeded(f"Maximum total of an animation is {limits.animation_pixels_max} pixels")
+    work = sum(stage.work for stage in outline.stages if isinstance(stage, Overlay))
+    if work * (facts.frames if animated else 1) > LAID_PIXELS_MAX:
+        raise LimitExceeded(f"Image is too large for its layers - at most {LAID_PIXELS_MAX} pixels are laid over")
     window, stages = leading_window(outline.stages, outline.shown)
     return Plan(
         format=output_format,

@@ -150,14 +150,13 @@ class DecoderPool:
     async def render(
         self, source: Body, job: RenderJob, *, tenant: str, layers: Sequence[Body] = (), pixels: int = PIXELS_MIN
     ) -> Rendered:
-        """One rendition; `layers` are the bodies of `job.layers`, in that order. `pixels`: what it costs without them
+        """One rendition; `layers` are the bodies of `job.layers`, in that order. `pixels`: what it costs, they included
         (`media/cost.py`).
 
         Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded, ProcessingFailed.
         """
         if len(layers) != len(job.layers):
             raise ValueError("a job needs one body for each of its layers")
-        pixels += sum(pixels_of_bytes(size_of(layer), job.limits.source_pixels_max) for layer in layers)
         reply, body, queued = await self._run("render", [source, *layers], job, tenant, pixels)
         return Rendered(done=done_of(reply), body=body, queued_seconds=queued, resident_bytes=reply.resident_bytes)
 

@@ -21,6 +21,7 @@ class PassthroughProcess:
 
     def __init__(self, directory: Path, origin_port: int, *, workers: int = 1, **settings: str) -> None:
         self.port = free_port()
+        self.origin_port = origin_port
         self.log = directory / "edge.log"
         directory.mkdir(parents=True, exist_ok=True)
         environment = {

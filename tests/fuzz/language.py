@@ -16,6 +16,8 @@ from domicile.media.errors import AssetNotFound, BadSignature, BadTransformation
 from domicile.media.evaluate import Known, evaluate
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import DEFAULT_LIMITS, PARAMETERS, build_transformation, parse_transformation
+from domicile.media.layer import LayerName
+from domicile.media.overlay import Inputs, Shown
 from domicile.media.pending import Hints, read_named, settled
 from domicile.media.plan import make_plan
 from domicile.media.program import parse_segment
@@ -48,6 +50,16 @@ PICTURES = tuple(
         ("webp", 16_000, 2, 1, False, 1),
     )
 )  # fmt: skip
+
+
+class Everything(dict[tuple[LayerName, int | None], Shown]):
+    """Whatever a layer names is a picture, and there are some of each kind."""
+
+    def get(self, key: tuple[LayerName, int | None], default: Shown | None = None) -> Shown:  # type: ignore[override]
+        return Shown(facts=PICTURES[len(key[0].public_id) % len(PICTURES)].facts)
+
+
+INPUTS = Inputs(pictures=Everything(), measure=lambda text, box: (box.width or 90, box.height or 20))
 
 SEEDS = (
     "/demo/image/upload/c_fill,g_auto,h_400,w_600/f_auto,q_auto/v1/people/jane.jpg",
@@ -150,7 +162,7 @@ def _planned(candidate: Candidate, known: Known) -> str:
     outcome = "plan"
     for wanted in FORMATS:
         try:
-            plan = make_plan(transformation, known.facts, wanted, LIMITS)
+            plan = make_plan(transformation, known.facts, wanted, LIMITS, inputs=INPUTS)
         except MediaError as refused:
             outcome = type(refused).__name__
             if not isinstance(refused, DECLARED):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from domicile.imaging.job import MediaLimits, RenderJob
+from domicile.imaging.job import LayerInput, MediaLimits, RenderJob
 from domicile.media.analysis import BLURHASH, COLORS, FACES, METADATA, PHASH, THUMBHASH
 from domicile.media.errors import BadTransformation, LimitExceeded, UndecodableMedia
 from domicile.service.pool import DecoderPool
@@ -53,7 +53,12 @@ RENDITIONS = (
     ("pg_2/w_30", "jpg", ""),
     ("c_fill,g_faces,h_40,w_40", "jpg", ""),
     ("e_pixelate_faces:9", "webp", ""),
+    ("l_over,w_20/fl_layer_apply,g_north_west", "png", ""),
+    ("c_scale,w_60/l_text:Arial_12:Hi/fl_layer_apply", "webp", ""),
 )  # fmt: skip
+
+
+OVER = LayerInput(name="upload/over")
 
 
 class Finding(AssertionError):
@@ -132,8 +137,11 @@ async def check(pool: DecoderPool, seen: Seen, rng: random.Random, seeds: list[b
             wishes = WISHES if rng.random() < 0.2 else ()
             await pool.probe(body, LIMITS, tenant=tenant, wishes=wishes)
         else:
-            job = RenderJob(transformation=transformation, extension=extension, bucket=bucket, limits=LIMITS)
-            await pool.render(body, job, tenant=tenant)
+            over = (OVER,) if "l_over" in transformation else ()
+            job = RenderJob(
+                transformation=transformation, extension=extension, bucket=bucket, limits=LIMITS, layers=over
+            )
+            await pool.render(body, job, tenant=tenant, layers=[damaged(rng, seeds) for _ in over])
         outcome = "done"
     except REFUSALS as refused:
         outcome = type(refused).__name__

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from domicile.media.coordinates import Coordinates
+from domicile.media.facts import SourceFacts
 from domicile.media.journal import Kind
 from domicile.media.keys import COORDINATES, LABELS
+from edge.render import _type_as_uploaded
 from tests.unit.edge.rig import Rig, hash_of, policy
 
 TAGGED = "/demo/image/upload/if_!sale!_in_tags/e_grayscale/if_else/e_sharpen/if_end/v1/pic.png"
@@ -168,3 +170,15 @@ async def test_a_program_that_comes_to_nothing_sensible_is_refused_by_name(rig: 
     got = await rig.get("/demo/image/upload/w_iw_sub_100/v1/pic.png")
     assert (got.status, got.headers["X-Cld-Error"]) == (400, "Invalid transformation component - w_-60")
     assert rig.pool.renders == 0
+
+
+@pytest.mark.parametrize(
+    ("format_name", "content_type"),
+    [("jpg", "image/jpeg"), ("tiff", "image/tiff"), ("heic", "image/heic"), ("pdf", "application/pdf"), ("svg", None)],
+)
+def test_what_may_be_handed_out_as_it_was_uploaded(format_name: str, content_type: str | None) -> None:
+    """A drawing never is, under any policy: it goes through the decoder, which cleans it."""
+    facts = SourceFacts(
+        format=format_name, width=1, height=1, frames=1, has_alpha=False, orientation=1, body_bytes=1, md5="0" * 32
+    )
+    assert _type_as_uploaded(facts) == content_type

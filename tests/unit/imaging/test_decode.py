@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from domicile.imaging.decode import decode_all
-from domicile.imaging.job import MediaLimits
+from domicile.imaging.job import MediaLimits, Refused, RenderJob
+from domicile.imaging.pipeline import render
 from domicile.imaging.source import open_source
 from domicile.media.errors import LimitExceeded, UndecodableMedia
 from tests.pictures.synthetic import animation, quadrants, ramp, saved
@@ -51,3 +52,15 @@ def test_every_frame_is_decoded() -> None:
     broken = body[: last + 11] + b"\x01" + body[last + 12 :]
     with pytest.raises(UndecodableMedia):
         decode_all(open_source(broken[: last + 14] + b"\0;", LIMITS), LIMITS)
+
+
+def test_a_later_frame_without_any_colours_is_refused() -> None:
+    """Of a GIF without a colour table: Pillow shows the first frame in greys and has no palette for the second."""
+    body = animation("GIF")
+    table = 3 * 2 ** ((body[10] & 7) + 1)
+    bare = body[:10] + bytes([body[10] & 0x7F]) + body[11:13] + body[13 + table :]
+    with pytest.raises(UndecodableMedia):
+        decode_all(open_source(bare, LIMITS), LIMITS)
+    outcome, _ = render(bare, RenderJob(transformation="e_trim", extension="gif", bucket="", limits=LIMITS))
+    assert isinstance(outcome, Refused)
+    assert outcome.code == "undecodable_media"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import msgspec
@@ -7,10 +8,11 @@ import pytest
 
 from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.faces import Faces
+from domicile.media.facts import SourceFacts
 from domicile.media.geometry import Window
 from domicile.media.grammar import parse_transformation
 from domicile.media.layer import LayerName
-from domicile.media.overlay import BOXES_MAX, Inputs, Overlay, Shown
+from domicile.media.overlay import BOXES_MAX, LAID_MAX, LAID_PIXELS_MAX, Inputs, Overlay, Shown
 from domicile.media.placement import Blend
 from domicile.media.plan import Plan, make_plan
 from domicile.media.stage import Stage
@@ -206,3 +208,35 @@ def test_a_mask_may_open_holes_and_an_opaque_ground_closes_them() -> None:
     assert not plan("l_logo").has_alpha
     assert not plan("o_50/u_logo,w_400,h_200").has_alpha
     assert plan("o_50/u_logo").has_alpha
+
+
+def test_layers_for_the_faces_of_layers_come_to_an_end() -> None:
+    row = Faces(framing=tuple((float(n), 0.0, n + 1.0, 1.0) for n in range(12)))
+    asked = "l_logo/l_logo,fl_layer_apply,g_faces,h_1,w_1/fl_layer_apply.no_overflow,g_faces"
+    with pytest.raises(LimitExceeded, match=f"at most {LAID_MAX} may be laid"):
+        plan(asked, row, shown(faces=row))
+    assert len(overlays(plan(asked, Faces(framing=row.framing[:7]), shown(faces=row)))) == 7
+
+
+def test_laying_has_a_limit_of_work_in_all_frames() -> None:
+    moving = msgspec.structs.replace(FACTS, format="gif", frames=1000, has_alpha=True)
+    inputs = Inputs(pictures={(LOGO, None): shown()})
+    limits = replace(LIMITS, animation_pixels_max=10**9)
+
+    def work(text: str, facts: SourceFacts) -> int:
+        made = make_plan(parse_transformation(text), facts, "webp", limits, inputs=inputs)
+        return sum(one.work for one in overlays(made))
+
+    assert work("l_logo", FACTS) == 40 * 20
+    assert work("l_logo", moving) == 400 * 200 + 40 * 20
+    assert work("l_logo,fl_tiled/l_logo,fl_cutter", FACTS) == 2 * 400 * 200 + 40 * 20
+    assert LAID_PIXELS_MAX < 2 * 1000 * 400 * 200
+    with pytest.raises(LimitExceeded, match="too large for its layers"):
+        work("l_logo/l_logo", moving)
+
+
+def test_what_covers_everything_leaves_nothing_to_be_seen_through() -> None:
+    assert the_overlay(plan("o_50/u_logo,fl_tiled")).is_solid
+    assert not the_overlay(plan("o_50/u_logo,fl_tiled", logo=shown())).making.has_alpha
+    assert not the_overlay(plan("o_50/u_logo,o_50,fl_tiled")).is_solid
+    assert not the_overlay(plan("o_50/u_logo")).is_solid

@@ -144,7 +144,7 @@ async def test_how_an_erased_picture_was_laid_over_another_opens_with_no_key_tha
         )
         assert await records.add_renditions(RenditionReport(node="0" * 32, renditions=(made,))) == 1
         async with records._core.database.read() as connection:
-            kept = await connection.scalar(select(rendition.c.detail))
+            kept: bytes = (await connection.execute(select(rendition.c.detail))).scalar_one()
         assert [one.transformation for one in await records.renditions(CLOUD, beach)] == ["l_people:jane"]
         await records.erase(CLOUD, JANE)
         left = records._core.keyring.of(beach)

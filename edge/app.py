@@ -125,7 +125,7 @@ class App:
         delivered = await self.deliverer.deliver(request.raw_path, accept, hints)
         head = delivered.stored.head
         if request.method == "GET":
-            self.hot.learn(request.raw_path, accept, delivered)  # at once: what is waited for below may change its marks
+            self.hot.learn(request.raw_path, accept, delivered)  # at once: its marks may change meanwhile
         try:
             with self.responses.entered(head, request.transport), self.deliverer.torn_is_dropped(delivered):
                 if not await self.deliverer.confirm(delivered.stored):

@@ -125,7 +125,7 @@ class Doors:
                 return await send_pieces(request, message, answer.pieces(), progress_seconds_max=seconds_max)
         except NotConnected:
             raise
-        except (Unreachable, Broken, Busy, TooLarge, BodyTooSlow) as failed:  # before its head: what comes later cuts the connection
+        except tuple(FAILURES) as failed:  # before its head: what comes later cuts the connection
             code, reason = FAILURES[type(failed)]
             message = refused(code, reason, None, now=self.neighbours.fetcher.clock())
             return await send_body(request, message, b"", progress_seconds_max=seconds_max)

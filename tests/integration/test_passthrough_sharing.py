@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -234,11 +235,12 @@ async def test_what_no_memory_is_left_for_is_passed_on_and_not_stored(tmp_path: 
 
 
 async def test_a_body_too_large_to_be_stored_waits_for_its_readers(tmp_path: Path) -> None:
-    body = b"w" * (6 * MIB)
+    body, stalls = b"w" * (6 * MIB), asyncio.Event()
     async with cached(tmp_path, object_bytes_max=MIB) as cache:
 
         async def unending(_: Seen, writer: asyncio.StreamWriter) -> None:
             writer.write(b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n\r\n")
+            await stalls.wait()
             writer.write(b"%x\r\n" % len(body))
             for at in range(0, len(body), WINDOW_BYTES):
                 writer.write(body[at : at + WINDOW_BYTES])
@@ -248,6 +250,9 @@ async def test_a_body_too_large_to_be_stored_waits_for_its_readers(tmp_path: Pat
         cache.origin.script = unending
         async with viewers(cache, 2) as (stalled, reads):
             stalled.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            taker = stalled.writer.get_extra_info("socket")  # else its kernel grows to take all of it
+            taker.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+            stalls.set()
             assert len((await asyncio.wait_for(reads.answer(), 25)).body) == len(body)
             stalled.writer.transport.resume_reading()  # type: ignore[attr-defined]
             with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):

@@ -124,7 +124,7 @@ STARTS = (
 )  # fmt: skip
 ODD_FIELDS = (
     b"Host: y\r\n", b"Content-Length: 0\r\n", b"Content-Length: 0\r\nContent-Length: 5\r\n",
-    b"Transfer-Encoding: chunked\r\n", b"Upgrade: h2c\r\n", b"X: folded\r\n  line\r\n", b"X : space\r\n", b"X: \x00\r\n",
+    b"Transfer-Encoding: chunked\r\n", b"Upgrade: h2c\r\n", b"Proxy-Connection: close\r\n", b"X: folded\r\n  line\r\n", b"X : space\r\n", b"X: \x00\r\n",
     b"X: lone\nlf\r\n", b"X: lone\rcr\r\n", b": no name\r\n", b"no colon\r\n", b"X: " + b"y" * 9000 + b"\r\n", b"X: y\r\n" * 200, b"",
 )  # fmt: skip
 ODD_STARTS = (

@@ -101,6 +101,9 @@ class Deliverer:
             if asked.needs_verdict and not self.verdicts.is_good(state.tenant, raw_path):
                 resolved = await self._verify(asked, state)
             delivered = await self._obtained(asked, state, resolved, is_owner=False)
+            if delivered is not None and asked.is_for_signed(delivered.way):
+                close_body(delivered.stored)
+                raise BadSignature("this delivery type needs a signed URL")
             if delivered is not None:
                 return delivered
         raise UpstreamUnavailable("The asset is changing; try again")

@@ -162,6 +162,15 @@ class Wanted:
         """Must the origin have let this very path pass before a stored answer may be given?"""
         return self.request.signature is not None or self.request.delivery_type != "upload" or self._has_restricted
 
+    def is_for_signed(self, way: Way) -> bool:
+        """Is what this way leads to for signed URLs alone, and this one bears no signature?
+
+        A verdict is of the path, whose ways differ in this: who was let pass for a private picture's rendition is not for
+        the private original that the same path comes to when that picture is gone.
+        """
+        request = self.request
+        return request.delivery_type == "private" and request.signature is None and not way.candidate.transformation
+
     @property
     def _has_restricted(self) -> bool:
         return any(way.has_restricted for way in self.ways)

@@ -92,7 +92,10 @@ class Upstream:
         again = await self._ask(wanted, state, (way,), transformed=not asks_rendition)
         if isinstance(again, Absent):
             raise not_found(wanted, again)
-        return msgspec.structs.replace(again, index=resolved.index)
+        if again.epoch != resolved.epoch:
+            raise UpstreamUnavailable("The asset is changing; try again")
+        # Earlier ways were looked for by the first question alone: one that was made since then voids the answer.
+        return msgspec.structs.replace(again, index=resolved.index, sequence=min(again.sequence, resolved.sequence))
 
     async def _stand_in(self, wanted: Wanted, state: TenantState, absent: Absent) -> Resolved:
         """The default image, as of the smaller sequence of both answers: an asset made since then voids it.

@@ -79,13 +79,21 @@ class Listing:
         return tuple(self._core.search.tags(tenant, resource_type, prefix=prefix, after=after, limit=limit))
 
     async def renditions(self, tenant: str, aid: Aid) -> tuple[RenditionRecord, ...]:
-        data_key, region = self._core.keyring.of(aid), self._core.settings.region
-        if data_key is None:
-            return ()
-        query = select(table.c.detail).where(table.c.aid == aid, table.c.tenant == tenant).order_by(table.c.hash)
+        query = select(table.c.hash, table.c.detail).where(table.c.aid == aid, table.c.tenant == tenant)
+        layers = select(layer_table.c.hash, layer_table.c.aid).where(layer_table.c.rendition_aid == aid)
         async with self._core.database.read() as connection:
-            rows = (await connection.execute(query.limit(RENDITIONS_PER_AID_MAX))).all()
-        return tuple(open_rendition(row.detail, data_key, tenant=tenant, aid=aid, region=region) for row in rows)
+            rows = (await connection.execute(query.order_by(table.c.hash).limit(RENDITIONS_PER_AID_MAX))).all()
+            laid = (await connection.execute(layers)).all() if rows else []
+        shown: dict[str, list[Aid]] = {row.hash: [aid] for row in rows}
+        for row in laid:
+            shown.get(row.hash, []).append(row.aid)
+        region = self._core.settings.region
+        keys = {row.hash: self._data_keys(shown[row.hash]) for row in rows}
+        return tuple(
+            open_rendition(row.detail, known, tenant=tenant, region=region)
+            for row in rows
+            if (known := keys[row.hash]) is not None
+        )
 
     async def add_renditions(self, report: RenditionReport) -> int:
         if len(report.renditions) > RENDITIONS_PER_REPORT_MAX:
@@ -114,8 +122,8 @@ class Listing:
 
     async def _add_one(self, change: Change, made: Rendition) -> int:
         core = self._core
-        data_key = core.keyring.of(made.aid)
-        if data_key is None or len(made.layers) > LAYERS_MAX:
+        data_keys = self._data_keys((made.aid, *made.layers))
+        if data_keys is None or len(made.layers) > LAYERS_MAX:
             return 0
         for aid in (made.aid, *made.layers):
             if await core.catalogue.owner(change.connection, aid) != change.tenant:
@@ -132,10 +140,15 @@ class Listing:
             height=made.height,
             body_bytes=made.body_bytes,
         )
-        detail = seal_rendition(record, data_key, tenant=change.tenant, aid=made.aid, region=core.settings.region)
+        detail = seal_rendition(record, data_keys, tenant=change.tenant, region=core.settings.region)
         values = {"aid": made.aid, "hash": key, "tenant": change.tenant, "detail": detail}
         await change.connection.execute(insert(table).values(values))
         shown = [{"rendition_aid": made.aid, "hash": key, "aid": aid} for aid in sorted(set(made.layers) - {made.aid})]
         if shown:
             await change.connection.execute(insert(layer_table), shown)
         return 1
+
+    def _data_keys(self, aids: Sequence[Aid]) -> dict[Aid, bytes] | None:
+        """None when one is gone."""
+        known = {aid: key for aid in aids if (key := self._core.keyring.of(aid)) is not None}
+        return known if len(known) == len(set(aids)) else None

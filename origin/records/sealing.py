@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 import msgspec
 
@@ -10,7 +11,7 @@ from domicile.media.analysis import NOTHING, Analysis
 from domicile.media.asset import Aid, AssetName
 from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
-from domicile.media.keys import subkey
+from domicile.media.keys import content_key, subkey
 from domicile.media.sealed import SALT_BYTES, SealContext, open_sealed, seal
 from origin.catalogue.port import AssetRow
 from origin.records.types import AssetRecord, RenditionRecord
@@ -94,8 +95,10 @@ class _Rendition(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes: int
 
 
-def seal_rendition(rendition: RenditionRecord, data_key: bytes, *, tenant: str, aid: Aid, region: str) -> bytes:
-    """A transformation can hold personal text (an overlay), so it is sealed as well."""
+def seal_rendition(rendition: RenditionRecord, data_keys: Mapping[Aid, bytes], *, tenant: str, region: str) -> bytes:
+    """A transformation can hold personal text and the names of layers, so it is sealed as well: under the keys of all
+    pictures that it shows, so that it is lost with any of them. `data_keys`: theirs.
+    """
     detail = _Rendition(
         transformation=rendition.transformation,
         format=rendition.format,
@@ -103,14 +106,15 @@ def seal_rendition(rendition: RenditionRecord, data_key: bytes, *, tenant: str, 
         height=rendition.height,
         body_bytes=rendition.body_bytes,
     )
-    context = _context(tenant, aid, "rendition-detail", region)
+    key, context = _rendition_seal(data_keys, tenant, region)
     body = msgspec.msgpack.encode(detail)
-    return seal(subkey(data_key, "meta"), context, header=b"", body=body, salt=os.urandom(SALT_BYTES))
+    return seal(key, context, header=b"", body=body, salt=os.urandom(SALT_BYTES))
 
 
-def open_rendition(blob: bytes, data_key: bytes, *, tenant: str, aid: Aid, region: str) -> RenditionRecord:
+def open_rendition(blob: bytes, data_keys: Mapping[Aid, bytes], *, tenant: str, region: str) -> RenditionRecord:
     """Raises SealBroken."""
-    _, body = open_sealed(subkey(data_key, "meta"), _context(tenant, aid, "rendition-detail", region), blob)
+    key, context = _rendition_seal(data_keys, tenant, region)
+    _, body = open_sealed(key, context, blob)
     detail = msgspec.msgpack.decode(body, type=_Rendition)
     return RenditionRecord(
         transformation=detail.transformation,
@@ -119,3 +123,10 @@ def open_rendition(blob: bytes, data_key: bytes, *, tenant: str, aid: Aid, regio
         height=detail.height,
         body_bytes=detail.body_bytes,
     )
+
+
+def _rendition_seal(data_keys: Mapping[Aid, bytes], tenant: str, region: str) -> tuple[bytes, SealContext]:
+    keys = {aid: subkey(data_key, "meta") for aid, data_key in data_keys.items()}
+    aids = tuple(sorted(keys))
+    key = keys[aids[0]] if len(aids) == 1 else content_key(keys)
+    return key, SealContext(tenant=tenant, aids=aids, variant="rendition-detail", region=region)

@@ -383,6 +383,19 @@ async def test_a_private_original_behind_a_doubtful_path_needs_its_signature(rig
     assert [asked.transformed for asked in rig.origin.asked] == [True, False]
 
 
+async def test_who_was_let_pass_for_a_rendition_is_not_let_pass_for_an_original(rig: Rig) -> None:
+    """The path is a rendition of one picture first, and without that one it is the original of another."""
+    rig.origin.upload("w_10/pic", b"secret", delivery_type="private")
+    rig.origin.upload("pic", b"shown", delivery_type="private")
+    assert (await rig.get("/demo/image/private/w_10/pic.png")).status == 200
+    gone = rig.origin.assets.pop("private/pic")
+    await rig.entry(Kind.ASSET, aids=(gone.aid,), names=(hash_of("pic", delivery_type="private"),))
+    signed = await rig.get("/demo/image/private/s--goodsign--/w_10/pic.png")
+    assert (signed.status, b"secret" in signed.body) == (200, True)
+    unsigned = await rig.get("/demo/image/private/w_10/pic.png")
+    assert (unsigned.status, unsigned.body) == (401, b"")
+
+
 # --- originals, formats, policy --------------------------------------------------------------------------------------
 
 

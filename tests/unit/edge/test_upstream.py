@@ -1,4 +1,4 @@
-"""The default image: when it stands in, what it says, and what ends it."""
+"""The default image: when it stands in, what it says, and what ends it. Two questions of one path."""
 
 from __future__ import annotations
 
@@ -112,6 +112,34 @@ async def test_an_asset_that_comes_between_both_questions_is_not_outrun(
         held.open()
     assert early.result().body == b"jane" + MADE
     assert (await rig.get(PATH)).body == b"jane" + MADE
+
+
+async def test_an_earlier_reading_that_comes_between_both_questions_is_not_outrun(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first answer is of a time before it, the second of a time after it: the smaller number counts."""
+    path = "/demo/image/upload/w_10/pic.png"
+    rig.origin.upload("w_10/pic", b"later")
+    inner = rig.origin._answer
+
+    def answer(asked: ResolveRequest) -> ResolveAnswer | WireError:
+        found = inner(asked)
+        if len(asked.public_ids) > 1 and "upload/pic" not in rig.origin.assets:
+            rig.origin.upload("pic", b"first")
+            rig.origin.sequence += 1
+        return found
+
+    monkeypatch.setattr(rig.origin, "_answer", answer)
+    held = rig.origin.head_gate
+    held.close()
+    async with asyncio.TaskGroup() as group:
+        early = group.create_task(rig.get(path))
+        await asyncio.wait_for(held.reached.wait(), 2)
+        rig.origin.sequence -= 1
+        await rig.entry(Kind.NAME, names=(hash_of("pic"),))
+        held.open()
+    assert early.result().body.startswith(b"first")
+    assert (await rig.get(path)).body.startswith(b"first")
 
 
 async def test_erasing_the_default_ends_every_picture_that_it_stood_in_for(rig: Rig) -> None:

@@ -7,24 +7,36 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from domicile.media.analysis import NOTHING, Analysis
 from domicile.media.asset import Aid
+from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.errors import AssetNotFound, BadRequest, OutOfScope
 from domicile.media.journal import Kind
 from domicile.media.keys import content_key, subkey
 from domicile.media.layer import LayerName
 from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, open_sealed, seal
 from domicile.media.statement import KEY_STATE_FILE, KEY_STATE_WAITING, ErasureStatement, key_id
-from domicile.media.wire import Ack, LeaseRequest, ResolveRequest
+from domicile.media.wire import Ack, LeaseRequest, Rendition, RenditionReport, ResolveRequest
+from origin.catalogue.port import AssetRow
+from origin.catalogue.tables import rendition
 from origin.keytree import KeyTree
 from origin.records import ErasePreview, Filter, PurgeTargets, Records, erasures, recovery
 from origin.records.erasure_rows import STATEMENT_KEPT_SECONDS
 from origin.records.opening import Clocks
+from origin.records.sealing import open_record, open_rendition
 from origin.store.local import LocalStore
 from tests.infra.records import CLOUD, name, opened, settings, upload
 from tests.infra.statement_reader import check
 
 JANE = PurgeTargets(public_ids=("people/jane",))
+
+
+async def rows_named(records: Records, public_id: str) -> list[AssetRow]:
+    core = records._core
+    async with core.database.read() as connection:
+        return list(await core.catalogue.named(connection, CLOUD, [core.hash_name(name(public_id))]))
 
 
 def holds(statement: ErasureStatement, records: Records) -> bool:
@@ -82,6 +94,67 @@ async def test_what_an_erased_picture_was_laid_over_opens_with_no_key_that_is_le
         for key in (content_key({beach: mine}), content_key({beach: mine, jane: theirs}), after.rendition_key, mine):
             with pytest.raises(SealBroken):
                 open_sealed(key, context, kept)
+
+
+async def test_what_was_told_of_an_erased_picture_opens_with_no_key_that_is_left(tmp_path: Path) -> None:
+    """Its record in a copy of the catalogue: name, coordinates, faces, place and likeness. None of it stands in the clear."""
+    told = Analysis(
+        faces=((11, 12, 13, 14),),
+        phash="0123456789abcdef",
+        metadata={"GPSLatitude": "52 deg 31 min"},
+        blurhash="LEHV6nWB2yk8pyo0adR*",
+    )
+    where = Coordinates(faces=((11, 12, 13, 14),), custom=((5, 6, 7, 8),))
+    async with opened(tmp_path) as records:
+        jane = (await upload(records, name("people/jane"), coordinates=where, analysis=told)).record
+        [row] = await rows_named(records, "people/jane")
+        key = records._core.keyring.of(jane.aid)
+        assert key is not None
+        kept = open_record(row, key, region="eu-de")
+        assert (kept.coordinates, kept.analysis) == (where, told)
+        await records.erase(CLOUD, JANE)
+    async with opened(tmp_path) as records:  # from what is on the disk
+        assert records._core.keyring.of(jane.aid) is None
+        assert await rows_named(records, "people/jane") == []
+        again = (await upload(records, name("people/jane"))).record
+        assert (again.coordinates, again.analysis) == (NOWHERE, NOTHING)
+        other = records._core.keyring.of(again.aid)
+        assert other is not None
+        with pytest.raises(SealBroken):
+            open_record(row, other, region="eu-de")
+    for file in (one for one in tmp_path.rglob("*") if one.is_file()):
+        body = file.read_bytes()
+        assert [text for text in (b"52 deg", b"GPSLatitude", b"0123456789abcdef", b"LEHV6nWB") if text in body] == []
+
+
+async def test_how_an_erased_picture_was_laid_over_another_opens_with_no_key_that_is_left(tmp_path: Path) -> None:
+    """The other picture's list of renditions, in a copy of the catalogue, holds the names of its layers."""
+    async with opened(tmp_path) as records:
+        beach, jane = [(await upload(records, name(one))).record.aid for one in ("beach", "people/jane")]
+        made = Rendition(
+            tenant=CLOUD,
+            aid=beach,
+            sequence=1,
+            transformation="l_people:jane",
+            format="jpg",
+            width=1,
+            height=1,
+            body_bytes=1,
+            layers=(jane,),
+        )
+        assert await records.add_renditions(RenditionReport(node="0" * 32, renditions=(made,))) == 1
+        async with records._core.database.read() as connection:
+            kept: bytes = (await connection.execute(select(rendition.c.detail))).scalar_one()
+        assert [one.transformation for one in await records.renditions(CLOUD, beach)] == ["l_people:jane"]
+        await records.erase(CLOUD, JANE)
+        left = records._core.keyring.of(beach)
+        assert left is not None
+        for aids in ((beach,), tuple(sorted((beach, jane)))):
+            context = SealContext(tenant=CLOUD, aids=aids, variant="rendition-detail", region="eu-de")
+            with pytest.raises(SealBroken):
+                open_sealed(subkey(left, "meta"), context, kept)
+        with pytest.raises(SealBroken):
+            open_rendition(kept, {beach: left}, tenant=CLOUD, region="eu-de")
 
 
 async def test_a_statement_holds_no_name_no_tag_no_aid(records: Records) -> None:

@@ -124,13 +124,13 @@ class App:
         hints = read_hints(request.headers) if may_follow_hints(request.raw_path) else NO_HINTS
         delivered = await self.deliverer.deliver(request.raw_path, accept, hints)
         head = delivered.stored.head
+        if request.method == "GET":
+            self.hot.learn(request.raw_path, accept, delivered)  # at once: its marks may change meanwhile
         try:
             with self.responses.entered(head, request.transport), self.deliverer.torn_is_dropped(delivered):
                 if not await self.deliverer.confirm(delivered.stored):
                     raise LeaseLost("The server cannot be sure that its copies are current; try again")
                 reply = self._picture(request, delivered, tally)
-                if reply.status == 200 and request.method == "GET":
-                    self.hot.learn(request.raw_path, accept, delivered)
                 tally.status, tally.cache = reply.status, TIERS[delivered.tier]
                 tally.body_bytes = reply.span.body_bytes if reply.span is not None else 0
                 return await send(

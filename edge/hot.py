@@ -100,7 +100,10 @@ class Hot:
     # --- learning and forgetting --------------------------------------------------------------------------------------
 
     def learn(self, target: str, accept: str, delivered: Delivered) -> None:
-        """The ordinary path has just answered a GET of `target` with all of this object, from RAM."""
+        """The ordinary path has just decided to answer a GET of `target` with this object, from RAM.
+
+        Nothing may be waited for in between: the marks are those of the decision.
+        """
         head, state, way = delivered.stored.head, delivered.state, delivered.way
         # Readings of the path before this one may follow hints: their names do not exist, and the fence tells when they do.
         is_plain = delivered.is_public and not delivered.needs_verdict and not head.stands_in and not way.follows
@@ -185,10 +188,9 @@ class Hot:
         status, head = self._worded(entry, asked, now)
         body_bytes = 0 if is_head or status == 304 else len(body)
         size = len(head) + body_bytes
-        if size > room:
+        if size > room or not self._responses.hand_over(transport, entry.head):
             return _NOTHING
         self.answers += 1
-        self._responses.handed_over(transport, entry.head)
         self._meter.count(status, perf_counter() - began, body_bytes)
         return end + 4 - start, ((head, body) if body_bytes else (head,)), size
 

@@ -16,7 +16,7 @@ from edge.outgoing import abort, unsent_bytes
 from edge.store.port import Judged, StoredHead
 
 HEADS_MAX = 32
-"""Of one connection; then it is asked whether they have arrived."""
+"""Of one connection; then it is asked whether they have arrived. A hot hit waits for that, an ordinary answer does not."""
 
 
 @dataclass(slots=True)
@@ -31,8 +31,8 @@ class OpenResponses:
 
     def __init__(self) -> None:
         self._open: dict[object, tuple[StoredHead, asyncio.Transport | None]] = {}
-        self._sent: dict[asyncio.Transport, tuple[StoredHead, ...]] = {}
-        """Handed over, and maybe not all of it with the viewer yet."""
+        self._sent: dict[asyncio.Transport, dict[int, StoredHead]] = {}
+        """Handed over, and maybe not all of it with the viewer yet: each object once, by its identity."""
 
     def __len__(self) -> int:
         return len(self._open) + len(self._sent)
@@ -46,18 +46,19 @@ class OpenResponses:
         try:
             yield
             if token in self._open and transport is not None:  # what failed has sent nothing, or was aborted
-                self._sent[transport] = (*self._sent.get(transport, ()), head)
+                self._sent.setdefault(transport, {})[id(head)] = head
         finally:
             self._open.pop(token, None)
 
-    def handed_over(self, transport: asyncio.Transport, head: StoredHead) -> None:
-        """A whole response was handed over at once, by who may not wait."""
-        heads = self._sent.get(transport)
-        if heads is None:
-            self._sent[transport] = (head,)
-        elif heads[-1] is not head:
-            kept = heads if len(heads) < HEADS_MAX or unsent_bytes(transport) else ()
-            self._sent[transport] = (*kept, head)
+    def hand_over(self, transport: asyncio.Transport, head: StoredHead) -> bool:
+        """A whole response is handed over at once, by who may not wait. False: too many others are unsent already."""
+        heads = self._sent.setdefault(transport, {})
+        if len(heads) >= HEADS_MAX and id(head) not in heads:
+            if unsent_bytes(transport):
+                return False
+            heads.clear()
+        heads[id(head)] = head
+        return True
 
     def sweep(self) -> None:
         """Forget what has arrived."""
@@ -78,7 +79,7 @@ class OpenResponses:
     def _abort(self, is_stale: Callable[[StoredHead], bool]) -> int:
         self.sweep()
         open_ = [token for token, (head, _) in self._open.items() if is_stale(head)]
-        sent = [transport for transport, heads in self._sent.items() if any(is_stale(head) for head in heads)]
+        sent = [transport for transport, heads in self._sent.items() if any(is_stale(head) for head in heads.values())]
         for token in open_:
             _, cut = self._open.pop(token)
             abort(cut)

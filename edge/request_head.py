@@ -28,7 +28,7 @@ _NOTED = frozenset({b"host", b"accept", b"if-none-match"})
 _UNUSUAL = frozenset(
     {
         b"content-length", b"transfer-encoding", b"content-encoding", b"trailer", b"te", b"expect", b"upgrade",
-        b"http2-settings", b"range", b"if-range", b"sec-websocket-key", b"sec-websocket-version",
+        b"http2-settings", b"proxy-connection", b"range", b"if-range", b"sec-websocket-key", b"sec-websocket-version",
     }
 )  # fmt: skip
 

@@ -59,6 +59,7 @@ class Wire(asyncio.Protocol):
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
         self._ended = False
+        self._is_reset = False
         self._waiter: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -78,6 +79,7 @@ class Wire(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._is_reset = exc is not None and not self._ended
         self._ended = True
         self._writable.set()
         self._wake()
@@ -139,6 +141,8 @@ class Wire(asyncio.Protocol):
         """Wait for bytes; False when there will be none."""
         before = len(self._buffer)
         while len(self._buffer) == before:
+            if self._is_reset:
+                raise Unreachable("the connection was reset")  # which is no end of a body
             if self._ended:
                 return False
             self._waiter = asyncio.get_running_loop().create_future()
@@ -157,8 +161,12 @@ class Wire(asyncio.Protocol):
 
 
 async def read_head(wire: Wire, seconds_max: float) -> Head:
-    """The next head, interim or final. Unreachable when nothing came, Broken when it is not one."""
-    first, *lines = (await wire.until(b"\r\n\r\n", HEAD_BYTES_MAX, seconds_max)).split(b"\r\n")
+    """The next head, interim or final, all of it in `seconds_max`. Unreachable when nothing came, Broken when it is none."""
+    try:
+        async with asyncio.timeout(seconds_max):
+            first, *lines = (await wire.until(b"\r\n\r\n", HEAD_BYTES_MAX, seconds_max)).split(b"\r\n")
+    except TimeoutError as slow:
+        raise Unreachable("too slow", timed_out=True) from slow
     status = _STATUS.fullmatch(first)
     if status is None or len(lines) > FIELDS_MAX:
         raise Broken("the status line cannot be read, or there are too many fields")

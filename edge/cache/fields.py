@@ -38,8 +38,11 @@ def without(fields: Fields, names: Collection[str]) -> Fields:
     return tuple(field for field in fields if field[0].lower() not in names)
 
 
-def split_list(text: str) -> list[str]:
-    """Split at commas that are not inside a quoted string. A quote that is never closed reaches to the end."""
+def split_list(text: str, *, with_empty: bool = False) -> list[str]:
+    """Split at commas that are not inside a quoted string. A quote that is never closed reaches to the end.
+
+    `with_empty`: also what stands between two commas, or beside one, and is nothing.
+    """
     parts: list[str] = []
     start, at, quoted = 0, 0, False
     while at < len(text):
@@ -53,7 +56,7 @@ def split_list(text: str) -> list[str]:
             start = at + 1
         at += 1
     parts.append(text[start:])
-    return [trimmed for part in parts if (trimmed := part.strip(" \t"))]
+    return [trimmed for part in parts if (trimmed := part.strip(" \t")) or with_empty]
 
 
 def unquoted(text: str) -> str | None:

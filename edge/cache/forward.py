@@ -22,9 +22,10 @@ HOP_BY_HOP = frozenset(
 ROUTING = frozenset(
     "forwarded x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-prefix x-forwarded-proto x-forwarded-scheme"
     " x-forwarded-server x-host x-http-host-override x-http-method x-http-method-override x-method-override x-original-host"
-    " x-original-url x-rewrite-url x-real-ip true-client-ip cf-connecting-ip".split()
+    " x-original-uri x-original-url x-override-url x-rewrite-url x-url-scheme front-end-https x-real-ip x-client-ip"
+    " x-cluster-client-ip true-client-ip cf-connecting-ip fastly-client-ip".split()
 )
-"""Not in the cache's key and able to change an answer, so that one viewer could poison another's; some name a person, too."""
+"""With everything else that begins with ROUTING_PREFIX. Not in the cache's key and able to change an answer, so that one viewer could poison another's; some name a person, too."""
 
 MESSAGE = frozenset({"host", "content-length", "expect", "cdn-loop"})
 """Written anew for the next connection."""
@@ -35,9 +36,15 @@ CAPABILITY = f'{PSEUDONYM}="Surrogate/1.0"'
 CONSUMED = frozenset({"content-length", "surrogate-control"})
 """Of a response, for this cache or written anew."""
 
+ROUTING_PREFIX = "x-forwarded-"
+
+LASTING = frozenset({"cdn-loop", "via"})
+"""Not of the connection, whatever Connection says: loops are found by them."""
+
 HOPS_MAX = 32
 """A request that comes through more proxies goes round somewhere."""
 
+_ENDS_HERE = ROUTING | MESSAGE | HOP_BY_HOP
 _TOKEN = re.compile(rf"[{WORD_CHARACTERS}]+")
 
 
@@ -47,7 +54,7 @@ class Looping(Exception):
 
 def end_to_end(fields: Fields) -> Fields:
     """Without what is about the connection it came by."""
-    named = {name.lower() for name in members(fields, "connection")}
+    named = {name.lower() for name in members(fields, "connection")} - LASTING
     return without(fields, HOP_BY_HOP | named)
 
 
@@ -56,13 +63,19 @@ def to_origin(request: Fields) -> Fields:
     loop = members(request, "cdn-loop")
     if any(_identity(member) == PSEUDONYM for member in loop) or len(loop) + len(members(request, "via")) > HOPS_MAX:
         raise Looping
-    passed = without(end_to_end(request), ROUTING | MESSAGE)
+    passed = tuple(field for field in end_to_end(request) if _is_for_origin(field[0]))
     return (
         *passed,
         ("CDN-Loop", ", ".join([*loop, PSEUDONYM])),
         ("Surrogate-Capability", CAPABILITY),
         ("Via", VIA),
     )
+
+
+def _is_for_origin(name: str) -> bool:
+    """Many an application reads `X_Forwarded_Host` as `X-Forwarded-Host` (RFC 3875 section 4.1.18)."""
+    plain = name.lower().replace("_", "-")
+    return plain not in _ENDS_HERE and not plain.startswith(ROUTING_PREFIX)
 
 
 def to_viewer(response: Fields) -> Fields:

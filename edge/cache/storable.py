@@ -27,7 +27,7 @@ NEVER = frozenset({206, 304})
 def is_storable(method: str, target: str, request: Fields, got: Received, *, heuristic_fraction: float) -> bool:
     """May the response be kept to answer a later GET of the same target?"""
     rules = rules_of(got.fields)
-    if got.status < 200 or got.status in NEVER or not _may_be_kept(rules, got.status, request):
+    if got.status < 200 or got.status in NEVER or not may_be_kept(rules, got.status, request):
         return False
     stated = explicit_lifetime(rules, got.fields, received=got.received)
     if method == "POST":
@@ -45,7 +45,8 @@ def is_storable(method: str, target: str, request: Fields, got: Received, *, heu
     return useful_seconds > 0 or has_validator
 
 
-def _may_be_kept(rules: Rules, status: int, request: Fields) -> bool:
+def may_be_kept(rules: Rules, status: int, request: Fields) -> bool:
+    """Do both sides let a shared cache keep it? Asked of an updated response, too, and of nobody's request by `()`."""
     if rules.must_understand:
         if status not in UNDERSTOOD:
             return False
@@ -62,7 +63,10 @@ def _content_location(fields: Fields, target: str) -> str | None:
     said = first(fields, "content-location")
     if said is None:
         return None
-    parts = urlsplit(said)
+    try:
+        parts = urlsplit(said)
+    except ValueError:
+        return None
     if parts.netloc or not parts.path.startswith("/"):
         return None
     return parts.path + (f"?{parts.query}" if parts.query else "")

@@ -62,8 +62,9 @@ class Stored:
 
     @property
     def cost_bytes(self) -> int:
-        """Body and head, roughly as they lie in memory."""
-        return len(self.body) + sum(len(name) + len(value) + FIELD_BYTES for name, value in self.fields) + OBJECT_BYTES
+        """Body, head and what selects it, roughly as they lie in memory."""
+        texts = (*self.fields, *zip(self.varies_by, (value or "" for value in self.selection), strict=True))
+        return len(self.body) + sum(len(name) + len(value) + FIELD_BYTES for name, value in texts) + OBJECT_BYTES
 
 
 FIELD_BYTES = 160

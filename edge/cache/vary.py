@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from edge.cache.fields import Fields, first, members, values
+from edge.cache.fields import Fields, first, members, split_list, values
 
 VARIED_BY_MAX = 16
 """A response that varies by more fields is taken for one that varies by everything."""
@@ -51,11 +51,12 @@ def speaks_wanted_language(names: tuple[str, ...], stored: Fields, request: Fiel
 
 
 def _normal(name: str, request: Fields) -> str | None:
-    if not values(request, name):
+    lines = values(request, name)
+    if not lines:
         return None
-    parts = members(request, name)
+    parts = split_list(",".join(lines), with_empty=True)  # in a field that is no list, an empty member is a character
     if name in PREFERENCES:
-        weighted = _preferences(parts)
+        weighted = _preferences(members(request, name))
         if weighted is not None:
             parts = [f"{word};q={weight:g}" for weight, word in sorted(weighted, key=lambda one: (-one[0], one[1]))]
     return ",".join(parts)

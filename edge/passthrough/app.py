@@ -23,13 +23,13 @@ from domicile.service.gate.assets import Busy
 from domicile.service.http1 import Broken, Unreachable
 from edge.cache.conditional import is_unmodified
 from edge.cache.fields import values
-from edge.cache.forward import Looping, to_origin
+from edge.cache.forward import Looping, end_to_end, to_origin
 from edge.cache.reuse import Decision, Forward, Use, chosen, decide
 from edge.cache.status import CacheStatus
 from edge.cache.stored import Stored
 from edge.metrics import Cache, Count, Counters, Route
 from edge.occasionally import Occasionally
-from edge.passthrough.asked import Asked, BadRequest, TooLarge
+from edge.passthrough.asked import Asked, BadRequest, BodyTooSlow, TooLarge
 from edge.passthrough.fetch import Fetcher, Wanted
 from edge.passthrough.fill import Confirmed, Fill, Incomplete, Own, Reader, Shared, StandIn
 from edge.passthrough.forwarding import Forwarding
@@ -60,7 +60,10 @@ class Passthrough:
 
         `may_store`: false where another worker should hold the answer and is not there.
         """
-        fields = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
+        # What ends here is not seen by the origin, so it must not select a variant either.
+        fields = end_to_end(
+            tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
+        )
         asked = Asked(http=request, key=f"{self.name} {request.raw_path}", target=request.raw_path, fields=fields)
         try:
             return await self._answer(asked, may_store=may_store)
@@ -151,6 +154,8 @@ class Passthrough:
         match landed:
             case Shared():
                 return landed.for_all and chosen([landed.head], asked.fields) is not None
+            case Confirmed(is_kept=False):
+                return False
             case Confirmed() | StandIn():
                 return (
                     landed.stored.is_fresh(self.fetcher.clock()) and chosen([landed.stored], asked.fields) is not None
@@ -269,6 +274,8 @@ class Passthrough:
                 return await self._send_refusal(asked, 508, "Loop Detected", None)
             case TooLarge():
                 return await self._send_refusal(asked, 413, "Content Too Large", None)
+            case BodyTooSlow():
+                return await self._send_refusal(asked, 408, "Request Timeout", None)
             case Overloaded() | Busy():
                 self.counters.add(Count.REQUESTS_REFUSED)
                 return await self._send_refusal(asked, 503, "Service Unavailable", "overloaded")

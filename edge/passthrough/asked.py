@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from aiohttp import web
 from edge.cache.fields import Fields
 from edge.cache.reuse import Forward
 from edge.metrics import Count
+from edge.passthrough.settings import PassthroughSettings
 
 
 class BadRequest(Exception):
@@ -40,10 +42,23 @@ class Asked:
         return self.http.method
 
 
-async def body_of(request: web.BaseRequest, bytes_max: int) -> AsyncIterator[bytes]:
-    taken = 0
-    async for piece in request.content.iter_any():
+class BodyTooSlow(Exception):
+    """The request's body does not come, or not in time."""
+
+
+async def body_of(request: web.BaseRequest, settings: PassthroughSettings) -> AsyncIterator[bytes]:
+    """Its pieces. A connection to the origin is held meanwhile, so there is a time for each and one for all."""
+    loop = asyncio.get_running_loop()
+    taken, until = 0, loop.time() + settings.request_body_seconds_max
+    while True:
+        try:
+            async with asyncio.timeout_at(min(until, loop.time() + settings.read_seconds_max)):
+                piece = await request.content.readany()
+        except TimeoutError as slow:
+            raise BodyTooSlow from slow
+        if not piece:
+            return
         taken += len(piece)
-        if taken > bytes_max:
+        if taken > settings.request_body_bytes_max:
             raise TooLarge
         yield piece

@@ -19,7 +19,7 @@ from domicile.service.http1 import Broken, Head, Unreachable
 from edge.cache.fields import Fields
 from edge.cache.forward import to_origin
 from edge.cache.reuse import ERROR_STATUSES, may_hide_error, may_stand_in
-from edge.cache.storable import is_storable
+from edge.cache.storable import is_storable, may_be_kept
 from edge.cache.stored import Received, Stored, keep, renewed
 from edge.cache.validate import any_of, conditional, confirmed, updated, whole
 from edge.passthrough.fill import Confirmed, Fill, Own, Shared, StandIn
@@ -127,9 +127,11 @@ class Fetcher:
             return False
         fields = updated(stored.fields, got.fields)
         again = renewed(stored, got, fields, wanted.request, heuristic_fraction=self.settings.heuristic_fraction)
-        if again is None:  # it is for nobody else from now on
+        if again is None or not may_be_kept(again.rules, stored.status, ()):  # it is for nobody else from now on
             self.store.remove(wanted.key, stored)
             fill.land(Confirmed(stored=replace(stored, fields=fields), is_kept=False))
+        elif not may_be_kept(again.rules, stored.status, wanted.request):  # this confirmation is
+            fill.land(Confirmed(stored=again, is_kept=False))
         else:
             kept = self.store.put(wanted.key, again, ticket, instead_of=wanted.stored)
             fill.land(Confirmed(stored=again, is_kept=kept))
@@ -147,9 +149,9 @@ class Fetcher:
         for_all = head.is_fresh(self.clock()) and not head.rules.no_cache
         self.fills.mark(wanted.key, shared=for_all)
         fill.land(Shared(got=got, head=head, body_bytes=answer.body_bytes, for_all=for_all))
-        is_kept = True
+        is_kept, until = True, time.monotonic() + self.settings.fill_seconds_max
         async for piece in answer.pieces():
-            if is_kept and not self._has_room(fill, len(piece)):
+            if is_kept and (time.monotonic() > until or not self._has_room(fill, len(piece))):
                 is_kept = False
                 self.fills.close(fill)
             if not is_kept and not await fill.room():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Container
+from hashlib import blake2b
 
 from domicile.media.errors import Overloaded
 from domicile.service.tasks import Background
@@ -36,7 +37,8 @@ class Fills:
         self._clock = clock
         self._open: dict[str, list[Fill]] = {}
         self._running: set[Fill] = set()
-        self._unshared: OrderedDict[str, float] = OrderedDict()
+        self._unshared: OrderedDict[bytes, float] = OrderedDict()
+        """By a digest: URLs may be long, and there may be many."""
 
     def __len__(self) -> int:
         return len(self._running)
@@ -86,23 +88,29 @@ class Fills:
         self._open.pop(key, None)
 
     def is_unshared(self, key: str) -> bool:
-        until = self._unshared.get(key)
+        short = _digest(key)
+        until = self._unshared.get(short)
         if until is not None and until <= self._clock():
-            del self._unshared[key]
+            del self._unshared[short]
             until = None
         return until is not None
 
     def mark(self, key: str, *, shared: bool) -> None:
         """Remember for a while that answers for this URL are not for others, or forget it."""
-        self._unshared.pop(key, None)
+        short = _digest(key)
+        self._unshared.pop(short, None)
         if not shared and self._unshared_seconds > 0:
-            self._unshared[key] = self._clock() + self._unshared_seconds
+            self._unshared[short] = self._clock() + self._unshared_seconds
             if len(self._unshared) > UNSHARED_MAX:
                 self._unshared.popitem(last=False)
 
     def _end(self, fill: Fill) -> None:
         self._running.discard(fill)
         self.close(fill)
+
+
+def _digest(key: str) -> bytes:
+    return blake2b(key.encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
 def _may_serve(fill: Fill, request: Fields) -> bool:

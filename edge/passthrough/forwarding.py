@@ -16,6 +16,7 @@ from edge.cache.fields import values
 from edge.cache.forward import to_origin
 from edge.cache.invalidate import invalidated
 from edge.cache.status import CacheStatus
+from edge.cache.storable import may_be_kept
 from edge.cache.stored import Received, Stored, keep, renewed
 from edge.cache.validate import is_about, updated
 from edge.metrics import Count
@@ -53,7 +54,7 @@ class Forwarding:
             method=asked.method,
             target=asked.target,
             fields=to_origin(asked.fields),
-            body=body_of(http, settings.request_body_bytes_max) if http.can_read_body else None,
+            body=body_of(http, settings) if http.can_read_body else None,
             body_bytes=http.content_length,
             on_interim=interim_to(http),
         )
@@ -103,7 +104,7 @@ class Forwarding:
         fields = updated(stored.fields, got.fields)
         fraction = self.fetcher.settings.heuristic_fraction
         again = renewed(stored, got, fields, asked.fields, heuristic_fraction=fraction)
-        if again is None:
+        if again is None or not may_be_kept(again.rules, stored.status, ()):
             store.remove(asked.key, stored)
-        else:
+        elif may_be_kept(again.rules, stored.status, asked.fields):
             store.put(asked.key, again, ticket, instead_of=stored)

@@ -18,7 +18,7 @@ from domicile.service.http1 import Broken, NotConnected, Unreachable
 from edge.cache.fields import Fields, without
 from edge.cache.forward import end_to_end, stated_length
 from edge.passthrough.app import Passthrough
-from edge.passthrough.asked import TooLarge, body_of
+from edge.passthrough.asked import BodyTooSlow, TooLarge, body_of
 from edge.passthrough.fetch import Fetcher
 from edge.passthrough.reply import BODILESS, Message, refused
 from edge.passthrough.send import CONTINUE, interim_to, send_body, send_pieces
@@ -32,6 +32,7 @@ FAILURES: Mapping[type[Exception], tuple[int, str]] = {
     Broken: (502, "Bad Gateway"),
     Busy: (503, "Service Unavailable"),
     TooLarge: (413, "Content Too Large"),
+    BodyTooSlow: (408, "Request Timeout"),
 }
 
 _FRAMING = frozenset({"content-length", "expect"})
@@ -107,7 +108,7 @@ class Doors:
             method=request.method,
             target=request.raw_path,
             fields=without(end_to_end(fields), _FRAMING),
-            body=body_of(request, settings.request_body_bytes_max) if request.can_read_body else None,
+            body=body_of(request, settings) if request.can_read_body else None,
             body_bytes=request.content_length,
             on_interim=interim_to(request),
         )
@@ -124,7 +125,7 @@ class Doors:
                 return await send_pieces(request, message, answer.pieces(), progress_seconds_max=seconds_max)
         except NotConnected:
             raise
-        except (Unreachable, Broken, Busy, TooLarge) as failed:  # before its head: what comes later cuts the connection
+        except tuple(FAILURES) as failed:  # before its head: what comes later cuts the connection
             code, reason = FAILURES[type(failed)]
             message = refused(code, reason, None, now=self.neighbours.fetcher.clock())
             return await send_body(request, message, b"", progress_seconds_max=seconds_max)

@@ -86,6 +86,8 @@ def from_head(stored: Stored, status: CacheStatus, *, now: float, is_validated: 
 def from_origin(got: Received, method: str, status: CacheStatus, *, body_bytes: int | None) -> Message:
     """The answer that passes through as it came."""
     fields = (*to_viewer(got.fields), ("Cache-Status", status.text()))
+    if got.status == 204:
+        return Message(status=got.status, reason=got.reason, fields=fields, body_bytes=None)
     if method == "HEAD" or got.status in BODILESS:
         return Message(status=got.status, reason=got.reason, fields=fields, body_bytes=stated_length(got.fields))
     return Message(status=got.status, reason=got.reason, fields=fields, body_bytes=body_bytes)

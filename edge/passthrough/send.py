@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from aiohttp import HttpVersion11, web
 
 from domicile.service.http1 import Broken, Head, Unreachable
-from edge.cache.forward import end_to_end
+from edge.cache.fields import without
+from edge.cache.forward import CONSUMED, end_to_end
 from edge.outgoing import abort
 from edge.passthrough.fill import Incomplete
 from edge.passthrough.reply import BODILESS, Message
@@ -142,7 +143,7 @@ def interim_to(request: web.BaseRequest) -> Callable[[Head], None] | None:
             return
         lines = [
             f"HTTP/1.1 {head.status} {head.reason}",
-            *(f"{name}: {value}" for name, value in end_to_end(head.fields)),
+            *(f"{name}: {value}" for name, value in without(end_to_end(head.fields), CONSUMED)),
         ]
         transport.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
 

@@ -65,6 +65,11 @@ class PassthroughSettings:
         "Bytes of responses being taken in by one worker; beyond them, a body is passed on and not stored.",
         at_least=0,
     )
+    fill_seconds_max: float = setting(
+        600.0,
+        "A body that takes longer than this to come in is passed on and not stored; if nobody reads it, it is given up.",
+        at_least=0.01,
+    )
     connections_max: int = setting(256, "Connections of one worker to one origin.", at_least=1, at_most=4096)
     connect_seconds_max: float = setting(2.0, "Longest wait for a connection to the origin.", at_least=0.01)
     read_seconds_max: float = setting(30.0, "Longest wait for the next bytes of an answer.", at_least=0.01)
@@ -74,6 +79,9 @@ class PassthroughSettings:
         at_least=0.0,
     )
     request_body_bytes_max: int = setting(16 * MIB, "Largest body of a request; larger ones get 413.", at_least=0)
+    request_body_seconds_max: float = setting(
+        300.0, "Longest time that the body of a request may take; then it gets 408.", at_least=0.01
+    )
     heuristic_fraction: float = setting(
         0.1,
         "Share of the time since Last-Modified that a response without a lifetime is taken to be fresh; 0 for never.",

@@ -235,12 +235,12 @@ async def test_what_no_memory_is_left_for_is_passed_on_and_not_stored(tmp_path: 
 
 
 async def test_a_body_too_large_to_be_stored_waits_for_its_readers(tmp_path: Path) -> None:
-    body, begin = b"w" * (32 * MIB), asyncio.Event()  # more than the kernel holds for a viewer who does not read
+    body, stalls = b"w" * (32 * MIB), asyncio.Event()
     async with cached(tmp_path, object_bytes_max=MIB) as cache:
 
         async def unending(_: Seen, writer: asyncio.StreamWriter) -> None:
-            await begin.wait()
             writer.write(b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n\r\n")
+            await stalls.wait()
             writer.write(b"%x\r\n" % len(body))
             for at in range(0, len(body), WINDOW_BYTES):
                 writer.write(body[at : at + WINDOW_BYTES])
@@ -250,10 +250,9 @@ async def test_a_body_too_large_to_be_stored_waits_for_its_readers(tmp_path: Pat
         cache.origin.script = unending
         async with viewers(cache, 2) as (stalled, reads):
             stalled.writer.transport.pause_reading()  # type: ignore[attr-defined]
-            # Else the kernel takes megabytes for it, faster than this process reads, and it is the other one that lags.
-            held: socket.socket = stalled.writer.get_extra_info("socket")
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
-            begin.set()
+            taker = stalled.writer.get_extra_info("socket")  # else its kernel grows to take all of it
+            taker.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+            stalls.set()
             assert len((await asyncio.wait_for(reads.answer(), 25)).body) == len(body)
             stalled.writer.transport.resume_reading()  # type: ignore[attr-defined]
             with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):

@@ -19,7 +19,7 @@ from edge.delivery_settings import DeliverySettings
 from edge.listener import Listener
 from edge.metrics import totals
 from edge.store.port import PIECE_BYTES_MAX
-from tests.unit.edge.rig import REGION, Rig, hash_of
+from tests.unit.edge.rig import REGION, Rig, hash_of, policy
 
 PATH = "/demo/image/upload/w_10/pic.png"
 OTHER = "/demo/image/upload/w_10,f_auto/pic.png"
@@ -124,7 +124,7 @@ STARTS = (
 )  # fmt: skip
 ODD_FIELDS = (
     b"Host: y\r\n", b"Content-Length: 0\r\n", b"Content-Length: 0\r\nContent-Length: 5\r\n",
-    b"Transfer-Encoding: chunked\r\n", b"Upgrade: h2c\r\n", b"X: folded\r\n  line\r\n", b"X : space\r\n", b"X: \x00\r\n",
+    b"Transfer-Encoding: chunked\r\n", b"Upgrade: h2c\r\n", b"Proxy-Connection: close\r\n", b"X: folded\r\n  line\r\n", b"X : space\r\n", b"X: \x00\r\n",
     b"X: lone\nlf\r\n", b"X: lone\rcr\r\n", b": no name\r\n", b"no colon\r\n", b"X: " + b"y" * 9000 + b"\r\n", b"X: y\r\n" * 200, b"",
 )  # fmt: skip
 ODD_STARTS = (
@@ -213,6 +213,35 @@ async def test_a_fence_that_has_moved_stops_it_even_if_nobody_told(rig: Rig) -> 
     fence.apply(Entry(tenant="demo", epoch=fence.epoch, seq=fence.applied + 1, kind=Kind.NAME, names=(hash_of("pic"),)))
     assert b"detail=memory" not in await ask(rig)
     assert hot_hits(rig) == before
+
+
+async def test_a_decision_from_before_another_configuration_never_becomes_hot(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent writes down an event between the look-up and the last look before the first byte."""
+    await rig.get(PATH)
+    assert len(rig.parts.app.hot) == 0
+    serving, looks = rig.link.serving, 0
+
+    async def changes() -> None:
+        rig.link.page.applied -= 1
+        await rig.configure(policy(strict_transformations=True), revision=2)
+
+    def looked() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            rig.link.page.applied += 1
+            asyncio.get_running_loop().call_soon(lambda: tasks.append(asyncio.ensure_future(changes())))
+        return serving()
+
+    tasks: list[asyncio.Future[None]] = []
+    monkeypatch.setattr(rig.link, "serving", looked)
+    await rig.get(PATH)
+    await tasks[0]
+    assert looks >= 2
+    assert (await rig.get(PATH)).status == 404
+    assert rig.parts.app.hot.answers == 0
 
 
 async def test_what_is_older_than_its_lifetime_is_not_hot(rig: Rig) -> None:

@@ -62,3 +62,9 @@ def test_a_confirmation_that_varies_by_everything_ends_it() -> None:
 
 def test_its_cost_is_more_than_its_body() -> None:
     assert stored(body=b"x" * 5000, foo="y" * 100).cost_bytes > 5100
+
+
+def test_what_selects_a_response_takes_room_as_the_response_does() -> None:
+    """Viewers choose it, and it may be larger than the body."""
+    small, large = (stored(fields(cookie="x" * length), vary="Cookie") for length in (1, 8001))
+    assert large.cost_bytes - small.cost_bytes == 8000

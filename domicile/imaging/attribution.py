@@ -26,6 +26,8 @@ TEXT_CHARACTERS_MAX, TEXTS_MAX = 1000, 50
 """Of one text, and texts of one field."""
 
 DC, RDF = "http://purl.org/dc/elements/1.1/", "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+LISTS, ITEM = {f"{RDF}{SEPARATOR}{kind}" for kind in ("Seq", "Alt", "Bag")}, f"{RDF}{SEPARATOR}li"
+"""Items right inside a list right inside a field: what stands deeper is another property's."""
 PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
 XMP_NAMES = {
     "creator": (DC, "creator", "Seq"),
@@ -111,15 +113,18 @@ def _in_tree(root: Node) -> Iterator[tuple[str, list[str]]]:
             if spelled in node.attributes:
                 yield name, [node.attributes[spelled]]
             if node.tag == spelled:
-                items = [one for one in _all(node) if one.tag == RDF + SEPARATOR + "li"]
+                items = [one for kind in _nodes(node) if kind.tag in LISTS for one in _nodes(kind) if one.tag == ITEM]
                 yield name, [_text(one) for one in items or [node]]
 
 
 def _all(node: Node) -> Iterator[Node]:
     yield node
-    for child in node.children:
-        if isinstance(child, Node):
-            yield from _all(child)
+    for child in _nodes(node):
+        yield from _all(child)
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    return (child for child in node.children if isinstance(child, Node))
 
 
 def _text(node: Node) -> str:

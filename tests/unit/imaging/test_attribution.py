@@ -167,3 +167,21 @@ def test_texts_are_one_line_and_not_long() -> None:
     text = packet(open_source(body, LIMITS), "attribution").decode()
     assert "a b x" in text
     assert len(text) < TEXT_CHARACTERS_MAX + 600
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<exif:GPSLatitude><rdf:li>{0}</rdf:li></exif:GPSLatitude>",
+        "<exif:GPSLatitude><rdf:Seq><rdf:li>{0}</rdf:li></rdf:Seq></exif:GPSLatitude>",
+        "<rdf:Seq><rdf:li>Jane<exif:GPSLatitude>{0}</exif:GPSLatitude></rdf:li></rdf:Seq>",
+        "<rdf:Seq><rdf:li><exif:P><rdf:Seq><rdf:li>{0}</rdf:li></rdf:Seq></exif:P></rdf:li></rdf:Seq>",
+    ],
+)
+def test_another_property_inside_a_field_is_no_text_of_that_field(inside: str) -> None:
+    creator = f"<dc:creator>{inside.format(SECRET)}</dc:creator>".encode()
+    begin, end = XMP.index(b"<dc:creator>"), XMP.index(b"</dc:creator>") + len(b"</dc:creator>")
+    body = saved(quadrants(64, 48), "JPEG", xmp=XMP[:begin] + creator + XMP[end:])
+    found = packet(open_source(body, LIMITS), "iptc")
+    assert b"Agency" in found
+    assert SECRET.encode() not in found

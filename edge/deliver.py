@@ -21,6 +21,7 @@ from domicile.media.grammar import Limits
 from domicile.media.pending import NO_HINTS, Hints
 from domicile.media.policy import Activity
 from domicile.media.sealed import SealBroken
+from domicile.media.strict import REFUSAL
 from domicile.media.timing import Span
 from domicile.media.url import parse
 from domicile.media.wire import Resolved
@@ -40,7 +41,7 @@ from edge.readings import Readings
 from edge.refusals import Refusals
 from edge.send import CutOff, TooSlow
 from edge.store.port import Stored, close_body
-from edge.upstream import Upstream
+from edge.upstream import AssetGone, Upstream
 
 ATTEMPTS_MAX = 3
 """Times a request starts over because what it waited for was purged meanwhile."""
@@ -97,16 +98,26 @@ class Deliverer:
             known = self.readings.get(raw_path, accept, hints, self.link.tenants)
             asked, state = known or await self._read(raw_path, accept, hints)
             self.permits.require(state, Activity.DELIVER)
-            resolved = None
-            if asked.needs_verdict and not self.verdicts.is_good(state.tenant, raw_path):
-                resolved = await self._verify(asked, state)
-            delivered = await self._obtained(asked, state, resolved, is_owner=False)
-            if delivered is not None and asked.is_for_signed(delivered.way):
-                close_body(delivered.stored)
-                raise BadSignature("this delivery type needs a signed URL")
+            try:
+                delivered = await self._for_viewer(asked, state)
+            except AssetGone as gone:
+                if asked.is_narrowed:  # what was meant is what was not let pass, and not a name like it
+                    raise BadSignature(REFUSAL) from gone
+                raise
             if delivered is not None:
                 return delivered
         raise UpstreamUnavailable("The asset is changing; try again")
+
+    async def _for_viewer(self, asked: Wanted, state: TenantState) -> Delivered | None:
+        """None: see `_obtained`."""
+        resolved = None
+        if asked.needs_verdict and not self.verdicts.is_good(state.tenant, asked.raw_path):
+            resolved = await self._verify(asked, state)
+        delivered = await self._obtained(asked, state, resolved, is_owner=False)
+        if delivered is not None and asked.is_for_signed(delivered.way):
+            close_body(delivered.stored)
+            raise BadSignature("this delivery type needs a signed URL")
+        return delivered
 
     async def deliver_to_peer(self, question: Question) -> Delivered:
         """For another worker of this node, which has looked at policy and signature already."""

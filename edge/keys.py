@@ -118,6 +118,8 @@ class Wanted:
     """Only `dpr_auto` and `w_auto` look at them."""
     ways: tuple[Way, ...]
     default: Default | None = None
+    is_narrowed: bool = False
+    """Are there readings that strict transformations let not pass?"""
 
     @property
     def marks(self) -> tuple[NameHash, ...]:
@@ -206,6 +208,7 @@ def wanted(raw_path: str, request: DeliveryRequest, terms: Terms) -> Wanted:
         hints=terms.hints,
         ways=ways,
         default=_default(request, ways[0], terms),
+        is_narrowed=len(ways) < len(request.candidates),
     )
 
 

@@ -60,5 +60,10 @@ class Refusals:
             return
         raise refusal.kind(refusal.message)
 
+    def drop_stale(self, tenant: str, is_fresh: Callable[[Judged], bool]) -> None:
+        """Of this tenant, what its fence forbids: the keys hold names in the clear."""
+        for key in [key for key, one in self._known.items() if one.tenant == tenant and not is_fresh(one)]:
+            del self._known[key]
+
     def clear(self) -> None:
         self._known.clear()

@@ -20,6 +20,8 @@ from edge.refusals import Refusals
 from edge.store.port import tenant_tag
 
 GAUGE_SECONDS = 1.0
+_KEEPING_PATHS = frozenset({Kind.ASSET, Kind.NAME, Kind.RESTRICT})
+"""Frequent, and no erasure: after these, a refusal that is forbidden by now goes when somebody asks, or by its age."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,8 @@ class Tiers:
         self.lookup.memory.drop_stale(tags, self.lookup.is_fresh)
         if self.lookup.disk is not None:
             self.lookup.disk.drop_stale(tags, self.lookup.may_stay)
+        if entry.kind not in _KEEPING_PATHS:
+            self.refusals.drop_stale(entry.tenant, self.lookup.is_fresh)
         if entry.kind == Kind.ERASE:
             self.pool.retire(entry.tenant)
 

@@ -271,6 +271,17 @@ async def test_it_holds_from_the_moment_that_the_policy_says_so(rig: Rig) -> Non
     assert (await rig.get(path)).status == 200
 
 
+@pytest.mark.parametrize("text", ["w_5", "t_yours", "t_mine/w_5", "d_pic"])
+async def test_without_a_version_it_is_refused_in_the_same_words(rig: Rig, text: str) -> None:
+    """Nothing is called so; that the path can be read as a name does not make it one of what does not exist."""
+    await strict(rig)
+    for _ in range(2):
+        got = await rig.get(f"{BASE}/{text}/pic.png")
+        assert (got.status, got.headers["X-Cld-Error"], rig.pool.renders) == (401, "deny or ACL failure", 0)
+    assert len(rig.origin.asked) == 1
+    assert (await rig.get(f"{BASE}/t_mine/nothing.png")).status == 404
+
+
 async def test_a_path_that_may_be_read_as_a_name_is(rig: Rig) -> None:
     await strict(rig)
     rig.origin.upload("w_5/pic", b"two")

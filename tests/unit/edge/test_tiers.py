@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from domicile.media.errors import UndecodableMedia
 from domicile.media.journal import Kind
 from tests.unit.edge.rig import Rig, hash_of
 
@@ -45,6 +46,20 @@ async def test_an_entry_with_a_name_drops_what_was_found_under_it(rig: Rig) -> N
 async def test_a_purge_of_everything_drops_everything(rig: Rig) -> None:
     await rig.entry(Kind.ALL)
     assert held(rig) == (0, 0)
+
+
+async def test_an_erase_leaves_no_path_of_what_could_not_be_made(rig: Rig) -> None:
+    """A refusal is kept by its cache key, which holds the name in the clear."""
+    asset = rig.origin.upload("people/jane", b"jane")
+    rig.pool.error = UndecodableMedia("Invalid image file")
+    for name in ("people/jane", "other"):
+        assert (await rig.get(f"/demo/image/upload/w_20/v1/{name}.png")).status == 400
+    refusals = rig.parts.tiers.refusals
+    assert len(refusals) == 2
+    await rig.entry(Kind.ERASE, aids=(asset.aid,), names=(hash_of("people/jane"),))
+    assert len(refusals) == 1
+    await rig.entry(Kind.ALL)
+    assert len(refusals) == 0
 
 
 async def test_a_new_configuration_drops_nothing_but_what_was_decided_by_the_old_one(rig: Rig) -> None:

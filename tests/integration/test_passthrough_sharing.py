@@ -235,7 +235,7 @@ async def test_what_no_memory_is_left_for_is_passed_on_and_not_stored(tmp_path: 
 
 
 async def test_a_body_too_large_to_be_stored_waits_for_its_readers(tmp_path: Path) -> None:
-    body, stalls = b"w" * (6 * MIB), asyncio.Event()
+    body, stalls = b"w" * (32 * MIB), asyncio.Event()
     async with cached(tmp_path, object_bytes_max=MIB) as cache:
 
         async def unending(_: Seen, writer: asyncio.StreamWriter) -> None:

@@ -41,6 +41,17 @@ def doubling(levels: int, fan: int = 10) -> str:
     return f'<defs><g id="g0"><rect width="9" height="9"/></g>{uses}</defs><use href="#g{levels}"/>'
 
 
+def patterns(levels: int, fan: int = 10, *, before: str = "", by_class: bool = False) -> str:
+    """Patterns that are filled with the one before, `fan` times each."""
+    size = 'width=".3" height=".3"'
+    wanted = 'class="a p{}"' if by_class else 'fill="url(#p{})"'
+    drawn = f'<pattern id="p0" {size}>{RED}</pattern>' + "".join(
+        f'<pattern id="p{n}" {size}>' + f'<rect width="9" height="9" {wanted.format(n - 1)}/>' * fan + "</pattern>"
+        for n in range(1, levels + 1)
+    )
+    return f'{before}{drawn}<rect width="50" height="50" {wanted.format(levels)}/>'
+
+
 def filters(steps: int, step: str = '<feGaussianBlur stdDeviation="90"/>') -> str:
     return f'<filter id="f">{step * steps}</filter><g filter="url(#f)">{RED}</g>'
 
@@ -79,6 +90,26 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         ),
         "limit_exceeded",
     ),
+    "markers for all of a group": (
+        svg(
+            '<marker id="m">' + RED * 300 + '</marker><g marker-mid="url(#m)"><path d="' + "M1 1" * 999 + '"/></g>',
+        ),
+        "limit_exceeded",
+    ),
+    "pattern for all of a group": (
+        svg(f'<pattern id="p" width=".1" height=".1">{RED * 300}</pattern><g fill="url(#p)">{"<path/>" * 999}</g>'),
+        "limit_exceeded",
+    ),
+    "pattern bomb": (svg(patterns(7)), "limit_exceeded"),
+    "pattern bomb by classes": (
+        svg(
+            "<style>"
+            + "".join(f"rect[class='a p{n}']{{fill:url(#p{n})}}" for n in range(8))
+            + f"</style>{patterns(7, by_class=True)}"
+        ),
+        "undecodable_media",
+    ),
+    "long text": (svg("<text>" + "lorem " * 20_000 + "</text>"), "limit_exceeded"),
     "octaves": (
         svg(filters(1, '<feTurbulence numOctaves="1000000" baseFrequency=".01"/>')),
         "limit_exceeded",
@@ -88,6 +119,13 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "layer bomb": (svg('<g opacity=".9">' * 60 + RED + "</g>" * 60, 'width="8000" height="8000"'), "limit_exceeded"),
     "layer bomb in a style sheet": (
         svg("<style>.a{opacity:.9}</style>" + '<g class="a">' * 60 + RED + "</g>" * 60, 'width="8000" height="8000"'),
+        "limit_exceeded",
+    ),
+    "layer bomb behind a rule for others": (
+        svg(
+            "<style>g:hover{opacity:1}</style>" + '<g opacity=".9">' * 60 + RED + "</g>" * 60,
+            'width="8000" height="8000"',
+        ),
         "limit_exceeded",
     ),
     "many elements": (svg("<g/>" * 60_000), "limit_exceeded"),
@@ -101,6 +139,16 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "no such encoding": (b'<?xml version="1.0" encoding="x-none"?>' + svg(RED), "undecodable_media"),
 }
+
+SLOW: dict[str, bytes] = {
+    "letters": svg(f'<g class="{"a" * 100_000}"/>{RED}'),
+    "spaces": svg(f'<g class="a{" " * 100_000}b"/>{RED}'),
+    "spaces in a link": svg(f'<g fill="url(#a{" " * 100_000}b"/>{RED}'),
+    "digits": svg(RED, f'width="{"1" * 100_000}!" height="100"'),
+    "at-rules": svg(f"<style>{'@a{}' * 500_000}</style>{RED}"),
+    "statements": svg(f"<style>{'@a;' * 500_000}a{{fill:red}}</style>{RED}"),
+}
+"""Read in a moment, or in the square of their length."""
 
 CANARY = "canary7f3a"
 SMUGGLED = (

@@ -36,6 +36,7 @@ class Drawing:
 class _Cleaner:
     embed: Embed
     sheets: Sheets = field(default_factory=Sheets)
+    ids: set[str] = field(default_factory=set)
 
     def node(self, node: Node) -> Node | None:
         namespace, _, name = node.tag.rpartition(SEPARATOR)
@@ -83,11 +84,18 @@ class _Cleaner:
             case "xml:space":
                 return value if value in SPACES else None
             case "id":
-                return value if ID.fullmatch(value) else None
+                return self._id(value)
             case "style":
                 return write(clean_declarations(value))
             case _:
                 return clean_value(value) if name in ATTRIBUTES else None
+
+    def _id(self, value: str) -> str | None:
+        """None for one that was there already: browsers mean the first, the renderer at times the last."""
+        if ID.fullmatch(value) is None or value in self.ids:
+            return None
+        self.ids.add(value)
+        return value
 
 
 def clean(root: Node, embed: Embed) -> Drawing:

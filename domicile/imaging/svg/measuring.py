@@ -19,7 +19,7 @@ PIXELS = {
     "ex": 8.0,
 }
 """CSS Values 3, 6.2; `em` and `ex` of a font of 16 pixels."""
-LENGTH = re.compile(r"\+?([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]{1,3})?)([a-z]*)")
+LENGTH = re.compile(r"\+?((?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)([a-z]*)")
 NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]{1,3})?")
 WITHOUT_SIZE = (300.0, 150.0)
 """CSS 2.2, 10.3.2."""

@@ -3,6 +3,8 @@
     elements    instances that are drawn
     passes      times that all pixels are gone over: layers, clips, masks, steps of filters
     layers      pictures that exist at a time: nested layers, results of a filter
+    letters     characters of text
+    shapes      what a fill that a group hands down is used for; corners: what its markers are
 
 Style sheets count for every element that one of their last names fits; that is more than they mean, never less.
 """
@@ -10,20 +12,23 @@ Style sheets count for every element that one of their last names fits; that is 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domicile.imaging.svg.cleaning import HREF, Drawing
 from domicile.imaging.svg.css import REFERENCE, Rule, clean_declarations
 from domicile.imaging.svg.reading import Node
-from domicile.imaging.svg.words import PRIMITIVES
+from domicile.imaging.svg.words import PRIMITIVES, SHAPES
 from domicile.media.errors import LimitExceeded, UndecodableMedia
 
 INSTANCES_MAX = 100_000
+LETTERS_MAX = 50_000
+"""A line is laid out in the square of its length: some three seconds."""
 CHAIN_MAX = 150
 """Elements and references inside one another."""
 LAYER_PROPERTIES = frozenset({"opacity", "mix-blend-mode", "isolation", "filter", "mask", "clip-path"})
 """Each makes an element a picture of its own first."""
 PLAIN_VALUES = frozenset({"1", "1.0", "100%", "normal", "auto", "none"})
+FILLS = frozenset({"fill", "stroke"})
 CLIPPED = frozenset({"svg", "symbol", "image"})
 STEP_PASSES = {
     "feGaussianBlur": 25,
@@ -46,12 +51,18 @@ class Weight:
     elements: int = 0
     passes: int = 0
     layers: int = 0
+    letters: int = 0
+    shapes: int = 0
+    corners: int = 0
 
     def beside(self, other: Weight, times: int = 1) -> Weight:
         return Weight(
             self.elements + other.elements * times,
             self.passes + other.passes * times,
             max(self.layers, other.layers),
+            self.letters + other.letters * times,
+            self.shapes + other.shapes,
+            self.corners + other.corners,
         )
 
 
@@ -88,31 +99,47 @@ class _Scale:
         return self._known[key]
 
     def _weigh(self, node: Node, depth: int) -> Weight:
-        found = Weight(1)
+        is_drawn = node.tag in SHAPES or node.tag == "text"
+        found = Weight(1, shapes=int(is_drawn), corners=_corners(node) if is_drawn else 0)
         for child in node.children:
-            if isinstance(child, Node):
-                found = found.beside(self.of(child, depth))
+            inside = self.of(child, depth) if isinstance(child, Node) else Weight(letters=len(child))
+            found = found.beside(inside)
+        if HREF in node.attributes and node.tag != "image":
+            found = self._with(found, node.attributes[HREF].removeprefix("#"), depth, 1)
         if node.tag in PRIMITIVES:
-            found = found.beside(Weight(0, _step(node)))
+            found = found.beside(Weight(passes=_step(node)))
         if node.tag == "filter":
             steps = sum(isinstance(child, Node) for child in node.children)
             if steps > STEPS_MAX:
                 raise LimitExceeded(f"Maximum number of steps of a filter in an SVG is {STEPS_MAX}")
-            found = Weight(found.elements, found.passes, FILTER_LAYERS + steps)
+            found = replace(found, layers=FILTER_LAYERS + steps)
         properties = self._properties(node)
+        own_shapes, own_corners = found.shapes, found.corners
         for name, value in properties.items():
-            times = _corners(node) if name.startswith("marker") else 1
             for target in REFERENCE.findall(value):
-                found = self._with(found, target, depth, times)
-        if HREF in node.attributes and node.tag != "image":
-            found = self._with(found, node.attributes[HREF].removeprefix("#"), depth, 1)
+                found = self._with(found, target, depth, max(1, self._times(name, target, own_shapes, own_corners)))
         own = sum(value not in PLAIN_VALUES for name, value in properties.items() if name in LAYER_PROPERTIES)
         own += node.tag in CLIPPED
         calls = properties.get("filter", "").count("(") * FUNCTION_PASSES
-        found = Weight(found.elements, found.passes + own + calls, found.layers + own + min(calls, 3))
+        found = replace(
+            found,
+            passes=found.passes + own + calls,
+            layers=found.layers + own + min(calls, 3),
+            shapes=own_shapes,
+            corners=own_corners,
+        )
         if found.elements > INSTANCES_MAX:
             raise LimitExceeded(f"Maximum number of elements in an SVG is {INSTANCES_MAX}, references included")
+        if found.letters > LETTERS_MAX:
+            raise LimitExceeded(f"Maximum number of letters in an SVG is {LETTERS_MAX}, references included")
         return found
+
+    def _times(self, name: str, target: str, shapes: int, corners: int) -> int:
+        """How often it is used. Markers and fills are handed down by groups; of fills, gradients are made once."""
+        if name.startswith("marker"):
+            return corners
+        node = self._by_id.get(target)
+        return shapes if name in FILLS and node is not None and node.tag == "pattern" else 1
 
     def _with(self, found: Weight, target: str, depth: int, times: int) -> Weight:
         node = self._by_id.get(target)
@@ -127,7 +154,9 @@ class _Scale:
         sets += [rule.declarations for rule, tokens in self._rules if not tokens or tokens & names]
         for declarations in sets:
             for name, value in declarations.items():
-                found[name] = f"{found[name]} {value}" if REFERENCE.search(found.get(name, "")) else value
+                before = found.get(name, "")
+                is_costly = REFERENCE.search(before) or (name in LAYER_PROPERTIES and before not in PLAIN_VALUES)
+                found[name] = f"{before} {value}" if before and is_costly else value
         found.pop("d", None)
         return found
 

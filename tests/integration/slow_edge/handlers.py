@@ -17,7 +17,7 @@ SLOW_SECONDS = 1.0
 STEPS = {"501": "decode", "502": "transform", "503": "encode"}
 """Width -> the step that takes SLOW_SECONDS longer."""
 
-real = {name: getattr(pipeline, name) for name in ("decode_frames", "present", "encode")}
+real = {name: getattr(pipeline, name) for name in ("decode_frames", "present", "finish")}
 slow = ""
 
 
@@ -36,12 +36,12 @@ def present(*arguments: Any) -> Any:
     return real["present"](*arguments)
 
 
-def encode(*arguments: Any) -> Any:
+def finish(*arguments: Any) -> Any:
     _nap("encode")
-    return real["encode"](*arguments)
+    return real["finish"](*arguments)
 
 
-for step in (decode_frames, present, encode):
+for step in (decode_frames, present, finish):
     setattr(pipeline, step.__name__, step)
 
 

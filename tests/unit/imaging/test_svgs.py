@@ -13,11 +13,12 @@ from domicile.imaging.job import Done, MediaLimits, ProbeJob, Refused, RenderJob
 from domicile.imaging.pipeline import render
 from domicile.imaging.probe import probe
 from tests.corpus import require_corpus
-from tests.pictures.svgs import CANARY, RED, REFUSED, SMUGGLED, embedded, filters, svg
+from tests.pictures.svgs import CANARY, RED, REFUSED, SLOW, SMUGGLED, embedded, filters, patterns, svg
 from tests.pictures.synthetic import quadrants, saved, turned
 
 LIMITS = MediaLimits()
 SECONDS_MAX = 5.0
+LAYER_BOMBS = ["layer bomb", "layer bomb in a style sheet", "layer bomb behind a rule for others"]
 
 
 def made(
@@ -50,19 +51,53 @@ def test_a_hostile_drawing_is_refused_at_upload_and_at_delivery(name: str) -> No
         render(body, RenderJob(transformation="c_scale,w_50", extension="png", bucket="", limits=LIMITS))[0],
         render(body, RenderJob(transformation="", extension=None, bucket="", limits=LIMITS))[0],
     ):
-        if name in {"layer bomb", "layer bomb in a style sheet"} and isinstance(outcome, Done):
+        if name in LAYER_BOMBS and isinstance(outcome, Done):
             continue  # small it can be drawn; the next test draws it at its size
         assert isinstance(outcome, Refused), name
         assert outcome.code == code, outcome
     assert time.process_time() - started < SECONDS_MAX
 
 
-@pytest.mark.parametrize("name", ["layer bomb", "layer bomb in a style sheet"])
+@pytest.mark.parametrize("name", LAYER_BOMBS)
 def test_layers_are_counted_with_the_pixels_that_are_asked_for(name: str) -> None:
     body, _ = REFUSED[name]
-    outcome, _ = render(body, RenderJob(transformation="w_6000", extension="png", bucket="", limits=LIMITS))
+    outcome, _ = render(body, RenderJob(transformation="w_3000", extension="png", bucket="", limits=LIMITS))
     assert isinstance(outcome, Refused)
     assert outcome.code == "limit_exceeded"
+
+
+@pytest.mark.parametrize("name", sorted(SLOW))
+def test_reading_takes_no_longer_than_its_length_asks_for(name: str) -> None:
+    started = time.process_time()
+    outcome = probe(SLOW[name], ProbeJob(limits=LIMITS))
+    assert isinstance(outcome, Done), outcome
+    assert time.process_time() - started < SECONDS_MAX
+
+
+def test_of_elements_with_one_name_the_first_is_meant_as_in_a_browser() -> None:
+    """The renderer would take the last for some of its references, and weigh what nobody has counted."""
+    twice = '<pattern id="p"/><g id="a"/><pattern id="p" width="9" height="9"/><g id="b"/>'
+    assert made(svg(twice), "", "svg")[1].count(b'id="p"') == 1
+    empty = "".join(f'<pattern id="p{n}"/>' for n in range(8))
+    started = time.process_time()
+    assert isinstance(probe(svg(patterns(7, before=empty)), ProbeJob(limits=LIMITS)), Done)
+    assert time.process_time() - started < SECONDS_MAX
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        "a{font-family:'}[b=']{fill:red}",
+        'a{font-family:"}b{fill:red}',
+        "a{fill:rgb(1}b{fill:red)}",
+        "a{fill:url(#x}b{fill:red}",
+        "a[b='{fill:red}",
+        "a{font-family:'b\nc'}",
+    ],
+)
+def test_what_is_not_closed_does_not_take_in_what_stands_behind_it(sheet: str) -> None:
+    kept = made(svg(f"<style>{sheet}</style>{RED}"), "", "svg")[1].decode()
+    assert not set("'\"[](").intersection(kept.partition("<style>")[2].partition("</style>")[0])
 
 
 @pytest.mark.parametrize("inside", SMUGGLED)

@@ -32,6 +32,7 @@ from edge.wording import Wording
 HOT_MAX = 4096
 """Entries; each has heads of about two kilobytes, and no body."""
 TARGET_CHARACTERS_MAX = 600
+ACCEPT_CHARACTERS_MAX = 600
 
 _LINE_END = b" HTTP/1.1\r\n"
 _STATUS_LINES = {200: b"HTTP/1.1 200 OK\r\n", 304: b"HTTP/1.1 304 Not Modified\r\n"}
@@ -109,7 +110,7 @@ class Hot:
         is_plain = delivered.is_public and not delivered.needs_verdict and not head.stands_in and not way.follows
         if not is_plain or delivered.tier != "memory" or head.body_bytes >= self._bytes_max:
             return
-        if len(target) > TARGET_CHARACTERS_MAX or not target.isascii():
+        if len(target) > TARGET_CHARACTERS_MAX or len(accept) > ACCEPT_CHARACTERS_MAX or not target.isascii():
             return
         may_cache, may_deliver = (
             self._permits.find(state, activity) for activity in (Activity.CACHE, Activity.DELIVER)

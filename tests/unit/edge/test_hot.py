@@ -244,6 +244,14 @@ async def test_a_decision_from_before_another_configuration_never_becomes_hot(
     assert rig.parts.app.hot.answers == 0
 
 
+async def test_an_accept_as_long_as_a_book_takes_no_room(rig: Rig) -> None:
+    """It is part of the key, and viewers choose it."""
+    await warm(rig)
+    for number in range(3):
+        await ask(rig, Accept=f"image/x{number}," * 500)
+    assert len(rig.parts.app.hot) == 4
+
+
 async def test_what_is_older_than_its_lifetime_is_not_hot(rig: Rig) -> None:
     await warm(rig)
     before = hot_hits(rig)

@@ -36,6 +36,7 @@ GUARDS = {
     "ack": ("edge",),
     "regress": ("edge",),
     "keys": ("edge",),
+    "erase": ("edge",),
     "workers": ("edge",),
     "permit": ("domicile", "edge", "origin"),
     "limit": ("domicile", "edge", "origin"),

@@ -160,8 +160,12 @@ async def test_cache_status_tells_a_copy_too_old_and_a_name_known_not_to_exist_f
     held = memory.get(key)
     assert held is not None
     memory.put(key, Stored(head=msgspec.structs.replace(held.head, stored_at=1.0), body=held.body))
-    assert rig.parts.tiers.lookup.disk is not None
-    rig.parts.tiers.lookup.disk.drop_stale((tenant_tag("demo"),), lambda _: False)
+    disk = rig.parts.tiers.lookup.disk
+    assert disk is not None
+    async with asyncio.timeout(5):
+        while not len(disk):  # a small object is answered with before it is on disk
+            await asyncio.sleep(0.01)
+    disk.drop_stale((tenant_tag("demo"),), lambda _: False)
     assert (await rig.get(PATH)).headers["Cache-Status"].startswith("Domicile; fwd=stale; fwd-status=200; stored")
     absent = "/demo/image/upload/v1/none.png"
     assert (await rig.get(absent)).headers["Cache-Status"] == "Domicile; fwd=uri-miss; fwd-status=404"

@@ -240,7 +240,7 @@ async def test_a_decision_from_before_another_configuration_never_becomes_hot(
     await rig.get(PATH)
     await tasks[0]
     assert looks >= 2
-    assert (await rig.get(PATH)).status == 404
+    assert (await rig.get(PATH)).status == 401
     assert rig.parts.app.hot.answers == 0
 
 

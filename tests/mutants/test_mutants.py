@@ -78,9 +78,12 @@ def run(tree: Path, test: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider"]
     command += ["-o", f"timeout={TEST_SECONDS_MAX}", test]
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        command, cwd=tree, env=environment, capture_output=True, text=True, timeout=MUTANT_SECONDS_MAX, check=False
-    )
+    try:
+        return subprocess.run(
+            command, cwd=tree, env=environment, capture_output=True, text=True, timeout=MUTANT_SECONDS_MAX, check=False
+        )
+    except subprocess.TimeoutExpired:  # without a limit in time some tests do not end: that is red, too
+        return subprocess.CompletedProcess(command, returncode=1, stdout=f"no end in {MUTANT_SECONDS_MAX} s", stderr="")
 
 
 def copied(to: Path) -> Path:

@@ -49,12 +49,12 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
         check_parameters(form.params, USED)
         if "upload_preset" in form.params:
             raise BadRequest("Upload preset not found")
-        address = remote_address(form)
-        if address is None:
+        elsewhere = remote_address(form)
+        if elsewhere is None:
             body = await asyncio.to_thread(file_bytes, form, origin.settings.upload)
             _check_whole(request, body)
         else:
-            fetched = await fetch(origin, caller.tenant.cloud, address, account.take)
+            fetched = await fetch(origin, caller.tenant.cloud, elsewhere, account.take)
             body, form = fetched.body, replace(form, file_name=file_name_at(fetched.address))
         done, widths = await store(origin, caller, form, body)
     count_fence(origin, done.fenced)

@@ -45,7 +45,7 @@ Resolve = Callable[[str, int], Awaitable[list[tuple[int, str]]]]
 
 async def system_resolve(host: str, port: int) -> list[tuple[int, str]]:
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [(family, str(at[0])) for family, _, _, _, at in found if family in {socket.AF_INET, socket.AF_INET6}]
+    return [(family, str(at[0])) for family, _, _, _, at in found]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

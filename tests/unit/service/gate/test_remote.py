@@ -20,7 +20,7 @@ from domicile.service.gate.remote import Fetched, RemoteClient, RemoteLimits
 
 PICTURE = b"\x89PNG" + bytes(1000)
 HOSTS = ("pictures.test:{port}", "other.test:{port}", "127.0.0.1:{port}", "[::1]:{port}")
-LOOPBACK = [(socket.AF_INET, "127.0.0.1")]
+LOOPBACK: list[tuple[int, str]] = [(socket.AF_INET, "127.0.0.1")]
 
 
 def permit() -> Permit:
@@ -69,7 +69,8 @@ class Elsewhere:
                     while True:
                         await response.write(bytes(64 * 1024))
                 return response
-        return web.Response(body=PICTURE)
+            case _:
+                return web.Response(body=PICTURE)
 
 
 @asynccontextmanager
@@ -157,11 +158,12 @@ async def test_an_address_that_stands_in_the_url_itself_is_judged_at_the_socket(
 
 async def test_a_name_is_looked_up_once_and_the_connection_goes_there() -> None:
     """A second answer, which leads elsewhere, is never asked for."""
-    answers = iter([LOOPBACK, [(socket.AF_INET, "127.0.0.2")]])
+    later: list[tuple[int, str]] = [(socket.AF_INET, "127.0.0.2")]
+    answers = iter([LOOPBACK, later])
     async with elsewhere() as there:
         one = client("pictures.test", resolve=lambda host, port: next(answers))
         assert (await fetched(one, there.address("/x"), there.port)).body == PICTURE
-    assert next(answers) == [(socket.AF_INET, "127.0.0.2")]
+    assert next(answers) is later
 
 
 async def test_each_redirect_is_judged_like_the_first_address() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from domicile.media.asset import AssetName, NameHash
+from domicile.media.auth_token import Held
 from domicile.media.cachekey import SEPARATOR, cache_key
 from domicile.media.errors import BadSignature, BadTransformation
 from domicile.media.faces import reads_coordinates
@@ -27,6 +28,7 @@ from domicile.media.url import Candidate, DeliveryRequest
 
 WAYS_SEPARATOR = "\n"
 STAND_IN_PREFIX = "default\n"
+HELD_PREFIX = "held\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,8 @@ class Wanted:
     default: Default | None = None
     is_narrowed: bool = False
     """Are there readings that strict transformations let not pass?"""
+    held: Held | None = None
+    """The token that was shown, if it is good: never part of a reading that is remembered."""
 
     @property
     def marks(self) -> tuple[NameHash, ...]:
@@ -150,6 +154,11 @@ class Wanted:
         return WAYS_SEPARATOR.join(way.key for way in self.ways)
 
     @property
+    def fill_key(self) -> str:
+        """Who shows a token may be given what others are refused, so he waits for nobody else's fill, nor they for his."""
+        return (HELD_PREFIX if self.held is not None else "") + self.flight_key
+
+    @property
     def stand_in_key(self) -> str:
         """What the default image comes to goes by all ways together: it is the answer when none of them is."""
         return STAND_IN_PREFIX + self.flight_key
@@ -162,7 +171,14 @@ class Wanted:
     @property
     def needs_verdict(self) -> bool:
         """Must the origin have let this very path pass before a stored answer may be given?"""
-        return self.request.signature is not None or self.request.delivery_type != "upload" or self._has_restricted
+        is_closed = self.request.delivery_type != "upload" and self.held is None
+        return self.request.signature is not None or is_closed or self._has_restricted
+
+    @property
+    def is_let_in_by_token(self) -> bool:
+        """Is it the token that opens the delivery type, in the place of a signature?"""
+        request = self.request
+        return self.held is not None and request.signature is None and request.delivery_type != "upload"
 
     def is_for_signed(self, way: Way) -> bool:
         """Is what this way leads to for signed URLs alone, and this one bears no signature?
@@ -171,7 +187,8 @@ class Wanted:
         the private original that the same path comes to when that picture is gone.
         """
         request = self.request
-        return request.delivery_type == "private" and request.signature is None and not way.candidate.transformation
+        is_shown = request.signature is not None or self.held is not None
+        return request.delivery_type == "private" and not is_shown and not way.candidate.transformation
 
     @property
     def _has_restricted(self) -> bool:

@@ -224,6 +224,7 @@ def _head(order: Order, done: Done, body: bytes, etag: str) -> StoredHead:
         content_info=info.span().desc or "",
         reasons=done.reasons,
         stands_in=order.stands_in,
+        access=resolved.access.standing_in() if order.stands_in else resolved.access,
     )
 
 

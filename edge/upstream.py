@@ -198,6 +198,8 @@ class Upstream:
                 labels=any(way.labels is not None for way in ways),
                 coordinates=any(way.reads_coordinates for way in ways),
                 layers=_layers_of(ways),
+                token="" if wanted.held is None else wanted.held.text,
+                target="" if wanted.held is None else wanted.raw_path,
             ),
             tuple(way.name for way in ways),
             tuple(name for way in ways for name in way.overlay_names),

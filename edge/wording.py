@@ -22,7 +22,8 @@ class Wording:
     def picture(self, delivered: Delivered, *, method: str, asked: Mapping[str, str], elapsed_seconds: float) -> Reply:
         """`asked`: the request's header fields, case-insensitive."""
         head, policy = delivered.stored.head, delivered.state.policy
-        remaining = self.lookup.remaining_seconds(head, now=self.wall_clock())
+        now = self.wall_clock()
+        remaining = int(min(self.lookup.remaining_seconds(head, now=now), max(0.0, delivered.leave.until - now)))
         making = Making(
             tier=delivered.tier,
             was_stale=delivered.was_stale,

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from aiohttp import web
 
+from domicile.media.access import read_access_control
 from domicile.media.asset import AssetName
 from domicile.media.errors import AssetExists, AssetNotFound, BadRequest
 from origin import analysis, breakpoints, coordinates
@@ -38,7 +39,9 @@ WIDTH = ("upload", "private", "authenticated")
 """Delivery types, the most public one first."""
 DESTROY = frozenset({"public_id", "type"})
 RENAME = frozenset({"from_public_id", "to_public_id", "type", "to_type", "overwrite"})
-EXPLICIT = frozenset({"public_id", "type", "tags", "context", *coordinates.FIELDS, *analysis.WISHES, breakpoints.NAME})
+EXPLICIT = frozenset(
+    {"public_id", "type", "tags", "context", "access_control", *coordinates.FIELDS, *analysis.WISHES, breakpoints.NAME}
+)
 TAGS = frozenset({"command", "tag", "public_ids", "type"})
 CONTEXT = frozenset({"command", "context", "public_ids", "type"})
 
@@ -147,6 +150,7 @@ def explicit_edit(params: Params, wanted: str | None) -> Edit:
     tags = tags_of(params) if "tags" in params else None
     context = context_of(params) if "context" in params else None
     boxes = coordinates_of(params)
+    rules = read_access_control(params.text("access_control")) if "access_control" in params else None
 
     def edit(record: AssetRecord) -> AssetRecord:
         return replace(
@@ -155,6 +159,7 @@ def explicit_edit(params: Params, wanted: str | None) -> Edit:
             tags=record.tags if tags is None else tags,
             context=record.context if context is None else context,
             coordinates=coordinates.changed(record.coordinates, boxes, record.facts),
+            access_control=record.access_control if rules is None else rules,
         )
 
     return edit

@@ -36,7 +36,7 @@ SIGNING = frozenset({"timestamp", "signature", "api_key"})
 USED = SIGNING | frozenset(
     "file public_id public_id_prefix folder asset_folder display_name use_asset_folder_as_public_id_prefix tags context overwrite "
     "use_filename unique_filename filename_override discard_original_filename type allowed_formats upload_preset faces face_coordinates custom_coordinates "
-    "colors phash image_metadata media_metadata blurhash thumbhash responsive_breakpoints".split()
+    "colors phash image_metadata media_metadata blurhash thumbhash responsive_breakpoints access_control".split()
 )
 """Upload parameters that do something."""
 
@@ -59,7 +59,7 @@ HARMLESS_WHEN_OFF = frozenset(
 REFUSED = frozenset(
     "transformation eager eager_notification_url format headers moderation ocr categorization detection "
     "similarity_search background_removal raw_convert auto_tagging eval on_success callback proxy notification_url "
-    "batch_id metadata access_control regions "
+    "batch_id metadata regions "
     "quality_override access_mode".split()
 )
 """Upload parameters of Cloudinary that are not supported yet; a value gets 400 with the name."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from domicile.media.access import Access, judge
 from domicile.media.asset import AssetName, NameHash
+from domicile.media.auth_token import verify_token
 from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.errors import BadRequest, BadSignature, LimitExceeded, OutsideRegion
 from domicile.media.journal import Head
@@ -35,7 +37,8 @@ async def resolve(core: Core, verify: VerifyDelivery, request: ResolveRequest) -
     _check_layers(request)
     standing = core.tenants.standing(request.cloud)  # before the snapshot: the revision stated is never too new
     may_transform = _releases(standing.policy, request.region, at=core.now())
-    signed = _signed(request, standing.tenant.api_secret, verify)
+    token_until = _token_until(request, standing, now=core.now())
+    signed = _signed(request, standing.tenant.api_secret, verify, has_token=token_until > 0)
     hashes = {core.hash_name(_name(request, index)): index for index in reversed(signed)}
     laid = {
         index: [core.hash_name(_layer_name(request, layer)) for layer in _layers(request, index)] for index in signed
@@ -50,6 +53,8 @@ async def resolve(core: Core, verify: VerifyDelivery, request: ResolveRequest) -
         head=head,
         may_transform=may_transform,
         standing=standing,
+        now=core.now(),
+        token_until=token_until,
         opened={row.name: opened for row in rows if (opened := _open(core, row)) is not None},
     )
     missing = tuple(name for name in hashes if name not in known.opened)
@@ -101,14 +106,21 @@ def _releases(policy: ResidencyPolicy | None, region: str, *, at: float) -> bool
     return False
 
 
-def _signed(request: ResolveRequest, api_secret: str, verify: VerifyDelivery) -> list[int]:
+def _token_until(request: ResolveRequest, standing: Standing, *, now: float) -> float:
+    """When the token beside the question ends; 0 without one. Raises BadSignature for one that is not good."""
+    if not request.token:
+        return 0.0
+    return verify_token(request.token, request.target, standing.tenant.token_keys, now=now, address=None)
+
+
+def _signed(request: ResolveRequest, api_secret: str, verify: VerifyDelivery, *, has_token: bool) -> list[int]:
     """Candidates that may be looked up: all, or those the signature covers. Raises BadSignature when none is left.
 
     It is judged before the look-up, so that what needs a signature does not tell strangers what exists.
     """
     everything = list(range(len(request.public_ids)))
     if request.signature is None:
-        if _needs_signature(request):
+        if _needs_signature(request) and not has_token:
             raise BadSignature("this delivery type needs a signed URL")
         if any(layer.delivery_type != "upload" for layers in request.layers for layer in layers):
             raise BadSignature("a layer of this type needs a signed URL")
@@ -156,6 +168,8 @@ class _Known:
     head: Head
     may_transform: bool
     standing: Standing
+    now: float
+    token_until: float
     opened: dict[NameHash, _Opened]
 
     def original_key(self, opened: _Opened) -> bytes | None:
@@ -172,10 +186,18 @@ def _answer(
     for layer, layer_name in zip(_layers(known.request, index), laid, strict=True):
         if layer_name not in known.opened:
             return ResolveAnswer(absent=_absent(known, (*missing, layer_name), layer))
-    return ResolveAnswer(resolved=_resolved(known, known.opened[name], index, [known.opened[name] for name in laid]))
+    base, layers = known.opened[name], [known.opened[name] for name in laid]
+    access = _access(base, layers)
+    judge(access, now=known.now, token_until=known.token_until)  # keys are for those who may see it
+    return ResolveAnswer(resolved=_resolved(known, base, index, layers, access))
 
 
-def _resolved(known: _Known, base: _Opened, index: int, layers: list[_Opened]) -> Resolved:
+def _access(base: _Opened, layers: list[_Opened]) -> Access:
+    rules = dict.fromkeys(layer.record.access_control for layer in layers)
+    return Access(own=base.record.access_control, shown=tuple(one for one in rules if one))
+
+
+def _resolved(known: _Known, base: _Opened, index: int, layers: list[_Opened], access: Access) -> Resolved:
     head, wants_labels, record = known.head, known.request.labels and known.may_transform, base.record
     keys = {opened.row.aid: subkey(opened.data_key, "rendition") for opened in (base, *layers)}
     return Resolved(
@@ -195,6 +217,7 @@ def _resolved(known: _Known, base: _Opened, index: int, layers: list[_Opened]) -
         tags=record.tags if wants_labels else (),
         context=dict(record.context) if wants_labels else {},
         coordinates=known.coordinates(base),
+        access=access,
         layers=tuple(
             ResolvedLayer(
                 aid=layer.row.aid,

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from aiohttp import hdrs, web
 
+from domicile.media.access import read_access_control
 from domicile.media.asset import AssetName
 from domicile.media.errors import BadRequest
 from domicile.media.facts import SourceFacts
@@ -91,6 +92,7 @@ async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -
         original_filename=_original_name(params, form.file_name),
         coordinates=coordinates.first(params, facts),
         analysis=probed.done.analysis,
+        access_control=read_access_control(params.text("access_control")) if "access_control" in params else (),
         overwrite=params.flag("overwrite", default=True),
         created_at=origin.now(),
     )

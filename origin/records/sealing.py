@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from domicile.media.access import AccessRule
 from domicile.media.analysis import NOTHING, Analysis
 from domicile.media.asset import Aid, AssetName
 from domicile.media.coordinates import NOWHERE, Coordinates
@@ -33,6 +34,7 @@ class _Meta(msgspec.Struct, frozen=True, kw_only=True):
     display_name: str = ""
     coordinates: Coordinates = NOWHERE
     analysis: Analysis = NOTHING
+    access_control: tuple[AccessRule, ...] = ()
 
 
 def _context(tenant: str, aid: Aid, variant: str, region: str) -> SealContext:
@@ -55,6 +57,7 @@ def seal_record(record: AssetRecord, data_key: bytes, *, region: str) -> bytes:
         display_name=record.display_name,
         coordinates=record.coordinates,
         analysis=record.analysis,
+        access_control=record.access_control,
     )
     context = _context(record.name.cloud, record.aid, "meta", region)
     body = msgspec.msgpack.encode(meta)
@@ -84,6 +87,7 @@ def open_record(row: AssetRow, data_key: bytes, *, region: str) -> AssetRecord:
         display_name=meta.display_name,
         coordinates=meta.coordinates,
         analysis=meta.analysis,
+        access_control=meta.access_control,
     )
 
 

@@ -42,6 +42,7 @@ from origin.records.opening import SYSTEM_CLOCKS, Clocks, opened
 from origin.records.originals import open_original
 from origin.records.purges import Call, Purges
 from origin.records.settings import RecordsSettings
+from origin.records.token_keys import TokenKeys
 from origin.records.types import (
     AssetRecord,
     Committed,
@@ -79,6 +80,7 @@ class Records:
         self._erasures = Erasures(core)
         self._edges = Edges(core)
         self.named = NamedTransformations(core)
+        self.token_keys = TokenKeys(core)
 
     @classmethod
     @asynccontextmanager

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from domicile.media.access import AccessRule
 from domicile.media.analysis import NOTHING, Analysis
 from domicile.media.asset import Aid, AssetId, AssetName
 from domicile.media.coordinates import NOWHERE, Coordinates
@@ -67,6 +68,7 @@ class NewAsset:
     original_filename: str = ""
     coordinates: Coordinates = NOWHERE
     analysis: Analysis = NOTHING
+    access_control: tuple[AccessRule, ...] = ()
     overwrite: bool = True
     """False: when the name is taken, the upload is dropped and the existing record comes back (`existing=True`)."""
     created_at: float
@@ -92,6 +94,8 @@ class AssetRecord:
     """Where its faces are, and which part of it matters, as somebody said."""
     analysis: Analysis = NOTHING
     """What was told of this version when somebody asked."""
+    access_control: tuple[AccessRule, ...] = ()
+    """Who may see it, and when; empty: everybody whom its delivery type lets."""
     created_at: float
     """When this version was uploaded."""
 
@@ -306,6 +310,8 @@ class Tenant:
     api_secret: str = field(repr=False)
     name_key: bytes = field(repr=False)
     file_key: bytes = field(repr=False)
+    token_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    """What tokens of this cloud are made with."""
     config_revision: int
     created_at: float
 

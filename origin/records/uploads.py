@@ -165,5 +165,6 @@ def _record(draft: Draft, asset: NewAsset, before: AssetRecord | None) -> AssetR
         display_name=asset.display_name,
         coordinates=asset.coordinates,
         analysis=asset.analysis,
+        access_control=asset.access_control,
         created_at=asset.created_at,
     )

@@ -27,6 +27,7 @@ from yarl import URL
 
 from domicile.imaging.job import Done, RenderJob, Timings
 from domicile.media import keys
+from domicile.media.access import Access, AccessRule
 from domicile.media.asset import Aid, AssetName, NameHash
 from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
@@ -73,7 +74,7 @@ from edge.store.room import Room
 CLOUD = "demo"
 REGION = "eu-de"
 HOME = "eu-de"
-NAME_KEY, FILE_KEY = b"n" * 32, b"f" * 32
+NAME_KEY, FILE_KEY, TOKEN_KEY = b"n" * 32, b"f" * 32, b"t" * 32
 
 
 def policy(**changes: Any) -> ResidencyPolicy:
@@ -96,6 +97,7 @@ class Asset:
     sealed: bytes
     tags: tuple[str, ...] = ()
     coordinates: Coordinates = NOWHERE
+    rules: tuple[AccessRule, ...] = ()
 
     @property
     def facts(self) -> SourceFacts:
@@ -173,7 +175,7 @@ class PlayedOrigin:
     def _answer(self, asked: ResolveRequest) -> ResolveAnswer | WireError:
         needs = asked.delivery_type == "authenticated" or (asked.delivery_type == "private" and not asked.transformed)
         if (asked.signature is not None and asked.signature != self.good_signature) or (
-            needs and asked.signature is None
+            needs and asked.signature is None and not asked.token
         ):
             return WireError(code="bad_signature", message="Invalid signature")
         restricted = any(layer.delivery_type != "upload" for layers in asked.layers for layer in layers)
@@ -239,6 +241,7 @@ class PlayedOrigin:
             contributors=tuple(sorted(rendition_keys)),
             original_key=keys.subkey(asset.data_key, "original") if self.transforms else None,
             rendition_key=keys.content_key(rendition_keys),
+            access=Access(own=asset.rules, shown=tuple(one.rules for one in over if one.rules)),
             layers=tuple(
                 ResolvedLayer(
                     aid=one.aid,
@@ -370,9 +373,12 @@ class PlayedLink(NodeLink):
         revision: int,
         named: Mapping[str, str] = MappingProxyType({}),
         allowed: tuple[str, ...] = (),
+        token_keys: tuple[bytes, ...] = (TOKEN_KEY,),
     ) -> None:
         """The node's lease brings another policy; its journal entry comes after it."""
-        await self._happens(Granted(grant=_grant_of(its, revision=revision, named=named, allowed=allowed)))
+        await self._happens(
+            Granted(grant=_grant_of(its, revision=revision, named=named, allowed=allowed, token_keys=token_keys))
+        )
 
     async def _happens(self, event: Event) -> None:
         number = self.page.applied + 1
@@ -561,10 +567,12 @@ def _grant_of(
     revision: int,
     named: Mapping[str, str] = MappingProxyType({}),
     allowed: tuple[str, ...] = (),
+    token_keys: tuple[bytes, ...] = (TOKEN_KEY,),
 ) -> TenantGrant:
     return TenantGrant(
         tenant=CLOUD, name_key=NAME_KEY, file_key=FILE_KEY, config_revision=revision,
         policy=its.to_mapping(), home=HOME, epoch_floor=1, named=dict(named), allowed=allowed,
+        token_keys=token_keys,
     )  # fmt: skip
 
 

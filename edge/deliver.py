@@ -170,8 +170,6 @@ class Deliverer:
         """What the path asks for, and of whom. Raises what `parse` raises; AssetNotFound for an unknown cloud."""
         request = parse(raw_path, limits=self.limits)
         state = await self._tenant(request.cloud)
-        if request.delivery_type == "fetch":  # an activity of its own (ingress_fetch), and no policy can allow it yet
-            raise BadSignature("Images of type fetch are restricted in this account")
         terms = Terms(
             accept=accept,
             hints=hints,

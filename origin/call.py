@@ -87,9 +87,10 @@ def resource_type_of(path: Mapping[str, str]) -> str:
     return resource_type
 
 
-def delivery_type_of(text: str, parameter: str = "type") -> str:
+def delivery_type_of(text: str, parameter: str = "type", *, may_be_fetch: bool = False) -> str:
+    """`may_be_fetch`: for calls about what is there; nothing but an address makes a fetched asset."""
     delivery_type = text or "upload"
-    if delivery_type not in DELIVERY_TYPES:
+    if delivery_type not in DELIVERY_TYPES and not (may_be_fetch and delivery_type == "fetch"):
         raise BadRequest(f"Invalid value for parameter {parameter}")
     return delivery_type
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -17,6 +18,9 @@ from origin.nodes import Nodes
 from origin.rates import Rates
 from origin.records import Records, Tenant
 from origin.settings import OriginSettings
+
+if TYPE_CHECKING:
+    from origin.fetched import Fetched
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +36,8 @@ class Origin:
     rates: Rates
     remote: RemoteClient
     nodes: Nodes = field(default_factory=Nodes)
+    fetched: Fetched = field(init=False)
+    """Set once, right after this."""
     draining: bool = False
     running: int = 0
     """API requests that are being answered."""

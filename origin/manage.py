@@ -14,6 +14,7 @@ from aiohttp import web
 from domicile.media.access import read_access_control
 from domicile.media.asset import AssetName
 from domicile.media.errors import AssetExists, AssetNotFound, BadRequest
+from domicile.media.remote_rules import check_fetched
 from origin import analysis, breakpoints, coordinates
 from origin.answers import asset, changed, destroyed
 from origin.call import (
@@ -30,6 +31,7 @@ from origin.coordinates import coordinates_of
 from origin.originals import original_of
 from origin.params import Params, check_parameters, context_of, tags_of
 from origin.records import AssetRecord, Edit, Filter
+from origin.remote import rules_of
 
 EXCLUSIVE_ASSETS_MAX = 500
 """Assets that may lose a tag in one `set_exclusive`."""
@@ -51,7 +53,8 @@ async def destroy(request: web.Request, path: Mapping[str, str]) -> web.Response
     call = await signed(request, path)
     params, tenant = call.params, call.tenant
     check_parameters(params, DESTROY)
-    name = name_of(tenant, resource_type_of(path), delivery_type_of(params.text("type")), params.required("public_id"))
+    delivery_type = delivery_type_of(params.text("type"), may_be_fetch=True)
+    name = name_of(tenant, resource_type_of(path), delivery_type, params.required("public_id"))
     removed = await call.origin.records.destroy(name, once=call.once)
     if removed is not None:
         count_fence(call.origin, removed.fenced)
@@ -92,12 +95,14 @@ async def explicit(request: web.Request, path: Mapping[str, str]) -> web.Respons
     params = call.params
     check_parameters(params, EXPLICIT)
     public_id = params.required("public_id")
-    wanted = delivery_type_of(params.text("type")) if "type" in params else None
+    wanted = delivery_type_of(params.text("type"), may_be_fetch=True) if "type" in params else None
     names = [name_of(call.tenant, resource_type_of(path), kind, public_id) for kind in types_looked_in(wanted)]
     asked, change = analysis.asked(params), explicit_edit(params, wanted)
     breakpoints.wanted(
         params, call.origin.settings.media.limits(call.origin.settings.upload)
     )  # refused before a change
+    if wanted == "fetch":
+        await _brought(call, names[0])
     try:
         told = await _looked_at(call, names, asked)
         done = await call.origin.records.edit(names, lambda record: change(_with(record, told)), once=call.once)
@@ -107,6 +112,13 @@ async def explicit(request: web.Request, path: Mapping[str, str]) -> web.Respons
     answer = asset(done.record, call.address) | changed(done)
     answer |= breakpoints.told(await _measured(call, done.record), done.record, call.address)
     return reply(answer | analysis.told(done.record.analysis, done.record.coordinates, asked))
+
+
+async def _brought(call: Call, name: AssetName) -> None:
+    """A picture from elsewhere that is not here yet is fetched: its owner asks for it."""
+    if await call.origin.records.get(name) is None:
+        check_fetched(name.delivery_type, name.public_id, rules_of(call.origin, name.cloud))
+        await call.origin.fetched.bring(name)
 
 
 async def _measured(call: Call, record: AssetRecord) -> breakpoints.Found:
@@ -142,6 +154,8 @@ def types_looked_in(wanted: str | None) -> tuple[str, ...]:
     >>> types_looked_in("private")
     ('private', 'upload')
     """
+    if wanted == "fetch":  # an address is no name of another type
+        return (wanted,)
     return WIDTH if wanted is None else (wanted, *WIDTH[: WIDTH.index(wanted)])
 
 

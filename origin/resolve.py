@@ -19,6 +19,7 @@ from domicile.media.journal import Head
 from domicile.media.keys import content_key, subkey
 from domicile.media.layer import LAYER_TYPES, LAYERS_MAX, LayerName
 from domicile.media.policy import Activity, Deny, Place, ResidencyPolicy, decide
+from domicile.media.remote_rules import RemoteRules, check_fetched, needs_signature
 from domicile.media.wire import NAMES_MAX, Absent, ResolveAnswer, Resolved, ResolvedLayer, ResolveRequest
 from origin.catalogue.port import AssetRow
 from origin.journal import read_head
@@ -38,7 +39,9 @@ async def resolve(core: Core, verify: VerifyDelivery, request: ResolveRequest) -
     standing = core.tenants.standing(request.cloud)  # before the snapshot: the revision stated is never too new
     may_transform = _releases(standing.policy, request.region, at=core.now())
     token_until = _token_until(request, standing, now=core.now())
-    signed = _signed(request, standing.tenant.api_secret, verify, has_token=token_until > 0)
+    rules = standing.policy.remote if standing.policy else RemoteRules()
+    _check_fetched(request, rules)
+    signed = _signed(request, standing.tenant.api_secret, verify, rules, has_token=token_until > 0)
     hashes = {core.hash_name(_name(request, index)): index for index in reversed(signed)}
     laid = {
         index: [core.hash_name(_layer_name(request, layer)) for layer in _layers(request, index)] for index in signed
@@ -113,16 +116,18 @@ def _token_until(request: ResolveRequest, standing: Standing, *, now: float) -> 
     return verify_token(request.token, request.target, standing.tenant.token_keys, now=now, address=None)
 
 
-def _signed(request: ResolveRequest, api_secret: str, verify: VerifyDelivery, *, has_token: bool) -> list[int]:
+def _signed(
+    request: ResolveRequest, api_secret: str, verify: VerifyDelivery, rules: RemoteRules, *, has_token: bool
+) -> list[int]:
     """Candidates that may be looked up: all, or those the signature covers. Raises BadSignature when none is left.
 
     It is judged before the look-up, so that what needs a signature does not tell strangers what exists.
     """
     everything = list(range(len(request.public_ids)))
     if request.signature is None:
-        if _needs_signature(request) and not has_token:
+        if _needs_signature(request, rules, has_token=has_token):
             raise BadSignature("this delivery type needs a signed URL")
-        if any(layer.delivery_type != "upload" for layers in request.layers for layer in layers):
+        if any(needs_signature(layer.delivery_type, rules) for layers in request.layers for layer in layers):
             raise BadSignature("a layer of this type needs a signed URL")
         return everything
     if len(request.signed_texts) != len(request.public_ids):
@@ -133,9 +138,23 @@ def _signed(request: ResolveRequest, api_secret: str, verify: VerifyDelivery, *,
     return covered
 
 
-def _needs_signature(request: ResolveRequest) -> bool:
-    """`authenticated`: always. `private`: the original; its renditions are public (cloudinary-compat 3.6)."""
-    return request.delivery_type == "authenticated" or (request.delivery_type == "private" and not request.transformed)
+def _check_fetched(request: ResolveRequest, rules: RemoteRules) -> None:
+    """Raises BadSignature, BadUrl, BadRequest."""
+    for public_id in request.public_ids:
+        check_fetched(request.delivery_type, public_id, rules)
+    for layers in request.layers:
+        for layer in layers:
+            check_fetched(layer.delivery_type, layer.public_id, rules)
+
+
+def _needs_signature(request: ResolveRequest, rules: RemoteRules, *, has_token: bool) -> bool:
+    """`authenticated`: always. `private`: the original; its renditions are public (cloudinary-compat 3.6). A token stands
+    for it, but not where it would have something fetched.
+    """
+    if request.delivery_type == "private" and request.transformed:
+        return False
+    is_fetch = request.delivery_type == "fetch"
+    return needs_signature(request.delivery_type, rules) and (is_fetch or not has_token)
 
 
 def _holds(request: ResolveRequest, index: int, api_secret: str, verify: VerifyDelivery) -> bool:

@@ -34,6 +34,7 @@ from origin.records.core import Core
 from origin.records.deletes import Deletes
 from origin.records.edges import Edges
 from origin.records.erasures import Erasures
+from origin.records.fetched import FetchedNames
 from origin.records.listing import Listing
 from origin.records.named import NamedTransformations
 from origin.records.names import Edit, Names
@@ -81,6 +82,7 @@ class Records:
         self._edges = Edges(core)
         self.named = NamedTransformations(core)
         self.token_keys = TokenKeys(core)
+        self.fetched = FetchedNames(core)
 
     @classmethod
     @asynccontextmanager

@@ -9,7 +9,7 @@ import secrets
 import structlog
 
 from domicile.media.asset import AID_BYTES, Aid, AssetId
-from domicile.media.errors import BadRequest, Overloaded
+from domicile.media.errors import AssetNotFound, BadRequest, Overloaded
 from domicile.media.journal import Kind
 from domicile.media.keys import subkey
 from domicile.media.policy import Permit
@@ -18,6 +18,7 @@ from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.keyring import aid_id
 from origin.records.core import Core, check_name, check_tags, check_texts
+from origin.records.fetched import is_shunned
 from origin.records.nonces import Once, spend_upload
 from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord, Committed, Draft, NewAsset
@@ -120,6 +121,8 @@ class Uploads:
             before = core.open(old) if old else None
             record = _record(draft, asset, before)
             keeps = before if before is not None and not asset.overwrite else None
+            if asset.name.delivery_type == "fetch" and await is_shunned(change.connection, tenant, name):
+                raise AssetNotFound("this address was erased")
             if keeps is None and once is not None:
                 current = old.aid if old else None
                 await spend_upload(change.connection, once, name=name, current=current, made=draft.aid, now=core.now())

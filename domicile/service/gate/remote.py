@@ -26,7 +26,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from domicile.media.addresses import may_connect
-from domicile.media.errors import BadRequest, LimitExceeded, Overloaded, RemoteFailed
+from domicile.media.errors import BadRequest, LimitExceeded, Overloaded, RemoteFailed, RemoteGone
 from domicile.media.policy import Activity, Permit
 from domicile.media.remote import RemoteAddress, is_listed, redirected
 
@@ -37,6 +37,7 @@ ADDRESSES_MAX = 32
 """Of one name; more is no answer that a picture's host gives."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+GONE = frozenset({404, 410})
 _HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "Domicile"}
 
 Resolve = Callable[[str, int], Awaitable[list[tuple[int, str]]]]
@@ -153,6 +154,8 @@ class RemoteClient:
         ):
             if response.status in REDIRECTS:
                 return response.headers.get("Location", "")
+            if response.status in GONE:
+                raise RemoteGone(failed(asked, _phrase(response.status)).message)
             if response.status != 200:
                 raise failed(asked, _phrase(response.status))
             if response.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:

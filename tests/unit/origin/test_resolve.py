@@ -289,7 +289,7 @@ async def test_a_restricted_layer_needs_a_signed_url_whether_it_exists_or_not(
     ("layers", "error"),
     [
         (((LOGO,), ()), BadRequest),
-        (((LayerName("fetch", "x"),),), BadRequest),
+        (((LayerName("facebook", "x"),),), BadRequest),
         ((tuple(LayerName("upload", str(number)) for number in range(LAYERS_MAX + 1)),), LimitExceeded),
     ],
 )

@@ -158,7 +158,7 @@ class Fetched:
             draft = await origin.records.mint(name.cloud)
             try:
                 await origin.records.put_original(draft, found.body, permit)
-                asset = NewAsset(name=name, facts=facts, created_at=origin.now())
+                asset = NewAsset(name=name, facts=facts, renews=True, created_at=origin.now())
                 done = await origin.records.commit_upload(draft, asset)
             except BaseException:
                 await origin.records.discard(draft)

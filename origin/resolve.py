@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from domicile.media.access import Access, judge
+from domicile.media.access import DENIED, Access, judge
 from domicile.media.asset import AssetName, NameHash
 from domicile.media.auth_token import verify_token
 from domicile.media.coordinates import NOWHERE, Coordinates
@@ -208,6 +208,8 @@ def _answer(
     base, layers = known.opened[name], [known.opened[name] for name in laid]
     access = _access(base, layers)
     judge(access, now=known.now, token_until=known.token_until)  # keys are for those who may see it
+    if access.is_ruled and not known.request.judges:  # an edge of before, which would give it out for ever
+        raise BadSignature(DENIED)
     return ResolveAnswer(resolved=_resolved(known, base, index, layers, access))
 
 

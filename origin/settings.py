@@ -53,7 +53,7 @@ class RemoteSettings:
         3, "Redirects that one fetch follows; each is judged like the first address.", at_least=0
     )
     wait_seconds_max: float = setting(
-        8.0,
+        4.0,
         "How long a viewer's request waits for a fetch, below the edges' read time-out; then 503, and the fetch goes on.",
         at_least=0.1,
     )

@@ -92,7 +92,7 @@ async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -
         original_filename=_original_name(params, form.file_name),
         coordinates=coordinates.first(params, facts),
         analysis=probed.done.analysis,
-        access_control=read_access_control(params.text("access_control")) if "access_control" in params else (),
+        access_control=read_access_control(params.text("access_control")) if "access_control" in params else None,
         overwrite=params.flag("overwrite", default=True),
         created_at=origin.now(),
     )

@@ -135,6 +135,8 @@ class ResolveRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Does it read stored coordinates? Only then they leave the origin."""
     layers: tuple[tuple[LayerName, ...], ...] = ()
     """`layers[i]`: the pictures that candidate i lays over its own, at most LAYERS_MAX; empty when none does."""
+    judges: bool = False
+    """Does the edge judge `Resolved.access` at each answer? Else nothing that has rules is released to it."""
     token: str = ""
     """A token that the edge found good for `target`; the origin judges it again, but for the viewer's address."""
     target: str = ""

@@ -68,7 +68,10 @@ class NewAsset:
     original_filename: str = ""
     coordinates: Coordinates = NOWHERE
     analysis: Analysis = NOTHING
-    access_control: tuple[AccessRule, ...] = ()
+    access_control: tuple[AccessRule, ...] | None = None
+    """None: as it was, if this replaces another version; no overwriting opens what was closed by leaving a word out."""
+    renews: bool = False
+    """The same picture, newer: what its owner has said of the version that it replaces stays."""
     overwrite: bool = True
     """False: when the name is taken, the upload is dropped and the existing record comes back (`existing=True`)."""
     created_at: float

@@ -155,19 +155,23 @@ class Uploads:
 def _record(draft: Draft, asset: NewAsset, before: AssetRecord | None) -> AssetRecord:
     """The new record; an asset that is overwritten keeps its id, and its version number grows."""
     version = int(asset.created_at)
+    rules = asset.access_control
+    if rules is None:
+        rules = before.access_control if before else ()
+    said: AssetRecord | NewAsset = before if before and asset.renews else asset
     return AssetRecord(
         asset_id=before.asset_id if before else AssetId(secrets.token_hex(AID_BYTES)),
         aid=draft.aid,
         name=asset.name,
         version=max(version, before.version + 1) if before else version,
         facts=asset.facts,
-        tags=asset.tags,
-        context=asset.context,
-        folder=asset.folder,
-        original_filename=asset.original_filename,
-        display_name=asset.display_name,
+        tags=said.tags,
+        context=said.context,
+        folder=said.folder,
+        original_filename=said.original_filename,
+        display_name=said.display_name,
         coordinates=asset.coordinates,
         analysis=asset.analysis,
-        access_control=asset.access_control,
+        access_control=rules,
         created_at=asset.created_at,
     )

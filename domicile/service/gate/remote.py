@@ -116,10 +116,10 @@ class RemoteClient:
                 return await self._follow(address, hosts, bytes_max, taken)
         except TimeoutError as late:
             raise failed(address, "timed out") from late
-        except ssl.SSLError as bad:
-            raise failed(address, "TLS failed") from bad
         except aiohttp.ClientConnectorCertificateError as bad:
             raise failed(address, "the certificate is not valid for this host") from bad
+        except ssl.SSLError as bad:
+            raise failed(address, "TLS failed") from bad
         except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError) as bad:
             blocked = isinstance(bad.__cause__, _Refused) or isinstance(getattr(bad, "os_error", None), _Refused)
             raise failed(address, "the address is not public" if blocked else "couldn't connect to server") from bad

@@ -13,7 +13,8 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,9 +28,10 @@ from yarl import URL
 
 from domicile.imaging.job import Done, RenderJob, Timings
 from domicile.media import keys
-from domicile.media.access import Access, AccessRule
+from domicile.media.access import Access, AccessRule, judge
 from domicile.media.asset import Aid, AssetName, NameHash
 from domicile.media.coordinates import NOWHERE, Coordinates
+from domicile.media.errors import BadSignature
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import DEFAULT_LIMITS
 from domicile.media.journal import Entry, Fence, Kind
@@ -142,11 +144,13 @@ class PlayedOrigin:
         self.blobs = 0
         self.resolve_gate, self.head_gate, self.body_gate = Gate(), Gate(), Gate()
         self.good_signature = "goodsign"
+        self.fetch_needs_signature = False
         self.transforms = True
         self.absent_status = 404
         self.behind: dict[str, int] = {}
         """By how many entries the place that a version is read from lags."""
         self.asked: list[ResolveRequest] = []
+        self.now: Callable[[], float] = time.time
 
     def upload(self, public_id: str, body: bytes, *, delivery_type: str = "upload") -> Asset:
         aid, data_key = Aid(os.urandom(16).hex()), os.urandom(32)
@@ -173,9 +177,14 @@ class PlayedOrigin:
         return web.Response(body=msgspec.msgpack.encode(answer), content_type=CONTENT_TYPE)
 
     def _answer(self, asked: ResolveRequest) -> ResolveAnswer | WireError:
-        needs = asked.delivery_type == "authenticated" or (asked.delivery_type == "private" and not asked.transformed)
+        is_signed_fetch = asked.delivery_type == "fetch" and self.fetch_needs_signature
+        needs = (
+            is_signed_fetch
+            or asked.delivery_type == "authenticated"
+            or (asked.delivery_type == "private" and not asked.transformed)
+        )
         if (asked.signature is not None and asked.signature != self.good_signature) or (
-            needs and asked.signature is None and not asked.token
+            needs and asked.signature is None and (is_signed_fetch or not asked.token)
         ):
             return WireError(code="bad_signature", message="Invalid signature")
         restricted = any(layer.delivery_type != "upload" for layers in asked.layers for layer in layers)
@@ -195,6 +204,11 @@ class PlayedOrigin:
                 if layer.text not in self.assets:
                     missing.append(hash_of(layer.public_id, delivery_type=layer.delivery_type))
                     return self._absent(missing, layer)
+            try:
+                access = Access(own=asset.rules, shown=tuple(self.assets[layer.text].rules for layer in layers))
+                judge(access, now=self.now(), token_until=self.now() + 1 if asked.token else 0.0)
+            except BadSignature as denied:
+                return WireError(code="bad_signature", message=denied.message)
             resolved = self._resolved(
                 index, public_id, asked.delivery_type, asset, layers, reads_coordinates=asked.coordinates
             )

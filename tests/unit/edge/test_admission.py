@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import cloudinary.auth_token
 import pytest
+from yarl import URL
 
 from domicile.media.access import AccessRule
 from domicile.media.journal import Kind
@@ -47,6 +48,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 async def rig(tmp_path: Path, clock: Clock) -> AsyncIterator[Rig]:
     async with Rig.open(tmp_path) as opened:
+        opened.origin.now = lambda: clock.now
         yield opened
 
 
@@ -162,14 +164,14 @@ async def test_a_retired_key_opens_nothing_any_more(rig: Rig, clock: Clock) -> N
 
 
 async def test_who_shows_no_token_waits_for_nobodys_fill_who_does(rig: Rig, clock: Clock) -> None:
-    rig.origin.upload("pic", b"one", delivery_type="authenticated")
+    rig.origin.upload("pic", b"one").rules = (TOKEN,)
     rig.pool.gate.close()
     async with asyncio.TaskGroup() as group:
-        tokened = group.create_task(rig.get(f"{CLOSED}?{clock.token()}"))
+        tokened = group.create_task(rig.get(f"{PATH}?{clock.token()}"))
         await asyncio.wait_for(rig.pool.gate.reached.wait(), 2)
-        assert (await rig.get(CLOSED)).status == 401
+        refused = await asyncio.wait_for(rig.get(PATH), 2)
         rig.pool.gate.open()
-    assert tokened.result().status == 200
+    assert (refused.status, tokened.result().status) == (401, 200)
     assert rig.pool.renders == 1
 
 
@@ -197,3 +199,39 @@ async def test_a_response_that_is_under_way_is_cut_off_when_its_leave_ends(rig: 
         clock.now += 20
         with pytest.raises(aiohttp.ClientPayloadError):
             await response.read()
+
+
+async def test_what_a_token_let_in_ends_with_it(rig: Rig, clock: Clock) -> None:
+    rig.origin.upload("pic", b"one", delivery_type="authenticated")
+    rig.pool.padding = 20_000_000
+    url = URL(f"http://127.0.0.1:{rig.port}{CLOSED}?{clock.token(20)}", encoded=True)
+    async with rig.http.get(url) as response:
+        assert response.status == 200
+        await response.content.readany()
+        clock.now += 20
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await response.read()
+
+
+async def test_a_picture_from_elsewhere_is_shown_while_its_host_is_listed(rig: Rig, clock: Clock) -> None:
+    address = "https://images.example.org/a.png"
+    path = f"/demo/image/fetch/w_10/{address}"
+    rig.origin.upload(address, b"one", delivery_type="fetch")
+    restricted = await rig.get(path)
+    assert (restricted.status, rig.origin.resolves) == (401, 0)
+    listed = {"hosts": ["images.example.org"], "delivery": "open"}
+    await rig.configure(policy(remote=listed), revision=2)
+    for _ in range(3):
+        shown = await rig.get(path)
+        assert (shown.status, shown.body) == (200, b"one|w_10|")
+        assert "public" in shown.headers["Cache-Control"]
+    assert rig.parts.app.hot.answers > 0
+    assert (await rig.get(path.replace("org/", "net/"))).status == 401
+    await rig.configure(policy(remote={**listed, "delivery": "signed"}), revision=3)
+    rig.origin.fetch_needs_signature = True
+    assert (await rig.get(path)).status == 401
+    assert (await rig.get(f"{path}?{clock.token()}")).status == 401
+    assert (await rig.get(path.replace("w_10", "s--goodsign--/w_10"))).status == 200
+    await rig.configure(policy(remote={**listed, "hosts": ["other.example.org"]}), revision=4)
+    for _ in range(2):
+        assert (await rig.get(path)).status == 401

@@ -113,6 +113,11 @@ def test_nothing_of_it_can_be_changed() -> None:
         verify_token(token, PATH, [], now=NOW, address="192.0.2.7")
 
 
+def test_one_that_says_nothing_of_where_it_holds_holds_nowhere() -> None:
+    said = f"exp={NOW + 9}"
+    assert not is_good(f"{said}~hmac={hmac.new(KEY, said.encode(), hashlib.sha256).hexdigest()}")
+
+
 def test_a_pattern_of_many_stars_costs_no_more_than_it_is_long() -> None:
     said = f"exp={NOW + 9}~acl={escape_lower('/' + 'a*' * 400 + 'b')}"
     token = f"{said}~hmac={hmac.new(KEY, said.encode(), hashlib.sha256).hexdigest()}"

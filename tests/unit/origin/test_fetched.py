@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 import structlog
 
+from domicile.media.access import AccessRule
 from domicile.media.analysis import NOTHING
 from domicile.media.asset import AssetName
 from domicile.media.errors import AssetNotFound, BadSignature, LimitExceeded, Overloaded, RemoteFailed, RemoteGone
@@ -85,6 +86,7 @@ class World:
                 "public_ids": (address,),
                 "transformed": True,
                 "region": "eu-de",
+                "judges": True,
                 **changes,
             }
         )
@@ -211,6 +213,22 @@ async def test_an_old_one_is_told_at_once_and_looked_for_anew_behind_it(world: W
     assert told is not None
     assert after is not None
     assert told.aid == first.aid != after.aid
+
+
+async def test_what_its_owner_said_of_it_outlives_its_versions(world: World) -> None:
+    address = world.there.put("/a.jpg", b"one")
+    await world.resolve(address)
+    target = name(address, delivery_type="fetch")
+    rules = (AccessRule(access_type="anonymous", end=2 * NOW),)
+    await world.records.edit([target], lambda record: replace(record, tags=("mine",), access_control=rules))
+    world.there.put("/a.jpg", b"two")
+    world.now += REFRESH_SECONDS
+    await world.resolve(address)
+    await world.idle()
+    found = await world.records.get(target)
+    assert found is not None
+    assert (found.facts.body_bytes, found.tags, found.access_control) == (3, ("mine",), rules)
+    assert len(world.there.asked) == 2
 
 
 async def test_what_has_gone_there_goes_here_and_what_cannot_be_reached_stays(world: World) -> None:

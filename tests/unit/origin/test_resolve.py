@@ -29,6 +29,7 @@ def request(*public_ids: str, **changes: Any) -> ResolveRequest:
         "public_ids": public_ids,
         "transformed": True,
         "region": "eu-de",
+        "judges": True,
     }
     return ResolveRequest(**{**values, **changes})
 
@@ -340,6 +341,23 @@ async def test_what_asks_for_a_token_is_released_for_a_good_one_alone(records: R
     ):
         with pytest.raises(BadSignature):
             await records.resolve(request("jane", **changes))
+
+
+async def test_an_edge_that_does_not_judge_rules_gets_nothing_that_has_some(records: Records) -> None:
+    window = AccessRule(access_type="anonymous", end=records._core.now() + 100)
+    await upload(records, name("jane"), access_control=(window,))
+    assert (await records.resolve(request("jane"))).resolved is not None
+    with pytest.raises(BadSignature):
+        await records.resolve(request("jane", judges=False))
+
+
+async def test_overwriting_opens_nothing_by_leaving_a_word_out(records: Records) -> None:
+    await upload(records, name("jane"), access_control=(TOKEN_RULE,), tags=("a",))
+    kept = (await upload(records, name("jane"), b"two")).record
+    assert (kept.access_control, kept.tags) == ((TOKEN_RULE,), ())
+    renewed = (await upload(records, name("jane"), b"three", renews=True)).record
+    assert renewed.access_control == (TOKEN_RULE,)
+    assert (await upload(records, name("jane"), b"four", access_control=())).record.access_control == ()
 
 
 async def test_a_token_opens_authenticated_pictures_and_no_layers(records: Records) -> None:

@@ -50,7 +50,7 @@ class Fetched:
         """Not before this, although its age says so."""
 
     async def resolve(self, asked: ResolveRequest) -> ResolveAnswer:
-        """As `Records.resolve`, and what is to be fetched is there. RemoteFailed; LimitExceeded; Overloaded."""
+        """As `Records.resolve`, and what is to be fetched is there. RemoteFailed; RemoteGone; LimitExceeded; Overloaded."""
         answer = await self._origin.records.resolve(asked)
         for _ in range(BROUGHT_MAX):
             name = _absent(asked, answer)
@@ -63,7 +63,7 @@ class Fetched:
         return answer
 
     async def bring(self, name: AssetName) -> None:
-        """For its owner, who may bring back what was erased. RemoteFailed; LimitExceeded; Overloaded."""
+        """For its owner, who may bring back what was erased. RemoteFailed; RemoteGone; LimitExceeded; Overloaded."""
         await self._origin.records.fetched.forgive(name)
         self._failures.pop(self._key(name), None)
         await self._once(name, self._anew)

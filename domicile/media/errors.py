@@ -72,7 +72,7 @@ class RemoteFailed(MediaError):
     """A picture elsewhere cannot be had: not allowed, not there, not reachable, not in time."""
 
 
-class RemoteGone(RemoteFailed):
+class RemoteGone(MediaError):
     """Elsewhere it is not there: 404 or 410."""
 
 

@@ -68,9 +68,12 @@ def read_picture(delivery_type: str, text: str) -> LayerName:
 def read_fetched(text: str) -> LayerName:
     """Raises Malformed."""
     try:
-        return LayerName(FETCH, decode_remote(text))
+        name = LayerName(FETCH, decode_remote(text))
     except ValueError:
         raise Malformed from None
+    if len(write_picture(name)) > LAYER_ENCODED_CHARS_MAX:
+        raise Malformed
+    return name
 
 
 def write_content(content: LayerName | TextLayer) -> str:

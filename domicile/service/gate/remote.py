@@ -6,7 +6,7 @@
 A name is resolved once for each request and all of its addresses are judged (media/addresses.py); the connection goes to
 one of those very addresses, and the socket is judged again when it is made: nothing is looked up in between. TLS is
 verified for the name. Redirects are followed here, each judged like the first address. No cookies, credentials, referrers
-or proxies; no decompression: an answer in another encoding is refused. Whatever fails is RemoteFailed, in the words that
+or proxies; no decompression: an answer in another encoding is refused. Whatever fails is RemoteFailed (RemoteGone when it is not there), in the words that
 Cloudinary's clients know.
 """
 
@@ -105,7 +105,7 @@ class RemoteClient:
     ) -> Fetched:
         """The bytes at an address. `hosts`: what the policy lists; `taken` is told of each piece, and may raise.
 
-        `permit`: Activity.INGRESS_FETCH. RemoteFailed; LimitExceeded; Overloaded.
+        `permit`: Activity.INGRESS_FETCH. RemoteFailed; RemoteGone; LimitExceeded; Overloaded.
         """
         permit.require(Activity.INGRESS_FETCH, permit.tenant)
         if self._running >= self._limits.fetches_max:

@@ -16,7 +16,7 @@ import structlog
 from domicile.media.access import AccessRule
 from domicile.media.analysis import NOTHING
 from domicile.media.asset import AssetName
-from domicile.media.errors import AssetNotFound, BadSignature, LimitExceeded, Overloaded, RemoteFailed, RemoteGone
+from domicile.media.errors import AssetNotFound, BadSignature, LimitExceeded, Overloaded, RemoteGone
 from domicile.media.layer import LayerName
 from domicile.media.signature import sign_delivery
 from domicile.media.wire import ResolveAnswer, ResolveRequest
@@ -183,7 +183,7 @@ async def test_a_layer_from_elsewhere_is_brought_too(world: World) -> None:
 async def test_a_failure_is_told_again_without_another_try_for_a_while(world: World) -> None:
     address = world.there.address("/late.jpg")
     for _ in range(3):
-        with pytest.raises(RemoteFailed):
+        with pytest.raises(RemoteGone):
             await world.resolve(address)
     assert world.there.asked == ["/late.jpg"]
     world.there.put("/late.jpg", b"now")

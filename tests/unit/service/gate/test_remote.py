@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from domicile.media.errors import LimitExceeded, Overloaded, RemoteFailed
+from domicile.media.errors import LimitExceeded, Overloaded, RemoteFailed, RemoteGone
 from domicile.media.policy import Activity, Permit, Place, decide
 from domicile.media.policy_file import from_mapping
 from domicile.media.remote import read_address
@@ -218,8 +218,9 @@ async def test_a_host_that_is_not_listed_is_not_even_looked_up() -> None:
 )
 async def test_other_answers_fail_in_our_own_words(path: str, why: str) -> None:
     async with elsewhere() as there:
-        with pytest.raises(RemoteFailed) as failure:
+        with pytest.raises((RemoteFailed, RemoteGone)) as failure:
             await fetched(client("pictures.test"), there.address(path), there.port)
+        assert isinstance(failure.value, RemoteGone) is ("404" in path)
         assert failure.value.message == f"Error in loading {there.address(path)} - {why}"
 
 

@@ -11,6 +11,7 @@ import re
 import secrets
 import string
 from collections.abc import Mapping
+from dataclasses import replace
 
 from aiohttp import hdrs, web
 
@@ -22,10 +23,11 @@ from origin import analysis, breakpoints, coordinates
 from origin.answers import uploaded
 from origin.authenticate import Caller
 from origin.call import authenticate, check_public_id, count_fence, delivery_type_of, reply
-from origin.forms import UploadForm, file_bytes, read_upload
+from origin.forms import UploadForm, file_bytes, read_upload, remote_address
 from origin.keys import ORIGIN, Origin
 from origin.params import USED, Params, check_parameters, context_of, tags_of
 from origin.records import Committed, NewAsset, Tenant
+from origin.remote import fetch, file_name_at
 
 RANDOM_ID_CHARS = 20
 RANDOM_SUFFIX_CHARS = 6
@@ -47,8 +49,13 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
         check_parameters(form.params, USED)
         if "upload_preset" in form.params:
             raise BadRequest("Upload preset not found")
-        body = await asyncio.to_thread(file_bytes, form, origin.settings.upload)
-        _check_whole(request, body)
+        elsewhere = remote_address(form)
+        if elsewhere is None:
+            body = await asyncio.to_thread(file_bytes, form, origin.settings.upload)
+            _check_whole(request, body)
+        else:
+            fetched = await fetch(origin, caller.tenant.cloud, elsewhere, account.take)
+            body, form = fetched.body, replace(form, file_name=file_name_at(fetched.address))
         done, widths = await store(origin, caller, form, body)
     count_fence(origin, done.fenced)
     address = origin.address_of(caller.tenant, caller.digest)

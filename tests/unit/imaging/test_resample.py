@@ -46,7 +46,7 @@ def test_a_flat_picture_stays_flat() -> None:
 def farthest(one: Image.Image, other: Image.Image) -> int:
     """The largest difference of any sample."""
     extremes = ImageChops.difference(one, other).getextrema()
-    return max(high for _, high in (extremes if isinstance(extremes[0], tuple) else [extremes]))
+    return int(max(high for _, high in (extremes if isinstance(extremes[0], tuple) else [extremes])))
 
 
 needs_fast = pytest.mark.skipif(port.fast is None, reason="no wheel of the fast resampler for this machine")

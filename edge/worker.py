@@ -19,6 +19,7 @@ from domicile.service.gate.peer import PeerClient
 from domicile.service.gate.wire import ClientCertificate, WireClient, WireLimits
 from domicile.service.pool import DecoderPool
 from domicile.service.tasks import Background
+from edge.cdn_listener import cdn_listening
 from edge.flight import Flights
 from edge.hot import Hot
 from edge.link import NodeLink
@@ -84,7 +85,7 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, stopping: async
         background.keep("gauges", parts.tiers.count)
         if disk is not None:
             background.keep("disk_housekeeping", disk.run)
-        async with _listening(settings, slot, parts):
+        async with _listening(settings, slot, parts), cdn_listening(settings, parts):
             link.listening()
             log.info("worker_ready", slot=slot)
             await stopping.wait()
@@ -164,6 +165,7 @@ def _listener(settings: EdgeSettings, parts: Parts, handler: Handler, hot: Hot |
     return Listener(
         handler,
         hot=hot,
+        front=parts.app.front,
         counters=parts.tiers.counters,
         region=settings.region,
         keepalive_seconds=delivery.keepalive_seconds,

@@ -29,6 +29,7 @@ class Origin:
     now: Callable[[], float]
     budget: Budget
     rates: Rates
+    unsigned_rates: Rates
     nodes: Nodes = field(default_factory=Nodes)
     draining: bool = False
     running: int = 0

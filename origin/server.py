@@ -62,6 +62,7 @@ async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
                 now=time.time,
                 budget=Budget(settings.upload.in_flight_bytes_max),
                 rates=Rates(settings.admin_calls_max),
+                unsigned_rates=Rates(settings.upload.unsigned_calls_max),
             )
         finally:
             await pool.close()

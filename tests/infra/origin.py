@@ -26,4 +26,5 @@ def origin_over(records: Records, decoders: object = None) -> Origin:
         now=lambda: NOW,
         budget=Budget(settings.upload.in_flight_bytes_max),
         rates=Rates(settings.admin_calls_max),
+        unsigned_rates=Rates(settings.upload.unsigned_calls_max),
     )

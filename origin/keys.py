@@ -31,6 +31,7 @@ class Origin:
     budget: Budget
     rates: Rates
     remote: RemoteClient
+    unsigned_rates: Rates
     nodes: Nodes = field(default_factory=Nodes)
     draining: bool = False
     running: int = 0

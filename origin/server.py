@@ -67,6 +67,7 @@ async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
                 budget=Budget(settings.upload.in_flight_bytes_max),
                 rates=Rates(settings.admin_calls_max),
                 remote=remote,
+                unsigned_rates=Rates(settings.upload.unsigned_calls_max),
             )
         finally:
             await pool.close()

@@ -35,10 +35,10 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/pip
 	@$(ENGINE)
 	touch $@
 
-$(VENV)/.test: pyproject.toml $(VENV)/.installed
+$(VENV)/.test: pyproject.toml | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
 	@$(ENGINE)
-	touch $@
+	touch $(VENV)/.installed $@
 
 # Tests of real components need programs of the system; as root they are installed, else their tests skip and say how.
 system:

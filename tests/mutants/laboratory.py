@@ -18,10 +18,13 @@ from tests.corpus import CORPUS
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("domicile", "edge", "origin", "tests", "pyproject.toml", "README.md")
-MUTANT_SECONDS_MAX = 120.0
-TEST_SECONDS_MAX = 30
-"""Without its guard many a test waits for what never comes; one that needs longer says so with a mark of its own."""
-OPTIONS = ("-q", "-x", "-n0", "-p", "no:cacheprovider", "-o", f"timeout={TEST_SECONDS_MAX}")
+OPTIONS = ("-q", "-x", "-n0", "-p", "no:cacheprovider")
+TEST_SECONDS_MAX = 120.0
+MUTATED_SECONDS_MIN = 10.0
+MUTATED_TIMES_MAX = 10.0
+"""Without its guard many a test waits for what never comes. It is red when it takes so many times what it took with it, and so long."""
+ENDING_SECONDS_MAX = 5.0
+"""For a test that its own limit has ended; then its process is ended."""
 ZYGOTE_SECONDS_MAX = 30.0
 
 
@@ -33,6 +36,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     skipped: list[str]
     strangers: list[str]
     said: str
+    seconds: float
 
 
 class Laboratory:
@@ -62,7 +66,7 @@ class Laboratory:
     def healthy(self, test: str) -> Run:
         """The test on the tree as it is, once."""
         if (known := self._healthy.get(test)) is None:
-            known = self._healthy[test] = self._run(self.tree, test)
+            known = self._healthy[test] = self._run(self.tree, test, TEST_SECONDS_MAX)
         return known
 
     def mutated(self, test: str, patch: Path, files: tuple[str, ...]) -> Run:
@@ -73,7 +77,8 @@ class Laboratory:
         applied = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
         assert applied.returncode == 0, f"{patch.name} no longer applies: rewrite it\n{applied.stdout}"
         try:
-            return self._run(tree, test)
+            seconds_max = max(MUTATED_SECONDS_MIN, MUTATED_TIMES_MAX * self.healthy(test).seconds)
+            return self._run(tree, test, min(seconds_max, TEST_SECONDS_MAX))
         finally:
             shutil.rmtree(tree)
 
@@ -87,15 +92,17 @@ class Laboratory:
                 (tree / file).unlink()
                 shutil.copy2(self.tree / file, tree / file)
 
-    def _run(self, tree: Path, test: str) -> Run:
+    def _run(self, tree: Path, test: str, seconds_max: float) -> Run:
         """AssertionError when modules came from elsewhere: such a run says nothing about this tree."""
-        zygote = self._zygote = self._zygote or subprocess.Popen(
-            [sys.executable, "-P", str(Path(__file__).with_name("zygote.py"))],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        zygote = self._zygote = self._zygote or _started()
         assert zygote.stdin is not None
         assert zygote.stdout is not None
-        asked: dict[str, Any] = {"tree": str(tree), "test": test, "options": OPTIONS, "seconds_max": MUTANT_SECONDS_MAX}
+        asked: dict[str, Any] = {
+            "tree": str(tree),
+            "test": test,
+            "options": [*OPTIONS, "-o", f"timeout={seconds_max}"],
+            "seconds_max": seconds_max + ENDING_SECONDS_MAX,
+        }
         print(json.dumps(asked), file=zygote.stdin, flush=True)
         done = msgspec.json.decode(zygote.stdout.readline(), type=Run)
         assert not done.strangers, f"imported from elsewhere than {tree}: {done.strangers}"

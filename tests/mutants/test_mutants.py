@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.laboratory import MUTANT_SECONDS_MAX, Laboratory
+from tests.mutants.laboratory import TEST_SECONDS_MAX, Laboratory
 
 PATCHES = sorted(Path(__file__).parent.glob("*.patch"))
 PLACES = ("domicile", "edge", "origin")
@@ -72,7 +72,7 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]
         yield ready
 
 
-@pytest.mark.timeout(MUTANT_SECONDS_MAX * 2 + 10)
+@pytest.mark.timeout(TEST_SECONDS_MAX * 3)
 @pytest.mark.parametrize("patch", PATCHES, ids=[patch.stem for patch in PATCHES])
 def test_the_mutant_is_caught(laboratory: Laboratory, patch: Path) -> None:
     mutant = read(patch)

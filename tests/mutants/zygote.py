@@ -6,7 +6,7 @@ from the tree that it was given: what came from elsewhere stands in the answer.
 A line of JSON on stdin asks for a run, a line on stdout answers:
 
     {"tree": "/tmp/…/fence", "test": "tests/unit/…::test_…", "options": ["-q"], "seconds_max": 120}
-    {"exit": 1, "failed": ["tests/unit/…::test_…"], "skipped": [], "strangers": [], "said": "…"}
+    {"exit": 1, "failed": ["tests/unit/…::test_…"], "skipped": [], "strangers": [], "said": "…", "seconds": 0.4}
 
 `exit` is pytest's, or null after `seconds_max`.
 """
@@ -21,6 +21,7 @@ import select
 import signal
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -80,7 +81,9 @@ def answered(asked: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as found:
         if (child := os.fork()) == 0:
             run(asked, said.fileno(), found.fileno())
+        began = time.monotonic()
         code = waited(child, asked["seconds_max"])
+        seconds = time.monotonic() - began
         said.seek(max(0, said.seek(0, os.SEEK_END) - SAID_BYTES_MAX))
         found.seek(0)
         facts = json.loads(found.read() or "{}")
@@ -90,6 +93,7 @@ def answered(asked: dict[str, Any]) -> dict[str, Any]:
             "strangers": [],
             **facts,
             "exit": code,
+            "seconds": seconds,
             "said": said.read().decode("utf-8", "replace"),
         }
 

@@ -18,13 +18,13 @@ from time import perf_counter
 from domicile.media.journal import Fence
 from domicile.media.policy import Activity, ResidencyPolicy
 from domicile.media.timing import Span
+from edge.cache.conditional import has_tag
 from edge.deliver import Delivered
 from edge.hosts import Hosts
 from edge.lookup import Lookup
 from edge.metrics import Cache, Counters, Route
 from edge.open_responses import OpenResponses
 from edge.permits import Permits
-from edge.ranges import none_match
 from edge.request_head import Asked, HeadReader
 from edge.store.port import PIECE_BYTES_MAX, Stored, StoredHead
 from edge.wording import Wording
@@ -221,7 +221,7 @@ class Hot:
             self._second, self._date = second, f"Date: {formatdate(now, usegmt=True)}\r\n\r\n".encode("ascii")
         if second != entry.second:
             self._write_heads(entry, second)
-        if asked.if_none_match is not None and not none_match(asked.if_none_match, etag=entry.head.etag):
+        if asked.if_none_match is not None and has_tag(asked.if_none_match, entry.head.etag):
             return 304, entry.unchanged + self._date
         return 200, entry.whole + self._date
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from domicile.media.freshness import outward
+from edge.cache.ranges import random_boundary
 from edge.deliver import Delivered
 from edge.lookup import Lookup
 from edge.respond import Making, Manner, Reply, disposition, picture
@@ -13,11 +14,12 @@ from edge.respond import Making, Manner, Reply, disposition, picture
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording:
-    """What the words depend on beside the object. `wall_clock` in seconds."""
+    """What the words depend on beside the object. `wall_clock` in seconds; `boundary`: random, of parts in one body."""
 
     lookup: Lookup
     region: str
     wall_clock: Callable[[], float]
+    boundary: Callable[[], str] = random_boundary
 
     def picture(self, delivered: Delivered, *, method: str, asked: Mapping[str, str], elapsed_seconds: float) -> Reply:
         """`asked`: the request's header fields, case-insensitive."""
@@ -40,7 +42,15 @@ class Wording:
             disposition=_disposition(delivered),
             region=self.region,
         )
-        return picture(head, making, manner, method=method, asked=asked, elapsed_seconds=elapsed_seconds)
+        return picture(
+            head,
+            making,
+            manner,
+            method=method,
+            asked=asked,
+            elapsed_seconds=elapsed_seconds,
+            boundary=self.boundary() if "Range" in asked else "",
+        )
 
 
 def _disposition(delivered: Delivered) -> str | None:

@@ -24,6 +24,7 @@ from domicile.service.http1 import Broken, Unreachable
 from edge.cache.conditional import is_unmodified
 from edge.cache.fields import values
 from edge.cache.forward import Looping, end_to_end, to_origin
+from edge.cache.ranges import content_bytes
 from edge.cache.reuse import Decision, Forward, Use, chosen, decide
 from edge.cache.status import CacheStatus
 from edge.cache.stored import Stored
@@ -34,7 +35,7 @@ from edge.passthrough.fetch import Fetcher, Wanted
 from edge.passthrough.fill import Confirmed, Fill, Incomplete, Own, Reader, Shared, StandIn
 from edge.passthrough.forwarding import Forwarding
 from edge.passthrough.reply import Message, from_head, from_origin, from_stored, refused
-from edge.passthrough.send import cut, interim_to, send_body, send_pieces
+from edge.passthrough.send import interim_to, send_body, send_pieces
 from edge.send import CutOff, TooSlow
 
 ROUNDS_MAX = 8
@@ -232,7 +233,7 @@ class Passthrough:
                 is_validated=True,
                 coming_bytes=landed.body_bytes or 0,
             )
-            return await self._send_stream(asked, message, cut(reader.pieces(), message.span))
+            return await self._send_stream(asked, message, reader.content(message.content))
         if collapsed:
             fields = from_head(head, status, now=now, is_validated=True)
             message = Message(status=head.status, reason=head.reason, fields=fields, body_bytes=landed.body_bytes)
@@ -252,7 +253,7 @@ class Passthrough:
         now = self.fetcher.clock()
         message = from_stored(stored, asked.method, asked.fields, status, now=now, is_validated=is_validated)
         asked.status = message.status
-        asked.sent_bytes = 0 if message.span is None else message.span.body_bytes
+        asked.sent_bytes = content_bytes(message.content)
         return await send_body(asked.http, message, stored.body, progress_seconds_max=self.progress_seconds_max)
 
     async def _send_stream(self, asked: Asked, message: Message, pieces: AsyncIterator[bytes]) -> web.StreamResponse:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from domicile.service.gate.assets import Answer
 from edge.cache.fields import Fields
+from edge.cache.ranges import Content
 from edge.cache.stored import Received, Stored
 
 WINDOW_BYTES = 1024 * 1024
@@ -66,7 +67,7 @@ Landed = Shared | Confirmed | StandIn | Own
 
 
 class Reader:
-    """A viewer of a fill. `at`: bytes of the body that it has taken."""
+    """A viewer of a fill. `at`: the byte of the body that it takes next."""
 
     __slots__ = ("at", "fill", "is_cut")
 
@@ -77,12 +78,30 @@ class Reader:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body, as it comes in. Incomplete when it cannot be had to its end."""
-        fill = self.fill
-        while True:
-            for piece in fill.after(self.at):
+        async for piece in self._part(0, None):
+            yield piece
+
+    async def content(self, content: Content) -> AsyncIterator[bytes]:
+        """Parts of the body and what is between them, as it comes in."""
+        for part in content:
+            if isinstance(part, bytes):
+                yield part
+                continue
+            async for piece in self._part(part.start, part.end):
                 yield piece
-                self.at += len(piece)
+
+    async def _part(self, start: int, end: int | None) -> AsyncIterator[bytes]:
+        fill, self.at = self.fill, start
+        while end is None or self.at < end:
+            for piece in fill.after(self.at):
+                wanted = piece if end is None else piece[: end - self.at]
+                if not wanted:
+                    break
+                yield wanted
+                self.at += len(wanted)
                 fill.moved()
+            if self.at == end:
+                return
             if self.is_cut or fill.error is not None:
                 raise Incomplete
             if self.at < fill.body_bytes:

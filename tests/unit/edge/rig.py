@@ -142,6 +142,8 @@ class PlayedOrigin:
         self.good_signature = "goodsign"
         self.transforms = True
         self.absent_status = 404
+        self.breaks_off = False
+        """Does the connection end in the middle of a body?"""
         self.behind: dict[str, int] = {}
         """By how many entries the place that a version is read from lags."""
         self.asked: list[ResolveRequest] = []
@@ -266,6 +268,8 @@ class PlayedOrigin:
         half = len(asset.sealed) // 2
         await response.write(asset.sealed[:half])
         await self.body_gate.passed()
+        if self.breaks_off and request.transport is not None:
+            request.transport.abort()
         await response.write(asset.sealed[half:])
         await response.write_eof()
         return response

@@ -19,6 +19,7 @@ import structlog
 from aiohttp import web
 
 from domicile.media.errors import Overloaded
+from domicile.media.sealed import SealBroken
 from domicile.service.gate.assets import Busy
 from domicile.service.http1 import Broken, Unreachable
 from edge.cache.conditional import is_unmodified
@@ -77,6 +78,9 @@ class Passthrough:
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001 - told apart below
+            if request.transport is None or request.transport.is_closing():
+                self.counters.add(Count.ABORTED)
+                raise CutOff("the response could not be finished") from error
             return await self._refuse(asked, error)
         finally:
             self.counters.add(asked.result)
@@ -254,7 +258,12 @@ class Passthrough:
         message = from_stored(stored, asked.method, asked.fields, status, now=now, is_validated=is_validated)
         asked.status = message.status
         asked.sent_bytes = content_bytes(message.content)
-        return await send_body(asked.http, message, stored.body, progress_seconds_max=self.progress_seconds_max)
+        try:
+            return await send_body(asked.http, message, stored.body, progress_seconds_max=self.progress_seconds_max)
+        except CutOff as cut:
+            if isinstance(cut.__cause__, SealBroken | OSError) and not isinstance(cut, TooSlow):
+                self.fetcher.store.remove(asked.key, stored)  # the disk does not give it any more
+            raise
 
     async def _send_stream(self, asked: Asked, message: Message, pieces: AsyncIterator[bytes]) -> web.StreamResponse:
         async def counted() -> AsyncIterator[bytes]:

@@ -57,7 +57,7 @@ def from_stored(
         return Message(status=304, reason="Not Modified", fields=without(head, ABOUT_BYTES), body_bytes=None)
     if stored.status in BODILESS:
         return Message(status=stored.status, reason=stored.reason, fields=head, body_bytes=None)
-    length = len(stored.body) if coming_bytes is None else coming_bytes
+    length = stored.body_bytes if coming_bytes is None else coming_bytes
     if method == "HEAD":
         return Message(status=stored.status, reason=stored.reason, fields=head, body_bytes=length)
     return _whole_or_parts(stored, head, wanted_parts(stored, request, body_bytes=length), length)

@@ -8,7 +8,9 @@ from tests.unit.edge.cache.heads import fields, stored
 
 
 def store(bytes_max: int = 100_000, object_bytes_max: int = 10_000, variants_max: int = 3) -> ResponseStore:
-    return ResponseStore(bytes_max=bytes_max, object_bytes_max=object_bytes_max, variants_max=variants_max)
+    return ResponseStore(
+        bytes_max=bytes_max, object_bytes_max=object_bytes_max, disk_bytes_max=100, variants_max=variants_max
+    )
 
 
 def variant(word: str, body: bytes = b"x"):

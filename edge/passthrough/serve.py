@@ -21,7 +21,7 @@ from edge.passthrough.fetch import Fetcher
 from edge.passthrough.fill import Memory
 from edge.passthrough.fills import Fills
 from edge.passthrough.forwarding import Forwarding
-from edge.passthrough.owner import Doors, Neighbours
+from edge.passthrough.owner import TOLD_AT_ONCE_MAX, Doors, Neighbours
 from edge.passthrough.settings import Route, read_route
 from edge.passthrough.statement import permit_to_fetch, permit_to_keep
 from edge.passthrough.store import ResponseStore
@@ -90,8 +90,16 @@ async def _serve(worker: _Worker, number: int, route: Route, stack: AsyncExitSta
         settings=own,
     )
     others = [slot for slot in range(settings.worker_count) if slot != worker.slot]
-    clients = {slot: _client(settings, f"unix:{_socket(settings, number, slot)}", stack) for slot in others}
-    neighbours = Neighbours(name=name, own=worker.slot, clients=clients, fetcher=fetcher)
+    sockets = {slot: f"unix:{_socket(settings, number, slot)}" for slot in others}
+    neighbours = Neighbours(
+        name=name,
+        own=worker.slot,
+        clients={slot: _client(settings, base, stack) for slot, base in sockets.items()},
+        tellers={
+            slot: _client(settings, base, stack, connections_max=TOLD_AT_ONCE_MAX) for slot, base in sockets.items()
+        },
+        fetcher=fetcher,
+    )
     app = Passthrough(
         name=name,
         fetcher=fetcher,
@@ -130,12 +138,14 @@ def _spool(settings: EdgeSettings, slot: int, store: ResponseStore) -> Spool | N
     return spool
 
 
-def _client(settings: EdgeSettings, base: str, stack: AsyncExitStack) -> AssetClient:
+def _client(
+    settings: EdgeSettings, base: str, stack: AsyncExitStack, *, connections_max: int | None = None
+) -> AssetClient:
     own = settings.passthrough
     limits = AssetLimits(
         connect_seconds_max=own.connect_seconds_max,
         read_seconds_max=own.read_seconds_max,
-        connections_max=own.connections_max,
+        connections_max=connections_max or own.connections_max,
         idle_seconds_max=own.idle_seconds_max,
     )
     client = AssetClient(base, limits)

@@ -123,11 +123,12 @@ class Viewer:
         if method == "HEAD" or got.status in {204, 304}:
             return got
         if got["transfer-encoding"] == "chunked":
-            body = b""
+            pieces: list[bytes] = []
             while size := int((await self.reader.readuntil(b"\r\n"))[:-2], 16):
-                body += await self.reader.readexactly(size)
+                pieces.append(await self.reader.readexactly(size))
                 await self.reader.readexactly(2)
             await self.reader.readexactly(2)
+            body = b"".join(pieces)
         else:
             body = await self.reader.readexactly(int(got["content-length"]))
         return Got(got.status, got.fields, body)

@@ -11,18 +11,10 @@ from domicile.media.sealed import CHUNK_BYTES
 from domicile.service.gate import spool_files
 from domicile.service.gate.assets import ASSETS_TENANT
 from edge.passthrough.statement import permit_to_fetch, permit_to_keep
-from edge.store.room import Room
 from edge.store.spool import Spool, SpoolFile
+from tests.unit.edge.store.spools import spool_of
 
 MARK = b"plain words "
-
-
-def spool_of(directory: Path, *, bytes_max: int = 2**20, files_max: int = 4, free_bytes: int = 2**30) -> Spool:
-    return Spool(
-        directory, tenant=ASSETS_TENANT, region="eu-de", slot=3, bytes_max=bytes_max, object_bytes_max=2**20,
-        files_max=files_max, room=Room(directory, free_bytes_min=0, free_bytes=lambda _: free_bytes),
-        permit=lambda: permit_to_keep("eu-de", clock=time.time),
-    )  # fmt: skip
 
 
 async def read(file: SpoolFile, start: int, end: int) -> bytes:

@@ -15,7 +15,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
@@ -155,6 +155,14 @@ class PlayedOrigin:
         asset = Asset(aid=aid, body=body, data_key=data_key, sealed=sealed)
         self.assets[f"{delivery_type}/{public_id}"] = asset
         return asset
+
+    def rewrite(self, public_id: str, body: bytes) -> Asset:
+        """Other bytes of the same version: who has read the old ones goes on with them."""
+        old = self.assets[f"upload/{public_id}"]
+        context = SealContext.original(tenant=CLOUD, aid=old.aid, region=HOME)
+        sealed = seal(keys.subkey(old.data_key, "original"), context, header=b"", body=body, salt=os.urandom(32))
+        new = self.assets[f"upload/{public_id}"] = replace(old, body=body, sealed=sealed)
+        return new
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -418,9 +426,12 @@ class Rig:
         delivery: DeliverySettings | None = None,
         link: PlayedLink | None = None,
         origin: PlayedOrigin | None = None,
+        records: Mapping[str, StoredObject] = MappingProxyType({}),
+        fence: Fence | None = None,
         workers: int = 1,
         answer_seconds_max: float = 5.0,
     ) -> AsyncIterator[Rig]:
+        """`records`, `fence`: what the agent knows of an earlier run in this directory."""
         directory.mkdir(exist_ok=True)
         origin, socket = origin or PlayedOrigin(), directory / "origin.sock"
         settings = EdgeSettings(
@@ -439,7 +450,10 @@ class Rig:
             if link is None:
                 page = SharedPage.create(settings.page_path, workers=workers)
                 link = PlayedLink(settings, page)
+                link.records.update(records)
                 grant(link, policy())
+                if fence is not None:
+                    link.tenants[CLOUD] = TenantState(_grant_of(policy(), revision=1), fence)
                 link.lease(3600)
             counters, pool = Counters(link.slot.counters), PlayedPool()
             wire = await stack.enter_async_context(WireClient.open(f"unix:{socket}", region=REGION))

@@ -79,7 +79,7 @@ FIELD_BYTES = 160
 OBJECT_BYTES = 1024
 
 
-def keep(got: Received, body: bytes, request: Fields, *, heuristic_fraction: float) -> Stored:
+def keep(got: Received, body: bytes | Body, request: Fields, *, heuristic_fraction: float) -> Stored:
     """The stored form of a response that `storable` lets be kept. ValueError when it varies by everything."""
     names = varies_by(got.fields)
     if names is None:

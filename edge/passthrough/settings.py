@@ -65,7 +65,7 @@ class PassthroughSettings:
     variants_max: int = setting(32, "Stored responses of one URL that differ by Vary; the oldest goes.", at_least=1)
     fills_max: int = setting(
         128,
-        "Responses that one worker takes in for the store at a time; the next request gets 503.",
+        "Responses of one route that one worker takes in at a time; the next request gets 503.",
         at_least=1,
         at_most=200,
     )

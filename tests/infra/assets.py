@@ -183,7 +183,8 @@ async def cached(directory: Path, *, counters: Counters | None = None, **setting
         run_dir=directory / "run",
         workers=1,
         passthrough=PassthroughSettings(
-            routes=(f"127.0.0.1:{port}=http://127.0.0.1:{origin.port}",), **{"idle_seconds_max": 1.0, "disk_bytes_max": 0, **settings}
+            routes=(f"127.0.0.1:{port}=http://127.0.0.1:{origin.port}",),
+            **{"idle_seconds_max": 1.0, "disk_bytes_max": 0, **settings},
         ),
     )
     try:

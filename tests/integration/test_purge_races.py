@@ -1,11 +1,11 @@
 """Purge against everything that could bring old bytes back: the matrix of kinds and moments, and not one resurrection.
 
     kinds      what a purge is by the time an edge hears of it: of a URL (one asset), a tag or a prefix (several, by version
-               and name), a cloud (everything); how a target becomes one is the origin's (tests/unit/origin, tests/e2e)
+               and name), a cloud (everything); how a target becomes one is the origin's (`tests/unit/origin`, `tests/e2e`)
     moments    of a fill, of a copy that is kept, of a copy too old that is fetched anew, of a place that lags, of a restart
 
 There is nothing like stale-while-revalidate here: while a copy too old is fetched anew nobody is given it. Real workers, and
-what another one of them does, are in `test_owner`, `tests/integration/test_delivery.py` and `tests/e2e/test_purge.py`.
+what another one of them does, are in `tests/unit/edge/test_owner.py`, `test_delivery` and `tests/e2e/test_purge.py`.
 """
 
 from __future__ import annotations

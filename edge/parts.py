@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from domicile.media.policy import Place
 from domicile.service.gate.peer import PeerClient
+from domicile.service.gate.tier import TierClient
 from domicile.service.gate.wire import WireClient
 from domicile.service.pool import DecoderPool
 from edge.app import App
@@ -25,6 +26,7 @@ from edge.metrics import Counters
 from edge.names import Negatives, UnknownClouds, Verdicts
 from edge.open_responses import InProgress, OpenResponses
 from edge.owner import Owners
+from edge.parent import Parent
 from edge.peer_door import PeerDoor
 from edge.permits import Permits
 from edge.plain import Door
@@ -33,6 +35,7 @@ from edge.refusals import Refusals
 from edge.settings import EdgeSettings
 from edge.store.disk import DiskStore
 from edge.store.memory import MemoryStore
+from edge.tier_settings import REFUSE
 from edge.tiers import Tiers
 from edge.upstream import Upstream
 from edge.wording import Wording
@@ -61,6 +64,7 @@ class Outside:
     disk: DiskStore | None
     flights: Flights
     purge: Door
+    parent: TierClient | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +189,23 @@ def _deliverer(settings: EdgeSettings, slot: int, outside: Outside, known: _Know
     )
 
 
+def _parent(settings: EdgeSettings, outside: Outside, known: _Known) -> Parent | None:
+    own = settings.tier
+    if outside.parent is None or own.parent_region is None:
+        return None
+    return Parent(
+        client=outside.parent,
+        place=Place(name="parent", region=own.parent_region),
+        region=settings.region,
+        refuses_without=own.without_parent == REFUSE,
+        retry_seconds=own.retry_seconds,
+        lookup=known.lookup,
+        count=outside.counters.add,
+        clock=time.monotonic,
+        wall_clock=time.time,
+    )
+
+
 def _owners(slot: int, outside: Outside, known: _Known) -> Owners:
     return Owners(
         peers=outside.peers,
@@ -218,6 +239,7 @@ def _filler(settings: EdgeSettings, outside: Outside, known: _Known, upstream: U
         permits=known.permits,
         refusals=known.refusals,
         reporter=outside.link,
+        parent=_parent(settings, outside, known),
         limits=settings.media.limits(),
         count=outside.counters.add,
         wall_clock=time.time,

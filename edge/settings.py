@@ -15,6 +15,7 @@ from edge.cdn_settings import LISTEN_LIKE, CdnSettings, is_listen
 from edge.delivery_settings import CacheSettings, DeliverySettings, MediaSettings
 from edge.page import SLOTS_MAX
 from edge.passthrough.settings import PassthroughSettings
+from edge.tier_settings import TierSettings
 
 UNIX_PATH_BYTES_MAX = 90
 """Longest directory in which sockets fit (the kernel's limit is 107 bytes for the whole path)."""
@@ -90,6 +91,7 @@ class EdgeSettings:
     delivery: DeliverySettings = group(DeliverySettings)
     media: MediaSettings = group(MediaSettings)
     cdn: CdnSettings = group(CdnSettings)
+    tier: TierSettings = group(TierSettings)
     passthrough: PassthroughSettings = group(PassthroughSettings)
     pool: PoolSettings = group(PoolSettings)
     log_level: str = setting("info", "Least level of log lines.", choices=("debug", "info", "warning", "error"))
@@ -102,6 +104,7 @@ class EdgeSettings:
                 " allowed: the PEM file of this node's certificate"
             )
         self.cdn.validate()
+        self.tier.validate()
 
     @property
     def host(self) -> str:

@@ -31,6 +31,7 @@ from edge.settings import EdgeSettings
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
 from edge.store.room import Room
+from edge.tier_listener import parent_client, tier_listening
 from edge.tiers import PoolCounts
 
 PEER_MARGIN_SECONDS = 5.0
@@ -58,6 +59,7 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, stopping: async
         wire = await stack.enter_async_context(origin_wire(settings))
         seconds_max = delivery.fills_queued_seconds_max + delivery.fill_seconds_max + PEER_MARGIN_SECONDS
         peers = await stack.enter_async_context(PeerClient.open(settings.worker_socket, answer_seconds_max=seconds_max))
+        parent = await stack.enter_async_context(parent_client(settings))
         disk = await _disk(settings, slot, link, counters)
         flights = await stack.enter_async_context(
             Flights.open(
@@ -77,6 +79,7 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, stopping: async
             disk=disk,
             flights=flights,
             purge=purge_door(link, settings),
+            parent=parent,
         )
         parts = assemble(settings, slot, outside)
         link.on_entry, link.on_lock = parts.tiers.on_entry, parts.tiers.on_lock
@@ -84,7 +87,11 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, stopping: async
         background.keep("gauges", parts.tiers.count)
         if disk is not None:
             background.keep("disk_housekeeping", disk.run)
-        async with _listening(settings, slot, parts), cdn_listening(settings, parts):
+        async with (
+            _listening(settings, slot, parts),
+            cdn_listening(settings, parts),
+            tier_listening(settings, parts),
+        ):
             link.listening()
             log.info("worker_ready", slot=slot)
             await stopping.wait()

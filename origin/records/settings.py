@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from domicile.media.cdn import CDNS
 from domicile.service.settings import setting
 
 
@@ -34,6 +35,12 @@ class RecordsSettings:
         "Targets (versions and names) that the purges of one cloud may pile up; the purge above it drops everything of the"
         " cloud from caches, and the count begins anew.",
         at_least=1000,
+    )
+    cdns: tuple[str, ...] = setting(
+        (),
+        "CDNs in front of edges, by their `edge.cdn.kind`: answers of signed purges tell the tags to purge there by.",
+        check=lambda names: set(names) <= set(CDNS),
+        like="a list of " + ", ".join(CDNS),
     )
     ack_seconds_max: float = setting(
         1.0,

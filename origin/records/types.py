@@ -293,6 +293,8 @@ class PurgeOutcome:
     repeated: bool = False
     """This purge_id was answered before."""
     fenced: FencedState
+    cdn_tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By CDN of the setting `origin.records.cdns`: the tags to purge there by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,8 @@ from edge.settings import EdgeSettings
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
 from edge.store.room import Room
+from edge.tier_listener import parent_client, tier_listening
+from edge.tier_settings import TierSettings
 
 CLOUD = "demo"
 REGION = "eu-de"
@@ -432,6 +434,7 @@ class Rig:
         workers: int = 1,
         answer_seconds_max: float = 5.0,
         cdn: CdnSettings | None = None,
+        tier: TierSettings | None = None,
     ) -> AsyncIterator[Rig]:
         """`records`, `fence`: what the agent knows of an earlier run in this directory."""
         directory.mkdir(exist_ok=True)
@@ -444,6 +447,7 @@ class Rig:
             cache=cache or CacheSettings(ram_bytes_max=4 * 1024 * 1024, disk_bytes_max=32 * 1024 * 1024),
             delivery=delivery or DeliverySettings(progress_seconds_max=2.0, fill_seconds_max=5.0),
             cdn=cdn or CdnSettings(),
+            tier=tier or TierSettings(),
         )
         async with AsyncExitStack() as stack:
             runner = web.AppRunner(origin.app())
@@ -463,6 +467,7 @@ class Rig:
             peers = await stack.enter_async_context(
                 PeerClient.open(settings.worker_socket, answer_seconds_max=answer_seconds_max)
             )
+            parent = await stack.enter_async_context(parent_client(settings))
             delivery = settings.delivery
             flights = await stack.enter_async_context(
                 Flights.open(
@@ -484,7 +489,7 @@ class Rig:
                 await disk.start()
             outside = Outside(
                 link=link, counters=counters, wire=wire, peers=peers, pool=cast("DecoderPool", pool), disk=disk,
-                flights=flights, purge=_no_purge,
+                flights=flights, purge=_no_purge, parent=parent,
             )  # fmt: skip
             parts = assemble(settings, 0, outside)
             link.on_entry, link.on_lock = parts.tiers.on_entry, parts.tiers.on_lock
@@ -504,6 +509,7 @@ class Rig:
             stack.push_async_callback(viewers.cleanup)
             await web.TCPSite(viewers, "127.0.0.1", 0).start()
             port = viewers.addresses[0][1]
+            await stack.enter_async_context(tier_listening(settings, parts))
             http = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
             yield cls(
                 settings=settings,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from domicile.media.freshness import outward
+from domicile.media.raw import RAW
 from edge.deliver import Delivered
 from edge.lookup import Lookup
 from edge.respond import Making, Manner, Reply, disposition, picture
@@ -44,8 +45,11 @@ class Wording:
 
 
 def _disposition(delivered: Delivered) -> str | None:
-    """`fl_attachment`, with its name or the asset's."""
+    """`fl_attachment`, with its name or the asset's; a raw file always, with its own."""
     candidate = delivered.way.candidate
+    if delivered.stored.head.format == RAW:
+        stem, dot, extension = candidate.public_id.rpartition("/")[2].rpartition(".")
+        return disposition(stem, extension) if stem and dot else disposition(extension, "")
     if "attachment" not in candidate.transformation.flags:
         return None
     named = [part.attachment_name for part in candidate.transformation.components if part.attachment_name]

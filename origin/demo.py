@@ -33,7 +33,7 @@ async def prepare_demo(origin: Origin) -> None:
     if not file.exists():
         params = Params({"public_id": SAMPLE_PUBLIC_ID, "overwrite": "0"})
         who = Admitted(caller=Caller(tenant=tenant), params=params, is_unsigned=False)
-        await store(origin, Asked(who=who, file_name="", notice=NOBODY), sample_photo())
+        await store(origin, Asked(who=who, kind="image", file_name="", notice=NOBODY), sample_photo())
     text = cloudinary_url(tenant, origin.settings)
     if not file.exists() or file.read_text("utf-8") != text + "\n":
         write_credentials(file, text)

@@ -8,28 +8,31 @@ done afterwards in one transaction -> Cloudinary's JSON
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
+from domicile.media.analysis import NOTHING, Analysis
+from domicile.media.asset import AssetName
+from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.errors import BadRequest
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
+from domicile.media.raw import raw_facts
 from origin import analysis, breakpoints, coordinates, metadata_values, naming
 from origin.admission import Admitted, admitted
 from origin.answers import stored, uploaded
 from origin.call import count_fence, reply
+from origin.chunked import gathered, part_of
 from origin.delete_tokens import make_token
 from origin.forms import file_bytes, read_upload, too_large
 from origin.keys import ORIGIN, REQUEST_ID, Origin
+from origin.kinds import RAW, check_raw, check_resource_type, kind_of
 from origin.moderation import first_moderation
 from origin.notices import Told, told
 from origin.params import Params, context_of, tags_of
 from origin.records import AssetRecord, Committed, Left, NewAsset
-
-_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|-1)", re.ASCII)
 
 
 async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -39,19 +42,29 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
     with origin.budget.account() as account:
         form = await read_upload(request, origin.settings.upload, account)
         who = await admitted(request, origin, path["cloud"], form.params)
-        if resource_type not in {"image", "auto"}:
-            raise BadRequest(f"Resource type {resource_type} is not supported yet")
-        body = await asyncio.to_thread(file_bytes, form, origin.settings.upload)
-        _check_whole(request, body)
-        if who.is_unsigned and len(body) > origin.settings.upload.unsigned_bytes_max:
-            raise too_large(origin.settings.upload.unsigned_bytes_max, len(body))
-        asked = Asked(
-            who=who,
-            file_name=form.file_name,
-            notice=told(who.params, request_id=request[REQUEST_ID], now=origin.now()),
-        )
-        done, widths = await store(origin, asked, body)
-    return reply(await _answer(origin, who, done, widths))
+        check_resource_type(resource_type)
+        sent = await asyncio.to_thread(file_bytes, form, origin.settings.upload)
+        if who.is_unsigned and len(sent) > origin.settings.upload.unsigned_bytes_max:
+            raise too_large(origin.settings.upload.unsigned_bytes_max, len(sent))
+        part = part_of(request, len(sent))
+        async with gathered(origin, who, part, sent, account) as body:
+            if body is None:
+                return reply(_so_far(who.params, resource_type, len(sent)))
+            asked = Asked(
+                who=who,
+                kind=kind_of(resource_type, body),
+                file_name=form.file_name,
+                notice=told(who.params, request_id=request[REQUEST_ID], now=origin.now()),
+            )
+            done, widths = await store(origin, asked, body)
+    answer = await _answer(origin, who, done, widths)
+    return reply(answer if part is None else {**answer, "done": True})
+
+
+def _so_far(params: Params, resource_type: str, body_bytes: int) -> dict[str, object]:
+    """The answer to a chunk that is not the last one."""
+    named = {"public_id": params.text("public_id")} if "public_id" in params else {}
+    return {"done": False, "bytes": body_bytes, "kind": "upload", "resource_type": resource_type, **named}
 
 
 async def _answer(origin: Origin, who: Admitted, done: Committed, widths: breakpoints.Found) -> dict[str, object]:
@@ -74,6 +87,8 @@ class Asked:
     """One upload, but for its bytes."""
 
     who: Admitted
+    kind: str
+    """The resource type that it becomes."""
     file_name: str = field(repr=False)
     """As sent, without directories."""
     notice: Told
@@ -84,38 +99,29 @@ class Asked:
 
 
 async def store(origin: Origin, asked: Asked, body: bytes) -> tuple[Committed, breakpoints.Found]:
-    """Decode, seal and name one file. Raises what the caller did wrong, having stored nothing."""
+    """Look at, seal and name one file. Raises what the caller did wrong, having stored nothing."""
     params, tenant = asked.params, asked.who.caller.tenant
-    name = naming.name_for(tenant, params, asked.file_name)
+    name = naming.name_for(tenant, params, asked.file_name, asked.kind)
     permit = origin.records.permit(tenant.cloud, Activity.STORE)
-    origin.records.permit(tenant.cloud, Activity.TRANSFORM)  # decoding is transforming: it must be allowed here too
-    limits = origin.settings.media.limits(origin.settings.upload)
-    searches = breakpoints.wanted(params, limits)
     fields = {each.external_id: each for each in await origin.records.metadata_fields.all(tenant.cloud)}
     metadata = metadata_values.first(metadata_values.given_in(params), fields)
-    wishes = analysis.wishes_of(analysis.asked(params))
-    accepts_pdf = origin.records.accepts_pdf(tenant.cloud)
-    probed = await origin.pool.probe(body, limits, tenant=tenant.cloud, wishes=wishes, pdf=accepts_pdf)
-    facts = probed.done.source
-    _check_format(params, facts)
+    looked = await (_kept_as_it_is if asked.kind == RAW else _looked_at)(origin, asked, name, body)
     asset = NewAsset(
         name=name,
-        facts=facts,
+        facts=looked.facts,
         tags=tags_of(params),
         context=context_of(params),
         folder=naming.asset_folder(params),
         display_name=naming.display_name(params, asked.file_name),
         original_filename=naming.original_name(params, asked.file_name),
-        coordinates=coordinates.first(params, facts),
-        analysis=probed.done.analysis,
+        coordinates=looked.coordinates,
+        analysis=looked.analysis,
         metadata=metadata,
         moderation=first_moderation(params, now=origin.now()),
         unique_display_name=params.flag("unique_display_name", default=False),
         overwrite=params.flag("overwrite", default=True),
         created_at=origin.now(),
     )
-    picture = breakpoints.Picture(name=name, body=body, facts=facts, coordinates=asset.coordinates)
-    widths = await breakpoints.measured(origin, picture, searches)
     address = origin.address_of(tenant, asked.who.caller.digest)
 
     def leave(record: AssetRecord) -> Left:
@@ -131,18 +137,48 @@ async def store(origin: Origin, asked: Asked, body: bytes) -> tuple[Committed, b
     if done.overwritten:
         origin.pool.retire(tenant.cloud)
     origin.metrics.upload_bytes.add(len(body))
-    return done, widths
+    return done, looked.widths
 
 
-def _check_format(params: Params, facts: SourceFacts) -> None:
-    allowed = {name.strip().lower().replace("jpeg", "jpg") for name in params.texts("allowed_formats", split=True)}
-    if allowed and facts.format not in allowed:
-        raise BadRequest(f"Image file format {facts.format} not allowed")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What there is to know of a file before it is stored."""
+
+    facts: SourceFacts
+    coordinates: Coordinates = NOWHERE
+    analysis: Analysis = NOTHING
+    widths: breakpoints.Found = ()
 
 
-def _check_whole(request: web.Request, body: bytes) -> None:
-    text = request.headers.get(hdrs.CONTENT_RANGE)
-    if text is not None:
-        match = _RANGE.fullmatch(text)
-        if match is None or int(match[1]) != 0 or match[3] != str(len(body)):
-            raise BadRequest("Uploading in chunks is not supported yet: send the file in one piece")
+async def _kept_as_it_is(_origin: Origin, asked: Asked, _name: AssetName, body: bytes) -> Looked:
+    """A raw file: nobody looks into it."""
+    check_raw(asked.params)
+    _check_format(asked.params, naming.extension_of(asked.params.text("filename_override") or asked.file_name))
+    return Looked(facts=await asyncio.to_thread(raw_facts, body))
+
+
+async def _looked_at(origin: Origin, asked: Asked, name: AssetName, body: bytes) -> Looked:
+    """A picture, decoded once behind the walls."""
+    params, cloud = asked.params, name.cloud
+    origin.records.permit(cloud, Activity.TRANSFORM)  # decoding is transforming: it must be allowed here too
+    limits = origin.settings.media.limits(origin.settings.upload)
+    searches = breakpoints.wanted(params, limits)
+    wishes = analysis.wishes_of(analysis.asked(params))
+    accepts_pdf = origin.records.accepts_pdf(cloud)
+    probed = await origin.pool.probe(body, limits, tenant=cloud, wishes=wishes, pdf=accepts_pdf)
+    facts = probed.done.source
+    _check_format(params, facts.format)
+    boxes = coordinates.first(params, facts)
+    picture = breakpoints.Picture(name=name, body=body, facts=facts, coordinates=boxes)
+    return Looked(
+        facts=facts,
+        coordinates=boxes,
+        analysis=probed.done.analysis,
+        widths=await breakpoints.measured(origin, picture, searches),
+    )
+
+
+def _check_format(params: Params, name: str) -> None:
+    allowed = {one.strip().lower().replace("jpeg", "jpg") for one in params.texts("allowed_formats", split=True)}
+    if allowed and name not in allowed:
+        raise BadRequest(f"Image file format {name} not allowed")

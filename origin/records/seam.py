@@ -30,6 +30,7 @@ from domicile.media.wire import (
 )
 from origin.journal import read_head
 from origin.records.afterwards import Afterwards, Leave, nothing
+from origin.records.chunks import Chunks
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.deletes import Deletes
@@ -80,6 +81,7 @@ class Records:
         self._renditions = Renditions(core)
         afterwards = Afterwards(core, self._renditions)
         self._uploads = Uploads(core, afterwards)
+        self.chunks = Chunks(core, self._uploads)
         self._listing = Listing(core)
         self._names = Names(core, afterwards)
         self._deletes = Deletes(core)

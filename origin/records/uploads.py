@@ -7,6 +7,7 @@ import os
 import secrets
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import AID_BYTES, Aid, AssetId
 from domicile.media.errors import BadRequest, Overloaded
@@ -91,6 +92,15 @@ class Uploads:
             raise BadRequest("the upload has no bytes or is over")
         del self._drafts[draft.aid]  # from here on nobody can discard what is being committed
         return await self._core.shield.run(self._commit_or_reopen(draft, asset, once, leave))
+
+    async def settle(self, draft: Draft, connection: AsyncConnection) -> None:
+        """It becomes something else than an asset, in the caller's transaction. BadRequest when it is over."""
+        if not self._drafts.get(draft.aid, False) or not await self._core.catalogue.undraft(connection, draft.aid):
+            raise BadRequest("this upload is over")
+
+    def release(self, draft: Draft) -> None:
+        """What `settle` made of it is committed."""
+        self._drafts.pop(draft.aid, None)
 
     async def discard(self, draft: Draft) -> None:
         if self._drafts.pop(draft.aid, None) is not None:

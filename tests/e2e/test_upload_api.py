@@ -1,11 +1,10 @@
-"""The Upload API beyond a plain upload, by the unmodified SDK against one running origin: presets, metadata, names for
+"""The Upload API beyond a plain upload, by the unmodified SDK against one running installation: presets, metadata, names for
 people, tokens, chunks, raw files, renditions made early, archives."""
 
 from __future__ import annotations
 
 import io
 import re
-import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,10 +12,18 @@ import cloudinary.exceptions
 import pytest
 from PIL import Image
 
-from tests.integration.origin_process import OriginProcess, running_origin
+from tests.e2e.canary import Canaries
+from tests.e2e.stack import Stack
 
+WORKERS = 1
 BYTES_MAX = 2_000_000
 UNSIGNED_BYTES_MAX = 20_000
+ENVIRONMENT = {
+    "DOMICILE_ORIGIN_UPLOAD_UPLOAD_BYTES_MAX": str(BYTES_MAX),
+    "DOMICILE_ORIGIN_UPLOAD_UNSIGNED_BYTES_MAX": str(UNSIGNED_BYTES_MAX),
+}
+
+pytestmark = pytest.mark.timeout(120)
 
 
 def picture(kind: str = "PNG", size: tuple[int, int] = (64, 48), color: tuple[int, ...] = (200, 30, 30)) -> bytes:
@@ -28,24 +35,14 @@ def picture(kind: str = "PNG", size: tuple[int, int] = (64, 48), color: tuple[in
 PNG = picture()
 
 
-@pytest.fixture(scope="module")
-def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OriginProcess]:
-    with running_origin(
-        tmp_path_factory.mktemp("origin"),
-        DOMICILE_ORIGIN_UPLOAD_UPLOAD_BYTES_MAX=str(BYTES_MAX),
-        DOMICILE_ORIGIN_UPLOAD_UNSIGNED_BYTES_MAX=str(UNSIGNED_BYTES_MAX),
-    ) as running:
-        yield running
+@pytest.fixture
+def sdk(stack: Stack):
+    return stack.sdk()
 
 
 @pytest.fixture
-def sdk(origin: OriginProcess):
-    return origin.sdk()
-
-
-@pytest.fixture
-def name() -> str:
-    return f"t{secrets.token_hex(6)}"
+def name(canaries: Canaries) -> str:
+    return canaries.name("t")
 
 
 def put(sdk, public_id: str, body: bytes = PNG, **options: Any) -> dict:
@@ -126,7 +123,7 @@ def test_a_preset_lives_its_life_and_speaks_where_the_call_is_silent(sdk, name: 
         sdk.api.create_upload_preset(name=name, raw_convert="aspose")
 
 
-def test_strangers_upload_through_an_unsigned_preset_and_nothing_else(sdk, origin: OriginProcess, name: str) -> None:
+def test_strangers_upload_through_an_unsigned_preset_and_nothing_else(sdk, stack: Stack, name: str) -> None:
     closed, opened = f"{name}-closed", f"{name}-open"
     sdk.api.create_upload_preset(name=closed, unsigned=False)
     sdk.api.create_upload_preset(
@@ -155,8 +152,8 @@ def test_strangers_upload_through_an_unsigned_preset_and_nothing_else(sdk, origi
     ):
         with pytest.raises(cloudinary.exceptions.BadRequest, match=said):
             stranger(body, preset, **options)
-    reply = origin.request("POST", "/v1_1/nobody/image/upload?x=1", {}, b"upload_preset=a&file=x")
-    assert (reply.status, name in origin.log.read_text()) == (400, False)
+    reply = stack.api("POST", "/v1_1/nobody/image/upload?x=1", {}, b"upload_preset=a&file=x")
+    assert reply.status == 400
 
 
 def test_names_for_people_are_kept_apart_from_the_public_id(sdk, name: str) -> None:
@@ -176,13 +173,13 @@ def test_names_for_people_are_kept_apart_from_the_public_id(sdk, name: str) -> N
     assert inside["public_id"] == f"{name}/x"
 
 
-def test_a_delete_token_takes_back_the_very_upload_it_was_given_for(sdk, origin: OriginProcess, name: str) -> None:
+def test_a_delete_token_takes_back_the_very_upload_it_was_given_for(sdk, stack: Stack, name: str) -> None:
     first = put(sdk, name, return_delete_token=True)["delete_token"]
     second = put(sdk, name, picture(color=(0, 9, 0)), return_delete_token=True)["delete_token"]
     path, form = "/v1_1/demo/delete_by_token", {"Content-Type": "application/x-www-form-urlencoded"}
 
     def take_back(token: str):
-        return origin.request("POST", path, form, f"token={token}".encode())
+        return stack.api("POST", path, form, f"token={token}".encode())
 
     assert take_back(first).status == 404
     assert sdk.api.resource(name)["public_id"] == name
@@ -191,3 +188,64 @@ def test_a_delete_token_takes_back_the_very_upload_it_was_given_for(sdk, origin:
     assert take_back(second).status == 404
     with pytest.raises(cloudinary.exceptions.NotFound):
         sdk.api.resource(name)
+
+
+def test_a_raw_file_comes_back_byte_for_byte_and_never_as_a_page_of_ours(sdk, stack: Stack, name: str) -> None:
+    page = b"<html><script>alert(1)</script>" + bytes(range(256)) * 100
+    made = sdk.uploader.upload(io.BytesIO(page), resource_type="raw", public_id=f"{name}/page.html", context="a=b")
+    assert (made["resource_type"], made["bytes"], "width" in made, "format" in made) == ("raw", len(page), False, False)
+    assert made["url"].endswith(f"/raw/upload/v{made['version']}/{name}/page.html")
+    reply = stack.get(stack.path_of(made["url"]))
+    assert (reply.status, reply.body, reply.headers["etag"]) == (200, page, f'"{made["etag"]}"')
+    assert reply.headers["content-type"] == "application/octet-stream"
+    assert reply.headers["content-disposition"] == 'attachment; filename="page.html"'
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert reply.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    part = stack.get(f"/demo/raw/upload/{name}/page.html", Range="bytes=6-13")
+    assert (part.status, part.body) == (206, b"<script>")
+    assert stack.get(f"/demo/raw/upload/w_5/v1/{name}/page.html").status == 400
+    shown = sdk.api.resource(f"{name}/page.html", resource_type="raw", faces=True)
+    assert (shown["bytes"], shown["etag"]) == (len(page), made["etag"])
+    sdk.uploader.add_tag(name, [f"{name}/page.html"], resource_type="raw")
+    assert sdk.uploader.destroy(f"{name}/page.html", resource_type="raw")["result"] == "ok"
+    assert stack.get(f"/demo/raw/upload/{name}/page.html").status == 404
+
+
+def test_auto_tells_pictures_from_files_and_refuses_films(sdk, name: str) -> None:
+    def auto(body: bytes, file_name: str) -> dict[str, Any]:
+        made: dict[str, Any] = sdk.uploader.upload(
+            io.BytesIO(body),
+            resource_type="auto",
+            filename=file_name,
+            use_filename=True,
+            unique_filename=False,
+            folder=name,
+        )
+        return made
+
+    assert [auto(PNG, "a.png")[key] for key in ("resource_type", "public_id")] == ["image", f"{name}/a"]
+    assert [auto(b"PK text", "b.zip")[key] for key in ("resource_type", "public_id")] == ["raw", f"{name}/b.zip"]
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="video is not supported"):
+        auto(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "c.mp4")
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="Invalid image file"):
+        auto(PNG[:60], "d.png")
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="faces is not for raw files"):
+        sdk.uploader.upload(io.BytesIO(b"x"), resource_type="raw", faces=True)
+
+
+def test_a_file_comes_in_chunks_and_is_one_asset(sdk, stack: Stack, name: str) -> None:
+    body = bytes(range(251)) * 2000
+    made = sdk.uploader.upload_large(io.BytesIO(body), public_id=f"{name}.bin", chunk_size=200_000, tags=[name])
+    assert (made["done"], made["bytes"], made["resource_type"]) == (True, len(body), "raw")
+    assert stack.get(f"/demo/raw/upload/{name}.bin").body == body
+    noise = io.BytesIO()
+    Image.effect_noise((400, 300), 90).convert("RGB").save(noise, "PNG")
+    noise.seek(0)
+    shown = sdk.uploader.upload_large(
+        noise, public_id=name, chunk_size=100_000, resource_type="image", filename=f"{name}.png"
+    )
+    assert (shown["format"], shown["width"], shown["public_id"]) == ("png", 400, name)
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="File size too large"):
+        sdk.uploader.upload_large(io.BytesIO(bytes(BYTES_MAX + 1)), chunk_size=500_000)
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="Invalid image file"):
+        sdk.uploader.upload_large(io.BytesIO(body), chunk_size=300_000, resource_type="image")

@@ -14,6 +14,7 @@ from domicile.service import logging
 from origin import (
     admin,
     erasures,
+    explicit,
     labels,
     listing,
     manage,
@@ -48,7 +49,7 @@ ROUTES: tuple[Route, ...] = (
     Route("upload", "POST", CLOUD + "/upload", upload),
     Route("destroy", "POST", RT + "/destroy", manage.destroy, _TYPES),
     Route("rename", "POST", RT + "/rename", manage.rename, _TYPES),
-    Route("explicit", "POST", RT + "/explicit", manage.explicit, _TYPES),
+    Route("explicit", "POST", RT + "/explicit", explicit.explicit, _TYPES),
     Route("tags", "POST", RT + "/tags", labels.tags, _TYPES),
     Route("context", "POST", RT + "/context", labels.context, _TYPES),
     Route("metadata", "POST", RT + "/metadata", labels.metadata, _TYPES),

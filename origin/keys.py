@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -31,6 +32,8 @@ class Origin:
     rates: Rates
     unsigned_rates: Rates
     nodes: Nodes = field(default_factory=Nodes)
+    eager_left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a call has left renditions to be made."""
     draining: bool = False
     running: int = 0
     """API requests that are being answered."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
@@ -20,19 +20,21 @@ from domicile.media.errors import BadRequest
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
 from domicile.media.raw import raw_facts
-from origin import analysis, breakpoints, coordinates, metadata_values, naming
+from origin import analysis, breakpoints, coordinates, eager, metadata_values, naming
 from origin.admission import Admitted, admitted
 from origin.answers import stored, uploaded
 from origin.call import count_fence, reply
 from origin.chunked import gathered, part_of
 from origin.delete_tokens import make_token
 from origin.forms import file_bytes, read_upload, too_large
+from origin.incoming import applied, read_incoming
 from origin.keys import ORIGIN, REQUEST_ID, Origin
 from origin.kinds import RAW, check_raw, check_resource_type, kind_of
 from origin.moderation import first_moderation
 from origin.notices import Told, told
 from origin.params import Params, context_of, tags_of
 from origin.records import AssetRecord, Committed, Left, NewAsset
+from origin.renders import MadeNow, Order, Picture, make
 
 
 async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -50,14 +52,11 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
         async with gathered(origin, who, part, sent, account) as body:
             if body is None:
                 return reply(_so_far(who.params, resource_type, len(sent)))
-            asked = Asked(
-                who=who,
-                kind=kind_of(resource_type, body),
-                file_name=form.file_name,
-                notice=told(who.params, request_id=request[REQUEST_ID], now=origin.now()),
-            )
-            done, widths = await store(origin, asked, body)
-    answer = await _answer(origin, who, done, widths)
+            asked = asked_for(origin, who, kind_of(resource_type, body), form.file_name, request[REQUEST_ID])
+            done, looked = await store(origin, asked, body)
+    if asked.eager.is_async:
+        origin.eager_left.set()
+    answer = await _answer(origin, asked, done, looked)
     return reply(answer if part is None else {**answer, "done": True})
 
 
@@ -67,8 +66,8 @@ def _so_far(params: Params, resource_type: str, body_bytes: int) -> dict[str, ob
     return {"done": False, "bytes": body_bytes, "kind": "upload", "resource_type": resource_type, **named}
 
 
-async def _answer(origin: Origin, who: Admitted, done: Committed, widths: breakpoints.Found) -> dict[str, object]:
-    caller, params = who.caller, who.params
+async def _answer(origin: Origin, asked: Asked, done: Committed, looked: Looked) -> dict[str, object]:
+    who, caller, params = asked.who, asked.who.caller, asked.params
     count_fence(origin, done.fenced)
     address = origin.address_of(caller.tenant, caller.digest)
     answer = uploaded(done, address, api_key="" if who.is_unsigned else caller.tenant.api_key)
@@ -76,9 +75,10 @@ async def _answer(origin: Origin, who: Admitted, done: Committed, widths: breakp
         found = await analysis.analysed(origin, done.record, analysis.asked(params))
     else:
         found = done.record.analysis
+        answer |= asked.eager.answer(done.record, looked.made, address)
         if params.flag("return_delete_token", default=False):
             answer["delete_token"] = make_token(caller.tenant, done.record.aid, now=origin.now())
-    answer |= breakpoints.told(widths, done.record, address)
+    answer |= breakpoints.told(looked.widths, done.record, address)
     return answer | analysis.told(found, done.record.coordinates, analysis.asked(params))
 
 
@@ -92,13 +92,34 @@ class Asked:
     file_name: str = field(repr=False)
     """As sent, without directories."""
     notice: Told
+    incoming: Order | None
+    eager: eager.Wish
+    searches: tuple[breakpoints.Wanted, ...]
 
     @property
     def params(self) -> Params:
         return self.who.params
 
 
-async def store(origin: Origin, asked: Asked, body: bytes) -> tuple[Committed, breakpoints.Found]:
+def asked_for(origin: Origin, who: Admitted, kind: str, file_name: str, request_id: str) -> Asked:
+    """All that is asked for, understood before anything is done. Raises BadRequest, BadTransformation, LimitExceeded."""
+    params, now = who.params, origin.now()
+    if kind == RAW:
+        check_raw(params)
+    limits = origin.settings.media.limits(origin.settings.upload)
+    named = origin.records.named.all(who.caller.tenant.cloud)
+    return Asked(
+        who=who,
+        kind=kind,
+        file_name=file_name,
+        notice=told(params, request_id=request_id, now=now),
+        incoming=read_incoming(params, named, limits),
+        eager=eager.read_wish(params, named, limits, request_id=request_id, now=now),
+        searches=breakpoints.wanted(params, limits),
+    )
+
+
+async def store(origin: Origin, asked: Asked, body: bytes) -> tuple[Committed, Looked]:
     """Look at, seal and name one file. Raises what the caller did wrong, having stored nothing."""
     params, tenant = asked.params, asked.who.caller.tenant
     name = naming.name_for(tenant, params, asked.file_name, asked.kind)
@@ -125,36 +146,40 @@ async def store(origin: Origin, asked: Asked, body: bytes) -> tuple[Committed, b
     address = origin.address_of(tenant, asked.who.caller.digest)
 
     def leave(record: AssetRecord) -> Left:
-        return Left(tasks=asked.notice.of("upload", record, lambda record: stored(record, address)))
+        left = asked.eager.left(record, looked.made, address)
+        word = asked.notice.of("upload", record, lambda record: stored(record, address))
+        return Left(made=left.made, tasks=(*word, *left.tasks))
 
     draft = await origin.records.mint(tenant.cloud)
     try:
-        await origin.records.put_original(draft, body, permit)
+        await origin.records.put_original(draft, looked.body, permit)
         done = await origin.records.commit_upload(draft, asset, once=asked.who.caller.once, leave=leave)
     except BaseException:  # whatever it was: a draft that has become an asset is not discarded
         await origin.records.discard(draft)
         raise
     if done.overwritten:
         origin.pool.retire(tenant.cloud)
-    origin.metrics.upload_bytes.add(len(body))
-    return done, looked.widths
+    origin.metrics.upload_bytes.add(len(looked.body))
+    return done, looked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
     """What there is to know of a file before it is stored."""
 
+    body: bytes = field(repr=False)
+    """What is kept."""
     facts: SourceFacts
     coordinates: Coordinates = NOWHERE
     analysis: Analysis = NOTHING
     widths: breakpoints.Found = ()
+    made: tuple[MadeNow, ...] = ()
 
 
 async def _kept_as_it_is(_origin: Origin, asked: Asked, _name: AssetName, body: bytes) -> Looked:
     """A raw file: nobody looks into it."""
-    check_raw(asked.params)
     _check_format(asked.params, naming.extension_of(asked.params.text("filename_override") or asked.file_name))
-    return Looked(facts=await asyncio.to_thread(raw_facts, body))
+    return Looked(body=body, facts=await asyncio.to_thread(raw_facts, body))
 
 
 async def _looked_at(origin: Origin, asked: Asked, name: AssetName, body: bytes) -> Looked:
@@ -162,20 +187,30 @@ async def _looked_at(origin: Origin, asked: Asked, name: AssetName, body: bytes)
     params, cloud = asked.params, name.cloud
     origin.records.permit(cloud, Activity.TRANSFORM)  # decoding is transforming: it must be allowed here too
     limits = origin.settings.media.limits(origin.settings.upload)
-    searches = breakpoints.wanted(params, limits)
     wishes = analysis.wishes_of(analysis.asked(params))
     accepts_pdf = origin.records.accepts_pdf(cloud)
-    probed = await origin.pool.probe(body, limits, tenant=cloud, wishes=wishes, pdf=accepts_pdf)
+    probed = await origin.pool.probe(
+        body, limits, tenant=cloud, wishes=() if asked.incoming else wishes, pdf=accepts_pdf
+    )
+    _check_format(params, probed.done.source.format)
+    if asked.incoming is not None:
+        body = await applied(origin, _picture(asked, name, body, probed.done.source), asked.incoming)
+        probed = await origin.pool.probe(body, limits, tenant=cloud, wishes=wishes, pdf=False)
     facts = probed.done.source
-    _check_format(params, facts.format)
     boxes = coordinates.first(params, facts)
-    picture = breakpoints.Picture(name=name, body=body, facts=facts, coordinates=boxes)
+    picture = replace(_picture(asked, name, body, facts), coordinates=boxes)
     return Looked(
+        body=body,
         facts=facts,
         coordinates=boxes,
         analysis=probed.done.analysis,
-        widths=await breakpoints.measured(origin, picture, searches),
+        widths=await breakpoints.measured(origin, picture, asked.searches),
+        made=tuple([await make(origin, picture, order) for order in asked.eager.now]),
     )
+
+
+def _picture(asked: Asked, name: AssetName, body: bytes, facts: SourceFacts) -> Picture:
+    return Picture(name=name, body=body, facts=facts, tags=tags_of(asked.params), context=context_of(asked.params))
 
 
 def _check_format(params: Params, name: str) -> None:

@@ -186,6 +186,10 @@ class Records:
     async def get_by_asset_id(self, tenant: str, asset_id: str) -> AssetRecord | None:
         return await self._listing.get_by_asset_id(tenant, asset_id)
 
+    async def get_version(self, tenant: str, aid: Aid) -> AssetRecord | None:
+        """The asset that has this very version now."""
+        return await self._listing.get_version(tenant, aid)
+
     async def list(
         self,
         tenant: str,

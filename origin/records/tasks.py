@@ -100,7 +100,7 @@ class Tasks:
 
     async def _drop(self, ids: Iterable[str]) -> None:
         async with self._core.database.write() as connection:
-            await connection.execute(delete(table).where(table.c.id.in_(list(ids))))
+            await drop_tasks(connection, ids)
 
 
 async def add_tasks(
@@ -123,6 +123,13 @@ async def add_tasks(
                 detail=detail,
             )
         )
+
+
+async def drop_tasks(connection: AsyncConnection, ids: Iterable[str]) -> None:
+    """In the caller's transaction."""
+    gone = list(ids)
+    if gone:
+        await connection.execute(delete(table).where(table.c.id.in_(gone)))
 
 
 async def drop_old(core: Core) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import cloudinary.exceptions
@@ -47,6 +48,13 @@ def name(canaries: Canaries) -> str:
 
 def put(sdk, public_id: str, body: bytes = PNG, **options: Any) -> dict:
     return sdk.uploader.upload(io.BytesIO(body), public_id=public_id, **options)
+
+
+def until(condition: Callable[[], bool], seconds_max: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds_max
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -249,3 +257,69 @@ def test_a_file_comes_in_chunks_and_is_one_asset(sdk, stack: Stack, name: str) -
         sdk.uploader.upload_large(io.BytesIO(bytes(BYTES_MAX + 1)), chunk_size=500_000)
     with pytest.raises(cloudinary.exceptions.BadRequest, match="Invalid image file"):
         sdk.uploader.upload_large(io.BytesIO(body), chunk_size=300_000, resource_type="image")
+
+
+def test_eager_renditions_are_made_with_the_upload_and_told_with_urls(sdk, stack: Stack, name: str) -> None:
+    sdk.api.create_transformation(f"n{name}", "c_fill,h_10,w_10")
+    wanted = [
+        {"width": 32, "crop": "scale", "format": "jpg"},
+        {"transformation": [f"n{name}"]},
+        {"overlay": f"{name}-logo", "width": 8, "gravity": "north", "format": ""},
+    ]
+    put(sdk, f"{name}-logo", picture(color=(0, 0, 200)))
+    made = put(sdk, name, eager=wanted)
+    assert [(one["transformation"], one["width"], one["height"], one["format"]) for one in made["eager"]] == [
+        ("c_scale,w_32", 32, 24, "jpg"),
+        (f"t_n{name}", 10, 10, "png"),
+        (f"g_north,l_{name}-logo,w_8", 64, 48, "png"),
+    ]
+    for one in made["eager"]:
+        reply = stack.get(stack.path_of(one["secure_url"]))
+        assert (reply.status, len(reply.body)) == (200, one["bytes"]), one
+    listed = {one["transformation"] for one in sdk.api.resource(name)["derived"]}
+    assert {"c_scale,w_32", "c_fill,h_10,w_10"} <= listed
+    again = sdk.uploader.explicit(name, type="upload", eager=[{"width": 16, "crop": "scale"}], tags=["later"])
+    assert (again["tags"], again["eager"][0]["width"], again["eager"][0]["url"].endswith(".png")) == (
+        ["later"],
+        16,
+        True,
+    )
+    for wrong, said in (
+        ({"crop": "explode"}, "Invalid transformation component - c_explode"),
+        ({"overlay": f"{name}-none"}, f"Resource not found - {name}-none"),
+        ({"raw_transformation": "t_none"}, "Invalid transformation component - t_none"),
+    ):
+        with pytest.raises(cloudinary.exceptions.BadRequest, match=said):
+            put(sdk, f"{name}-3", eager=[wrong])
+        with pytest.raises(cloudinary.exceptions.BadRequest, match=said):
+            sdk.uploader.explicit(name, type="upload", eager=[wrong], tags=["never"])
+    assert sdk.api.resource(name)["tags"] == ["later"]
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        sdk.api.resource(f"{name}-3")
+
+
+def test_eager_renditions_can_come_after_the_answer(sdk, stack: Stack, name: str) -> None:
+    later: dict[str, Any] = {"eager_async": True, "eager_notification_url": f"http://127.0.0.1:9/{name}"}
+    made = put(sdk, name, eager=[{"width": 20, "crop": "scale"}], **later)
+    assert [(one["status"], one["transformation"]) for one in made["eager"]] == [("processing", "c_scale,w_20")]
+    assert made["batch_id"] == made["eager"][0]["batch_id"]
+
+    def derived() -> list[int]:
+        return [one["width"] for one in sdk.api.resource(name)["derived"]]
+
+    until(lambda: derived() == [20])
+    sdk.uploader.explicit(name, type="upload", eager=[{"width": 21, "crop": "scale"}], **later)
+    until(lambda: sorted(derived()) == [20, 21])
+
+
+def test_what_is_kept_is_what_an_incoming_transformation_makes(sdk, stack: Stack, name: str) -> None:
+    made = put(sdk, name, transformation=[{"width": 20, "crop": "scale"}, {"effect": "grayscale"}], format="jpg")
+    assert (made["width"], made["height"], made["format"]) == (20, 15, "jpg")
+    assert made["bytes"] < len(picture(size=(640, 480)))
+    kept = Image.open(io.BytesIO(stack.get(f"/demo/image/upload/v1/{name}.jpg").body))
+    red, green, blue = kept.convert("RGB").getpixel((10, 7))  # type: ignore[misc]
+    assert abs(red - green) + abs(green - blue) < 9
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="a layer cannot become part of an original"):
+        put(sdk, name, transformation=[{"overlay": name}])
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="Invalid value for parameter format"):
+        put(sdk, name, format="exe")

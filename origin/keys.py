@@ -11,6 +11,7 @@ from aiohttp import web
 from domicile.media.signature import Digest
 from domicile.service.pool import DecoderPool
 from origin.answers import Address
+from origin.archive_turns import ArchiveTurns
 from origin.forms import Budget
 from origin.metrics import Metrics
 from origin.nodes import Nodes
@@ -31,6 +32,7 @@ class Origin:
     budget: Budget
     rates: Rates
     unsigned_rates: Rates
+    archives: ArchiveTurns
     nodes: Nodes = field(default_factory=Nodes)
     eager_left: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a call has left renditions to be made."""

@@ -23,6 +23,7 @@ from domicile.service.profile import installed_engines, refuse_unsafe_engines
 from domicile.service.settings import blamed
 from origin import eager_worker
 from origin.app import ROUTE_NAMES, api_app
+from origin.archive_turns import ArchiveTurns
 from origin.credentials import write_credentials
 from origin.demo import prepare_demo
 from origin.forms import Budget
@@ -64,6 +65,7 @@ async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
                 budget=Budget(settings.upload.in_flight_bytes_max),
                 rates=Rates(settings.admin_calls_max),
                 unsigned_rates=Rates(settings.upload.unsigned_calls_max),
+                archives=ArchiveTurns(settings.upload.archives_max),
             )
         finally:
             await pool.close()

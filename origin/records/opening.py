@@ -24,7 +24,7 @@ from origin.keypages import KeyringBroken
 from origin.keyring import Keyring
 from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
-from origin.records import chunks, recovery, retention, tasks
+from origin.records import chunks, lineage, recovery, retention, tasks
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.database import opened_database
@@ -176,6 +176,7 @@ class Upkeep:
                 return
             self._hurry.clear()
             await _tried(recovery.finish_doomed(core))
+            await _tried(lineage.sweep(core))
             await _tried(retention.trim(core))
             await _tried(chunks.drop_old(core))
             await _tried(tasks.drop_old(core))

@@ -159,9 +159,9 @@ class Records:
         """A fresh aid whose key is durable in the keyring. A draft that is never committed is removed at start."""
         return await self._uploads.mint(tenant)
 
-    async def put_original(self, draft: Draft, body: bytes, permit: Permit) -> None:
-        """Seal the bytes under the draft's key and make them durable. `permit`: Activity.STORE."""
-        await self._uploads.put_original(draft, body, permit)
+    async def put_original(self, draft: Draft, body: bytes, permit: Permit, sources: Sequence[Aid] = ()) -> None:
+        """Seal the bytes under the draft's key, and those of `sources`, and make them durable. `permit`: Activity.STORE."""
+        await self._uploads.put_original(draft, body, permit, sources)
 
     async def commit_upload(
         self, draft: Draft, asset: NewAsset, *, once: Once | None = None, leave: Leave = nothing
@@ -344,9 +344,9 @@ class Records:
         """
         return await self._edges.read_original(aid, permit, span)
 
-    async def open_original(self, aid: Aid, permit: Permit) -> bytes:
-        """The uploaded bytes, in the clear. `permit`: Activity.STORE here. AssetNotFound when the aid is not live."""
-        return await open_original(self._core, self._edges, aid, permit)
+    async def open_original(self, record: AssetRecord, permit: Permit) -> bytes:
+        """The uploaded bytes, in the clear. `permit`: Activity.STORE here. AssetNotFound when the version is not live."""
+        return await open_original(self._core, self._edges, record, permit)
 
     async def entries(self, cursors: Mapping[str, int], *, wait_seconds: float) -> JournalAnswer:
         """Entries after each tenant's cursor, in order; waits up to `wait_seconds` (at most 30) for the first one."""

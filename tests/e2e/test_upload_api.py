@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import io
 import re
+import tarfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import cloudinary.exceptions
 import pytest
+import requests
 from PIL import Image
 
 from tests.e2e.canary import Canaries
@@ -323,3 +326,70 @@ def test_what_is_kept_is_what_an_incoming_transformation_makes(sdk, stack: Stack
         put(sdk, name, transformation=[{"overlay": name}])
     with pytest.raises(cloudinary.exceptions.BadRequest, match="Invalid value for parameter format"):
         put(sdk, name, format="exe")
+
+
+def fetched(url: str) -> requests.Response:
+    """As whoever has the URL: its errors repeat to them what they asked for."""
+    return requests.get(url, timeout=30)
+
+
+def test_an_archive_is_handed_out_as_a_stream(sdk, stack: Stack, name: str) -> None:
+    other = picture(color=(0, 0, 9))
+    put(sdk, f"{name}/a", tags=[name], filename="Holiday.png")
+    put(sdk, f"{name}/deep/a", other, tags=[name])
+    sdk.uploader.upload(io.BytesIO(b"text"), resource_type="raw", public_id=f"{name}/b.txt")
+
+    def names_in(url: str) -> dict[str, bytes]:
+        reply = fetched(url)
+        assert (reply.status_code, reply.headers["content-type"]) == (200, "application/zip"), reply.text
+        assert reply.headers["cache-control"] == "private, no-store"
+        with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
+            assert archive.testzip() is None
+            return {one: archive.read(one) for one in archive.namelist()}
+
+    download = sdk.utils.download_zip_url
+    assert names_in(download(tags=[name])) == {f"{name}/a.png": PNG, f"{name}/deep/a.png": other}
+    assert set(names_in(download(tags=[name], flatten_folders=True))) == {"a.png", "a_1.png"}
+    assert set(names_in(sdk.utils.download_folder(f"{name}/"))) == {
+        f"{name}/a.png", f"{name}/deep/a.png", f"{name}/b.txt",
+    }  # fmt: skip
+    small = names_in(download(public_ids=[f"{name}/a"], transformations={"width": 8, "crop": "scale"}))
+    assert [(one, Image.open(io.BytesIO(body)).size) for one, body in small.items()] == [
+        (f"{name}/c_scale,w_8/a.png", (8, 6))
+    ]
+    packed = fetched(sdk.utils.download_archive_url(tags=[name], target_format="tgz"))
+    with tarfile.open(fileobj=io.BytesIO(packed.content)) as archive:
+        assert sorted(archive.getnames()) == [f"{name}/a.png", f"{name}/deep/a.png"]
+    gone = download(public_ids=[f"{name}/a", f"{name}/none"])
+    assert fetched(gone).status_code == 404
+    assert set(names_in(download(public_ids=[f"{name}/a", f"{name}/none"], allow_missing=True))) == {f"{name}/a.png"}
+    assert fetched(download(tags=[name]).replace("tags", "tagz", 1)).status_code == 401
+    assert fetched(download(tags=[name], expires_at=1)).status_code == 400
+
+
+def test_an_archive_that_is_kept_goes_with_what_is_in_it(sdk, stack: Stack, name: str) -> None:
+    put(sdk, f"{name}/a")
+    put(sdk, f"{name}/b")
+    kept = sdk.uploader.create_zip(prefixes=f"{name}/", target_public_id=f"{name}.zip", target_tags=[name])
+    assert (kept["resource_type"], kept["resource_count"], kept["file_count"], kept["tags"]) == ("raw", 2, 2, [name])
+    reply = stack.get(stack.path_of(kept["url"]))
+    assert zipfile.ZipFile(io.BytesIO(reply.body)).namelist() == [f"{name}/a.png", f"{name}/b.png"]
+    assert stack.get(stack.path_of(kept["url"])).cache == "hit"
+    sdk.uploader.destroy(f"{name}/a")
+    assert stack.get(stack.path_of(kept["url"])).status == 404
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        sdk.api.resource(f"{name}.zip", resource_type="raw")
+    assert stack.get(f"/demo/image/upload/{name}/b.png").status == 200
+
+
+def test_a_private_original_is_handed_out_by_a_signed_url_of_the_api(sdk, stack: Stack, name: str) -> None:
+    put(sdk, name, type="private")
+    url = sdk.utils.private_download_url(name, "png", type="private")
+    reply = fetched(url)
+    assert (reply.status_code, reply.content, reply.headers["content-type"]) == (200, PNG, "image/png")
+    assert (reply.headers["cache-control"], "content-disposition" in reply.headers) == ("private, no-store", False)
+    made = fetched(sdk.utils.private_download_url(name, "webp", type="private", attachment=True))
+    assert (Image.open(io.BytesIO(made.content)).format, made.headers["content-type"]) == ("WEBP", "image/webp")
+    assert made.headers["content-disposition"] == f'attachment; filename="{name}.webp"'
+    assert fetched(url.replace("type=private", "type=upload")).status_code == 401
+    assert fetched(sdk.utils.private_download_url(name, "png", type="private", expires_at=1)).status_code == 400

@@ -202,8 +202,8 @@ def test_explicit_selects_by_type_and_never_publishes(sdk, name: str) -> None:
     assert (changed["type"], changed["tags"]) == ("authenticated", ["x"])
     with pytest.raises(cloudinary.exceptions.NotFound):
         sdk.api.resource(name, type="private")
-    with pytest.raises(cloudinary.exceptions.BadRequest, match="eager is not supported"):
-        sdk.uploader.explicit(name, type="authenticated", eager=[{"width": 10}])
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="c_explode"):
+        sdk.uploader.explicit(name, type="authenticated", eager=[{"crop": "explode"}])
     assert sdk.uploader.rename(name, name, type="authenticated", to_type="upload")["type"] == "upload"
 
 

@@ -182,14 +182,25 @@ async def _read_field(part: BodyPartReader, limits: UploadSettings, left: int) -
     return bytes(gathered)
 
 
-async def _read_flat(request: web.Request, limits: UploadSettings) -> Params:
+async def read_body(request: web.Request, limits: UploadSettings) -> bytes:
+    """A body as it comes, below `body_bytes_max`."""
+    async with _reading(limits):
+        return await _read_whole(request, limits)
+
+
+async def _read_whole(request: web.Request, limits: UploadSettings) -> bytes:
     gathered = bytearray()
     async for chunk in request.content.iter_chunked(CHUNK_BYTES):
         if len(gathered) + len(chunk) > limits.body_bytes_max:
             raise _too_much(limits)
         gathered += chunk
+    return bytes(gathered)
+
+
+async def _read_flat(request: web.Request, limits: UploadSettings) -> Params:
+    gathered = await _read_whole(request, limits)
     if request.content_type == "application/json":
-        return from_json(bytes(gathered))
+        return from_json(gathered)
     pairs = parse_qsl(gathered.decode(), keep_blank_values=True, max_num_fields=limits.fields_max)
     return from_pairs(pairs, fields_max=limits.fields_max)
 

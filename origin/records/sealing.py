@@ -15,7 +15,7 @@ from domicile.media.facts import SourceFacts
 from domicile.media.keys import content_key, subkey
 from domicile.media.sealed import SALT_BYTES, SealContext, open_sealed, seal
 from origin.catalogue.port import AssetRow
-from origin.records.types import AssetRecord, RenditionRecord
+from origin.records.types import AssetRecord, MetadataValue, Moderation, RenditionRecord
 
 
 class _Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +34,9 @@ class _Meta(msgspec.Struct, frozen=True, kw_only=True):
     display_name: str = ""
     coordinates: Coordinates = NOWHERE
     analysis: Analysis = NOTHING
+    metadata: dict[str, MetadataValue] = {}
+    moderation: tuple[Moderation, ...] = ()
+    sources: tuple[Aid, ...] = ()
     access_control: tuple[AccessRule, ...] = ()
 
 
@@ -57,6 +60,9 @@ def seal_record(record: AssetRecord, data_key: bytes, *, region: str) -> bytes:
         display_name=record.display_name,
         coordinates=record.coordinates,
         analysis=record.analysis,
+        metadata=dict(record.metadata),
+        moderation=record.moderation,
+        sources=record.sources,
         access_control=record.access_control,
     )
     context = _context(record.name.cloud, record.aid, "meta", region)
@@ -87,6 +93,9 @@ def open_record(row: AssetRow, data_key: bytes, *, region: str) -> AssetRecord:
         display_name=meta.display_name,
         coordinates=meta.coordinates,
         analysis=meta.analysis,
+        metadata=meta.metadata,
+        moderation=meta.moderation,
+        sources=meta.sources,
         access_control=meta.access_control,
     )
 

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 from domicile.media.access import AccessRule
 from domicile.media.analysis import NOTHING, Analysis
 from domicile.media.asset import Aid, AssetId, AssetName
@@ -27,6 +29,8 @@ __all__ = [
     "FencedState",
     "Fencing",
     "Filter",
+    "MetadataValue",
+    "Moderation",
     "Named",
     "NamedCommitted",
     "NewAsset",
@@ -40,6 +44,20 @@ __all__ = [
     "SealedBlob",
     "Tenant",
 ]
+
+
+MetadataValue = str | int | list[str]
+"""A text (also a date, or the external_id of a choice), a number, or external_ids of several choices."""
+
+
+class Moderation(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody shall look at it, or has."""
+
+    kind: str
+    """"manual"."""
+    status: str
+    """"pending", "approved" or "rejected"; it changes nothing about delivery."""
+    updated_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +86,12 @@ class NewAsset:
     original_filename: str = ""
     coordinates: Coordinates = NOWHERE
     analysis: Analysis = NOTHING
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+    moderation: tuple[Moderation, ...] = ()
+    sources: tuple[Aid, ...] = ()
+    """Other versions whose bytes it holds: its original is sealed under the keys of all of them, too."""
+    unique_display_name: bool = False
+    """Refuse it when another asset of the folder has the same name for people."""
     access_control: tuple[AccessRule, ...] | None = None
     """None: as it was, if this replaces another version; no overwriting opens what was closed by leaving a word out."""
     renews: bool = False
@@ -97,6 +121,11 @@ class AssetRecord:
     """Where its faces are, and which part of it matters, as somebody said."""
     analysis: Analysis = NOTHING
     """What was told of this version when somebody asked."""
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+    """Structured metadata: values by the external_id of their fields."""
+    moderation: tuple[Moderation, ...] = ()
+    sources: tuple[Aid, ...] = ()
+    """Other versions whose bytes it holds; when one of them goes, so does it."""
     access_control: tuple[AccessRule, ...] = ()
     """Who may see it, and when; empty: everybody whom its delivery type lets."""
     created_at: float
@@ -105,6 +134,11 @@ class AssetRecord:
     @property
     def body_bytes(self) -> int:
         return self.facts.body_bytes
+
+    @property
+    def shown_name(self) -> str:
+        """The name for people."""
+        return self.display_name or self.name.public_id.rpartition("/")[2]
 
     @property
     def access_mode(self) -> str:
@@ -270,6 +304,8 @@ class PurgeOutcome:
     repeated: bool = False
     """This purge_id was answered before."""
     fenced: FencedState
+    cdn_tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By CDN of the setting `origin.records.cdns`: the tags to purge there by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
@@ -57,6 +57,7 @@ from domicile.service.gate.wire import WireClient
 from domicile.service.pool import DecoderPool
 from domicile.service.pool_files import SourceFile
 from domicile.service.pool_values import Rendered
+from edge.cdn_settings import CdnSettings
 from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.flight import Flights
 from edge.following import TenantState
@@ -72,6 +73,8 @@ from edge.settings import EdgeSettings
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
 from edge.store.room import Room
+from edge.tier_listener import parent_client, tier_listening
+from edge.tier_settings import TierSettings
 
 CLOUD = "demo"
 REGION = "eu-de"
@@ -99,12 +102,13 @@ class Asset:
     sealed: bytes
     tags: tuple[str, ...] = ()
     coordinates: Coordinates = NOWHERE
+    format: str = "png"
     rules: tuple[AccessRule, ...] = ()
 
     @property
     def facts(self) -> SourceFacts:
         return SourceFacts(
-            format="png", width=40, height=30, frames=1, has_alpha=False, orientation=1,
+            format=self.format, width=40, height=30, frames=1, has_alpha=False, orientation=1,
             body_bytes=len(self.body), md5=hashlib.md5(self.body).hexdigest(),
         )  # fmt: skip
 
@@ -147,6 +151,8 @@ class PlayedOrigin:
         self.fetch_needs_signature = False
         self.transforms = True
         self.absent_status = 404
+        self.breaks_off = False
+        """Does the connection end in the middle of a body?"""
         self.behind: dict[str, int] = {}
         """By how many entries the place that a version is read from lags."""
         self.asked: list[ResolveRequest] = []
@@ -159,6 +165,14 @@ class PlayedOrigin:
         asset = Asset(aid=aid, body=body, data_key=data_key, sealed=sealed)
         self.assets[f"{delivery_type}/{public_id}"] = asset
         return asset
+
+    def rewrite(self, public_id: str, body: bytes) -> Asset:
+        """Other bytes of the same version: who has read the old ones goes on with them."""
+        old = self.assets[f"upload/{public_id}"]
+        context = SealContext.original(tenant=CLOUD, aid=old.aid, region=HOME)
+        sealed = seal(keys.subkey(old.data_key, "original"), context, header=b"", body=body, salt=os.urandom(32))
+        new = self.assets[f"upload/{public_id}"] = replace(old, body=body, sealed=sealed)
+        return new
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -283,6 +297,8 @@ class PlayedOrigin:
         half = len(asset.sealed) // 2
         await response.write(asset.sealed[:half])
         await self.body_gate.passed()
+        if self.breaks_off and request.transport is not None:
+            request.transport.abort()
         await response.write(asset.sealed[half:])
         await response.write_eof()
         return response
@@ -434,9 +450,14 @@ class Rig:
         delivery: DeliverySettings | None = None,
         link: PlayedLink | None = None,
         origin: PlayedOrigin | None = None,
+        records: Mapping[str, StoredObject] = MappingProxyType({}),
+        fence: Fence | None = None,
         workers: int = 1,
         answer_seconds_max: float = 5.0,
+        cdn: CdnSettings | None = None,
+        tier: TierSettings | None = None,
     ) -> AsyncIterator[Rig]:
+        """`records`, `fence`: what the agent knows of an earlier run in this directory."""
         directory.mkdir(exist_ok=True)
         origin, socket = origin or PlayedOrigin(), directory / "origin.sock"
         settings = EdgeSettings(
@@ -446,6 +467,8 @@ class Rig:
             run_dir=directory,
             cache=cache or CacheSettings(ram_bytes_max=4 * 1024 * 1024, disk_bytes_max=32 * 1024 * 1024),
             delivery=delivery or DeliverySettings(progress_seconds_max=2.0, fill_seconds_max=5.0),
+            cdn=cdn or CdnSettings(),
+            tier=tier or TierSettings(),
         )
         async with AsyncExitStack() as stack:
             runner = web.AppRunner(origin.app())
@@ -455,13 +478,17 @@ class Rig:
             if link is None:
                 page = SharedPage.create(settings.page_path, workers=workers)
                 link = PlayedLink(settings, page)
+                link.records.update(records)
                 grant(link, policy())
+                if fence is not None:
+                    link.tenants[CLOUD] = TenantState(_grant_of(policy(), revision=1), fence)
                 link.lease(3600)
             counters, pool = Counters(link.slot.counters), PlayedPool()
             wire = await stack.enter_async_context(WireClient.open(f"unix:{socket}", region=REGION))
             peers = await stack.enter_async_context(
                 PeerClient.open(settings.worker_socket, answer_seconds_max=answer_seconds_max)
             )
+            parent = await stack.enter_async_context(parent_client(settings))
             delivery = settings.delivery
             flights = await stack.enter_async_context(
                 Flights.open(
@@ -483,13 +510,14 @@ class Rig:
                 await disk.start()
             outside = Outside(
                 link=link, counters=counters, wire=wire, peers=peers, pool=cast("DecoderPool", pool), disk=disk,
-                flights=flights, purge=_no_purge,
+                flights=flights, purge=_no_purge, parent=parent,
             )  # fmt: skip
             parts = assemble(settings, 0, outside)
             link.on_entry, link.on_lock = parts.tiers.on_entry, parts.tiers.on_lock
             listener = Listener(
                 parts.app.handle,
                 hot=parts.app.hot,
+                front=parts.app.front,
                 counters=counters,
                 region=REGION,
                 keepalive_seconds=delivery.keepalive_seconds,
@@ -502,6 +530,7 @@ class Rig:
             stack.push_async_callback(viewers.cleanup)
             await web.TCPSite(viewers, "127.0.0.1", 0).start()
             port = viewers.addresses[0][1]
+            await stack.enter_async_context(tier_listening(settings, parts))
             http = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
             yield cls(
                 settings=settings,

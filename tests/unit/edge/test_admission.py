@@ -181,13 +181,14 @@ async def test_the_default_image_and_what_is_laid_over_have_to_be_open_to_everyb
     token = clock.token()
     assert (await rig.get(f"/demo/image/upload/l_logo/v1/pic.png?{token}")).status == 401
     assert (await rig.get(f"/demo/image/upload/d_logo.png/v1/nobody.png?{token}")).status == 401
-    rig.origin.assets["upload/logo"].rules = (clock.window(-10, 20),)
+    rig.origin.assets["upload/logo"].rules = (clock.window(-10, 20), TOKEN)
     await rig.entry(Kind.NAME, names=(hash_of("logo"),))
     for path in ("/demo/image/upload/l_logo/v1/pic.png", "/demo/image/upload/d_logo.png/v1/nobody.png"):
         assert (await rig.get(path)).status == 200
     clock.now += 20
     for path in ("/demo/image/upload/l_logo/v1/pic.png", "/demo/image/upload/d_logo.png/v1/nobody.png"):
         assert (await rig.get(path)).status == 401
+        assert (await rig.get(f"{path}?{token}")).status == 401
 
 
 async def test_a_response_that_is_under_way_is_cut_off_when_its_leave_ends(rig: Rig, clock: Clock) -> None:

@@ -21,13 +21,13 @@ from domicile.media.sealed import CHUNK_BYTES, SALT_BYTES, TAG_BYTES, Sealer
 from domicile.media.wire import CONTENT_TYPE, REGION_HEADER
 from domicile.service.gate.tier import ANSWER_BYTES_MAX, PATH
 from domicile.service.zones import zone_of
+from edge.cache.ranges import Span
 from edge.deliver import Delivered, Deliverer
 from edge.errors import status_of
 from edge.keys import file_of
 from edge.metrics import Cache, Counters, Route
 from edge.open_responses import OpenResponses
 from edge.peer import encode_refusal
-from edge.cache.ranges import Span
 from edge.respond import Reply
 from edge.send import send
 from edge.store.port import PIECE_BYTES_MAX, Body, close_body

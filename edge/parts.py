@@ -25,6 +25,7 @@ from edge.lookup import Lookup
 from edge.metrics import Counters
 from edge.names import Negatives, UnknownClouds, Verdicts
 from edge.open_responses import InProgress, OpenResponses
+from edge.originals import KeptOriginals
 from edge.owner import Owners
 from edge.parent import Parent
 from edge.peer_door import PeerDoor
@@ -72,6 +73,7 @@ class _Known:
     """What the parts share and remember."""
 
     lookup: Lookup
+    originals: KeptOriginals
     permits: Permits
     negatives: Negatives
     refusals: Refusals
@@ -123,6 +125,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     door = PeerDoor(deliverer=deliverer, responses=responses, counters=counters, progress_seconds_max=seconds_max)
     tiers = Tiers(
         lookup=known.lookup,
+        originals=known.originals,
         flights=outside.flights,
         negatives=known.negatives,
         refusals=known.refusals,
@@ -150,13 +153,20 @@ def _known(settings: EdgeSettings, outside: Outside) -> _Known:
         object_bytes_max=settings.cache.ram_object_bytes_max,
         count=outside.counters.add,
     )
+    lookup = Lookup(
+        memory=memory,
+        disk=outside.disk,
+        tenant_of=tenant_of,
+        is_waiting=lambda tenant: tenant in link.waiting,
+        count=outside.counters.add,
+    )
     return _Known(
-        lookup=Lookup(
-            memory=memory,
-            disk=outside.disk,
-            tenant_of=tenant_of,
-            is_waiting=lambda tenant: tenant in link.waiting,
-            count=outside.counters.add,
+        lookup=lookup,
+        originals=KeptOriginals(
+            bytes_max=settings.cache.originals_bytes_max // settings.worker_count,
+            seconds_max=settings.cache.originals_seconds_max,
+            is_fresh=lookup.is_fresh,
+            clock=time.monotonic,
         ),
         permits=Permits(Place(name="edge", region=settings.region), clock=time.time),
         negatives=Negatives(),
@@ -222,6 +232,7 @@ def _upstream(settings: EdgeSettings, outside: Outside, known: _Known) -> Upstre
         outside.wire,
         permits=known.permits,
         negatives=known.negatives,
+        kept=known.originals,
         count=outside.counters.add,
         region=settings.region,
         source_bytes_max=settings.media.source_bytes_max,

@@ -493,6 +493,7 @@ class Rig:
                 flights=flights, purge=_no_purge, parent=parent,
             )  # fmt: skip
             parts = assemble(settings, 0, outside)
+            stack.callback(parts.tiers.originals.clear)
             link.on_entry, link.on_lock = parts.tiers.on_entry, parts.tiers.on_lock
             listener = Listener(
                 parts.app.handle,

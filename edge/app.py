@@ -141,7 +141,7 @@ class App:
                     raise LeaseLost("The server cannot be sure that its copies are current; try again")
                 reply = self._picture(request, asker, delivered, tally)
                 tally.status, tally.cache = reply.status, TIERS[delivered.tier]
-                tally.body_bytes = reply.span.body_bytes if reply.span is not None else 0
+                tally.body_bytes = reply.body_bytes
                 return await send(
                     request,
                     reply,
@@ -189,5 +189,5 @@ class App:
     async def _send_plain(self, request: web.BaseRequest, answer: Plain, tally: _Tally) -> web.StreamResponse:
         reply = plain(answer, region=self.region, method=request.method)
         tally.status = reply.status
-        tally.body_bytes = 0 if reply.span is None else reply.span.body_bytes
+        tally.body_bytes = reply.body_bytes
         return await send(request, reply, answer.body, progress_seconds_max=self.progress_seconds_max)

@@ -13,7 +13,6 @@ from typing import Protocol
 from domicile.imaging.job import MediaLimits
 from domicile.media.asset import NameHash
 from domicile.media.errors import LeaseLost, MediaError, UpstreamUnavailable
-from domicile.media.freshness import Verdict
 from domicile.media.policy import Activity
 from domicile.media.timing import Span
 from domicile.media.wire import Rendition, Resolved
@@ -29,6 +28,7 @@ from edge.refusals import LASTING, REFUSAL_SECONDS_MAX, Refusal, Refusals
 from edge.render import Made, Order, make, plain_of
 from edge.store.port import Stored, close_body
 from edge.upstream import Changed, Upstream
+from edge.verdict import Verdict
 
 ATTEMPTS_MAX = 3
 """Times one fill starts over because the asset changed between two questions."""

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from domicile.media.journal import Fence
 from domicile.media.policy import Activity, ResidencyPolicy
 from domicile.media.timing import Span
+from edge.cache.conditional import has_tag
 from edge.deliver import Delivered
 from edge.front import ANYBODY, Asker, Front
 from edge.hosts import Hosts
@@ -26,7 +27,6 @@ from edge.lookup import Lookup
 from edge.metrics import Cache, Counters, Route
 from edge.open_responses import OpenResponses
 from edge.permits import Permits
-from edge.ranges import none_match
 from edge.request_head import Asked, HeadReader
 from edge.respond import Reply
 from edge.store.port import PIECE_BYTES_MAX, Stored, StoredHead
@@ -236,7 +236,7 @@ class Hot:
         heads = entry.heads.get(asker)
         if heads is None:
             heads = entry.heads[asker] = self._heads(entry, asker)
-        if asked.if_none_match is not None and not none_match(asked.if_none_match, etag=heads.etag):
+        if asked.if_none_match is not None and has_tag(asked.if_none_match, heads.etag):
             return 304, heads.unchanged + self._date
         return 200, heads.whole + self._date
 

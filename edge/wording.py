@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from domicile.media.outward_tags import dated_etag, month_of
+from edge.cache.ranges import random_boundary
 from edge.deliver import Delivered
 from edge.downstream import Downstream
 from edge.front import Asker
@@ -17,12 +18,13 @@ from edge.respond import Making, Manner, Reply, disposition, picture
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording:
-    """What the words depend on beside the object. `wall_clock` in seconds."""
+    """What the words depend on beside the object. `wall_clock` in seconds; `boundary`: random, of parts in one body."""
 
     lookup: Lookup
     region: str
     wall_clock: Callable[[], float]
     downstream: Downstream = field(default_factory=Downstream)
+    boundary: Callable[[], str] = random_boundary
 
     def etag(self, delivered: Delivered, asker: Asker) -> str:
         """The validator that this asker gets, and comes back with."""
@@ -60,7 +62,15 @@ class Wording:
         )
         if asker is Asker.CDN:
             head = msgspec.structs.replace(head, etag=self.etag(delivered, asker))
-        return picture(head, making, manner, method=method, asked=asked, elapsed_seconds=elapsed_seconds)
+        return picture(
+            head,
+            making,
+            manner,
+            method=method,
+            asked=asked,
+            elapsed_seconds=elapsed_seconds,
+            boundary=self.boundary() if "Range" in asked else "",
+        )
 
 
 def _disposition(delivered: Delivered) -> str | None:

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -16,7 +15,6 @@ import structlog
 from aiohttp import web
 
 from domicile.service.gate.peer import PeerClient
-from domicile.service.gate.wire import ClientCertificate, WireClient, WireLimits
 from domicile.service.pool import DecoderPool
 from domicile.service.tasks import Background
 from edge.cdn_listener import cdn_listening
@@ -25,6 +23,7 @@ from edge.hot import Hot
 from edge.link import NodeLink
 from edge.listener import BACKLOG, Handler, Listener
 from edge.metrics import Counters
+from edge.origin_wire import origin_wire
 from edge.parts import Outside, Parts, assemble
 from edge.passthrough.serve import passthrough
 from edge.purge import purge_door
@@ -57,7 +56,7 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, stopping: async
         pool = DecoderPool(settings.pool, observer=PoolCounts(counters))
         await pool.start()
         stack.push_async_callback(pool.close)
-        wire = await stack.enter_async_context(_wire(settings))
+        wire = await stack.enter_async_context(origin_wire(settings))
         seconds_max = delivery.fills_queued_seconds_max + delivery.fill_seconds_max + PEER_MARGIN_SECONDS
         peers = await stack.enter_async_context(PeerClient.open(settings.worker_socket, answer_seconds_max=seconds_max))
         parent = await stack.enter_async_context(parent_client(settings))
@@ -98,25 +97,6 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, stopping: async
             await stopping.wait()
             link.slot.listening = False
             log.info("worker_stopping", slot=slot)
-
-
-def _wire(settings: EdgeSettings) -> contextlib.AbstractAsyncContextManager[WireClient]:
-    origin = settings.origin
-    return WireClient.open(
-        origin.base,
-        region=settings.region,
-        limits=WireLimits(
-            connect_seconds_max=origin.connect_seconds_max,
-            read_seconds_max=origin.read_seconds_max,
-            connections_max=origin.connections_max,
-        ),
-        certificate=ClientCertificate(
-            ca_file=origin.ca_file,
-            certificate_file=origin.certificate_file,
-            key_file=origin.key_file,
-            key_password=origin.key_password,
-        ),
-    )
 
 
 async def _disk(settings: EdgeSettings, slot: int, link: NodeLink, counters: Counters) -> DiskStore | None:

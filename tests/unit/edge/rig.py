@@ -15,7 +15,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
@@ -145,6 +145,8 @@ class PlayedOrigin:
         self.good_signature = "goodsign"
         self.transforms = True
         self.absent_status = 404
+        self.breaks_off = False
+        """Does the connection end in the middle of a body?"""
         self.behind: dict[str, int] = {}
         """By how many entries the place that a version is read from lags."""
         self.asked: list[ResolveRequest] = []
@@ -156,6 +158,14 @@ class PlayedOrigin:
         asset = Asset(aid=aid, body=body, data_key=data_key, sealed=sealed)
         self.assets[f"{delivery_type}/{public_id}"] = asset
         return asset
+
+    def rewrite(self, public_id: str, body: bytes) -> Asset:
+        """Other bytes of the same version: who has read the old ones goes on with them."""
+        old = self.assets[f"upload/{public_id}"]
+        context = SealContext.original(tenant=CLOUD, aid=old.aid, region=HOME)
+        sealed = seal(keys.subkey(old.data_key, "original"), context, header=b"", body=body, salt=os.urandom(32))
+        new = self.assets[f"upload/{public_id}"] = replace(old, body=body, sealed=sealed)
+        return new
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -269,6 +279,8 @@ class PlayedOrigin:
         half = len(asset.sealed) // 2
         await response.write(asset.sealed[:half])
         await self.body_gate.passed()
+        if self.breaks_off and request.transport is not None:
+            request.transport.abort()
         await response.write(asset.sealed[half:])
         await response.write_eof()
         return response
@@ -417,11 +429,14 @@ class Rig:
         delivery: DeliverySettings | None = None,
         link: PlayedLink | None = None,
         origin: PlayedOrigin | None = None,
+        records: Mapping[str, StoredObject] = MappingProxyType({}),
+        fence: Fence | None = None,
         workers: int = 1,
         answer_seconds_max: float = 5.0,
         cdn: CdnSettings | None = None,
         tier: TierSettings | None = None,
     ) -> AsyncIterator[Rig]:
+        """`records`, `fence`: what the agent knows of an earlier run in this directory."""
         directory.mkdir(exist_ok=True)
         origin, socket = origin or PlayedOrigin(), directory / "origin.sock"
         settings = EdgeSettings(
@@ -442,7 +457,10 @@ class Rig:
             if link is None:
                 page = SharedPage.create(settings.page_path, workers=workers)
                 link = PlayedLink(settings, page)
+                link.records.update(records)
                 grant(link, policy())
+                if fence is not None:
+                    link.tenants[CLOUD] = TenantState(_grant_of(policy(), revision=1), fence)
                 link.lease(3600)
             counters, pool = Counters(link.slot.counters), PlayedPool()
             wire = await stack.enter_async_context(WireClient.open(f"unix:{socket}", region=REGION))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from domicile.media.outward_tags import dated_etag, month_of
+from domicile.media.raw import RAW
 from edge.cache.ranges import random_boundary
 from edge.deliver import Delivered
 from edge.downstream import Downstream
@@ -74,8 +75,11 @@ class Wording:
 
 
 def _disposition(delivered: Delivered) -> str | None:
-    """`fl_attachment`, with its name or the asset's."""
+    """`fl_attachment`, with its name or the asset's; a raw file always, with its own."""
     candidate = delivered.way.candidate
+    if delivered.stored.head.format == RAW:
+        stem, dot, extension = candidate.public_id.rpartition("/")[2].rpartition(".")
+        return disposition(stem, extension) if stem and dot else disposition(extension, "")
     if "attachment" not in candidate.transformation.flags:
         return None
     named = [part.attachment_name for part in candidate.transformation.components if part.attachment_name]

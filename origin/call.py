@@ -62,16 +62,31 @@ class Call:
         return self.origin.address_of(self.tenant, self.caller.digest)
 
 
-async def signed(request: web.Request, path: Mapping[str, str], *, notification_unsigned: bool = False) -> Call:
-    """A call of the Upload API without a file: signed parameters, or Basic."""
+async def signed(
+    request: web.Request, path: Mapping[str, str], *, notification_unsigned: bool = False, may_expire: bool = False
+) -> Call:
+    """A call of the Upload API without a file: signed parameters, or Basic. `may_expire`: see `check_signed`."""
     origin = request.app[ORIGIN]
     params = await read_params(request, origin.settings.upload)
-    caller = authenticate(request, origin, path["cloud"], params, notification_unsigned=notification_unsigned)
+    caller = authenticate(
+        request,
+        origin,
+        path["cloud"],
+        params,
+        notification_unsigned=notification_unsigned,
+        may_expire=may_expire,
+    )
     return Call(origin=origin, caller=caller, params=params)
 
 
 def authenticate(
-    request: web.Request, origin: Origin, cloud: str, params: Params, *, notification_unsigned: bool = False
+    request: web.Request,
+    origin: Origin,
+    cloud: str,
+    params: Params,
+    *,
+    notification_unsigned: bool = False,
+    may_expire: bool = False,
 ) -> Caller:
     """Basic when the header is there, else the signature."""
     find = origin.records.tenant_by_api_key
@@ -85,6 +100,7 @@ def authenticate(
         now=origin.now(),
         allow_version_1=origin.settings.signature_v1,
         notification_unsigned=notification_unsigned,
+        may_expire=may_expire,
     )
     if caller.signed is not None:
         origin.metrics.signatures.add(version=str(caller.signed.version), hash=str(caller.signed.digest))

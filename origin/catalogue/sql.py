@@ -144,6 +144,7 @@ class SqlCatalogue:
         await connection.execute(delete(t.version).where(t.version.c.aid == row.aid))
         await connection.execute(delete(t.label).where(t.label.c.asset_id == row.asset_id))
         await connection.execute(delete(t.task).where(t.task.c.aid == row.aid))
+        await connection.execute(delete(t.lineage).where(t.lineage.c.aid == row.aid))
         gone = await self.forget_renditions(connection, row.aid)
         await self.doom(connection, row.aid, row.tenant, seq=seq)
         return gone

@@ -99,11 +99,12 @@ class Asset:
     sealed: bytes
     tags: tuple[str, ...] = ()
     coordinates: Coordinates = NOWHERE
+    format: str = "png"
 
     @property
     def facts(self) -> SourceFacts:
         return SourceFacts(
-            format="png", width=40, height=30, frames=1, has_alpha=False, orientation=1,
+            format=self.format, width=40, height=30, frames=1, has_alpha=False, orientation=1,
             body_bytes=len(self.body), md5=hashlib.md5(self.body).hexdigest(),
         )  # fmt: skip
 

@@ -58,7 +58,11 @@ def _run(given: argparse.Namespace) -> int:
         overrides["edge.listen"] = f"{settings.listen.rpartition(':')[0]}:{given.port}"
         settings = load(EdgeSettings, "edge", file=given.config, environ=os.environ, overrides=overrides)
     settings.validate()
-    logging.configure("edge" if given.part == "worker" else f"edge-{given.part}", level=settings.log_level)
+    flood = logging.configure(
+        "edge" if given.part == "worker" else f"edge-{given.part}",
+        level=settings.log_level,
+        lines_per_second_max=settings.log_lines_per_second_max,
+    )
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold keys and pictures
     os.umask(0o077)
     match given.part:
@@ -77,7 +81,9 @@ def _run(given: argparse.Namespace) -> int:
             _end_with(given.parent)
             boot = secrets.randbits(63) | 1
             uvloop.run(
-                _until_told(lambda stopping: worker.serve(settings, slot=given.slot, boot=boot, stopping=stopping))
+                _until_told(
+                    lambda stopping: worker.serve(settings, slot=given.slot, boot=boot, flood=flood, stopping=stopping)
+                )
             )
             return 0
         case _:

@@ -28,7 +28,7 @@ from edge.node import Node
 from edge.nodedb import NodeDb, NoRoom
 from edge.numbers import NodeNumbers
 from edge.page import SharedPage
-from edge.purge import TokenBucket
+from edge.rates import TokenBucket
 from edge.register import Register
 from edge.reports import Reports
 from edge.reserve import Reserve

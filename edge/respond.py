@@ -18,6 +18,7 @@ from edge.errors import header_text, retry_after_seconds, status_of
 from edge.plain import Plain
 from edge.ranges import Span as ByteSpan
 from edge.ranges import Unsatisfiable, none_match, wanted_span
+from edge.rates import RateLimited
 from edge.store.port import StoredHead
 from edge.upstream import AssetGone
 
@@ -132,6 +133,8 @@ def refusal(error: MediaError, *, region: str, timing_allow_origin: tuple[str, .
         known = "hit; detail=negative" if error.remembered else f"fwd=uri-miss; fwd-status={status}"
         cache_status = f"{CACHE_NAME}; {known}"
     said: list[tuple[str, str]] = [("X-Cld-Error", header_text(error.message))]
+    if isinstance(error, RateLimited):
+        status = 429
     seconds = retry_after_seconds(error)
     if seconds is not None:
         said.append(("Retry-After", str(seconds)))

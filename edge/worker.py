@@ -11,19 +11,22 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import structlog
 from aiohttp import web
 
 from domicile.service.gate.peer import PeerClient
 from domicile.service.gate.wire import ClientCertificate, WireClient, WireLimits
+from domicile.service.log_flood import Flood
 from domicile.service.pool import DecoderPool
 from domicile.service.tasks import Background
+from edge.bounds import bounds_between_workers, bounds_of
 from edge.flight import Flights
 from edge.hot import Hot
 from edge.link import NodeLink
 from edge.listener import BACKLOG, Handler, Listener
-from edge.metrics import Counters
+from edge.metrics import Count, Counters
 from edge.parts import Outside, Parts, assemble
 from edge.passthrough.serve import passthrough
 from edge.purge import purge_door
@@ -31,7 +34,7 @@ from edge.settings import EdgeSettings
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
 from edge.store.room import Room
-from edge.tiers import PoolCounts
+from edge.tiers import GAUGE_SECONDS, PoolCounts
 
 PEER_MARGIN_SECONDS = 5.0
 """How much longer than a fill and its turn the wait for an owner's answer may be."""
@@ -43,7 +46,7 @@ AGENT_POLL_SECONDS = 0.01
 log = structlog.get_logger("edge.worker")
 
 
-async def serve(settings: EdgeSettings, *, slot: int, boot: int, stopping: asyncio.Event) -> None:
+async def serve(settings: EdgeSettings, *, slot: int, boot: int, flood: Flood, stopping: asyncio.Event) -> None:
     """Run the worker of `slot` until `stopping` is set. Raises BadSetting, OSError or CannotFork if it cannot start."""
     delivery = settings.delivery
     async with AsyncExitStack() as stack:
@@ -82,6 +85,7 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, stopping: async
         link.on_entry, link.on_lock = parts.tiers.on_entry, parts.tiers.on_lock
         background = await stack.enter_async_context(Background(log, on_failure=stopping.set))
         background.keep("gauges", parts.tiers.count)
+        background.keep("withheld_lines", partial(count_withheld, flood, counters))
         if disk is not None:
             background.keep("disk_housekeeping", disk.run)
         async with _listening(settings, slot, parts):
@@ -90,6 +94,13 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, stopping: async
             await stopping.wait()
             link.slot.listening = False
             log.info("worker_stopping", slot=slot)
+
+
+async def count_withheld(flood: Flood, counters: Counters) -> None:
+    """Until it is cancelled."""
+    while True:
+        counters.add(Count.LINES_WITHHELD, flood.take_withheld())
+        await asyncio.sleep(GAUGE_SECONDS)
 
 
 def _wire(settings: EdgeSettings) -> contextlib.AbstractAsyncContextManager[WireClient]:
@@ -160,14 +171,10 @@ async def _listening(settings: EdgeSettings, slot: int, parts: Parts) -> AsyncIt
 
 
 def _listener(settings: EdgeSettings, parts: Parts, handler: Handler, hot: Hot | None = None) -> Listener:
-    delivery = settings.delivery
     return Listener(
         handler,
         hot=hot,
         counters=parts.tiers.counters,
         region=settings.region,
-        keepalive_seconds=delivery.keepalive_seconds,
-        connections_max=delivery.connections_max,
-        progress_seconds_max=delivery.progress_seconds_max,
-        write_buffer_bytes_max=delivery.write_buffer_bytes_max,
+        bounds=bounds_of(settings) if hot is not None else bounds_between_workers(settings),
     )

@@ -275,6 +275,7 @@ class Passthrough:
             case TooLarge():
                 return await self._send_refusal(asked, 413, "Content Too Large", None)
             case BodyTooSlow():
+                self.counters.add(Count.BODIES_LATE)
                 return await self._send_refusal(asked, 408, "Request Timeout", None)
             case Overloaded() | Busy():
                 self.counters.add(Count.REQUESTS_REFUSED)

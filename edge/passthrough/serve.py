@@ -14,6 +14,7 @@ from aiohttp import web
 from domicile.service.gate.assets import AssetClient, AssetLimits
 from domicile.service.settings import blamed
 from domicile.service.tasks import Background
+from edge.bounds import Bounds, bounds_between_workers, bounds_of
 from edge.listener import BACKLOG, Handler, Listener
 from edge.metrics import Counters
 from edge.passthrough.app import Passthrough
@@ -83,12 +84,12 @@ async def _serve(worker: _Worker, number: int, route: Route, stack: AsyncExitSta
     )
     doors = Doors(app=app, neighbours=neighbours)
     if others:
-        inner = await _runner(worker, doors.from_neighbour, stack)
+        inner = await _runner(worker, doors.from_neighbour, bounds_between_workers(settings), stack)
         path = _socket(settings, number, worker.slot)
         path.unlink(missing_ok=True)
         await web.UnixSite(inner, str(path), backlog=BACKLOG).start()
         path.chmod(0o600)
-    outer = await _runner(worker, doors.from_viewer, stack)
+    outer = await _runner(worker, doors.from_viewer, bounds_of(settings), stack)
     address = f"{route.host}:{route.port}"
     with blamed("edge.passthrough.routes", address, "addresses that can be listened on"):
         await web.TCPSite(outer, route.host, route.port, reuse_port=True, backlog=BACKLOG).start()
@@ -111,16 +112,12 @@ def _socket(settings: EdgeSettings, number: int, slot: int) -> Path:
     return settings.run_path / f"pass-{number}-{slot}.sock"
 
 
-async def _runner(worker: _Worker, handler: Handler, stack: AsyncExitStack) -> web.ServerRunner:
-    delivery = worker.settings.delivery
+async def _runner(worker: _Worker, handler: Handler, bounds: Bounds, stack: AsyncExitStack) -> web.ServerRunner:
     listener = Listener(
         handler,
         counters=worker.counters,
         region=worker.settings.region,
-        keepalive_seconds=delivery.keepalive_seconds,
-        connections_max=delivery.connections_max,
-        progress_seconds_max=delivery.progress_seconds_max,
-        write_buffer_bytes_max=delivery.write_buffer_bytes_max,
+        bounds=bounds,
     )
     runner = web.ServerRunner(listener, shutdown_timeout=worker.settings.node.drain_seconds_max)
     await runner.setup()

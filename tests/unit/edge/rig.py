@@ -54,6 +54,8 @@ from domicile.service.gate.wire import WireClient
 from domicile.service.pool import DecoderPool
 from domicile.service.pool_files import SourceFile
 from domicile.service.pool_values import Rendered
+from edge.bounds import bounds_of
+from edge.connection_settings import ConnectionSettings
 from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.flight import Flights
 from edge.following import TenantState
@@ -412,6 +414,7 @@ class Rig:
         *,
         cache: CacheSettings | None = None,
         delivery: DeliverySettings | None = None,
+        connections: ConnectionSettings | None = None,
         link: PlayedLink | None = None,
         origin: PlayedOrigin | None = None,
         workers: int = 1,
@@ -425,6 +428,7 @@ class Rig:
             data_dir=directory,
             run_dir=directory,
             cache=cache or CacheSettings(ram_bytes_max=4 * 1024 * 1024, disk_bytes_max=32 * 1024 * 1024),
+            connections=connections or ConnectionSettings(),
             delivery=delivery or DeliverySettings(progress_seconds_max=2.0, fill_seconds_max=5.0),
         )
         async with AsyncExitStack() as stack:
@@ -472,10 +476,7 @@ class Rig:
                 hot=parts.app.hot,
                 counters=counters,
                 region=REGION,
-                keepalive_seconds=delivery.keepalive_seconds,
-                connections_max=delivery.connections_max,
-                progress_seconds_max=delivery.progress_seconds_max,
-                write_buffer_bytes_max=delivery.write_buffer_bytes_max,
+                bounds=bounds_of(settings),
             )
             viewers = web.ServerRunner(listener, shutdown_timeout=0.1)
             await viewers.setup()

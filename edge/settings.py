@@ -52,6 +52,12 @@ class NodeSettings:
 
     ready_seconds_max: float = setting(20.0, "After this long without being ready, say why.", at_least=0.1)
     drain_seconds_max: float = setting(15.0, "Time for open responses to end after SIGTERM.", at_least=0.0)
+    drain_idle_seconds: float = setting(
+        1.0,
+        "At a stop, and when a worker is replaced: how long a connection that is idle may still ask; its answer says that the"
+        " connection ends.",
+        at_least=0.0,
+    )
     keyring_keys_max: int = setting(200_000, "Content keys the agent keeps in memory.", at_least=1)
     objects_max: int = setting(2_000_000, "Rows of the register of cached objects.", at_least=1)
     locked_seconds_max: float = setting(

@@ -24,6 +24,7 @@ from multidict import CIMultiDict
 
 from edge.addresses import KEY_BYTES, Addresses
 from edge.bounds import Bounds
+from edge.faulty import is_faulty
 from edge.hot import Hot
 from edge.metrics import Cache, Count, Counters, Route
 from edge.outgoing import POLL_SECONDS_MAX, abort, bound, close_when_taken, unread_bytes, unsent_bytes
@@ -56,7 +57,7 @@ class Listener(web.Server):
         self, handler: Handler, *, hot: Hot | None = None, counters: Counters, region: str, bounds: Bounds
     ) -> None:
         super().__init__(
-            handler,
+            self._answer,
             request_factory=self._request,
             keepalive_timeout=bounds.keepalive_seconds,
             access_log=None,
@@ -67,6 +68,7 @@ class Listener(web.Server):
             lingering_time=LINGER_SECONDS,
             auto_decompress=False,
         )
+        self._handler = handler
         self.hot = hot
         self.counters = counters
         self.region = region
@@ -87,6 +89,11 @@ class Listener(web.Server):
 
     def _request(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
         return _Request(message, payload, protocol, writer, task, self._loop)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if is_faulty(request.version, request.raw_headers):
+            return self.malformed(400)
+        return await self._handler(request)
 
     # --- how many ---------------------------------------------------------------------------------------------------
 
@@ -161,22 +168,31 @@ class Listener(web.Server):
         while self._leaving and self._loop.time() < until:  # noqa: ASYNC110 - only at a stop, and there is a time
             await asyncio.sleep(POLL_SECONDS_MAX)
 
-    def on_malformed(self) -> None:
+    def malformed(self, status: int) -> web.StreamResponse:
+        """The answer to what cannot be read; its connection ends."""
         self.counters.request(Route.OTHER, Cache.NONE, 400, 0.0, 0)
         self._malformed += 1
         now = self._loop.time()
         if now - self._told_at >= LOG_SECONDS:
             log.info("malformed_requests", count=self._malformed)
             self._malformed, self._told_at = 0, now
+        reply = empty(status, region=self.region)
+        response = Answer(status=reply.status, headers=CIMultiDict(reply.headers))
+        response.force_close()
+        return response
 
 
 class _Request(web.BaseRequest):
-    """A request that knows when it is the last of its connection."""
+    """A request that knows when it is the last of its connection.
+
+    One that asks for another protocol is: nobody takes that up here, and the HTTP library loses what came behind it.
+    """
 
     @property
     def keep_alive(self) -> bool:
-        protocol = self._protocol
-        return super().keep_alive and not (isinstance(protocol, _Connection) and protocol.is_last)
+        message, protocol = self._message, self._protocol
+        is_last = message.upgrade or (isinstance(protocol, _Connection) and protocol.is_last)
+        return super().keep_alive and not is_last
 
 
 class _Connection(web.RequestHandler):
@@ -292,8 +308,4 @@ class _Connection(web.RequestHandler):
         """What the parser could not read. Handlers answer their own errors, and raise when there is nobody left."""
         if isinstance(exc, ConnectionError):
             raise exc
-        self._listener.on_malformed()
-        reply = empty(400 if status < 500 else status, region=self._listener.region)
-        response = Answer(status=reply.status, headers=CIMultiDict(reply.headers))
-        response.force_close()
-        return response
+        return self._listener.malformed(400 if status < 500 else status)

@@ -13,6 +13,8 @@ import re
 from enum import Enum
 from typing import NamedTuple
 
+from edge.faulty import is_host
+
 HEAD_BYTES_MAX = 8 * 1024
 """Of the fields that are read here; below what the library takes for one line."""
 LINES_MAX = 64
@@ -119,6 +121,8 @@ def _read_line(line: bytes) -> _Line:
     name, value = match[1].lower(), match[2].rstrip(b" \t").decode("ascii")
     if name == b"connection":
         return _Of.NO_CONCERN if value.lower() == "keep-alive" else _Of.NOT_FOR_HERE
+    if name == b"host" and not is_host(match[2].rstrip(b" \t")):
+        return _Of.NOT_FOR_HERE
     if name in _NOTED:
         return name, value
     return _Of.NOT_FOR_HERE if name in _UNUSUAL else _Of.NO_CONCERN

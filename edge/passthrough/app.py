@@ -83,7 +83,7 @@ class Passthrough:
             self.counters.request(Route.PASSTHROUGH, Cache.NONE, asked.status, seconds, asked.sent_bytes)
 
     async def _answer(self, asked: Asked, *, may_store: bool) -> web.StreamResponse:
-        if not asked.target.startswith("/"):
+        if not asked.target.startswith("/") or "#" in asked.target:
             raise BadRequest
         to_origin(asked.fields)  # a loop is refused before anything is looked up
         if not may_store:

@@ -81,8 +81,9 @@ async def test_a_head_that_trickles_is_refused_however_often_a_byte_comes(tmp_pa
                 await asyncio.sleep(0.01)
 
         trickling = asyncio.create_task(trickle())
-        assert b" 408 " in await talk.rest()
+        await talk.rest()  # the answer, or a reset that overtakes it: more was on its way
         trickling.cancel()
+        assert value(own, "late_requests", part="head") == 1
         talk.writer.close()
 
 

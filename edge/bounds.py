@@ -38,5 +38,5 @@ def bounds_of(settings: EdgeSettings) -> Bounds:
 
 
 def bounds_between_workers(settings: EdgeSettings) -> Bounds:
-    """A worker's connections last as long as it does, and are closed by who asked."""
+    """And between nodes: these connections are few, ours, and closed by who asked."""
     return replace(bounds_of(settings), requests_max=10**12, per_address_max=0)

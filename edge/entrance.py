@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,8 +25,9 @@ HANDSHAKE_SECONDS = 0.2
 class Entrance:
     """One listener, and the sockets it listens on."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, tls: ssl.SSLContext | None = None) -> None:
         self.listener = listener
+        self._tls = tls
         self._servers: dict[tuple[int, int], asyncio.AbstractServer] = {}
         """By number of the address and slot."""
         self._addresses: tuple[Slots, ...] = ()
@@ -60,7 +62,9 @@ class Entrance:
                     # Not before it listens: so long, it keeps a second node from the port. After it, a node can start
                     # again although connections of the last one are still remembered.
                     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    self._servers[number, slot] = await loop.create_server(self.listener, sock=own, backlog=BACKLOG)
+                    self._servers[number, slot] = await loop.create_server(
+                        self.listener, sock=own, ssl=self._tls, backlog=BACKLOG
+                    )
 
     async def stand_in(self, listening: Callable[[], Collection[int]], slots: int) -> None:
         """Accept for whoever of so many slots does not listen; until cancelled."""
@@ -96,9 +100,9 @@ class Entrance:
 
 
 @asynccontextmanager
-async def entrance(listener: Listener) -> AsyncIterator[Entrance]:
+async def entrance(listener: Listener, tls: ssl.SSLContext | None = None) -> AsyncIterator[Entrance]:
     """Ended with the block."""
-    opened = Entrance(listener)
+    opened = Entrance(listener, tls)
     try:
         yield opened
     finally:

@@ -25,6 +25,7 @@ from multidict import CIMultiDict
 from edge.addresses import KEY_BYTES, Addresses
 from edge.bounds import Bounds
 from edge.faulty import is_faulty
+from edge.front import ANYBODY, Front, bears_name
 from edge.hot import Hot
 from edge.metrics import Cache, Count, Counters, Route
 from edge.outgoing import POLL_SECONDS_MAX, abort, bound, close_when_taken, unread_bytes, unsent_bytes
@@ -54,7 +55,14 @@ class Listener(web.Server):
     """Serves one handler on any number of sockets."""
 
     def __init__(
-        self, handler: Handler, *, hot: Hot | None = None, counters: Counters, region: str, bounds: Bounds
+        self,
+        handler: Handler,
+        *,
+        hot: Hot | None = None,
+        front: Front = ANYBODY,
+        counters: Counters,
+        region: str,
+        bounds: Bounds,
     ) -> None:
         super().__init__(
             self._answer,
@@ -70,6 +78,7 @@ class Listener(web.Server):
         )
         self._handler = handler
         self.hot = hot
+        self.front = front
         self.counters = counters
         self.region = region
         self.bounds = bounds
@@ -239,7 +248,7 @@ class _Connection(web.RequestHandler):
         if listener.is_draining or self._request_count + self._hot_answers + 1 >= listener.bounds.requests_max:
             return data  # the ordinary path says that it is the last answer
         before = hot.answers
-        taken = hot.take(data, transport)
+        taken = hot.take(data, transport, listener.front)
         if taken:
             self._hot_answers += hot.answers - before
             self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
@@ -275,7 +284,8 @@ class _Connection(web.RequestHandler):
         if connected is None:
             listener.addresses.leave(client or b"")
             return
-        if client is None:
+        if client is None or not bears_name(connected.get_extra_info("peercert"), listener.front.client_names):
+            listener.addresses.leave(client or b"")
             abort(connected)
             return
         self._client = client

@@ -20,6 +20,7 @@ from edge.page import COUNTERS_MAX
 class Route(StrEnum):
     DELIVERY = "delivery"
     PEER = "peer"
+    TIER = "tier"
     PURGE = "purge"
     SERVICE = "service"
     """Health, readiness, metrics."""
@@ -71,6 +72,10 @@ class Count(StrEnum):
     DISK_FAILURES = "disk_failures"
     SEALS_BROKEN = "broken_seals"
     PEER_FAILURES = "peer_failures"
+    PARENT_TAKEN = "parent_requests|result=taken"
+    PARENT_FENCED = "parent_requests|result=fenced"
+    PARENT_DECLINED = "parent_requests|result=declined"
+    PARENT_FAILED = "parent_requests|result=failed"
     REPORTS_DROPPED = "reports_dropped"
     PASSTHROUGH_HIT = "passthrough_requests|result=hit"
     PASSTHROUGH_STALE = "passthrough_requests|result=stale"
@@ -131,6 +136,8 @@ HELP = {
     "origin_requests": "Requests to the origin by kind.",
     "origin_failures": "Requests to the origin that it did not answer, or not with something usable.",
     "origin_received_bytes": "Sealed bytes of originals received from the origin.",
+    "parent_requests": "Renditions asked of the parent, by what became of them; fenced: it had not applied a purge that this node"
+    " knows of; declined: it may not or cannot give what was asked for.",
     "evictions": "Objects that made room for others, by tier.",
     "disk_failures": "Writes or reads of the disk tier that failed, or were not tried because the disk is too full.",
     "broken_seals": "Cached files that did not open: torn, moved or tampered with.",

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domicile.media.policy import Place
 from domicile.service.gate.peer import PeerClient
+from domicile.service.gate.tier import TierClient
 from domicile.service.gate.wire import WireClient
 from domicile.service.pool import DecoderPool
 from edge.app import App
 from edge.deliver import Deliverer
+from edge.downstream import downstream_of
 from edge.fill import Filler
 from edge.flight import Flights
 from edge.following import TenantState
+from edge.front import fronts
 from edge.health import doors
 from edge.hosts import Hosts
 from edge.hot import Hot
@@ -23,6 +26,7 @@ from edge.metrics import Counters
 from edge.names import Negatives, UnknownClouds, Verdicts
 from edge.open_responses import InProgress, OpenResponses
 from edge.owner import Owners
+from edge.parent import Parent
 from edge.peer_door import PeerDoor
 from edge.permits import Permits
 from edge.plain import Door
@@ -32,6 +36,7 @@ from edge.refusals import Refusals
 from edge.settings import EdgeSettings
 from edge.store.disk import DiskStore
 from edge.store.memory import MemoryStore
+from edge.tier_settings import REFUSE
 from edge.tiers import Tiers
 from edge.upstream import Upstream
 from edge.wording import Wording
@@ -42,6 +47,8 @@ class Parts:
     """What faces the outside: viewers, other workers, the journal."""
 
     app: App
+    cdn_app: App | None
+    """The same behind the CDN's own listener, where there is one."""
     door: PeerDoor
     tiers: Tiers
 
@@ -58,6 +65,7 @@ class Outside:
     disk: DiskStore | None
     flights: Flights
     purge: Door
+    parent: TierClient | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +87,13 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     deliverer = _deliverer(settings, slot, outside, known)
     counters, responses, in_progress = outside.counters, known.responses, InProgress()
     seconds_max = settings.delivery.progress_seconds_max
-    hosts, wording = (
-        Hosts(settings.delivery.hosts),
-        Wording(lookup=known.lookup, region=settings.region, wall_clock=time.time),
+    hosts = Hosts(settings.delivery.hosts)
+    front, cdn_front = fronts(settings.cdn)
+    wording = Wording(
+        lookup=known.lookup,
+        region=settings.region,
+        wall_clock=time.time,
+        downstream=downstream_of(settings.cdn),
     )
     rates = Rates(
         per_second=settings.delivery.tenant_requests_per_second / settings.worker_count,
@@ -112,6 +124,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         in_progress=in_progress,
         purge=outside.purge,
         services=doors(outside.link),
+        front=front,
     )
     door = PeerDoor(deliverer=deliverer, responses=responses, counters=counters, progress_seconds_max=seconds_max)
     tiers = Tiers(
@@ -128,7 +141,8 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         pool=outside.pool,
         counters=counters,
     )
-    return Parts(app=app, door=door, tiers=tiers)
+    cdn_app = None if cdn_front is None else replace(app, front=cdn_front)
+    return Parts(app=app, cdn_app=cdn_app, door=door, tiers=tiers)
 
 
 def _known(settings: EdgeSettings, outside: Outside) -> _Known:
@@ -181,6 +195,23 @@ def _deliverer(settings: EdgeSettings, slot: int, outside: Outside, known: _Know
     )
 
 
+def _parent(settings: EdgeSettings, outside: Outside, known: _Known) -> Parent | None:
+    own = settings.tier
+    if outside.parent is None or own.parent_region is None:
+        return None
+    return Parent(
+        client=outside.parent,
+        place=Place(name="parent", region=own.parent_region),
+        region=settings.region,
+        refuses_without=own.without_parent == REFUSE,
+        retry_seconds=own.retry_seconds,
+        lookup=known.lookup,
+        count=outside.counters.add,
+        clock=time.monotonic,
+        wall_clock=time.time,
+    )
+
+
 def _owners(slot: int, outside: Outside, known: _Known) -> Owners:
     return Owners(
         peers=outside.peers,
@@ -214,6 +245,7 @@ def _filler(settings: EdgeSettings, outside: Outside, known: _Known, upstream: U
         permits=known.permits,
         refusals=known.refusals,
         reporter=outside.link,
+        parent=_parent(settings, outside, known),
         limits=settings.media.limits(),
         count=outside.counters.add,
         wall_clock=time.time,

@@ -39,6 +39,8 @@ def fixed(settings: EdgeSettings) -> dict[str, str]:
     """What only a stop and a start can change, as text: settings that processes have in common, and the shape of what they share."""
     named = {
         "edge.listen": settings.listen,
+        "edge.cdn.listen": settings.cdn.listen,
+        "edge.tier.listen": settings.tier.listen,
         "edge.region": settings.region,
         "edge.workers": settings.worker_count,
         "edge.data_dir": settings.data_dir.absolute(),

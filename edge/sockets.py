@@ -23,8 +23,8 @@ from domicile.service.settings import BadSetting
 from edge.passthrough.settings import read_route
 from edge.settings import EdgeSettings
 
-VIEWERS = "viewers"
-"""The media listener; the passthrough's routes have their number."""
+VIEWERS, CDN, TIER = "viewers", "cdn", "tier"
+"""The media listener, those of a CDN and of children; the passthrough's routes have their number."""
 
 _SO_ATTACH_FILTER = 26
 _NO_NEW_CONNECTION = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
@@ -46,12 +46,8 @@ class Sockets:
         """Bound and not listening: the first worker makes them listen. Raises BadSetting."""
         opened = cls()
         try:
-            opened.by_entrance[VIEWERS] = _bound(settings.host, settings.port, settings.worker_count, "edge.listen")
-            for number, text in enumerate(settings.passthrough.routes):
-                route = read_route(text)
-                if route is not None:
-                    count = settings.worker_count
-                    opened.by_entrance[str(number)] = _bound(route.host, route.port, count, "edge.passthrough.routes")
+            for entrance, host, port, setting in _places(settings):
+                opened.by_entrance[entrance] = _bound(host, port, settings.worker_count, setting)
             yield opened
         finally:
             opened.close()
@@ -100,6 +96,19 @@ class Sockets:
         for addresses in self.by_entrance.values():
             for slots in addresses:
                 yield from slots
+
+
+def _places(settings: EdgeSettings) -> Iterator[tuple[str, str, int, str]]:
+    """Entrance, host, port, and the setting that says so."""
+    yield VIEWERS, settings.host, settings.port, "edge.listen"
+    for entrance, listen in ((CDN, settings.cdn.listen), (TIER, settings.tier.listen)):
+        if listen is not None:
+            host, _, port = listen.rpartition(":")
+            yield entrance, host.strip("[]"), int(port), f"edge.{entrance}.listen"
+    for number, text in enumerate(settings.passthrough.routes):
+        route = read_route(text)
+        if route is not None:
+            yield str(number), route.host, route.port, "edge.passthrough.routes"
 
 
 def _bound(host: str, port: int, count: int, setting: str) -> tuple[Slots, ...]:

@@ -15,16 +15,17 @@ from functools import partial
 import structlog
 
 from domicile.service.gate.peer import PeerClient
-from domicile.service.gate.wire import ClientCertificate, WireClient, WireLimits
 from domicile.service.log_flood import Flood
 from domicile.service.pool import DecoderPool
 from domicile.service.tasks import Background
 from edge.bounds import bounds_between_workers, bounds_of
-from edge.entrance import drain_all, entrance, standing_in
+from edge.cdn_listener import cdn_entrances
+from edge.entrance import Entrance, drain_all, entrance, standing_in
 from edge.flight import Flights
 from edge.link import NodeLink
 from edge.listener import Listener
 from edge.metrics import Count, Counters
+from edge.origin_wire import origin_wire
 from edge.page import boottime_ns
 from edge.parts import Outside, Parts, assemble
 from edge.passthrough.serve import passthrough
@@ -34,6 +35,7 @@ from edge.sockets import VIEWERS, Sockets
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
 from edge.store.room import Room
+from edge.tier_listener import parent_client, tier_entrances
 from edge.tiers import GAUGE_SECONDS, PoolCounts
 
 PEER_MARGIN_SECONDS = 5.0
@@ -61,9 +63,10 @@ async def serve(
         pool = DecoderPool(settings.pool, observer=PoolCounts(counters))
         await pool.start()
         stack.push_async_callback(pool.close)
-        wire = await stack.enter_async_context(_wire(settings))
+        wire = await stack.enter_async_context(origin_wire(settings))
         seconds_max = delivery.fills_queued_seconds_max + delivery.fill_seconds_max + PEER_MARGIN_SECONDS
         peers = await stack.enter_async_context(PeerClient.open(settings.worker_socket, answer_seconds_max=seconds_max))
+        parent = await stack.enter_async_context(parent_client(settings))
         disk = await _disk(settings, slot, link, counters)
         flights = await stack.enter_async_context(
             Flights.open(
@@ -83,6 +86,7 @@ async def serve(
             disk=disk,
             flights=flights,
             purge=purge_door(link, settings),
+            parent=parent,
         )
         parts = assemble(settings, slot, outside)
         link.on_entry, link.on_lock = parts.tiers.on_entry, parts.tiers.on_lock
@@ -92,11 +96,7 @@ async def serve(
         if disk is not None:
             background.keep("disk_housekeeping", disk.run)
         await _caught_up(link)
-        entrances += [await stack.enter_async_context(entrance(listener)) for listener in _listeners(settings, parts)]
-        await entrances[-2].open_inside(
-            settings.worker_socket(slot)
-        )  # first, so that an owner can be asked as soon as it is one
-        await entrances[-1].open(sockets.by_entrance[VIEWERS], slot)
+        entrances += await _entrances(settings, slot, parts, sockets, stack)
         async with standing_in(entrances, link.page.live_slots, settings.worker_count):
             link.listening()
             log.info("worker_ready", slot=slot)
@@ -112,25 +112,6 @@ async def count_withheld(flood: Flood, counters: Counters) -> None:
     while True:
         counters.add(Count.LINES_WITHHELD, flood.take_withheld())
         await asyncio.sleep(GAUGE_SECONDS)
-
-
-def _wire(settings: EdgeSettings) -> contextlib.AbstractAsyncContextManager[WireClient]:
-    origin = settings.origin
-    return WireClient.open(
-        origin.base,
-        region=settings.region,
-        limits=WireLimits(
-            connect_seconds_max=origin.connect_seconds_max,
-            read_seconds_max=origin.read_seconds_max,
-            connections_max=origin.connections_max,
-        ),
-        certificate=ClientCertificate(
-            ca_file=origin.ca_file,
-            certificate_file=origin.certificate_file,
-            key_file=origin.key_file,
-            key_password=origin.key_password,
-        ),
-    )
 
 
 async def _disk(settings: EdgeSettings, slot: int, link: NodeLink, counters: Counters) -> DiskStore | None:
@@ -167,10 +148,18 @@ async def _caught_up(link: NodeLink) -> None:
                 await asyncio.sleep(AGENT_POLL_SECONDS)
 
 
-def _listeners(settings: EdgeSettings, parts: Parts) -> tuple[Listener, Listener]:
-    """For the other workers, and for viewers."""
-    counters, region = parts.tiers.counters, settings.region
-    return (
-        Listener(parts.door.handle, counters=counters, region=region, bounds=bounds_between_workers(settings)),
-        Listener(parts.app.handle, hot=parts.app.hot, counters=counters, region=region, bounds=bounds_of(settings)),
+async def _entrances(
+    settings: EdgeSettings, slot: int, parts: Parts, sockets: Sockets, stack: AsyncExitStack
+) -> list[Entrance]:
+    """The other workers' first, so that an owner can be asked as soon as it is one."""
+    counters, region, app = parts.tiers.counters, settings.region, parts.app
+    inside = Listener(parts.door.handle, counters=counters, region=region, bounds=bounds_between_workers(settings))
+    outside = Listener(
+        app.handle, hot=app.hot, front=app.front, counters=counters, region=region, bounds=bounds_of(settings)
     )
+    opened = [await stack.enter_async_context(entrance(listener)) for listener in (inside, outside)]
+    await opened[0].open_inside(settings.worker_socket(slot))
+    await opened[1].open(sockets.by_entrance[VIEWERS], slot)
+    opened += await stack.enter_async_context(cdn_entrances(settings, slot, parts, sockets))
+    opened += await stack.enter_async_context(tier_entrances(settings, slot, parts, sockets))
+    return opened

@@ -1,13 +1,13 @@
-"""One function writes all lifetimes, one function judges a stored object (decisions I.2, D.2).
+"""What caches outside are told of a picture: one function writes all lifetimes (decisions I.2).
 
-Purges are compared by journal sequence, never by clock; only ordinary ageing uses seconds, and `now` is an argument.
+It says nothing that lets a cache serve what it cannot check: no stale-while-revalidate, no stale-if-error, no immutable.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
+from domicile.media.cdn import CDN_CACHE_CONTROL, SURROGATE_CONTROL
 from domicile.media.policy import ResidencyPolicy
 
 NEGATIVE_SECONDS_MAX = 5
@@ -18,12 +18,6 @@ STAND_IN_SECONDS_MAX = 10
 """How long a browser may keep the picture that stands in for one that does not exist: it may come into being any time."""
 
 
-class Verdict(StrEnum):
-    HIT = "hit"
-    STALE = "stale"
-    MISS = "miss"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outward:
     """Response headers that tell caches outside how long they may keep a copy."""
@@ -31,13 +25,17 @@ class Outward:
     cache_control: str
     cdn_cache_control: str
     surrogate_control: str
+    shared_fields: tuple[str, ...] = (CDN_CACHE_CONTROL, SURROGATE_CONTROL)
+    """By which shared caches are told, besides Cache-Control."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """The field of tags that a known CDN may purge by, if it gets any."""
 
     def headers(self) -> tuple[tuple[str, str], ...]:
-        return (
-            ("Cache-Control", self.cache_control),
-            ("CDN-Cache-Control", self.cdn_cache_control),
-            ("Surrogate-Control", self.surrogate_control),
+        told = (
+            (field, self.surrogate_control if field == SURROGATE_CONTROL else self.cdn_cache_control)
+            for field in self.shared_fields
         )
+        return (("Cache-Control", self.cache_control), *told, *self.tags)
 
 
 NO_STORE = Outward(cache_control="private, no-store", cdn_cache_control="no-store", surrogate_control="no-store")
@@ -45,22 +43,32 @@ NO_STORE = Outward(cache_control="private, no-store", cdn_cache_control="no-stor
 
 
 def outward(
-    policy: ResidencyPolicy, *, public: bool, remaining_seconds: int | None = None, stands_in: bool = False
+    policy: ResidencyPolicy,
+    *,
+    public: bool,
+    remaining_seconds: int | None = None,
+    stands_in: bool = False,
+    shared_layers: int = 1,
 ) -> Outward:
     """The lifetimes of a delivered picture. `public` is false when the answer depended on the viewer.
 
     `stands_in`: it was delivered in the place of one that does not exist; only the viewer keeps it, and not for long.
 
     `remaining_seconds`: how long the copy it comes from may itself be served; nobody outside may keep it longer.
+
+    `shared_layers`: caches in a row that start the lifetime anew, of which each gets its part; 0 when no shared cache may
+    keep it at all.
     """
     if not public:
         return NO_STORE
     browser, shared = policy.lifetimes.browser_seconds_max, policy.lifetimes.shared_seconds_max
+    shared //= max(1, shared_layers)
     if remaining_seconds is not None:
         browser, shared = min(browser, remaining_seconds), min(shared, remaining_seconds)
-    if stands_in:
+    if stands_in or not shared_layers:
+        kept = min(browser, STAND_IN_SECONDS_MAX) if stands_in else browser
         return Outward(
-            cache_control=f"private, no-transform, max-age={min(browser, STAND_IN_SECONDS_MAX)}, must-revalidate",
+            cache_control=f"private, no-transform, max-age={kept}, must-revalidate",
             cdn_cache_control="no-store",
             surrogate_control="no-store",
         )
@@ -75,13 +83,3 @@ def outward(
         cdn_cache_control=f"max-age={shared}, must-revalidate",
         surrogate_control=f"max-age={shared}",
     )
-
-
-def judge(*, fresh: bool, stored_at: float, ttl_seconds: float, now: float) -> Verdict:
-    """May a stored object be served? `fresh` is the fence's answer; a fenced object is a MISS whatever its age."""
-    if not fresh:
-        return Verdict.MISS
-    age_seconds = now - stored_at
-    if age_seconds < 0:  # the clock went back: age cannot be told, so the object is not trusted
-        return Verdict.MISS
-    return Verdict.HIT if age_seconds <= ttl_seconds else Verdict.STALE

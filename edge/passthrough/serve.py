@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from domicile.service.gate.assets import AssetClient, AssetLimits
+from domicile.service.gate.assets import ASSETS_TENANT, AssetClient, AssetLimits
 from domicile.service.tasks import Background
 from edge.bounds import Bounds, bounds_between_workers, bounds_of
 from edge.entrance import Entrance, entrance
@@ -18,14 +18,20 @@ from edge.listener import Handler, Listener
 from edge.metrics import Counters
 from edge.passthrough.app import Passthrough
 from edge.passthrough.fetch import Fetcher
+from edge.passthrough.fill import Memory
 from edge.passthrough.fills import Fills
 from edge.passthrough.forwarding import Forwarding
-from edge.passthrough.owner import Doors, Neighbours
+from edge.passthrough.owner import TOLD_AT_ONCE_MAX, Doors, Neighbours
 from edge.passthrough.settings import Route, read_route
-from edge.passthrough.statement import permit_of
+from edge.passthrough.statement import permit_to_fetch, permit_to_keep
 from edge.passthrough.store import ResponseStore
 from edge.settings import EdgeSettings
 from edge.sockets import Sockets
+from edge.store.room import Room
+from edge.store.spool import Spool
+
+SPOOL_DIRECTORY = "spool"
+"""Below the cache's."""
 
 log = structlog.get_logger("edge.passthrough")
 
@@ -37,9 +43,10 @@ class _Worker:
     settings: EdgeSettings
     slot: int
     counters: Counters
-    background: Background
     store: ResponseStore
     sockets: Sockets
+    memory: Memory
+    spool: Spool | None
 
 
 @asynccontextmanager
@@ -55,12 +62,18 @@ async def passthrough(
     store = ResponseStore(
         bytes_max=own.ram_bytes_max // settings.worker_count,
         object_bytes_max=own.object_bytes_max,
+        disk_bytes_max=own.disk_bytes_max // settings.worker_count,
         variants_max=own.variants_max,
     )
     async with AsyncExitStack() as stack:
-        background = await stack.enter_async_context(Background(log))
         worker = _Worker(
-            settings=settings, slot=slot, counters=counters, background=background, store=store, sockets=sockets
+            settings=settings,
+            slot=slot,
+            counters=counters,
+            store=store,
+            sockets=sockets,
+            memory=Memory(own.fill_bytes_max),
+            spool=_spool(settings, slot, store),
         )
         entrances: list[Entrance] = []
         for number, route in enumerate(routes):
@@ -71,16 +84,28 @@ async def passthrough(
 async def _serve(worker: _Worker, number: int, route: Route, stack: AsyncExitStack) -> list[Entrance]:
     """Both sockets of a route: that of the other workers first, so that an owner can be asked as soon as it is one."""
     settings, own, name = worker.settings, worker.settings.passthrough, str(number)
+    background = await stack.enter_async_context(
+        Background(log)
+    )  # its own: one origin's crowd takes nobody else's place
     fetcher = Fetcher(
         client=_client(settings, route.base, stack),
-        permit=lambda: permit_of(settings.region, clock=time.time),
+        permit=lambda: permit_to_fetch(settings.region, clock=time.time),
         store=worker.store,
-        fills=Fills(worker.background, fills_max=own.fills_max, unshared_seconds=own.unshared_seconds),
+        fills=Fills(background, memory=worker.memory, fills_max=own.fills_max, unshared_seconds=own.unshared_seconds),
+        spool=worker.spool,
         settings=own,
     )
     others = [slot for slot in range(settings.worker_count) if slot != worker.slot]
-    clients = {slot: _client(settings, f"unix:{_socket(settings, number, slot)}", stack) for slot in others}
-    neighbours = Neighbours(name=name, own=worker.slot, clients=clients, fetcher=fetcher)
+    sockets = {slot: f"unix:{_socket(settings, number, slot)}" for slot in others}
+    neighbours = Neighbours(
+        name=name,
+        own=worker.slot,
+        clients={slot: _client(settings, base, stack) for slot, base in sockets.items()},
+        tellers={
+            slot: _client(settings, base, stack, connections_max=TOLD_AT_ONCE_MAX) for slot, base in sockets.items()
+        },
+        fetcher=fetcher,
+    )
     app = Passthrough(
         name=name,
         fetcher=fetcher,
@@ -100,12 +125,32 @@ async def _serve(worker: _Worker, number: int, route: Route, stack: AsyncExitSta
     return entrances
 
 
-def _client(settings: EdgeSettings, base: str, stack: AsyncExitStack) -> AssetClient:
+def _spool(settings: EdgeSettings, slot: int, store: ResponseStore) -> Spool | None:
+    bytes_max = settings.passthrough.disk_bytes_max // settings.worker_count
+    if not bytes_max:
+        return None
+    spool = Spool(
+        settings.cache_path / SPOOL_DIRECTORY,
+        tenant=ASSETS_TENANT,
+        region=settings.region,
+        slot=slot,
+        bytes_max=bytes_max,
+        object_bytes_max=settings.passthrough.disk_object_bytes_max,
+        room=Room(settings.cache_path, free_bytes_min=settings.cache.disk_free_bytes_min),
+        permit=lambda: permit_to_keep(settings.region, clock=time.time),
+    )
+    spool.let_go = store.let_go
+    return spool
+
+
+def _client(
+    settings: EdgeSettings, base: str, stack: AsyncExitStack, *, connections_max: int | None = None
+) -> AssetClient:
     own = settings.passthrough
     limits = AssetLimits(
         connect_seconds_max=own.connect_seconds_max,
         read_seconds_max=own.read_seconds_max,
-        connections_max=own.connections_max,
+        connections_max=connections_max or own.connections_max,
         idle_seconds_max=own.idle_seconds_max,
     )
     client = AssetClient(base, limits)

@@ -124,11 +124,12 @@ class Viewer:
         if method == "HEAD" or got.status in {204, 304}:
             return got
         if got["transfer-encoding"] == "chunked":
-            body = b""
+            pieces: list[bytes] = []
             while size := int((await self.reader.readuntil(b"\r\n"))[:-2], 16):
-                body += await self.reader.readexactly(size)
+                pieces.append(await self.reader.readexactly(size))
                 await self.reader.readexactly(2)
             await self.reader.readexactly(2)
+            body = b"".join(pieces)
         else:
             body = await self.reader.readexactly(int(got["content-length"]))
         return Got(got.status, got.fields, body)
@@ -172,7 +173,7 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def cached(directory: Path, *, counters: Counters | None = None, **settings: Any) -> AsyncIterator[Cached]:
-    """`settings`: of PassthroughSettings. The origin answers `hello`, fresh for a minute, until told otherwise."""
+    """`settings`: of PassthroughSettings; nothing is kept on the disk unless they say so. The origin answers `hello`, fresh for a minute, until told otherwise."""
     origin = AssetOrigin(script=_unset)
     origin.says(response(cache_control="max-age=60"))
     server = await asyncio.start_server(origin.serve, "127.0.0.1", 0, limit=2**22)
@@ -184,7 +185,8 @@ async def cached(directory: Path, *, counters: Counters | None = None, **setting
         run_dir=directory / "run",
         workers=1,
         passthrough=PassthroughSettings(
-            routes=(f"127.0.0.1:{port}=http://127.0.0.1:{origin.port}",), **{"idle_seconds_max": 1.0, **settings}
+            routes=(f"127.0.0.1:{port}=http://127.0.0.1:{origin.port}",),
+            **{"idle_seconds_max": 1.0, "disk_bytes_max": 0, **settings},
         ),
     )
     try:

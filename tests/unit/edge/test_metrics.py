@@ -9,13 +9,18 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
+from domicile.media import keys
 from domicile.media.errors import Overloaded, UndecodableMedia
 from domicile.media.journal import Entry, Kind
+from domicile.media.policy import Permit, Place
+from domicile.media.sealed import seal
 from domicile.media.wire import Rendition, WireError
 from domicile.service.gate import cache_files
 from domicile.service.gate.peer import PeerClient, PeerGone
+from domicile.service.gate.tier import ParentGone, TierClient, TierReply
 from domicile.service.line import Line
 from domicile.service.log_flood import Flood
 from domicile.service.turns import TurnLimits
@@ -25,10 +30,13 @@ from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.link import REPORTS_MAX, NodeLink
 from edge.metrics import Count, Counters, totals
 from edge.owner import Owners
+from edge.parent import Parent
+from edge.render import Order
+from edge.tier import Question, TierHead, context_of
 from edge.tiers import PoolCounts
 from edge.worker import count_withheld
 from tests.infra.assets import cached, response
-from tests.unit.edge.rig import CLOUD, Rig, hash_of
+from tests.unit.edge.rig import CLOUD, REGION, Rig, asked_of, hash_of
 
 PATH = "/demo/image/upload/w_10/v1/pic.png"
 MIB = 1024 * 1024
@@ -244,6 +252,70 @@ async def _the_owner_is_gone(rig: Rig, _: pytest.MonkeyPatch) -> None:
         await deliverer.deliver(PATH.replace("w_10", f"w_{width}"), "")
         if counted(rig, Count.PEER_FAILURES):
             return
+
+
+class _Parent:
+    """Says of what this worker has made that it had applied so much when it found it fresh; or says nothing of use."""
+
+    def __init__(self, rig: Rig, *, applied: int | None = None, is_gone: bool = False) -> None:
+        self._rig, self._applied, self._is_gone = rig, applied, is_gone
+
+    async def ask(self, _permit: Permit, tenant: str, raw: bytes) -> TierReply:
+        if self._is_gone:
+            raise ParentGone("gone")
+        if self._applied is None:
+            return TierReply(status=503, body=b"")
+        asset, state = self._rig.origin.assets["upload/pic"], self._rig.link.tenants[tenant]
+        (way,) = asked_of(PATH, state).ways
+        found = self._rig.parts.app.deliverer.lookup.memory.get(way.key)
+        assert found is not None
+        assert isinstance(found.body, bytes)
+        question = msgspec.msgpack.decode(raw, type=Question)
+        said = TierHead(head=found.head, epoch=1, applied=self._applied, age_seconds=0.0)
+        context = context_of(question, way.key, state.name_key, found.head, REGION)
+        key = keys.content_key({asset.aid: keys.subkey(asset.data_key, "rendition")})
+        sealed = seal(key, context, header=msgspec.msgpack.encode(said), body=found.body, salt=bytes(32))
+        return TierReply(status=200, body=sealed)
+
+
+async def _with_parent(rig: Rig, parent: _Parent) -> None:
+    deliverer = rig.parts.app.deliverer
+    asked, state = asked_of(PATH, rig.link.tenants[CLOUD]), rig.link.tenants[CLOUD]
+    resolved = await deliverer.upstream.resolve(asked, state)
+    order = Order(
+        way=asked.ways[0], resolved=resolved, policy=state.policy, names=asked.ways[0].marks, stands_in=False,
+        sequence=resolved.sequence, now=deliverer.wall_clock(),
+    )  # fmt: skip
+    place = Place(name="parent", region=REGION)
+    asker = Parent(
+        client=cast("TierClient", parent), place=place, region=REGION, refuses_without=False, retry_seconds=0.0,
+        lookup=deliverer.lookup, count=rig.link.counters.add, clock=deliverer.clock, wall_clock=deliverer.wall_clock,
+    )  # fmt: skip
+    await asker.made(asked, order, state)
+
+
+@moves(Count.PARENT_TAKEN)
+async def _the_parent_has_it(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    await rig.get(PATH)
+    await _with_parent(rig, _Parent(rig, applied=rig.origin.sequence))
+
+
+@moves(Count.PARENT_FENCED)
+async def _the_parent_has_not_heard_of_a_purge(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    before = rig.origin.sequence
+    await rig.entry(Kind.ASSET, names=(hash_of("pic"),))
+    await rig.get(PATH)
+    await _with_parent(rig, _Parent(rig, applied=before))
+
+
+@moves(Count.PARENT_DECLINED)
+async def _the_parent_may_not_serve(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    await _with_parent(rig, _Parent(rig))
+
+
+@moves(Count.PARENT_FAILED)
+async def _the_parent_is_gone(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    await _with_parent(rig, _Parent(rig, is_gone=True))
 
 
 @moves(Count.SLOW)

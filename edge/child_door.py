@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -21,13 +21,13 @@ from domicile.media.sealed import CHUNK_BYTES, SALT_BYTES, TAG_BYTES, Sealer
 from domicile.media.wire import CONTENT_TYPE, REGION_HEADER
 from domicile.service.gate.tier import ANSWER_BYTES_MAX, PATH
 from domicile.service.zones import zone_of
+from edge.cache.ranges import Span
 from edge.deliver import Delivered, Deliverer
 from edge.errors import status_of
 from edge.keys import file_of
 from edge.metrics import Cache, Counters, Route
 from edge.open_responses import OpenResponses
 from edge.peer import encode_refusal
-from edge.ranges import Span
 from edge.respond import Reply
 from edge.send import send
 from edge.store.port import PIECE_BYTES_MAX, Body, close_body
@@ -155,7 +155,7 @@ class _Sealed:
         chunks = max(1, -(-body_bytes // CHUNK_BYTES))
         self.body_bytes = len(sealer.preamble) + body_bytes + chunks * TAG_BYTES
 
-    async def pieces(self, start: int, end: int) -> AsyncIterator[bytes]:
+    async def pieces(self, start: int, end: int) -> AsyncGenerator[bytes]:
         assert (start, end) == (0, self.body_bytes)
         waiting = bytearray(self._sealer.preamble)
         async for piece in self._plain():
@@ -203,4 +203,4 @@ async def _question(request: web.BaseRequest) -> Question:
 
 def _reply(status: int, body_bytes: int) -> Reply:
     headers = (("Content-Type", CONTENT_TYPE), ("Content-Length", str(body_bytes)))
-    return Reply(status=status, headers=headers, span=Span(start=0, end=body_bytes))
+    return Reply(status=status, headers=headers, content=(Span(start=0, end=body_bytes),))

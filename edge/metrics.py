@@ -53,6 +53,12 @@ class Count(StrEnum):
     ABORTED = "aborted_responses"
     SLOW = "slow_viewers"
     REQUESTS_REFUSED = "refused_requests"
+    LIMITED = "limited_requests"
+    CONNECTIONS_FULL = "refused_connections|reason=full"
+    CONNECTIONS_ADDRESS = "refused_connections|reason=address"
+    HEADS_LATE = "late_requests|part=head"
+    BODIES_LATE = "late_requests|part=body"
+    LINES_WITHHELD = "withheld_log_lines"
     HOT = "hot_hits"
     ENTRIES = "entries_applied"
     LOCKS = "lease_losses"
@@ -117,8 +123,12 @@ HELP = {
     "coalesced_requests": "Requests that waited for the fill of another.",
     "fenced_objects": "Look-ups that found an object which a purge forbids.",
     "aborted_responses": "Responses ended early because of a purge, a lost lease, or a cached file that broke in the middle.",
-    "slow_viewers": "Responses ended early because the viewer took no bytes for too long.",
+    "slow_viewers": "Responses ended early because the viewer took nothing, or next to nothing, for too long.",
     "refused_requests": "Media requests answered 503 because too many were in progress.",
+    "limited_requests": "Media requests answered 429 because their cloud was asked for too often.",
+    "refused_connections": "Connections closed at once: the worker has all it takes (full), or all it takes of one client.",
+    "late_requests": "Requests answered 408 because a part of them took too long to come.",
+    "withheld_log_lines": "Log lines that were counted and not written, because there were too many of their event.",
     "hot_hits": "Hits of the memory tier that were answered in one pass, counted once a second.",
     "entries_applied": "Journal entries taken by workers (each counts once a worker).",
     "lease_losses": "Times a worker dropped its keys because the lease ran out.",

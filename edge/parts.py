@@ -31,6 +31,7 @@ from edge.parent import Parent
 from edge.peer_door import PeerDoor
 from edge.permits import Permits
 from edge.plain import Door
+from edge.rates import Rates
 from edge.readings import Readings
 from edge.refusals import Refusals
 from edge.settings import EdgeSettings
@@ -96,16 +97,20 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         wall_clock=time.time,
         downstream=downstream_of(settings.cdn),
     )
+    rates = Rates(
+        per_second=settings.delivery.tenant_requests_per_second / settings.worker_count,
+        burst=settings.delivery.tenant_requests_burst / settings.worker_count,
+    )
     hot = Hot(
         lookup=known.lookup,
         permits=known.permits,
         responses=responses,
         counters=counters,
         serving=outside.link.serving,
+        rates=rates,
         hosts=hosts,
         wording=wording,
         buffer_bytes_max=settings.delivery.write_buffer_bytes_max,
-        wall_clock=time.time,
     )
     app = App(
         deliverer=deliverer,
@@ -117,6 +122,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         hot=hot,
         progress_seconds_max=seconds_max,
         requests_max=settings.delivery.requests_max,
+        rates=rates,
         in_progress=in_progress,
         purge=outside.purge,
         services=doors(outside.link),

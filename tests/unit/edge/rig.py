@@ -54,8 +54,11 @@ from domicile.service.gate.wire import WireClient
 from domicile.service.pool import DecoderPool
 from domicile.service.pool_files import SourceFile
 from domicile.service.pool_values import Rendered
+from edge.bounds import bounds_of
 from edge.cdn_settings import CdnSettings
+from edge.connection_settings import ConnectionSettings
 from edge.delivery_settings import CacheSettings, DeliverySettings
+from edge.entrance import entrance
 from edge.flight import Flights
 from edge.following import TenantState
 from edge.keys import Terms, Wanted, wanted
@@ -67,10 +70,11 @@ from edge.page import SharedPage, boottime_ns
 from edge.parts import Outside, Parts, assemble
 from edge.plain import Plain
 from edge.settings import EdgeSettings
+from edge.sockets import VIEWERS, Sockets
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
 from edge.store.room import Room
-from edge.tier_listener import parent_client, tier_listening
+from edge.tier_listener import parent_client, tier_entrances
 from edge.tier_settings import TierSettings
 
 CLOUD = "demo"
@@ -418,7 +422,11 @@ class Rig:
     counters: Counters
     http: aiohttp.ClientSession
     viewers: Listener
-    port: int
+    sockets: Sockets
+
+    @property
+    def port(self) -> int:
+        return self.sockets.port
 
     @classmethod
     @asynccontextmanager
@@ -428,6 +436,7 @@ class Rig:
         *,
         cache: CacheSettings | None = None,
         delivery: DeliverySettings | None = None,
+        connections: ConnectionSettings | None = None,
         link: PlayedLink | None = None,
         origin: PlayedOrigin | None = None,
         records: Mapping[str, StoredObject] = MappingProxyType({}),
@@ -441,11 +450,13 @@ class Rig:
         directory.mkdir(exist_ok=True)
         origin, socket = origin or PlayedOrigin(), directory / "origin.sock"
         settings = EdgeSettings(
+            listen="127.0.0.1:0",
             region=REGION,
             workers=workers,
             data_dir=directory,
             run_dir=directory,
             cache=cache or CacheSettings(ram_bytes_max=4 * 1024 * 1024, disk_bytes_max=32 * 1024 * 1024),
+            connections=connections or ConnectionSettings(),
             delivery=delivery or DeliverySettings(progress_seconds_max=2.0, fill_seconds_max=5.0),
             cdn=cdn or CdnSettings(),
             tier=tier or TierSettings(),
@@ -501,17 +512,12 @@ class Rig:
                 front=parts.app.front,
                 counters=counters,
                 region=REGION,
-                keepalive_seconds=delivery.keepalive_seconds,
-                connections_max=delivery.connections_max,
-                progress_seconds_max=delivery.progress_seconds_max,
-                write_buffer_bytes_max=delivery.write_buffer_bytes_max,
+                bounds=bounds_of(settings),
             )
-            viewers = web.ServerRunner(listener, shutdown_timeout=0.1)
-            await viewers.setup()
-            stack.push_async_callback(viewers.cleanup)
-            await web.TCPSite(viewers, "127.0.0.1", 0).start()
-            port = viewers.addresses[0][1]
-            await stack.enter_async_context(tier_listening(settings, parts))
+            sockets = stack.enter_context(Sockets.opened(settings))
+            viewers = await stack.enter_async_context(entrance(listener))
+            await viewers.open(sockets.by_entrance[VIEWERS], 0)
+            await stack.enter_async_context(tier_entrances(settings, 0, parts, sockets))
             http = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
             yield cls(
                 settings=settings,
@@ -522,7 +528,7 @@ class Rig:
                 counters=counters,
                 http=http,
                 viewers=listener,
-                port=port,
+                sockets=sockets,
             )
 
     async def request(self, method: str, path: str, **headers: str) -> Got:

@@ -22,7 +22,10 @@ from domicile.service.gate import cache_files
 from domicile.service.gate.peer import PeerClient, PeerGone
 from domicile.service.gate.tier import ParentGone, TierClient, TierReply
 from domicile.service.line import Line
+from domicile.service.log_flood import Flood
 from domicile.service.turns import TurnLimits
+from edge import listener
+from edge.connection_settings import ConnectionSettings
 from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.link import REPORTS_MAX, NodeLink
 from edge.metrics import Count, Counters, totals
@@ -31,6 +34,7 @@ from edge.parent import Parent
 from edge.render import Order
 from edge.tier import Question, TierHead, context_of
 from edge.tiers import PoolCounts
+from edge.worker import count_withheld
 from tests.infra.assets import cached, response
 from tests.unit.edge.rig import CLOUD, REGION, Rig, asked_of, hash_of
 
@@ -48,6 +52,14 @@ CACHES = {
 DELIVERIES = {
     Count.SLOW: DeliverySettings(progress_seconds_max=0.3),
     Count.REQUESTS_REFUSED: DeliverySettings(requests_max=1),
+    Count.LIMITED: DeliverySettings(tenant_requests_per_second=0.001, tenant_requests_burst=1),
+    Count.CONNECTIONS_FULL: DeliverySettings(connections_max=1),
+}
+
+
+CONNECTIONS: dict[Count, ConnectionSettings] = {
+    Count.CONNECTIONS_ADDRESS: ConnectionSettings(per_address_max=1, trusted_networks=()),
+    Count.HEADS_LATE: ConnectionSettings(header_seconds_max=0.1),
 }
 
 
@@ -78,7 +90,8 @@ async def files(rig: Rig) -> list[Path]:
 @pytest.mark.parametrize("count", Count)
 async def test_the_event_is_counted_once(tmp_path: Path, count: Count, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = CACHES.get(count, CacheSettings(ram_bytes_max=8 * MIB, disk_bytes_max=8 * MIB))
-    async with Rig.open(tmp_path, cache=cache, delivery=DELIVERIES.get(count)) as rig:
+    delivery, connections = DELIVERIES.get(count), CONNECTIONS.get(count)
+    async with Rig.open(tmp_path, cache=cache, delivery=delivery, connections=connections) as rig:
         asset = rig.origin.upload("pic", b"the bytes")
         await SCENARIOS[count](rig, monkeypatch)
         expected = len(asset.sealed) if count is Count.ORIGIN_BYTES else 1
@@ -371,6 +384,49 @@ async def _a_job_loses_its_place(rig: Rig, _: pytest.MonkeyPatch) -> None:
             group.create_task(_turned_away(line, tenant))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
+
+
+@moves(Count.LIMITED)
+async def _a_cloud_is_asked_for_too_often(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    assert [(await rig.get(PATH)).status for _ in range(2)] == [200, 429]
+
+
+@moves(Count.CONNECTIONS_FULL)
+@moves(Count.CONNECTIONS_ADDRESS)
+async def _a_connection_is_one_too_many(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    (_reader, kept), (reader, writer) = [await asyncio.open_connection("127.0.0.1", rig.port) for _number in range(2)]
+    with contextlib.suppress(ConnectionError):
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+    for one in (kept, writer):
+        one.close()
+
+
+@moves(Count.HEADS_LATE)
+async def _a_head_does_not_end(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+    writer.write(b"GET / HT")
+    assert b" 408 " in await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+
+
+@moves(Count.BODIES_LATE)
+async def _a_body_does_not_end(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "LINGER_SECONDS", 0.05)
+    directory = rig.settings.data_dir / "assets"
+    async with cached(directory, counters=rig.counters, request_body_seconds_max=0.1) as cache:
+        viewer = await cache.viewer()
+        viewer.send("/b", "POST", b"", Content_Length="5")
+        assert (await viewer.answer()).status == 408
+        viewer.close()
+
+
+@moves(Count.LINES_WITHHELD)
+async def _a_line_is_too_many(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    flood = Flood(lines_per_second_max=1, clock=lambda: 0.0)
+    assert [flood.admit("event") for _ in range(2)] == [0, None]
+    counting = asyncio.create_task(count_withheld(flood, rig.counters))
+    await asyncio.sleep(0)
+    counting.cancel()
 
 
 @moves(Count.HOT)

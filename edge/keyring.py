@@ -39,12 +39,13 @@ class Keyring:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def get(self, file_name: str) -> KeyRecord | None:
-        """The key; None when it is unknown or wrapped."""
+    def get(self, file_name: str, *, is_use: bool = True) -> KeyRecord | None:
+        """The key; None when it is unknown or wrapped. `is_use`: it is the youngest from now on."""
         record = self._keys.get(file_name)
         if record is None or record.tenant in self._wrapped:
             return None
-        self._keys.move_to_end(file_name)
+        if is_use:
+            self._keys.move_to_end(file_name)
         return record
 
     def put(self, file_name: str, record: KeyRecord) -> None:

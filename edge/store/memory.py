@@ -26,9 +26,17 @@ class MemoryStore:
 
     __slots__ = ("_count", "_objects", "_tags", "object_bytes_max")
 
-    def __init__(self, *, bytes_max: int, object_bytes_max: int, count: Callable[[Count], None]) -> None:
+    def __init__(
+        self,
+        *,
+        bytes_max: int,
+        object_bytes_max: int,
+        count: Callable[[Count], None],
+        on_proven: Callable[[str, Stored], None] | None = None,
+    ) -> None:
+        """`on_proven`: told of an object that was asked for again, and stays when others go."""
         self._count = count
-        self._objects: WeightedFifo[Stored] = WeightedFifo(bytes_max)
+        self._objects: WeightedFifo[Stored] = WeightedFifo(bytes_max, on_proven=on_proven)
         self._tags = Tags()
         self.object_bytes_max = object_bytes_max
 

@@ -93,7 +93,8 @@ class Admitting(S3Fifo):
 
 
 class TwoTiers:
-    """RAM over disk, as a worker has them. A hit of either counts; what RAM finds worth keeping is a visit on disk."""
+    """RAM over disk, as a worker has them. A hit of either counts; what RAM finds worth keeping is a visit on disk,
+    or a name that is let in when it comes."""
 
     def __init__(self, bytes_max: int) -> None:
         self.disk = Admitting(bytes_max)
@@ -113,7 +114,7 @@ class TwoTiers:
 
     def _proven(self, key: str, size: int) -> None:
         if self.disk.core.get(key) is None:
-            self.disk.take(key, size)
+            self.disk.core.ghosts.add(key, size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,10 +150,9 @@ def asked(trace: Trace, *, requests: int, objects: int) -> Iterator[tuple[str, i
         yield f"object/{which}", int(sizes[which])
 
 
-def footprint(*, objects: int, requests: int) -> int:
-    """Bytes of all objects that come more than once."""
-    chance = np.random.default_rng(SEED)
-    return int(objects * np.exp(SIZE_LOG_MEAN + SIZE_LOG_SIGMA**2 / 2)) if chance is not None else requests
+def footprint(objects: int) -> int:
+    """Bytes of all objects that come more than once, in the mean."""
+    return int(objects * np.exp(SIZE_LOG_MEAN + SIZE_LOG_SIGMA**2 / 2))
 
 
 def measure(*, scale: float = 1.0) -> list[dict[str, Any]]:
@@ -162,7 +162,7 @@ def measure(*, scale: float = 1.0) -> list[dict[str, Any]]:
     for trace in TRACES:
         stream = list(asked(trace, requests=requests, objects=objects))
         for share in CAPACITIES:
-            bytes_max = int(footprint(objects=objects, requests=requests) * share)
+            bytes_max = int(footprint(objects) * share)
             policies: dict[str, Policy] = {
                 "FIFO": Fifo(bytes_max),
                 "LRU": Fifo(bytes_max, is_lru=True),

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from edge.store.fifo import WeightedFifo
-from edge.store.port import Judged
+from edge.store.port import Judged, tags_of
 from edge.store.room import Going
-from edge.store.tags import Tags
 from edge.store.written import Kept
+from edge.tagged import Tagged
 
 FILE_OVERHEAD_BYTES = 4096
 """Counted per file beside its bytes: a directory entry, an inode, the unused end of the last block."""
@@ -29,7 +29,7 @@ class Index:
 
     def __init__(self, bytes_max: int) -> None:
         self._files: WeightedFifo[Kept] = WeightedFifo(max(1, bytes_max))
-        self._tags = Tags()
+        self._tags: Tagged[str] = Tagged()
         self.gone: set[str] = set()
         """Names whose rows the agent may forget."""
 
@@ -70,11 +70,11 @@ class Index:
         """Take a file in; returns the names of those that had to go. `survived`: it was there before a restart."""
         old = self._files.peek(file_name)
         if old is not None:
-            self._tags.discard(file_name, old)
+            self._tags.discard(file_name, tags_of(old))
         self.gone.discard(file_name)
         take = self._files.restore if survived else self._files.put
         evicted = take(file_name, kept, min(cost_of(body_bytes), self._files.cost_max))
-        self._tags.add(file_name, kept)
+        self._tags.add(file_name, tags_of(kept))
         return self._left(evicted)
 
     def forget(self, file_name: str, *, is_welcome: bool = False) -> None:
@@ -83,11 +83,11 @@ class Index:
         if kept is not None:
             take_out = self._files.expel if is_welcome else self._files.pop
             take_out(file_name)
-            self._tags.discard(file_name, kept)
+            self._tags.discard(file_name, tags_of(kept))
         self.gone.add(file_name)
 
     def tagged(self, tags: Iterable[str]) -> set[str]:
-        return self._tags.keys(tags)
+        return self._tags.names(tags)
 
     def forget_stale(self, names: Iterable[str], is_fresh: Callable[[Judged], bool]) -> list[str]:
         """Forget those of the names that are not fresh; returns them."""
@@ -103,7 +103,7 @@ class Index:
     def _left(self, evicted: Iterable[tuple[str, Kept]]) -> list[str]:
         names = []
         for file_name, kept in evicted:
-            self._tags.discard(file_name, kept)
+            self._tags.discard(file_name, tags_of(kept))
             self.gone.add(file_name)
             names.append(file_name)
         return names

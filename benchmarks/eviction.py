@@ -31,8 +31,15 @@ SHIFT_EVERY = 2000
 class Policy(Protocol):
     """One cache. `ask` says whether it was a hit, and takes the object in when it was not."""
 
-    written: int
-    """Bytes taken in."""
+    @property
+    def written(self) -> int:
+        """Bytes taken in."""
+        ...
+
+    @property
+    def bytes_max(self) -> int:
+        """What is larger is not asked for here: no cache keeps it."""
+        ...
 
     def ask(self, key: str, size: int) -> bool: ...
 
@@ -40,7 +47,7 @@ class Policy(Protocol):
 class Fifo:
     def __init__(self, bytes_max: int, *, is_lru: bool = False) -> None:
         self._sizes: OrderedDict[str, int] = OrderedDict()
-        self._left = bytes_max
+        self.bytes_max = self._left = bytes_max
         self._is_lru = is_lru
         self.written = 0
 
@@ -62,6 +69,7 @@ class S3Fifo:
 
     def __init__(self, bytes_max: int) -> None:
         self.core: WeightedFifo[int] = WeightedFifo(bytes_max)
+        self.bytes_max = bytes_max
         self.written = 0
 
     def ask(self, key: str, size: int) -> bool:
@@ -98,6 +106,7 @@ class TwoTiers:
 
     def __init__(self, bytes_max: int) -> None:
         self.disk = Admitting(bytes_max)
+        self.bytes_max = bytes_max
         self._ram: WeightedFifo[int] = WeightedFifo(int(bytes_max * RAM_SHARE), on_proven=self._proven)
 
     @property
@@ -177,7 +186,7 @@ def measure(*, scale: float = 1.0) -> list[dict[str, Any]]:
 def row(trace: Trace, share: float, name: str, policy: Policy, stream: list[tuple[str, int]]) -> dict[str, Any]:
     hits = hit_bytes = 0
     for key, size in stream:
-        if policy.ask(key, size):
+        if size <= policy.bytes_max and policy.ask(key, size):
             hits += 1
             hit_bytes += size
     total = sum(size for _, size in stream)
@@ -185,7 +194,7 @@ def row(trace: Trace, share: float, name: str, policy: Policy, stream: list[tupl
         "trace": trace.name,
         "capacity": f"{share:.0%}",
         "policy": name,
-        "hit_ratio": hits / len(stream),
-        "byte_hit_ratio": hit_bytes / total,
-        "written_share": policy.written / total,
+        "hit_percent": 100 * hits / len(stream),
+        "byte_hit_percent": 100 * hit_bytes / total,
+        "written_percent": 100 * policy.written / total,
     }

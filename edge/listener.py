@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 from multidict import CIMultiDict
 
+from edge.front import ANYBODY, Front, bears_name
 from edge.hot import Hot
 from edge.metrics import Cache, Counters, Route
 from edge.outgoing import POLL_SECONDS_MAX, abort, bound, close_when_taken, unsent_bytes
@@ -46,6 +47,7 @@ class Listener(web.Server):
         handler: Handler,
         *,
         hot: Hot | None = None,
+        front: Front = ANYBODY,
         counters: Counters,
         region: str,
         keepalive_seconds: float,
@@ -65,6 +67,7 @@ class Listener(web.Server):
             auto_decompress=False,
         )
         self.hot = hot
+        self.front = front
         self.counters = counters
         self.region = region
         self.connections_max = connections_max
@@ -131,7 +134,7 @@ class _Connection(web.RequestHandler):
         hot, transport = self._listener.hot, self.transport
         if hot is None or transport is None or not self._is_idle() or transport.get_write_buffer_size():
             return data
-        taken = hot.take(data, transport)
+        taken = hot.take(data, transport, self._listener.front)
         if taken:
             self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         return data[taken:] if taken else data
@@ -149,7 +152,7 @@ class _Connection(web.RequestHandler):
         connected = self.transport
         if connected is None:
             return
-        if full:
+        if full or not bears_name(connected.get_extra_info("peercert"), listener.front.client_names):
             abort(connected)
             return
         bound(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domicile.media.keys import file_name
 from domicile.media.policy import Place
@@ -12,9 +12,11 @@ from domicile.service.gate.wire import WireClient
 from domicile.service.pool import DecoderPool
 from edge.app import App
 from edge.deliver import Deliverer
+from edge.downstream import downstream_of
 from edge.fill import Filler
 from edge.flight import Flights
 from edge.following import TenantState
+from edge.front import fronts
 from edge.health import doors
 from edge.hosts import Hosts
 from edge.hot import Hot
@@ -43,6 +45,8 @@ class Parts:
     """What faces the outside: viewers, other workers, the journal."""
 
     app: App
+    cdn_app: App | None
+    """The same behind the CDN's own listener, where there is one."""
     door: PeerDoor
     tiers: Tiers
 
@@ -80,9 +84,13 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     deliverer = _deliverer(settings, slot, outside, known)
     counters, responses, in_progress = outside.counters, known.responses, InProgress()
     seconds_max = settings.delivery.progress_seconds_max
-    hosts, wording = (
-        Hosts(settings.delivery.hosts),
-        Wording(lookup=known.lookup, region=settings.region, wall_clock=time.time),
+    hosts = Hosts(settings.delivery.hosts)
+    front, cdn_front = fronts(settings.cdn)
+    wording = Wording(
+        lookup=known.lookup,
+        region=settings.region,
+        wall_clock=time.time,
+        downstream=downstream_of(settings.cdn),
     )
     hot = Hot(
         lookup=known.lookup,
@@ -108,6 +116,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         in_progress=in_progress,
         purge=outside.purge,
         services=doors(outside.link),
+        front=front,
     )
     door = PeerDoor(deliverer=deliverer, responses=responses, counters=counters, progress_seconds_max=seconds_max)
     tiers = Tiers(
@@ -124,7 +133,8 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         pool=outside.pool,
         counters=counters,
     )
-    return Parts(app=app, door=door, tiers=tiers)
+    cdn_app = None if cdn_front is None else replace(app, front=cdn_front)
+    return Parts(app=app, cdn_app=cdn_app, door=door, tiers=tiers)
 
 
 def _known(settings: EdgeSettings, outside: Outside) -> _Known:

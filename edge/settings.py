@@ -11,19 +11,13 @@ from pathlib import Path
 from domicile.media.policy import zones_of
 from domicile.service.pool_settings import PoolSettings
 from domicile.service.settings import KIB, BadSetting, Secret, group, setting
+from edge.cdn_settings import LISTEN_LIKE, CdnSettings, is_listen
 from edge.delivery_settings import CacheSettings, DeliverySettings, MediaSettings
 from edge.page import SLOTS_MAX
 from edge.passthrough.settings import PassthroughSettings
 
 UNIX_PATH_BYTES_MAX = 90
 """Longest directory in which sockets fit (the kernel's limit is 107 bytes for the whole path)."""
-
-PORT_MAX = 65535
-
-
-def _is_listen(text: str) -> bool:
-    match = re.fullmatch(r"(?:\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.-]+):([0-9]{1,5})", text)
-    return match is not None and int(match[1]) <= PORT_MAX
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +68,8 @@ class EdgeSettings:
     listen: str = setting(
         "127.0.0.1:8080",
         "Address and port for viewers; port 0 takes a free one.",
-        check=_is_listen,
-        like=f"HOST:PORT like 127.0.0.1:8080 or [::]:8080, with a port from 0 to {PORT_MAX}",
+        check=is_listen,
+        like=LISTEN_LIKE,
     )
     region: str = setting(
         "eu-de", "The legal place this node stands in.", check=zones_of, like="a region like eu-de, eu-fr-1 or us-east"
@@ -95,6 +89,7 @@ class EdgeSettings:
     cache: CacheSettings = group(CacheSettings)
     delivery: DeliverySettings = group(DeliverySettings)
     media: MediaSettings = group(MediaSettings)
+    cdn: CdnSettings = group(CdnSettings)
     passthrough: PassthroughSettings = group(PassthroughSettings)
     pool: PoolSettings = group(PoolSettings)
     log_level: str = setting("info", "Least level of log lines.", choices=("debug", "info", "warning", "error"))
@@ -106,6 +101,7 @@ class EdgeSettings:
                 f"edge.origin.certificate_file: empty is not allowed with edge.origin.base {self.origin.base!r};"
                 " allowed: the PEM file of this node's certificate"
             )
+        self.cdn.validate()
 
     @property
     def host(self) -> str:

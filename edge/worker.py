@@ -19,6 +19,7 @@ from domicile.service.gate.peer import PeerClient
 from domicile.service.gate.wire import ClientCertificate, WireClient, WireLimits
 from domicile.service.pool import DecoderPool
 from domicile.service.tasks import Background
+from edge.cdn_listener import cdn_listening
 from edge.flight import Flights
 from edge.hot import Hot
 from edge.link import NodeLink
@@ -88,7 +89,7 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, stopping: async
             keeper = Keeper(disk, may_stay=parts.tiers.lookup.may_stay, scrub_bytes_per_second=rate)
             background.keep("disk_chores", keeper.chores)
             background.keep("disk_minding", keeper.mind)
-        async with _listening(settings, slot, parts):
+        async with _listening(settings, slot, parts), cdn_listening(settings, parts):
             link.listening()
             log.info("worker_ready", slot=slot)
             await stopping.wait()
@@ -172,6 +173,7 @@ def _listener(settings: EdgeSettings, parts: Parts, handler: Handler, hot: Hot |
     return Listener(
         handler,
         hot=hot,
+        front=parts.app.front,
         counters=parts.tiers.counters,
         region=settings.region,
         keepalive_seconds=delivery.keepalive_seconds,

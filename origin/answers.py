@@ -34,14 +34,20 @@ def instant(seconds: float) -> str:
 
 def uploaded(done: Committed, address: Address, *, api_key: str) -> Json:
     """Answer of an upload: the asset, and how far the purge of what it replaced has come."""
-    answer = asset(done.record, address)
-    answer["original_filename"] = done.record.original_filename or done.record.name.public_id.rsplit("/", 1)[-1]
-    answer["api_key"] = api_key
+    answer = stored(done.record, address)
+    if api_key:
+        answer["api_key"] = api_key
     if done.existing:
         answer["existing"] = True
     else:
         answer["overwritten"] = done.overwritten
     return answer | changed(done)
+
+
+def stored(record: AssetRecord, address: Address) -> Json:
+    """The asset, as the answer of its upload tells it."""
+    name = record.original_filename or record.name.public_id.rsplit("/", 1)[-1]
+    return {**asset(record, address), "original_filename": name}
 
 
 def changed(done: Committed) -> Json:
@@ -73,6 +79,8 @@ def asset(record: AssetRecord, address: Address) -> Json:
         **_folders(record),
         "access_mode": record.access_mode,
         **_context(record),
+        **({"metadata": dict(record.metadata)} if record.metadata else {}),
+        **_moderation(record),
         **told(record.coordinates),
     }
 
@@ -183,13 +191,20 @@ def _addresses(record: AssetRecord, address: Address) -> Json:
 
 
 def _folders(record: AssetRecord) -> Json:
-    folder, _, last = record.name.public_id.rpartition("/")
+    folder = record.name.public_id.rpartition("/")[0]
     return {
         "folder": folder,
         "asset_folder": record.folder,
-        "display_name": record.display_name or last,
+        "display_name": record.shown_name,
     }
 
 
 def _context(record: AssetRecord) -> Json:
     return {"context": {"custom": dict(record.context)}} if record.context else {}
+
+
+def _moderation(record: AssetRecord) -> Json:
+    said = [
+        {"kind": one.kind, "status": one.status, "updated_at": instant(one.updated_at)} for one in record.moderation
+    ]
+    return {"moderation": said} if said else {}

@@ -12,7 +12,7 @@ from domicile.media.errors import AssetNotFound, BadRequest
 from domicile.media.public_id import public_id_problem
 from origin.answers import Address, Json
 from origin.authenticate import Caller, basic_credentials, check_basic, check_signed
-from origin.forms import read_params
+from origin.forms import read_body, read_params
 from origin.keys import EXTRA_HEADERS, ORIGIN, Origin
 from origin.params import Params
 from origin.records import FencedState, Once, Tenant
@@ -23,11 +23,22 @@ DELIVERY_TYPES = frozenset({"upload", "private", "authenticated"})
 
 async def admin(request: web.Request, path: Mapping[str, str]) -> tuple[Origin, Tenant, Params]:
     """An Admin call: Basic credentials, then the hour's quota, then the parameters."""
+    origin, tenant = _admin(request, path)
+    return origin, tenant, await read_params(request, origin.settings.upload)
+
+
+async def admin_json(request: web.Request, path: Mapping[str, str]) -> tuple[Origin, Tenant, bytes]:
+    """The same for calls whose body is one JSON object of a shape of its own."""
+    origin, tenant = _admin(request, path)
+    return origin, tenant, await read_body(request, origin.settings.upload)
+
+
+def _admin(request: web.Request, path: Mapping[str, str]) -> tuple[Origin, Tenant]:
     origin = request.app[ORIGIN]
     credentials = basic_credentials(request.headers.get(hdrs.AUTHORIZATION))
     tenant = check_basic(credentials, path["cloud"], origin.records.tenant_by_api_key)
     request[EXTRA_HEADERS] = origin.rates.count(tenant.cloud, now=origin.now())
-    return origin, tenant, await read_params(request, origin.settings.upload)
+    return origin, tenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

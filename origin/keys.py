@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from domicile.media.signature import Digest
+from domicile.service.gate.remote import RemoteClient
 from domicile.service.pool import DecoderPool
 from origin.answers import Address
 from origin.forms import Budget
@@ -29,6 +30,8 @@ class Origin:
     now: Callable[[], float]
     budget: Budget
     rates: Rates
+    remote: RemoteClient
+    unsigned_rates: Rates
     nodes: Nodes = field(default_factory=Nodes)
     draining: bool = False
     running: int = 0

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from domicile.media.keys import name_hash
 from domicile.service import logging
+from domicile.service.gate.remote import RemoteClient, authorities
 from domicile.service.pool import DecoderPool
 from domicile.service.profile import installed_engines, refuse_unsafe_engines
 from domicile.service.settings import blamed
@@ -50,6 +51,9 @@ async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
     """Records open, decoders running. Raises BadSetting."""
     refuse_unsafe_engines(installed_engines())
     metrics = Metrics(region=settings.records.region, routes=ROUTE_NAMES)
+    with blamed("origin.remote.authority", settings.remote.authority, "a PEM file"):
+        believed = authorities(settings.remote.authority)
+    remote = RemoteClient(settings.remote.limits(), private_hosts=settings.remote.private, authorities=believed)
     async with Records.open(settings.records) as records:
         pool = DecoderPool(settings.pool, observer=metrics)
         await pool.start()
@@ -62,6 +66,8 @@ async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
                 now=time.time,
                 budget=Budget(settings.upload.in_flight_bytes_max),
                 rates=Rates(settings.admin_calls_max),
+                remote=remote,
+                unsigned_rates=Rates(settings.upload.unsigned_calls_max),
             )
         finally:
             await pool.close()

@@ -1,38 +1,36 @@
 """POST upload: who, what, decode once, seal, name; nothing is stored before all of it was found good.
 
-read the form (limits) -> authenticate -> parameters -> the file's bytes -> a permit to store here -> decode in a sandboxed process
--> fresh aid and key -> sealed original, durable -> name and journal entry in one transaction -> Cloudinary's JSON
+read the form (limits) -> authenticate, or an unsigned preset -> parameters -> the file's bytes -> a permit to store here
+-> decode in a sandboxed process -> fresh aid and key -> sealed original, durable -> name, journal entry and what is to be
+done afterwards in one transaction -> Cloudinary's JSON
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-import secrets
-import string
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from aiohttp import hdrs, web
 
-from domicile.media.asset import AssetName
 from domicile.media.errors import BadRequest
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
-from origin import analysis, breakpoints, coordinates
-from origin.answers import uploaded
-from origin.authenticate import Caller
-from origin.call import authenticate, check_public_id, count_fence, delivery_type_of, reply
-from origin.forms import UploadForm, file_bytes, read_upload
-from origin.keys import ORIGIN, Origin
-from origin.params import USED, Params, check_parameters, context_of, tags_of
-from origin.records import Committed, NewAsset, Tenant
+from origin import analysis, breakpoints, coordinates, metadata_values, naming
+from origin.admission import Admitted, admitted
+from origin.answers import stored, uploaded
+from origin.call import count_fence, reply
+from origin.delete_tokens import make_token
+from origin.forms import file_bytes, read_upload, remote_address, too_large
+from origin.keys import ORIGIN, REQUEST_ID, Origin
+from origin.moderation import first_moderation
+from origin.notices import Told, told
+from origin.params import Params, context_of, tags_of
+from origin.records import AssetRecord, Committed, Left, NewAsset
+from origin.remote import fetch, file_name_at
 
-RANDOM_ID_CHARS = 20
-RANDOM_SUFFIX_CHARS = 6
-FOLDER_CHARS_MAX = 255
-_ALPHABET = string.ascii_lowercase + string.digits
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|-1)", re.ASCII)
-_UNFIT = re.compile(r"[^\w.-]+")
 
 
 async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -41,34 +39,66 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
     resource_type = path.get("resource_type", "image")
     with origin.budget.account() as account:
         form = await read_upload(request, origin.settings.upload, account)
-        caller = authenticate(request, origin, path["cloud"], form.params)
+        who = await admitted(request, origin, path["cloud"], form.params)
         if resource_type not in {"image", "auto"}:
             raise BadRequest(f"Resource type {resource_type} is not supported yet")
-        check_parameters(form.params, USED)
-        if "upload_preset" in form.params:
-            raise BadRequest("Upload preset not found")
-        body = await asyncio.to_thread(file_bytes, form, origin.settings.upload)
-        _check_whole(request, body)
-        done, widths = await store(origin, caller, form, body)
+        elsewhere, file_name = remote_address(form), form.file_name
+        if elsewhere is None:
+            body = await asyncio.to_thread(file_bytes, form, origin.settings.upload)
+            _check_whole(request, body)
+        else:
+            fetched = await fetch(origin, who.caller.tenant.cloud, elsewhere, account.take)
+            body, file_name = fetched.body, file_name_at(fetched.address)
+        if who.is_unsigned and len(body) > origin.settings.upload.unsigned_bytes_max:
+            raise too_large(origin.settings.upload.unsigned_bytes_max, len(body))
+        asked = Asked(
+            who=who,
+            file_name=file_name,
+            notice=told(who.params, request_id=request[REQUEST_ID], now=origin.now()),
+        )
+        done, widths = await store(origin, asked, body)
+    return reply(await _answer(origin, who, done, widths))
+
+
+async def _answer(origin: Origin, who: Admitted, done: Committed, widths: breakpoints.Found) -> dict[str, object]:
+    caller, params = who.caller, who.params
     count_fence(origin, done.fenced)
     address = origin.address_of(caller.tenant, caller.digest)
-    answer = uploaded(done, address, api_key=caller.tenant.api_key)
+    answer = uploaded(done, address, api_key="" if who.is_unsigned else caller.tenant.api_key)
     if done.existing:  # what is told is of the picture that is there
-        found = await analysis.analysed(origin, done.record, analysis.asked(form.params))
+        found = await analysis.analysed(origin, done.record, analysis.asked(params))
     else:
         found = done.record.analysis
+        if params.flag("return_delete_token", default=False):
+            answer["delete_token"] = make_token(caller.tenant, done.record.aid, now=origin.now())
     answer |= breakpoints.told(widths, done.record, address)
-    return reply(answer | analysis.told(found, done.record.coordinates, analysis.asked(form.params)))
+    return answer | analysis.told(found, done.record.coordinates, analysis.asked(params))
 
 
-async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -> tuple[Committed, breakpoints.Found]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One upload, but for its bytes."""
+
+    who: Admitted
+    file_name: str = field(repr=False)
+    """As sent, without directories."""
+    notice: Told
+
+    @property
+    def params(self) -> Params:
+        return self.who.params
+
+
+async def store(origin: Origin, asked: Asked, body: bytes) -> tuple[Committed, breakpoints.Found]:
     """Decode, seal and name one file. Raises what the caller did wrong, having stored nothing."""
-    params, tenant = form.params, caller.tenant
-    name = name_for(tenant, params, form.file_name)
+    params, tenant = asked.params, asked.who.caller.tenant
+    name = naming.name_for(tenant, params, asked.file_name)
     permit = origin.records.permit(tenant.cloud, Activity.STORE)
     origin.records.permit(tenant.cloud, Activity.TRANSFORM)  # decoding is transforming: it must be allowed here too
     limits = origin.settings.media.limits(origin.settings.upload)
     searches = breakpoints.wanted(params, limits)
+    fields = {each.external_id: each for each in await origin.records.metadata_fields.all(tenant.cloud)}
+    metadata = metadata_values.first(metadata_values.given_in(params), fields)
     wishes = analysis.wishes_of(analysis.asked(params))
     accepts_pdf = origin.records.accepts_pdf(tenant.cloud)
     probed = await origin.pool.probe(body, limits, tenant=tenant.cloud, wishes=wishes, pdf=accepts_pdf)
@@ -79,20 +109,28 @@ async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -
         facts=facts,
         tags=tags_of(params),
         context=context_of(params),
-        folder=_folder(params),
-        display_name=params.text("display_name"),
-        original_filename=_original_name(params, form.file_name),
+        folder=naming.asset_folder(params),
+        display_name=naming.display_name(params, asked.file_name),
+        original_filename=naming.original_name(params, asked.file_name),
         coordinates=coordinates.first(params, facts),
         analysis=probed.done.analysis,
+        metadata=metadata,
+        moderation=first_moderation(params, now=origin.now()),
+        unique_display_name=params.flag("unique_display_name", default=False),
         overwrite=params.flag("overwrite", default=True),
         created_at=origin.now(),
     )
     picture = breakpoints.Picture(name=name, body=body, facts=facts, coordinates=asset.coordinates)
     widths = await breakpoints.measured(origin, picture, searches)
+    address = origin.address_of(tenant, asked.who.caller.digest)
+
+    def leave(record: AssetRecord) -> Left:
+        return Left(tasks=asked.notice.of("upload", record, lambda record: stored(record, address)))
+
     draft = await origin.records.mint(tenant.cloud)
     try:
         await origin.records.put_original(draft, body, permit)
-        done = await origin.records.commit_upload(draft, asset, once=caller.once)
+        done = await origin.records.commit_upload(draft, asset, once=asked.who.caller.once, leave=leave)
     except BaseException:  # whatever it was: a draft that has become an asset is not discarded
         await origin.records.discard(draft)
         raise
@@ -100,59 +138,6 @@ async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -
         origin.pool.retire(tenant.cloud)
     origin.metrics.upload_bytes.add(len(body))
     return done, widths
-
-
-def name_for(tenant: Tenant, params: Params, file_name: str) -> AssetName:
-    """The name that an upload asks for, or a random one. Raises BadRequest."""
-    public_id = params.text("public_id")
-    if not public_id:
-        public_id = _generated(params, file_name)
-    for folder in (params.text("public_id_prefix"), _path_folder(params)):
-        if folder.strip("/"):
-            public_id = f"{folder.strip('/')}/{public_id}"
-    return AssetName(
-        cloud=tenant.cloud,
-        resource_type="image",
-        delivery_type=delivery_type_of(params.text("type")),
-        public_id=check_public_id(public_id),
-    )
-
-
-def _path_folder(params: Params) -> str:
-    if params.flag("use_asset_folder_as_public_id_prefix", default=False):
-        return params.text("asset_folder")
-    return params.text("folder")
-
-
-def _generated(params: Params, file_name: str) -> str:
-    stem = _UNFIT.sub("_", _stem(params.text("filename_override") or file_name)).strip("_.-")
-    if not params.flag("use_filename", default=False) or not stem:
-        return _random(RANDOM_ID_CHARS)
-    if params.flag("unique_filename", default=True):
-        return f"{stem}_{_random(RANDOM_SUFFIX_CHARS)}"
-    return stem
-
-
-def _random(count: int) -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(count))
-
-
-def _stem(file_name: str) -> str:
-    last = file_name.replace("\\", "/").rsplit("/", 1)[-1]
-    return last.rsplit(".", 1)[0] if "." in last.strip(".") else last
-
-
-def _original_name(params: Params, file_name: str) -> str:
-    if params.flag("discard_original_filename", default=False):
-        return ""
-    return _stem(params.text("filename_override") or file_name)
-
-
-def _folder(params: Params) -> str:
-    folder = (params.text("asset_folder") or params.text("folder")).strip("/")
-    if len(folder) > FOLDER_CHARS_MAX:
-        raise BadRequest("asset_folder is too long")
-    return folder
 
 
 def _check_format(params: Params, facts: SourceFacts) -> None:

@@ -34,6 +34,9 @@ class Catalogue(Protocol):
     async def by_asset_id(self, connection: AsyncConnection, tenant: str, ids: Iterable[str]) -> list[AssetRow]:
         """Rows of these assets, in no order."""
 
+    async def by_aid(self, connection: AsyncConnection, tenant: str, aids: Iterable[Aid]) -> list[AssetRow]:
+        """Rows of the assets whose version these are now, in no order."""
+
     async def labelled(
         self, connection: AsyncConnection, tenant: str, labels: Iterable[NameHash], limit: int
     ) -> list[AssetRow]:

@@ -59,6 +59,12 @@ class SqlCatalogue:
             rows += map(_row, await connection.execute(query))
         return rows
 
+    async def by_aid(self, connection: AsyncConnection, tenant: str, aids: Iterable[Aid]) -> list[AssetRow]:
+        rows: list[AssetRow] = []
+        for batch in batches(aids):
+            rows += map(_row, await connection.execute(_assets(tenant).where(t.version.c.aid.in_(batch))))
+        return rows
+
     async def labelled(
         self, connection: AsyncConnection, tenant: str, labels: Iterable[NameHash], limit: int
     ) -> list[AssetRow]:
@@ -137,6 +143,7 @@ class SqlCatalogue:
         )
         await connection.execute(delete(t.version).where(t.version.c.aid == row.aid))
         await connection.execute(delete(t.label).where(t.label.c.asset_id == row.asset_id))
+        await connection.execute(delete(t.task).where(t.task.c.aid == row.aid))
         gone = await self.forget_renditions(connection, row.aid)
         await self.doom(connection, row.aid, row.tenant, seq=seq)
         return gone

@@ -19,7 +19,9 @@ import pytest
 from PIL import Image
 
 from tests.corpus import require_corpus
+from tests.infra.elsewhere import running_elsewhere
 from tests.integration.origin_process import EDGE, OriginProcess, running_origin
+from tests.integration.test_origin_wire import operate
 from tests.pictures.people import CLEAR
 
 
@@ -35,7 +37,9 @@ PNG = picture()
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OriginProcess]:
     with running_origin(
-        tmp_path_factory.mktemp("origin"), DOMICILE_ORIGIN_UPLOAD_UPLOAD_BYTES_MAX="2000000"
+        tmp_path_factory.mktemp("origin"),
+        DOMICILE_ORIGIN_UPLOAD_UPLOAD_BYTES_MAX="2000000",
+        DOMICILE_ORIGIN_REMOTE_PRIVATE_HOSTS="127.0.0.1",
     ) as running:
         yield running
 
@@ -590,7 +594,12 @@ def test_a_stale_request_is_refused(sdk, monkeypatch: pytest.MonkeyPatch) -> Non
         (PNG, {"public_id": "x" * 300}, "too long"),
         (PNG, {"type": "nonsense"}, "Invalid value for parameter type"),
         (PNG + b"\0" * 2_000_000, {}, "File size too large"),
-        ("https://127.0.0.1:1/picture.png", {}, "remote URL is not supported yet"),
+        (
+            "https://127.0.0.1:1/picture.png",
+            {},
+            "Error in loading https://127.0.0.1:1/picture.png - this cloud's policy",
+        ),
+        ("https://x@127.0.0.1/picture.png", {}, "credentials are not allowed"),
         ("data:image/png;base64,abcde", {}, "not base64"),
     ],
 )
@@ -709,3 +718,42 @@ def test_a_definition_that_nobody_could_use_is_refused(sdk, name: str, definitio
         sdk.api.create_transformation(name, definition)
     with pytest.raises(cloudinary.exceptions.BadRequest, match="Invalid value for parameter name"):
         sdk.api.create_transformation("a.b", "w_5")
+
+
+# --- pictures from elsewhere ----------------------------------------------------------------------------------------
+
+
+def test_a_picture_elsewhere_is_fetched_from_listed_hosts_alone(sdk, origin: OriginProcess, name: str) -> None:
+    file = origin.data / "policies" / "demo.toml"
+    strict = file.read_text()
+    with running_elsewhere() as there, running_elsewhere() as unlisted:
+        try:
+            allowed = f"""\n[remote]\nhosts = ["127.0.0.1:{there.port}"]\n[zones]\ningress_fetch = ["eu-de"]\n"""
+            file.write_text(strict + allowed)
+            assert operate(origin, "POST", "/_admin/v1/policies") == (200, {"changed": ["demo"]})
+            address = there.put("/holiday%20photo.png?size=1", PNG)
+            answer = sdk.uploader.upload(address, public_id=name)
+            assert (answer["etag"], answer["bytes"]) == (hashlib.md5(PNG).hexdigest(), len(PNG))
+            assert (answer["original_filename"], answer["type"]) == ("holiday photo", "upload")
+            assert there.asked == ["/holiday%20photo.png?size=1"]
+            there.put("/to", b"", status=302, Location="/holiday%20photo.png?size=1")
+            assert sdk.uploader.upload(there.address("/to"), use_filename=True)["public_id"].startswith(
+                "holiday_photo_"
+            )
+            for address, why in (
+                (there.address("/gone.png"), f"Error in loading {there.address('/gone.png')} - 404 Not Found"),
+                (unlisted.put("/x", PNG), "the host is not in this cloud's list"),
+                (there.put("/page", b"<html>"), "Invalid image file"),
+                (there.put("/huge", bytes(2_000_001)), "File size too large"),
+                (there.put("/out", b"", status=302, Location=unlisted.address("/x")), "not in this cloud's list"),
+            ):
+                with pytest.raises(cloudinary.exceptions.Error) as refused:
+                    sdk.uploader.upload(address)
+                assert why in str(refused.value)
+            assert unlisted.asked == []
+        finally:
+            file.write_text(strict)
+            operate(origin, "POST", "/_admin/v1/policies")
+    log = origin.log.read_text()
+    assert "holiday" not in log
+    assert "127.0.0.1:" + str(there.port) not in log

@@ -54,6 +54,7 @@ from domicile.service.gate.wire import WireClient
 from domicile.service.pool import DecoderPool
 from domicile.service.pool_files import SourceFile
 from domicile.service.pool_values import Rendered
+from edge.cdn_settings import CdnSettings
 from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.flight import Flights
 from edge.following import TenantState
@@ -416,6 +417,7 @@ class Rig:
         origin: PlayedOrigin | None = None,
         workers: int = 1,
         answer_seconds_max: float = 5.0,
+        cdn: CdnSettings | None = None,
     ) -> AsyncIterator[Rig]:
         directory.mkdir(exist_ok=True)
         origin, socket = origin or PlayedOrigin(), directory / "origin.sock"
@@ -426,6 +428,7 @@ class Rig:
             run_dir=directory,
             cache=cache or CacheSettings(ram_bytes_max=4 * 1024 * 1024, disk_bytes_max=32 * 1024 * 1024),
             delivery=delivery or DeliverySettings(progress_seconds_max=2.0, fill_seconds_max=5.0),
+            cdn=cdn or CdnSettings(),
         )
         async with AsyncExitStack() as stack:
             runner = web.AppRunner(origin.app())
@@ -469,6 +472,7 @@ class Rig:
             listener = Listener(
                 parts.app.handle,
                 hot=parts.app.hot,
+                front=parts.app.front,
                 counters=counters,
                 region=REGION,
                 keepalive_seconds=delivery.keepalive_seconds,

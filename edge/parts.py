@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
+from domicile.media.keys import file_name
 from domicile.media.policy import Place
 from domicile.service.gate.peer import PeerClient
 from domicile.service.gate.tier import TierClient
@@ -37,6 +38,7 @@ from edge.refusals import Refusals
 from edge.settings import EdgeSettings
 from edge.store.disk import DiskStore
 from edge.store.memory import MemoryStore
+from edge.store.port import Stored
 from edge.tier_settings import REFUSE
 from edge.tiers import Tiers
 from edge.upstream import Upstream
@@ -154,10 +156,17 @@ def _known(settings: EdgeSettings, outside: Outside) -> _Known:
     def tenant_of(tenant: str) -> TenantState | None:
         return link.tenants.get(tenant)  # looked up every time: a snapshot of the node brings another mapping
 
+    def proven(key: str, stored: Stored) -> None:
+        """RAM answers for it, so that the disk would never hear how often it is asked for."""
+        state = tenant_of(stored.head.tenant)
+        if outside.disk is not None and state is not None:
+            outside.disk.asked_again(file_name(state.file_key, key), stored.head.body_bytes)
+
     memory = MemoryStore(
         bytes_max=settings.cache.ram_bytes_max // settings.worker_count,
         object_bytes_max=settings.cache.ram_object_bytes_max,
         count=outside.counters.add,
+        on_proven=proven,
     )
     lookup = Lookup(
         memory=memory,

@@ -92,6 +92,7 @@ class Tiers:
             counters.set(Gauge.MEMORY_OBJECTS, len(memory))
             counters.set(Gauge.DISK_BYTES, 0 if disk is None else disk.bytes_used)
             counters.set(Gauge.DISK_OBJECTS, 0 if disk is None else len(disk))
+            counters.set(Gauge.DISK_RESTING, 0 if disk is None else int(disk.rest.is_resting))
             counters.set(Gauge.FLIGHTS, len(self.flights))
             self.responses.sweep()
             self.originals.sweep()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import cloudinary.exceptions
+import numpy as np
 import pytest
 import requests
 from PIL import Image
@@ -393,3 +394,22 @@ def test_a_private_original_is_handed_out_by_a_signed_url_of_the_api(sdk, stack:
     assert made.headers["content-disposition"] == f'attachment; filename="{name}.webp"'
     assert fetched(url.replace("type=private", "type=upload")).status_code == 401
     assert fetched(sdk.utils.private_download_url(name, "png", type="private", expires_at=1)).status_code == 400
+
+
+def test_a_text_is_drawn_and_kept_as_a_picture(sdk, stack: Stack, name: str) -> None:
+    made = sdk.uploader.text("Grüße, a/b", public_id=name, font_family="Open Sans", font_size=40, font_color="#ff0000")
+    assert (made["type"], made["format"], made["public_id"]) == ("text", "png", name)
+    assert made["width"] > 100
+    assert 20 < made["height"] < 80
+    drawn = Image.open(io.BytesIO(stack.get(stack.path_of(made["url"])).body)).convert("RGBA")
+    assert drawn.size == (made["width"], made["height"])
+    pixels = np.asarray(drawn)
+    opaque = pixels[pixels[..., 3] == 255]
+    assert len(opaque) > 100
+    assert (opaque[:, :3] == (255, 0, 0)).all()
+    assert sdk.uploader.text("x")["height"] < made["height"]
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="Unknown font"):
+        sdk.uploader.text("x", font_family="Wingdings")
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="Invalid value for parameter type"):
+        put(sdk, name, type="text")
+    assert sdk.uploader.destroy(name, type="text")["result"] == "ok"

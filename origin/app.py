@@ -51,6 +51,7 @@ _ARCHIVED: Mapping[str, frozenset[str]] = {"resource_type": frozenset(archives.R
 
 ROUTES: tuple[Route, ...] = (
     Route("upload", "POST", RT + "/upload", upload, _TYPES),
+    Route("upload", "POST", RT + "/upload_chunked", upload, _TYPES),
     Route("upload", "POST", CLOUD + "/upload", upload),
     Route("destroy", "POST", RT + "/destroy", manage.destroy, _TYPES),
     Route("rename", "POST", RT + "/rename", manage.rename, _TYPES),
@@ -60,6 +61,7 @@ ROUTES: tuple[Route, ...] = (
     Route("metadata", "POST", RT + "/metadata", labels.metadata, _TYPES),
     Route("generate_archive", "POST", RT + "/generate_archive", archives.generate, _ARCHIVED),
     Route("generate_archive", "GET", RT + "/generate_archive", archives.generate, _ARCHIVED),
+    Route("generate_archive", "GET", RT + "/download_tag.zip", archives.by_tag, _ARCHIVED),
     Route("download", "GET", RT + "/download", downloads.download, _TYPES),
     Route("text", "POST", CLOUD + "/image/text", text_images.text),
     Route("delete_by_token", "POST", RT + "/delete_by_token", manage.delete_by_token, _TYPES),

@@ -131,8 +131,19 @@ def test_a_preset_lives_its_life_and_speaks_where_the_call_is_silent(sdk, name: 
     assert sdk.api.delete_upload_preset(name)["message"] == "deleted"
     with pytest.raises(cloudinary.exceptions.BadRequest, match="Upload preset not found"):
         put(sdk, name, upload_preset=name)
-    with pytest.raises(cloudinary.exceptions.BadRequest, match="raw_convert is not supported yet"):
-        sdk.api.create_upload_preset(name=name, raw_convert="aspose")
+    sdk.api.create_upload_preset(name=name, transformation=[{"width": 20, "crop": "scale"}, {"effect": "blur:7"}])
+    assert sdk.api.upload_preset(name)["settings"] == {
+        "transformation": [{"crop": "scale", "width": 20}, {"effect": "blur:7"}]
+    }
+    assert put(sdk, name, upload_preset=name)["width"] == 20
+    for wrong, said in (
+        ({"raw_convert": "aspose"}, "raw_convert is not supported yet"),
+        ({"eager": "c_explode"}, "c_explode"),
+        ({"moderation": "aws_rek"}, "only manual is supported"),
+        ({"type": "text"}, "Invalid value for parameter type"),
+    ):
+        with pytest.raises(cloudinary.exceptions.BadRequest, match=said):
+            sdk.api.create_upload_preset(name=f"{name}-2", **wrong)
 
 
 def test_strangers_upload_through_an_unsigned_preset_and_nothing_else(sdk, stack: Stack, name: str) -> None:
@@ -361,6 +372,9 @@ def test_an_archive_is_handed_out_as_a_stream(sdk, stack: Stack, name: str) -> N
     packed = fetched(sdk.utils.download_archive_url(tags=[name], target_format="tgz"))
     with tarfile.open(fileobj=io.BytesIO(packed.content)) as archive:
         assert sorted(archive.getnames()) == [f"{name}/a.png", f"{name}/deep/a.png"]
+    older = fetched(sdk.utils.zip_download_url(name, width=8, crop="scale"))
+    with zipfile.ZipFile(io.BytesIO(older.content)) as zipped:
+        assert len(zipped.namelist()) == 2
     gone = download(public_ids=[f"{name}/a", f"{name}/none"])
     assert fetched(gone).status_code == 404
     assert set(names_in(download(public_ids=[f"{name}/a", f"{name}/none"], allow_missing=True))) == {f"{name}/a.png"}

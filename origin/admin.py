@@ -36,7 +36,7 @@ async def update(request: web.Request, path: Mapping[str, str]) -> web.Response:
     for asked in params.names():
         if asked in params and asked not in UPDATABLE:
             raise BadRequest(f"Parameter {asked[:64]} is not supported yet")
-    name = name_of(tenant, resource_type_of(path), delivery_type_of(path["type"], may_be_fetch=True), path["public_id"])
+    name = name_of(tenant, resource_type_of(path), delivery_type_of(path["type"]), path["public_id"])
     tags = tags_of(params) if "tags" in params.values else None
     context = context_of(params) if "context" in params.values else None
     boxes = coordinates.coordinates_of(params, may_empty=True)
@@ -62,7 +62,7 @@ async def delete_resources(request: web.Request, path: Mapping[str, str]) -> web
     """By `public_ids[]`, by `prefix`, or `all=true`; keys, bytes and cached copies go before the answer."""
     origin, tenant, params = await admin(request, path)
     refuse(params, "notification_url", "batch_id")
-    resource_type, delivery_type = resource_type_of(path), delivery_type_of(path["type"], may_be_fetch=True)
+    resource_type, delivery_type = resource_type_of(path), delivery_type_of(path["type"])
     names = [name_of(tenant, resource_type, delivery_type, text) for text in params.texts("public_ids")]
     if params.flag("keep_original", default=False):
         return await _delete_derived(origin, tenant, params, PurgeTargets(names=tuple(names)))

@@ -18,7 +18,10 @@ from origin.params import Params
 from origin.records import FencedState, Once, Tenant
 
 RESOURCE_TYPES = frozenset({"image", "video", "raw"})
-DELIVERY_TYPES = frozenset({"upload", "private", "authenticated"})
+UPLOADED = frozenset({"upload", "private", "authenticated"})
+"""Delivery types that a caller may give an asset."""
+DELIVERY_TYPES = UPLOADED | {"text", "fetch"}
+"""Those that an asset may have: `text` is drawn here."""
 
 
 async def admin(request: web.Request, path: Mapping[str, str]) -> tuple[Origin, Tenant, Params]:
@@ -114,10 +117,9 @@ def resource_type_of(path: Mapping[str, str]) -> str:
     return resource_type
 
 
-def delivery_type_of(text: str, parameter: str = "type", *, may_be_fetch: bool = False) -> str:
-    """`may_be_fetch`: for calls about what is there; nothing but an address makes a fetched asset."""
+def delivery_type_of(text: str, parameter: str = "type", *, allowed: frozenset[str] = DELIVERY_TYPES) -> str:
     delivery_type = text or "upload"
-    if delivery_type not in DELIVERY_TYPES and not (may_be_fetch and delivery_type == "fetch"):
+    if delivery_type not in allowed:
         raise BadRequest(f"Invalid value for parameter {parameter}")
     return delivery_type
 

@@ -51,7 +51,7 @@ async def explicit(request: web.Request, path: Mapping[str, str]) -> web.Respons
     params = call.params
     check_parameters(params, EXPLICIT)
     public_id = params.required("public_id")
-    wanted = delivery_type_of(params.text("type"), may_be_fetch=True) if "type" in params else None
+    wanted = delivery_type_of(params.text("type")) if "type" in params else None
     names = [name_of(call.tenant, resource_type_of(path), kind, public_id) for kind in types_looked_in(wanted)]
     wish, change = _wish(call, request), explicit_edit(params, wanted, call.origin.now())
     values, word = await metadata_edit(call), leaving("explicit", call, request)
@@ -171,7 +171,7 @@ def types_looked_in(wanted: str | None) -> tuple[str, ...]:
     >>> types_looked_in("private")
     ('private', 'upload')
     """
-    if wanted == "fetch":  # an address is no name of another type
+    if wanted is not None and wanted not in WIDTH:
         return (wanted,)
     return WIDTH if wanted is None else (wanted, *WIDTH[: WIDTH.index(wanted)])
 

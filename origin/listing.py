@@ -62,9 +62,9 @@ async def resource_types(request: web.Request, path: Mapping[str, str]) -> web.R
 async def resources(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """Every asset of a resource type, perhaps of one delivery type, prefix, or list of public_ids."""
     origin, tenant, params = await admin(request, path)
-    delivery_type = delivery_type_of(path["type"], may_be_fetch=True) if "type" in path else None
+    delivery_type = delivery_type_of(path["type"]) if "type" in path else None
     if delivery_type is None and ("prefix" in params or "public_ids" in params):
-        delivery_type = delivery_type_of(params.text("type"), may_be_fetch=True)
+        delivery_type = delivery_type_of(params.text("type"))
     where = Filter(
         resource_type=resource_type_of(path),
         delivery_type=delivery_type,
@@ -92,7 +92,7 @@ async def resources_by_asset_ids(request: web.Request, path: Mapping[str, str]) 
 async def resource(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """One asset by name, with `derived`: the renditions that edges have made."""
     origin, tenant, params = await admin(request, path)
-    name = name_of(tenant, resource_type_of(path), delivery_type_of(path["type"], may_be_fetch=True), path["public_id"])
+    name = name_of(tenant, resource_type_of(path), delivery_type_of(path["type"]), path["public_id"])
     return await _detail(origin, tenant, params, await origin.records.get(name), name.public_id)
 
 

@@ -15,6 +15,7 @@ from domicile.media.errors import AssetExists, AssetNotFound, BadRequest
 from origin import metadata_values
 from origin.answers import asset, changed, destroyed
 from origin.call import (
+    UPLOADED,
     Call,
     check_public_id,
     count_fence,
@@ -40,7 +41,7 @@ async def destroy(request: web.Request, path: Mapping[str, str]) -> web.Response
     call = await signed(request, path)
     params, tenant = call.params, call.tenant
     check_parameters(params, DESTROY)
-    delivery_type = delivery_type_of(params.text("type"), may_be_fetch=True)
+    delivery_type = delivery_type_of(params.text("type"))
     name = name_of(tenant, resource_type_of(path), delivery_type, params.required("public_id"))
     removed = await call.origin.records.destroy(name, once=call.once)
     if removed is not None:
@@ -55,7 +56,7 @@ async def rename(request: web.Request, path: Mapping[str, str]) -> web.Response:
     params = call.params
     check_parameters(params, RENAME)
     delivery_type = delivery_type_of(params.text("type"))
-    to_type = delivery_type_of(params.text("to_type") or delivery_type, "to_type")
+    to_type = delivery_type_of(params.text("to_type") or delivery_type, "to_type", allowed=UPLOADED | {delivery_type})
     old = name_of(call.tenant, resource_type_of(path), delivery_type, params.required("from_public_id"))
     new = check_public_id(params.required("to_public_id"), "to_public_id")
     overwrite = params.flag("overwrite", default=False)

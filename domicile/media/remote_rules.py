@@ -50,4 +50,4 @@ def check_fetched(delivery_type: str, address: str, rules: RemoteRules) -> None:
 
 def needs_signature(delivery_type: str, rules: RemoteRules) -> bool:
     """Is a picture of this type, named or laid over another, for signed URLs alone? (Of private ones: the original.)"""
-    return rules.delivery != "open" if delivery_type == "fetch" else delivery_type != "upload"
+    return rules.delivery != "open" if delivery_type == "fetch" else delivery_type in {"private", "authenticated"}

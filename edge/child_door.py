@@ -1,7 +1,7 @@
 """The parent's side of the talk between tiers (edge.tier): one route, for edges with a certificate of a region.
 
-A child gets what a viewer here would get, by the same path: lease, policy, signature, fence. Beyond that, its region must be one
-where the tenant lets copies be kept, and an original does not leave this one.
+A child gets what a viewer here who shows no token would get, by the same path: lease, policy, signature, fence, rules. Beyond that,
+its region must be one where the tenant lets copies be kept, and an original does not leave this one.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class ChildDoor:
                 request,
                 _reply(200, sealed.body_bytes),
                 sealed,
-                confirm=lambda: self.deliverer.confirm(delivered.stored),
+                confirm=lambda: self.deliverer.confirm(delivered.stored, delivered.leave),
                 progress_seconds_max=self.progress_seconds_max,
             )
 

@@ -75,6 +75,7 @@ def _run(given: argparse.Namespace) -> int:
             from edge import agent_process
 
             _end_with(given.parent)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # of a terminal or a whole group: it is the supervisor's
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C goes to all; the agent ends last
             asyncio.run(_until_told(lambda stopping: agent_process.serve(settings, boot=given.boot, stopping=stopping)))
             return 0
@@ -84,6 +85,7 @@ def _run(given: argparse.Namespace) -> int:
             from edge import worker
 
             _end_with(given.parent)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # see above
             _allow_many_files()
             sockets = Sockets.inherited(given.sockets)
             boot = secrets.randbits(63) | 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -155,7 +155,7 @@ class _Sealed:
         chunks = max(1, -(-body_bytes // CHUNK_BYTES))
         self.body_bytes = len(sealer.preamble) + body_bytes + chunks * TAG_BYTES
 
-    async def pieces(self, start: int, end: int) -> AsyncGenerator[bytes]:
+    async def pieces(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
         assert (start, end) == (0, self.body_bytes)
         waiting = bytearray(self._sealer.preamble)
         async for piece in self._plain():
@@ -167,7 +167,7 @@ class _Sealed:
         for at in range(0, len(waiting), PIECE_BYTES_MAX):
             yield bytes(waiting[at : at + PIECE_BYTES_MAX])
 
-    async def _plain(self) -> AsyncIterator[bytes]:
+    async def _plain(self) -> AsyncGenerator[bytes, None]:
         if isinstance(self._body, bytes):
             for at in range(0, len(self._body), PIECE_BYTES_MAX):
                 yield self._body[at : at + PIECE_BYTES_MAX]

@@ -21,9 +21,31 @@ class CacheSettings:
     ram_object_bytes_max: int = setting(
         1 * MIB, "Largest object that the RAM tier takes; larger ones are kept on disk only.", at_least=0
     )
+    originals_bytes_max: int = setting(
+        64 * MIB,
+        "Bytes of originals that the node keeps in memory for a moment, so that several sizes of one picture fetch it once;"
+        " 0 keeps none. They come on top of ram_bytes_max.",
+        at_least=0,
+    )
+    originals_seconds_max: float = setting(
+        10.0, "Longest time that an original is kept; the policy's lifetime at edges, if that is shorter.", at_least=0.0
+    )
     disk_bytes_max: int = setting(10 * GIB, "Bytes of the disk tier of the node; 0 keeps nothing on disk.", at_least=0)
+    disk_low_water_share: float = setting(
+        0.95,
+        "When the disk tier is full, files go until it holds this part of its bytes; above it an object is kept only when it"
+        " is asked for again.",
+        at_least=0.5,
+        at_most=1.0,
+    )
     disk_free_bytes_min: int = setting(
         64 * MIB, "Bytes of the disk that the cache leaves free: below it nothing is stored, and files go.", at_least=0
+    )
+    disk_free_inodes_min: int = setting(
+        1024, "Inodes of the disk that the cache leaves free, where the file system counts them.", at_least=0
+    )
+    scrub_bytes_per_second: int = setting(
+        1 * MIB, "Most that a node reads to look its cached files over, once an hour at most; 0 never does.", at_least=0
     )
 
 

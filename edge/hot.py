@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from time import perf_counter
 from typing import NamedTuple
@@ -40,6 +40,7 @@ ACCEPT_CHARACTERS_MAX = 600
 
 _LINE_END = b" HTTP/1.1\r\n"
 _STATUS_LINES = {200: b"HTTP/1.1 200 OK\r\n", 304: b"HTTP/1.1 304 Not Modified\r\n"}
+_ANYBODY, _OTHER = Asker.ANYBODY, Asker.OTHER
 _NOTHING: tuple[int, tuple[bytes, ...], int] = (0, (), 0)
 
 
@@ -61,7 +62,8 @@ class _Entry:
     """Wall clock: the lifetime of the object, and of the permits that it is kept and delivered under."""
     second: int = -1
     """When the heads were written, in whole seconds of the wall clock."""
-    heads: dict[Asker, _Heads] = field(default_factory=dict)
+    heads: list[_Heads | None]
+    """By Asker."""
 
 
 class _Heads(NamedTuple):
@@ -141,6 +143,7 @@ class Hot:
             revision=state.config_revision,
             fence=state.fence,
             applied=state.fence.applied,
+            heads=[None] * len(Asker),
             valid_until=min(
                 head.stored_at + self._lookup.ttl_seconds(head), may_cache.valid_until, may_deliver.valid_until
             ),
@@ -194,9 +197,9 @@ class Hot:
         entry = None if asked is None else self._entries.get((data[at:line], asked.accept))
         if asked is None or entry is None or not self._hosts.has(asked.host):
             return _NOTHING
-        asker = front.asker(asked.proofs)
+        asker = _ANYBODY if front.cdn is None else front.asker(asked.proofs)
         now = self._wall_clock()
-        body = None if front.refuses(asker) else self._body(entry, now)
+        body = None if asker is _OTHER and front.refuses(asker) else self._body(entry, now)
         if body is None:
             return _NOTHING
         status, head = self._worded(entry, asked, asker, now)
@@ -235,9 +238,9 @@ class Hot:
         if second != self._second:
             self._second, self._date = second, f"Date: {formatdate(now, usegmt=True)}\r\n\r\n".encode("ascii")
         if second != entry.second:
-            entry.heads.clear()
+            entry.heads = [None] * len(Asker)
             entry.second = second
-        heads = entry.heads.get(asker)
+        heads = entry.heads[asker]
         if heads is None:
             heads = entry.heads[asker] = self._heads(entry, asker)
         if asked.if_none_match is not None and has_tag(asked.if_none_match, heads.etag):

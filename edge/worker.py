@@ -34,7 +34,8 @@ from edge.settings import EdgeSettings
 from edge.sockets import VIEWERS, Sockets
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
-from edge.store.room import Room
+from edge.store.keeper import Keeper
+from edge.store.room import Marks, Room
 from edge.tier_listener import parent_client, tier_entrances
 from edge.tiers import GAUGE_SECONDS, PoolCounts
 
@@ -94,7 +95,10 @@ async def serve(
         background.keep("gauges", parts.tiers.count)
         background.keep("withheld_lines", partial(count_withheld, flood, counters))
         if disk is not None:
-            background.keep("disk_housekeeping", disk.run)
+            rate = settings.cache.scrub_bytes_per_second / settings.worker_count
+            keeper = Keeper(disk, may_stay=parts.tiers.lookup.may_stay, scrub_bytes_per_second=rate)
+            background.keep("disk_chores", keeper.chores)
+            background.keep("disk_minding", keeper.mind)
         await _caught_up(link)
         entrances += await _entrances(settings, slot, parts, sockets, stack)
         async with standing_in(entrances, link.page.live_slots, settings.worker_count):
@@ -119,22 +123,26 @@ async def _disk(settings: EdgeSettings, slot: int, link: NodeLink, counters: Cou
         return None
     bind_directory(settings.cache_path, settings.region)
     await _joined(link)
-    disk = DiskStore(
+    return DiskStore(
         settings.cache_path,
         region=settings.region,
         slot=slot,
         workers=settings.worker_count,
-        bytes_max=settings.cache.disk_bytes_max // settings.worker_count,
+        marks=Marks.of(
+            settings.cache.disk_bytes_max // settings.worker_count, low_share=settings.cache.disk_low_water_share
+        ),
         register=link,
-        room=Room(settings.cache_path, free_bytes_min=settings.cache.disk_free_bytes_min),
+        room=Room(
+            settings.cache_path,
+            free_bytes_min=settings.cache.disk_free_bytes_min,
+            free_files_min=settings.cache.disk_free_inodes_min,
+        ),
         count=counters.add,
     )
-    await disk.start()
-    return disk
 
 
 async def _joined(link: NodeLink) -> None:
-    """Wait for the agent: it knows which files have a row, and without it every file would look like an orphan."""
+    """Wait for the agent: it has the keys, and without it every request would be a miss, or refused."""
     async with asyncio.timeout(AGENT_SECONDS_MAX):
         while not link.applied:  # noqa: ASYNC110 - it changes with the first event, and few look at it
             await asyncio.sleep(AGENT_POLL_SECONDS)

@@ -136,7 +136,11 @@ def _spool(settings: EdgeSettings, slot: int, store: ResponseStore) -> Spool | N
         slot=slot,
         bytes_max=bytes_max,
         object_bytes_max=settings.passthrough.disk_object_bytes_max,
-        room=Room(settings.cache_path, free_bytes_min=settings.cache.disk_free_bytes_min),
+        room=Room(
+            settings.cache_path,
+            free_bytes_min=settings.cache.disk_free_bytes_min,
+            free_files_min=settings.cache.disk_free_inodes_min,
+        ),
         permit=lambda: permit_to_keep(settings.region, clock=time.time),
     )
     spool.let_go = store.let_go

@@ -73,7 +73,7 @@ from edge.settings import EdgeSettings
 from edge.sockets import VIEWERS, Sockets
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
-from edge.store.room import Room
+from edge.store.room import Marks, Room
 from edge.tier_listener import parent_client, tier_entrances
 from edge.tier_settings import TierSettings
 
@@ -347,7 +347,7 @@ class PlayedLink(NodeLink):
         self.keys_asked = 0
         self.discoveries = 0
 
-    async def keyring_get(self, file_name: str) -> KeyRecord | None:
+    async def keyring_get(self, file_name: str, *, is_use: bool = True) -> KeyRecord | None:
         self.keys_asked += 1
         record = self.records.get(file_name)
         return None if record is None else record.key_record()
@@ -363,8 +363,8 @@ class PlayedLink(NodeLink):
         for name in file_names:
             self.records.pop(name, None)
 
-    async def list_objects(self, slot: int) -> list[StoredObject]:
-        return [msgspec.structs.replace(record, content_key=b"") for record in self.records.values()]
+    async def object_pages(self, slot: int) -> AsyncIterator[tuple[StoredObject, ...]]:
+        yield tuple(msgspec.structs.replace(record, content_key=b"") for record in self.records.values())
 
     async def report(self, rendition: Rendition) -> None:
         self.reported.append(rendition)
@@ -495,15 +495,15 @@ class Rig:
                 bind_directory(settings.cache_path, REGION)
                 disk = DiskStore(
                     settings.cache_path, region=REGION, slot=0, workers=1,
-                    bytes_max=settings.cache.disk_bytes_max, register=link, count=counters.add,
+                    marks=Marks.of(settings.cache.disk_bytes_max), register=link, count=counters.add,
                     room=Room(settings.cache_path, free_bytes_min=0),
                 )  # fmt: skip
-                await disk.start()
             outside = Outside(
                 link=link, counters=counters, wire=wire, peers=peers, pool=cast("DecoderPool", pool), disk=disk,
                 flights=flights, purge=_no_purge, parent=parent,
             )  # fmt: skip
             parts = assemble(settings, 0, outside)
+            stack.callback(parts.tiers.originals.clear)
             link.on_entry, link.on_lock = parts.tiers.on_entry, parts.tiers.on_lock
             listener = Listener(
                 parts.app.handle,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy import Connection
 
 from domicile.media.asset import AssetName, NameHash
@@ -165,7 +166,10 @@ class _Known:
         return subkey(opened.data_key, "original") if self.may_transform else None
 
     def coordinates(self, opened: _Opened) -> Coordinates:
-        return opened.record.coordinates if self.request.coordinates and self.may_transform else NOWHERE
+        if not self.request.coordinates or not self.may_transform:
+            return NOWHERE
+        record = opened.record
+        return msgspec.structs.replace(record.coordinates, found=record.analysis.faces)
 
 
 def _answer(

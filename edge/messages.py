@@ -24,7 +24,7 @@ FORGET_MAX = 1000
 """File names in one `Forget`."""
 
 
-class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
+class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What opens one cached object, and what the fence needs to judge it."""
 
     content_key: bytes

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy import Connection
 
 from domicile.media.access import DENIED, Access, judge
@@ -208,7 +209,10 @@ class _Known:
         return opened.original_key if self.may_transform else None
 
     def coordinates(self, opened: _Opened) -> Coordinates:
-        return opened.record.coordinates if self.request.coordinates and self.may_transform else NOWHERE
+        if not self.request.coordinates or not self.may_transform:
+            return NOWHERE
+        record = opened.record
+        return msgspec.structs.replace(record.coordinates, found=record.analysis.faces)
 
 
 def _answer(

@@ -30,8 +30,10 @@ class Ghosts:
         return hash(key) in self._costs
 
     def add(self, key: str, cost: int) -> None:
-        """Remember a name as the youngest."""
+        """Remember a name as the youngest, unless it weighs more than the cache."""
         self.take(key)
+        if cost > self.cost_max:
+            return
         self._costs[hash(key)] = cost
         self.cost += cost
         while self.cost > self.cost_max or len(self._costs) > self._max:

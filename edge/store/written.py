@@ -31,7 +31,7 @@ class Register(Protocol):
         ...
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class Kept(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is remembered of an own file: enough to judge and to find it."""
 
     tenant: str

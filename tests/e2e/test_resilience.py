@@ -19,7 +19,7 @@ from tests.soak.run import Soak
 
 LEASE_SECONDS = 4.0
 WORKERS = 2
-SOAK_SECONDS = 6.0
+SOAK_SECONDS = 5.0
 SOAK_ANSWERS_MIN = 10
 
 
@@ -108,7 +108,7 @@ def test_nothing_torn_and_nothing_older_than_the_last_acknowledged_purge_while_w
     stack: Stack,
 ) -> None:
     """The short form of `make soak`."""
-    soak = Soak(stack, assets=4)
+    soak = Soak(stack, assets=3)
     soak.prepare()
     soak.storm(SOAK_SECONDS)
     soak.end()

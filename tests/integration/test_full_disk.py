@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -14,10 +15,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from edge.metrics import Count
 from edge.reserve import FILE, RESERVE_BYTES
+from edge.store.rest import REST_SECONDS_MIN
+from edge.store.room import Room, Space
 from tests.integration.node_process import Stack, picture, running_stack, until
+from tests.unit.edge.store.disks import Disk, PlayedRegister, file_name, stored
 
 DISK_BYTES = 16 * 1024 * 1024
+INODES = 400
+FREE_INODES = 100
 PURGES = 20
 
 pytestmark = pytest.mark.timeout(150)
@@ -26,8 +33,12 @@ pytestmark = pytest.mark.timeout(150)
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
     """A file system of its own."""
+    yield from mounted(f"size={DISK_BYTES}")
+
+
+def mounted(options: str) -> Iterator[Path]:
     place = Path(tempfile.mkdtemp(prefix="dom-small-"))
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(place)]
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         place.rmdir()
         pytest.skip(f"a small file system is needed; as root: {' '.join(mount)}")
@@ -36,6 +47,12 @@ def small_disk() -> Iterator[Path]:
     finally:
         subprocess.run(["umount", "--lazy", str(place)], check=True)
         place.rmdir()
+
+
+@pytest.fixture
+def few_inodes() -> Iterator[Path]:
+    """A file system with bytes enough and few inodes."""
+    yield from mounted(f"size={DISK_BYTES},nr_inodes={INODES}")
 
 
 def fill_up(disk: Path) -> None:
@@ -105,6 +122,44 @@ async def test_on_a_full_disk_pictures_are_served_and_purges_are_applied_and_ack
         await until(lambda: stack.node.count("disk_resting_workers") == 0)
         log = stack.node.log.read_text()
         assert log.count('"child_ended"') == 1  # the agent that was killed here, and nobody else
+
+
+# --- inodes ---------------------------------------------------------------------------------------------------------
+
+
+def on_few_inodes(place: Path, *, free_files_min: int) -> Disk:
+    """A disk tier that asks the kernel."""
+    disk = Disk(place, PlayedRegister())
+    disk._room = Room(place, free_bytes_min=65536, free_files_min=free_files_min)
+    return disk
+
+
+async def test_many_small_files_leave_others_the_inodes_that_are_theirs(few_inodes: Path) -> None:
+    disk = on_few_inodes(few_inodes, free_files_min=FREE_INODES)
+    for number in range(INODES + 50):
+        assert await disk.keep(file_name(number), stored())
+        assert os.statvfs(few_inodes).f_favail >= FREE_INODES - 1  # the file in the making has one more
+    assert Count.EVICTED_DISK in disk.counts
+    assert Count.DISK_FAILURES not in disk.counts
+
+
+async def test_when_others_have_taken_the_last_inode_nothing_is_kept_until_there_are_some_again(
+    few_inodes: Path,
+) -> None:
+    disk = on_few_inodes(few_inodes, free_files_min=0)
+    assert await disk.keep(file_name(0), stored())
+    theirs = few_inodes / "theirs"
+    theirs.mkdir()
+    for number in range(os.statvfs(few_inodes).f_favail):
+        (theirs / str(number)).touch()
+    disk._room = Room(few_inodes, free_bytes_min=0, space=lambda _: Space(free_bytes=10**9, free_files=None))
+    assert not await disk.keep(file_name(1), stored())  # ENOSPC of the kernel, which the room did not foresee
+    assert (disk.counts[-2], disk.rest.is_resting) == (Count.DISK_FAILURES, True)
+    shutil.rmtree(theirs)
+    disk.now += REST_SECONDS_MIN
+    await disk.keeper.probe()
+    assert await disk.keep(file_name(1), stored())
+    assert await disk.get(file_name(1), in_memory_max=100) is not None
 
 
 async def _agent_killed(stack: Stack) -> None:

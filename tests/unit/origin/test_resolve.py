@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from domicile.media.access import Access, AccessRule
+from domicile.media.analysis import Analysis
 from domicile.media.coordinates import Coordinates
 from domicile.media.errors import AssetNotFound, BadRequest, BadSignature, LimitExceeded, OutsideRegion
 from domicile.media.keys import content_key, subkey
@@ -73,6 +74,15 @@ async def test_coordinates_are_told_only_where_they_are_asked_for(records: Recor
     assert silent is not None
     assert told is not None
     assert (silent.coordinates, told.coordinates) == (Coordinates(), stored)
+
+
+async def test_faces_that_were_found_at_the_upload_are_told_with_coordinates(records: Records) -> None:
+    await upload(records, name("jane"), analysis=Analysis(faces=((1, 2, 3, 4),)))
+    silent = (await records.resolve(request("jane"))).resolved
+    told = (await records.resolve(request("jane", coordinates=True))).resolved
+    assert silent is not None
+    assert told is not None
+    assert (silent.coordinates, told.coordinates) == (Coordinates(), Coordinates(found=((1, 2, 3, 4),)))
 
 
 async def test_the_first_candidate_that_exists_wins(records: Records) -> None:

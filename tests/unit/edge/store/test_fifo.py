@@ -98,7 +98,7 @@ def test_ghosts_weigh_no_more_than_the_cache_and_are_no_more_than_their_number()
     assert not ghosts.take("k49")
     assert ghosts.cost == 4
     ghosts.add("large", 101)
-    assert (len(ghosts), ghosts.cost) == (0, 0)
+    assert (len(ghosts), ghosts.cost, "large" in ghosts) == (4, 4, False)
 
 
 def test_who_has_proved_itself_is_said_once() -> None:

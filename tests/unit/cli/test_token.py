@@ -19,7 +19,11 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     def origin(_door: Path, method: str, path: str, body: Any) -> Answer:
         calls.append((method, path, body))
-        known = {"": {"id": "1a2b3c4d", "key": "ff" * 32}, "/list": {"ids": ["1a2b3c4d"]}, "/retire": {"fenced": True}}
+        known: dict[str, dict[str, Any]] = {
+            "": {"id": "1a2b3c4d", "key": "ff" * 32},
+            "/list": {"ids": ["1a2b3c4d"]},
+            "/retire": {"fenced": True},
+        }
         if body.get("id") == "nobody":
             return Answer(status=404, body={"error": {"message": "There is no such token key"}})
         return Answer(status=200, body=known[path.removeprefix(command.PATH)])

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
@@ -37,6 +38,19 @@ Key = tuple[str, NameHash]
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failure:
+    """What was said, and not the error itself: that would hold on to all that it came through, pictures too."""
+
+    kind: type[MediaError]
+    message: str = field(repr=False)
+    until: float
+
+    @classmethod
+    def of(cls, error: MediaError, *, until: float) -> _Failure:
+        return cls(kind=type(error), message=error.message, until=until)
+
+
 class Fetched:
     """One origin's. `clock` in monotonic seconds; ages are of the wall clock, which is the origin's `now`."""
 
@@ -45,7 +59,7 @@ class Fetched:
         self._background = background
         self._clock = clock
         self._running: dict[Key, asyncio.Future[None]] = {}
-        self._failures: OrderedDict[Key, tuple[float, MediaError]] = OrderedDict()
+        self._failures: OrderedDict[Key, _Failure] = OrderedDict()
         self._next_looks: OrderedDict[Key, float] = OrderedDict()
         """Not before this, although its age says so."""
 
@@ -71,9 +85,9 @@ class Fetched:
     async def _bring(self, name: AssetName) -> bool:
         """False: it was erased, and stays absent."""
         key = self._key(name)
-        until, failure = self._failures.get(key, (0.0, None))
-        if failure is not None and self._clock() < until:
-            raise failure
+        failure = self._failures.get(key)
+        if failure is not None and self._clock() < failure.until:
+            raise failure.kind(failure.message)
         if await self._origin.records.fetched.is_shunned(name):
             return False
         await self._once(name, self._anew)
@@ -108,8 +122,10 @@ class Fetched:
         async def run() -> None:
             try:
                 await work(name)
+            except Overloaded as full:  # our own, and over in a moment
+                _settle(done, full)
             except MediaError as refused:
-                _remember(self._failures, key, (self._clock() + FAILURE_SECONDS, refused))
+                _remember(self._failures, key, _Failure.of(refused, until=self._clock() + FAILURE_SECONDS))
                 _settle(done, refused)
             except BaseException:
                 _settle(done, Overloaded("The picture could not be fetched; try again"))

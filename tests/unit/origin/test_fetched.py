@@ -191,6 +191,22 @@ async def test_a_failure_is_told_again_without_another_try_for_a_while(world: Wo
     assert (await world.resolve(address)).resolved is not None
 
 
+async def test_a_failure_holds_on_to_no_picture_and_our_own_haste_is_no_failure(world: World) -> None:
+    address = world.there.put("/a.jpg", b"one")
+    full = RemoteClient(RemoteLimits(fetches_max=0), private_hosts=["127.0.0.1"])
+    world.origin.remote, remote = full, world.origin.remote
+    with pytest.raises(Overloaded):
+        await world.resolve(address)
+    world.origin.remote = remote
+    assert (await world.resolve(address)).resolved is not None
+    with pytest.raises(RemoteGone) as first:
+        await world.resolve(world.there.address("/gone"))
+    with pytest.raises(RemoteGone) as second:
+        await world.resolve(world.there.address("/gone"))
+    assert first.value is not second.value
+    assert str(first.value) == str(second.value)
+
+
 async def test_an_old_one_is_told_at_once_and_looked_for_anew_behind_it(world: World) -> None:
     address = world.there.put("/a.jpg", b"one")
     first = (await world.resolve(address)).resolved

@@ -23,7 +23,7 @@ KEEPING, CHANGING = 6, 2
 READY_SECONDS_MAX = 60.0
 ANSWERS_MIN = 100
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def paths() -> list[str]:

@@ -31,6 +31,8 @@ async def tier_listening(settings: EdgeSettings, parts: Parts) -> AsyncIterator[
         responses=app.responses,
         counters=app.counters,
         region=settings.region,
+        requests_max=app.requests_max,
+        in_progress=app.in_progress,
         progress_seconds_max=delivery.progress_seconds_max,
         wall_clock=time.time,
     )

@@ -257,6 +257,18 @@ async def test_an_answer_to_another_question_does_not_open(tiers: Tiers) -> None
     assert (tiers.count("taken"), tiers.count("declined"), tiers.child.pool.renders) == (1, 1, 1)
 
 
+async def test_children_count_among_the_viewers_of_their_parent(tiers: Tiers) -> None:
+    busy = tiers.parent.parts.app.in_progress
+    busy.count = tiers.parent.settings.delivery.requests_max
+    async with tiers.client("eu-de") as client:
+        assert (await ask(client)).status == 503
+        busy.count = 0
+        assert (await ask(client)).status == 200
+        async with asyncio.timeout(5):
+            while busy.count:
+                await asyncio.sleep(0.002)
+
+
 async def test_originals_stay_in_the_region(tiers: Tiers) -> None:
     its = policy(zones={"cache": ["world"]})
     await tiers.parent.configure(its, revision=2)

@@ -20,7 +20,7 @@ ENGINE := $(if $(filter simd,$(IMAGING)),sh tests/infra/system.sh build && $(BIN
 # after the other.
 JOBS   ?= $(shell expr 2 '*' $$(nproc))
 
-.PHONY: serve install test lint types mutants bench fuzz docs clean system
+.PHONY: serve install test lint types mutants bench fuzz soak docs clean system
 
 serve: install
 	$(BIN)/domicile serve $(ARGS)
@@ -67,6 +67,10 @@ bench: $(VENV)/.test system
 # Random input for ten minutes, or as long as ARGS='--seconds 60' says.
 fuzz: $(VENV)/.test
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+# Kills, overwrites and purges for ten minutes under an oracle, half of it without kills for the memory; ARGS='--minutes 2'.
+soak: $(VENV)/.test
+	$(BIN)/python -m tests.soak $(ARGS)
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/generate.py

@@ -109,7 +109,7 @@ class Filler:
             return
         try:
             plain = plain_of(way, resolved)
-            async with self.upstream.originals(resolved, state, plain.layers) as originals:
+            async with self.upstream.originals(resolved, state, plain.layers, order.names) as originals:
                 fill.spans = (Span("origin", self.clock() - started),)
                 order = replace(order, sequence=originals.sequence)
                 made = await make(order, plain, originals, self.pool, self.limits)

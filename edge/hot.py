@@ -27,6 +27,7 @@ from edge.lookup import Lookup
 from edge.metrics import Cache, Counters, Route
 from edge.open_responses import OpenResponses
 from edge.permits import Permits
+from edge.rates import Rates
 from edge.request_head import Asked, HeadReader
 from edge.respond import Reply
 from edge.store.port import PIECE_BYTES_MAX, Stored, StoredHead
@@ -84,10 +85,10 @@ class Hot:
         responses: OpenResponses,
         counters: Counters,
         serving: Callable[[], bool],
+        rates: Rates,
         hosts: Hosts,
         wording: Wording,
         buffer_bytes_max: int,
-        wall_clock: Callable[[], float],
     ) -> None:
         """`buffer_bytes_max`: what may wait for a viewer, besides one piece."""
         self._lookup = lookup
@@ -96,10 +97,11 @@ class Hot:
         self._responses = responses
         self._meter = counters.meter(Route.DELIVERY, Cache.MEMORY)
         self._serving = serving
+        self._rates = rates
         self._hosts = hosts
         self._wording = wording
         self._bytes_max = buffer_bytes_max + PIECE_BYTES_MAX
-        self._wall_clock = wall_clock
+        self._wall_clock = wording.wall_clock
         self._entries: dict[tuple[bytes, str], _Entry] = {}
         self._reader = HeadReader(wording.downstream.proof_field)
         self._second = -1
@@ -203,7 +205,9 @@ class Hot:
         status, head = self._worded(entry, asked, asker, now)
         body_bytes = 0 if is_head or status == 304 else len(body)
         size = len(head) + body_bytes
-        if size > room or not self._responses.hand_over(transport, entry.head):
+        if size > room or not self._rates.take(entry.head.tenant, began):  # the ordinary path says why
+            return _NOTHING
+        if not self._responses.hand_over(transport, entry.head):
             return _NOTHING
         self.answers += 1
         self._meter.count(status, perf_counter() - began, body_bytes)

@@ -23,6 +23,7 @@ from edge.cache.reuse import Forward
 from edge.cache.status import CacheStatus
 from edge.errors import header_text, retry_after_seconds, status_of
 from edge.plain import Plain
+from edge.rates import RateLimited
 from edge.store.port import StoredHead
 from edge.upstream import AssetGone
 
@@ -168,6 +169,8 @@ def refusal(error: MediaError, *, region: str, timing_allow_origin: tuple[str, .
             known if error.remembered else CacheStatus(forward=Forward.URI_MISS, forward_status=status)
         ).text()
     said: list[tuple[str, str]] = [("X-Cld-Error", header_text(error.message))]
+    if isinstance(error, RateLimited):
+        status = 429
     seconds = retry_after_seconds(error)
     if seconds is not None:
         said.append(("Retry-After", str(seconds)))

@@ -7,23 +7,25 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
-from aiohttp import web
-
 from domicile.service.gate.tier import TierClient, client_tls
 from domicile.service.settings import blamed
+from edge.bounds import bounds_between_workers
 from edge.child_door import ChildDoor
-from edge.listener import BACKLOG, Listener
+from edge.entrance import Entrance, entrance
+from edge.listener import Listener
 from edge.parts import Parts
 from edge.settings import EdgeSettings
+from edge.sockets import TIER, Sockets
 from edge.tier_settings import TierSettings
 
 
 @asynccontextmanager
-async def tier_listening(settings: EdgeSettings, parts: Parts) -> AsyncIterator[None]:
-    """Answer children. Nothing happens where no listener is set. Raises BadSetting."""
-    own, delivery = settings.tier, settings.delivery
-    if own.listen is None:
-        yield
+async def tier_entrances(
+    settings: EdgeSettings, slot: int, parts: Parts, sockets: Sockets
+) -> AsyncIterator[tuple[Entrance, ...]]:
+    """Where children are answered; nowhere if no listener is set. Raises BadSetting."""
+    if settings.tier.listen is None:
+        yield ()
         return
     app = parts.app
     door = ChildDoor(
@@ -33,31 +35,15 @@ async def tier_listening(settings: EdgeSettings, parts: Parts) -> AsyncIterator[
         region=settings.region,
         requests_max=app.requests_max,
         in_progress=app.in_progress,
-        progress_seconds_max=delivery.progress_seconds_max,
+        progress_seconds_max=settings.delivery.progress_seconds_max,
         wall_clock=time.time,
     )
     listener = Listener(
-        door.handle,
-        counters=app.counters,
-        region=settings.region,
-        keepalive_seconds=delivery.keepalive_seconds,
-        connections_max=delivery.connections_max,
-        progress_seconds_max=delivery.progress_seconds_max,
-        write_buffer_bytes_max=delivery.write_buffer_bytes_max,
+        door.handle, counters=app.counters, region=settings.region, bounds=bounds_between_workers(settings)
     )
-    runner = web.ServerRunner(listener, shutdown_timeout=settings.node.drain_seconds_max)
-    context = server_tls(own)
-    await runner.setup()
-    try:
-        host, _, port = own.listen.rpartition(":")
-        with blamed("edge.tier.listen", own.listen, "an address that can be listened on"):
-            await web.TCPSite(
-                runner, host.strip("[]"), int(port), ssl_context=context, reuse_port=True, backlog=BACKLOG
-            ).start()
-        yield
-    finally:
-        await runner.cleanup()
-        await listener.left(settings.node.drain_seconds_max)
+    async with entrance(listener, server_tls(settings.tier)) as opened:
+        await opened.open(sockets.by_entrance[TIER], slot)
+        yield (opened,)
 
 
 def parent_client(settings: EdgeSettings) -> AbstractAsyncContextManager[TierClient | None]:

@@ -23,6 +23,7 @@ from origin import (
     metadata_fields,
     presets,
     statement_key,
+    text_images,
     transformations,
 )
 from origin.errors import as_json, code_of, for_api
@@ -42,7 +43,7 @@ PRESETS = CLOUD + "/upload_presets"
 FIELDS = CLOUD + "/metadata_fields"
 UPLOAD_ROUTES = frozenset(
     {"upload", "destroy", "rename", "explicit", "tags", "context", "metadata", "delete_by_token", "erasures"}
-    | {"generate_archive", "download"}
+    | {"generate_archive", "download", "text"}
 )
 """Answered with statuses that every SDK's uploader accepts."""
 _TYPES: Mapping[str, frozenset[str]] = {"resource_type": frozenset({"image", "video", "raw", "auto"})}
@@ -50,6 +51,7 @@ _ARCHIVED: Mapping[str, frozenset[str]] = {"resource_type": frozenset(archives.R
 
 ROUTES: tuple[Route, ...] = (
     Route("upload", "POST", RT + "/upload", upload, _TYPES),
+    Route("upload", "POST", RT + "/upload_chunked", upload, _TYPES),
     Route("upload", "POST", CLOUD + "/upload", upload),
     Route("destroy", "POST", RT + "/destroy", manage.destroy, _TYPES),
     Route("rename", "POST", RT + "/rename", manage.rename, _TYPES),
@@ -59,7 +61,9 @@ ROUTES: tuple[Route, ...] = (
     Route("metadata", "POST", RT + "/metadata", labels.metadata, _TYPES),
     Route("generate_archive", "POST", RT + "/generate_archive", archives.generate, _ARCHIVED),
     Route("generate_archive", "GET", RT + "/generate_archive", archives.generate, _ARCHIVED),
+    Route("generate_archive", "GET", RT + "/download_tag.zip", archives.by_tag, _ARCHIVED),
     Route("download", "GET", RT + "/download", downloads.download, _TYPES),
+    Route("text", "POST", CLOUD + "/image/text", text_images.text),
     Route("delete_by_token", "POST", RT + "/delete_by_token", manage.delete_by_token, _TYPES),
     Route("delete_by_token", "POST", CLOUD + "/delete_by_token", manage.delete_by_token),
     Route("erasures", "POST", CLOUD + "/erasures", erasures.erase),

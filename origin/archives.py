@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import hdrs, web
 
@@ -30,7 +30,7 @@ from origin.keys import REQUEST_ID
 from origin.naming import random_id
 from origin.notices import PARAMETERS, told
 from origin.originals import check_handing_out, original_of
-from origin.params import check_parameters, tags_of
+from origin.params import Params, Value, check_parameters, tags_of
 from origin.records import AssetRecord, Filter, Left, NewAsset
 from origin.renders import Picture, make
 
@@ -56,6 +56,19 @@ async def generate(request: web.Request, path: Mapping[str, str]) -> web.StreamR
     """POST or GET /{resource_type}/generate_archive."""
     call = await signed(request, path, may_expire=True)
     check_parameters(call.params, USED | STYLE | TARGET | PARAMETERS)
+    return await _generated(request, path, call)
+
+
+async def by_tag(request: web.Request, path: Mapping[str, str]) -> web.StreamResponse:
+    """GET /{resource_type}/download_tag.zip, the older spelling: everything with one tag, perhaps transformed."""
+    call = await signed(request, path, may_expire=True)
+    check_parameters(call.params, frozenset({"tag", "transformation", "expires_at"}))
+    asked: dict[str, Value] = {"mode": "download", "tags": [call.params.required("tag")]}
+    asked["transformations"] = call.params.text("transformation")
+    return await _generated(request, path, replace(call, params=Params(asked)))
+
+
+async def _generated(request: web.Request, path: Mapping[str, str], call: Call) -> web.StreamResponse:
     mode = call.params.text("mode") or "create"
     if mode not in {"create", "download"}:
         raise BadRequest("Invalid value for parameter mode")

@@ -18,7 +18,10 @@ from origin.params import Params
 from origin.records import FencedState, Once, Tenant
 
 RESOURCE_TYPES = frozenset({"image", "video", "raw"})
-DELIVERY_TYPES = frozenset({"upload", "private", "authenticated"})
+UPLOADED = frozenset({"upload", "private", "authenticated"})
+"""Delivery types that a caller may give an asset."""
+DELIVERY_TYPES = UPLOADED | {"text"}
+"""Those that an asset may have: `text` is drawn here."""
 
 
 async def admin(request: web.Request, path: Mapping[str, str]) -> tuple[Origin, Tenant, Params]:
@@ -114,9 +117,9 @@ def resource_type_of(path: Mapping[str, str]) -> str:
     return resource_type
 
 
-def delivery_type_of(text: str, parameter: str = "type") -> str:
+def delivery_type_of(text: str, parameter: str = "type", *, allowed: frozenset[str] = DELIVERY_TYPES) -> str:
     delivery_type = text or "upload"
-    if delivery_type not in DELIVERY_TYPES:
+    if delivery_type not in allowed:
         raise BadRequest(f"Invalid value for parameter {parameter}")
     return delivery_type
 

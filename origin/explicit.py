@@ -158,6 +158,8 @@ def types_looked_in(wanted: str | None) -> tuple[str, ...]:
     >>> types_looked_in("private")
     ('private', 'upload')
     """
+    if wanted is not None and wanted not in WIDTH:
+        return (wanted,)
     return WIDTH if wanted is None else (wanted, *WIDTH[: WIDTH.index(wanted)])
 
 

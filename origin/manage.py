@@ -15,6 +15,7 @@ from domicile.media.errors import AssetExists, AssetNotFound, BadRequest
 from origin import metadata_values
 from origin.answers import asset, changed, destroyed
 from origin.call import (
+    UPLOADED,
     Call,
     check_public_id,
     count_fence,
@@ -54,7 +55,7 @@ async def rename(request: web.Request, path: Mapping[str, str]) -> web.Response:
     params = call.params
     check_parameters(params, RENAME)
     delivery_type = delivery_type_of(params.text("type"))
-    to_type = delivery_type_of(params.text("to_type") or delivery_type, "to_type")
+    to_type = delivery_type_of(params.text("to_type") or delivery_type, "to_type", allowed=UPLOADED | {delivery_type})
     old = name_of(call.tenant, resource_type_of(path), delivery_type, params.required("from_public_id"))
     new = check_public_id(params.required("to_public_id"), "to_public_id")
     overwrite = params.flag("overwrite", default=False)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from domicile.media.asset import Aid, AssetName, NameHash
 from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.errors import BadRequest, BadSignature, LimitExceeded, OutsideRegion
@@ -19,7 +21,7 @@ from domicile.media.layer import LAYER_TYPES, LAYERS_MAX, LayerName
 from domicile.media.policy import Activity, Deny, Place, ResidencyPolicy, decide
 from domicile.media.wire import NAMES_MAX, Absent, ResolveAnswer, Resolved, ResolvedLayer, ResolveRequest
 from origin.catalogue.port import AssetRow
-from origin.journal import read_head
+from origin.journal import head_in
 from origin.records.core import Core
 from origin.records.lineage import original_key
 from origin.records.types import AssetRecord
@@ -41,11 +43,12 @@ async def resolve(core: Core, verify: VerifyDelivery, request: ResolveRequest) -
     laid = {
         index: [core.hash_name(_layer_name(request, layer)) for layer in _layers(request, index)] for index in signed
     }
-    async with core.database.read() as connection:
-        head = await read_head(connection, request.cloud)
-        rows = await core.catalogue.named(
-            connection, request.cloud, dict.fromkeys([*hashes, *(name for names in laid.values() for name in names)])
-        )
+    names = dict.fromkeys([*hashes, *(name for names in laid.values() for name in names)])
+
+    def read(connection: Connection) -> tuple[Head, list[AssetRow]]:
+        return head_in(connection, request.cloud), core.catalogue.named_in(connection, request.cloud, names)
+
+    head, rows = await core.database.snapshot(read)
     known = _Known(
         request=request,
         head=head,

@@ -50,6 +50,8 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
         if who.is_unsigned and len(sent) > origin.settings.upload.unsigned_bytes_max:
             raise too_large(origin.settings.upload.unsigned_bytes_max, len(sent))
         part = part_of(request, len(sent))
+        if part is not None:  # what the last chunk would be refused for, the first one is
+            asked_for(origin, who, resource_type, form.file_name, request[REQUEST_ID])
         async with gathered(origin, who, part, sent, account) as body:
             if body is None:
                 return reply(_so_far(who.params, resource_type, len(sent)))

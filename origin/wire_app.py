@@ -14,8 +14,8 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from domicile.media.asset import AID_BYTES, Aid
-from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded, MediaError, OutsideRegion
-from domicile.media.policy import Activity, Place
+from domicile.media.errors import BadRequest, LimitExceeded, MediaError, OutsideRegion
+from domicile.media.policy import Place
 from domicile.media.wire import (
     BODY_BYTES_MAX,
     CONTENT_TYPE,
@@ -205,11 +205,7 @@ async def blob(request: web.Request) -> web.StreamResponse:
     if len(aid) != 2 * AID_BYTES or not _ID.fullmatch(aid):
         raise BadRequest("An aid is 32 hex digits")
     span = _span(request.headers.get(hdrs.RANGE))
-    tenant = await origin.records.owner_of(aid)
-    if tenant is None:
-        raise AssetNotFound("Resource not found")
-    permit = origin.records.permit(tenant, Activity.TRANSFORM, Place(name="edge", region=region_of(request)))
-    sealed = await origin.records.read_original(aid, permit, span)
+    sealed = await origin.records.original_for(aid, Place(name="edge", region=region_of(request)), span)
     response = web.StreamResponse(
         status=200 if span is None else 206,
         headers={

@@ -66,6 +66,6 @@ class Afterwards:
                 body_bytes=of.body_bytes,
                 layers=made.layers,
             )
-            await self._renditions.add_one(change, rendition)
+            await self._renditions.add_in(change, (rendition,))
         await drop_tasks(change.connection, left.over)
         await add_tasks(core, change.connection, tenant, record.aid, data_key, left.tasks)

@@ -148,14 +148,15 @@ class Chunks:
 
 async def drop_old(core: Core) -> None:
     """Pieces of uploads that nobody has gone on with."""
+    query = select(table).where(table.c.expires_at < core.now()).limit(SWEPT_MAX)
     while True:
-        async with core.database.write() as connection:
-            query = select(table).where(table.c.expires_at < core.now()).limit(SWEPT_MAX)
-            doomed = await _doom(core, connection, (await connection.execute(query)).all())
-        if doomed:
-            await core.forget(doomed)
-        if len(doomed) < SWEPT_MAX:
+        async with core.database.read() as connection:
+            old = (await connection.execute(query)).all()
+        if not old:
             return
+        async with core.database.write() as connection:  # once more: the next piece may have come
+            doomed = await _doom(core, connection, (await connection.execute(query)).all())
+        await core.forget(doomed)
 
 
 async def _doom(core: Core, connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[tuple[Aid, str]]:

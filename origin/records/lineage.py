@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import structlog
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, exists, insert, select
 
 from domicile.media.asset import Aid
 from domicile.media.errors import AssetNotFound
@@ -54,13 +54,17 @@ async def note_sources(core: Core, change: Change, aid: Aid, sources: Iterable[A
 
 async def sweep(core: Core) -> None:
     """Delete what holds bytes of a version that is no more: nobody could open it since."""
-    async with core.database.write() as connection:  # versions that went another way than by `Catalogue.remove`
-        await connection.execute(delete(table).where(table.c.aid.not_in(select(version.c.aid))))
-    living = select(version.c.aid)
-    query = select(table.c.tenant, table.c.aid).where(table.c.source.not_in(living)).distinct().limit(SWEPT_MAX)
+    holder, held = version.alias(), version.alias()
+    is_orphan = exists().where(holder.c.aid == table.c.aid) & ~exists().where(held.c.aid == table.c.source)
+    is_over = ~exists().where(holder.c.aid == table.c.aid)
+    query = select(table.c.tenant, table.c.aid).distinct().limit(SWEPT_MAX)
     async with core.database.read() as connection:
-        orphans = (await connection.execute(query)).all()
+        orphans = (await connection.execute(query.where(is_orphan))).all()
+        over = (await connection.execute(query.where(is_over))).all()
     for row in orphans:
         await Deletes(core).destroy_version(row.tenant, Aid(row.aid))
+    if over:  # versions that went another way than by `Catalogue.remove`
+        async with core.database.write() as connection:
+            await connection.execute(delete(table).where(table.c.aid.in_([row.aid for row in over])))
     if orphans:
         log.info("orphans_deleted", versions=len(orphans))

@@ -333,9 +333,9 @@ class Records:
         """Name -> aid and keys, in one snapshot. BadSignature | OutsideRegion | AssetNotFound (unknown cloud)."""
         return await resolve(self._core, verify_delivery, request)
 
-    async def owner_of(self, aid: Aid) -> str | None:
-        """The tenant of a live aid."""
-        return await self._edges.owner_of(aid)
+    async def original_for(self, aid: Aid, place: Place, span: tuple[int, int | None] | None = None) -> SealedBlob:
+        """As `read_original`, for a place: its permit is asked of the policy of whose aid it is. OutsideRegion."""
+        return await self._edges.original_for(aid, place, span)
 
     async def read_original(self, aid: Aid, permit: Permit, span: tuple[int, int | None] | None = None) -> SealedBlob:
         """Sealed bytes [start, end) of an original. `permit`: Activity.TRANSFORM at the reader's place, or STORE here.

@@ -134,8 +134,12 @@ async def drop_tasks(connection: AsyncConnection, ids: Iterable[str]) -> None:
 
 async def drop_old(core: Core) -> None:
     """What could not be done for TASK_KEPT_SECONDS."""
+    is_old = table.c.created_at < core.now() - TASK_KEPT_SECONDS
+    async with core.database.read() as connection:
+        if await connection.scalar(select(table.c.id).where(is_old).limit(1)) is None:
+            return
     async with core.database.write() as connection:
-        gone = await connection.execute(delete(table).where(table.c.created_at < core.now() - TASK_KEPT_SECONDS))
+        gone = await connection.execute(delete(table).where(is_old))
     if gone.rowcount:
         log.warning("tasks_dropped", tasks=gone.rowcount)
 

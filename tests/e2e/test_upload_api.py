@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import cloudinary.exceptions
+import numpy as np
 import pytest
 import requests
 from PIL import Image
@@ -130,8 +131,19 @@ def test_a_preset_lives_its_life_and_speaks_where_the_call_is_silent(sdk, name: 
     assert sdk.api.delete_upload_preset(name)["message"] == "deleted"
     with pytest.raises(cloudinary.exceptions.BadRequest, match="Upload preset not found"):
         put(sdk, name, upload_preset=name)
-    with pytest.raises(cloudinary.exceptions.BadRequest, match="raw_convert is not supported yet"):
-        sdk.api.create_upload_preset(name=name, raw_convert="aspose")
+    sdk.api.create_upload_preset(name=name, transformation=[{"width": 20, "crop": "scale"}, {"effect": "blur:7"}])
+    assert sdk.api.upload_preset(name)["settings"] == {
+        "transformation": [{"crop": "scale", "width": 20}, {"effect": "blur:7"}]
+    }
+    assert put(sdk, name, upload_preset=name)["width"] == 20
+    for wrong, said in (
+        ({"raw_convert": "aspose"}, "raw_convert is not supported yet"),
+        ({"eager": "c_explode"}, "c_explode"),
+        ({"moderation": "aws_rek"}, "only manual is supported"),
+        ({"type": "text"}, "Invalid value for parameter type"),
+    ):
+        with pytest.raises(cloudinary.exceptions.BadRequest, match=said):
+            sdk.api.create_upload_preset(name=f"{name}-2", **wrong)
 
 
 def test_strangers_upload_through_an_unsigned_preset_and_nothing_else(sdk, stack: Stack, name: str) -> None:
@@ -360,6 +372,9 @@ def test_an_archive_is_handed_out_as_a_stream(sdk, stack: Stack, name: str) -> N
     packed = fetched(sdk.utils.download_archive_url(tags=[name], target_format="tgz"))
     with tarfile.open(fileobj=io.BytesIO(packed.content)) as archive:
         assert sorted(archive.getnames()) == [f"{name}/a.png", f"{name}/deep/a.png"]
+    older = fetched(sdk.utils.zip_download_url(name, width=8, crop="scale"))
+    with zipfile.ZipFile(io.BytesIO(older.content)) as zipped:
+        assert len(zipped.namelist()) == 2
     gone = download(public_ids=[f"{name}/a", f"{name}/none"])
     assert fetched(gone).status_code == 404
     assert set(names_in(download(public_ids=[f"{name}/a", f"{name}/none"], allow_missing=True))) == {f"{name}/a.png"}
@@ -393,3 +408,22 @@ def test_a_private_original_is_handed_out_by_a_signed_url_of_the_api(sdk, stack:
     assert made.headers["content-disposition"] == f'attachment; filename="{name}.webp"'
     assert fetched(url.replace("type=private", "type=upload")).status_code == 401
     assert fetched(sdk.utils.private_download_url(name, "png", type="private", expires_at=1)).status_code == 400
+
+
+def test_a_text_is_drawn_and_kept_as_a_picture(sdk, stack: Stack, name: str) -> None:
+    made = sdk.uploader.text("Grüße, a/b", public_id=name, font_family="Open Sans", font_size=40, font_color="#ff0000")
+    assert (made["type"], made["format"], made["public_id"]) == ("text", "png", name)
+    assert made["width"] > 100
+    assert 20 < made["height"] < 80
+    drawn = Image.open(io.BytesIO(stack.get(stack.path_of(made["url"])).body)).convert("RGBA")
+    assert drawn.size == (made["width"], made["height"])
+    pixels = np.asarray(drawn)
+    opaque = pixels[pixels[..., 3] == 255]
+    assert len(opaque) > 100
+    assert (opaque[:, :3] == (255, 0, 0)).all()
+    assert sdk.uploader.text("x")["height"] < made["height"]
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="Unknown font"):
+        sdk.uploader.text("x", font_family="Wingdings")
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="Invalid value for parameter type"):
+        put(sdk, name, type="text")
+    assert sdk.uploader.destroy(name, type="text")["result"] == "ok"

@@ -225,14 +225,14 @@ async def test_what_happens_at_the_parent_between_look_up_and_answer_counts(tier
     asset, known = tiers.origin.assets["upload/pic"], tiers.parent.link.keyring_get
     await tiers.parent.get(PATH)
 
-    async def purged(file_name: str) -> KeyRecord | None:
-        record = await known(file_name)
+    async def purged(file_name: str, *, is_use: bool = True) -> KeyRecord | None:
+        record = await known(file_name, is_use=is_use)
         await tiers.only_parent(Kind.ASSET, aids=(asset.aid,))
         return record
 
-    async def cut_off(file_name: str) -> KeyRecord | None:
+    async def cut_off(file_name: str, *, is_use: bool = True) -> KeyRecord | None:
         tiers.parent.link.lease(-1)
-        return await known(file_name)
+        return await known(file_name, is_use=is_use)
 
     async with tiers.client("eu-de") as client:
         for meanwhile in (purged, cut_off):

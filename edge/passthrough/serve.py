@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,7 +16,7 @@ from domicile.service.gate.assets import ASSETS_TENANT, AssetClient, AssetLimits
 from domicile.service.settings import blamed
 from domicile.service.tasks import Background
 from edge.listener import BACKLOG, Handler, Listener
-from edge.metrics import Counters
+from edge.metrics import Counters, Gauge
 from edge.passthrough.app import Passthrough
 from edge.passthrough.fetch import Fetcher
 from edge.passthrough.fill import Memory
@@ -29,6 +30,7 @@ from edge.settings import EdgeSettings
 from edge.store.room import Room
 from edge.store.spool import Spool
 
+HOUSEKEEPING_SECONDS = 1.0
 SPOOL_DIRECTORY = "spool"
 """Below the cache's."""
 
@@ -45,6 +47,15 @@ class _Worker:
     store: ResponseStore
     memory: Memory
     spool: Spool | None
+
+    async def keep_house(self) -> None:
+        """Runs until it is cancelled."""
+        while True:
+            if self.spool is not None:
+                self.spool.yield_room()
+                self.counters.set(Gauge.PASSTHROUGH_DISK_BYTES, self.spool.bytes)
+            self.counters.set(Gauge.PASSTHROUGH_MEMORY_BYTES, self.store.bytes + self.memory.bytes)
+            await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 
 @asynccontextmanager
@@ -72,6 +83,8 @@ async def passthrough(settings: EdgeSettings, slot: int, counters: Counters) -> 
         )
         for number, route in enumerate(routes):
             await _serve(worker, number, route, stack)
+        background = await stack.enter_async_context(Background(log))
+        background.keep("passthrough_housekeeping", worker.keep_house)
         yield
 
 

@@ -188,6 +188,10 @@ async def test_the_disk_is_bounded_and_the_oldest_go(tmp_path: Path) -> None:
         cache.origin.says(response(BODY * 3, **FRESH))
         assert [(await cache.get("/large")).body == BODY * 3 for _ in range(2)] == [True, True]
         assert [one.target for one in cache.origin.seen][-2:] == ["/large", "/large"]
+        async with asyncio.timeout(10):
+            while not 0 < cache.gauge("passthrough_disk_bytes") <= 30 * MIB:
+                await asyncio.sleep(0.05)
+        assert cache.gauge("passthrough_memory_bytes") < MIB
 
 
 @pytest.mark.parametrize("fails_at", [0, 3 * MIB])

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [hits] [transforms] [budgets] [conformance] [fills] [quality]`: measure, and write benchmarks/results/."""
+"""`python -m benchmarks [hits] [transforms] [budgets] [store] [conformance] [fills] [quality]`: measure, and write benchmarks/results/."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import budgets, hits, report, transforms
+from benchmarks import budgets, eviction, hits, report, store_cost, transforms
 
 RESULTS = Path(__file__).parent / "results"
-USUAL = ("hits", "transforms", "budgets")
+USUAL = ("hits", "transforms", "budgets", "store")
 PARTS = (*USUAL, "conformance", "fills", "quality")
 """`quality` has to be asked for: it needs the corpus of photographs, and scores for minutes. So have `conformance` and `fills`:
 they need more programs."""
@@ -54,6 +54,10 @@ def main() -> int:
             )
         if "budgets" in arguments.parts:
             results["budgets"] = budgets.measure(work, arguments.results, scale=arguments.scale)
+        if "store" in arguments.parts:
+            results["eviction"] = eviction.measure(scale=arguments.scale)
+            results["objects in memory"] = store_cost.memory(scale=arguments.scale)
+            results["start on a full disk"] = store_cost.starting(work, scale=arguments.scale)
         if "conformance" in arguments.parts:
             from benchmarks import conformance  # the suite is that of a test
 

@@ -105,6 +105,12 @@ POLICY_KEYS = {
     "redaction.faces": "`pixelate` or `blur` all faces before anything else is done to a picture. The table needs it.",
     "redaction.folders": "Where, cut at a slash; empty is all of the cloud, and is then left out.",
     "redaction.except_signed": "URLs with a valid signature show the picture as it is.",
+    "remote": "A table, docs/remote.md: pictures from elsewhere. Without hosts, or with `zones.ingress_fetch` empty, none"
+    " are fetched.",
+    "remote.hosts": "Hosts that may be fetched from: `images.example.org`, `*.example.net` for every name below it, with a"
+    " port where it is not the usual one.",
+    "remote.delivery": "URLs of type `fetch` and layers `l_fetch`: `off`, `signed`, or `open` to everybody.",
+    "remote.refresh_seconds": "A fetched picture that is older is asked for again when it is wanted next: 10 and more.",
 }
 ZONES = {
     Activity.STORE: "Originals are kept.",
@@ -116,7 +122,7 @@ ZONES = {
     Activity.LOGS: "Logs are kept (they hold keyed hashes only).",
     Activity.METRICS: "Metrics are collected.",
     Activity.KEYS: "Keys are kept.",
-    Activity.INGRESS_FETCH: "Originals are fetched from elsewhere (not yet).",
+    Activity.INGRESS_FETCH: "Originals are fetched from elsewhere, by the origin (docs/remote.md).",
 }
 
 BOUNDS_HEAD = """## How long a copy can last
@@ -302,7 +308,14 @@ def policy() -> str:
 def _default(preset: Preset) -> Mapping[str, Any]:
     its = from_mapping({"tenant": "CLOUD", "interpretation": str(preset)}, home=HOME)
     left_out = {"strict_transformations": its.strict_transformations}
-    return its.to_mapping() | left_out | {"redaction": {"folders": [], **its.redaction.to_mapping()}}
+    return (
+        its.to_mapping()
+        | left_out
+        | {
+            "redaction": {"folders": [], **its.redaction.to_mapping()},
+            "remote": its.remote.to_mapping(),
+        }
+    )
 
 
 def _flat(mapping: Mapping[str, Any], before: str = "") -> dict[str, Any]:

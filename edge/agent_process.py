@@ -29,7 +29,7 @@ from edge.nodedb import NodeDb, NoRoom
 from edge.numbers import NodeNumbers
 from edge.origin_wire import origin_wire
 from edge.page import SharedPage
-from edge.purge import TokenBucket
+from edge.rates import TokenBucket
 from edge.register import Register
 from edge.reports import Reports
 from edge.reserve import Reserve

@@ -19,13 +19,16 @@ from aiohttp import web
 
 from domicile.media.errors import BadUrl, LeaseLost, MediaError, Overloaded, UpstreamUnavailable, WrongPlace
 from domicile.media.pending import NO_HINTS, may_follow_hints, read_hints
+from edge.cache.forward import has_come_round
 from edge.deliver import Delivered, Deliverer
+from edge.front import ANYBODY, Asker, Front
 from edge.hosts import Hosts
 from edge.hot import Hot
 from edge.metrics import Cache, Count, Counters, Route
 from edge.occasionally import Occasionally
 from edge.open_responses import InProgress, OpenResponses
 from edge.plain import Door, Plain
+from edge.rates import RateLimited, Rates
 from edge.respond import Reply, empty, plain, preflight, refusal
 from edge.send import CutOff, TooSlow, send
 from edge.store.port import close_body
@@ -64,10 +67,13 @@ class App:
     hot: Hot
     progress_seconds_max: float
     requests_max: int
+    rates: Rates
     in_progress: InProgress
     purge: Door
     services: dict[str, Door] = field(default_factory=dict)
     """By path; see SERVICE_PATHS."""
+    front: Front = ANYBODY
+    """Of the listener that this is the door of."""
     failures: Occasionally = field(default_factory=Occasionally)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -107,19 +113,28 @@ class App:
             return await self._send_empty(request, preflight(self.region), tally)
         if request.method not in MEDIA_METHODS:
             return await self._send_empty(request, self._wrong_method("GET, HEAD, OPTIONS"), tally)
-        return await self._media(request, tally)
+        if has_come_round(tuple(("cdn-loop", value) for value in request.headers.getall("CDN-Loop", ()))):
+            return await self._send_empty(request, empty(508, region=self.region), tally)
+        asker = self.front.asker(request.headers.getall(self.front.secret_field, ()))
+        if self.front.refuses(asker):
+            return await self._send_empty(request, empty(403, region=self.region), tally)
+        return await self._media(request, asker, tally)
 
-    async def _media(self, request: web.BaseRequest, tally: _Tally) -> web.StreamResponse:
+    async def _media(self, request: web.BaseRequest, asker: Asker, tally: _Tally) -> web.StreamResponse:
         if self.in_progress.count >= self.requests_max:
             self.counters.add(Count.REQUESTS_REFUSED)
             raise Overloaded("Too many requests; try again")
+        cloud = request.raw_path[1:].partition("/")[0]
+        if cloud in self.deliverer.link.tenants and not self.rates.take(cloud, tally.started):
+            self.counters.add(Count.LIMITED)
+            raise RateLimited("This cloud is asked for too often; try again")
         self.in_progress.count += 1
         try:
-            return await self._delivery(request, tally)
+            return await self._delivery(request, asker, tally)
         finally:
             self.in_progress.count -= 1
 
-    async def _delivery(self, request: web.BaseRequest, tally: _Tally) -> web.StreamResponse:
+    async def _delivery(self, request: web.BaseRequest, asker: Asker, tally: _Tally) -> web.StreamResponse:
         accept = ",".join(request.headers.getall("Accept", ()))
         hints = read_hints(request.headers) if may_follow_hints(request.raw_path) else NO_HINTS
         delivered = await self.deliverer.deliver(request.raw_path, accept, hints)
@@ -130,7 +145,7 @@ class App:
             with self.responses.entered(head, request.transport), self.deliverer.torn_is_dropped(delivered):
                 if not await self.deliverer.confirm(delivered.stored):
                     raise LeaseLost("The server cannot be sure that its copies are current; try again")
-                reply = self._picture(request, delivered, tally)
+                reply = self._picture(request, asker, delivered, tally)
                 tally.status, tally.cache = reply.status, TIERS[delivered.tier]
                 tally.body_bytes = reply.body_bytes
                 return await send(
@@ -143,11 +158,13 @@ class App:
         finally:
             close_body(delivered.stored)
 
-    def _picture(self, request: web.BaseRequest, delivered: Delivered, tally: _Tally) -> Reply:
+    def _picture(self, request: web.BaseRequest, asker: Asker, delivered: Delivered, tally: _Tally) -> Reply:
         if delivered.collapsed:
             self.counters.add(Count.COALESCED)
         elapsed = time.perf_counter() - tally.started
-        return self.wording.picture(delivered, method=request.method, asked=request.headers, elapsed_seconds=elapsed)
+        return self.wording.picture(
+            delivered, asker, method=request.method, asked=request.headers, elapsed_seconds=elapsed
+        )
 
     def _check_host(self, request: web.BaseRequest) -> None:
         if not self.hosts.has(request.headers.get("Host", "")):

@@ -137,8 +137,8 @@ class Desk:
     def _at_once(self, request: Request) -> Answer | None:
         """Answers that need no waiting; None for the others."""
         match request:
-            case messages.KeyringGet(file_name=file_name):
-                return messages.Key(record=self._register.key_of(file_name))
+            case messages.KeyringGet(file_name=file_name, is_use=is_use):
+                return messages.Key(record=self._register.key_of(file_name, is_use=is_use))
             case messages.Store(record=record):
                 return messages.Yes(ok=self._register.store(record))
             case messages.Forget(file_names=file_names):

@@ -22,6 +22,7 @@ from edge.following import TenantState
 from edge.keys import Wanted, Way, file_of
 from edge.lookup import Lookup
 from edge.metrics import Count
+from edge.parent import Parent
 from edge.permits import Permits
 from edge.refusals import LASTING, REFUSAL_SECONDS_MAX, Refusal, Refusals
 from edge.render import Made, Order, make, plain_of
@@ -65,6 +66,8 @@ class Filler:
     count: Callable[[Count], None]
     wall_clock: Callable[[], float]
     clock: Callable[[], float]
+    parent: Parent | None = None
+    """Another edge, asked before anything is made here."""
 
     async def fill(self, fill: Fill, wanted: Wanted, resolved: Resolved | None) -> None:
         """The work of a flight. `resolved`: what was asked a moment ago for the signature's sake, if it was."""
@@ -99,9 +102,14 @@ class Filler:
             sequence=resolved.sequence,
             now=self.wall_clock(),
         )
+        inherited = None if self.parent is None else await self.parent.made(wanted, order, state)
+        if inherited is not None:
+            fill.spans = inherited.spans
+            await self._keep(fill, wanted, order, state, inherited)
+            return
         try:
             plain = plain_of(way, resolved)
-            async with self.upstream.originals(resolved, state, plain.layers) as originals:
+            async with self.upstream.originals(resolved, state, plain.layers, order.names) as originals:
                 fill.spans = (Span("origin", self.clock() - started),)
                 order = replace(order, sequence=originals.sequence)
                 made = await make(order, plain, originals, self.pool, self.limits)

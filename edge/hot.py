@@ -14,18 +14,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 from time import perf_counter
+from typing import NamedTuple
 
 from domicile.media.journal import Fence
 from domicile.media.policy import Activity, ResidencyPolicy
 from domicile.media.timing import Span
 from edge.cache.conditional import has_tag
 from edge.deliver import Delivered
+from edge.front import ANYBODY, Asker, Front
 from edge.hosts import Hosts
 from edge.lookup import Lookup
 from edge.metrics import Cache, Counters, Route
 from edge.open_responses import OpenResponses
 from edge.permits import Permits
+from edge.rates import Rates
 from edge.request_head import Asked, HeadReader
+from edge.respond import Reply
 from edge.store.port import PIECE_BYTES_MAX, Stored, StoredHead
 from edge.wording import Wording
 
@@ -36,6 +40,7 @@ ACCEPT_CHARACTERS_MAX = 600
 
 _LINE_END = b" HTTP/1.1\r\n"
 _STATUS_LINES = {200: b"HTTP/1.1 200 OK\r\n", 304: b"HTTP/1.1 304 Not Modified\r\n"}
+_ANYBODY, _OTHER = Asker.ANYBODY, Asker.OTHER
 _NOTHING: tuple[int, tuple[bytes, ...], int] = (0, (), 0)
 
 
@@ -57,8 +62,16 @@ class _Entry:
     """Wall clock: the lifetime of the object, and of the permits that it is kept and delivered under."""
     second: int = -1
     """When the heads were written, in whole seconds of the wall clock."""
-    whole: bytes = b""
-    unchanged: bytes = b""
+    heads: list[_Heads | None]
+    """By Asker."""
+
+
+class _Heads(NamedTuple):
+    """What one kind of asker is told in this second."""
+
+    etag: str
+    whole: bytes
+    unchanged: bytes
 
 
 class Hot:
@@ -72,10 +85,10 @@ class Hot:
         responses: OpenResponses,
         counters: Counters,
         serving: Callable[[], bool],
+        rates: Rates,
         hosts: Hosts,
         wording: Wording,
         buffer_bytes_max: int,
-        wall_clock: Callable[[], float],
     ) -> None:
         """`buffer_bytes_max`: what may wait for a viewer, besides one piece."""
         self._lookup = lookup
@@ -84,12 +97,13 @@ class Hot:
         self._responses = responses
         self._meter = counters.meter(Route.DELIVERY, Cache.MEMORY)
         self._serving = serving
+        self._rates = rates
         self._hosts = hosts
         self._wording = wording
         self._bytes_max = buffer_bytes_max + PIECE_BYTES_MAX
-        self._wall_clock = wall_clock
+        self._wall_clock = wording.wall_clock
         self._entries: dict[tuple[bytes, str], _Entry] = {}
-        self._reader = HeadReader()
+        self._reader = HeadReader(wording.downstream.proof_field)
         self._second = -1
         self._date = b""
         self.answers = 0
@@ -129,6 +143,7 @@ class Hot:
             revision=state.config_revision,
             fence=state.fence,
             applied=state.fence.applied,
+            heads=[None] * len(Asker),
             valid_until=min(
                 head.stored_at + self._lookup.ttl_seconds(head), may_cache.valid_until, may_deliver.valid_until
             ),
@@ -145,14 +160,14 @@ class Hot:
 
     # --- the one pass -------------------------------------------------------------------------------------------------
 
-    def take(self, data: bytes, transport: asyncio.Transport) -> int:
+    def take(self, data: bytes, transport: asyncio.Transport, front: Front = ANYBODY) -> int:
         """Answer the requests at the beginning of `data` that are hot hits; how many bytes they were.
 
         The transport must hold nothing back before, and holds back at most its buffer and one piece afterwards.
         """
         taken, room, end = 0, self._bytes_max, len(data)
         while taken < end:
-            used, out, size = self._one(data, taken, room, transport)
+            used, out, size = self._one(data, taken, room, transport, front)
             if not used:
                 break
             if len(out) == 1:
@@ -164,7 +179,7 @@ class Hot:
         return taken
 
     def _one(
-        self, data: bytes, start: int, room: int, transport: asyncio.Transport
+        self, data: bytes, start: int, room: int, transport: asyncio.Transport, front: Front
     ) -> tuple[int, tuple[bytes, ...], int]:
         """The length of the request at `start`, what answers it, and how long that is; 0 when it is not for here."""
         began = perf_counter()
@@ -182,14 +197,17 @@ class Hot:
         entry = None if asked is None else self._entries.get((data[at:line], asked.accept))
         if asked is None or entry is None or not self._hosts.has(asked.host):
             return _NOTHING
+        asker = _ANYBODY if front.cdn is None else front.asker(asked.proofs)
         now = self._wall_clock()
-        body = self._body(entry, now)
+        body = None if asker is _OTHER and front.refuses(asker) else self._body(entry, now)
         if body is None:
             return _NOTHING
-        status, head = self._worded(entry, asked, now)
+        status, head = self._worded(entry, asked, asker, now)
         body_bytes = 0 if is_head or status == 304 else len(body)
         size = len(head) + body_bytes
-        if size > room or not self._responses.hand_over(transport, entry.head):
+        if size > room or not self._rates.take(entry.head.tenant, began):  # the ordinary path says why
+            return _NOTHING
+        if not self._responses.hand_over(transport, entry.head):
             return _NOTHING
         self.answers += 1
         self._meter.count(status, perf_counter() - began, body_bytes)
@@ -214,26 +232,32 @@ class Hot:
             return None
         return stored.body
 
-    def _worded(self, entry: _Entry, asked: Asked, now: float) -> tuple[int, bytes]:
+    def _worded(self, entry: _Entry, asked: Asked, asker: Asker, now: float) -> tuple[int, bytes]:
         """Status and head."""
         second = int(now)
         if second != self._second:
             self._second, self._date = second, f"Date: {formatdate(now, usegmt=True)}\r\n\r\n".encode("ascii")
         if second != entry.second:
-            self._write_heads(entry, second)
-        if asked.if_none_match is not None and has_tag(asked.if_none_match, entry.head.etag):
-            return 304, entry.unchanged + self._date
-        return 200, entry.whole + self._date
+            entry.heads = [None] * len(Asker)
+            entry.second = second
+        heads = entry.heads[asker]
+        if heads is None:
+            heads = entry.heads[asker] = self._heads(entry, asker)
+        if asked.if_none_match is not None and has_tag(asked.if_none_match, heads.etag):
+            return 304, heads.unchanged + self._date
+        return 200, heads.whole + self._date
 
-    def _write_heads(self, entry: _Entry, second: int) -> None:
+    def _heads(self, entry: _Entry, asker: Asker) -> _Heads:
         """As the ordinary path would word them now, for an answer that took no time."""
-        for fields in ({}, {"If-None-Match": entry.head.etag}):
-            reply = self._wording.picture(entry.delivered, method="GET", asked=fields, elapsed_seconds=0.0)
-            written = _STATUS_LINES[reply.status] + b"".join(
-                f"{name}: {value}\r\n".encode("latin-1") for name, value in reply.headers
-            )
-            if reply.status == 304:
-                entry.unchanged = written
-            else:
-                entry.whole = written
-        entry.second = second
+        etag = self._wording.etag(entry.delivered, asker)
+        whole, unchanged = (
+            self._wording.picture(entry.delivered, asker, method="GET", asked=fields, elapsed_seconds=0.0)
+            for fields in ({}, {"If-None-Match": etag})
+        )
+        return _Heads(etag, _written(whole), _written(unchanged))
+
+
+def _written(reply: Reply) -> bytes:
+    return _STATUS_LINES[reply.status] + b"".join(
+        f"{name}: {value}\r\n".encode("latin-1") for name, value in reply.headers
+    )

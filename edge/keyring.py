@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from domicile.media.journal import Entry, Kind
 from edge.messages import KeyRecord
+from edge.tagged import Tagged
 
 _NONCE_BYTES = 12
 _SALT_BYTES = 32
@@ -34,17 +35,18 @@ class Keyring:
         self._max = keys_max
         self._keys: OrderedDict[str, KeyRecord] = OrderedDict()
         self._wrapped: dict[str, bytes] = {}  # tenant -> salt of the wrapping
-        self._by_tag: dict[tuple[str, str], set[str]] = {}  # (tenant, aid or name or "") -> file names
+        self._by_tag: Tagged[tuple[str, str]] = Tagged()  # (tenant, aid or name or "") -> file names
 
     def __len__(self) -> int:
         return len(self._keys)
 
-    def get(self, file_name: str) -> KeyRecord | None:
-        """The key; None when it is unknown or wrapped."""
+    def get(self, file_name: str, *, is_use: bool = True) -> KeyRecord | None:
+        """The key; None when it is unknown or wrapped. `is_use`: it is the youngest from now on."""
         record = self._keys.get(file_name)
         if record is None or record.tenant in self._wrapped:
             return None
-        self._keys.move_to_end(file_name)
+        if is_use:
+            self._keys.move_to_end(file_name)
         return record
 
     def put(self, file_name: str, record: KeyRecord) -> None:
@@ -53,21 +55,15 @@ class Keyring:
             return
         self.forget((file_name,))
         self._keys[file_name] = record
-        for tag in _tags(record):
-            self._by_tag.setdefault(tag, set()).add(file_name)
+        self._by_tag.add(file_name, _tags(record))
         while len(self._keys) > self._max:
             self.forget((next(iter(self._keys)),))
 
     def forget(self, file_names: Iterable[str]) -> None:
         for file_name in file_names:
             record = self._keys.pop(file_name, None)
-            if record is None:
-                continue
-            for tag in _tags(record):
-                named = self._by_tag[tag]
-                named.discard(file_name)
-                if not named:
-                    del self._by_tag[tag]
+            if record is not None:
+                self._by_tag.discard(file_name, _tags(record))
 
     def apply(self, entry: Entry) -> None:
         """Drop what the entry fences; an entry that is not understood drops the tenant's keys."""
@@ -76,11 +72,10 @@ class Keyring:
         if entry.kind not in _TARGETED:
             self.drop_tenant(entry.tenant)
             return
-        for target in (*entry.aids, *entry.names):
-            self.forget(tuple(self._by_tag.get((entry.tenant, target), ())))
+        self.forget(self._by_tag.names((entry.tenant, target) for target in (*entry.aids, *entry.names)))
 
     def drop_tenant(self, tenant: str) -> None:
-        self.forget(tuple(self._by_tag.get((tenant, ""), ())))
+        self.forget(self._of(tenant))
         self._wrapped.pop(tenant, None)
 
     def clear(self) -> None:
@@ -102,7 +97,7 @@ class Keyring:
         if salt is None:
             return
         aead = _wrapping(file_key, salt, tenant)
-        for file_name in tuple(self._by_tag.get((tenant, ""), ())):
+        for file_name in self._of(tenant):
             sealed = self._keys[file_name].content_key
             try:
                 plain = aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], file_name.encode())
@@ -111,10 +106,13 @@ class Keyring:
             else:
                 self._keys[file_name] = msgspec.structs.replace(self._keys[file_name], content_key=plain)
 
+    def _of(self, tenant: str) -> set[str]:
+        return self._by_tag.names(((tenant, ""),))
+
     def _wrap(self, tenant: str, file_key: bytes) -> None:
         salt = secrets.token_bytes(_SALT_BYTES)
         aead = _wrapping(file_key, salt, tenant)
-        for file_name in self._by_tag.get((tenant, ""), ()):
+        for file_name in self._of(tenant):
             record = self._keys[file_name]
             nonce = secrets.token_bytes(_NONCE_BYTES)
             sealed = nonce + aead.encrypt(nonce, record.content_key, file_name.encode())

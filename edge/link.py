@@ -118,16 +118,15 @@ class NodeLink(Following):
 
     # --- what opens which object ------------------------------------------------------------------------------------
 
-    async def keyring_get(self, file_name: str) -> KeyRecord | None:
+    async def keyring_get(self, file_name: str, *, is_use: bool = True) -> KeyRecord | None:
         """The key of a cached object; None when it is not known, was purged, or the agent is away.
 
         The agent forgets all keys when it restarts. What `resolve` gives opens the same file, and `stored` makes it
         known again.
         """
         try:
-            found = await self._channel.call(
-                messages.KeyringGet(file_name=file_name), messages.Key, seconds_max=CALL_SECONDS_MAX
-            )
+            asked = messages.KeyringGet(file_name=file_name, is_use=is_use)
+            found = await self._channel.call(asked, messages.Key, seconds_max=CALL_SECONDS_MAX)
         except MediaError:
             return None
         return found.record
@@ -150,20 +149,19 @@ class NodeLink(Following):
         except MediaError as away:
             log.info("forget_not_told", reason=type(away).__name__)
 
-    async def list_objects(self, slot: int) -> list[StoredObject]:
+    async def object_pages(self, slot: int) -> AsyncIterator[tuple[StoredObject, ...]]:
         """Registered objects that `rendezvous.owner_of` gives to `slot` of the configured slots, without keys.
 
         All of them, or UpstreamUnavailable: what is missing from this list would be taken for an orphan.
         """
-        found: list[StoredObject] = []
         after = ""
         while True:
             part = await self._channel.call(
                 messages.ListObjects(slot=slot, after=after), messages.Objects, seconds_max=10 * CALL_SECONDS_MAX
             )
-            found.extend(part.objects)
+            yield part.objects
             if not part.after:
-                return found
+                return
             if part.after <= after:
                 raise UpstreamUnavailable("The node's agent repeats itself")
             after = part.after

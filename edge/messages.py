@@ -18,7 +18,7 @@ FRAME_BYTES_MAX = 64 * 1024 * 1024
 """One frame; the largest holds one tenant's whole fence (`media.journal.FENCE_RECORDS_MAX`, about 20 MB)."""
 
 OBJECTS_PAGE_MAX = 2000
-"""Objects in one answer of `list_objects`."""
+"""Objects in one answer of `object_pages`."""
 
 FORGET_MAX = 1000
 """File names in one `Forget`."""
@@ -52,7 +52,7 @@ class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
     stored_at: float
     body_bytes: int
     content_key: bytes = b""
-    """Empty in answers of `list_objects`: rows on the disk hold no key."""
+    """Empty in answers of `object_pages`: rows on the disk hold no key."""
 
     def key_record(self) -> KeyRecord:
         return KeyRecord(
@@ -168,6 +168,8 @@ class Join(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 class KeyringGet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     file_name: str
+    is_use: bool = True
+    """Not when a file is only looked over: then the key is no younger than before."""
 
 
 class Store(msgspec.Struct, frozen=True, kw_only=True, tag=True):

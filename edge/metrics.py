@@ -20,6 +20,7 @@ from edge.page import COUNTERS_MAX
 class Route(StrEnum):
     DELIVERY = "delivery"
     PEER = "peer"
+    TIER = "tier"
     PURGE = "purge"
     SERVICE = "service"
     """Health, readiness, metrics."""
@@ -52,6 +53,12 @@ class Count(StrEnum):
     ABORTED = "aborted_responses"
     SLOW = "slow_viewers"
     REQUESTS_REFUSED = "refused_requests"
+    LIMITED = "limited_requests"
+    CONNECTIONS_FULL = "refused_connections|reason=full"
+    CONNECTIONS_ADDRESS = "refused_connections|reason=address"
+    HEADS_LATE = "late_requests|part=head"
+    BODIES_LATE = "late_requests|part=body"
+    LINES_WITHHELD = "withheld_log_lines"
     HOT = "hot_hits"
     ENTRIES = "entries_applied"
     LOCKS = "lease_losses"
@@ -63,8 +70,25 @@ class Count(StrEnum):
     EVICTED_MEMORY = "evictions|tier=memory"
     EVICTED_DISK = "evictions|tier=disk"
     DISK_FAILURES = "disk_failures"
+    DISK_WRITES = "disk_writes"
+    NOT_KEPT_STRANGER = "disk_not_kept|reason=first_request"
+    NOT_KEPT_FULL = "disk_not_kept|reason=full"
+    NOT_KEPT_FAILING = "disk_not_kept|reason=failing"
+    SCRUBS = "scrubs"
+    SCRUBBED_WHOLE = "scrubbed_files|result=whole"
+    SCRUBBED_KEYLESS = "scrubbed_files|result=keyless"
+    SCRUBBED_REPLACED = "scrubbed_files|result=replaced"
+    SCRUBBED_TORN = "scrubbed_files|result=torn"
+    SCRUBBED_STALE = "scrubbed_files|result=stale"
+    SCRUBBED_ORPHAN = "scrubbed_files|result=orphan"
+    SCRUBBED_UNFINISHED = "scrubbed_files|result=unfinished"
+    SCRUBBED_MISSING = "scrubbed_files|result=missing"
     SEALS_BROKEN = "broken_seals"
     PEER_FAILURES = "peer_failures"
+    PARENT_TAKEN = "parent_requests|result=taken"
+    PARENT_FENCED = "parent_requests|result=fenced"
+    PARENT_DECLINED = "parent_requests|result=declined"
+    PARENT_FAILED = "parent_requests|result=failed"
     REPORTS_DROPPED = "reports_dropped"
     PASSTHROUGH_HIT = "passthrough_requests|result=hit"
     PASSTHROUGH_STALE = "passthrough_requests|result=stale"
@@ -90,6 +114,7 @@ class Gauge(StrEnum):
     MEMORY_OBJECTS = "memory_objects"
     DISK_BYTES = "disk_bytes"
     DISK_OBJECTS = "disk_objects"
+    DISK_RESTING = "disk_resting_workers"
     FLIGHTS = "flights"
     RESPONSES_OPEN = "open_responses"
     REQUESTS_IN_PROGRESS = "requests_in_progress"
@@ -114,8 +139,12 @@ HELP = {
     "coalesced_requests": "Requests that waited for the fill of another.",
     "fenced_objects": "Look-ups that found an object which a purge forbids.",
     "aborted_responses": "Responses ended early because of a purge, a lost lease, or a cached file that broke in the middle.",
-    "slow_viewers": "Responses ended early because the viewer took no bytes for too long.",
+    "slow_viewers": "Responses ended early because the viewer took nothing, or next to nothing, for too long.",
     "refused_requests": "Media requests answered 503 because too many were in progress.",
+    "limited_requests": "Media requests answered 429 because their cloud was asked for too often.",
+    "refused_connections": "Connections closed at once: the worker has all it takes (full), or all it takes of one client.",
+    "late_requests": "Requests answered 408 because a part of them took too long to come.",
+    "withheld_log_lines": "Log lines that were counted and not written, because there were too many of their event.",
     "hot_hits": "Hits of the memory tier that were answered in one pass, counted once a second.",
     "entries_applied": "Journal entries taken by workers (each counts once a worker).",
     "lease_losses": "Times a worker dropped its keys because the lease ran out.",
@@ -123,8 +152,17 @@ HELP = {
     "origin_requests": "Requests to the origin by kind.",
     "origin_failures": "Requests to the origin that it did not answer, or not with something usable.",
     "origin_received_bytes": "Sealed bytes of originals received from the origin.",
+    "parent_requests": "Renditions asked of the parent, by what became of them; fenced: it had not applied a purge that this node"
+    " knows of; declined: it may not or cannot give what was asked for.",
     "evictions": "Objects that made room for others, by tier.",
-    "disk_failures": "Writes or reads of the disk tier that failed, or were not tried because the disk is too full.",
+    "disk_failures": "Writes or reads of the disk tier that failed.",
+    "disk_writes": "Objects written to the disk tier.",
+    "disk_not_kept": "Objects that the disk tier did not take: asked for the first time while it is full, no room on the file"
+    " system, or it rests after a failure.",
+    "scrubs": "Passes over all own files of a worker that came to their end.",
+    "scrubbed_files": "Files that were looked over, by what became of them: whole, or only looked at because the agent has no"
+    " key (keyless), or replaced meanwhile; deleted because torn, forbidden by a purge (stale), without a row (orphan) or"
+    " unfinished; missing: a row without its file.",
     "broken_seals": "Cached files that did not open: torn, moved or tampered with.",
     "peer_failures": "Streams from other workers that failed.",
     "reports_dropped": "Renditions that were not reported because the queue was full.",
@@ -136,6 +174,7 @@ HELP = {
     "memory_objects": "Objects in the memory tier.",
     "disk_bytes": "Bytes in the disk tier.",
     "disk_objects": "Objects in the disk tier.",
+    "disk_resting_workers": "Workers that write nothing to the disk tier because it failed; it is tried again by itself.",
     "flights": "Fills under way.",
     "open_responses": "Responses under way, until the viewer's machine has their last byte.",
     "requests_in_progress": "Media requests that wait or are being answered.",

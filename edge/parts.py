@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from domicile.media.keys import file_name
 from domicile.media.policy import Place
 from domicile.service.gate.peer import PeerClient
+from domicile.service.gate.tier import TierClient
 from domicile.service.gate.wire import WireClient
 from domicile.service.pool import DecoderPool
 from edge.app import App
 from edge.deliver import Deliverer
+from edge.downstream import downstream_of
 from edge.fill import Filler
 from edge.flight import Flights
 from edge.following import TenantState
+from edge.front import fronts
 from edge.health import doors
 from edge.hosts import Hosts
 from edge.hot import Hot
@@ -22,15 +26,20 @@ from edge.lookup import Lookup
 from edge.metrics import Counters
 from edge.names import Negatives, UnknownClouds, Verdicts
 from edge.open_responses import InProgress, OpenResponses
+from edge.originals import KeptOriginals
 from edge.owner import Owners
+from edge.parent import Parent
 from edge.peer_door import PeerDoor
 from edge.permits import Permits
 from edge.plain import Door
+from edge.rates import Rates
 from edge.readings import Readings
 from edge.refusals import Refusals
 from edge.settings import EdgeSettings
 from edge.store.disk import DiskStore
 from edge.store.memory import MemoryStore
+from edge.store.port import Stored
+from edge.tier_settings import REFUSE
 from edge.tiers import Tiers
 from edge.upstream import Upstream
 from edge.wording import Wording
@@ -41,6 +50,8 @@ class Parts:
     """What faces the outside: viewers, other workers, the journal."""
 
     app: App
+    cdn_app: App | None
+    """The same behind the CDN's own listener, where there is one."""
     door: PeerDoor
     tiers: Tiers
 
@@ -57,6 +68,7 @@ class Outside:
     disk: DiskStore | None
     flights: Flights
     purge: Door
+    parent: TierClient | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +76,7 @@ class _Known:
     """What the parts share and remember."""
 
     lookup: Lookup
+    originals: KeptOriginals
     permits: Permits
     negatives: Negatives
     refusals: Refusals
@@ -78,9 +91,17 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     deliverer = _deliverer(settings, slot, outside, known)
     counters, responses, in_progress = outside.counters, known.responses, InProgress()
     seconds_max = settings.delivery.progress_seconds_max
-    hosts, wording = (
-        Hosts(settings.delivery.hosts),
-        Wording(lookup=known.lookup, region=settings.region, wall_clock=time.time),
+    hosts = Hosts(settings.delivery.hosts)
+    front, cdn_front = fronts(settings.cdn)
+    wording = Wording(
+        lookup=known.lookup,
+        region=settings.region,
+        wall_clock=time.time,
+        downstream=downstream_of(settings.cdn),
+    )
+    rates = Rates(
+        per_second=settings.delivery.tenant_requests_per_second / settings.worker_count,
+        burst=settings.delivery.tenant_requests_burst / settings.worker_count,
     )
     hot = Hot(
         lookup=known.lookup,
@@ -88,10 +109,10 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         responses=responses,
         counters=counters,
         serving=outside.link.serving,
+        rates=rates,
         hosts=hosts,
         wording=wording,
         buffer_bytes_max=settings.delivery.write_buffer_bytes_max,
-        wall_clock=time.time,
     )
     app = App(
         deliverer=deliverer,
@@ -103,13 +124,16 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         hot=hot,
         progress_seconds_max=seconds_max,
         requests_max=settings.delivery.requests_max,
+        rates=rates,
         in_progress=in_progress,
         purge=outside.purge,
         services=doors(outside.link),
+        front=front,
     )
     door = PeerDoor(deliverer=deliverer, responses=responses, counters=counters, progress_seconds_max=seconds_max)
     tiers = Tiers(
         lookup=known.lookup,
+        originals=known.originals,
         flights=outside.flights,
         negatives=known.negatives,
         refusals=known.refusals,
@@ -122,7 +146,8 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         pool=outside.pool,
         counters=counters,
     )
-    return Parts(app=app, door=door, tiers=tiers)
+    cdn_app = None if cdn_front is None else replace(app, front=cdn_front)
+    return Parts(app=app, cdn_app=cdn_app, door=door, tiers=tiers)
 
 
 def _known(settings: EdgeSettings, outside: Outside) -> _Known:
@@ -131,18 +156,32 @@ def _known(settings: EdgeSettings, outside: Outside) -> _Known:
     def tenant_of(tenant: str) -> TenantState | None:
         return link.tenants.get(tenant)  # looked up every time: a snapshot of the node brings another mapping
 
+    def proven(key: str, stored: Stored) -> None:
+        """RAM answers for it, so that the disk would never hear how often it is asked for."""
+        state = tenant_of(stored.head.tenant)
+        if outside.disk is not None and state is not None:
+            outside.disk.asked_again(file_name(state.file_key, key), stored.head.body_bytes)
+
     memory = MemoryStore(
         bytes_max=settings.cache.ram_bytes_max // settings.worker_count,
         object_bytes_max=settings.cache.ram_object_bytes_max,
         count=outside.counters.add,
+        on_proven=proven,
+    )
+    lookup = Lookup(
+        memory=memory,
+        disk=outside.disk,
+        tenant_of=tenant_of,
+        is_waiting=lambda tenant: tenant in link.waiting,
+        count=outside.counters.add,
     )
     return _Known(
-        lookup=Lookup(
-            memory=memory,
-            disk=outside.disk,
-            tenant_of=tenant_of,
-            is_waiting=lambda tenant: tenant in link.waiting,
-            count=outside.counters.add,
+        lookup=lookup,
+        originals=KeptOriginals(
+            bytes_max=settings.cache.originals_bytes_max // settings.worker_count,
+            seconds_max=settings.cache.originals_seconds_max,
+            is_fresh=lookup.is_fresh,
+            clock=time.monotonic,
         ),
         permits=Permits(Place(name="edge", region=settings.region), clock=time.time),
         negatives=Negatives(),
@@ -175,6 +214,23 @@ def _deliverer(settings: EdgeSettings, slot: int, outside: Outside, known: _Know
     )
 
 
+def _parent(settings: EdgeSettings, outside: Outside, known: _Known) -> Parent | None:
+    own = settings.tier
+    if outside.parent is None or own.parent_region is None:
+        return None
+    return Parent(
+        client=outside.parent,
+        place=Place(name="parent", region=own.parent_region),
+        region=settings.region,
+        refuses_without=own.without_parent == REFUSE,
+        retry_seconds=own.retry_seconds,
+        lookup=known.lookup,
+        count=outside.counters.add,
+        clock=time.monotonic,
+        wall_clock=time.time,
+    )
+
+
 def _owners(slot: int, outside: Outside, known: _Known) -> Owners:
     return Owners(
         peers=outside.peers,
@@ -191,6 +247,7 @@ def _upstream(settings: EdgeSettings, outside: Outside, known: _Known) -> Upstre
         outside.wire,
         permits=known.permits,
         negatives=known.negatives,
+        kept=known.originals,
         count=outside.counters.add,
         region=settings.region,
         source_bytes_max=settings.media.source_bytes_max,
@@ -208,6 +265,7 @@ def _filler(settings: EdgeSettings, outside: Outside, known: _Known, upstream: U
         permits=known.permits,
         refusals=known.refusals,
         reporter=outside.link,
+        parent=_parent(settings, outside, known),
         limits=settings.media.limits(),
         count=outside.counters.add,
         wall_clock=time.time,

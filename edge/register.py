@@ -44,8 +44,8 @@ class Register:
     async def start(self) -> None:
         await self._db.count_objects()
 
-    def key_of(self, file_name: str) -> KeyRecord | None:
-        return self._keyring.get(file_name)
+    def key_of(self, file_name: str, *, is_use: bool = True) -> KeyRecord | None:
+        return self._keyring.get(file_name, is_use=is_use)
 
     def store(self, record: StoredObject) -> bool:
         """Take an object in, unless it is fenced, there is no lease for its tenant, or the register is full."""

@@ -13,6 +13,9 @@ import re
 from enum import Enum
 from typing import NamedTuple
 
+from edge.cache.forward import HOPS_MAX, PSEUDONYM
+from edge.faulty import is_host
+
 HEAD_BYTES_MAX = 8 * 1024
 """Of the fields that are read here; below what the library takes for one line."""
 LINES_MAX = 64
@@ -40,6 +43,8 @@ class Asked(NamedTuple):
     accept: str
     """All Accept fields, joined by commas."""
     if_none_match: str | None
+    proofs: tuple[str, ...] = ()
+    """What was said in the field by which a CDN shows that it is one."""
 
 
 class _Of(Enum):
@@ -56,7 +61,9 @@ _Line = _Of | tuple[bytes, str]
 class HeadReader:
     """Reads blocks of fields, and remembers the short ones and their lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, proof_field: str = "") -> None:
+        """`proof_field`: of the CDN's secret."""
+        self._proof = proof_field.lower().encode("ascii")
         self._blocks: dict[bytes, Asked | None] = {}
         self._lines: dict[bytes, _Line] = {}
 
@@ -82,7 +89,7 @@ class HeadReader:
         if len(block) > HEAD_BYTES_MAX or len(lines) > LINES_MAX or lines.pop():
             return None
         host = tags = None
-        accept = ""
+        accept, proofs = "", []
         for line in lines:
             try:
                 found = self._lines[line]
@@ -93,7 +100,9 @@ class HeadReader:
             if isinstance(found, _Of):
                 return None
             name, value = found
-            if name == b"accept":
+            if name == self._proof:
+                proofs.append(value)
+            elif name == b"accept":
                 accept = f"{accept},{value}" if accept else value
             elif name == b"host" and host is None:
                 host = value
@@ -101,10 +110,10 @@ class HeadReader:
                 tags = value
             else:
                 return None
-        return Asked(host, accept, tags) if host else None
+        return Asked(host, accept, tags, tuple(proofs)) if host else None
 
     def _learn(self, line: bytes) -> _Line:
-        found = _read_line(line)
+        found = _read_line(line, self._proof)
         if len(line) <= LINE_BYTES_MAX:
             if len(self._lines) >= REMEMBERED_MAX:
                 self._lines.clear()
@@ -112,15 +121,19 @@ class HeadReader:
         return found
 
 
-def _read_line(line: bytes) -> _Line:
+def _read_line(line: bytes, proof: bytes) -> _Line:
     match = _LINE.fullmatch(line)
     if match is None:
         return _Of.NOT_FOR_HERE
     name, value = match[1].lower(), match[2].rstrip(b" \t").decode("ascii")
     if name == b"connection":
         return _Of.NO_CONCERN if value.lower() == "keep-alive" else _Of.NOT_FOR_HERE
-    if name in _NOTED:
+    if name == b"host" and not is_host(match[2].rstrip(b" \t")):
+        return _Of.NOT_FOR_HERE
+    if name in _NOTED or name == proof:
         return name, value
+    if name == b"cdn-loop" and (PSEUDONYM in value.lower() or value.count(",") >= HOPS_MAX):
+        return _Of.NOT_FOR_HERE
     return _Of.NOT_FOR_HERE if name in _UNUSUAL else _Of.NO_CONCERN
 
 

@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 from domicile.media.errors import MediaError
 from domicile.media.freshness import NO_STORE, Outward
+from domicile.media.raw import POLICY as RAW_POLICY
+from domicile.media.raw import RAW
 from domicile.media.timing import HEADER_NAME, Span, build_server_timing
 from edge.cache.conditional import has_tag, is_same_tag
 from edge.cache.ranges import Content, Unsatisfiable, content_bytes, content_range, multipart, wanted_spans
@@ -21,6 +23,7 @@ from edge.cache.reuse import Forward
 from edge.cache.status import CacheStatus
 from edge.errors import header_text, retry_after_seconds, status_of
 from edge.plain import Plain
+from edge.rates import RateLimited
 from edge.store.port import StoredHead
 from edge.upstream import AssetGone
 
@@ -119,6 +122,8 @@ def picture(
     described = [("Accept-Ranges", "bytes")]
     if head.content_type == SVG_TYPE:
         described.append(("Content-Security-Policy", SVG_POLICY))
+    if head.format == RAW:
+        described.append(("Content-Security-Policy", RAW_POLICY))
     if manner.disposition is not None:
         described.append(("Content-Disposition", manner.disposition))
     kind = ("Content-Type", head.content_type)
@@ -164,6 +169,8 @@ def refusal(error: MediaError, *, region: str, timing_allow_origin: tuple[str, .
             known if error.remembered else CacheStatus(forward=Forward.URI_MISS, forward_status=status)
         ).text()
     said: list[tuple[str, str]] = [("X-Cld-Error", header_text(error.message))]
+    if isinstance(error, RateLimited):
+        status = 429
     seconds = retry_after_seconds(error)
     if seconds is not None:
         said.append(("Retry-After", str(seconds)))
@@ -227,7 +234,8 @@ def error_timing(region: str) -> str:
 def disposition(name: str, extension: str) -> str:
     """`attachment` under a name that no header or file system can be tricked by (RFC 6266, RFC 8187)."""
     stem = "".join(char for char in name.rsplit("/", 1)[-1] if char.isprintable() and char not in '\\/:*?"<>|')
-    full = f"{stem[:FILE_NAME_CHARACTERS_MAX].strip('. ') or 'file'}.{extension}"
+    end = "".join(char for char in extension if char.isalnum() and char.isascii())
+    full = f"{stem[:FILE_NAME_CHARACTERS_MAX].strip('. ') or 'file'}" + (f".{end}" if end else "")
     plain = "".join(char if char.isascii() and char not in "%;" else "_" for char in full)
     if plain == full:
         return f'attachment; filename="{full}"'

@@ -34,14 +34,20 @@ def instant(seconds: float) -> str:
 
 def uploaded(done: Committed, address: Address, *, api_key: str) -> Json:
     """Answer of an upload: the asset, and how far the purge of what it replaced has come."""
-    answer = asset(done.record, address)
-    answer["original_filename"] = done.record.original_filename or done.record.name.public_id.rsplit("/", 1)[-1]
-    answer["api_key"] = api_key
+    answer = stored(done.record, address)
+    if api_key:
+        answer["api_key"] = api_key
     if done.existing:
         answer["existing"] = True
     else:
         answer["overwritten"] = done.overwritten
     return answer | changed(done)
+
+
+def stored(record: AssetRecord, address: Address) -> Json:
+    """The asset, as the answer of its upload tells it."""
+    name = record.original_filename or record.name.public_id.rsplit("/", 1)[-1]
+    return {**asset(record, address), "original_filename": name}
 
 
 def changed(done: Committed) -> Json:
@@ -58,13 +64,10 @@ def asset(record: AssetRecord, address: Address) -> Json:
         "version": record.version,
         "version_id": record.aid,
         "signature": sign_answer(name.public_id, record.version, address.api_secret, digest=address.digest),
-        "width": facts.width,
-        "height": facts.height,
-        "format": facts.format,
+        **_picture(record),
         "resource_type": name.resource_type,
         "created_at": instant(record.created_at),
         "tags": list(record.tags),
-        "pages": facts.frames,
         "bytes": record.body_bytes,
         "type": name.delivery_type,
         "etag": facts.md5,
@@ -73,6 +76,8 @@ def asset(record: AssetRecord, address: Address) -> Json:
         **_folders(record),
         "access_mode": record.access_mode,
         **_context(record),
+        **({"metadata": dict(record.metadata)} if record.metadata else {}),
+        **_moderation(record),
         **told(record.coordinates),
     }
 
@@ -82,14 +87,12 @@ def listed(record: AssetRecord, address: Address, *, with_tags: bool = False, wi
     row: Json = {
         "asset_id": record.asset_id,
         "public_id": record.name.public_id,
-        "format": record.facts.format,
+        **_picture(record),
         "version": record.version,
         "resource_type": record.name.resource_type,
         "type": record.name.delivery_type,
         "created_at": instant(record.created_at),
         "bytes": record.body_bytes,
-        "width": record.facts.width,
-        "height": record.facts.height,
         **_folders(record),
         "access_mode": record.access_mode,
         **_addresses(record, address),
@@ -175,21 +178,41 @@ def _addresses(record: AssetRecord, address: Address) -> Json:
             base,
             record.name,
             version=record.version,
-            extension=record.facts.format,
+            extension=extension_of(record),
             api_secret=address.api_secret,
         )
 
     return {"url": url(address.base), "secure_url": url(address.secure_base)}
 
 
+def extension_of(record: AssetRecord) -> str:
+    """What a delivery URL ends in; a raw file's name says its own."""
+    return "" if record.name.resource_type == "raw" else record.facts.format
+
+
+def _picture(record: AssetRecord) -> Json:
+    """What only a picture has."""
+    if record.name.resource_type == "raw":
+        return {}
+    facts = record.facts
+    return {"width": facts.width, "height": facts.height, "format": facts.format, "pages": facts.frames}
+
+
 def _folders(record: AssetRecord) -> Json:
-    folder, _, last = record.name.public_id.rpartition("/")
+    folder = record.name.public_id.rpartition("/")[0]
     return {
         "folder": folder,
         "asset_folder": record.folder,
-        "display_name": record.display_name or last,
+        "display_name": record.shown_name,
     }
 
 
 def _context(record: AssetRecord) -> Json:
     return {"context": {"custom": dict(record.context)}} if record.context else {}
+
+
+def _moderation(record: AssetRecord) -> Json:
+    said = [
+        {"kind": one.kind, "status": one.status, "updated_at": instant(one.updated_at)} for one in record.moderation
+    ]
+    return {"moderation": said} if said else {}

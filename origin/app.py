@@ -11,7 +11,21 @@ from aiohttp.typedefs import Handler
 
 from domicile.media.errors import MediaError
 from domicile.service import logging
-from origin import admin, erasures, listing, manage, statement_key, transformations
+from origin import (
+    admin,
+    archives,
+    downloads,
+    erasures,
+    explicit,
+    labels,
+    listing,
+    manage,
+    metadata_fields,
+    presets,
+    statement_key,
+    text_images,
+    transformations,
+)
 from origin.errors import as_json, code_of, for_api
 from origin.health import Pages
 from origin.http import drop_server_header
@@ -25,18 +39,33 @@ REQUEST_ID_BYTES = 16
 CLOUD = "/v1_1/{cloud}"
 RT = CLOUD + "/{resource_type}"
 RESOURCES = CLOUD + "/resources"
-UPLOAD_ROUTES = frozenset({"upload", "destroy", "rename", "explicit", "tags", "context", "erasures"})
+PRESETS = CLOUD + "/upload_presets"
+FIELDS = CLOUD + "/metadata_fields"
+UPLOAD_ROUTES = frozenset(
+    {"upload", "destroy", "rename", "explicit", "tags", "context", "metadata", "delete_by_token", "erasures"}
+    | {"generate_archive", "download", "text"}
+)
 """Answered with statuses that every SDK's uploader accepts."""
 _TYPES: Mapping[str, frozenset[str]] = {"resource_type": frozenset({"image", "video", "raw", "auto"})}
+_ARCHIVED: Mapping[str, frozenset[str]] = {"resource_type": frozenset(archives.RESOURCE_TYPES)}
 
 ROUTES: tuple[Route, ...] = (
     Route("upload", "POST", RT + "/upload", upload, _TYPES),
+    Route("upload", "POST", RT + "/upload_chunked", upload, _TYPES),
     Route("upload", "POST", CLOUD + "/upload", upload),
     Route("destroy", "POST", RT + "/destroy", manage.destroy, _TYPES),
     Route("rename", "POST", RT + "/rename", manage.rename, _TYPES),
-    Route("explicit", "POST", RT + "/explicit", manage.explicit, _TYPES),
-    Route("tags", "POST", RT + "/tags", manage.tags, _TYPES),
-    Route("context", "POST", RT + "/context", manage.context, _TYPES),
+    Route("explicit", "POST", RT + "/explicit", explicit.explicit, _TYPES),
+    Route("tags", "POST", RT + "/tags", labels.tags, _TYPES),
+    Route("context", "POST", RT + "/context", labels.context, _TYPES),
+    Route("metadata", "POST", RT + "/metadata", labels.metadata, _TYPES),
+    Route("generate_archive", "POST", RT + "/generate_archive", archives.generate, _ARCHIVED),
+    Route("generate_archive", "GET", RT + "/generate_archive", archives.generate, _ARCHIVED),
+    Route("generate_archive", "GET", RT + "/download_tag.zip", archives.by_tag, _ARCHIVED),
+    Route("download", "GET", RT + "/download", downloads.download, _TYPES),
+    Route("text", "POST", CLOUD + "/image/text", text_images.text),
+    Route("delete_by_token", "POST", RT + "/delete_by_token", manage.delete_by_token, _TYPES),
+    Route("delete_by_token", "POST", CLOUD + "/delete_by_token", manage.delete_by_token),
     Route("erasures", "POST", CLOUD + "/erasures", erasures.erase),
     Route("erasure", "GET", CLOUD + "/erasures/{id}", erasures.status),
     Route("erasures", "POST", RT + "/erasures", erasures.erase, _TYPES),  # where a stock SDK's signed call goes
@@ -60,6 +89,15 @@ ROUTES: tuple[Route, ...] = (
     Route("create_transformation", "POST", CLOUD + "/transformations", transformations.create),
     Route("update_transformation", "PUT", CLOUD + "/transformations", transformations.update),
     Route("delete_transformation", "DELETE", CLOUD + "/transformations", transformations.delete),
+    Route("upload_presets", "GET", PRESETS, presets.listing),
+    Route("create_upload_preset", "POST", PRESETS, presets.create),
+    Route("upload_preset", "GET", PRESETS + "/{name}", presets.show),
+    Route("update_upload_preset", "PUT", PRESETS + "/{name}", presets.update),
+    Route("delete_upload_preset", "DELETE", PRESETS + "/{name}", presets.delete),
+    Route("metadata_fields", "GET", FIELDS, metadata_fields.listing),
+    Route("create_metadata_field", "POST", FIELDS, metadata_fields.create),
+    Route("metadata_field", "GET", FIELDS + "/{id}", metadata_fields.show),
+    Route("delete_metadata_field", "DELETE", FIELDS + "/{id}", metadata_fields.delete),
     Route("statement_key", "GET", "/.well-known/domicile/statement-key", statement_key.statement_key),
 )
 PAGES = ("healthz", "readyz", "metrics")

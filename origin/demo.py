@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from domicile.service import logging
+from origin.admission import Admitted
 from origin.authenticate import Caller
 from origin.credentials import cloudinary_url, write_credentials
-from origin.forms import UploadForm
 from origin.keys import Origin
 from origin.params import Params
 from origin.samples import SAMPLE_PUBLIC_ID, sample_photo
-from origin.upload import store
+from origin.upload import asked_for, store
 
 CLOUD = "demo"
 FILE_NAME = "cloudinary-url"
@@ -30,8 +30,9 @@ async def prepare_demo(origin: Origin) -> None:
         tenant = await records.create_tenant(CLOUD)
         log.info("demo_created")
     if not file.exists():
-        form = UploadForm(params=Params({"public_id": SAMPLE_PUBLIC_ID, "overwrite": "0"}))
-        await store(origin, Caller(tenant=tenant), form, sample_photo())
+        params = Params({"public_id": SAMPLE_PUBLIC_ID, "overwrite": "0"})
+        who = Admitted(caller=Caller(tenant=tenant), params=params, is_unsigned=False)
+        await store(origin, asked_for(origin, who, "image", "", ""), sample_photo())
     text = cloudinary_url(tenant, origin.settings)
     if not file.exists() or file.read_text("utf-8") != text + "\n":
         write_credentials(file, text)

@@ -23,6 +23,7 @@ from aiohttp import BodyPartReader, ClientPayloadError, web
 from aiohttp.http_exceptions import BadHttpMessage
 
 from domicile.media.errors import BadRequest, LimitExceeded, Overloaded
+from domicile.media.remote import ADDRESS_CHARS_MAX
 from origin.params import Params, from_json, from_pairs
 from origin.settings import UploadSettings
 
@@ -35,7 +36,8 @@ FILE_NAME_CHARS_MAX = 255
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.ASCII)
 _ESCAPED = ((b"%2B", b"+"), (b"%2b", b"+"), (b"%2F", b"/"), (b"%2f", b"/"), (b"%3D", b"="), (b"%3d", b"="))
 """What base64 looks like in a URI that was percent-encoded."""
-_REMOTE = re.compile(r"(?:https?|ftp|s3|gs):", re.IGNORECASE)
+_REMOTE = re.compile(rb"https?://", re.IGNORECASE)
+_REMOTE_ELSEWHERE = re.compile(r"(?:ftp|s3|gs):", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -180,14 +182,25 @@ async def _read_field(part: BodyPartReader, limits: UploadSettings, left: int) -
     return bytes(gathered)
 
 
-async def _read_flat(request: web.Request, limits: UploadSettings) -> Params:
+async def read_body(request: web.Request, limits: UploadSettings) -> bytes:
+    """A body as it comes, below `body_bytes_max`."""
+    async with _reading(limits):
+        return await _read_whole(request, limits)
+
+
+async def _read_whole(request: web.Request, limits: UploadSettings) -> bytes:
     gathered = bytearray()
     async for chunk in request.content.iter_chunked(CHUNK_BYTES):
         if len(gathered) + len(chunk) > limits.body_bytes_max:
             raise _too_much(limits)
         gathered += chunk
+    return bytes(gathered)
+
+
+async def _read_flat(request: web.Request, limits: UploadSettings) -> Params:
+    gathered = await _read_whole(request, limits)
     if request.content_type == "application/json":
-        return from_json(bytes(gathered))
+        return from_json(gathered)
     pairs = parse_qsl(gathered.decode(), keep_blank_values=True, max_num_fields=limits.fields_max)
     return from_pairs(pairs, fields_max=limits.fields_max)
 
@@ -196,6 +209,16 @@ def _too_much(limits: UploadSettings) -> LimitExceeded:
     return LimitExceeded(
         f"Parameters are too large. Maximum is {limits.body_bytes_max} bytes; send a file as multipart/form-data."
     )
+
+
+def remote_address(form: UploadForm) -> str | None:
+    """The address that a form has in the place of a file. BadRequest for one that is no text."""
+    if form.raw is None or not form.is_text or _REMOTE.match(form.raw) is None:
+        return None
+    try:
+        return form.raw[: ADDRESS_CHARS_MAX * 4].decode().strip()  # longer ones are refused by who reads it
+    except UnicodeDecodeError as bad:
+        raise BadRequest("Invalid URL - not UTF-8") from bad
 
 
 def file_bytes(form: UploadForm, limits: UploadSettings) -> bytes:
@@ -209,8 +232,8 @@ def file_bytes(form: UploadForm, limits: UploadSettings) -> bytes:
     body = form.raw
     if (match := _DATA_URI.match(head)) is not None:
         body = _decode_data_uri(body[match.end() :], limits, is_base64=match[3] is not None)
-    elif _REMOTE.match(head):
-        raise BadRequest("Uploading from a remote URL is not supported yet: send the file itself")
+    elif _REMOTE_ELSEWHERE.match(head):
+        raise BadRequest("Uploading from ftp, s3 or gs is not supported yet: send the file itself")
     if not body:
         raise BadRequest("Empty file")
     if len(body) > limits.upload_bytes_max:

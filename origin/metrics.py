@@ -50,6 +50,12 @@ class Metrics:
         self.upload_bytes = BoundedCounter(
             to, "domicile_origin_upload_bytes_total", "Bytes of originals that were stored.", {}
         )
+        self.remote_fetches = BoundedCounter(
+            to,
+            "domicile_origin_remote_fetches_total",
+            "Fetches of pictures from elsewhere, by outcome. Refused: no capacity, too large, or no room in memory.",
+            {"outcome": ("fetched", "failed", "refused")},
+        )
         self.upload_memory = BoundedGauge(
             to, "domicile_origin_upload_memory_bytes", "Bytes of uploads that are held in memory now.", {}
         )

@@ -36,12 +36,17 @@ SIGNING = frozenset({"timestamp", "signature", "api_key"})
 USED = SIGNING | frozenset(
     "file public_id public_id_prefix folder asset_folder display_name use_asset_folder_as_public_id_prefix tags context overwrite "
     "use_filename unique_filename filename_override discard_original_filename type allowed_formats upload_preset faces face_coordinates custom_coordinates "
-    "colors phash image_metadata media_metadata blurhash thumbhash responsive_breakpoints".split()
+    "colors phash image_metadata media_metadata blurhash thumbhash responsive_breakpoints metadata moderation"
+    " unique_display_name use_filename_as_display_name return_delete_token notification_url batch_id transformation format"
+    " eager eager_async eager_notification_url".split()
 )
 """Upload parameters that do something."""
 
 HARMLESS: Mapping[str, str] = {
     "invalidate": "replaced and deleted media is always purged, everywhere and at once",
+    "async": "what is answered is done: nothing is left pending, and notification_url is told all the same",
+    "callback": "an address for pages in browsers of 2010; answers are read where they arrive",
+    "source": "says which widget sent it",
     "cloud_name": "the cloud is in the path",
     "resource_type": "the resource type is in the path",
     "signature_algorithm": "the signature's length says it",
@@ -50,16 +55,15 @@ HARMLESS: Mapping[str, str] = {
 """Upload parameters that are accepted and change nothing, and why that is what the caller wanted."""
 
 HARMLESS_WHEN_OFF = frozenset(
-    "async backup exif quality_analysis cinemagraph_analysis "
-    "accessibility_analysis return_delete_token eager_async unique_display_name use_filename_as_display_name "
+    "backup exif quality_analysis cinemagraph_analysis "
+    "accessibility_analysis "
     "visual_search auto_chaptering auto_transcription".split()
 )
 """Upload parameters that switch something on that is not supported yet; switching it off is fine."""
 
 REFUSED = frozenset(
-    "transformation eager eager_notification_url format headers moderation ocr categorization detection "
-    "similarity_search background_removal raw_convert auto_tagging eval on_success callback proxy notification_url "
-    "batch_id metadata access_control regions "
+    "headers ocr categorization detection "
+    "similarity_search background_removal raw_convert auto_tagging eval on_success proxy access_control regions "
     "quality_override access_mode".split()
 )
 """Upload parameters of Cloudinary that are not supported yet; a value gets 400 with the name."""

@@ -48,6 +48,11 @@ interpretation = "strict-eu"
 # folders = ["profiles"]         where; leave the line out for all of the cloud
 # except_signed = true           URLs with a valid signature show the picture as it is
 
+# [remote]                       pictures from elsewhere; needs ingress_fetch = ["{home}"] in [zones], too
+# hosts = ["images.example.org", "*.example.net"]   exactly this host; every name below that one
+# delivery = "off"               URLs of type fetch and layers l_fetch: "off", "signed", or "open" to everybody
+# refresh_seconds = 86400        an older one is asked for again when it is wanted next
+
 # [zones]                        each line widens or narrows one activity: store transform cache deliver backup
 # cache = ["eea"]                metadata logs metrics keys ingress_fetch
 

@@ -1,4 +1,4 @@
-"""How many Admin calls a cloud may make in an hour, and the headers that say so to SDKs."""
+"""How many calls of one kind a cloud may get in an hour (Admin API, unsigned uploads), and the headers that say so."""
 
 from __future__ import annotations
 

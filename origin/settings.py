@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from domicile.imaging.job import MediaLimits
 from domicile.media.policy import zones_of
+from domicile.media.remote import read_entry
+from domicile.service.gate.remote import RemoteLimits
 from domicile.service.pool_settings import PoolSettings
 from domicile.service.settings import MIB, BadSetting, group, load, setting
 from origin.records import RecordsSettings
@@ -37,7 +39,60 @@ class UploadSettings:
     in_flight_bytes_max: int = setting(
         400 * MIB, "Bytes of uploads held in memory at once; above it, callers get 429.", at_least=1
     )
+    unsigned_bytes_max: int = setting(
+        20 * MIB, "Bytes of one file that is uploaded without a signature, through a preset.", at_least=1
+    )
+    unsigned_calls_max: int = setting(
+        1000, "Uploads without a signature into one cloud in an hour; above it, callers get 429.", at_least=1
+    )
+    archive_bytes_max: int = setting(
+        4 * 1024 * MIB,
+        "Bytes of all originals in one archive that is downloaded; one that is kept is a file.",
+        at_least=1,
+    )
+    archives_max: int = setting(2, "Archives that are being made at once; above it, callers get 429.", at_least=1)
     body_seconds_max: float = setting(300.0, "How long one upload's body may take to arrive.", at_least=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteSettings:
+    """Bounds on fetching pictures from elsewhere; which hosts, and for whom, is the policies' matter."""
+
+    connect_seconds_max: float = setting(5.0, "How long a connection elsewhere may take to open.", at_least=0.1)
+    read_seconds_max: float = setting(10.0, "How long nothing may come from elsewhere.", at_least=0.1)
+    seconds_max: float = setting(30.0, "Longest time of one fetch, redirects included.", at_least=0.1)
+    redirects_max: int = setting(
+        3, "Redirects that one fetch follows; each is judged like the first address.", at_least=0
+    )
+    fetches_max: int = setting(16, "Fetches at a time; for the next, callers get 429 and viewers 503.", at_least=1)
+    private_hosts: str = setting(
+        "",
+        "Hosts, each spelled out, that may lie on this machine or in a private network: for an intranet, or a test. The"
+        " policy has to list them, too.",
+    )
+    authority: Path | None = setting(
+        None,
+        "PEM file with the certificate authorities that are believed instead of the system's; empty: the system's.",
+    )
+
+    @property
+    def private(self) -> frozenset[str]:
+        """Raises BadSetting."""
+        hosts = [text.strip() for text in self.private_hosts.split(",") if text.strip()]
+        entries = [read_entry(host) for host in hosts]
+        for text, entry in zip(hosts, entries, strict=True):
+            if entry is None or entry.below or entry.port is not None:
+                raise BadSetting(f"origin.remote.private_hosts: {text!r} is not a host like images.example.org")
+        return frozenset(entry.host for entry in entries if entry is not None)
+
+    def limits(self) -> RemoteLimits:
+        return RemoteLimits(
+            connect_seconds_max=self.connect_seconds_max,
+            read_seconds_max=self.read_seconds_max,
+            seconds_max=self.seconds_max,
+            redirects_max=self.redirects_max,
+            fetches_max=self.fetches_max,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +162,7 @@ class OriginSettings:
     records: RecordsSettings = group(RecordsSettings)
     upload: UploadSettings = group(UploadSettings)
     media: MediaSettings = group(MediaSettings)
+    remote: RemoteSettings = group(RemoteSettings)
     pool: PoolSettings = group(PoolSettings)
 
     @property
@@ -135,6 +191,7 @@ class OriginSettings:
         """What one field alone cannot tell. Raises BadSetting."""
         address(self.listen, "origin.listen")
         _ = self.networks
+        _ = self.remote.private
         if not zones_of(self.records.region):
             raise BadSetting(f"origin.records.region: {self.records.region!r} is not a region like eu-de or eu-de-1")
         for name in ("public_base", "delivery_base", "delivery_secure_base"):

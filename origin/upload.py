@@ -1,38 +1,41 @@
 """POST upload: who, what, decode once, seal, name; nothing is stored before all of it was found good.
 
-read the form (limits) -> authenticate -> parameters -> the file's bytes -> a permit to store here -> decode in a sandboxed process
--> fresh aid and key -> sealed original, durable -> name and journal entry in one transaction -> Cloudinary's JSON
+read the form (limits) -> authenticate, or an unsigned preset -> parameters -> the file's bytes -> a permit to store here
+-> decode in a sandboxed process -> fresh aid and key -> sealed original, durable -> name, journal entry and what is to be
+done afterwards in one transaction -> Cloudinary's JSON
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
-import secrets
-import string
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
+from domicile.media.analysis import NOTHING, Analysis
 from domicile.media.asset import AssetName
+from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.errors import BadRequest
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
-from origin import analysis, breakpoints, coordinates
-from origin.answers import uploaded
-from origin.authenticate import Caller
-from origin.call import authenticate, check_public_id, count_fence, delivery_type_of, reply
-from origin.forms import UploadForm, file_bytes, read_upload
-from origin.keys import ORIGIN, Origin
-from origin.params import USED, Params, check_parameters, context_of, tags_of
-from origin.records import Committed, NewAsset, Tenant
-
-RANDOM_ID_CHARS = 20
-RANDOM_SUFFIX_CHARS = 6
-FOLDER_CHARS_MAX = 255
-_ALPHABET = string.ascii_lowercase + string.digits
-_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|-1)", re.ASCII)
-_UNFIT = re.compile(r"[^\w.-]+")
+from domicile.media.raw import raw_facts
+from origin import analysis, breakpoints, coordinates, eager, metadata_values, naming
+from origin.admission import Admitted, admitted
+from origin.answers import stored, uploaded
+from origin.call import count_fence, reply
+from origin.chunked import gathered, part_of
+from origin.delete_tokens import make_token
+from origin.forms import Account, UploadForm, file_bytes, read_upload, remote_address, too_large
+from origin.incoming import applied, read_incoming
+from origin.keys import ORIGIN, REQUEST_ID, Origin
+from origin.kinds import RAW, check_raw, check_resource_type, kind_of
+from origin.moderation import first_moderation
+from origin.notices import Told, told
+from origin.params import Params, context_of, tags_of
+from origin.records import AssetRecord, Committed, Left, NewAsset
+from origin.remote import fetch, file_name_at
+from origin.renders import MadeNow, Order, Picture, make
 
 
 async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -41,129 +44,188 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
     resource_type = path.get("resource_type", "image")
     with origin.budget.account() as account:
         form = await read_upload(request, origin.settings.upload, account)
-        caller = authenticate(request, origin, path["cloud"], form.params)
-        if resource_type not in {"image", "auto"}:
-            raise BadRequest(f"Resource type {resource_type} is not supported yet")
-        check_parameters(form.params, USED)
-        if "upload_preset" in form.params:
-            raise BadRequest("Upload preset not found")
-        body = await asyncio.to_thread(file_bytes, form, origin.settings.upload)
-        _check_whole(request, body)
-        done, widths = await store(origin, caller, form, body)
+        who = await admitted(request, origin, path["cloud"], form.params)
+        check_resource_type(resource_type)
+        sent, file_name = await _sent(origin, who, form, account)
+        if who.is_unsigned and len(sent) > origin.settings.upload.unsigned_bytes_max:
+            raise too_large(origin.settings.upload.unsigned_bytes_max, len(sent))
+        part = part_of(request, len(sent))
+        if part is not None:  # what the last chunk would be refused for, the first one is
+            asked_for(origin, who, resource_type, form.file_name, request[REQUEST_ID])
+        async with gathered(origin, who, part, sent, account) as body:
+            if body is None:
+                return reply(_so_far(who.params, resource_type, len(sent)))
+            asked = asked_for(origin, who, kind_of(resource_type, body), file_name, request[REQUEST_ID])
+            done, looked = await store(origin, asked, body)
+    if asked.eager.is_async:
+        origin.eager_left.set()
+    answer = await _answer(origin, asked, done, looked)
+    return reply(answer if part is None else {**answer, "done": True})
+
+
+async def _sent(origin: Origin, who: Admitted, form: UploadForm, account: Account) -> tuple[bytes, str]:
+    """What came with the form, or lies where it points, and what that is called."""
+    elsewhere = remote_address(form)
+    if elsewhere is None:
+        return await asyncio.to_thread(file_bytes, form, origin.settings.upload), form.file_name
+    fetched = await fetch(origin, who.caller.tenant.cloud, elsewhere, account.take)
+    return fetched.body, file_name_at(fetched.address)
+
+
+def _so_far(params: Params, resource_type: str, body_bytes: int) -> dict[str, object]:
+    """The answer to a chunk that is not the last one."""
+    named = {"public_id": params.text("public_id")} if "public_id" in params else {}
+    return {"done": False, "bytes": body_bytes, "kind": "upload", "resource_type": resource_type, **named}
+
+
+async def _answer(origin: Origin, asked: Asked, done: Committed, looked: Looked) -> dict[str, object]:
+    who, caller, params = asked.who, asked.who.caller, asked.params
     count_fence(origin, done.fenced)
     address = origin.address_of(caller.tenant, caller.digest)
-    answer = uploaded(done, address, api_key=caller.tenant.api_key)
+    answer = uploaded(done, address, api_key="" if who.is_unsigned else caller.tenant.api_key)
     if done.existing:  # what is told is of the picture that is there
-        found = await analysis.analysed(origin, done.record, analysis.asked(form.params))
+        found = await analysis.analysed(origin, done.record, analysis.asked(params))
     else:
         found = done.record.analysis
-    answer |= breakpoints.told(widths, done.record, address)
-    return reply(answer | analysis.told(found, done.record.coordinates, analysis.asked(form.params)))
+        answer |= asked.eager.answer(done.record, looked.made, address)
+        if params.flag("return_delete_token", default=False):
+            answer["delete_token"] = make_token(caller.tenant, done.record.aid, now=origin.now())
+    answer |= breakpoints.told(looked.widths, done.record, address)
+    return answer | analysis.told(found, done.record.coordinates, analysis.asked(params))
 
 
-async def store(origin: Origin, caller: Caller, form: UploadForm, body: bytes) -> tuple[Committed, breakpoints.Found]:
-    """Decode, seal and name one file. Raises what the caller did wrong, having stored nothing."""
-    params, tenant = form.params, caller.tenant
-    name = name_for(tenant, params, form.file_name)
-    permit = origin.records.permit(tenant.cloud, Activity.STORE)
-    origin.records.permit(tenant.cloud, Activity.TRANSFORM)  # decoding is transforming: it must be allowed here too
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One upload, but for its bytes."""
+
+    who: Admitted
+    kind: str
+    """The resource type that it becomes."""
+    file_name: str = field(repr=False)
+    """As sent, without directories."""
+    notice: Told
+    incoming: Order | None
+    eager: eager.Wish
+    searches: tuple[breakpoints.Wanted, ...]
+
+    @property
+    def params(self) -> Params:
+        return self.who.params
+
+
+def asked_for(origin: Origin, who: Admitted, kind: str, file_name: str, request_id: str) -> Asked:
+    """All that is asked for, understood before anything is done. Raises BadRequest, BadTransformation, LimitExceeded."""
+    params, now = who.params, origin.now()
+    if kind == RAW:
+        check_raw(params)
     limits = origin.settings.media.limits(origin.settings.upload)
-    searches = breakpoints.wanted(params, limits)
-    wishes = analysis.wishes_of(analysis.asked(params))
-    accepts_pdf = origin.records.accepts_pdf(tenant.cloud)
-    probed = await origin.pool.probe(body, limits, tenant=tenant.cloud, wishes=wishes, pdf=accepts_pdf)
-    facts = probed.done.source
-    _check_format(params, facts)
+    named = origin.records.named.all(who.caller.tenant.cloud)
+    return Asked(
+        who=who,
+        kind=kind,
+        file_name=file_name,
+        notice=told(params, request_id=request_id, now=now),
+        incoming=read_incoming(params, named, limits),
+        eager=eager.read_wish(params, named, limits, request_id=request_id, now=now),
+        searches=breakpoints.wanted(params, limits),
+    )
+
+
+async def store(origin: Origin, asked: Asked, body: bytes) -> tuple[Committed, Looked]:
+    """Look at, seal and name one file. Raises what the caller did wrong, having stored nothing."""
+    params, tenant = asked.params, asked.who.caller.tenant
+    name = naming.name_for(tenant, params, asked.file_name, asked.kind)
+    permit = origin.records.permit(tenant.cloud, Activity.STORE)
+    fields = {each.external_id: each for each in await origin.records.metadata_fields.all(tenant.cloud)}
+    metadata = metadata_values.first(metadata_values.given_in(params), fields)
+    looked = await (_kept_as_it_is if asked.kind == RAW else _looked_at)(origin, asked, name, body)
     asset = NewAsset(
         name=name,
-        facts=facts,
+        facts=looked.facts,
         tags=tags_of(params),
         context=context_of(params),
-        folder=_folder(params),
-        display_name=params.text("display_name"),
-        original_filename=_original_name(params, form.file_name),
-        coordinates=coordinates.first(params, facts),
-        analysis=probed.done.analysis,
+        folder=naming.asset_folder(params),
+        display_name=naming.display_name(params, asked.file_name),
+        original_filename=naming.original_name(params, asked.file_name),
+        coordinates=looked.coordinates,
+        analysis=looked.analysis,
+        metadata=metadata,
+        moderation=first_moderation(params, now=origin.now()),
+        unique_display_name=params.flag("unique_display_name", default=False),
         overwrite=params.flag("overwrite", default=True),
         created_at=origin.now(),
     )
-    picture = breakpoints.Picture(name=name, body=body, facts=facts, coordinates=asset.coordinates)
-    widths = await breakpoints.measured(origin, picture, searches)
+    address = origin.address_of(tenant, asked.who.caller.digest)
+
+    def leave(record: AssetRecord) -> Left:
+        left = asked.eager.left(record, looked.made, address)
+        word = asked.notice.of("upload", record, lambda record: stored(record, address))
+        return Left(made=left.made, tasks=(*word, *left.tasks))
+
     draft = await origin.records.mint(tenant.cloud)
     try:
-        await origin.records.put_original(draft, body, permit)
-        done = await origin.records.commit_upload(draft, asset, once=caller.once)
+        await origin.records.put_original(draft, looked.body, permit)
+        done = await origin.records.commit_upload(draft, asset, once=asked.who.caller.once, leave=leave)
     except BaseException:  # whatever it was: a draft that has become an asset is not discarded
         await origin.records.discard(draft)
         raise
     if done.overwritten:
         origin.pool.retire(tenant.cloud)
-    origin.metrics.upload_bytes.add(len(body))
-    return done, widths
+    origin.metrics.upload_bytes.add(len(looked.body))
+    return done, looked
 
 
-def name_for(tenant: Tenant, params: Params, file_name: str) -> AssetName:
-    """The name that an upload asks for, or a random one. Raises BadRequest."""
-    public_id = params.text("public_id")
-    if not public_id:
-        public_id = _generated(params, file_name)
-    for folder in (params.text("public_id_prefix"), _path_folder(params)):
-        if folder.strip("/"):
-            public_id = f"{folder.strip('/')}/{public_id}"
-    return AssetName(
-        cloud=tenant.cloud,
-        resource_type="image",
-        delivery_type=delivery_type_of(params.text("type")),
-        public_id=check_public_id(public_id),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What there is to know of a file before it is stored."""
+
+    body: bytes = field(repr=False)
+    """What is kept."""
+    facts: SourceFacts
+    coordinates: Coordinates = NOWHERE
+    analysis: Analysis = NOTHING
+    widths: breakpoints.Found = ()
+    made: tuple[MadeNow, ...] = ()
+
+
+async def _kept_as_it_is(_origin: Origin, asked: Asked, _name: AssetName, body: bytes) -> Looked:
+    """A raw file: nobody looks into it."""
+    _check_format(asked.params, naming.extension_of(asked.params.text("filename_override") or asked.file_name))
+    return Looked(body=body, facts=await asyncio.to_thread(raw_facts, body))
+
+
+async def _looked_at(origin: Origin, asked: Asked, name: AssetName, body: bytes) -> Looked:
+    """A picture, decoded once behind the walls."""
+    params, cloud = asked.params, name.cloud
+    origin.records.permit(cloud, Activity.TRANSFORM)  # decoding is transforming: it must be allowed here too
+    limits = origin.settings.media.limits(origin.settings.upload)
+    wishes = analysis.wishes_of(analysis.asked(params))
+    accepts_pdf = origin.records.accepts_pdf(cloud)
+    probed = await origin.pool.probe(
+        body, limits, tenant=cloud, wishes=() if asked.incoming else wishes, pdf=accepts_pdf
+    )
+    _check_format(params, probed.done.source.format)
+    if asked.incoming is not None:
+        body = await applied(origin, _picture(asked, name, body, probed.done.source), asked.incoming)
+        probed = await origin.pool.probe(body, limits, tenant=cloud, wishes=wishes, pdf=False)
+    facts = probed.done.source
+    boxes = coordinates.first(params, facts)
+    picture = replace(_picture(asked, name, body, facts), coordinates=boxes)
+    return Looked(
+        body=body,
+        facts=facts,
+        coordinates=boxes,
+        analysis=probed.done.analysis,
+        widths=await breakpoints.measured(origin, picture, asked.searches),
+        made=tuple([await make(origin, picture, order) for order in asked.eager.now]),
     )
 
 
-def _path_folder(params: Params) -> str:
-    if params.flag("use_asset_folder_as_public_id_prefix", default=False):
-        return params.text("asset_folder")
-    return params.text("folder")
+def _picture(asked: Asked, name: AssetName, body: bytes, facts: SourceFacts) -> Picture:
+    return Picture(name=name, body=body, facts=facts, tags=tags_of(asked.params), context=context_of(asked.params))
 
 
-def _generated(params: Params, file_name: str) -> str:
-    stem = _UNFIT.sub("_", _stem(params.text("filename_override") or file_name)).strip("_.-")
-    if not params.flag("use_filename", default=False) or not stem:
-        return _random(RANDOM_ID_CHARS)
-    if params.flag("unique_filename", default=True):
-        return f"{stem}_{_random(RANDOM_SUFFIX_CHARS)}"
-    return stem
-
-
-def _random(count: int) -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(count))
-
-
-def _stem(file_name: str) -> str:
-    last = file_name.replace("\\", "/").rsplit("/", 1)[-1]
-    return last.rsplit(".", 1)[0] if "." in last.strip(".") else last
-
-
-def _original_name(params: Params, file_name: str) -> str:
-    if params.flag("discard_original_filename", default=False):
-        return ""
-    return _stem(params.text("filename_override") or file_name)
-
-
-def _folder(params: Params) -> str:
-    folder = (params.text("asset_folder") or params.text("folder")).strip("/")
-    if len(folder) > FOLDER_CHARS_MAX:
-        raise BadRequest("asset_folder is too long")
-    return folder
-
-
-def _check_format(params: Params, facts: SourceFacts) -> None:
-    allowed = {name.strip().lower().replace("jpeg", "jpg") for name in params.texts("allowed_formats", split=True)}
-    if allowed and facts.format not in allowed:
-        raise BadRequest(f"Image file format {facts.format} not allowed")
-
-
-def _check_whole(request: web.Request, body: bytes) -> None:
-    text = request.headers.get(hdrs.CONTENT_RANGE)
-    if text is not None:
-        match = _RANGE.fullmatch(text)
-        if match is None or int(match[1]) != 0 or match[3] != str(len(body)):
-            raise BadRequest("Uploading in chunks is not supported yet: send the file in one piece")
+def _check_format(params: Params, name: str) -> None:
+    allowed = {one.strip().lower().replace("jpeg", "jpg") for one in params.texts("allowed_formats", split=True)}
+    if allowed and name not in allowed:
+        raise BadRequest(f"Image file format {name} not allowed")

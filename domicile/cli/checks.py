@@ -140,6 +140,7 @@ def formats(features: Mapping[str, Any]) -> Check:
     if len(owners) > 1:
         return Check(name="formats", level=Level.FAIL, text=f"{' and '.join(owners)} both provide PIL: keep one")
     text = f"reads {' '.join(features['reads'])}; writes {' '.join(features['writes'])}; profile {' '.join(owners)} {features['engine']}"
+    text += f"; resizes with {features['resampler']}"
     lacking = {"jpg", "png", "webp", "avif", "gif"} - set(features["writes"])
     if lacking:
         return Check(name="formats", level=Level.WARN, text=f"{text}; cannot write {' '.join(sorted(lacking))}")

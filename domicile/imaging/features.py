@@ -17,6 +17,7 @@ from domicile.imaging.centerface import MODEL_NAME
 from domicile.imaging.encode import PILLOW_ENCODERS, can_write
 from domicile.imaging.patched import Image, Pixels, features
 from domicile.imaging.preload import load_faces, load_text
+from domicile.imaging.resample import name as resampler
 from domicile.imaging.sandbox import layers
 from domicile.imaging.sniff import PILLOW_NAMES
 from domicile.imaging.typefaces import names
@@ -25,8 +26,8 @@ CODECS = ("libjpeg_turbo", "webp", "avif", "zlib", "littlecms2")
 
 
 def installed() -> dict[str, Any]:
-    """{"pillow": "13.0.0", "engine": "13.0.0", "distributions": [...], "reads": [...], "writes": [...], "codecs": {...},
-    "faces": "CenterFace, …", "text": "48 fonts, HarfBuzz …"}.
+    """{"pillow": "13.0.0", "engine": "13.0.0", "resampler": "cykooz-resizer 4.0.1", "distributions": [...],
+    "reads": [...], "writes": [...], "codecs": {...}, "faces": "CenterFace, …", "text": "48 fonts, HarfBuzz …"}.
 
     Two distributions that provide `PIL` overwrite each other's files: more than one entry is a broken environment.
     """
@@ -35,6 +36,7 @@ def installed() -> dict[str, Any]:
     return {
         "pillow": Image.__version__,  # type: ignore[attr-defined]  # Pillow's stubs leave it out
         "engine": Pixels.__version__,  # type: ignore[attr-defined]
+        "resampler": resampler(),
         "distributions": sorted(set(owners)),
         "reads": [name for name, theirs in PILLOW_NAMES.items() if theirs in Image.OPEN] + other_formats(),
         "writes": [name for name in PILLOW_ENCODERS if can_write(name)],

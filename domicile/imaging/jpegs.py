@@ -1,4 +1,4 @@
-"""JPEG pixels: strict, at 1/2, 3/8, 1/4 or 1/8 by the DCT where the window allows it, and within memory."""
+"""JPEG pixels: strict, at 1/2, 1/4 or 1/8 by the DCT where the window allows it, and within memory."""
 
 from __future__ import annotations
 
@@ -20,10 +20,8 @@ from domicile.media.geometry import Box, Side, WholeBox, Window
 
 Samples = np.ndarray[Any, np.dtype[np.uint8]]
 FULL = 8
-EIGHTHS = (1, 2, 3, 4)
-"""Scales of the DCT that pay. 5/8 to 7/8 decode slower than all pixels do; 3/8 saves more in resizing than it costs."""
-EIGHTHS_OF_PILLOW = {3: 4}
-"""Pillow's draft mode knows powers of two only."""
+EIGHTHS = (1, 2, 4)
+"""Scales of the DCT that pay: 3/8 decodes slower than 1/2, and 5/8 to 7/8 slower than all pixels do."""
 JPEG_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 SAMPLES = {"L": 1, "RGB": 3, "CMYK": 4}
 
@@ -55,15 +53,14 @@ def decode_jpeg(source: Source, window: Window, working_bytes_max: int) -> Decod
 def fits(source: Source, window: Window, working_bytes_max: int) -> bool:
     """Is there a scale at which this window of it can be had within that memory?"""
     room = working_bytes_max - source.claims.extra_bytes
-    scales = (EIGHTHS_OF_PILLOW.get(eighths, eighths) for eighths in _scales(window))
-    return any(held(source.claims.mode, *_scaled(source, window, eighths)) <= room for eighths in scales)
+    return any(held(source.claims.mode, *_scaled(source, window, eighths)) <= room for eighths in _scales(window))
 
 
 def _at(eighths: int, source: Source, window: Window, room: int) -> Decoded | None:
     """Decoded at that scale; None when there is no room for it. simplejpeg is faster, and holds its pixels twice."""
     claims = source.claims
+    size, scaled = _scaled(source, window, eighths)
     if claims.mode != "CMYK":
-        size, scaled = _scaled(source, window, eighths)
         samples = size[0] * size[1] * SAMPLES[claims.mode]
         if eighths == FULL and (piece := window.alone) is not None:
             inner, (left, top, right, bottom) = window.seen_from(piece), piece
@@ -71,7 +68,6 @@ def _at(eighths: int, source: Source, window: Window, room: int) -> Decoded | No
                 return _cut_out(source, piece, inner)
         if max(samples * 2 + size[0] * size[1], held(claims.mode, size, scaled)) <= room:
             return Decoded(Image.fromarray(_with_simplejpeg(source, size)), scaled)
-    size, scaled = _scaled(source, window, EIGHTHS_OF_PILLOW.get(eighths, eighths))
     if held(claims.mode, size, scaled) + bridge_bytes(size[0] * size[1]) <= room:
         return Decoded(_with_pillow(source, size), scaled)
     return None

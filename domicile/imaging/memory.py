@@ -19,7 +19,10 @@ COPIED_FOR_RESAMPLING = frozenset({"P", "PA", "LA", "RGBA", "1", "I;16", "I;16B"
 
 
 def held(mode: str, size: Side, window: Window) -> int:
-    """Bytes while `window` is taken from a picture of that size: itself, its copy, the half-done and the done result."""
+    """Bytes while `window` is taken from a picture of that size: itself, its copy, the half-done and the done result.
+
+    Half done is a picture of which one side is the result's: Pillow begins with the width, the fast resampler with the height.
+    """
     source = size[0] * size[1] * BYTES.get(mode, WIDE)
     if not window.changes(size):
         return source
@@ -29,7 +32,9 @@ def held(mode: str, size: Side, window: Window) -> int:
     if window.cut is not None and (piece := window.alone) is not None:
         return source + held(mode, (piece[2] - piece[0], piece[3] - piece[1]), window.seen_from(piece))
     copy = size[0] * size[1] * WIDE if mode in COPIED_FOR_RESAMPLING else 0
-    half_done = window.size[0] * round(window.box[3] - window.box[1]) * BYTES.get(mode, WIDE)
+    left, top, right, bottom = window.box
+    width, height = round(right - left), round(bottom - top)
+    half_done = max(window.size[0] * height, width * window.size[1]) * BYTES.get(mode, WIDE)
     return source + copy + half_done + done
 
 

@@ -37,6 +37,7 @@ def preload() -> tuple[str, ...]:
         for name in PILLOW_PARTS:
             importlib.import_module(f"{package}.{name}")
     _exercise_simplejpeg()
+    _exercise_resampler()
     load_faces()
     load_text()
     _exercise_colour()
@@ -74,6 +75,16 @@ def _exercise_simplejpeg() -> None:
 
     pixels = np.zeros((SAMPLE_SIDE, SAMPLE_SIDE, 3), dtype=np.uint8)
     simplejpeg.decode_jpeg(simplejpeg.encode_jpeg(pixels))
+
+
+def _exercise_resampler() -> None:
+    from PIL import Image
+
+    from domicile.imaging.resample import FAST_MODES, resample
+    from domicile.media.geometry import Window
+
+    for mode in FAST_MODES:
+        resample(Image.new(mode, (SAMPLE_SIDE, SAMPLE_SIDE)), Window((0, 0, SAMPLE_SIDE, SAMPLE_SIDE), (3, 3)))
 
 
 def load_faces() -> bool:

@@ -5,7 +5,7 @@ Not in it: host, version, query, signature, SEO suffix, spelling of the transfor
 
 from __future__ import annotations
 
-RENDER_REVISION = 3
+RENDER_REVISION = 4
 """Raise when the same transformation would give other pixels or bytes than before: engine, defaults, encoder settings."""
 
 SEPARATOR = "\0"

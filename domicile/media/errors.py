@@ -68,6 +68,10 @@ class UndecodableMedia(MediaError):
     """The bytes are not an image that the allow-listed decoders accept."""
 
 
+class RemoteFailed(MediaError):
+    """A picture elsewhere cannot be had: not allowed, not there, not reachable, not in time."""
+
+
 class LimitExceeded(MediaError):
     """Well-formed, and larger than a named limit allows."""
 

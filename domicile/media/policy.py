@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from domicile.media.forced import ForcedRedaction
+from domicile.media.remote_rules import RemoteRules
 
 EU_COUNTRIES = frozenset("at be bg hr cy cz dk ee fi fr de gr hu ie it lv lt lu mt nl pl pt ro sk si es se".split())
 EEA_ONLY_COUNTRIES = frozenset("is li no".split())
@@ -159,6 +160,8 @@ class ResidencyPolicy:
     redaction: ForcedRedaction = field(default_factory=ForcedRedaction)
     strict_transformations: bool = False
     """Without a signature, only named transformations that are allowed for it (`media/strict.py`)."""
+    remote: RemoteRules = field(default_factory=RemoteRules)
+    """What may be fetched from elsewhere."""
 
     def to_mapping(self) -> dict[str, Any]:
         mapping: dict[str, Any] = {
@@ -186,6 +189,8 @@ class ResidencyPolicy:
             mapping["redaction"] = self.redaction.to_mapping()
         if self.strict_transformations:  # left out otherwise, for the same reason
             mapping["strict_transformations"] = True
+        if self.remote != RemoteRules():
+            mapping["remote"] = self.remote.to_mapping()
         return mapping
 
 

@@ -24,6 +24,8 @@ from domicile.media.policy import (
     preset_zones,
 )
 from domicile.media.public_id import public_id_problem
+from domicile.media.remote import read_entry
+from domicile.media.remote_rules import DELIVERY, REFRESH_SECONDS, RemoteRules
 
 VERSION_MAX = 2**31 - 1
 LIFETIME_SECONDS_MAX = 10 * 365 * 86_400
@@ -33,6 +35,8 @@ BROWSER_SECONDS_UNDECLARED_MAX = 60
 LIST_MAX = 64
 """Zones of one activity, origins of one header, folders."""
 FOLDERS = 'folders like "profiles" or "team/public", without a slash at either end'
+HOSTS = 'hosts like "images.example.org", "*.example.net" or "media.example.org:8443"'
+REFRESH_SECONDS_MIN = 10
 ORIGIN_CHARACTERS_MAX = 255
 SHOWN_CHARACTERS_MAX = 60
 """Of a wrong value, this much is repeated."""
@@ -42,6 +46,7 @@ _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9._~:\[\]-]+")
 _FIELDS = (
     "tenant", "version", "interpretation", "zones", "lifetimes", "lease_seconds", "erased_status",
     "timing_allow_origin", "declared_non_personal", "originals", "metadata", "pdf", "redaction", "strict_transformations",
+    "remote",
 )  # fmt: skip
 
 
@@ -77,6 +82,7 @@ def from_mapping(raw: Mapping[str, Any], *, home: str) -> ResidencyPolicy:
         pdf=top.text("pdf", "refuse", ("refuse", "accept")),
         redaction=_redaction(top),
         strict_transformations=top.flag("strict_transformations", default=False),
+        remote=_remote(top),
     )
 
 
@@ -185,6 +191,22 @@ def _redaction(top: _Table) -> ForcedRedaction:
         faces=table.text("faces", None, tuple(EFFECTS)),
         folders=folders,
         except_signed=table.flag("except_signed", default=False),
+    )
+
+
+def _remote(top: _Table) -> RemoteRules:
+    table = top.table("remote", tuple(RemoteRules.__dataclass_fields__))
+    hosts = table.texts("hosts", HOSTS)
+    for host in hosts:
+        if read_entry(host) is None:
+            raise table.wrong("hosts", host, HOSTS)
+    delivery = table.text("delivery", DELIVERY[0], DELIVERY)
+    if delivery != DELIVERY[0] and not hosts:
+        raise table.wrong("delivery", delivery, "off, as long as no hosts are listed")
+    return RemoteRules(
+        hosts=hosts,
+        delivery=delivery,
+        refresh_seconds=table.whole("refresh_seconds", REFRESH_SECONDS, REFRESH_SECONDS_MIN, LIFETIME_SECONDS_MAX),
     )
 
 

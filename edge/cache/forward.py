@@ -58,11 +58,17 @@ def end_to_end(fields: Fields) -> Fields:
     return without(fields, HOP_BY_HOP | named)
 
 
+def has_come_round(request: Fields) -> bool:
+    """Has the request been here before, or through too many?"""
+    loop = members(request, "cdn-loop")
+    return any(_identity(member) == PSEUDONYM for member in loop) or len(loop) + len(members(request, "via")) > HOPS_MAX
+
+
 def to_origin(request: Fields) -> Fields:
     """The request's fields for the origin; Host and framing are the client's business. Raises Looping."""
-    loop = members(request, "cdn-loop")
-    if any(_identity(member) == PSEUDONYM for member in loop) or len(loop) + len(members(request, "via")) > HOPS_MAX:
+    if has_come_round(request):
         raise Looping
+    loop = members(request, "cdn-loop")
     passed = tuple(field for field in end_to_end(request) if _is_for_origin(field[0]))
     return (
         *passed,

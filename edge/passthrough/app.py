@@ -88,7 +88,7 @@ class Passthrough:
             self.counters.request(Route.PASSTHROUGH, Cache.NONE, asked.status, seconds, asked.sent_bytes)
 
     async def _answer(self, asked: Asked, *, may_store: bool) -> web.StreamResponse:
-        if not asked.target.startswith("/"):
+        if not asked.target.startswith("/") or "#" in asked.target:
             raise BadRequest
         to_origin(asked.fields)  # a loop is refused before anything is looked up
         if not may_store:
@@ -280,6 +280,8 @@ class Passthrough:
             log.info("assets_origin_failed", reason=type(error).__name__, count=count)
         if failure.code == 503:
             self.counters.add(Count.REQUESTS_REFUSED)
+        if failure.code == 408:
+            self.counters.add(Count.BODIES_LATE)
         return await self._send_refusal(asked, failure)
 
     async def _send_refusal(self, asked: Asked, failure: Failure) -> web.StreamResponse:

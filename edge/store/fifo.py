@@ -1,4 +1,4 @@
-"""Which object goes when room is needed: S3-FIFO, weighted by bytes.
+"""Which object goes when room is needed, and which is let in: S3-FIFO, weighted by bytes, the same for RAM and disk.
 
     new ----> small (10 %) --- asked for again ---> main (90 %) <-+ asked for since: once more round, one visit less
                  |                                   |            |
@@ -6,21 +6,23 @@
     a name that the ghost remembers goes to main at once
 
 One-hit wonders leave through the small queue without disturbing the main one, and a hit only counts a visit: no list is
-re-linked. Source: Yang et al., SOSP 2023; simulation in the project's notes on edges (section 5.2).
+re-linked. Whoever pays for what is written asks `admits` first: while there is room everything is let in, after that only
+what was asked for before, and a stranger's name goes to the ghost. Source: Yang et al., SOSP 2023, there also the ghost
+queue as admission to flash; figures: `python -m benchmarks store`. No clock, no chance: the same calls, the same outcome.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
+
+from edge.store.ghosts import Ghosts
 
 V = TypeVar("V")
 
 SMALL_SHARE = 0.1
 VISITS_MAX = 3
-GHOSTS_MAX = 50_000
-"""Hashes of names that left the small queue unseen."""
 
 
 class _Entry(Generic[V]):
@@ -35,15 +37,17 @@ class _Entry(Generic[V]):
 class WeightedFifo(Generic[V]):
     """A map with a cost per entry that keeps the sum of costs within `cost_max`."""
 
-    __slots__ = ("_ghosts", "_main", "_small", "_small_cost", "cost", "cost_max")
+    __slots__ = ("_main", "_on_proven", "_small", "_small_cost", "cost", "cost_max", "ghosts")
 
-    def __init__(self, cost_max: int) -> None:
+    def __init__(self, cost_max: int, *, on_proven: Callable[[str, V], None] | None = None) -> None:
+        """`on_proven`: told of an entry that was asked for while it was in the small queue, as it goes to the main one."""
         self.cost_max = cost_max
         self.cost = 0
+        self.ghosts = Ghosts(cost_max)
+        self._on_proven = on_proven
         self._small_cost = 0
         self._small: OrderedDict[str, _Entry[V]] = OrderedDict()
         self._main: OrderedDict[str, _Entry[V]] = OrderedDict()
-        self._ghosts: OrderedDict[int, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._small) + len(self._main)
@@ -69,20 +73,32 @@ class WeightedFifo(Generic[V]):
         entry = self._main.get(key) or self._small.get(key)
         return None if entry is None else entry.value
 
+    def admits(self, key: str, cost: int, *, below: int) -> bool:
+        """Is it worth its place? While costs stay within `below`, everything is; then what was asked for before.
+
+        A stranger is remembered, so that it is let in when it comes again.
+        """
+        if self.cost + cost <= below or key in self or key in self.ghosts:
+            return True
+        self.ghosts.add(key, cost)
+        return False
+
     def put(self, key: str, value: V, cost: int) -> list[tuple[str, V]]:
         """Take a value in, replacing an older one; returns what had to go. A cost above `cost_max` is a mistake."""
-        if cost > self.cost_max:
-            raise ValueError("larger than the whole cache")
-        self.pop(key)
-        gone = self.make_room(cost)
-        entry = _Entry(value, cost)
-        ghost = hash(key)
-        if ghost in self._ghosts:
-            del self._ghosts[ghost]
-            self._main[key] = entry
+        was_proven = key in self._main
+        gone = self._make_place(key, cost)
+        if self.ghosts.take(key) or was_proven:
+            self._main[key] = _Entry(value, cost)
         else:
-            self._small[key] = entry
+            self._small[key] = _Entry(value, cost)
             self._small_cost += cost
+        self.cost += cost
+        return gone
+
+    def restore(self, key: str, value: V, cost: int) -> list[tuple[str, V]]:
+        """As `put`, for one that had its place before a restart: it has proved itself."""
+        gone = self._make_place(key, cost)
+        self._main[key] = _Entry(value, cost)
         self.cost += cost
         return gone
 
@@ -97,10 +113,22 @@ class WeightedFifo(Generic[V]):
         self.cost -= entry.cost
         return entry.value
 
+    def expel(self, key: str) -> None:
+        """Take a value out whose place is kept: when it comes again, it is let in."""
+        entry = self._main.get(key) or self._small.get(key)
+        if entry is not None:
+            self.pop(key)
+            self.ghosts.add(key, entry.cost)
+
     def make_room(self, cost: int) -> list[tuple[str, V]]:
-        """Let entries go until `cost` more would fit. Each round ends an entry or takes one visit from it."""
+        """Let entries go until `cost` more would fit."""
+        return self.shed(self.cost + cost - self.cost_max)
+
+    def shed(self, cost: int, count: int = 0) -> list[tuple[str, V]]:
+        """Let entries go until they have freed `cost` and are `count`. Each round ends one or takes one visit from it."""
         gone: list[tuple[str, V]] = []
-        while self.cost + cost > self.cost_max and (self._small or self._main):
+        down_to = self.cost - cost
+        while (self.cost > down_to or len(gone) < count) and (self._small or self._main):
             leaver = self._from_small() if self._small_is_full() else self._from_main()
             if leaver is not None:
                 gone.append(leaver)
@@ -109,8 +137,14 @@ class WeightedFifo(Generic[V]):
     def clear(self) -> None:
         self._small.clear()
         self._main.clear()
-        self._ghosts.clear()
+        self.ghosts.clear()
         self.cost = self._small_cost = 0
+
+    def _make_place(self, key: str, cost: int) -> list[tuple[str, V]]:
+        if cost > self.cost_max:
+            raise ValueError("larger than the whole cache")
+        self.pop(key)
+        return self.make_room(cost)
 
     def _small_is_full(self) -> bool:
         return bool(self._small) and (not self._main or self._small_cost > self.cost_max * SMALL_SHARE)
@@ -121,11 +155,11 @@ class WeightedFifo(Generic[V]):
         if entry.visits:
             entry.visits = 0
             self._main[key] = entry
+            if self._on_proven is not None:
+                self._on_proven(key, entry.value)
             return None
         self.cost -= entry.cost
-        self._ghosts[hash(key)] = None
-        if len(self._ghosts) > GHOSTS_MAX:
-            self._ghosts.popitem(last=False)
+        self.ghosts.add(key, entry.cost)
         return key, entry.value
 
     def _from_main(self) -> tuple[str, V] | None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from edge.metrics import Count
 from edge.store.fifo import WeightedFifo
-from edge.store.port import Stored, StoredHead
-from edge.store.tags import Tags
+from edge.store.port import Stored, StoredHead, tags_of
+from edge.tagged import Tagged
 
 ENTRY_OVERHEAD_BYTES = 2600
 """What CPython and the allocator need for key, head, index and queue of one object, measured on CPython 3.11 and 3.13
@@ -26,10 +26,18 @@ class MemoryStore:
 
     __slots__ = ("_count", "_objects", "_tags", "object_bytes_max")
 
-    def __init__(self, *, bytes_max: int, object_bytes_max: int, count: Callable[[Count], None]) -> None:
+    def __init__(
+        self,
+        *,
+        bytes_max: int,
+        object_bytes_max: int,
+        count: Callable[[Count], None],
+        on_proven: Callable[[str, Stored], None] | None = None,
+    ) -> None:
+        """`on_proven`: told of an object that was asked for again, and stays when others go."""
         self._count = count
-        self._objects: WeightedFifo[Stored] = WeightedFifo(bytes_max)
-        self._tags = Tags()
+        self._objects: WeightedFifo[Stored] = WeightedFifo(bytes_max, on_proven=on_proven)
+        self._tags: Tagged[str] = Tagged()
         self.object_bytes_max = object_bytes_max
 
     def __len__(self) -> int:
@@ -55,19 +63,19 @@ class MemoryStore:
             return False
         self.drop(key)
         for gone, old in self._objects.put(key, stored, cost):
-            self._tags.discard(gone, old.head)
+            self._tags.discard(gone, tags_of(old.head))
             self._count(Count.EVICTED_MEMORY)
-        self._tags.add(key, stored.head)
+        self._tags.add(key, tags_of(stored.head))
         return True
 
     def drop(self, key: str) -> None:
         old = self._objects.pop(key)
         if old is not None:
-            self._tags.discard(key, old.head)
+            self._tags.discard(key, tags_of(old.head))
 
     def drop_stale(self, tags: Iterable[str], is_fresh: Callable[[StoredHead], bool]) -> int:
         """Drop what carries one of these aids, names or tenants and is not fresh any more; returns how many."""
-        keys = self._tags.keys(tags)
+        keys = self._tags.names(tags)
         stale = [key for key in keys if (it := self._objects.peek(key)) is not None and not is_fresh(it.head)]
         if len(stale) == len(self._objects):  # a purge of everything: one by one it would take a good part of a second
             self.clear()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -17,14 +18,16 @@ from edge.store.port import PIECE_BYTES_MAX, StoredHead
 class Register(Protocol):
     """What the disk tier needs of the node's agent; `edge.link.NodeLink` has it."""
 
-    async def keyring_get(self, file_name: str) -> KeyRecord | None: ...
+    async def keyring_get(self, file_name: str, *, is_use: bool = True) -> KeyRecord | None:
+        """`is_use`: it is asked for, and the least used key goes first."""
+        ...
 
     async def stored(self, record: StoredObject) -> bool: ...
 
     async def forget(self, file_names: Iterable[str]) -> None: ...
 
-    async def list_objects(self, slot: int) -> list[StoredObject]:
-        """All of them, or a MediaError."""
+    def object_pages(self, slot: int) -> AsyncIterator[tuple[StoredObject, ...]]:
+        """All rows of a slot, without keys. Raises MediaError, also in the middle."""
         ...
 
 
@@ -61,6 +64,17 @@ def record_of(file_name: str, head: StoredHead, content_key: bytes) -> StoredObj
         stored_at=head.stored_at,
         body_bytes=head.body_bytes,
         content_key=content_key,
+    )
+
+
+def kept_of_row(row: StoredObject) -> Kept:
+    """Of a file that an earlier process wrote. Its further names are not known; the fence knows them at every look-up."""
+    return Kept(
+        tenant=sys.intern(row.tenant),
+        contributors=row.contributors,
+        names=(row.name,),
+        epoch=row.epoch,
+        sequence=row.sequence,
     )
 
 

@@ -176,6 +176,77 @@ named = Table(
     Column("detail", LargeBinary, nullable=False, comment="sealed under a key of the cloud"),
 )
 
+preset = Table(
+    "preset",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("hash", _HEX128, primary_key=True, comment="keyed hash of the name of an upload preset"),
+    Column("detail", LargeBinary, nullable=False, comment="sealed under a key of the cloud"),
+)
+
+metadata_field = Table(
+    "metadata_field",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("hash", _HEX128, primary_key=True, comment="keyed hash of the external_id of a field"),
+    Column("detail", LargeBinary, nullable=False, comment="sealed under a key of the cloud"),
+)
+
+folder = Table(
+    "folder",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("hash", _HEX128, primary_key=True, comment="keyed hash of the path of an asset folder"),
+    Column("detail", LargeBinary, nullable=False, comment="sealed under a key of the cloud"),
+    comment="folders that somebody made; those that only hold assets have no row, and are gone with them",
+)
+
+task = Table(
+    "task",
+    metadata,
+    Column("id", _HEX128, primary_key=True),
+    Column("tenant", _CLOUD, nullable=False),
+    Column("kind", String(16), nullable=False, comment="notice: to be told to somebody; eager: to be rendered"),
+    Column("aid", _HEX128, nullable=False, comment="whose it is: it goes with that version"),
+    Column("created_at", Float(53), nullable=False),
+    Column("due_at", Float(53), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("detail", LargeBinary, nullable=False, comment="sealed under the aid's meta subkey"),
+    Index(None, "aid"),
+    Index(None, "kind", "due_at"),
+    Index(None, "created_at"),
+    comment="what a change leaves to be done after it, written in its transaction",
+)
+
+chunk = Table(
+    "chunk",
+    metadata,
+    Column("aid", _HEX128, primary_key=True, comment="of the chunk alone: it has a key and a sealed file of its own"),
+    Column("tenant", _CLOUD, nullable=False),
+    Column("upload", _HEX128, nullable=False, comment="keyed hash of the caller and of the id of the upload"),
+    Column("start_byte", BigInteger, nullable=False),
+    Column("end_byte", BigInteger, nullable=False, comment="half-open"),
+    Column("total_bytes", BigInteger, nullable=True, comment="of the whole file, where the call said so"),
+    Column("expires_at", Float(53), nullable=False),
+    Index(None, "tenant", "upload"),
+    Index(None, "expires_at"),
+    comment="pieces of uploads that are not whole yet",
+)
+
+lineage = Table(
+    "lineage",
+    metadata,
+    Column(
+        "aid",
+        _HEX128,
+        primary_key=True,
+        comment="a version whose bytes hold those of another one: an archive, a sprite",
+    ),
+    Column("source", _HEX128, primary_key=True, comment="that other one; when it goes, so does this"),
+    Column("tenant", _CLOUD, nullable=False),
+    Index(None, "source"),
+)
+
 place = Table(
     "place",
     metadata,

@@ -1,9 +1,15 @@
 """The storage core of the origin, behind one seam: `Records`."""
 
+from origin.records.afterwards import Leave, Left, Made
+from origin.records.chunks import Piece
+from origin.records.folders import Folder
+from origin.records.metadata_fields import Choice, MetadataField
 from origin.records.names import Edit
 from origin.records.nonces import Once
+from origin.records.presets import Preset
 from origin.records.seam import Records
 from origin.records.settings import RecordsSettings
+from origin.records.tasks import EAGER, NOTICE, NewTask, Task
 from origin.records.types import (
     AssetRecord,
     Committed,
@@ -13,6 +19,8 @@ from origin.records.types import (
     FencedState,
     Fencing,
     Filter,
+    MetadataValue,
+    Moderation,
     Named,
     NamedCommitted,
     NewAsset,
@@ -28,7 +36,10 @@ from origin.records.types import (
 )
 
 __all__ = [
+    "EAGER",
+    "NOTICE",
     "AssetRecord",
+    "Choice",
     "Committed",
     "Draft",
     "Edit",
@@ -37,11 +48,21 @@ __all__ = [
     "FencedState",
     "Fencing",
     "Filter",
+    "Folder",
+    "Leave",
+    "Left",
+    "Made",
+    "MetadataField",
+    "MetadataValue",
+    "Moderation",
     "Named",
     "NamedCommitted",
     "NewAsset",
+    "NewTask",
     "Once",
     "Page",
+    "Piece",
+    "Preset",
     "PurgeKey",
     "PurgeOutcome",
     "PurgeTargets",
@@ -51,5 +72,6 @@ __all__ = [
     "RemovedMany",
     "RenditionRecord",
     "SealedBlob",
+    "Task",
     "Tenant",
 ]

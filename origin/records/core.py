@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ from origin.keyring import Keyring, aid_id
 from origin.policy import Policies
 from origin.records.sealing import open_record
 from origin.records.settings import RecordsSettings
-from origin.records.types import AssetRecord, FencedState
+from origin.records.types import AssetRecord, FencedState, MetadataValue
 from origin.shield import Shield
 from origin.store.port import BlobStore
 from origin.tenants import Tenants
@@ -95,15 +95,23 @@ class Core:
         return name_hash(self.tenants.standing(cloud).tenant.name_key, kind, text)
 
     def labels(self, record: AssetRecord) -> set[NameHash]:
-        """Keyed hashes by which the asset can be selected in bulk: its tags and every folder around it."""
+        """Keyed hashes by which the asset can be selected: its tags, every folder around it, the name that people see."""
         cloud = record.name.cloud
         tags = {self.hash_of(cloud, "tag", tag) for tag in record.tags}
-        return tags | {self.hash_of(cloud, "folder", folder) for folder in folders_of(record.name)}
+        folders = {self.hash_of(cloud, "folder", folder) for folder in folders_of(record.name)}
+        return {*tags, *folders, self.display_label(record)}
+
+    def display_label(self, record: AssetRecord) -> NameHash:
+        """Of the name that people see, in its asset folder."""
+        return self.hash_of(record.name.cloud, "display", f"{record.folder}\0{record.shown_name}")
 
     def open(self, row: AssetRow) -> AssetRecord | None:
-        """None when the key has gone: the asset is being forgotten."""
+        """None when its key has gone, or that of a version whose bytes it holds: the asset is being forgotten."""
         data_key = self.keyring.of(row.aid)
-        return None if data_key is None else open_record(row, data_key, region=self.settings.region)
+        if data_key is None:
+            return None
+        record = open_record(row, data_key, region=self.settings.region)
+        return None if any(self.keyring.of(source) is None for source in record.sources) else record
 
     def open_all(self, rows: Iterable[AssetRow]) -> list[AssetRecord]:
         return [record for row in rows if (record := self.open(row)) is not None]
@@ -166,6 +174,13 @@ def check_texts(texts: Iterable[str]) -> None:
     """Tags, context and the like. Raises BadRequest."""
     if any(_UNSTORABLE.search(text) for text in texts):
         raise BadRequest("Invalid characters")
+
+
+def texts_of(metadata: Mapping[str, MetadataValue]) -> Iterator[str]:
+    """Everything in it that is a text."""
+    for name, value in metadata.items():
+        yield name
+        yield from [value] if isinstance(value, str) else value if isinstance(value, list) else []
 
 
 def check_tags(tags: Iterable[str]) -> None:

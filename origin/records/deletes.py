@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from domicile.media.asset import AssetName
+from domicile.media.asset import Aid, AssetName
 from domicile.media.errors import BadRequest
 from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
 from origin.catalogue.port import AssetRow
@@ -27,6 +27,11 @@ class Deletes:
 
     async def destroy(self, name: AssetName, *, once: Once | None) -> Removed | None:
         many = await self._core.shield.run(self._destroy(name.cloud, [name], [], None, once))
+        return many.removed[0] if many.removed else None
+
+    async def destroy_version(self, tenant: str, aid: Aid) -> Removed | None:
+        """The asset that has this very version now."""
+        many = await self._core.shield.run(self._destroy(tenant, [], [], None, None, aids=[aid]))
         return many.removed[0] if many.removed else None
 
     async def destroy_many(
@@ -65,6 +70,8 @@ class Deletes:
         asset_ids: Sequence[str],
         where: Filter | None,
         once: Once | None,
+        *,
+        aids: Sequence[Aid] = (),
     ) -> RemovedMany:
         """One entry."""
         core = self._core
@@ -74,6 +81,7 @@ class Deletes:
                 await spend(change.connection, once, now=core.now())
                 change.record(Kind.NAME)  # even if nothing is found: the signature must stay used
             rows = await self._select(change, tenant, names, asset_ids, where)
+            rows += await core.catalogue.by_aid(change.connection, tenant, aids)
             chosen, more = rows[:DELETE_ASSETS_MAX], len(rows) > DELETE_ASSETS_MAX
             for row in chosen:
                 record = core.open(row)

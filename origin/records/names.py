@@ -15,13 +15,14 @@ from domicile.media.journal import Kind
 from domicile.media.keys import COORDINATES, LABELS
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
-from origin.records.core import Core, check_name, check_tags, check_texts
+from origin.records.afterwards import Afterwards, Leave, nothing
+from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
 from origin.records.nonces import Once, spend
 from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord, Committed
 
 Edit = Callable[[AssetRecord], AssetRecord]
-"""Pure and quick: it runs under the lock. May change name, tags, context, coordinates."""
+"""Pure and quick: it runs under the lock. May change name, tags, context, metadata, coordinates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +36,9 @@ class _Done:
 class Names:
     """All of it happens under the lock of the tenant's journal head."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, afterwards: Afterwards) -> None:
         self._core = core
+        self._afterwards = afterwards
 
     async def edit(
         self,
@@ -46,17 +48,26 @@ class Names:
         overwrite: bool = False,
         once: Once | None = None,
         waits: bool = True,
+        leave: Leave = nothing,
     ) -> Committed:
-        return await self._core.shield.run(self._edit(candidates, edit, overwrite=overwrite, once=once, waits=waits))
+        work = self._edit(candidates, edit, leave, overwrite=overwrite, once=once, waits=waits)
+        return await self._core.shield.run(work)
 
     async def _edit(
-        self, candidates: Sequence[AssetName], edit: Edit, *, overwrite: bool, once: Once | None, waits: bool
+        self,
+        candidates: Sequence[AssetName],
+        edit: Edit,
+        leave: Leave,
+        *,
+        overwrite: bool,
+        once: Once | None,
+        waits: bool,
     ) -> Committed:
         core, cloud = self._core, candidates[0].cloud
         async with core.journal.change(cloud) as change:
             if once is not None:
                 await spend(change.connection, once, now=core.now())
-            done = await self._apply(change, candidates, edit, overwrite=overwrite)
+            done = await self._apply(change, candidates, edit, leave, overwrite=overwrite)
             if once is not None and not isinstance(done, _Done):
                 change.record(Kind.NAME)  # the signature must stay used; nothing else is written
         if not isinstance(done, _Done):
@@ -69,14 +80,15 @@ class Names:
         return Committed(record=changed, overwritten=taken is not None, head=change.head, fenced=state)
 
     async def _apply(
-        self, change: Change, candidates: Sequence[AssetName], edit: Edit, *, overwrite: bool
+        self, change: Change, candidates: Sequence[AssetName], edit: Edit, leave: Leave, *, overwrite: bool
     ) -> _Done | MediaError:
         """The change, or why there is none, in which case nothing was written."""
         try:
             row, record = await self._find(change, candidates)
             changed = edit(record)
             taken = await self._taken(change, record, changed, overwrite=overwrite)
-            await self._write(change, row, record, changed, taken)
+            data_key = await self._write(change, row, record, changed, taken)
+            await self._afterwards.write(change, changed, data_key, leave(changed))
         except (AssetNotFound, AssetExists) as refused:
             return refused
         return _Done(before=record, after=changed, taken=taken)
@@ -105,7 +117,8 @@ class Names:
 
     async def _write(
         self, change: Change, row: AssetRow, before: AssetRecord, record: AssetRecord, taken: AssetRow | None
-    ) -> None:
+    ) -> bytes:
+        """The version's data key."""
         core = self._core
         _check(record)
         data_key = core.keyring.of(row.aid)
@@ -126,6 +139,7 @@ class Names:
         else:
             kinds = _read_elsewhere(before, record)
             change.record(Kind.NAME, names=tuple(core.hash_of(row.tenant, kind, record.name.text) for kind in kinds))
+        return data_key
 
 
 def _read_elsewhere(before: AssetRecord, after: AssetRecord) -> tuple[str, ...]:
@@ -138,4 +152,4 @@ def _read_elsewhere(before: AssetRecord, after: AssetRecord) -> tuple[str, ...]:
 def _check(record: AssetRecord) -> None:
     check_name(record.name)
     check_tags(record.tags)
-    check_texts((*record.context.keys(), *record.context.values()))
+    check_texts((*record.context.keys(), *record.context.values(), *texts_of(record.metadata)))

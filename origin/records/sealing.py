@@ -14,7 +14,7 @@ from domicile.media.facts import SourceFacts
 from domicile.media.keys import content_key, subkey
 from domicile.media.sealed import SALT_BYTES, SealContext, open_sealed, seal
 from origin.catalogue.port import AssetRow
-from origin.records.types import AssetRecord, RenditionRecord
+from origin.records.types import AssetRecord, MetadataValue, Moderation, RenditionRecord
 
 
 class _Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +33,9 @@ class _Meta(msgspec.Struct, frozen=True, kw_only=True):
     display_name: str = ""
     coordinates: Coordinates = NOWHERE
     analysis: Analysis = NOTHING
+    metadata: dict[str, MetadataValue] = {}
+    moderation: tuple[Moderation, ...] = ()
+    sources: tuple[Aid, ...] = ()
 
 
 def _context(tenant: str, aid: Aid, variant: str, region: str) -> SealContext:
@@ -55,6 +58,9 @@ def seal_record(record: AssetRecord, data_key: bytes, *, region: str) -> bytes:
         display_name=record.display_name,
         coordinates=record.coordinates,
         analysis=record.analysis,
+        metadata=dict(record.metadata),
+        moderation=record.moderation,
+        sources=record.sources,
     )
     context = _context(record.name.cloud, record.aid, "meta", region)
     body = msgspec.msgpack.encode(meta)
@@ -84,6 +90,9 @@ def open_record(row: AssetRow, data_key: bytes, *, region: str) -> AssetRecord:
         display_name=meta.display_name,
         coordinates=meta.coordinates,
         analysis=meta.analysis,
+        metadata=meta.metadata,
+        moderation=meta.moderation,
+        sources=meta.sources,
     )
 
 

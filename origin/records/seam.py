@@ -29,19 +29,26 @@ from domicile.media.wire import (
     ResolveRequest,
 )
 from origin.journal import read_head
+from origin.records.afterwards import Afterwards, Leave, nothing
+from origin.records.chunks import Chunks
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.deletes import Deletes
 from origin.records.edges import Edges
 from origin.records.erasures import Erasures
+from origin.records.folders import Folders
 from origin.records.listing import Listing
+from origin.records.metadata_fields import metadata_fields_of
 from origin.records.named import NamedTransformations
 from origin.records.names import Edit, Names
 from origin.records.nonces import Once
 from origin.records.opening import SYSTEM_CLOCKS, Clocks, opened
 from origin.records.originals import open_original
+from origin.records.presets import presets_of
 from origin.records.purges import Call, Purges
+from origin.records.renditions import Renditions
 from origin.records.settings import RecordsSettings
+from origin.records.tasks import EAGER, NOTICE, Tasks
 from origin.records.types import (
     AssetRecord,
     Committed,
@@ -71,14 +78,22 @@ class Records:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._clouds = Clouds(core)
-        self._uploads = Uploads(core)
+        self._renditions = Renditions(core)
+        afterwards = Afterwards(core, self._renditions)
+        self._uploads = Uploads(core, afterwards)
+        self.chunks = Chunks(core, self._uploads)
         self._listing = Listing(core)
-        self._names = Names(core)
+        self._names = Names(core, afterwards)
         self._deletes = Deletes(core)
         self._purges = Purges(core)
         self._erasures = Erasures(core)
         self._edges = Edges(core)
         self.named = NamedTransformations(core)
+        self.presets = presets_of(core)
+        self.metadata_fields = metadata_fields_of(core)
+        self.folders = Folders(core)
+        self.notices = Tasks(core, NOTICE)
+        self.eager = Tasks(core, EAGER)
 
     @classmethod
     @asynccontextmanager
@@ -144,17 +159,20 @@ class Records:
         """A fresh aid whose key is durable in the keyring. A draft that is never committed is removed at start."""
         return await self._uploads.mint(tenant)
 
-    async def put_original(self, draft: Draft, body: bytes, permit: Permit) -> None:
-        """Seal the bytes under the draft's key and make them durable. `permit`: Activity.STORE."""
-        await self._uploads.put_original(draft, body, permit)
+    async def put_original(self, draft: Draft, body: bytes, permit: Permit, sources: Sequence[Aid] = ()) -> None:
+        """Seal the bytes under the draft's key, and those of `sources`, and make them durable. `permit`: Activity.STORE."""
+        await self._uploads.put_original(draft, body, permit, sources)
 
-    async def commit_upload(self, draft: Draft, asset: NewAsset, *, once: Once | None = None) -> Committed:
-        """Give the draft its name, in one transaction with the journal entry; a replaced version ends as an erase.
+    async def commit_upload(
+        self, draft: Draft, asset: NewAsset, *, once: Once | None = None, leave: Leave = nothing
+    ) -> Committed:
+        """Give the draft its name, in one transaction with the journal entry and with what `leave` says is to be done
+        afterwards; a replaced version ends as an erase.
 
-        Replayed: what this signature made under that name was deleted or replaced since.
+        AssetExists: the display name must be the only one of its folder, and is not. Replayed: what this signature made under that name was deleted or replaced since.
         Waits up to `ack_seconds_max` for edges; look at `fenced` for how far it came.
         """
-        return await self._uploads.commit(draft, asset, once=once)
+        return await self._uploads.commit(draft, asset, once=once, leave=leave)
 
     async def discard(self, draft: Draft) -> None:
         """Forget a draft that will not be committed: key and bytes."""
@@ -167,6 +185,10 @@ class Records:
 
     async def get_by_asset_id(self, tenant: str, asset_id: str) -> AssetRecord | None:
         return await self._listing.get_by_asset_id(tenant, asset_id)
+
+    async def get_version(self, tenant: str, aid: Aid) -> AssetRecord | None:
+        """The asset that has this very version now."""
+        return await self._listing.get_version(tenant, aid)
 
     async def list(
         self,
@@ -196,7 +218,7 @@ class Records:
 
     async def renditions(self, tenant: str, aid: Aid) -> tuple[RenditionRecord, ...]:
         """The API's `derived[]`: at most RENDITIONS_PER_AID_MAX."""
-        return await self._listing.renditions(tenant, aid)
+        return await self._renditions.of(tenant, aid)
 
     async def head(self, tenant: str) -> Head:
         async with self._core.database.read() as connection:
@@ -205,14 +227,20 @@ class Records:
     # --- changing -----------------------------------------------------------------------------------------------
 
     async def edit(
-        self, names: Sequence[AssetName], edit: Edit, *, once: Once | None = None, waits: bool = True
+        self,
+        names: Sequence[AssetName],
+        edit: Edit,
+        *,
+        once: Once | None = None,
+        waits: bool = True,
+        leave: Leave = nothing,
     ) -> Committed:
         """Change name, tags or context of the first of `names` that exists; `edit` gets the record under the lock.
 
         `waits` False: for one change of many, when the caller waits for the last of them (`fenced`).
         AssetNotFound; AssetExists when it moves to a name that is taken; Replayed.
         """
-        return await self._names.edit(names, edit, once=once, waits=waits)
+        return await self._names.edit(names, edit, once=once, waits=waits, leave=leave)
 
     async def rename(
         self,
@@ -222,14 +250,26 @@ class Records:
         to_type: str | None = None,
         overwrite: bool = False,
         once: Once | None = None,
+        edit: Edit = lambda record: record,
+        leave: Leave = nothing,
     ) -> Committed:
-        """Move the name. AssetNotFound; AssetExists when the new name is taken and `overwrite` is false; Replayed."""
+        """Move the name, and make `edit` of the rest. AssetNotFound; AssetExists when the new name is taken and
+        `overwrite` is false; Replayed.
+        """
         new = replace(old, public_id=new_public_id, delivery_type=to_type or old.delivery_type)
-        return await self._names.edit([old], lambda record: replace(record, name=new), overwrite=overwrite, once=once)
+
+        def moved(record: AssetRecord) -> AssetRecord:
+            return replace(edit(record), name=new)
+
+        return await self._names.edit([old], moved, overwrite=overwrite, once=once, leave=leave)
 
     async def destroy(self, name: AssetName, *, once: Once | None = None) -> Removed | None:
         """Delete: the name is free, caches are purged, key and bytes are gone. None when there is no such asset."""
         return await self._deletes.destroy(name, once=once)
+
+    async def destroy_version(self, tenant: str, aid: Aid) -> Removed | None:
+        """Delete the asset while this is its version. None when it has another one, or is gone."""
+        return await self._deletes.destroy_version(tenant, aid)
 
     async def destroy_many(
         self,
@@ -293,9 +333,9 @@ class Records:
         """Name -> aid and keys, in one snapshot. BadSignature | OutsideRegion | AssetNotFound (unknown cloud)."""
         return await resolve(self._core, verify_delivery, request)
 
-    async def owner_of(self, aid: Aid) -> str | None:
-        """The tenant of a live aid."""
-        return await self._edges.owner_of(aid)
+    async def original_for(self, aid: Aid, place: Place, span: tuple[int, int | None] | None = None) -> SealedBlob:
+        """As `read_original`, for a place: its permit is asked of the policy of whose aid it is. OutsideRegion."""
+        return await self._edges.original_for(aid, place, span)
 
     async def read_original(self, aid: Aid, permit: Permit, span: tuple[int, int | None] | None = None) -> SealedBlob:
         """Sealed bytes [start, end) of an original. `permit`: Activity.TRANSFORM at the reader's place, or STORE here.
@@ -304,9 +344,9 @@ class Records:
         """
         return await self._edges.read_original(aid, permit, span)
 
-    async def open_original(self, aid: Aid, permit: Permit) -> bytes:
-        """The uploaded bytes, in the clear. `permit`: Activity.STORE here. AssetNotFound when the aid is not live."""
-        return await open_original(self._core, self._edges, aid, permit)
+    async def open_original(self, record: AssetRecord, permit: Permit) -> bytes:
+        """The uploaded bytes, in the clear. `permit`: Activity.STORE here. AssetNotFound when the version is not live."""
+        return await open_original(self._core, self._edges, record, permit)
 
     async def entries(self, cursors: Mapping[str, int], *, wait_seconds: float) -> JournalAnswer:
         """Entries after each tenant's cursor, in order; waits up to `wait_seconds` (at most 30) for the first one."""
@@ -326,4 +366,4 @@ class Records:
 
     async def add_renditions(self, report: RenditionReport) -> int:
         """Remember what an edge made; rows of aids that are no longer live are dropped. Returns how many were kept."""
-        return await self._listing.add_renditions(report)
+        return await self._renditions.add(report)

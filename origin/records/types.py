@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 from domicile.media.analysis import NOTHING, Analysis
 from domicile.media.asset import Aid, AssetId, AssetName
 from domicile.media.coordinates import NOWHERE, Coordinates
@@ -26,6 +28,8 @@ __all__ = [
     "FencedState",
     "Fencing",
     "Filter",
+    "MetadataValue",
+    "Moderation",
     "Named",
     "NamedCommitted",
     "NewAsset",
@@ -39,6 +43,20 @@ __all__ = [
     "SealedBlob",
     "Tenant",
 ]
+
+
+MetadataValue = str | int | list[str]
+"""A text (also a date, or the external_id of a choice), a number, or external_ids of several choices."""
+
+
+class Moderation(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody shall look at it, or has."""
+
+    kind: str
+    """"manual"."""
+    status: str
+    """"pending", "approved" or "rejected"; it changes nothing about delivery."""
+    updated_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +85,12 @@ class NewAsset:
     original_filename: str = ""
     coordinates: Coordinates = NOWHERE
     analysis: Analysis = NOTHING
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+    moderation: tuple[Moderation, ...] = ()
+    sources: tuple[Aid, ...] = ()
+    """Other versions whose bytes it holds: its original is sealed under the keys of all of them, too."""
+    unique_display_name: bool = False
+    """Refuse it when another asset of the folder has the same name for people."""
     overwrite: bool = True
     """False: when the name is taken, the upload is dropped and the existing record comes back (`existing=True`)."""
     created_at: float
@@ -92,12 +116,22 @@ class AssetRecord:
     """Where its faces are, and which part of it matters, as somebody said."""
     analysis: Analysis = NOTHING
     """What was told of this version when somebody asked."""
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+    """Structured metadata: values by the external_id of their fields."""
+    moderation: tuple[Moderation, ...] = ()
+    sources: tuple[Aid, ...] = ()
+    """Other versions whose bytes it holds; when one of them goes, so does it."""
     created_at: float
     """When this version was uploaded."""
 
     @property
     def body_bytes(self) -> int:
         return self.facts.body_bytes
+
+    @property
+    def shown_name(self) -> str:
+        """The name for people."""
+        return self.display_name or self.name.public_id.rpartition("/")[2]
 
     @property
     def access_mode(self) -> str:
@@ -263,6 +297,8 @@ class PurgeOutcome:
     repeated: bool = False
     """This purge_id was answered before."""
     fenced: FencedState
+    cdn_tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By CDN of the setting `origin.records.cdns`: the tags to purge there by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,9 +15,12 @@ from PIL import Image
 from tests.e2e.canary import Canaries
 from tests.e2e.conftest import Installations
 from tests.e2e.stack import Reply, Stack, frozen, is_first
+from tests.soak.run import Soak
 
 LEASE_SECONDS = 4.0
 WORKERS = 2
+SOAK_SECONDS = 6.0
+SOAK_ANSWERS_MIN = 10
 
 
 def noise(side: int) -> bytes:
@@ -98,6 +101,19 @@ def test_a_killed_worker_is_replaced_and_serves_the_same_bytes(stack: Stack, pat
 
 def is_worker(pid: int) -> bool:
     return b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") and is_first(pid)
+
+
+@pytest.mark.timeout(120)
+def test_nothing_torn_and_nothing_older_than_the_last_acknowledged_purge_while_workers_and_agent_are_killed(
+    stack: Stack,
+) -> None:
+    """The short form of `make soak`."""
+    soak = Soak(stack, assets=4)
+    soak.prepare()
+    soak.storm(SOAK_SECONDS)
+    soak.end()
+    assert len(soak.kills) >= 1
+    assert soak.oracle.outcomes["current"] >= SOAK_ANSWERS_MIN
 
 
 def test_after_kill_minus_9_of_everything_what_was_acknowledged_is_there(

@@ -16,6 +16,7 @@ from edge.page import COUNTERS_MAX
 from edge.passthrough.serve import passthrough
 from edge.passthrough.settings import PassthroughSettings
 from edge.settings import EdgeSettings
+from edge.sockets import Sockets
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,7 @@ async def cached(directory: Path, *, counters: Counters | None = None, **setting
     origin.port, port = server.sockets[0].getsockname()[1], free_port()
     words = memoryview(bytearray(8 * COUNTERS_MAX)).cast("q")
     edge = EdgeSettings(
+        listen="127.0.0.1:0",
         data_dir=directory / "data",
         run_dir=directory / "run",
         workers=1,
@@ -191,8 +193,9 @@ async def cached(directory: Path, *, counters: Counters | None = None, **setting
         ),
     )
     try:
-        async with passthrough(edge, 0, counters or Counters(words)):
-            yield Cached(origin=origin, port=port, words=words)
+        with Sockets.opened(edge) as sockets:
+            async with passthrough(edge, 0, counters or Counters(words), sockets):
+                yield Cached(origin=origin, port=port, words=words)
     finally:
         server.close()
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import cast
 
+from domicile.service.gate.remote import RemoteClient
 from domicile.service.pool import DecoderPool
 from origin.app import ROUTE_NAMES
+from origin.archive_turns import ArchiveTurns
 from origin.forms import Budget
 from origin.keys import Origin
 from origin.metrics import Metrics
@@ -26,4 +28,7 @@ def origin_over(records: Records, decoders: object = None) -> Origin:
         now=lambda: NOW,
         budget=Budget(settings.upload.in_flight_bytes_max),
         rates=Rates(settings.admin_calls_max),
+        remote=RemoteClient(settings.remote.limits()),
+        unsigned_rates=Rates(settings.upload.unsigned_calls_max),
+        archives=ArchiveTurns(settings.upload.archives_max),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import io
 import os
 import signal
@@ -14,19 +13,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from PIL import Image
 
 from domicile.media import errors
 from domicile.media.wire import LeaseRequest
 from domicile.service.gate.wire import ClientCertificate, WireClient
+from tests.infra.authority import Authority
 from tests.integration.origin_process import OriginProcess, running_origin, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -158,58 +154,6 @@ def test_a_hangup_with_a_file_that_is_no_policy_ends_nothing_and_the_next_good_o
 
 
 # --- the wire over mutual TLS ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Authority:
-    """A certificate authority for one test."""
-
-    directory: Path
-    key: EllipticCurvePrivateKey
-    certificate: x509.Certificate
-
-    @classmethod
-    def make(cls, directory: Path, name: str) -> Authority:
-        key = generate_private_key(SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        usage = x509.KeyUsage(
-            digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_agreement=False,
-            key_encipherment=False, data_encipherment=False, encipher_only=False, decipher_only=False,
-        )  # fmt: skip
-        certificate = (
-            _builder(subject, subject, key)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(usage, critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .sign(key, SHA256())
-        )
-        (directory / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
-        return cls(directory, key, certificate)
-
-    def issue(self, name: str, *names: x509.GeneralName) -> tuple[Path, Path]:
-        key = generate_private_key(SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
-        builder = _builder(subject, self.certificate.subject, key).add_extension(issuer_key, critical=False)
-        if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        file, key_file = self.directory / f"{name}.pem", self.directory / f"{name}.key"
-        file.write_bytes(builder.sign(self.key, SHA256()).public_bytes(Encoding.PEM))
-        key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        return file, key_file
-
-
-def _builder(subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
-    )
 
 
 @pytest.fixture(scope="module")

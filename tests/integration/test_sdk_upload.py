@@ -19,7 +19,9 @@ import pytest
 from PIL import Image
 
 from tests.corpus import require_corpus
+from tests.infra.elsewhere import running_elsewhere
 from tests.integration.origin_process import EDGE, OriginProcess, running_origin
+from tests.integration.test_origin_wire import operate
 from tests.pictures.people import CLEAR
 
 
@@ -35,7 +37,9 @@ PNG = picture()
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OriginProcess]:
     with running_origin(
-        tmp_path_factory.mktemp("origin"), DOMICILE_ORIGIN_UPLOAD_UPLOAD_BYTES_MAX="2000000"
+        tmp_path_factory.mktemp("origin"),
+        DOMICILE_ORIGIN_UPLOAD_UPLOAD_BYTES_MAX="2000000",
+        DOMICILE_ORIGIN_REMOTE_PRIVATE_HOSTS="127.0.0.1",
     ) as running:
         yield running
 
@@ -202,8 +206,8 @@ def test_explicit_selects_by_type_and_never_publishes(sdk, name: str) -> None:
     assert (changed["type"], changed["tags"]) == ("authenticated", ["x"])
     with pytest.raises(cloudinary.exceptions.NotFound):
         sdk.api.resource(name, type="private")
-    with pytest.raises(cloudinary.exceptions.BadRequest, match="eager is not supported"):
-        sdk.uploader.explicit(name, type="authenticated", eager=[{"width": 10}])
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="c_explode"):
+        sdk.uploader.explicit(name, type="authenticated", eager=[{"crop": "explode"}])
     assert sdk.uploader.rename(name, name, type="authenticated", to_type="upload")["type"] == "upload"
 
 
@@ -578,11 +582,8 @@ def test_a_stale_request_is_refused(sdk, monkeypatch: pytest.MonkeyPatch) -> Non
     [
         (b"this is no picture", {}, "Invalid image file"),
         (PNG[:60], {}, "Invalid image file"),
-        (PNG, {"resource_type": "raw"}, "raw is not supported yet"),
         (PNG, {"resource_type": "video"}, "video is not supported yet"),
-        (PNG, {"transformation": {"width": 10}}, "transformation is not supported yet"),
-        (PNG, {"eager": [{"width": 10}]}, "eager is not supported yet"),
-        (PNG, {"format": "jpg"}, "format is not supported yet"),
+        (PNG, {"ocr": "adv_ocr"}, "ocr is not supported yet"),
         (PNG, {"faces": "maybe"}, "Invalid value for parameter faces"),
         (PNG, {"allowed_formats": ["jpg"]}, "format png not allowed"),
         (PNG, {"upload_preset": "none"}, "Upload preset not found"),
@@ -590,7 +591,12 @@ def test_a_stale_request_is_refused(sdk, monkeypatch: pytest.MonkeyPatch) -> Non
         (PNG, {"public_id": "x" * 300}, "too long"),
         (PNG, {"type": "nonsense"}, "Invalid value for parameter type"),
         (PNG + b"\0" * 2_000_000, {}, "File size too large"),
-        ("https://127.0.0.1:1/picture.png", {}, "remote URL is not supported yet"),
+        (
+            "https://127.0.0.1:1/picture.png",
+            {},
+            "Error in loading https://127.0.0.1:1/picture.png - this cloud's policy",
+        ),
+        ("https://x@127.0.0.1/picture.png", {}, "credentials are not allowed"),
         ("data:image/png;base64,abcde", {}, "not base64"),
     ],
 )
@@ -601,11 +607,9 @@ def test_what_is_refused_is_a_400_that_says_why(sdk, body: bytes | str, options:
     assert sdk.api.usage()["resources"] == before
 
 
-def test_a_file_that_comes_in_one_chunk_is_taken_and_one_in_several_is_not(sdk, name: str) -> None:
+def test_a_file_that_comes_in_one_chunk_is_no_chunked_upload(sdk, name: str) -> None:
     answer = sdk.uploader.upload_large(io.BytesIO(PNG), resource_type="image", public_id=name)
-    assert answer["etag"] == hashlib.md5(PNG).hexdigest()
-    with pytest.raises(cloudinary.exceptions.BadRequest, match="chunks is not supported"):
-        sdk.uploader.upload_large(io.BytesIO(PNG), resource_type="image", chunk_size=100)
+    assert (answer["etag"], "done" in answer) == (hashlib.md5(PNG).hexdigest(), False)
 
 
 def test_an_unknown_endpoint_is_a_404_in_json(origin: OriginProcess) -> None:
@@ -709,3 +713,42 @@ def test_a_definition_that_nobody_could_use_is_refused(sdk, name: str, definitio
         sdk.api.create_transformation(name, definition)
     with pytest.raises(cloudinary.exceptions.BadRequest, match="Invalid value for parameter name"):
         sdk.api.create_transformation("a.b", "w_5")
+
+
+# --- pictures from elsewhere ----------------------------------------------------------------------------------------
+
+
+def test_a_picture_elsewhere_is_fetched_from_listed_hosts_alone(sdk, origin: OriginProcess, name: str) -> None:
+    file = origin.data / "policies" / "demo.toml"
+    strict = file.read_text()
+    with running_elsewhere() as there, running_elsewhere() as unlisted:
+        try:
+            allowed = f"""\n[remote]\nhosts = ["127.0.0.1:{there.port}"]\n[zones]\ningress_fetch = ["eu-de"]\n"""
+            file.write_text(strict + allowed)
+            assert operate(origin, "POST", "/_admin/v1/policies") == (200, {"changed": ["demo"]})
+            address = there.put("/holiday%20photo.png?size=1", PNG)
+            answer = sdk.uploader.upload(address, public_id=name)
+            assert (answer["etag"], answer["bytes"]) == (hashlib.md5(PNG).hexdigest(), len(PNG))
+            assert (answer["original_filename"], answer["type"]) == ("holiday photo", "upload")
+            assert there.asked == ["/holiday%20photo.png?size=1"]
+            there.put("/to", b"", status=302, Location="/holiday%20photo.png?size=1")
+            assert sdk.uploader.upload(there.address("/to"), use_filename=True)["public_id"].startswith(
+                "holiday_photo_"
+            )
+            for address, why in (
+                (there.address("/gone.png"), f"Error in loading {there.address('/gone.png')} - 404 Not Found"),
+                (unlisted.put("/x", PNG), "the host is not in this cloud's list"),
+                (there.put("/page", b"<html>"), "Invalid image file"),
+                (there.put("/huge", bytes(2_000_001)), "File size too large"),
+                (there.put("/out", b"", status=302, Location=unlisted.address("/x")), "not in this cloud's list"),
+            ):
+                with pytest.raises(cloudinary.exceptions.Error) as refused:
+                    sdk.uploader.upload(address)
+                assert why in str(refused.value)
+            assert unlisted.asked == []
+        finally:
+            file.write_text(strict)
+            operate(origin, "POST", "/_admin/v1/policies")
+    log = origin.log.read_text()
+    assert "holiday" not in log
+    assert "127.0.0.1:" + str(there.port) not in log

@@ -16,6 +16,7 @@ from domicile.cli.installation import installation
 FEATURES: dict[str, Any] = {
     "pillow": "13.0.0",
     "engine": "13.0.0",
+    "resampler": "cykooz-resizer 4.0.1",
     "distributions": ["pillow"],
     "reads": ["jpg"],
     "writes": ["jpg", "png", "webp", "avif", "gif"],
@@ -72,7 +73,7 @@ def test_missing_layers_are_named(layers: dict[str, bool] | None, level: Level) 
 
 def test_two_owners_of_pil_are_bad_and_a_lost_format_is_worth_a_look() -> None:
     assert checks.formats(FEATURES).level is Level.OK
-    assert checks.formats(FEATURES).text.endswith("profile pillow 13.0.0")
+    assert checks.formats(FEATURES).text.endswith("profile pillow 13.0.0; resizes with cykooz-resizer 4.0.1")
     assert checks.formats({}).level is Level.FAIL
     assert checks.formats({**FEATURES, "distributions": ["pillow", "pillow-simd"]}).level is Level.FAIL
     lost = checks.formats({**FEATURES, "writes": ["jpg", "png", "gif", "avif"]})

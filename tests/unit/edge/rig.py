@@ -54,7 +54,11 @@ from domicile.service.gate.wire import WireClient
 from domicile.service.pool import DecoderPool
 from domicile.service.pool_files import SourceFile
 from domicile.service.pool_values import Rendered
+from edge.bounds import bounds_of
+from edge.cdn_settings import CdnSettings
+from edge.connection_settings import ConnectionSettings
 from edge.delivery_settings import CacheSettings, DeliverySettings
+from edge.entrance import entrance
 from edge.flight import Flights
 from edge.following import TenantState
 from edge.keys import Terms, Wanted, wanted
@@ -66,9 +70,12 @@ from edge.page import SharedPage, boottime_ns
 from edge.parts import Outside, Parts, assemble
 from edge.plain import Plain
 from edge.settings import EdgeSettings
+from edge.sockets import VIEWERS, Sockets
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
-from edge.store.room import Room
+from edge.store.room import Marks, Room
+from edge.tier_listener import parent_client, tier_entrances
+from edge.tier_settings import TierSettings
 
 CLOUD = "demo"
 REGION = "eu-de"
@@ -96,11 +103,12 @@ class Asset:
     sealed: bytes
     tags: tuple[str, ...] = ()
     coordinates: Coordinates = NOWHERE
+    format: str = "png"
 
     @property
     def facts(self) -> SourceFacts:
         return SourceFacts(
-            format="png", width=40, height=30, frames=1, has_alpha=False, orientation=1,
+            format=self.format, width=40, height=30, frames=1, has_alpha=False, orientation=1,
             body_bytes=len(self.body), md5=hashlib.md5(self.body).hexdigest(),
         )  # fmt: skip
 
@@ -339,7 +347,7 @@ class PlayedLink(NodeLink):
         self.keys_asked = 0
         self.discoveries = 0
 
-    async def keyring_get(self, file_name: str) -> KeyRecord | None:
+    async def keyring_get(self, file_name: str, *, is_use: bool = True) -> KeyRecord | None:
         self.keys_asked += 1
         record = self.records.get(file_name)
         return None if record is None else record.key_record()
@@ -355,8 +363,8 @@ class PlayedLink(NodeLink):
         for name in file_names:
             self.records.pop(name, None)
 
-    async def list_objects(self, slot: int) -> list[StoredObject]:
-        return [msgspec.structs.replace(record, content_key=b"") for record in self.records.values()]
+    async def object_pages(self, slot: int) -> AsyncIterator[tuple[StoredObject, ...]]:
+        yield tuple(msgspec.structs.replace(record, content_key=b"") for record in self.records.values())
 
     async def report(self, rendition: Rendition) -> None:
         self.reported.append(rendition)
@@ -414,7 +422,11 @@ class Rig:
     counters: Counters
     http: aiohttp.ClientSession
     viewers: Listener
-    port: int
+    sockets: Sockets
+
+    @property
+    def port(self) -> int:
+        return self.sockets.port
 
     @classmethod
     @asynccontextmanager
@@ -424,23 +436,30 @@ class Rig:
         *,
         cache: CacheSettings | None = None,
         delivery: DeliverySettings | None = None,
+        connections: ConnectionSettings | None = None,
         link: PlayedLink | None = None,
         origin: PlayedOrigin | None = None,
         records: Mapping[str, StoredObject] = MappingProxyType({}),
         fence: Fence | None = None,
         workers: int = 1,
         answer_seconds_max: float = 5.0,
+        cdn: CdnSettings | None = None,
+        tier: TierSettings | None = None,
     ) -> AsyncIterator[Rig]:
         """`records`, `fence`: what the agent knows of an earlier run in this directory."""
         directory.mkdir(exist_ok=True)
         origin, socket = origin or PlayedOrigin(), directory / "origin.sock"
         settings = EdgeSettings(
+            listen="127.0.0.1:0",
             region=REGION,
             workers=workers,
             data_dir=directory,
             run_dir=directory,
             cache=cache or CacheSettings(ram_bytes_max=4 * 1024 * 1024, disk_bytes_max=32 * 1024 * 1024),
+            connections=connections or ConnectionSettings(),
             delivery=delivery or DeliverySettings(progress_seconds_max=2.0, fill_seconds_max=5.0),
+            cdn=cdn or CdnSettings(),
+            tier=tier or TierSettings(),
         )
         async with AsyncExitStack() as stack:
             runner = web.AppRunner(origin.app())
@@ -460,6 +479,7 @@ class Rig:
             peers = await stack.enter_async_context(
                 PeerClient.open(settings.worker_socket, answer_seconds_max=answer_seconds_max)
             )
+            parent = await stack.enter_async_context(parent_client(settings))
             delivery = settings.delivery
             flights = await stack.enter_async_context(
                 Flights.open(
@@ -475,31 +495,28 @@ class Rig:
                 bind_directory(settings.cache_path, REGION)
                 disk = DiskStore(
                     settings.cache_path, region=REGION, slot=0, workers=1,
-                    bytes_max=settings.cache.disk_bytes_max, register=link, count=counters.add,
+                    marks=Marks.of(settings.cache.disk_bytes_max), register=link, count=counters.add,
                     room=Room(settings.cache_path, free_bytes_min=0),
                 )  # fmt: skip
-                await disk.start()
             outside = Outside(
                 link=link, counters=counters, wire=wire, peers=peers, pool=cast("DecoderPool", pool), disk=disk,
-                flights=flights, purge=_no_purge,
+                flights=flights, purge=_no_purge, parent=parent,
             )  # fmt: skip
             parts = assemble(settings, 0, outside)
+            stack.callback(parts.tiers.originals.clear)
             link.on_entry, link.on_lock = parts.tiers.on_entry, parts.tiers.on_lock
             listener = Listener(
                 parts.app.handle,
                 hot=parts.app.hot,
+                front=parts.app.front,
                 counters=counters,
                 region=REGION,
-                keepalive_seconds=delivery.keepalive_seconds,
-                connections_max=delivery.connections_max,
-                progress_seconds_max=delivery.progress_seconds_max,
-                write_buffer_bytes_max=delivery.write_buffer_bytes_max,
+                bounds=bounds_of(settings),
             )
-            viewers = web.ServerRunner(listener, shutdown_timeout=0.1)
-            await viewers.setup()
-            stack.push_async_callback(viewers.cleanup)
-            await web.TCPSite(viewers, "127.0.0.1", 0).start()
-            port = viewers.addresses[0][1]
+            sockets = stack.enter_context(Sockets.opened(settings))
+            viewers = await stack.enter_async_context(entrance(listener))
+            await viewers.open(sockets.by_entrance[VIEWERS], 0)
+            await stack.enter_async_context(tier_entrances(settings, 0, parts, sockets))
             http = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
             yield cls(
                 settings=settings,
@@ -510,7 +527,7 @@ class Rig:
                 counters=counters,
                 http=http,
                 viewers=listener,
-                port=port,
+                sockets=sockets,
             )
 
     async def request(self, method: str, path: str, **headers: str) -> Got:

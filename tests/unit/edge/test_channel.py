@@ -99,18 +99,22 @@ async def test_all_fences_together_may_be_larger_than_one_frame(
         assert set(link.tenants) == {"demo", "other"}
 
 
+async def listed(link: NodeLink) -> list[messages.StoredObject]:
+    return [row async for rows in link.object_pages(0) for row in rows]
+
+
 async def test_an_agent_that_is_away_is_no_empty_list_of_objects(side: AgentSide, settings: EdgeSettings) -> None:
     side.register.store(stored("a"))
     async with NodeLink.open(settings, slot=0, boot=3) as link:
         with pytest.raises(UpstreamUnavailable):
-            await link.list_objects(0)
+            await listed(link)
         async with desk(side, settings):
             await until(lambda: bool(link.applied))
-            assert [row.file_name for row in await link.list_objects(0)] == ["a"]
+            assert [row.file_name for row in await listed(link)] == ["a"]
         link._channel.hang_up()
         await until(lambda: link._channel._frames is None)
         with pytest.raises(UpstreamUnavailable):
-            await link.list_objects(0)
+            await listed(link)
 
 
 async def test_a_list_that_breaks_off_in_the_middle_is_no_list(
@@ -121,7 +125,7 @@ async def test_a_list_that_breaks_off_in_the_middle_is_no_list(
     monkeypatch.setattr(register_module, "OBJECTS_PAGE_MAX", 2)
     async with desk(side, settings), NodeLink.open(settings, slot=0, boot=3) as link:
         await until(lambda: bool(link.applied))
-        assert [row.file_name for row in await link.list_objects(0)] == list("abcd")
+        assert [row.file_name for row in await listed(link)] == list("abcd")
         page = side.register.page
 
         async def breaks(slot: int, after: str) -> messages.Objects:
@@ -131,7 +135,7 @@ async def test_a_list_that_breaks_off_in_the_middle_is_no_list(
 
         monkeypatch.setattr(side.register, "page", breaks)
         with pytest.raises(Overloaded):
-            await link.list_objects(0)
+            await listed(link)
 
 
 async def test_what_the_agent_refuses_arrives_as_the_same_error(side: AgentSide, settings: EdgeSettings) -> None:

@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from domicile.media.errors import BadRequest, LimitExceeded, MediaError, Overloaded
 from origin import forms
-from origin.forms import Budget, UploadForm, file_bytes, read_params, read_upload
+from origin.forms import Budget, UploadForm, file_bytes, read_params, read_upload, remote_address
 from origin.params import Params
 from origin.settings import UploadSettings
 
@@ -197,7 +197,7 @@ def test_a_data_uri_larger_than_one_step_is_put_together(monkeypatch: pytest.Mon
         (b"data:a/b;base64,", BadRequest),
         (b"data:a/b," + b"%41" * 3000, LimitExceeded),
         (b"data:a/b;base64," + b"A" * 100_000, LimitExceeded),
-        (b"https://example.org/a.png", BadRequest),
+        (b"s3://bucket/a.png", BadRequest),
         (b"x" * 60_001, LimitExceeded),
         (b"", BadRequest),
         (None, BadRequest),
@@ -206,6 +206,21 @@ def test_a_data_uri_larger_than_one_step_is_put_together(monkeypatch: pytest.Mon
 def test_a_text_that_carries_no_file_is_refused(text: bytes | None, kind: type[MediaError]) -> None:
     with pytest.raises(kind):
         file_bytes(UploadForm(params=Params(), raw=text, is_text=True), LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("raw", "is_text", "address"),
+    [
+        (b"https://example.org/a.png", True, "https://example.org/a.png"),
+        (b"HTTP://example.org/\xc3\xbc ", True, "HTTP://example.org/\u00fc"),
+        (b"https://example.org/a.png", False, None),
+        (b"data:image/png;base64,QQ==", True, None),
+        (b"s3://bucket/a.png", True, None),
+        (None, True, None),
+    ],
+)
+def test_an_address_is_told_from_a_file(raw: bytes | None, is_text: bool, address: str | None) -> None:
+    assert remote_address(UploadForm(params=Params(), raw=raw, is_text=is_text)) == address
 
 
 def test_the_defaults_keep_parameters_far_below_a_file() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +18,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from domicile.media.analysis import NOTHING
 from origin.app import api_app
-from origin.records import Records
+from origin.records import Preset, Records
 from tests.infra.origin import origin_over
 from tests.infra.records import CLOUD, facts, name
 
@@ -99,3 +100,42 @@ async def test_a_rename_over_another_asset_has_its_decoders_replaced(
     assert (await client.post(f"/v1_1/{CLOUD}/image/rename", data=asked)).status == 200
     assert await records.get(name("c")) is None
     assert decoders.retired == [CLOUD]
+
+
+@pytest_asyncio.fixture
+async def stranger(records: Records, decoders: Decoders) -> AsyncIterator[Client]:
+    """Somebody without credentials, where one preset is for everybody and one is not."""
+    for preset, unsigned in (("open", True), ("closed", False)):
+        await records.presets.add(
+            CLOUD, preset, Preset(name=preset, unsigned=unsigned, settings={"overwrite": "true"}, created_at=0.0)
+        )
+    origin = origin_over(records, decoders)
+    origin.unsigned_rates.calls_max = 3
+    origin.settings = replace(origin.settings, upload=replace(origin.settings.upload, unsigned_bytes_max=8))
+    async with TestClient(TestServer(api_app(origin))) as client:
+        yield client
+
+
+async def post_as_stranger(client: Client, preset: str, body: bytes) -> tuple[int, dict[str, Any]]:
+    form = form_of("a", body)
+    form.add_field("upload_preset", preset)
+    answer = await client.post(f"/v1_1/{CLOUD}/image/upload", data=form)
+    return answer.status, await answer.json()
+
+
+async def test_a_stranger_uploads_through_an_unsigned_preset_alone(stranger: Client, records: Records) -> None:
+    assert (await post_as_stranger(stranger, "closed", b"one"))[0] == 400
+    assert await records.get(name("a")) is None
+    assert (await post_as_stranger(stranger, "open", b"one"))[0] == 200
+
+
+async def test_a_stranger_never_overwrites_whatever_the_preset_says(stranger: Client) -> None:
+    _, first = await post_as_stranger(stranger, "open", b"one")
+    status, second = await post_as_stranger(stranger, "open", b"two")
+    assert (status, second["existing"], second["version_id"]) == (200, True, first["version_id"])
+
+
+async def test_a_stranger_sends_little_and_not_often(stranger: Client, decoders: Decoders) -> None:
+    assert (await post_as_stranger(stranger, "open", b"nine byte"))[0] == 400
+    assert decoders.probed == 0
+    assert [(await post_as_stranger(stranger, "open", b"one"))[0] for _ in range(3)] == [200, 200, 429]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from domicile.service.gate.assets import ASSETS_TENANT
 from edge.passthrough.statement import permit_to_keep
-from edge.store.room import Room
+from edge.store.room import Room, Space
 from edge.store.spool import Spool
 
 
@@ -16,6 +16,7 @@ def spool_of(
 ) -> Spool:
     return Spool(
         directory, tenant=ASSETS_TENANT, region="eu-de", slot=3, bytes_max=bytes_max, object_bytes_max=2**20,
-        files_max=files_max, room=room or Room(directory, free_bytes_min=0, free_bytes=lambda _: free_bytes),
+        files_max=files_max,
+        room=room or Room(directory, free_bytes_min=0, space=lambda _: Space(free_bytes=free_bytes, free_files=None)),
         permit=lambda: permit_to_keep("eu-de", clock=time.time),
     )  # fmt: skip

@@ -4,124 +4,22 @@ import asyncio
 import errno
 import os
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from domicile.media.asset import Aid, NameHash
-from domicile.media.errors import UpstreamUnavailable
-from domicile.media.policy import Activity, Permit, Place, decide
-from domicile.media.policy_file import from_mapping
+from domicile.media.policy import Activity
 from domicile.media.sealed import CHUNK_BYTES, SealBroken
 from domicile.service.gate import cache_files
-from edge.messages import KeyRecord, StoredObject
 from edge.metrics import Count
-from edge.rendezvous import owner_of
-from edge.store import disk as store
-from edge.store.disk import DROPPED_AT_ONCE_MAX, FILE_OVERHEAD_BYTES, DiskStore
-from edge.store.port import Stored, StoredHead, tenant_tag
-from edge.store.room import Room
-
-KEY = b"k" * 32
-REGION = "eu-de"
-
-
-def permit(activity: Activity = Activity.CACHE, tenant: str = "demo") -> Permit:
-    given = decide(from_mapping({"tenant": tenant}, home=REGION), activity, Place(name="edge", region=REGION), at=0.0)
-    assert isinstance(given, Permit)
-    return given
-
-
-def file_name(number: int, *, slot: int = 0, workers: int = 1) -> str:
-    """A name that this slot owns."""
-    for salt in range(1000):
-        name = f"{number:036x}{salt:04x}"
-        if owner_of(name, range(workers)) == slot:
-            return name
-    raise AssertionError
-
-
-async def whole_body(found: Stored) -> bytes:
-    if isinstance(found.body, bytes):
-        return found.body
-    try:
-        return b"".join([piece async for piece in found.body.pieces(0, found.body.body_bytes)])
-    finally:
-        found.body.close()
-
-
-def stored(body: bytes = b"abc", *, aid: str = "a", sequence: int = 1) -> Stored:
-    head = StoredHead(
-        tenant="demo", contributors=(Aid(aid * 32),), names=(NameHash("1" * 32),), epoch=1, sequence=sequence,
-        config_revision=1, stored_at=5.0, ttl_seconds=60.0, content_type="image/png", etag='"e"', body_bytes=len(body),
-        format="png", content_info="",
-    )  # fmt: skip
-    return Stored(head=head, body=body)
-
-
-class PlayedRegister:
-    def __init__(self) -> None:
-        self.rows: dict[str, StoredObject] = {}
-        self.keys = True
-        self.takes = True
-        self.while_storing: Any = None
-        self.away = 0
-        """How many times more the list cannot be had."""
-
-    async def keyring_get(self, name: str) -> KeyRecord | None:
-        row = self.rows.get(name)
-        return row.key_record() if row is not None and self.keys else None
-
-    async def stored(self, record: StoredObject) -> bool:
-        if self.while_storing is not None:
-            self.while_storing()
-        if self.takes:
-            self.rows[record.file_name] = record
-        return self.takes
-
-    async def forget(self, file_names: Iterable[str]) -> None:
-        for name in file_names:
-            self.rows.pop(name, None)
-
-    async def list_objects(self, slot: int) -> list[StoredObject]:
-        if self.away:
-            self.away -= 1
-            raise UpstreamUnavailable("away")
-        return list(self.rows.values())
-
-
-class Disk(DiskStore):
-    """With its register and its counts at hand."""
-
-    def __init__(
-        self, directory: Path, register: PlayedRegister, *, slot: int = 0, workers: int = 1, bytes_max: int = 10**8
-    ) -> None:
-        self.counts: list[Count] = []
-        self.register_ = register
-        self.free_bytes = 10**9
-        super().__init__(
-            directory, region=REGION, slot=slot, workers=workers, bytes_max=bytes_max, register=register,
-            room=Room(directory, free_bytes_min=1000, free_bytes=lambda _: self.free_bytes), count=self.counts.append,
-        )  # fmt: skip
-
-    async def keep(self, name: str, what: Stored) -> bool:
-        return await self.put(permit(), name, what, KEY, is_fresh=lambda _: True)
-
-
-@pytest.fixture
-def register() -> PlayedRegister:
-    return PlayedRegister()
-
-
-@pytest.fixture
-def disk(tmp_path: Path, register: PlayedRegister) -> Disk:
-    return Disk(tmp_path, register)
-
-
-def files(directory: Path) -> list[Path]:
-    return sorted(file for file in directory.glob("??/*") if file.is_file())
+from edge.store import removal
+from edge.store.disk import DROPPED_AT_ONCE_MAX
+from edge.store.index import FILE_OVERHEAD_BYTES
+from edge.store.port import Stored, tenant_tag
+from edge.store.rest import READ_FAILURES_MAX, REST_SECONDS_MAX, REST_SECONDS_MIN
+from edge.store.room import SPARE_FILES
+from tests.unit.edge.store.disks import KEY, Disk, PlayedRegister, file_name, files, permit, stored, whole_body
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 5 * CHUNK_BYTES + 7])
@@ -177,7 +75,7 @@ async def test_a_file_whose_seal_does_not_hold_is_deleted(
 ) -> None:
     await disk.keep(file_name(1), stored(b"one" * 1000))
     await disk.keep(file_name(2), stored(b"two" * 1000))
-    file = disk.path_of(file_name(1))
+    file = disk.files.path_of(file_name(1))
     held = file.read_bytes()
     match damage:
         case "flip":
@@ -187,7 +85,7 @@ async def test_a_file_whose_seal_does_not_hold_is_deleted(
         case "empty":
             file.write_bytes(b"")
         case "swap":
-            file.write_bytes(disk.path_of(file_name(2)).read_bytes())
+            file.write_bytes(disk.files.path_of(file_name(2)).read_bytes())
         case _:
             import msgspec
 
@@ -201,7 +99,7 @@ async def test_a_file_whose_seal_does_not_hold_is_deleted(
 
 async def test_a_large_body_that_is_torn_in_the_middle_says_so_while_it_is_read(disk: Disk) -> None:
     await disk.keep(file_name(1), stored(bytes(20 * CHUNK_BYTES)))
-    file = disk.path_of(file_name(1))
+    file = disk.files.path_of(file_name(1))
     held = bytearray(file.read_bytes())
     held[10 * CHUNK_BYTES] ^= 1
     file.write_bytes(bytes(held))
@@ -217,9 +115,9 @@ async def test_without_a_key_or_without_a_file_there_is_nothing(disk: Disk, regi
     register.keys = False
     assert await disk.get(file_name(1), in_memory_max=10) is None
     register.keys = True
-    disk.path_of(file_name(1)).unlink()
+    disk.files.path_of(file_name(1)).unlink()
     assert await disk.get(file_name(1), in_memory_max=10) is None
-    assert disk.counts == []
+    assert disk.counts == [Count.DISK_WRITES]
 
 
 async def test_what_the_agent_does_not_take_is_not_kept(disk: Disk, register: PlayedRegister, tmp_path: Path) -> None:
@@ -260,7 +158,7 @@ async def test_a_large_purge_deletes_its_files_beside_the_loop_and_leaves_what_i
     disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that stands still for a second is killed, and 60,000 files take longer."""
-    monkeypatch.setattr(store, "SWEPT_AT_ONCE", 50)
+    monkeypatch.setattr(removal, "SWEPT_AT_ONCE", 50)
     for number in range(2 * DROPPED_AT_ONCE_MAX):
         await disk.keep(file_name(number), stored())
     by: set[int] = set()
@@ -289,7 +187,7 @@ async def test_a_file_that_came_anew_while_a_purge_was_swept_stays(disk: Disk, t
 
 
 async def test_nothing_is_published_under_a_name_that_is_being_deleted(disk: Disk, tmp_path: Path) -> None:
-    disk._leaving.add(file_name(1))
+    disk.removal.leaving.add(file_name(1))
     assert not await disk.keep(file_name(1), stored())
     assert files(tmp_path) == []
 
@@ -298,11 +196,11 @@ async def test_the_background_begins_at_once_when_there_is_something_to_delete(d
     for number in range(DROPPED_AT_ONCE_MAX + 1):
         await disk.keep(file_name(number), stored())
     async with asyncio.TaskGroup() as group:
-        running = group.create_task(disk.run())
+        running = group.create_task(disk.keeper.chores())
         await asyncio.sleep(0)
         disk.drop_stale([tenant_tag("demo")], lambda _: False)
         async with asyncio.timeout(5):
-            while files(tmp_path) or disk.register_.rows:
+            while files(tmp_path) or disk.played.rows:
                 await asyncio.sleep(0.01)
         running.cancel()
 
@@ -311,7 +209,7 @@ async def test_the_directory_stays_within_its_share(tmp_path: Path, register: Pl
     share = 20 * (10_000 + FILE_OVERHEAD_BYTES)
     disk = Disk(tmp_path, register, bytes_max=share)
     for number in range(60):
-        assert await disk.keep(file_name(number), stored(os.urandom(10_000)))
+        await disk.keep_sure(file_name(number), stored(os.urandom(10_000)))
         assert sum(file.stat().st_size for file in files(tmp_path)) <= share
     assert len(files(tmp_path)) == len(disk) > 10
     assert Count.EVICTED_DISK in disk.counts
@@ -320,18 +218,51 @@ async def test_the_directory_stays_within_its_share(tmp_path: Path, register: Pl
     assert not await disk.keep(file_name(99), stored(bytes(share)))
 
 
+async def test_once_the_disk_is_full_a_stranger_waits_until_it_is_asked_for_again(
+    tmp_path: Path, register: PlayedRegister
+) -> None:
+    disk = Disk(tmp_path, register, bytes_max=20 * (1000 + FILE_OVERHEAD_BYTES))
+    for number in range(19):
+        assert await disk.keep(file_name(number), stored(bytes(1000)))
+    assert not await disk.keep(file_name(50), stored(bytes(1000)))
+    assert (disk.counts[-1], len(files(tmp_path))) == (Count.NOT_KEPT_STRANGER, 19)
+    assert await disk.keep(file_name(50), stored(bytes(1000)))
+
+
+async def test_what_ram_was_asked_for_again_is_let_in_and_stays(tmp_path: Path, register: PlayedRegister) -> None:
+    disk = Disk(tmp_path, register, bytes_max=20 * (1000 + FILE_OVERHEAD_BYTES))
+    await disk.keep(file_name(0), stored(bytes(1000)))
+    disk.asked_again(file_name(50), 1000)
+    for number in range(1, 19):
+        await disk.keep(file_name(number), stored(bytes(1000)))
+    assert await disk.keep(file_name(50), stored(bytes(1000)))
+    for number in range(100, 140):
+        disk.asked_again(file_name(0), 1000)
+        await disk.keep_sure(file_name(number), stored(bytes(1000)))
+    assert file_name(0) in disk.index
+
+
+async def test_what_takes_the_place_of_a_purged_one_is_no_stranger(tmp_path: Path, register: PlayedRegister) -> None:
+    disk = Disk(tmp_path, register, bytes_max=20 * (1000 + FILE_OVERHEAD_BYTES))
+    for number in range(19):
+        await disk.keep(file_name(number), stored(bytes(1000), aid="a" if number else "b"))
+    disk.drop_stale(["b" * 32], lambda _: False)
+    assert await disk.keep(file_name(80), stored(bytes(1000)))  # there is room again
+    assert await disk.keep(file_name(0), stored(bytes(1000)))
+
+
 async def test_what_is_asked_for_is_evicted_last(tmp_path: Path, register: PlayedRegister) -> None:
     disk = Disk(tmp_path, register, bytes_max=20 * (1000 + FILE_OVERHEAD_BYTES))
     await disk.keep(file_name(0), stored(bytes(1000)))
     for number in range(1, 60):
         assert await disk.get(file_name(0), in_memory_max=10**6) is not None
-        await disk.keep(file_name(number), stored(bytes(1000)))
-    assert disk.path_of(file_name(0)).exists()
+        await disk.keep_sure(file_name(number), stored(bytes(1000)))
+    assert disk.files.path_of(file_name(0)).exists()
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
 @pytest.mark.parametrize("step", ["write_temporary", "publish"])
-async def test_a_disk_that_does_not_take_it_costs_nothing_but_the_copy(
+async def test_a_disk_that_does_not_take_it_costs_nothing_but_the_copy_and_rests(
     disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, step: str
 ) -> None:
     def fails(*_: object, **__: object) -> Path:
@@ -342,7 +273,56 @@ async def test_a_disk_that_does_not_take_it_costs_nothing_but_the_copy(
         assert not await disk.keep(file_name(1), stored())
     assert disk.counts == [Count.DISK_FAILURES]
     assert files(tmp_path) == []
+    assert not await disk.keep(file_name(1), stored())  # not even tried
+    assert disk.counts == [Count.DISK_FAILURES, Count.NOT_KEPT_FAILING]
+    disk.now += REST_SECONDS_MIN
+    await disk.keeper.probe()
     assert await disk.keep(file_name(1), stored())
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+async def test_where_a_quota_is_smaller_than_the_share_own_files_go_until_a_probe_fits(
+    tmp_path: Path, register: PlayedRegister, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """The file system says that it has room, and refuses."""
+    disk = Disk(tmp_path, register, bytes_max=100 * (1000 + FILE_OVERHEAD_BYTES))
+    for number in range(30):
+        assert await disk.keep(file_name(number), stored(bytes(1000)))
+    written = cache_files._written
+
+    def refuses(*its: Any, **how: Any) -> Path:
+        if len(disk) > 12:
+            raise OSError(code, "over quota")
+        return written(*its, **how)
+
+    monkeypatch.setattr(cache_files, "_written", refuses)
+    assert not await disk.keep(file_name(99), stored(bytes(1000)))
+    for _ in range(20):
+        disk.now += REST_SECONDS_MAX
+        await disk.keeper.probe()
+        if not disk.rest.is_resting:
+            break
+    assert 0 < len(disk) == len(files(tmp_path)) <= 12
+    assert await disk.keep(file_name(99), stored(bytes(1000)))
+
+
+async def test_a_disk_that_gives_nothing_is_not_asked_until_it_works_again(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await disk.keep(file_name(1), stored())
+
+    async def fails(*_: object, **__: object) -> Stored:
+        raise OSError(errno.EIO, "bad")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("edge.store.disk.open_object", fails)
+        for _ in range(READ_FAILURES_MAX + 5):
+            assert await disk.get(file_name(1), in_memory_max=100) is None
+        assert disk.counts.count(Count.DISK_FAILURES) == READ_FAILURES_MAX
+    assert await disk.get(file_name(1), in_memory_max=100) is None
+    disk.now += REST_SECONDS_MIN
+    await disk.keeper.probe()
+    assert await disk.get(file_name(1), in_memory_max=100) is not None
 
 
 async def test_a_write_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
@@ -351,45 +331,10 @@ async def test_a_write_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
         raise OSError(errno.ENOSPC, "full")
 
     with pytest.raises(OSError):
-        cache_files.write_temporary(permit(), "demo", tmp_path / "ab" / "name", slot=0, sealed=breaks())
+        cache_files.write_temporary(
+            permit(), "demo", tmp_path / "ab" / "name", maker=cache_files.new_maker(0), sealed=breaks()
+        )
     assert files(tmp_path) == []
-
-
-async def test_a_start_clears_away_what_a_killed_process_left_and_learns_the_rest(
-    tmp_path: Path, register: PlayedRegister
-) -> None:
-    before = Disk(tmp_path, register)
-    await before.keep(file_name(1), stored(bytes(1000)))
-    await before.keep(file_name(2), stored(bytes(1000)))
-    orphan, temporary, foreign = (
-        file_name(3),
-        f"{file_name(4)}.0.0123456789abcdef.tmp",
-        f"{file_name(5)}.1.0123456789abcdef.tmp",
-    )
-    for name in (orphan, temporary, foreign):
-        path = tmp_path / name[:2] / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"half")
-    (tmp_path / "node.db").write_bytes(b"not ours")
-    before.path_of(file_name(2)).unlink()
-    disk = Disk(tmp_path, register, workers=1)
-    await disk.start()
-    assert [file.name for file in files(tmp_path)] == [file_name(1)]
-    assert (tmp_path / "node.db").exists()
-    await disk.tell_gone()
-    assert set(register.rows) == {file_name(1)}
-    assert disk.drop_stale(["a" * 32], lambda _: False) == 1
-    assert files(tmp_path) == []
-
-
-async def test_a_start_leaves_the_files_of_other_slots_alone(tmp_path: Path, register: PlayedRegister) -> None:
-    theirs = file_name(1, slot=1, workers=2)
-    unfinished = f"{theirs}.1.0123456789abcdef.tmp"
-    for name in (theirs, unfinished):
-        (tmp_path / name[:2]).mkdir(exist_ok=True)
-        (tmp_path / name[:2] / name).write_bytes(b"x")
-    await Disk(tmp_path, register, slot=0, workers=2).start()
-    assert {file.name for file in files(tmp_path)} == {theirs, unfinished}
 
 
 async def test_many_writers_of_one_name_leave_one_whole_file(disk: Disk, tmp_path: Path) -> None:
@@ -410,9 +355,21 @@ async def test_many_writers_of_one_name_leave_one_whole_file(disk: Disk, tmp_pat
 async def test_below_the_free_bytes_that_are_left_alone_nothing_is_stored(disk: Disk, tmp_path: Path) -> None:
     disk.free_bytes = 1000 + FILE_OVERHEAD_BYTES + 2
     assert not await disk.keep(file_name(1), stored(b"abc"))
-    assert (files(tmp_path), disk.counts) == ([], [Count.DISK_FAILURES])
+    assert (files(tmp_path), disk.counts) == ([], [Count.NOT_KEPT_FULL])
     disk.free_bytes += 1
     assert await disk.keep(file_name(1), stored(b"abc"))
+
+
+async def test_below_the_inodes_that_are_left_alone_nothing_is_stored_and_files_go(disk: Disk, tmp_path: Path) -> None:
+    disk.free_files = 1000
+    for number in range(SPARE_FILES + 20):
+        assert await disk.keep(file_name(number), stored())
+    disk.free_files = 90
+    assert not await disk.keep(file_name(500), stored())
+    assert disk.counts[-1] is Count.NOT_KEPT_FULL
+    assert len(files(tmp_path)) == 20 - (100 + 1 - 90)
+    disk.free_files = 101
+    assert await disk.keep(file_name(500), stored())
 
 
 async def test_when_others_fill_the_disk_files_go_until_enough_is_free(
@@ -422,7 +379,7 @@ async def test_when_others_fill_the_disk_files_go_until_enough_is_free(
     for number in range(8):
         assert await disk.keep(file_name(number), stored(b"abc"))
     disk.free_bytes = 1000 - 2 * FILE_OVERHEAD_BYTES
-    housekeeping = asyncio.get_running_loop().create_task(disk.run())
+    housekeeping = asyncio.get_running_loop().create_task(disk.keeper.chores())
     while len(disk) == 8:
         await asyncio.sleep(0.01)
     housekeeping.cancel()
@@ -434,7 +391,7 @@ async def test_a_disk_that_cannot_be_asked_takes_nothing(disk: Disk, monkeypatch
     def fails(_: object) -> int:
         raise OSError(errno.EIO, "broken")
 
-    monkeypatch.setattr(disk._room, "_free_bytes", fails)
+    monkeypatch.setattr(disk._room, "_space", fails)
     assert not await disk.keep(file_name(1), stored())
 
 
@@ -444,24 +401,6 @@ async def test_a_file_that_the_journal_needed_the_room_of_is_a_miss_and_no_longe
     await disk.keep(file_name(1), stored())
     files(tmp_path)[0].unlink()
     assert await disk.get(file_name(1), in_memory_max=100) is None
-    assert (len(disk), disk.bytes_used, disk.counts) == (0, 0, [])
+    assert (len(disk), disk.bytes_used, disk.counts) == (0, 0, [Count.DISK_WRITES])
     await disk.tell_gone()
     assert register.rows == {}
-
-
-@pytest.mark.parametrize("away", [1, 3])
-async def test_a_start_without_the_agent_waits_for_it_and_deletes_nothing(
-    disk: Disk, register: PlayedRegister, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: int
-) -> None:
-    monkeypatch.setattr(store, "LIST_RETRY_SECONDS", 0.001)
-    monkeypatch.setattr(store, "LIST_TRIES_MAX", 3)
-    await disk.keep(file_name(1), stored())
-    again = Disk(tmp_path, register)
-    register.away = away
-    if away < 3:
-        await again.start()
-        assert len(again) == 1
-    else:
-        with pytest.raises(UpstreamUnavailable):
-            await again.start()
-    assert len(files(tmp_path)) == 1

@@ -11,7 +11,7 @@ from domicile.media.sealed import CHUNK_BYTES
 from domicile.service.gate import spool_files
 from domicile.service.gate.assets import ASSETS_TENANT
 from edge.passthrough.statement import permit_to_fetch, permit_to_keep
-from edge.store.room import Room
+from edge.store.room import Room, Space
 from edge.store.spool import Spool, SpoolFile
 from tests.unit.edge.store.spools import spool_of
 
@@ -106,7 +106,7 @@ async def test_a_disk_without_room_takes_nothing_and_what_was_readable_stays(
 
 async def test_when_others_fill_the_disk_files_go_until_enough_is_free(tmp_path: Path) -> None:
     free = [100]
-    room = Room(tmp_path, free_bytes_min=50, free_bytes=lambda _: free[0])
+    room = Room(tmp_path, free_bytes_min=50, space=lambda _: Space(free_bytes=free[0], free_files=None))
     spool = spool_of(tmp_path, room=room)
     kept = [begun(spool), begun(spool)]
 

@@ -1,4 +1,4 @@
-"""What the Upload API's handlers decide before they ask for a change."""
+"""What `explicit` decides before it asks for a change."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import pytest
 
 from domicile.media.asset import Aid, AssetId, AssetName
 from domicile.media.errors import BadRequest
-from origin.manage import WIDTH, explicit_edit, retagged, types_looked_in
+from origin.explicit import WIDTH, explicit_edit, types_looked_in
 from origin.params import Params
 from origin.records import AssetRecord
 from tests.infra.records import facts
 
+NOW = 1_700_000_000.0
 JANE = AssetRecord(
     asset_id=AssetId("a" * 32),
     aid=Aid("b" * 32),
@@ -35,30 +36,16 @@ def test_explicit_looks_only_where_an_asset_is_at_least_as_public(wanted: str) -
 def test_explicit_without_a_type_finds_any_and_keeps_it() -> None:
     assert types_looked_in(None) == WIDTH
     private = replace(JANE, name=replace(JANE.name, delivery_type="private"))
-    assert explicit_edit(Params({}), None)(private) == private
+    assert explicit_edit(Params({}), None, NOW)(private) == private
 
 
 def test_explicit_changes_what_is_given_and_nothing_else() -> None:
-    changed = explicit_edit(Params({"tags": "a,b"}), "private")(JANE)
+    changed = explicit_edit(Params({"tags": "a,b"}), "private", NOW)(JANE)
     assert (changed.name.delivery_type, changed.tags, changed.context) == ("private", ("a", "b"), {"k": "v"})
-    assert explicit_edit(Params({"context": "a=1"}), None)(JANE) == replace(JANE, context={"a": "1"})
+    assert explicit_edit(Params({"context": "a=1"}), None, NOW)(JANE) == replace(JANE, context={"a": "1"})
 
 
 @pytest.mark.parametrize("given", [{"tags": "x" * 300}, {"context": "no pair"}])
 def test_explicit_is_parsed_before_there_is_an_edit(given: dict[str, str]) -> None:
     with pytest.raises(BadRequest):
-        explicit_edit(Params(given), "private")
-
-
-@pytest.mark.parametrize(
-    ("command", "after"),
-    [
-        ("add", ("a", "b", "c")),
-        ("set_exclusive", ("a", "b", "c")),
-        ("remove", ("a",)),
-        ("replace", ("b", "c")),
-        ("remove_all", ()),
-    ],
-)
-def test_commands_on_tags(command: str, after: tuple[str, ...]) -> None:
-    assert retagged(command, ("a", "b"), ("b", "c")) == after
+        explicit_edit(Params(given), "private", NOW)

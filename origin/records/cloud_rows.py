@@ -1,0 +1,113 @@
+"""Things that a cloud keeps under names of its own and that change nothing which is served: presets, fields, folders.
+
+A name may tell of a person, and so may what is kept under it: rows know a keyed hash of the name, and the rest is sealed
+under a key of the cloud. They are read when they are needed, so that several processes see the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import msgspec
+from sqlalchemy import ColumnElement, Table, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.media.errors import AssetExists, AssetNotFound, LimitExceeded
+from domicile.media.keys import subkey
+from domicile.media.sealed import SALT_BYTES, SealContext, open_sealed, seal
+from origin.records.core import Core, check_texts
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+ROW_BYTES_MAX = 64 * 1024
+"""Of what is kept under one name, before it is sealed."""
+
+
+class CloudRows(Generic[T]):
+    """Rows of one table, `kind` in the words of errors. `shape`: fields may be added to it with defaults."""
+
+    def __init__(self, core: Core, table: Table, shape: type[T], *, kind: str, rows_max: int) -> None:
+        self._core = core
+        self._table = table
+        self._shape = shape
+        self._kind = kind
+        self._rows_max = rows_max
+
+    async def get(self, cloud: str, name: str) -> T | None:
+        async with self._core.database.read() as connection:
+            return await self._get(connection, cloud, name)
+
+    async def all(self, cloud: str) -> tuple[T, ...]:
+        """In no order, at most `rows_max`."""
+        query = select(self._table.c.detail).where(self._table.c.tenant == cloud)
+        async with self._core.database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return tuple(self._opened(cloud, row.detail) for row in rows)
+
+    async def add(self, cloud: str, name: str, row: T) -> None:
+        """AssetExists; LimitExceeded."""
+        detail = self._sealed(cloud, name, row)
+        mine = select(func.count()).select_from(self._table).where(self._table.c.tenant == cloud)
+        async with self._core.database.write() as connection:
+            if await self._get(connection, cloud, name) is not None:
+                raise self._taken(name)
+            if (await connection.scalar(mine) or 0) >= self._rows_max:
+                raise LimitExceeded(f"Too many {self._kind}s: at most {self._rows_max}")
+            try:
+                await connection.execute(
+                    insert(self._table).values(tenant=cloud, hash=self._hash(cloud, name), detail=detail)
+                )
+            except IntegrityError as taken:
+                raise self._taken(name) from taken
+
+    async def change(self, cloud: str, name: str, edit: Callable[[T], T]) -> T:
+        """`edit` is pure and quick. AssetNotFound; what `edit` raises, and then nothing is changed."""
+        async with self._core.database.write() as connection:
+            before = await self._get(connection, cloud, name, lock=True)
+            if before is None:
+                raise AssetNotFound(f"{self._kind.capitalize()} {name[:64]} not found")
+            after = edit(before)
+            detail = self._sealed(cloud, name, after)
+            await connection.execute(update(self._table).where(*self._at(cloud, name)).values(detail=detail))
+        return after
+
+    async def remove(self, cloud: str, name: str) -> bool:
+        """False when there was none."""
+        async with self._core.database.write() as connection:
+            gone = await connection.execute(delete(self._table).where(*self._at(cloud, name)))
+        return gone.rowcount > 0
+
+    async def _get(self, connection: AsyncConnection, cloud: str, name: str, *, lock: bool = False) -> T | None:
+        query = select(self._table.c.detail).where(*self._at(cloud, name))
+        detail = await connection.scalar(query.with_for_update() if lock else query)
+        return None if detail is None else self._opened(cloud, detail)
+
+    def _at(self, cloud: str, name: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        return self._table.c.tenant == cloud, self._table.c.hash == self._hash(cloud, name)
+
+    def _hash(self, cloud: str, name: str) -> str:
+        return self._core.hash_of(cloud, self._table.name, name)
+
+    def _taken(self, name: str) -> AssetExists:
+        return AssetExists(f"{self._kind.capitalize()} {name[:64]} already exists")
+
+    def _sealed(self, cloud: str, name: str, row: T) -> bytes:
+        check_texts([name])
+        body = msgspec.msgpack.encode(row)
+        if len(body) > ROW_BYTES_MAX:
+            raise LimitExceeded(f"{self._kind.capitalize()} {name[:64]} is too large: at most {ROW_BYTES_MAX} bytes")
+        key, context = self._seal_of(cloud)
+        return seal(key, context, header=b"", body=body, salt=os.urandom(SALT_BYTES))
+
+    def _opened(self, cloud: str, detail: bytes) -> T:
+        key, context = self._seal_of(cloud)
+        _, body = open_sealed(key, context, detail)
+        return msgspec.msgpack.decode(body, type=self._shape)
+
+    def _seal_of(self, cloud: str) -> tuple[bytes, SealContext]:
+        tenant = self._core.tenants.standing(cloud).tenant
+        context = SealContext(tenant=cloud, aids=(), variant=self._table.name, region=self._core.settings.region)
+        return subkey(tenant.name_key, self._table.name), context

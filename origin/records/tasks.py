@@ -1,0 +1,149 @@
+"""What a change leaves to be done after it: a notice to be told, renditions to be made.
+
+A task is written in the transaction of its change and belongs to one version: its detail is sealed under that version's
+key, and it goes with it (decisions B.3). Who does it asks for what is due, does it at least once, and says so.
+
+    for task in await records.notices.due(limit=10):
+        ...                                     # send it
+        await records.notices.done(task.id)     # or, when that failed: .later(task.id, due_at=…)
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.media.asset import Aid
+from domicile.media.keys import subkey
+from domicile.media.sealed import SALT_BYTES, SealContext, open_sealed, seal
+from origin.catalogue.tables import task as table
+from origin.records.core import Core
+
+log = structlog.get_logger(__name__)
+
+NOTICE, EAGER = "notice", "eager"
+TASK_ID_BYTES = 16
+TASK_KEPT_SECONDS = 7 * 24 * 3600.0
+"""What could not be done for so long is dropped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTask:
+    """A task of the version that is being written."""
+
+    kind: str
+    detail: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One that is due. `id` is its own for good: a receiver can tell a repetition by it."""
+
+    id: str
+    tenant: str
+    aid: Aid
+    attempts: int
+    """How often it was put off."""
+    created_at: float
+    detail: bytes
+
+
+class Tasks:
+    """Tasks of one kind."""
+
+    def __init__(self, core: Core, kind: str) -> None:
+        self._core = core
+        self._kind = kind
+
+    async def due(self, *, limit: int) -> tuple[Task, ...]:
+        """The longest due first. Those whose version has no key any more are dropped."""
+        now, core = self._core.now(), self._core
+        query = select(table).where(table.c.kind == self._kind, table.c.due_at <= now)
+        async with core.database.read() as connection:
+            rows = (await connection.execute(query.order_by(table.c.due_at, table.c.id).limit(limit))).all()
+        tasks, dead = list[Task](), list[str]()
+        for row in rows:
+            data_key = core.keyring.of(row.aid)
+            if data_key is None:
+                dead.append(row.id)
+                continue
+            key, context = _seal_of(core, row.tenant, row.aid, data_key)
+            _, detail = open_sealed(key, context, row.detail)
+            tasks.append(
+                Task(
+                    id=row.id,
+                    tenant=row.tenant,
+                    aid=row.aid,
+                    attempts=row.attempts,
+                    created_at=row.created_at,
+                    detail=detail,
+                )
+            )
+        if dead:
+            await self._drop(dead)
+        return tuple(tasks)
+
+    async def done(self, task_id: str) -> None:
+        await self._drop([task_id])
+
+    async def later(self, task_id: str, *, due_at: float) -> None:
+        """It failed, and is tried again then."""
+        changed = update(table).where(table.c.id == task_id)
+        async with self._core.database.write() as connection:
+            await connection.execute(changed.values(due_at=due_at, attempts=table.c.attempts + 1))
+
+    async def _drop(self, ids: Iterable[str]) -> None:
+        async with self._core.database.write() as connection:
+            await drop_tasks(connection, ids)
+
+
+async def add_tasks(
+    core: Core, connection: AsyncConnection, tenant: str, aid: Aid, data_key: bytes, tasks: Iterable[NewTask]
+) -> None:
+    """In the transaction of the change that leaves them."""
+    now = core.now()
+    for task in tasks:
+        key, context = _seal_of(core, tenant, aid, data_key)
+        detail = seal(key, context, header=b"", body=task.detail, salt=os.urandom(SALT_BYTES))
+        await connection.execute(
+            insert(table).values(
+                id=secrets.token_hex(TASK_ID_BYTES),
+                tenant=tenant,
+                kind=task.kind,
+                aid=aid,
+                created_at=now,
+                due_at=now,
+                attempts=0,
+                detail=detail,
+            )
+        )
+
+
+async def drop_tasks(connection: AsyncConnection, ids: Iterable[str]) -> None:
+    """In the caller's transaction."""
+    gone = list(ids)
+    if gone:
+        await connection.execute(delete(table).where(table.c.id.in_(gone)))
+
+
+async def drop_old(core: Core) -> None:
+    """What could not be done for TASK_KEPT_SECONDS."""
+    is_old = table.c.created_at < core.now() - TASK_KEPT_SECONDS
+    async with core.database.read() as connection:
+        if await connection.scalar(select(table.c.id).where(is_old).limit(1)) is None:
+            return
+    async with core.database.write() as connection:
+        gone = await connection.execute(delete(table).where(is_old))
+    if gone.rowcount:
+        log.warning("tasks_dropped", tasks=gone.rowcount)
+
+
+def _seal_of(core: Core, tenant: str, aid: Aid, data_key: bytes) -> tuple[bytes, SealContext]:
+    context = SealContext(tenant=tenant, aids=(aid,), variant="task", region=core.settings.region)
+    return subkey(data_key, "meta"), context

@@ -1,0 +1,128 @@
+"""Real caches in front of an edge, from the configurations in `deploy/cdn`, on free ports, each in a directory of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+SECRET = "change-me-change-me"
+"""As it stands in the configurations."""
+START_SECONDS_MAX = 20.0
+STOP_SECONDS_MAX = 10.0
+
+
+def require(program: str) -> str:
+    """The path of a program of the system; the test skips where it is not installed."""
+    found = shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin")
+    if found is None:
+        pytest.skip(f"{program} is not installed: sh tests/infra/system.sh")
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def varnish(edge_port: int) -> Iterator[int]:
+    """The port that Varnish listens on, with xkey."""
+    program, port = require("varnishd"), free_port()
+    with _directory() as directory:
+        text = (DEPLOY / "cdn" / "varnish.vcl").read_text("utf-8")
+        vcl = directory / "domicile.vcl"
+        vcl.write_text(text.replace('.port = "8080"', f'.port = "{edge_port}"'), "utf-8")
+        command = [
+            program, "-F", "-n", str(directory / "v"), "-a", f"127.0.0.1:{port}", "-f", str(vcl), "-s", "malloc,32m",
+            "-j", "none", "-p", "thread_pools=1", "-p", "thread_pool_min=10",
+        ]  # fmt: skip
+        with _running(command, port, directory / "log"):
+            yield port
+
+
+@contextlib.contextmanager
+def nginx(edge_port: int) -> Iterator[int]:
+    """The port that nginx listens on."""
+    program, port = require("nginx"), free_port()
+    with _directory() as directory:
+        text = (DEPLOY / "cdn" / "nginx.conf").read_text("utf-8")
+        own = text.replace("127.0.0.1:8080", f"127.0.0.1:{edge_port}").replace("127.0.0.1:8088", f"127.0.0.1:{port}")
+        configuration = written_nginx(own, directory)
+        with _running([program, *nginx_words(directory, configuration), "-g", "daemon off;"], port, directory / "log"):
+            yield port
+
+
+@contextlib.contextmanager
+def balancer(name: str, edge_ports: tuple[int, int]) -> Iterator[int]:
+    """The port of nginx or HAProxy in front of two edges, as in `deploy/balance`."""
+    program, port = require(name), free_port()
+    with _directory() as directory:
+        path = DEPLOY / "balance" / {"nginx": "nginx.conf", "haproxy": "haproxy.cfg"}[name]
+        text = path.read_text("utf-8").replace(":8088", f":{port}")
+        for before, after in zip((":8080", ":8090"), edge_ports, strict=True):
+            text = text.replace(before, f":{after}")
+        if name == "nginx":
+            command = [program, *nginx_words(directory, written_nginx(text, directory)), "-g", "daemon off;"]
+        else:
+            configuration = directory / "haproxy.cfg"
+            configuration.write_text(text, "utf-8")
+            command = [program, "-db", "-f", str(configuration)]
+        with _running(command, port, directory / "log"):
+            yield port
+
+
+def written_nginx(text: str, directory: Path) -> Path:
+    """One of our configurations, with everything that it writes in `directory`."""
+    places = "".join(
+        f"    {kind}_temp_path {directory}/{kind};\n" for kind in ("client_body", "fastcgi", "proxy", "scgi", "uwsgi")
+    )
+    own = text.replace("/run/", f"{directory}/").replace("/var/cache/nginx/domicile", f"{directory}/cache")
+    path = directory / "nginx.conf"
+    path.write_text(own.replace("http {\n", "http {\n" + places).replace("worker_processes auto", "worker_processes 1"))
+    return path
+
+
+def nginx_words(directory: Path, configuration: Path) -> list[str]:
+    return ["-p", str(directory), "-e", str(directory / "error.log"), "-c", str(configuration)]
+
+
+@contextlib.contextmanager
+def _directory() -> Iterator[Path]:
+    directory = Path(tempfile.mkdtemp(prefix="dom-cdn-"))
+    directory.chmod(0o755)  # workers of both run as another user
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _running(command: list[str], port: int, log: Path) -> Iterator[None]:
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + START_SECONDS_MAX
+        while True:
+            assert process.poll() is None, log.read_text("utf-8", "replace")[-3000:]
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            assert time.monotonic() < until, log.read_text("utf-8", "replace")[-3000:]
+            time.sleep(0.02)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

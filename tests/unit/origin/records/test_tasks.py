@@ -1,0 +1,78 @@
+"""What a change leaves to be done: with it or not at all, and no longer than its version lives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from domicile.media.errors import Replayed
+from domicile.media.policy import Activity
+from origin.records import NOTICE, AssetRecord, Left, Made, NewAsset, NewTask, Once, Records, RenditionRecord
+from origin.records.opening import Clocks
+from origin.records.tasks import TASK_KEPT_SECONDS, drop_old
+from tests.infra.records import CLOUD, facts, name, opened, settings
+
+
+def leave(record: AssetRecord) -> Left:
+    made = RenditionRecord(transformation="w_5", format="jpg", width=5, height=4, body_bytes=99)
+    return Left(made=(Made(record=made),), tasks=(NewTask(kind=NOTICE, detail=record.aid.encode()),))
+
+
+async def put(records: Records, public_id: str, *, once: Once | None = None):
+    draft = await records.mint(CLOUD)
+    await records.put_original(draft, b"picture", records.permit(CLOUD, Activity.STORE))
+    asset = NewAsset(name=name(public_id), facts=facts(b"picture"), created_at=1_700_000_000.0)
+    return await records.commit_upload(draft, asset, once=once, leave=leave)
+
+
+async def test_a_task_is_there_after_a_restart_and_until_it_is_done(tmp_path: Path) -> None:
+    async with opened(tmp_path) as records:
+        record = (await put(records, "jane")).record
+        assert [made.transformation for made in await records.renditions(CLOUD, record.aid)] == ["w_5"]
+    body = b"".join(file.read_bytes() for file in settings(tmp_path).data.rglob("*") if file.is_file())
+    assert body.count(record.aid.encode()) > 0
+    async with opened(tmp_path) as records:
+        (task,) = await records.notices.due(limit=10)
+        assert (task.tenant, task.aid, task.attempts, task.detail) == (CLOUD, record.aid, 0, record.aid.encode())
+        await records.notices.later(task.id, due_at=task.created_at - 1)
+        (again,) = await records.notices.due(limit=10)
+        assert (again.id, again.attempts) == (task.id, 1)
+        await records.notices.later(task.id, due_at=task.created_at + 3600)
+        assert await records.notices.due(limit=10) == ()
+        await records.notices.done(task.id)
+        assert await records.eager.due(limit=10) == ()
+
+
+async def test_a_task_goes_with_its_version(records: Records) -> None:
+    first = (await put(records, "jane")).record
+    second = (await put(records, "jane")).record
+    assert [task.aid for task in await records.notices.due(limit=10)] == [second.aid]
+    await records.edit([name("jane")], lambda record: replace(record, tags=("x",)), leave=leave)
+    assert len(await records.notices.due(limit=10)) == 2
+    await records.destroy(name("jane"))
+    assert await records.notices.due(limit=10) == ()
+    assert first.aid != second.aid
+
+
+async def test_a_change_that_is_refused_leaves_nothing(records: Records) -> None:
+    once = Once(identity="x", kept_seconds=60.0)
+    await records.edit([(await put(records, "jane")).record.name], lambda record: record, once=once)
+    with pytest.raises(Replayed):
+        await records.edit([name("jane")], lambda record: record, once=once, leave=leave)
+    assert len(await records.notices.due(limit=10)) == 1
+
+
+async def test_what_could_not_be_done_for_a_week_is_dropped(tmp_path: Path) -> None:
+    now = [1000.0]
+    clocks = Clocks(wall=lambda: now[0], monotonic=lambda: now[0])
+    async with Records.open(settings(tmp_path), clocks) as records:
+        await records.create_tenant(CLOUD)
+        await put(records, "jane")
+        now[0] += TASK_KEPT_SECONDS - 1
+        await drop_old(records._core)
+        assert len(await records.notices.due(limit=10)) == 1
+        now[0] += 2
+        await drop_old(records._core)
+        assert await records.notices.due(limit=10) == ()

@@ -111,7 +111,7 @@ async def test_in_a_fill(rig: Rig, moment: str) -> None:
 
 @pytest.mark.parametrize("tier", ["memory", "hot", "disk", "original"])
 async def test_of_what_is_kept(rig: Rig, tier: str) -> None:
-    for kind in KINDS:
+    for kind, public_ids in KINDS.items():
         upload(rig.origin, kind)
         for _ in range(3 if tier == "hot" else 1):
             await everything(rig, kind)
@@ -120,7 +120,7 @@ async def test_of_what_is_kept(rig: Rig, tier: str) -> None:
             rig.parts.tiers.lookup.memory.clear()
         await rig.link.apply(change(rig.origin, kind))
         if tier == "original":  # which is kept for a moment, so that another size need not fetch it again
-            others = [await rig.get(path_of(public_id).replace("w_10", "w_11")) for public_id in KINDS[kind]]
+            others = [await rig.get(path_of(public_id).replace("w_10", "w_11")) for public_id in public_ids]
             assert {got.body for got in others} == {b"new|w_11|"}
         await all_is_new(rig, kind)
         await rig.entry(Kind.ALL)

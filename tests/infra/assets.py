@@ -158,6 +158,9 @@ class Cached:
         finally:
             viewer.close()
 
+    def gauge(self, name: str) -> float:
+        return next(point.value for point in totals([self.words]) if point.name == name)
+
     def count(self, result: str) -> float:
         return next(
             point.value

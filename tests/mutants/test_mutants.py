@@ -35,6 +35,9 @@ GUARDS = {
     "order": ("domicile", "edge", "origin"),
     "signature": ("edge", "origin"),
     "text": ("domicile",),
+    "remote fetch": ("domicile", "edge", "origin"),
+    "access": ("domicile", "edge", "origin"),
+    "token": ("domicile", "origin"),
 }
 """Guard -> the packages in which it stands; removing it from one must be noticed although it stands in another."""
 

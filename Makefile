@@ -16,8 +16,9 @@ ARGS   ?=
 BIN    := $(VENV)/bin
 PYTEST_ARGS ?=
 ENGINE := $(if $(filter simd,$(IMAGING)),sh tests/infra/system.sh build && $(BIN)/python deploy/simd.py,:)
-# Processes that share the tests; 0 runs them one after the other.
-JOBS   ?= 2
+# Processes that share the tests: more than cores, since a test of real components waits for most of its time. 0 runs them one
+# after the other.
+JOBS   ?= $(shell expr 2 '*' $$(nproc))
 
 .PHONY: serve install test lint types mutants bench fuzz soak docs clean system
 
@@ -34,17 +35,18 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/pip
 	@$(ENGINE)
 	touch $@
 
-$(VENV)/.test: pyproject.toml $(VENV)/.installed
+$(VENV)/.test: pyproject.toml | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
 	@$(ENGINE)
-	touch $@
+	touch $(VENV)/.installed $@
 
 # Tests of real components need programs of the system; as root they are installed, else their tests skip and say how.
 system:
 	@sh tests/infra/system.sh
 
-test: $(VENV)/.test system
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+test:
+	@$(MAKE) --no-print-directory -j 2 $(VENV)/.test system
+	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -56,7 +58,7 @@ lint: $(VENV)/.test
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yml
 
 mutants: $(VENV)/.test
-	$(BIN)/python -m pytest tests/mutants
+	$(BIN)/python -m pytest -n $(JOBS) tests/mutants
 
 bench: $(VENV)/.test system
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ctypes
+import json
 import os
 import resource
 import secrets
@@ -17,6 +18,7 @@ from typing import Any
 from domicile.service import logging
 from domicile.service.settings import BadSetting, load
 from edge.settings import EdgeSettings
+from edge.sockets import Sockets
 
 PR_SET_PDEATHSIG = 1
 
@@ -35,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m edge", description="One edge node of Domicile.")
-    parser.add_argument("part", nargs="?", choices=("node", "agent", "worker"), default="node")
+    parser.add_argument("part", nargs="?", choices=("node", "agent", "worker", "look"), default="node")
     parser.add_argument("--config", type=Path, help="TOML file with a section [edge]")
     parser.add_argument(
         "--passthrough",
@@ -47,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--slot", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--boot", default="", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--sockets", default="{}", help=argparse.SUPPRESS)
     parser.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
     return parser
 
@@ -58,7 +61,11 @@ def _run(given: argparse.Namespace) -> int:
         overrides["edge.listen"] = f"{settings.listen.rpartition(':')[0]}:{given.port}"
         settings = load(EdgeSettings, "edge", file=given.config, environ=os.environ, overrides=overrides)
     settings.validate()
-    logging.configure("edge" if given.part == "worker" else f"edge-{given.part}", level=settings.log_level)
+    flood = logging.configure(
+        "edge" if given.part == "worker" else f"edge-{given.part}",
+        level=settings.log_level,
+        lines_per_second_max=settings.log_lines_per_second_max,
+    )
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold keys and pictures
     os.umask(0o077)
     match given.part:
@@ -75,10 +82,20 @@ def _run(given: argparse.Namespace) -> int:
             from edge import worker
 
             _end_with(given.parent)
+            sockets = Sockets.inherited(given.sockets)
             boot = secrets.randbits(63) | 1
             uvloop.run(
-                _until_told(lambda stopping: worker.serve(settings, slot=given.slot, boot=boot, stopping=stopping))
+                _until_told(
+                    lambda stopping: worker.serve(
+                        settings, slot=given.slot, boot=boot, sockets=sockets, flood=flood, stopping=stopping
+                    )
+                )
             )
+            return 0
+        case "look":
+            from edge import restart
+
+            sys.stdout.write(json.dumps(restart.fixed(settings)))
             return 0
         case _:
             from edge import supervisor

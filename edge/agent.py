@@ -28,6 +28,7 @@ from edge.lease import renew_after_seconds, retry_after_seconds
 from edge.members import Members
 from edge.node import Node, Wake
 from edge.nodedb import BASE_EVERY, NodeDb, NoRoom
+from edge.occasionally import Occasionally
 from edge.page import boottime_ns
 from edge.tenure import Asked, Tenure
 
@@ -37,6 +38,8 @@ DISCOVER_SECONDS_MIN = 1.0
 """Viewers that ask for unknown clouds make the node renew at most this often."""
 DISCOVER_SECONDS_MAX = 0.8
 RELEASE_SECONDS_MAX = 1.0
+AWAY_LINE_SECONDS = 60.0
+"""Between two lines that the origin cannot be reached: a node that only caches assets may have none, for good."""
 
 log = structlog.get_logger("edge.agent")
 
@@ -70,6 +73,7 @@ class Agent:
         self.renewals = 0
         self.failures = 0
         self.acks = 0
+        self._away = Occasionally(line_seconds=AWAY_LINE_SECONDS)
         self._node = node
         self._page = node.page
         self._db = db
@@ -142,6 +146,8 @@ class Agent:
             else:
                 failures, self.problem = 0, ""
                 self.renewals += 1
+                if self._away.over():
+                    log.info("origin_reached")
                 wait = renew_after_seconds(self.tenure.lease_seconds, random.random())  # noqa: S311 - spreads load
             async with self._renewed:
                 self._renewed.notify_all()
@@ -298,8 +304,8 @@ class Agent:
         self.problem = f"{type(failed).__name__}: {failed.message}"
         if isinstance(failed, NoRoom):
             log.warning("journal_not_written")
-        else:
-            log.warning("origin_failed", reason=type(failed).__name__)
+        elif count := self._away.due():
+            log.warning("origin_failed", reason=type(failed).__name__, count=count)
 
 
 def _pause(failures: int) -> float:

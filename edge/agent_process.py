@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from domicile import __version__
 from domicile.media.errors import Overloaded
 from domicile.media.policy import Place
 from domicile.media.wire import PurgeRelay, Relayed
-from domicile.service.gate.wire import ClientCertificate, WireClient, WireLimits
+from domicile.service.gate.wire import WireClient
 from domicile.service.metrics import new_registry
 from edge.agent import Agent, Identity
 from edge.desk import Desk
@@ -27,8 +27,9 @@ from edge.members import Members
 from edge.node import Node
 from edge.nodedb import NodeDb, NoRoom
 from edge.numbers import NodeNumbers
+from edge.origin_wire import origin_wire
 from edge.page import SharedPage
-from edge.purge import TokenBucket
+from edge.rates import TokenBucket
 from edge.register import Register
 from edge.reports import Reports
 from edge.reserve import Reserve
@@ -50,7 +51,7 @@ async def serve(settings: EdgeSettings, *, boot: str, stopping: asyncio.Event) -
         stack.callback(page.close)
         reserve = Reserve(settings.cache_path)
         db = await stack.enter_async_context(_database(settings.cache_path / DATABASE, reserve))
-        wire = await stack.enter_async_context(_wire(settings))
+        wire = await stack.enter_async_context(origin_wire(settings))
         members = Members(page)
         stack.callback(members.close)
         identity = Identity(
@@ -150,22 +151,3 @@ def _assemble(
         status=numbers.status,
     )
     return _Parts(agent=agent, register=register, reports=reports, desk=desk)
-
-
-def _wire(settings: EdgeSettings) -> AbstractAsyncContextManager[WireClient]:
-    origin = settings.origin
-    return WireClient.open(
-        origin.base,
-        region=settings.region,
-        limits=WireLimits(
-            connect_seconds_max=origin.connect_seconds_max,
-            read_seconds_max=origin.read_seconds_max,
-            connections_max=origin.connections_max,
-        ),
-        certificate=ClientCertificate(
-            ca_file=origin.ca_file,
-            certificate_file=origin.certificate_file,
-            key_file=origin.key_file,
-            key_password=origin.key_password,
-        ),
-    )

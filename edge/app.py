@@ -28,6 +28,7 @@ from edge.metrics import Cache, Count, Counters, Route
 from edge.occasionally import Occasionally
 from edge.open_responses import InProgress, OpenResponses
 from edge.plain import Door, Plain
+from edge.rates import RateLimited, Rates
 from edge.respond import Reply, empty, plain, preflight, refusal
 from edge.send import CutOff, TooSlow, send
 from edge.store.port import close_body
@@ -66,6 +67,7 @@ class App:
     hot: Hot
     progress_seconds_max: float
     requests_max: int
+    rates: Rates
     in_progress: InProgress
     purge: Door
     services: dict[str, Door] = field(default_factory=dict)
@@ -122,6 +124,10 @@ class App:
         if self.in_progress.count >= self.requests_max:
             self.counters.add(Count.REQUESTS_REFUSED)
             raise Overloaded("Too many requests; try again")
+        cloud = request.raw_path[1:].partition("/")[0]
+        if cloud in self.deliverer.link.tenants and not self.rates.take(cloud, tally.started):
+            self.counters.add(Count.LIMITED)
+            raise RateLimited("This cloud is asked for too often; try again")
         self.in_progress.count += 1
         try:
             return await self._delivery(request, asker, tally)
@@ -141,7 +147,7 @@ class App:
                     raise LeaseLost("The server cannot be sure that its copies are current; try again")
                 reply = self._picture(request, asker, delivered, tally)
                 tally.status, tally.cache = reply.status, TIERS[delivered.tier]
-                tally.body_bytes = reply.span.body_bytes if reply.span is not None else 0
+                tally.body_bytes = reply.body_bytes
                 return await send(
                     request,
                     reply,
@@ -189,5 +195,5 @@ class App:
     async def _send_plain(self, request: web.BaseRequest, answer: Plain, tally: _Tally) -> web.StreamResponse:
         reply = plain(answer, region=self.region, method=request.method)
         tally.status = reply.status
-        tally.body_bytes = 0 if reply.span is None else reply.span.body_bytes
+        tally.body_bytes = reply.body_bytes
         return await send(request, reply, answer.body, progress_seconds_max=self.progress_seconds_max)

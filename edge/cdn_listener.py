@@ -5,48 +5,38 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-
-from aiohttp import web
+from dataclasses import replace
 
 from domicile.service.settings import blamed
+from edge.bounds import bounds_of
 from edge.cdn_settings import CdnSettings
-from edge.listener import BACKLOG, Listener
+from edge.entrance import Entrance, entrance
+from edge.listener import Listener
 from edge.parts import Parts
 from edge.settings import EdgeSettings
+from edge.sockets import CDN, Sockets
 
 
 @asynccontextmanager
-async def cdn_listening(settings: EdgeSettings, parts: Parts) -> AsyncIterator[None]:
-    """Nothing happens where none is set. Raises BadSetting."""
-    app, own = parts.cdn_app, settings.cdn
-    if app is None or own.listen is None:
-        yield
+async def cdn_entrances(
+    settings: EdgeSettings, slot: int, parts: Parts, sockets: Sockets
+) -> AsyncIterator[tuple[Entrance, ...]]:
+    """None where none is set. Raises BadSetting."""
+    app = parts.cdn_app
+    if app is None or settings.cdn.listen is None:
+        yield ()
         return
-    delivery, drain_seconds = settings.delivery, settings.node.drain_seconds_max
     listener = Listener(
         app.handle,
         hot=app.hot,
         front=app.front,
         counters=app.counters,
         region=settings.region,
-        keepalive_seconds=delivery.keepalive_seconds,
-        connections_max=delivery.connections_max,
-        progress_seconds_max=delivery.progress_seconds_max,
-        write_buffer_bytes_max=delivery.write_buffer_bytes_max,
+        bounds=replace(bounds_of(settings), per_address_max=0),  # all of them are the CDN's
     )
-    runner = web.ServerRunner(listener, shutdown_timeout=drain_seconds)
-    context = tls_context(own)
-    await runner.setup()
-    try:
-        host, _, port = own.listen.rpartition(":")
-        with blamed("edge.cdn.listen", own.listen, "an address that can be listened on"):
-            await web.TCPSite(
-                runner, host.strip("[]"), int(port), ssl_context=context, reuse_port=True, backlog=BACKLOG
-            ).start()
-        yield
-    finally:
-        await runner.cleanup()
-        await listener.left(drain_seconds)
+    async with entrance(listener, tls_context(settings.cdn)) as opened:
+        await opened.open(sockets.by_entrance[CDN], slot)
+        yield (opened,)
 
 
 def tls_context(settings: CdnSettings) -> ssl.SSLContext | None:

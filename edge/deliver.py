@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from domicile.media.errors import AssetNotFound, BadSignature, LeaseLost, UpstreamUnavailable
-from domicile.media.freshness import Verdict
 from domicile.media.grammar import Limits
 from domicile.media.pending import NO_HINTS, Hints
 from domicile.media.policy import Activity
@@ -42,6 +41,7 @@ from edge.refusals import Refusals
 from edge.send import CutOff, TooSlow
 from edge.store.port import Stored, close_body
 from edge.upstream import AssetGone, Upstream
+from edge.verdict import Verdict
 
 ATTEMPTS_MAX = 3
 """Times a request starts over because what it waited for was purged meanwhile."""

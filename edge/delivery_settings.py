@@ -21,6 +21,15 @@ class CacheSettings:
     ram_object_bytes_max: int = setting(
         1 * MIB, "Largest object that the RAM tier takes; larger ones are kept on disk only.", at_least=0
     )
+    originals_bytes_max: int = setting(
+        64 * MIB,
+        "Bytes of originals that the node keeps in memory for a moment, so that several sizes of one picture fetch it once;"
+        " 0 keeps none. They come on top of ram_bytes_max.",
+        at_least=0,
+    )
+    originals_seconds_max: float = setting(
+        10.0, "Longest time that an original is kept; the policy's lifetime at edges, if that is shorter.", at_least=0.0
+    )
     disk_bytes_max: int = setting(10 * GIB, "Bytes of the disk tier of the node; 0 keeps nothing on disk.", at_least=0)
     disk_low_water_share: float = setting(
         0.95,
@@ -52,6 +61,15 @@ class DeliverySettings:
     requests_max: int = setting(
         2048, "Media requests that one worker waits for or answers at a time; the next gets 503.", at_least=1
     )
+    tenant_requests_per_second: float = setting(
+        0.0,
+        "Media requests of one cloud that the node answers a second; more get 429. Each worker has an equal share. 0 for no"
+        " limit.",
+        at_least=0.0,
+    )
+    tenant_requests_burst: int = setting(
+        200, "Media requests of one cloud that the node answers at once, above its rate.", at_least=1
+    )
     fills_max: int = setting(16, "Fetches and renders that one worker has under way at a time.", at_least=1)
     fills_queued_max: int = setting(256, "Fills that may wait for their turn; the next request gets 503.", at_least=0)
     fills_queued_tenant_max: int = setting(
@@ -68,7 +86,8 @@ class DeliverySettings:
     )
     progress_seconds_max: float = setting(
         20.0,
-        "D: a viewer that takes no bytes for this long is cut off; also the TCP user time-out.",
+        "D: a viewer that takes less than 4 KiB, or than all that is left, in this long is cut off; also the TCP user"
+        " time-out.",
         at_least=0.1,
     )
     keepalive_seconds: float = setting(20.0, "An idle connection is closed after this long.", at_least=0.1)

@@ -53,7 +53,10 @@ def status_of(error: MediaError) -> int:
 
 def retry_after_seconds(error: MediaError) -> int | None:
     """Seconds to wait before another try; None where trying again would not help."""
-    return RETRY_AFTER_SECONDS.get(type(error))
+    for kind in type(error).__mro__:
+        if kind in RETRY_AFTER_SECONDS:
+            return RETRY_AFTER_SECONDS[kind]
+    return None
 
 
 def header_text(text: str) -> str:

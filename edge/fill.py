@@ -13,7 +13,6 @@ from typing import Protocol
 from domicile.imaging.job import MediaLimits
 from domicile.media.asset import NameHash
 from domicile.media.errors import LeaseLost, MediaError, UpstreamUnavailable
-from domicile.media.freshness import Verdict
 from domicile.media.policy import Activity
 from domicile.media.timing import Span
 from domicile.media.wire import Rendition, Resolved
@@ -23,11 +22,13 @@ from edge.following import TenantState
 from edge.keys import Wanted, Way, file_of
 from edge.lookup import Lookup
 from edge.metrics import Count
+from edge.parent import Parent
 from edge.permits import Permits
 from edge.refusals import LASTING, REFUSAL_SECONDS_MAX, Refusal, Refusals
 from edge.render import Made, Order, make, plain_of
 from edge.store.port import Stored, close_body
 from edge.upstream import Changed, Upstream
+from edge.verdict import Verdict
 
 ATTEMPTS_MAX = 3
 """Times one fill starts over because the asset changed between two questions."""
@@ -65,6 +66,8 @@ class Filler:
     count: Callable[[Count], None]
     wall_clock: Callable[[], float]
     clock: Callable[[], float]
+    parent: Parent | None = None
+    """Another edge, asked before anything is made here."""
 
     async def fill(self, fill: Fill, wanted: Wanted, resolved: Resolved | None) -> None:
         """The work of a flight. `resolved`: what was asked a moment ago for the signature's sake, if it was."""
@@ -99,9 +102,14 @@ class Filler:
             sequence=resolved.sequence,
             now=self.wall_clock(),
         )
+        inherited = None if self.parent is None else await self.parent.made(wanted, order, state)
+        if inherited is not None:
+            fill.spans = inherited.spans
+            await self._keep(fill, wanted, order, state, inherited)
+            return
         try:
             plain = plain_of(way, resolved)
-            async with self.upstream.originals(resolved, state, plain.layers) as originals:
+            async with self.upstream.originals(resolved, state, plain.layers, order.names) as originals:
                 fill.spans = (Span("origin", self.clock() - started),)
                 order = replace(order, sequence=originals.sequence)
                 made = await make(order, plain, originals, self.pool, self.limits)

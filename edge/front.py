@@ -13,14 +13,14 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import IntEnum
 from typing import Any
 
 from domicile.media.cdn import CDNS, NO_CDN, Cdn
 from edge.cdn_settings import OTHERS_REFUSED, CdnSettings
 
 
-class Asker(Enum):
+class Asker(IntEnum):
     ANYBODY = 0
     CDN = 1
     OTHER = 2

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from time import perf_counter
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from typing import NamedTuple
 from domicile.media.journal import Fence
 from domicile.media.policy import Activity, ResidencyPolicy
 from domicile.media.timing import Span
+from edge.cache.conditional import has_tag
 from edge.deliver import Delivered
 from edge.front import ANYBODY, Asker, Front
 from edge.hosts import Hosts
@@ -26,7 +27,7 @@ from edge.lookup import Lookup
 from edge.metrics import Cache, Counters, Route
 from edge.open_responses import OpenResponses
 from edge.permits import Permits
-from edge.ranges import none_match
+from edge.rates import Rates
 from edge.request_head import Asked, HeadReader
 from edge.respond import Reply
 from edge.store.port import PIECE_BYTES_MAX, Stored, StoredHead
@@ -39,6 +40,7 @@ ACCEPT_CHARACTERS_MAX = 600
 
 _LINE_END = b" HTTP/1.1\r\n"
 _STATUS_LINES = {200: b"HTTP/1.1 200 OK\r\n", 304: b"HTTP/1.1 304 Not Modified\r\n"}
+_ANYBODY, _OTHER = Asker.ANYBODY, Asker.OTHER
 _NOTHING: tuple[int, tuple[bytes, ...], int] = (0, (), 0)
 
 
@@ -60,7 +62,8 @@ class _Entry:
     """Wall clock: the lifetime of the object, and of the permits that it is kept and delivered under."""
     second: int = -1
     """When the heads were written, in whole seconds of the wall clock."""
-    heads: dict[Asker, _Heads] = field(default_factory=dict)
+    heads: list[_Heads | None]
+    """By Asker."""
 
 
 class _Heads(NamedTuple):
@@ -82,10 +85,10 @@ class Hot:
         responses: OpenResponses,
         counters: Counters,
         serving: Callable[[], bool],
+        rates: Rates,
         hosts: Hosts,
         wording: Wording,
         buffer_bytes_max: int,
-        wall_clock: Callable[[], float],
     ) -> None:
         """`buffer_bytes_max`: what may wait for a viewer, besides one piece."""
         self._lookup = lookup
@@ -94,10 +97,11 @@ class Hot:
         self._responses = responses
         self._meter = counters.meter(Route.DELIVERY, Cache.MEMORY)
         self._serving = serving
+        self._rates = rates
         self._hosts = hosts
         self._wording = wording
         self._bytes_max = buffer_bytes_max + PIECE_BYTES_MAX
-        self._wall_clock = wall_clock
+        self._wall_clock = wording.wall_clock
         self._entries: dict[tuple[bytes, str], _Entry] = {}
         self._reader = HeadReader(wording.downstream.proof_field)
         self._second = -1
@@ -139,6 +143,7 @@ class Hot:
             revision=state.config_revision,
             fence=state.fence,
             applied=state.fence.applied,
+            heads=[None] * len(Asker),
             valid_until=min(
                 head.stored_at + self._lookup.ttl_seconds(head), may_cache.valid_until, may_deliver.valid_until
             ),
@@ -192,15 +197,17 @@ class Hot:
         entry = None if asked is None else self._entries.get((data[at:line], asked.accept))
         if asked is None or entry is None or not self._hosts.has(asked.host):
             return _NOTHING
-        asker = front.asker(asked.proofs)
+        asker = _ANYBODY if front.cdn is None else front.asker(asked.proofs)
         now = self._wall_clock()
-        body = None if front.refuses(asker) else self._body(entry, now)
+        body = None if asker is _OTHER and front.refuses(asker) else self._body(entry, now)
         if body is None:
             return _NOTHING
         status, head = self._worded(entry, asked, asker, now)
         body_bytes = 0 if is_head or status == 304 else len(body)
         size = len(head) + body_bytes
-        if size > room or not self._responses.hand_over(transport, entry.head):
+        if size > room or not self._rates.take(entry.head.tenant, began):  # the ordinary path says why
+            return _NOTHING
+        if not self._responses.hand_over(transport, entry.head):
             return _NOTHING
         self.answers += 1
         self._meter.count(status, perf_counter() - began, body_bytes)
@@ -231,12 +238,12 @@ class Hot:
         if second != self._second:
             self._second, self._date = second, f"Date: {formatdate(now, usegmt=True)}\r\n\r\n".encode("ascii")
         if second != entry.second:
-            entry.heads.clear()
+            entry.heads = [None] * len(Asker)
             entry.second = second
-        heads = entry.heads.get(asker)
+        heads = entry.heads[asker]
         if heads is None:
             heads = entry.heads[asker] = self._heads(entry, asker)
-        if asked.if_none_match is not None and not none_match(asked.if_none_match, etag=heads.etag):
+        if asked.if_none_match is not None and has_tag(asked.if_none_match, heads.etag):
             return 304, heads.unchanged + self._date
         return 200, heads.whole + self._date
 

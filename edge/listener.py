@@ -1,5 +1,11 @@
 """Connections: bounds that the HTTP library does not set, and quiet about what is no HTTP.
 
+    too many       of all, or of one client: closed at once
+    head           too long in coming: 408
+    requests       the last one of a connection is answered with `Connection: close`
+    drain          each answer is its connection's last, and who asks nothing any more is closed after a moment
+    viewer         what he does not take is thrown away (edge.outgoing)
+
 A malformed request is answered with an empty 400 and counted; a line in the log comes at most every LOG_SECONDS and
 holds nothing that the sender chose.
 """
@@ -8,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,10 +22,13 @@ import structlog
 from aiohttp import web
 from multidict import CIMultiDict
 
+from edge.addresses import KEY_BYTES, Addresses
+from edge.bounds import Bounds
+from edge.faulty import is_faulty
 from edge.front import ANYBODY, Front, bears_name
 from edge.hot import Hot
-from edge.metrics import Cache, Counters, Route
-from edge.outgoing import POLL_SECONDS_MAX, abort, bound, close_when_taken, unsent_bytes
+from edge.metrics import Cache, Count, Counters, Route
+from edge.outgoing import POLL_SECONDS_MAX, abort, bound, close_when_taken, unread_bytes, unsent_bytes
 from edge.request_head import ends_at_a_boundary
 from edge.respond import empty
 from edge.send import Answer
@@ -29,6 +39,8 @@ LINGER_SECONDS = 2.0
 """How long an unread request body is read away before the connection is closed."""
 LOG_SECONDS = 10.0
 BACKLOG = 1024
+END_SECONDS_MAX = 0.1
+"""For what was not over when a drain ended."""
 
 log = structlog.get_logger("edge.listener")
 
@@ -50,14 +62,12 @@ class Listener(web.Server):
         front: Front = ANYBODY,
         counters: Counters,
         region: str,
-        keepalive_seconds: float,
-        connections_max: int,
-        progress_seconds_max: float,
-        write_buffer_bytes_max: int,
+        bounds: Bounds,
     ) -> None:
         super().__init__(
-            handler,
-            keepalive_timeout=keepalive_seconds,
+            self._answer,
+            request_factory=self._request,
+            keepalive_timeout=bounds.keepalive_seconds,
             access_log=None,
             logger=_SILENT,
             max_line_size=LINE_BYTES_MAX,
@@ -66,22 +76,88 @@ class Listener(web.Server):
             lingering_time=LINGER_SECONDS,
             auto_decompress=False,
         )
+        self._handler = handler
         self.hot = hot
         self.front = front
         self.counters = counters
         self.region = region
-        self.connections_max = connections_max
-        self.progress_seconds_max = progress_seconds_max
-        self.write_buffer_bytes_max = write_buffer_bytes_max
+        self.bounds = bounds
+        self.addresses = Addresses(
+            per_address_max=bounds.per_address_max, trusted=bounds.trusted, key=secrets.token_bytes(KEY_BYTES)
+        )
+        self.is_draining = False
         self._leaving: set[asyncio.Transport] = set()
+        self._heads: dict[_Connection, float] = {}
+        """Connections in the middle of a request's head, and until when it may take; the first is the first to be late."""
+        self._looking: asyncio.TimerHandle | None = None
         self._malformed = 0
         self._told_at = float("-inf")
 
     def __call__(self) -> web.RequestHandler:
         return _Connection(self, loop=self._loop, **self._kwargs)
 
-    def is_full(self) -> bool:
-        return len(self._connections) >= self.connections_max
+    def _request(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+        return _Request(message, payload, protocol, writer, task, self._loop)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if is_faulty(request.version, request.raw_headers):
+            return self.malformed(400)
+        return await self._handler(request)
+
+    # --- how many ---------------------------------------------------------------------------------------------------
+
+    def admit(self, transport: asyncio.BaseTransport) -> bytes | None:
+        """What to give back to `addresses` when this connection is closed; None when it is one too many."""
+        if len(self._connections) >= self.bounds.connections_max:
+            self.counters.add(Count.CONNECTIONS_FULL)
+            return None
+        peer = transport.get_extra_info("peername")
+        client = self.addresses.enter(peer[0] if isinstance(peer, tuple) else None)
+        if client is None:
+            self.counters.add(Count.CONNECTIONS_ADDRESS)
+        return client
+
+    # --- how long a head may take -----------------------------------------------------------------------------------
+
+    def head_begun(self, connection: _Connection) -> float:
+        """The rest of a request's head is still to come; until when."""
+        until = self._heads.get(connection)
+        if until is None:
+            until = self._heads[connection] = self._loop.time() + self.bounds.header_seconds_max
+        if self._looking is None:
+            self._looking = self._loop.call_at(until, self._look)
+        return until
+
+    def head_over(self, connection: _Connection) -> None:
+        self._heads.pop(connection, None)
+
+    def _look(self) -> None:
+        self._looking = None
+        now = self._loop.time()
+        for connection, until in list(self._heads.items()):
+            if until > now:
+                self._looking = self._loop.call_at(until, self._look)
+                return
+            del self._heads[connection]
+            self.counters.add(Count.HEADS_LATE)
+            connection.refuse_late_head()
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    async def drain(self, *, idle_seconds: float, seconds_max: float) -> None:
+        """Answer what is asked, and what is still asked on open connections for `idle_seconds`; then close them all.
+
+        Whoever asks in that time is told that the connection ends. After `seconds_max` everything is closed.
+        """
+        self.is_draining = True
+        started = self._loop.time()
+        while self._connections and (passed := self._loop.time() - started) < seconds_max:
+            if passed >= idle_seconds:
+                for connection in list(self._connections):
+                    assert isinstance(connection, _Connection)
+                    connection.close_if_idle()
+            await asyncio.sleep(POLL_SECONDS_MAX)
+        await self.left(seconds_max - (self._loop.time() - started))
 
     def close(self, transport: asyncio.Transport) -> None:
         """Close a connection that has nothing more to answer."""
@@ -91,7 +167,7 @@ class Listener(web.Server):
         self._leaving.add(transport)
         close_when_taken(
             transport,
-            progress_seconds_max=self.progress_seconds_max,
+            progress_seconds_max=self.bounds.progress_seconds_max,
             then=lambda: self._leaving.discard(transport),
         )
 
@@ -101,25 +177,53 @@ class Listener(web.Server):
         while self._leaving and self._loop.time() < until:  # noqa: ASYNC110 - only at a stop, and there is a time
             await asyncio.sleep(POLL_SECONDS_MAX)
 
-    def on_malformed(self) -> None:
+    def malformed(self, status: int) -> web.StreamResponse:
+        """The answer to what cannot be read; its connection ends."""
         self.counters.request(Route.OTHER, Cache.NONE, 400, 0.0, 0)
         self._malformed += 1
         now = self._loop.time()
         if now - self._told_at >= LOG_SECONDS:
             log.info("malformed_requests", count=self._malformed)
             self._malformed, self._told_at = 0, now
+        reply = empty(status, region=self.region)
+        response = Answer(status=reply.status, headers=CIMultiDict(reply.headers))
+        response.force_close()
+        return response
+
+
+class _Request(web.BaseRequest):
+    """A request that knows when it is the last of its connection.
+
+    One that asks for another protocol is: nobody takes that up here, and the HTTP library loses what came behind it.
+    """
+
+    @property
+    def keep_alive(self) -> bool:
+        message, protocol = self._message, self._protocol
+        is_last = message.upgrade or (isinstance(protocol, _Connection) and protocol.is_last)
+        return super().keep_alive and not is_last
 
 
 class _Connection(web.RequestHandler):
     """One connection, with a limit on what waits in it unsent, and hot hits answered before anything is parsed."""
 
-    __slots__ = ("_at_boundary", "_listener")
+    __slots__ = ("_at_boundary", "_client", "_hot_answers", "_listener")
 
     def __init__(self, manager: Listener, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
         self._listener = manager
+        self._client = b""
+        self._hot_answers = 0
         self._at_boundary = manager.hot is not None
         """Does the HTTP library certainly stand between two messages? Once it may not, it has the connection for good."""
+
+    @property
+    def is_last(self) -> bool:
+        """Is the answer under way this connection's last? Requests that wait behind it are answered before a drain ends."""
+        listener, waiting = self._listener, len(self._messages)
+        if listener.is_draining and not waiting:
+            return True
+        return self._request_count - waiting + self._hot_answers >= listener.bounds.requests_max
 
     def data_received(self, data: bytes) -> None:
         if self._at_boundary:
@@ -128,14 +232,25 @@ class _Connection(web.RequestHandler):
                 return
             self._at_boundary = ends_at_a_boundary(data)
         super().data_received(data)
+        if self.transport is None:
+            return
+        if self._is_idle():  # what came is no whole head
+            self._next_keepalive_close_time = self._listener.head_begun(self) + self._keepalive_timeout
+        else:
+            self._listener.head_over(self)
 
     def _past_hot_hits(self, data: bytes) -> bytes:
         """What is left when the requests that can be answered at once have been."""
-        hot, transport = self._listener.hot, self.transport
+        listener, transport = self._listener, self.transport
+        hot = listener.hot
         if hot is None or transport is None or not self._is_idle() or transport.get_write_buffer_size():
             return data
-        taken = hot.take(data, transport, self._listener.front)
+        if listener.is_draining or self._request_count + self._hot_answers + 1 >= listener.bounds.requests_max:
+            return data  # the ordinary path says that it is the last answer
+        before = hot.answers
+        taken = hot.take(data, transport, listener.front)
         if taken:
+            self._hot_answers += hot.answers - before
             self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         return data[taken:] if taken else data
 
@@ -146,20 +261,45 @@ class _Connection(web.RequestHandler):
         waiter = self._waiter
         return not self._request_count if waiter is None else not waiter.done()
 
+    def refuse_late_head(self) -> None:
+        transport = self.transport
+        if transport is None or not self._is_idle():
+            return
+        reply = empty(408, region=self._listener.region, headers=(("Connection", "close"),))
+        lines = ["HTTP/1.1 408 Request Timeout", *(f"{name}: {value}" for name, value in reply.headers)]
+        transport.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        self.force_close()
+
+    def close_if_idle(self) -> None:
+        """Unless something was asked that was not read yet: closed then, it would be lost."""
+        transport = self.transport
+        if transport is not None and self._is_idle() and not unread_bytes(transport):
+            self.force_close()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        listener, full = self._listener, self._listener.is_full()
+        listener = self._listener
+        client = listener.admit(transport)
         super().connection_made(transport)
         connected = self.transport
         if connected is None:
+            listener.addresses.leave(client or b"")
             return
-        if full or not bears_name(connected.get_extra_info("peercert"), listener.front.client_names):
+        if client is None or not bears_name(connected.get_extra_info("peercert"), listener.front.client_names):
+            listener.addresses.leave(client or b"")
             abort(connected)
             return
+        self._client = client
         bound(
             connected,
-            buffer_bytes_max=listener.write_buffer_bytes_max,
-            user_timeout_seconds=listener.progress_seconds_max,
+            buffer_bytes_max=listener.bounds.write_buffer_bytes_max,
+            user_timeout_seconds=listener.bounds.progress_seconds_max,
         )
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._listener.head_over(self)
+        self._listener.addresses.leave(self._client)
+        self._client = b""
+        super().connection_lost(exc)
 
     def force_close(self) -> None:
         """End it; not before the viewer has what was sent, as far as he takes it."""
@@ -178,8 +318,4 @@ class _Connection(web.RequestHandler):
         """What the parser could not read. Handlers answer their own errors, and raise when there is nobody left."""
         if isinstance(exc, ConnectionError):
             raise exc
-        self._listener.on_malformed()
-        reply = empty(400 if status < 500 else status, region=self._listener.region)
-        response = Answer(status=reply.status, headers=CIMultiDict(reply.headers))
-        response.force_close()
-        return response
+        return self._listener.malformed(400 if status < 500 else status)

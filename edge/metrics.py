@@ -20,6 +20,7 @@ from edge.page import COUNTERS_MAX
 class Route(StrEnum):
     DELIVERY = "delivery"
     PEER = "peer"
+    TIER = "tier"
     PURGE = "purge"
     SERVICE = "service"
     """Health, readiness, metrics."""
@@ -52,6 +53,12 @@ class Count(StrEnum):
     ABORTED = "aborted_responses"
     SLOW = "slow_viewers"
     REQUESTS_REFUSED = "refused_requests"
+    LIMITED = "limited_requests"
+    CONNECTIONS_FULL = "refused_connections|reason=full"
+    CONNECTIONS_ADDRESS = "refused_connections|reason=address"
+    HEADS_LATE = "late_requests|part=head"
+    BODIES_LATE = "late_requests|part=body"
+    LINES_WITHHELD = "withheld_log_lines"
     HOT = "hot_hits"
     ENTRIES = "entries_applied"
     LOCKS = "lease_losses"
@@ -78,6 +85,10 @@ class Count(StrEnum):
     SCRUBBED_MISSING = "scrubbed_files|result=missing"
     SEALS_BROKEN = "broken_seals"
     PEER_FAILURES = "peer_failures"
+    PARENT_TAKEN = "parent_requests|result=taken"
+    PARENT_FENCED = "parent_requests|result=fenced"
+    PARENT_DECLINED = "parent_requests|result=declined"
+    PARENT_FAILED = "parent_requests|result=failed"
     REPORTS_DROPPED = "reports_dropped"
     PASSTHROUGH_HIT = "passthrough_requests|result=hit"
     PASSTHROUGH_STALE = "passthrough_requests|result=stale"
@@ -126,8 +137,12 @@ HELP = {
     "coalesced_requests": "Requests that waited for the fill of another.",
     "fenced_objects": "Look-ups that found an object which a purge forbids.",
     "aborted_responses": "Responses ended early because of a purge, a lost lease, or a cached file that broke in the middle.",
-    "slow_viewers": "Responses ended early because the viewer took no bytes for too long.",
+    "slow_viewers": "Responses ended early because the viewer took nothing, or next to nothing, for too long.",
     "refused_requests": "Media requests answered 503 because too many were in progress.",
+    "limited_requests": "Media requests answered 429 because their cloud was asked for too often.",
+    "refused_connections": "Connections closed at once: the worker has all it takes (full), or all it takes of one client.",
+    "late_requests": "Requests answered 408 because a part of them took too long to come.",
+    "withheld_log_lines": "Log lines that were counted and not written, because there were too many of their event.",
     "hot_hits": "Hits of the memory tier that were answered in one pass, counted once a second.",
     "entries_applied": "Journal entries taken by workers (each counts once a worker).",
     "lease_losses": "Times a worker dropped its keys because the lease ran out.",
@@ -135,6 +150,8 @@ HELP = {
     "origin_requests": "Requests to the origin by kind.",
     "origin_failures": "Requests to the origin that it did not answer, or not with something usable.",
     "origin_received_bytes": "Sealed bytes of originals received from the origin.",
+    "parent_requests": "Renditions asked of the parent, by what became of them; fenced: it had not applied a purge that this node"
+    " knows of; declined: it may not or cannot give what was asked for.",
     "evictions": "Objects that made room for others, by tier.",
     "disk_failures": "Writes or reads of the disk tier that failed.",
     "disk_writes": "Objects written to the disk tier.",

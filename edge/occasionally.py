@@ -1,4 +1,4 @@
-"""A log line for what viewers can cause as often as they like: the first at once, then at most one in LINE_SECONDS."""
+"""A log line for what happens as often as it likes: the first at once, then at most one in `line_seconds`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ LINE_SECONDS = 10.0
 class Occasionally:
     """Says when a line is due, and for how many events it stands."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, line_seconds: float = LINE_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
+        self._line_seconds = line_seconds
         self._clock = clock
         self._count = 0
         self._told_at = float("-inf")
@@ -20,7 +21,13 @@ class Occasionally:
         """One more event. The events since the last line, if one is due now; else 0."""
         self._count += 1
         now = self._clock()
-        if now - self._told_at < LINE_SECONDS:
+        if now - self._told_at < self._line_seconds:
             return 0
         count, self._count, self._told_at = self._count, 0, now
         return count
+
+    def over(self) -> bool:
+        """It has stopped, so the next event is told at once. Was any told since the last time?"""
+        was_told = self._told_at > float("-inf")
+        self._count, self._told_at = 0, float("-inf")
+        return was_told

@@ -20,6 +20,9 @@ KERNEL_BUFFER_BYTES = 64 * 1024
 """Asked of the kernel for each connection. It takes twice that for data and its own bookkeeping: left to itself it
 grows to megabytes, and whole pictures count as sent before the viewer has read a byte."""
 
+PROGRESS_BYTES_MIN = 4 * 1024
+"""What a viewer must take in each `progress_seconds_max`, unless less is left: one byte now and then holds nothing open."""
+
 POLL_SECONDS_MIN = 0.001
 POLL_SECONDS_MAX = 0.05
 
@@ -34,6 +37,17 @@ def bound(transport: asyncio.Transport, *, buffer_bytes_max: int, user_timeout_s
     if peer is not None and peer.family in _INTERNET:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER_BYTES)
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(user_timeout_seconds * 1000))
+
+
+def unread_bytes(transport: asyncio.Transport) -> int:
+    """Bytes that came and that nobody has read yet; 0 when the connection is closed."""
+    peer = transport.get_extra_info("socket")
+    if peer is None or peer.fileno() < 0:
+        return 0
+    in_kernel = bytearray(4)
+    with contextlib.suppress(OSError):
+        fcntl.ioctl(peer.fileno(), termios.FIONREAD, in_kernel)
+    return int.from_bytes(in_kernel, "little")
 
 
 def unsent_bytes(transport: asyncio.Transport) -> int:
@@ -66,7 +80,7 @@ async def while_it_moves(
     handed_bytes: int = 0,
     progress_seconds_max: float,
 ) -> None:
-    """Wait as long as the viewer takes bytes. Raises TimeoutError when it took none for `progress_seconds_max`.
+    """Wait as long as the viewer takes bytes. Raises TimeoutError when it took too few in `progress_seconds_max`.
 
     `first` hands over `handed_bytes` and may be cancelled while it waits; `then` waits on, as often as it takes.
     """
@@ -77,9 +91,14 @@ async def while_it_moves(
             async with asyncio.timeout(progress_seconds_max):
                 return await wait()
         except TimeoutError:
-            if transport is None or (now := unsent_bytes(transport)) >= before:
+            if transport is None or not moves(before, now := unsent_bytes(transport)):
                 raise
             before, wait = now, partial(then, transport)
+
+
+def moves(before: int, now: int) -> bool:
+    """Was enough taken in one `progress_seconds_max`? Bytes unsent at its beginning and at its end."""
+    return before - now >= min(before, PROGRESS_BYTES_MIN) > 0
 
 
 def has_room_for(transport: asyncio.Transport, handed_bytes: int) -> bool:
@@ -103,7 +122,7 @@ async def taken(transport: asyncio.Transport) -> None:
 def close_when_taken(
     transport: asyncio.Transport, *, progress_seconds_max: float, then: Callable[[], None] = lambda: None
 ) -> None:
-    """Close when the other side has everything; until then a purge can still cut it off. Who takes nothing is cut off.
+    """Close when the other side has everything; until then a purge can still cut it off. Who takes too little is cut off.
 
     Closed at once, the rest would be sent by the kernel, out of reach.
     """
@@ -114,7 +133,7 @@ def close_when_taken(
         nonlocal left, moved
         now = unsent_bytes(transport)
         if now and loop.time() - moved < progress_seconds_max:
-            left, moved = (now, loop.time()) if now < left else (left, moved)
+            left, moved = (now, loop.time()) if moves(left, now) else (left, moved)
             loop.call_later(POLL_SECONDS_MAX, look)
             return
         if now:

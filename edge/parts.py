@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from domicile.media.keys import file_name
 from domicile.media.policy import Place
 from domicile.service.gate.peer import PeerClient
+from domicile.service.gate.tier import TierClient
 from domicile.service.gate.wire import WireClient
 from domicile.service.pool import DecoderPool
 from edge.app import App
@@ -25,16 +26,20 @@ from edge.lookup import Lookup
 from edge.metrics import Counters
 from edge.names import Negatives, UnknownClouds, Verdicts
 from edge.open_responses import InProgress, OpenResponses
+from edge.originals import KeptOriginals
 from edge.owner import Owners
+from edge.parent import Parent
 from edge.peer_door import PeerDoor
 from edge.permits import Permits
 from edge.plain import Door
+from edge.rates import Rates
 from edge.readings import Readings
 from edge.refusals import Refusals
 from edge.settings import EdgeSettings
 from edge.store.disk import DiskStore
 from edge.store.memory import MemoryStore
 from edge.store.port import Stored
+from edge.tier_settings import REFUSE
 from edge.tiers import Tiers
 from edge.upstream import Upstream
 from edge.wording import Wording
@@ -63,6 +68,7 @@ class Outside:
     disk: DiskStore | None
     flights: Flights
     purge: Door
+    parent: TierClient | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +76,7 @@ class _Known:
     """What the parts share and remember."""
 
     lookup: Lookup
+    originals: KeptOriginals
     permits: Permits
     negatives: Negatives
     refusals: Refusals
@@ -92,16 +99,20 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         wall_clock=time.time,
         downstream=downstream_of(settings.cdn),
     )
+    rates = Rates(
+        per_second=settings.delivery.tenant_requests_per_second / settings.worker_count,
+        burst=settings.delivery.tenant_requests_burst / settings.worker_count,
+    )
     hot = Hot(
         lookup=known.lookup,
         permits=known.permits,
         responses=responses,
         counters=counters,
         serving=outside.link.serving,
+        rates=rates,
         hosts=hosts,
         wording=wording,
         buffer_bytes_max=settings.delivery.write_buffer_bytes_max,
-        wall_clock=time.time,
     )
     app = App(
         deliverer=deliverer,
@@ -113,6 +124,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         hot=hot,
         progress_seconds_max=seconds_max,
         requests_max=settings.delivery.requests_max,
+        rates=rates,
         in_progress=in_progress,
         purge=outside.purge,
         services=doors(outside.link),
@@ -121,6 +133,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     door = PeerDoor(deliverer=deliverer, responses=responses, counters=counters, progress_seconds_max=seconds_max)
     tiers = Tiers(
         lookup=known.lookup,
+        originals=known.originals,
         flights=outside.flights,
         negatives=known.negatives,
         refusals=known.refusals,
@@ -155,13 +168,20 @@ def _known(settings: EdgeSettings, outside: Outside) -> _Known:
         count=outside.counters.add,
         on_proven=proven,
     )
+    lookup = Lookup(
+        memory=memory,
+        disk=outside.disk,
+        tenant_of=tenant_of,
+        is_waiting=lambda tenant: tenant in link.waiting,
+        count=outside.counters.add,
+    )
     return _Known(
-        lookup=Lookup(
-            memory=memory,
-            disk=outside.disk,
-            tenant_of=tenant_of,
-            is_waiting=lambda tenant: tenant in link.waiting,
-            count=outside.counters.add,
+        lookup=lookup,
+        originals=KeptOriginals(
+            bytes_max=settings.cache.originals_bytes_max // settings.worker_count,
+            seconds_max=settings.cache.originals_seconds_max,
+            is_fresh=lookup.is_fresh,
+            clock=time.monotonic,
         ),
         permits=Permits(Place(name="edge", region=settings.region), clock=time.time),
         negatives=Negatives(),
@@ -194,6 +214,23 @@ def _deliverer(settings: EdgeSettings, slot: int, outside: Outside, known: _Know
     )
 
 
+def _parent(settings: EdgeSettings, outside: Outside, known: _Known) -> Parent | None:
+    own = settings.tier
+    if outside.parent is None or own.parent_region is None:
+        return None
+    return Parent(
+        client=outside.parent,
+        place=Place(name="parent", region=own.parent_region),
+        region=settings.region,
+        refuses_without=own.without_parent == REFUSE,
+        retry_seconds=own.retry_seconds,
+        lookup=known.lookup,
+        count=outside.counters.add,
+        clock=time.monotonic,
+        wall_clock=time.time,
+    )
+
+
 def _owners(slot: int, outside: Outside, known: _Known) -> Owners:
     return Owners(
         peers=outside.peers,
@@ -210,6 +247,7 @@ def _upstream(settings: EdgeSettings, outside: Outside, known: _Known) -> Upstre
         outside.wire,
         permits=known.permits,
         negatives=known.negatives,
+        kept=known.originals,
         count=outside.counters.add,
         region=settings.region,
         source_bytes_max=settings.media.source_bytes_max,
@@ -227,6 +265,7 @@ def _filler(settings: EdgeSettings, outside: Outside, known: _Known, upstream: U
         permits=known.permits,
         refusals=known.refusals,
         reporter=outside.link,
+        parent=_parent(settings, outside, known),
         limits=settings.media.limits(),
         count=outside.counters.add,
         wall_clock=time.time,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 import msgspec
@@ -13,12 +13,12 @@ from aiohttp import web
 from domicile.media.errors import BadRequest, MediaError, UpstreamUnavailable
 from domicile.media.wire import CONTENT_TYPE
 from domicile.service.gate.peer import HEAD_HEADER, PATH
+from edge.cache.ranges import Span
 from edge.deliver import Delivered, Deliverer
 from edge.errors import status_of
 from edge.metrics import Cache, Counters, Route
 from edge.open_responses import OpenResponses
 from edge.peer import QUESTION_BYTES_MAX, AnswerHead, Question, encode_head, encode_refusal
-from edge.ranges import Span
 from edge.respond import Reply
 from edge.send import send
 from edge.store.port import PIECE_BYTES_MAX, Body, close_body
@@ -78,7 +78,7 @@ class PeerDoor:
             ("Content-Length", str(content.body_bytes)),
             (HEAD_HEADER, str(len(head))),
         )
-        reply = Reply(status=status, headers=headers, span=Span(start=0, end=content.body_bytes))
+        reply = Reply(status=status, headers=headers, content=(Span(start=0, end=content.body_bytes),))
         return await send(request, reply, content.whole(), progress_seconds_max=self.progress_seconds_max)
 
 
@@ -95,7 +95,7 @@ class _Content:
     def whole(self) -> bytes | Body:
         return b"".join(self._parts) if self.body_bytes <= PIECE_BYTES_MAX else self
 
-    async def pieces(self, start: int, end: int) -> AsyncIterator[bytes]:
+    async def pieces(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
         assert (start, end) == (0, self.body_bytes)
         for part in self._parts:
             for at in range(0, len(part), PIECE_BYTES_MAX):

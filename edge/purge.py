@@ -18,7 +18,6 @@ from edge.plain import Door, Headers, Plain
 from edge.settings import EdgeSettings
 
 HEADERS_MAX = 64
-BODY_SECONDS_MAX = 10.0
 RETRY_AFTER_SECONDS = 1
 _JSON = ("Content-Type", "application/json")
 _NO_STORE = ("Cache-Control", "no-store")
@@ -30,32 +29,13 @@ _PASSED_BACK = frozenset(
 """Headers of the origin's answer that go to the caller; the rest belongs to this connection."""
 
 
-class TokenBucket:
-    """`burst` at once, `per_second` in the long run. `now` is any clock in seconds that does not go back."""
-
-    def __init__(self, *, per_second: float, burst: int, now: float) -> None:
-        self._per_second = per_second
-        self._burst = float(burst)
-        self._tokens = float(burst)
-        self._at = now
-
-    def take(self, now: float) -> bool:
-        """One token; False when there is none."""
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_second)
-        self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
-
-
 def purge_door(link: NodeLink, settings: EdgeSettings) -> Door:
     """The handler of the purge route of one worker."""
     send = link.relay_purge
-    body_bytes_max, region = settings.purge.body_bytes_max, settings.region
+    limits, region = settings.purge, settings.region
 
     async def door(request: web.BaseRequest) -> Plain:
-        body = await _body(request, body_bytes_max)
+        body = await _body(request, limits.body_bytes_max, limits.body_seconds_max)
         if body is None or len(request.raw_headers) > HEADERS_MAX:
             return _said(400, "too_large")
         try:
@@ -86,13 +66,13 @@ def relay_of(request: web.BaseRequest, body: bytes, *, region: str) -> PurgeRela
     )
 
 
-async def _body(request: web.BaseRequest, bytes_max: int) -> bytes | None:
+async def _body(request: web.BaseRequest, bytes_max: int, seconds_max: float) -> bytes | None:
     """The whole body; None when it is longer, or does not arrive in time."""
     if request.content_length is not None and request.content_length > bytes_max:
         return None
     whole = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS_MAX):
+        async with asyncio.timeout(seconds_max):
             async for piece in request.content.iter_any():
                 whole += piece
                 if len(whole) > bytes_max:

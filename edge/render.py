@@ -3,6 +3,7 @@
     no transformation, policy `originals = "as-is"`     the bytes as uploaded        ETag "<md5>"
     no transformation, `originals = "stripped"`         the same without metadata    ETag "<md5>-s2"
     everything else, and all that a policy redacts      a rendition                  ETag keyed by its contributors
+    a raw file                                          the bytes as uploaded        ETag "<md5>"
 
 Untransformed means: no component, and no extension that asks for another format. SDKs compare the first 32 characters
 of those tags with the md5 of what they uploaded (decisions I.3).
@@ -22,12 +23,14 @@ from domicile.imaging.plan_limits import plan_limits
 from domicile.media.asset import NameHash
 from domicile.media.breakpoints import AutoWidths
 from domicile.media.cost import pixels_of
+from domicile.media.errors import BadTransformation
 from domicile.media.evaluate import Known, evaluate
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import build_transformation
 from domicile.media.keys import delivery_etag
 from domicile.media.negotiate import TYPES, UNWRITTEN_TYPES
 from domicile.media.policy import ResidencyPolicy
+from domicile.media.raw import RAW, raw_type
 from domicile.media.timing import ContentInfo, Span
 from domicile.media.transformation import Pixels, Transformation
 from domicile.media.wire import Rendition, Resolved, ResolvedLayer
@@ -113,6 +116,8 @@ def plain_of(way: Way, resolved: Resolved) -> Plain:
 async def make(order: Order, plain: Plain, originals: Originals, pool: DecoderPool, limits: MediaLimits) -> Made:
     """Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded."""
     facts, way = order.resolved.facts, order.way
+    if facts.format == RAW:
+        return _raw(order, plain, originals.base)
     original = is_original(way, facts)
     if original and order.policy.originals == "as-is" and _type_as_uploaded(facts) is not None:
         return _as_uploaded(order, originals.base)
@@ -177,12 +182,25 @@ def _made(order: Order, rendered: Rendered, etag: str, *, is_listed: bool) -> Ma
     )
 
 
+def _raw(order: Order, plain: Plain, source: SourceFile) -> Made:
+    """A file as it is: nothing can be made of it, and nobody can redact it."""
+    if plain.text:
+        raise BadTransformation.component(f"{plain.text} (of a raw file)")
+    if order.way.redaction:
+        raise BadTransformation("Raw files cannot be redacted, and are not shown where the policy redacts")
+    return _whole(order, source, raw_type(order.way.candidate.public_id))
+
+
 def _as_uploaded(order: Order, source: SourceFile) -> Made:
+    return _whole(order, source, _type_as_uploaded(order.resolved.facts) or "")
+
+
+def _whole(order: Order, source: SourceFile, content_type: str) -> Made:
     facts = order.resolved.facts
     body = os.pread(source.fileno(), source.size, 0)
     done = Done(
         source=facts,
-        content_type=_type_as_uploaded(facts) or "",
+        content_type=content_type,
         format=facts.format,
         width=facts.width,
         height=facts.height,

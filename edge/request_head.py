@@ -14,6 +14,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from edge.cache.forward import HOPS_MAX, PSEUDONYM
+from edge.faulty import is_host
 
 HEAD_BYTES_MAX = 8 * 1024
 """Of the fields that are read here; below what the library takes for one line."""
@@ -127,6 +128,8 @@ def _read_line(line: bytes, proof: bytes) -> _Line:
     name, value = match[1].lower(), match[2].rstrip(b" \t").decode("ascii")
     if name == b"connection":
         return _Of.NO_CONCERN if value.lower() == "keep-alive" else _Of.NOT_FOR_HERE
+    if name == b"host" and not is_host(match[2].rstrip(b" \t")):
+        return _Of.NOT_FOR_HERE
     if name in _NOTED or name == proof:
         return name, value
     if name == b"cdn-loop" and (PSEUDONYM in value.lower() or value.count(",") >= HOPS_MAX):

@@ -13,16 +13,21 @@ from urllib.parse import quote
 
 from domicile.media.errors import MediaError
 from domicile.media.freshness import NO_STORE, Outward
+from domicile.media.raw import POLICY as RAW_POLICY
+from domicile.media.raw import RAW
 from domicile.media.timing import HEADER_NAME, Span, build_server_timing
+from edge.cache.conditional import has_tag, is_same_tag
+from edge.cache.ranges import Content, Unsatisfiable, content_bytes, content_range, multipart, wanted_spans
+from edge.cache.ranges import Span as ByteSpan
+from edge.cache.reuse import Forward
+from edge.cache.status import CacheStatus
 from edge.errors import header_text, retry_after_seconds, status_of
 from edge.plain import Plain
-from edge.ranges import Span as ByteSpan
-from edge.ranges import Unsatisfiable, none_match, wanted_span
+from edge.rates import RateLimited
 from edge.store.port import StoredHead
 from edge.upstream import AssetGone
 
-CACHE_NAME = "Domicile"
-BYPASS = f"{CACHE_NAME}; fwd=bypass"
+BYPASS = CacheStatus(forward=Forward.BYPASS).text()
 EXPOSED = "X-Cld-Error, Content-Length, Content-Range, Content-Disposition, ETag, Server-Timing, Cache-Status, Vary"
 PREFLIGHT_SECONDS = 3600
 FILE_NAME_CHARACTERS_MAX = 200
@@ -42,11 +47,15 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What is sent. `span` is the part of the body that follows; None for no body at all."""
+    """What is sent: the head, and what follows it, empty for no body at all."""
 
     status: int
     headers: Headers
-    span: ByteSpan | None = None
+    content: Content = ()
+
+    @property
+    def body_bytes(self) -> int:
+        return content_bytes(self.content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +74,14 @@ class Making:
     def cache_status(self) -> str:
         """One member of RFC 9211's list."""
         if self.tier is not None:
-            return f"{CACHE_NAME}; hit; ttl={self.remaining_seconds}; detail={self.tier}"
-        words = [CACHE_NAME, "fwd=stale" if self.was_stale else "fwd=uri-miss", "fwd-status=200"]
-        if self.stored:
-            words += ["stored", f"ttl={self.remaining_seconds}"]
-        if self.collapsed:
-            words.append("collapsed")
-        return "; ".join(words)
+            return CacheStatus(ttl=self.remaining_seconds, detail=self.tier).text()
+        return CacheStatus(
+            forward=Forward.STALE if self.was_stale else Forward.URI_MISS,
+            forward_status=200,
+            stored=self.stored,
+            collapsed=self.collapsed,
+            ttl=self.remaining_seconds if self.stored else None,
+        ).text()
 
     def cache_span(self) -> Span:
         if self.tier is not None:
@@ -95,32 +105,57 @@ class Manner:
 
 
 def picture(
-    head: StoredHead, making: Making, manner: Manner, *, method: str, asked: Mapping[str, str], elapsed_seconds: float
+    head: StoredHead,
+    making: Making,
+    manner: Manner,
+    *,
+    method: str,
+    asked: Mapping[str, str],
+    elapsed_seconds: float,
+    boundary: str,
 ) -> Reply:
-    """The answer with an object. `asked`: the request's header fields (a case-insensitive mapping)."""
+    """The answer with an object. `asked`: the request's header fields (a case-insensitive mapping). `boundary`: random."""
     shared = _shared(head, making, manner, elapsed_seconds)
-    if not none_match(asked.get("If-None-Match"), etag=head.etag):
+    tags = asked.get("If-None-Match")
+    if tags is not None and has_tag(tags, head.etag):
         return Reply(status=304, headers=shared)
-    described = [("Content-Type", head.content_type), ("Accept-Ranges", "bytes")]
+    described = [("Accept-Ranges", "bytes")]
     if head.content_type == SVG_TYPE:
         described.append(("Content-Security-Policy", SVG_POLICY))
+    if head.format == RAW:
+        described.append(("Content-Security-Policy", RAW_POLICY))
     if manner.disposition is not None:
         described.append(("Content-Disposition", manner.disposition))
-    whole = ByteSpan(start=0, end=head.body_bytes)
+    kind = ("Content-Type", head.content_type)
+    length = ("Content-Length", str(head.body_bytes))
     if method == "HEAD":  # a Range means nothing there (RFC 9110 section 14.2)
-        return Reply(status=200, headers=(*shared, *described, ("Content-Length", str(head.body_bytes))))
-    span = wanted_span(asked.get("Range"), asked.get("If-Range"), etag=head.etag, body_bytes=head.body_bytes)
-    if isinstance(span, Unsatisfiable):
-        beyond = (("Content-Range", f"bytes */{head.body_bytes}"), ("Content-Length", "0"))
+        return Reply(status=200, headers=(*shared, kind, *described, length))
+    spans = _wanted_spans(head, asked)
+    if spans is None:
+        whole = ByteSpan(start=0, end=head.body_bytes)
+        return Reply(status=200, headers=(*shared, kind, *described, length), content=(whole,))
+    if isinstance(spans, Unsatisfiable):
+        beyond = (("Content-Range", content_range(None, head.body_bytes)), ("Content-Length", "0"))
         refused = _shared(head, making, replace(manner, outward=NO_STORE), elapsed_seconds)
         return Reply(status=416, headers=(*refused, *beyond))
-    if span is None:
-        return Reply(status=200, headers=(*shared, *described, ("Content-Length", str(head.body_bytes))), span=whole)
-    part = (
-        ("Content-Range", f"bytes {span.start}-{span.end - 1}/{head.body_bytes}"),
-        ("Content-Length", str(span.body_bytes)),
-    )
-    return Reply(status=206, headers=(*shared, *described, *part), span=span)
+    content: Content = spans
+    if len(spans) == 1:
+        described.append(("Content-Range", content_range(spans[0], head.body_bytes)))
+    else:
+        several, content = multipart(
+            spans, body_bytes=head.body_bytes, content_type=head.content_type, boundary=boundary
+        )
+        kind = ("Content-Type", several)
+    length = ("Content-Length", str(content_bytes(content)))
+    return Reply(status=206, headers=(*shared, kind, *described, length), content=content)
+
+
+def _wanted_spans(head: StoredHead, asked: Mapping[str, str]) -> tuple[ByteSpan, ...] | Unsatisfiable | None:
+    """No Last-Modified is ever sent, so a date in If-Range is not ours."""
+    value, condition = asked.get("Range"), asked.get("If-Range")
+    if value is None or (condition is not None and not is_same_tag(condition, head.etag)):
+        return None
+    return wanted_spans(value, body_bytes=head.body_bytes)
 
 
 def refusal(error: MediaError, *, region: str, timing_allow_origin: tuple[str, ...] = ()) -> Reply:
@@ -129,9 +164,13 @@ def refusal(error: MediaError, *, region: str, timing_allow_origin: tuple[str, .
     status = status_of(error)
     if isinstance(error, AssetGone):
         status = error.status
-        known = "hit; detail=negative" if error.remembered else f"fwd=uri-miss; fwd-status={status}"
-        cache_status = f"{CACHE_NAME}; {known}"
+        known = CacheStatus(detail="negative")
+        cache_status = (
+            known if error.remembered else CacheStatus(forward=Forward.URI_MISS, forward_status=status)
+        ).text()
     said: list[tuple[str, str]] = [("X-Cld-Error", header_text(error.message))]
+    if isinstance(error, RateLimited):
+        status = 429
     seconds = retry_after_seconds(error)
     if seconds is not None:
         said.append(("Retry-After", str(seconds)))
@@ -173,8 +212,8 @@ def plain(answer: Plain, *, region: str, method: str) -> Reply:
     every = (("X-Content-Type-Options", "nosniff"), (HEADER_NAME, error_timing(region)))
     added = tuple((name, value) for name, value in every if name.lower() not in own)
     headers = (*answer.headers, *added, ("Content-Length", str(len(answer.body))))
-    span = None if method == "HEAD" else ByteSpan(start=0, end=len(answer.body))
-    return Reply(status=answer.status, headers=headers, span=span)
+    content: Content = () if method == "HEAD" else (ByteSpan(start=0, end=len(answer.body)),)
+    return Reply(status=answer.status, headers=headers, content=content)
 
 
 def preflight(region: str) -> Reply:
@@ -195,7 +234,8 @@ def error_timing(region: str) -> str:
 def disposition(name: str, extension: str) -> str:
     """`attachment` under a name that no header or file system can be tricked by (RFC 6266, RFC 8187)."""
     stem = "".join(char for char in name.rsplit("/", 1)[-1] if char.isprintable() and char not in '\\/:*?"<>|')
-    full = f"{stem[:FILE_NAME_CHARACTERS_MAX].strip('. ') or 'file'}.{extension}"
+    end = "".join(char for char in extension if char.isalnum() and char.isascii())
+    full = f"{stem[:FILE_NAME_CHARACTERS_MAX].strip('. ') or 'file'}" + (f".{end}" if end else "")
     plain = "".join(char if char.isascii() and char not in "%;" else "_" for char in full)
     if plain == full:
         return f'attachment; filename="{full}"'

@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
 from domicile.media.sealed import SealBroken
+from edge.cache.ranges import Content, content_bytes
 from edge.outgoing import abort, has_room, has_room_for, taken, while_it_moves
 from edge.respond import Reply
 from edge.store.port import PIECE_BYTES_MAX, Body
@@ -34,6 +35,9 @@ class TooSlow(CutOff):
 
 class _NotConfirmed(Exception):
     """Lease or fence does not hold any more."""
+
+
+CANNOT_GO_ON: tuple[type[Exception], ...] = (_NotConfirmed, SealBroken, OSError)
 
 
 class Answer(web.StreamResponse):
@@ -60,32 +64,46 @@ async def send(
     connection ends with it: what is unsent then could not be taken back (see `open_responses`).
     """
     response = Answer(status=reply.status, headers=CIMultiDict(reply.headers))
+    async with outgoing(request, response, progress_seconds_max=progress_seconds_max) as viewer:
+        at_once = small_content(body, reply.content)
+        if at_once is None:
+            await _send_pieces(viewer, reply, body, confirm)
+        else:
+            await viewer.end(at_once)
+    return response
+
+
+@contextlib.asynccontextmanager
+async def outgoing(
+    request: web.BaseRequest,
+    response: web.StreamResponse,
+    *,
+    progress_seconds_max: float,
+    broken: tuple[type[Exception], ...] = (),
+) -> AsyncGenerator[Outgoing, None]:
+    """A response to its viewer, whose connection is aborted if the block does not come to its end.
+
+    `broken`: what says that the body cannot be had to its end, beside a broken seal and a failing disk. Raises as `send`.
+    """
     transport = request.transport
     await response.prepare(request)
-    outgoing = Outgoing(request, response, progress_seconds_max)
+    viewer = Outgoing(request, response, progress_seconds_max)
     try:
-        if reply.span is None:
-            await outgoing.end()
-        elif isinstance(body, bytes) and reply.span.body_bytes <= PIECE_BYTES_MAX:
-            whole = reply.span.body_bytes == len(body)
-            await outgoing.end(body if whole else body[reply.span.start : reply.span.end])
-        else:
-            await _send_pieces(outgoing, reply, body, confirm)
+        yield viewer
         if not response.keep_alive:
-            await outgoing.taken()
+            await viewer.taken()
     except ConnectionError:
         abort(transport)
         raise
     except TimeoutError as slow:
         abort(transport)
         raise TooSlow("the viewer took nothing for too long") from slow
-    except (_NotConfirmed, SealBroken, OSError) as cut:
+    except (*CANNOT_GO_ON, *broken) as cut:
         abort(transport)
         raise CutOff("the response could not be finished") from cut
     except BaseException:
         abort(transport)
         raise
-    return response
 
 
 class Outgoing:
@@ -128,22 +146,36 @@ class Outgoing:
         )
 
 
-async def _send_pieces(outgoing: Outgoing, reply: Reply, body: bytes | Body, confirm: Confirm | None) -> None:
-    assert reply.span is not None
-    async with contextlib.aclosing(_pieces(body, reply.span.start, reply.span.end)) as pieces:
+async def _send_pieces(viewer: Outgoing, reply: Reply, body: bytes | Body, confirm: Confirm | None) -> None:
+    async with contextlib.aclosing(content_pieces(body, reply.content)) as pieces:
         async for piece in pieces:
             if confirm is not None and not await confirm():
                 raise _NotConfirmed
-            await outgoing.write(piece)
-    await outgoing.end()
-    await outgoing.taken()
+            await viewer.write(piece)
+    await viewer.end()
+    await viewer.taken()
 
 
-async def _pieces(body: bytes | Body, start: int, end: int) -> AsyncGenerator[bytes | memoryview, None]:
-    if isinstance(body, bytes):
-        view = memoryview(body)
-        for at in range(start, end, PIECE_BYTES_MAX):
-            yield view[at : min(end, at + PIECE_BYTES_MAX)]
-        return
-    async for piece in body.pieces(start, end):
-        yield piece
+def small_content(body: bytes | Body, content: Content) -> bytes | None:
+    """The content as one piece; None where it is too large for that, or is not in memory."""
+    if not content:
+        return b""
+    if not isinstance(body, bytes) or content_bytes(content) > PIECE_BYTES_MAX:
+        return None
+    parts = [part if isinstance(part, bytes) else body[part.start : part.end] for part in content]
+    return parts[0] if len(parts) == 1 else b"".join(parts)  # a slice of all of it is no copy
+
+
+async def content_pieces(body: bytes | Body, content: Content) -> AsyncGenerator[bytes | memoryview, None]:
+    """At most PIECE_BYTES_MAX at a time; of a body that is not in memory, only what the content asks for is opened."""
+    for part in content:
+        if isinstance(part, bytes):
+            yield part
+        elif isinstance(body, bytes):
+            view = memoryview(body)
+            for at in range(part.start, part.end, PIECE_BYTES_MAX):
+                yield view[at : min(part.end, at + PIECE_BYTES_MAX)]
+        else:
+            async with contextlib.aclosing(body.pieces(part.start, part.end)) as pieces:
+                async for piece in pieces:
+                    yield piece

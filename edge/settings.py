@@ -12,9 +12,11 @@ from domicile.media.policy import zones_of
 from domicile.service.pool_settings import PoolSettings
 from domicile.service.settings import KIB, BadSetting, Secret, group, setting
 from edge.cdn_settings import LISTEN_LIKE, CdnSettings, is_listen
+from edge.connection_settings import ConnectionSettings
 from edge.delivery_settings import CacheSettings, DeliverySettings, MediaSettings
 from edge.page import SLOTS_MAX
 from edge.passthrough.settings import PassthroughSettings
+from edge.tier_settings import TierSettings
 
 UNIX_PATH_BYTES_MAX = 90
 """Longest directory in which sockets fit (the kernel's limit is 107 bytes for the whole path)."""
@@ -45,6 +47,12 @@ class NodeSettings:
 
     ready_seconds_max: float = setting(20.0, "After this long without being ready, say why.", at_least=0.1)
     drain_seconds_max: float = setting(15.0, "Time for open responses to end after SIGTERM.", at_least=0.0)
+    drain_idle_seconds: float = setting(
+        1.0,
+        "At a stop, and when a worker is replaced: how long a connection that is idle may still ask; its answer says that the"
+        " connection ends.",
+        at_least=0.0,
+    )
     keyring_keys_max: int = setting(200_000, "Content keys the agent keeps in memory.", at_least=1)
     objects_max: int = setting(2_000_000, "Rows of the register of cached objects.", at_least=1)
     locked_seconds_max: float = setting(
@@ -57,6 +65,7 @@ class PurgeSettings:
     """The door for signed purges."""
 
     body_bytes_max: int = setting(64 * KIB, "Largest body of a purge call.", at_least=1, at_most=1024 * KIB)
+    body_seconds_max: float = setting(10.0, "Longest time that the body of a purge call may take.", at_least=0.1)
     per_second: float = setting(20.0, "Purge calls a second that this node relays.", at_least=0.01)
     burst: int = setting(40, "Purge calls that may come at once.", at_least=1)
 
@@ -87,11 +96,18 @@ class EdgeSettings:
     node: NodeSettings = group(NodeSettings)
     purge: PurgeSettings = group(PurgeSettings)
     cache: CacheSettings = group(CacheSettings)
+    connections: ConnectionSettings = group(ConnectionSettings)
     delivery: DeliverySettings = group(DeliverySettings)
     media: MediaSettings = group(MediaSettings)
     cdn: CdnSettings = group(CdnSettings)
+    tier: TierSettings = group(TierSettings)
     passthrough: PassthroughSettings = group(PassthroughSettings)
     pool: PoolSettings = group(PoolSettings)
+    log_lines_per_second_max: int = setting(
+        50,
+        "Log lines of one event that a process writes a second; the others are counted, and the next line says how many.",
+        at_least=1,
+    )
     log_level: str = setting("info", "Least level of log lines.", choices=("debug", "info", "warning", "error"))
 
     def validate(self) -> None:
@@ -102,6 +118,7 @@ class EdgeSettings:
                 " allowed: the PEM file of this node's certificate"
             )
         self.cdn.validate()
+        self.tier.validate()
 
     @property
     def host(self) -> str:

@@ -1,8 +1,9 @@
 """`python -m edge`: one agent and N workers, kept running; ready when all of them are; drained in order at the end.
 
-    start   one region a directory, one node a run directory, a free port, a fresh page -> agent, workers
-    while   a child that ends is reaped, its slot is freed, and it is started again after a pause
-    end     SIGTERM to the workers (they drain) -> SIGTERM to the agent (it gives the lease back) -> exit
+    start     one region a directory, one node a run directory, free sockets, a fresh page -> agent, workers
+    while     a child that ends is reaped, its slot is freed, and it is started again after a pause
+    SIGHUP    workers are replaced one after the other (edge.restart)
+    SIGTERM   no new connections -> SIGTERM to the workers (they drain) -> SIGTERM to the agent (it gives the lease back) -> exit
 
 The supervisor serves nothing and knows no key. If it is killed, the kernel ends its children (PR_SET_PDEATHSIG).
 """
@@ -17,9 +18,9 @@ import json
 import os
 import secrets
 import signal
-import socket
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,93 +29,66 @@ import structlog
 from domicile.media.errors import MediaError
 from domicile.service.profile import installed_engines, refuse_unsafe_engines
 from domicile.service.settings import BadSetting, blamed
-from edge import messages
+from edge import messages, restart
+from edge.children import STOP_MARGIN_SECONDS, Child, GivenUp
 from edge.frames import READ_BUFFER_BYTES, Frames
 from edge.messages import Downward, NodeStatus, Reply, Upward
 from edge.page import SharedPage, boottime_ns
 from edge.settings import EdgeSettings
+from edge.sockets import Sockets
 from edge.store.guard import bind_directory
 
-PAUSE_SECONDS_MIN = 0.1
-PAUSE_SECONDS_MAX = 5.0
-"""Between the end of a child and its next start; doubles while it ends soon."""
-SOON_SECONDS = 5.0
-SOON_ENDS_MAX = 12
-"""Ends in a row, each within SOON_SECONDS of its start, after which the node gives up."""
-BAD_SETTING = 2
-"""Exit code of a child that will never start with these settings."""
-STOP_MARGIN_SECONDS = 5.0
-"""Longer than the drain by this much, a worker is killed; the agent has this long."""
 LOOK_SECONDS = 0.05
 
 log = structlog.get_logger("edge.supervisor")
 
 
-class GivenUp(Exception):
-    """A child cannot be kept running; the text names it. `code` is the node's exit code."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the operator asked for, by signal."""
 
-    def __init__(self, text: str, code: int) -> None:
-        super().__init__(text)
-        self.code = code
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    restarting: asyncio.Event = field(default_factory=asyncio.Event)
 
-
-class Child:
-    """One process of the node, started again whenever it ends."""
-
-    def __init__(self, name: str, command: list[str], page: SharedPage, slot: int | None) -> None:
-        """`slot`: the one to free when the process has ended."""
-        self.name = name
-        self._command = command
-        self._page = page
-        self._slot = slot
-        self._process: asyncio.subprocess.Process | None = None
-        self._stopping = asyncio.Event()
-        self.ended = asyncio.Event()
-
-    async def keep(self) -> None:
-        """Until `stop`. Raises GivenUp."""
+    def listen(self) -> None:
         loop = asyncio.get_running_loop()
-        soon = 0
-        try:
-            while not self._stopping.is_set():
-                started = loop.time()
-                code = await self._run()
-                if self._stopping.is_set():
-                    return
-                soon = soon + 1 if loop.time() - started < SOON_SECONDS else 0
-                log.error("child_ended", child=self.name, code=code, soon=soon)
-                if code == BAD_SETTING or soon > SOON_ENDS_MAX:
-                    raise GivenUp(f"{self.name} ended with {code}", BAD_SETTING if code == BAD_SETTING else 1)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(min(PAUSE_SECONDS_MIN * 2**soon, PAUSE_SECONDS_MAX)):
-                        await self._stopping.wait()
-        finally:
-            self.ended.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self.restarting.set)
 
-    async def _run(self) -> int:
-        self._process = await asyncio.create_subprocess_exec(*self._command)
-        try:
-            return await self._process.wait()
-        finally:
-            if self._process.returncode is None:  # this task was cancelled
-                with contextlib.suppress(ProcessLookupError):
-                    self._process.kill()
-            if self._slot is not None:
-                self._page.slots[self._slot].clear()
 
-    async def stop(self, seconds_max: float) -> None:
-        """SIGTERM, and SIGKILL when that was not enough."""
-        self._stopping.set()
-        for sent, seconds in ((signal.SIGTERM, seconds_max), (signal.SIGKILL, STOP_MARGIN_SECONDS)):
-            if self._process is None or self._process.returncode is not None:
-                return
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(sent)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Node:
+    """What the supervisor holds."""
+
+    settings: EdgeSettings
+    passed_on: list[str]
+    page: SharedPage
+    sockets: Sockets
+    agent: Child
+    workers: list[Child]
+
+    async def restart(self, restarting: asyncio.Event) -> None:
+        """Each time it is asked for; once more for what was asked meanwhile."""
+        while True:
+            await restarting.wait()
+            restarting.clear()
             try:
-                async with asyncio.timeout(seconds):
-                    await self.ended.wait()
-            except TimeoutError:
-                log.warning("child_does_not_end", child=self.name)
+                await restart.look(_ours("look", *self.passed_on), self.settings)
+                await restart.replace_all(self.workers, self.page, self.settings)
+            except restart.Refused as refused:
+                say({"event": "edge_not_restarted", "reason": str(refused)})
+            else:
+                say({"event": "edge_restarted", "workers": len(self.workers)})
+
+    async def stop(self) -> None:
+        """Connections that are here, or just arriving, have their answers."""
+        self.sockets.refuse_new()
+        async with asyncio.TaskGroup() as group:
+            for worker in self.workers:
+                group.create_task(worker.stop(self.settings.node.drain_seconds_max + STOP_MARGIN_SECONDS))
+            self.sockets.close()  # the workers have theirs as long as they accept
+        await self.agent.stop(STOP_MARGIN_SECONDS)
 
 
 async def supervise(settings: EdgeSettings, passed_on: list[str]) -> int:
@@ -122,36 +96,52 @@ async def supervise(settings: EdgeSettings, passed_on: list[str]) -> int:
     refuse_foreign_packages()
     refuse_unsafe_engines(installed_engines())
     bind_directory(settings.cache_path, settings.region)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    with _run_directory(settings.run_path), _reserved_port(settings) as port:
+    asked = _Asked()
+    asked.listen()
+    with _run_directory(settings.run_path), Sockets.opened(settings) as sockets:
         page = SharedPage.create(settings.page_path, workers=settings.worker_count)
         try:
-            return await _keep(settings, passed_on, page, port, stopping)
+            return await _keep(_node(settings, passed_on, page, sockets), asked)
         finally:
             page.close()
 
 
-async def _keep(
-    settings: EdgeSettings, passed_on: list[str], page: SharedPage, port: int, stopping: asyncio.Event
-) -> int:
-    common = [*passed_on, "--port", str(port), "--parent", str(os.getpid())]
-    agent = Child("agent", _ours("agent", *common, "--boot", secrets.token_hex(16)), page, None)
-    workers = [
-        Child(f"worker-{slot}", _ours("worker", *common, "--slot", str(slot)), page, slot)
-        for slot in range(page.workers)
-    ]
+def _node(settings: EdgeSettings, passed_on: list[str], page: SharedPage, sockets: Sockets) -> _Node:
+    common = [*passed_on, "--port", str(sockets.port), "--parent", str(os.getpid())]
+    inherited, described = sockets.descriptors, sockets.described()
+    return _Node(
+        settings=settings,
+        passed_on=passed_on,
+        page=page,
+        sockets=sockets,
+        agent=Child("agent", _ours("agent", *common, "--boot", secrets.token_hex(16)), page, None),
+        workers=[
+            Child(
+                f"worker-{slot}",
+                _ours("worker", *common, "--slot", str(slot), "--sockets", described),
+                page,
+                slot,
+                inherited,
+            )
+            for slot in range(page.workers)
+        ],
+    )
+
+
+async def _keep(node: _Node, asked: _Asked) -> int:
     given_up: list[GivenUp] = []
     try:
         async with asyncio.TaskGroup() as group:
-            for child in (agent, *workers):
+            for child in (node.agent, *node.workers):
                 group.create_task(child.keep())
-            telling = group.create_task(_tell_ready(settings, page, port))
-            await stopping.wait()
-            telling.cancel()
-            await _stop_all(agent, workers, settings.node.drain_seconds_max)
+            besides = [
+                group.create_task(_tell_ready(node.settings, node.page, node.sockets.port)),
+                group.create_task(node.restart(asked.restarting)),
+            ]
+            await asked.stopping.wait()
+            for task in besides:
+                task.cancel()
+            await node.stop()
     except* GivenUp as failed:
         given_up.extend(error for error in failed.exceptions if isinstance(error, GivenUp))
     for failure in given_up:
@@ -162,13 +152,6 @@ async def _keep(
 def _ours(*arguments: str) -> list[str]:
     """-P keeps a directory called `edge` in the working directory from being taken for ours."""
     return [sys.executable, "-P", "-m", "edge", *arguments]
-
-
-async def _stop_all(agent: Child, workers: list[Child], drain_seconds: float) -> None:
-    async with asyncio.TaskGroup() as group:
-        for worker in workers:
-            group.create_task(worker.stop(drain_seconds + STOP_MARGIN_SECONDS))
-    await agent.stop(STOP_MARGIN_SECONDS)
 
 
 async def _tell_ready(settings: EdgeSettings, page: SharedPage, port: int) -> None:
@@ -267,22 +250,3 @@ def _run_directory(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _reserved_port(settings: EdgeSettings) -> Iterator[int]:
-    """Hold the viewers' port without listening, so that workers can come and go and nobody else takes it."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family) as alone, socket.socket(family) as shared:
-        shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            if settings.port:  # without SO_REUSEPORT first: a second node on one port would get half of the viewers
-                alone.bind((settings.host, settings.port))
-                alone.close()
-            shared.bind((settings.host, settings.port))
-        except OSError as taken:
-            raise BadSetting(
-                f"edge.listen: {settings.listen!r} cannot be listened on ({taken.strerror}); allowed: a free address"
-            ) from taken
-        yield int(shared.getsockname()[1])

@@ -14,6 +14,7 @@ from edge.lookup import Lookup
 from edge.metrics import Count, Counters, Gauge
 from edge.names import Negatives, Verdicts
 from edge.open_responses import InProgress, OpenResponses
+from edge.originals import KeptOriginals
 from edge.permits import Permits
 from edge.readings import Readings
 from edge.refusals import Refusals
@@ -29,6 +30,7 @@ class Tiers:
     """Everything of this worker that a purge has to reach."""
 
     lookup: Lookup
+    originals: KeptOriginals
     flights: Flights
     negatives: Negatives
     refusals: Refusals
@@ -58,6 +60,7 @@ class Tiers:
                 self._reconsider(entry.tenant)
         self.counters.add(Count.ABORTED, self.responses.abort_stale(self.lookup.is_fresh, entry.tenant))
         self.lookup.memory.drop_stale(tags, self.lookup.is_fresh)
+        self.originals.drop_stale(entry.tenant)
         if self.lookup.disk is not None:
             self.lookup.disk.drop_stale(tags, self.lookup.may_stay)
         if entry.kind not in _KEEPING_PATHS:
@@ -70,6 +73,7 @@ class Tiers:
         self.counters.add(Count.ABORTED, self.responses.abort_all())
         self.flights.close_all()
         self.lookup.memory.clear()
+        self.originals.clear()
         self.negatives.clear()
         self.refusals.clear()
         self.verdicts.clear()
@@ -91,12 +95,14 @@ class Tiers:
             counters.set(Gauge.DISK_RESTING, 0 if disk is None else int(disk.rest.is_resting))
             counters.set(Gauge.FLIGHTS, len(self.flights))
             self.responses.sweep()
+            self.originals.sweep()
             counters.set(Gauge.RESPONSES_OPEN, len(self.responses))
             counters.set(Gauge.REQUESTS_IN_PROGRESS, self.in_progress.count)
             await asyncio.sleep(GAUGE_SECONDS)
 
     def _reconsider(self, tenant: str) -> None:
         """Keys, signatures or policy may be others now; where copies are not allowed any more, none is kept."""
+        self.originals.drop_tenant(tenant)
         self.verdicts.forget(tenant)
         self.permits.forget(tenant)
         state = self.lookup.tenant_of(tenant)

@@ -5,16 +5,18 @@ Every answer states the sequence that the origin had applied; the smallest one o
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 import msgspec
 
 from domicile.media.asset import Aid, NameHash
 from domicile.media.errors import AssetNotFound, LimitExceeded, OutsideRegion, UpstreamUnavailable
 from domicile.media.layer import LayerName
-from domicile.media.policy import Activity
+from domicile.media.policy import Activity, Permit
 from domicile.media.sealed import SealBroken, SealContext
 from domicile.media.wire import Absent, Resolved, ResolvedLayer, ResolveRequest
 from domicile.service.gate.wire import Blob, WireClient
@@ -23,6 +25,7 @@ from edge.following import TenantState
 from edge.keys import Wanted, Way
 from edge.metrics import Add, Count
 from edge.names import Negatives
+from edge.originals import KeptOriginals, Read
 from edge.permits import Permits
 from edge.unseal import StreamOpener
 
@@ -51,6 +54,17 @@ class Originals:
     """The smallest of all answers."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """One original of a rendition."""
+
+    aid: Aid
+    key: bytes | None
+    body_bytes: int
+    of: Resolved
+    names: tuple[NameHash, ...]
+
+
 class Upstream:
     """What a worker asks the origin for."""
 
@@ -60,6 +74,7 @@ class Upstream:
         *,
         permits: Permits,
         negatives: Negatives,
+        kept: KeptOriginals,
         count: Add,
         region: str,
         source_bytes_max: int,
@@ -70,6 +85,8 @@ class Upstream:
         self._wire = wire
         self._permits = permits
         self._negatives = negatives
+        self._kept = kept
+        self._fetching: WeakValueDictionary[tuple[str, Aid, int], asyncio.Lock] = WeakValueDictionary()
         self._count = count
         self._region = region
         self._source_bytes_max = source_bytes_max
@@ -132,25 +149,31 @@ class Upstream:
 
     @asynccontextmanager
     async def originals(
-        self, resolved: Resolved, state: TenantState, layers: Sequence[ResolvedLayer]
+        self, resolved: Resolved, state: TenantState, layers: Sequence[ResolvedLayer], names: tuple[NameHash, ...]
     ) -> AsyncIterator[Originals]:
         """The original, and those of `layers`; all are closed at the end of the block, however it ends.
 
-        Raises Changed when one of the assets went away or the origin's epoch moved meanwhile, LimitExceeded.
+        `names`: whose entries make void what is made of them. Raises Changed when one of the assets went away or the
+        origin's epoch moved meanwhile, LimitExceeded.
         """
         if sum(layer.facts.body_bytes for layer in layers) > self._layers_bytes_max:
             raise LimitExceeded("File size of all layers too large")
-        wanted = [(resolved.aid, resolved.original_key), *((one.aid, one.original_key) for one in layers)]
+        shown: list[Resolved | ResolvedLayer] = [resolved, *layers]
+        wanted = [
+            _Wanted(aid=one.aid, key=one.original_key, body_bytes=one.facts.body_bytes, of=resolved, names=names)
+            for one in shown
+        ]
         files: dict[Aid, SourceFile] = {}
         sequence, left = resolved.sequence, self._layers_bytes_max
         with ExitStack() as opened:
-            for aid, key in wanted:
-                if aid in files:  # it lies over itself, or twice
+            for one in wanted:
+                if one.aid in files:  # it lies over itself, or twice
                     continue
                 bytes_max = min(self._source_bytes_max, left) if files else self._source_bytes_max
-                source, applied = await self._original(opened, aid, key, resolved.epoch, state, bytes_max=bytes_max)
+                source, applied = await self._original(one, state, bytes_max=bytes_max)
+                opened.enter_context(source)
                 left -= source.size if files else 0
-                files[aid] = source
+                files[one.aid] = source
                 sequence = min(sequence, applied)
             yield Originals(
                 base=files[resolved.aid],
@@ -158,23 +181,52 @@ class Upstream:
                 sequence=sequence,
             )
 
-    async def _original(
-        self, opened: ExitStack, aid: Aid, key: bytes | None, epoch: int, state: TenantState, *, bytes_max: int
-    ) -> tuple[SourceFile, int]:
-        """One original, open as long as `opened` is, and the sequence of its answer."""
-        if key is None:
+    async def _original(self, wanted: _Wanted, state: TenantState, *, bytes_max: int) -> tuple[SourceFile, int]:
+        """One original, which the caller closes, and the sequence of the answer that it came with.
+
+        It may have come a moment ago, or come now for several who want it, if copies may be kept here.
+        """
+        if wanted.key is None:
             raise OutsideRegion("Not available from this region")
         permit = self._permits.require(state, Activity.TRANSFORM)
+        if self._permits.find(state, Activity.CACHE) is None or not self._kept.takes(wanted.body_bytes):
+            return await self._fetched(wanted, wanted.key, state, permit, bytes_max=bytes_max)
+        # Who came after an entry does not wait for a fetch that began before it.
+        fetch = state.tenant, wanted.aid, state.fence.applied
+        async with self._fetching.setdefault(fetch, asyncio.Lock()):
+            kept = self._kept.get(
+                state.tenant,
+                wanted.aid,
+                epoch=wanted.of.epoch,
+                contributors=wanted.of.contributors,
+                names=wanted.names,
+            )
+            if kept is not None:
+                return kept
+            source, sequence = await self._fetched(wanted, wanted.key, state, permit, bytes_max=bytes_max)
+            read = Read(
+                tenant=state.tenant,
+                aid=wanted.aid,
+                epoch=wanted.of.epoch,
+                sequence=sequence,
+                contributors=(wanted.aid,),
+            )
+            self._kept.put(read, source, seconds_max=float(state.policy.lifetimes.edge_seconds_max))
+            return source, sequence
+
+    async def _fetched(
+        self, wanted: _Wanted, key: bytes, state: TenantState, permit: Permit, *, bytes_max: int
+    ) -> tuple[SourceFile, int]:
         self._count(Count.ORIGIN_BLOBS)
-        context = SealContext.original(tenant=state.tenant, aid=aid, region=state.home)
+        context = SealContext.original(tenant=state.tenant, aid=wanted.aid, region=state.home)
         try:
             with self._failures_counted():
-                async with self._wire.blob(permit, aid) as blob:
-                    if blob.epoch != epoch:
+                async with self._wire.blob(permit, wanted.aid) as blob:
+                    if blob.epoch != wanted.of.epoch:
                         raise Changed
                     if blob.file_bytes > bytes_max:
                         raise LimitExceeded("File size too large")
-                    return opened.enter_context(await self._open(blob, key, context)), blob.sequence
+                    return await self._open(blob, key, context), blob.sequence
         except AssetNotFound as gone:
             raise Changed from gone
         except SealBroken as broken:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from domicile.media.outward_tags import dated_etag, month_of
+from domicile.media.raw import RAW
+from edge.cache.ranges import random_boundary
 from edge.deliver import Delivered
 from edge.downstream import Downstream
 from edge.front import Asker
@@ -17,12 +19,13 @@ from edge.respond import Making, Manner, Reply, disposition, picture
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording:
-    """What the words depend on beside the object. `wall_clock` in seconds."""
+    """What the words depend on beside the object. `wall_clock` in seconds; `boundary`: random, of parts in one body."""
 
     lookup: Lookup
     region: str
     wall_clock: Callable[[], float]
     downstream: Downstream = field(default_factory=Downstream)
+    boundary: Callable[[], str] = random_boundary
 
     def etag(self, delivered: Delivered, asker: Asker) -> str:
         """The validator that this asker gets, and comes back with."""
@@ -60,12 +63,23 @@ class Wording:
         )
         if asker is Asker.CDN:
             head = msgspec.structs.replace(head, etag=self.etag(delivered, asker))
-        return picture(head, making, manner, method=method, asked=asked, elapsed_seconds=elapsed_seconds)
+        return picture(
+            head,
+            making,
+            manner,
+            method=method,
+            asked=asked,
+            elapsed_seconds=elapsed_seconds,
+            boundary=self.boundary() if "Range" in asked else "",
+        )
 
 
 def _disposition(delivered: Delivered) -> str | None:
-    """`fl_attachment`, with its name or the asset's."""
+    """`fl_attachment`, with its name or the asset's; a raw file always, with its own."""
     candidate = delivered.way.candidate
+    if delivered.stored.head.format == RAW:
+        stem, dot, extension = candidate.public_id.rpartition("/")[2].rpartition(".")
+        return disposition(stem, extension) if stem and dot else disposition(extension, "")
     if "attachment" not in candidate.transformation.flags:
         return None
     named = [part.attachment_name for part in candidate.transformation.components if part.attachment_name]

@@ -9,31 +9,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
+from functools import partial
 
 import structlog
-from aiohttp import web
 
 from domicile.service.gate.peer import PeerClient
-from domicile.service.gate.wire import ClientCertificate, WireClient, WireLimits
+from domicile.service.log_flood import Flood
 from domicile.service.pool import DecoderPool
 from domicile.service.tasks import Background
-from edge.cdn_listener import cdn_listening
+from edge.bounds import bounds_between_workers, bounds_of
+from edge.cdn_listener import cdn_entrances
+from edge.entrance import Entrance, drain_all, entrance, standing_in
 from edge.flight import Flights
-from edge.hot import Hot
 from edge.link import NodeLink
-from edge.listener import BACKLOG, Handler, Listener
-from edge.metrics import Counters
+from edge.listener import Listener
+from edge.metrics import Count, Counters
+from edge.origin_wire import origin_wire
+from edge.page import boottime_ns
 from edge.parts import Outside, Parts, assemble
 from edge.passthrough.serve import passthrough
 from edge.purge import purge_door
 from edge.settings import EdgeSettings
+from edge.sockets import VIEWERS, Sockets
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
 from edge.store.keeper import Keeper
 from edge.store.room import Marks, Room
-from edge.tiers import PoolCounts
+from edge.tier_listener import parent_client, tier_entrances
+from edge.tiers import GAUGE_SECONDS, PoolCounts
 
 PEER_MARGIN_SECONDS = 5.0
 """How much longer than a fill and its turn the wait for an owner's answer may be."""
@@ -45,21 +49,25 @@ AGENT_POLL_SECONDS = 0.01
 log = structlog.get_logger("edge.worker")
 
 
-async def serve(settings: EdgeSettings, *, slot: int, boot: int, stopping: asyncio.Event) -> None:
+async def serve(
+    settings: EdgeSettings, *, slot: int, boot: int, sockets: Sockets, flood: Flood, stopping: asyncio.Event
+) -> None:
     """Run the worker of `slot` until `stopping` is set. Raises BadSetting, OSError or CannotFork if it cannot start."""
     delivery = settings.delivery
     async with AsyncExitStack() as stack:
         link = await stack.enter_async_context(NodeLink.open(settings, slot=slot, boot=boot))
         counters = Counters(link.slot.counters)
-        await stack.enter_async_context(
-            passthrough(settings, slot, counters)
-        )  # first: it needs no lease and no decoder
+        stack.callback(sockets.close)
+        entrances = list(
+            await stack.enter_async_context(passthrough(settings, slot, counters, sockets))
+        )  # needs no lease
         pool = DecoderPool(settings.pool, observer=PoolCounts(counters))
         await pool.start()
         stack.push_async_callback(pool.close)
-        wire = await stack.enter_async_context(_wire(settings))
+        wire = await stack.enter_async_context(origin_wire(settings))
         seconds_max = delivery.fills_queued_seconds_max + delivery.fill_seconds_max + PEER_MARGIN_SECONDS
         peers = await stack.enter_async_context(PeerClient.open(settings.worker_socket, answer_seconds_max=seconds_max))
+        parent = await stack.enter_async_context(parent_client(settings))
         disk = await _disk(settings, slot, link, counters)
         flights = await stack.enter_async_context(
             Flights.open(
@@ -79,41 +87,35 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, stopping: async
             disk=disk,
             flights=flights,
             purge=purge_door(link, settings),
+            parent=parent,
         )
         parts = assemble(settings, slot, outside)
         link.on_entry, link.on_lock = parts.tiers.on_entry, parts.tiers.on_lock
         background = await stack.enter_async_context(Background(log, on_failure=stopping.set))
         background.keep("gauges", parts.tiers.count)
+        background.keep("withheld_lines", partial(count_withheld, flood, counters))
         if disk is not None:
             rate = settings.cache.scrub_bytes_per_second / settings.worker_count
             keeper = Keeper(disk, may_stay=parts.tiers.lookup.may_stay, scrub_bytes_per_second=rate)
             background.keep("disk_chores", keeper.chores)
             background.keep("disk_minding", keeper.mind)
-        async with _listening(settings, slot, parts), cdn_listening(settings, parts):
+        await _caught_up(link)
+        entrances += await _entrances(settings, slot, parts, sockets, stack)
+        async with standing_in(entrances, link.page.live_slots, settings.worker_count):
             link.listening()
             log.info("worker_ready", slot=slot)
             await stopping.wait()
             link.slot.listening = False
             log.info("worker_stopping", slot=slot)
+        node = settings.node
+        await drain_all(entrances, idle_seconds=node.drain_idle_seconds, seconds_max=node.drain_seconds_max)
 
 
-def _wire(settings: EdgeSettings) -> contextlib.AbstractAsyncContextManager[WireClient]:
-    origin = settings.origin
-    return WireClient.open(
-        origin.base,
-        region=settings.region,
-        limits=WireLimits(
-            connect_seconds_max=origin.connect_seconds_max,
-            read_seconds_max=origin.read_seconds_max,
-            connections_max=origin.connections_max,
-        ),
-        certificate=ClientCertificate(
-            ca_file=origin.ca_file,
-            certificate_file=origin.certificate_file,
-            key_file=origin.key_file,
-            key_password=origin.key_password,
-        ),
-    )
+async def count_withheld(flood: Flood, counters: Counters) -> None:
+    """Until it is cancelled."""
+    while True:
+        counters.add(Count.LINES_WITHHELD, flood.take_withheld())
+        await asyncio.sleep(GAUGE_SECONDS)
 
 
 async def _disk(settings: EdgeSettings, slot: int, link: NodeLink, counters: Counters) -> DiskStore | None:
@@ -146,38 +148,26 @@ async def _joined(link: NodeLink) -> None:
             await asyncio.sleep(AGENT_POLL_SECONDS)
 
 
-@asynccontextmanager
-async def _listening(settings: EdgeSettings, slot: int, parts: Parts) -> AsyncIterator[None]:
-    """Both sockets: the other workers' first, so that an owner can be asked as soon as it is one."""
-    drain_seconds = settings.node.drain_seconds_max
-    socket_path = settings.worker_socket(slot)
-    socket_path.unlink(missing_ok=True)
-    listener = _listener(settings, parts, parts.app.handle, parts.app.hot)
-    peers = web.ServerRunner(_listener(settings, parts, parts.door.handle), shutdown_timeout=drain_seconds)
-    viewers = web.ServerRunner(listener, shutdown_timeout=drain_seconds)
-    await peers.setup()
-    await viewers.setup()
-    try:
-        await web.UnixSite(peers, str(socket_path), backlog=BACKLOG).start()
-        socket_path.chmod(0o600)
-        await web.TCPSite(viewers, settings.host, settings.port, reuse_port=True, backlog=BACKLOG).start()
-        yield
-    finally:
-        await viewers.cleanup()
-        await listener.left(drain_seconds)
-        await peers.cleanup()
+async def _caught_up(link: NodeLink) -> None:
+    """While the node holds a lease, a worker that does not know everything yet would only refuse viewers."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(AGENT_SECONDS_MAX):
+            while not link.serving() and link.page.lease_deadline_ns > boottime_ns():  # noqa: ASYNC110 - see _joined
+                await asyncio.sleep(AGENT_POLL_SECONDS)
 
 
-def _listener(settings: EdgeSettings, parts: Parts, handler: Handler, hot: Hot | None = None) -> Listener:
-    delivery = settings.delivery
-    return Listener(
-        handler,
-        hot=hot,
-        front=parts.app.front,
-        counters=parts.tiers.counters,
-        region=settings.region,
-        keepalive_seconds=delivery.keepalive_seconds,
-        connections_max=delivery.connections_max,
-        progress_seconds_max=delivery.progress_seconds_max,
-        write_buffer_bytes_max=delivery.write_buffer_bytes_max,
+async def _entrances(
+    settings: EdgeSettings, slot: int, parts: Parts, sockets: Sockets, stack: AsyncExitStack
+) -> list[Entrance]:
+    """The other workers' first, so that an owner can be asked as soon as it is one."""
+    counters, region, app = parts.tiers.counters, settings.region, parts.app
+    inside = Listener(parts.door.handle, counters=counters, region=region, bounds=bounds_between_workers(settings))
+    outside = Listener(
+        app.handle, hot=app.hot, front=app.front, counters=counters, region=region, bounds=bounds_of(settings)
     )
+    opened = [await stack.enter_async_context(entrance(listener)) for listener in (inside, outside)]
+    await opened[0].open_inside(settings.worker_socket(slot))
+    await opened[1].open(sockets.by_entrance[VIEWERS], slot)
+    opened += await stack.enter_async_context(cdn_entrances(settings, slot, parts, sockets))
+    opened += await stack.enter_async_context(tier_entrances(settings, slot, parts, sockets))
+    return opened

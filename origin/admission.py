@@ -40,6 +40,11 @@ class Admitted:
     """Those of the preset included."""
     is_unsigned: bool
 
+    @property
+    def identity(self) -> str:
+        """Whose calls belong together."""
+        return f"preset:{self.params.text('upload_preset')}" if self.is_unsigned else self.caller.tenant.api_key
+
 
 async def admitted(request: web.Request, origin: Origin, cloud: str, params: Params) -> Admitted:
     """Raises BadRequest, BadSignature, StaleRequest, Overloaded."""

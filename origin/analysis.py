@@ -39,7 +39,7 @@ def wishes_of(names: tuple[str, ...]) -> tuple[str, ...]:
 async def analysed(origin: Origin, record: AssetRecord, names: tuple[str, ...]) -> Analysis:
     """What is kept of it, and what is looked for now. Raises as decoding does, AssetNotFound when it has just gone."""
     missing = tuple(wish for wish in wishes_of(names) if wish not in record.analysis.known)
-    if not missing:
+    if not missing or record.name.resource_type != "image":
         return record.analysis
     async with original_of(origin, record) as body:
         limits = origin.settings.media.limits(origin.settings.upload)

@@ -64,13 +64,10 @@ def asset(record: AssetRecord, address: Address) -> Json:
         "version": record.version,
         "version_id": record.aid,
         "signature": sign_answer(name.public_id, record.version, address.api_secret, digest=address.digest),
-        "width": facts.width,
-        "height": facts.height,
-        "format": facts.format,
+        **_picture(record),
         "resource_type": name.resource_type,
         "created_at": instant(record.created_at),
         "tags": list(record.tags),
-        "pages": facts.frames,
         "bytes": record.body_bytes,
         "type": name.delivery_type,
         "etag": facts.md5,
@@ -90,14 +87,12 @@ def listed(record: AssetRecord, address: Address, *, with_tags: bool = False, wi
     row: Json = {
         "asset_id": record.asset_id,
         "public_id": record.name.public_id,
-        "format": record.facts.format,
+        **_picture(record),
         "version": record.version,
         "resource_type": record.name.resource_type,
         "type": record.name.delivery_type,
         "created_at": instant(record.created_at),
         "bytes": record.body_bytes,
-        "width": record.facts.width,
-        "height": record.facts.height,
         **_folders(record),
         "access_mode": record.access_mode,
         **_addresses(record, address),
@@ -183,11 +178,24 @@ def _addresses(record: AssetRecord, address: Address) -> Json:
             base,
             record.name,
             version=record.version,
-            extension=record.facts.format,
+            extension=extension_of(record),
             api_secret=address.api_secret,
         )
 
     return {"url": url(address.base), "secure_url": url(address.secure_base)}
+
+
+def extension_of(record: AssetRecord) -> str:
+    """What a delivery URL ends in; a raw file's name says its own."""
+    return "" if record.name.resource_type == "raw" else record.facts.format
+
+
+def _picture(record: AssetRecord) -> Json:
+    """What only a picture has."""
+    if record.name.resource_type == "raw":
+        return {}
+    facts = record.facts
+    return {"width": facts.width, "height": facts.height, "format": facts.format, "pages": facts.frames}
 
 
 def _folders(record: AssetRecord) -> Json:

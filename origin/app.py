@@ -13,13 +13,17 @@ from domicile.media.errors import MediaError
 from domicile.service import logging
 from origin import (
     admin,
+    archives,
+    downloads,
     erasures,
+    explicit,
     labels,
     listing,
     manage,
     metadata_fields,
     presets,
     statement_key,
+    text_images,
     transformations,
 )
 from origin.errors import as_json, code_of, for_api
@@ -39,19 +43,27 @@ PRESETS = CLOUD + "/upload_presets"
 FIELDS = CLOUD + "/metadata_fields"
 UPLOAD_ROUTES = frozenset(
     {"upload", "destroy", "rename", "explicit", "tags", "context", "metadata", "delete_by_token", "erasures"}
+    | {"generate_archive", "download", "text"}
 )
 """Answered with statuses that every SDK's uploader accepts."""
 _TYPES: Mapping[str, frozenset[str]] = {"resource_type": frozenset({"image", "video", "raw", "auto"})}
+_ARCHIVED: Mapping[str, frozenset[str]] = {"resource_type": frozenset(archives.RESOURCE_TYPES)}
 
 ROUTES: tuple[Route, ...] = (
     Route("upload", "POST", RT + "/upload", upload, _TYPES),
+    Route("upload", "POST", RT + "/upload_chunked", upload, _TYPES),
     Route("upload", "POST", CLOUD + "/upload", upload),
     Route("destroy", "POST", RT + "/destroy", manage.destroy, _TYPES),
     Route("rename", "POST", RT + "/rename", manage.rename, _TYPES),
-    Route("explicit", "POST", RT + "/explicit", manage.explicit, _TYPES),
+    Route("explicit", "POST", RT + "/explicit", explicit.explicit, _TYPES),
     Route("tags", "POST", RT + "/tags", labels.tags, _TYPES),
     Route("context", "POST", RT + "/context", labels.context, _TYPES),
     Route("metadata", "POST", RT + "/metadata", labels.metadata, _TYPES),
+    Route("generate_archive", "POST", RT + "/generate_archive", archives.generate, _ARCHIVED),
+    Route("generate_archive", "GET", RT + "/generate_archive", archives.generate, _ARCHIVED),
+    Route("generate_archive", "GET", RT + "/download_tag.zip", archives.by_tag, _ARCHIVED),
+    Route("download", "GET", RT + "/download", downloads.download, _TYPES),
+    Route("text", "POST", CLOUD + "/image/text", text_images.text),
     Route("delete_by_token", "POST", RT + "/delete_by_token", manage.delete_by_token, _TYPES),
     Route("delete_by_token", "POST", CLOUD + "/delete_by_token", manage.delete_by_token),
     Route("erasures", "POST", CLOUD + "/erasures", erasures.erase),

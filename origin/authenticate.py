@@ -101,10 +101,12 @@ def check_signed(
     now: float,
     allow_version_1: bool,
     notification_unsigned: bool = False,
+    may_expire: bool = False,
 ) -> Caller:
     """Who signed these parameters. BadRequest | BadSignature | StaleRequest.
 
-    `notification_unsigned`: tags, context and metadata calls, where some SDKs sign less than they send.
+    `notification_unsigned`: tags, context and metadata calls, where some SDKs sign less than they send. `may_expire`: URLs
+    of downloads, which are good until their `expires_at`, where they say one.
     """
     signature, key = params.text("signature"), params.text("api_key")
     if not signature and not key:
@@ -122,7 +124,10 @@ def check_signed(
         allow_version_1=allow_version_1,
         may_be_left_out=LEFT_OUT_BY_SOME if notification_unsigned else frozenset(),
     )
-    _check_time(timestamp, now)
+    if may_expire and "expires_at" in params:
+        _check_until(params, now)
+    else:
+        _check_time(timestamp, now)
     once = Once(
         identity=f"{key}:{signature}",
         kept_seconds=WINDOW_SECONDS + AHEAD_SECONDS_MAX,
@@ -136,6 +141,12 @@ def timestamp_of(params: Params) -> int:
     if not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) or int(text) > TIMESTAMP_MAX:
         raise BadRequest("Invalid value for parameter timestamp")
     return int(text)
+
+
+def _check_until(params: Params, now: float) -> None:
+    until = params.number("expires_at", 0, at_least=0, at_most=10**12)
+    if now >= until:
+        raise StaleRequest("Stale request - the URL has expired")
 
 
 def _check_time(timestamp: int, now: float) -> None:

@@ -10,15 +10,10 @@ from typing import Any
 
 import msgspec
 
-from domicile.imaging.job import MediaLimits, RenderJob
-from domicile.imaging.plan_limits import plan_limits
-from domicile.media.asset import IMAGE_EXTENSIONS, AssetName
+from domicile.imaging.job import MediaLimits
+from domicile.media.asset import IMAGE_EXTENSIONS
 from domicile.media.breakpoints import DEFAULTS, IMAGES_MAX, STEP_BYTES_MIN, WIDTH_MAX, Breakpoints
-from domicile.media.coordinates import Coordinates
-from domicile.media.cost import pixels_of
 from domicile.media.errors import BadRequest
-from domicile.media.facts import SourceFacts
-from domicile.media.forced import forced_effect
 from domicile.media.grammar import build_transformation, parse_transformation
 from domicile.service.breakpoints import Measured
 from domicile.service.breakpoints import measured as search
@@ -28,6 +23,7 @@ from origin.delivery_url import delivery_url
 from origin.keys import Origin
 from origin.params import Params
 from origin.records import AssetRecord
+from origin.renders import Picture, Shown, render
 
 NAME = "responsive_breakpoints"
 REQUESTS_MAX = 3
@@ -57,16 +53,6 @@ class Wanted:
 
 
 Found = tuple[tuple[Wanted, tuple[Measured, ...]], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """What is searched on."""
-
-    name: AssetName
-    body: bytes
-    facts: SourceFacts
-    coordinates: Coordinates
 
 
 def wanted(params: Params, limits: MediaLimits) -> tuple[Wanted, ...]:
@@ -115,22 +101,9 @@ async def measured(origin: Origin, picture: Picture, searches: tuple[Wanted, ...
 
 
 async def _searched(origin: Origin, picture: Picture, one: Wanted) -> tuple[Measured, ...]:
-    limits, cloud = origin.settings.media.limits(origin.settings.upload), picture.name.cloud
-    policy, extension = origin.records.policy(cloud), one.extension or picture.facts.format
-    redaction = forced_effect(policy.redaction, picture.name.public_id, is_signed=False) if policy else ""
-
     async def encode(width: int | None) -> Rendered:
         text = _joined(one.transformation, "" if width is None else scaled(width))
-        job = RenderJob(
-            transformation=text,
-            extension=extension,
-            bucket="",
-            limits=limits,
-            redaction=redaction,
-            coordinates=picture.coordinates,
-        )
-        pixels = pixels_of(text, picture.facts, extension, plan_limits(limits))
-        return await origin.pool.render(picture.body, job, tenant=cloud, pixels=pixels)
+        return await render(origin, picture, Shown(text=text, extension=one.extension or picture.facts.format))
 
     return await search(one.asked, encode)
 

@@ -18,7 +18,10 @@ from origin.params import Params
 from origin.records import FencedState, Once, Tenant
 
 RESOURCE_TYPES = frozenset({"image", "video", "raw"})
-DELIVERY_TYPES = frozenset({"upload", "private", "authenticated"})
+UPLOADED = frozenset({"upload", "private", "authenticated"})
+"""Delivery types that a caller may give an asset."""
+DELIVERY_TYPES = UPLOADED | {"text"}
+"""Those that an asset may have: `text` is drawn here."""
 
 
 async def admin(request: web.Request, path: Mapping[str, str]) -> tuple[Origin, Tenant, Params]:
@@ -62,16 +65,31 @@ class Call:
         return self.origin.address_of(self.tenant, self.caller.digest)
 
 
-async def signed(request: web.Request, path: Mapping[str, str], *, notification_unsigned: bool = False) -> Call:
-    """A call of the Upload API without a file: signed parameters, or Basic."""
+async def signed(
+    request: web.Request, path: Mapping[str, str], *, notification_unsigned: bool = False, may_expire: bool = False
+) -> Call:
+    """A call of the Upload API without a file: signed parameters, or Basic. `may_expire`: see `check_signed`."""
     origin = request.app[ORIGIN]
     params = await read_params(request, origin.settings.upload)
-    caller = authenticate(request, origin, path["cloud"], params, notification_unsigned=notification_unsigned)
+    caller = authenticate(
+        request,
+        origin,
+        path["cloud"],
+        params,
+        notification_unsigned=notification_unsigned,
+        may_expire=may_expire,
+    )
     return Call(origin=origin, caller=caller, params=params)
 
 
 def authenticate(
-    request: web.Request, origin: Origin, cloud: str, params: Params, *, notification_unsigned: bool = False
+    request: web.Request,
+    origin: Origin,
+    cloud: str,
+    params: Params,
+    *,
+    notification_unsigned: bool = False,
+    may_expire: bool = False,
 ) -> Caller:
     """Basic when the header is there, else the signature."""
     find = origin.records.tenant_by_api_key
@@ -85,6 +103,7 @@ def authenticate(
         now=origin.now(),
         allow_version_1=origin.settings.signature_v1,
         notification_unsigned=notification_unsigned,
+        may_expire=may_expire,
     )
     if caller.signed is not None:
         origin.metrics.signatures.add(version=str(caller.signed.version), hash=str(caller.signed.digest))
@@ -98,9 +117,9 @@ def resource_type_of(path: Mapping[str, str]) -> str:
     return resource_type
 
 
-def delivery_type_of(text: str, parameter: str = "type") -> str:
+def delivery_type_of(text: str, parameter: str = "type", *, allowed: frozenset[str] = DELIVERY_TYPES) -> str:
     delivery_type = text or "upload"
-    if delivery_type not in DELIVERY_TYPES:
+    if delivery_type not in allowed:
         raise BadRequest(f"Invalid value for parameter {parameter}")
     return delivery_type
 

@@ -7,10 +7,9 @@ from origin.admission import Admitted
 from origin.authenticate import Caller
 from origin.credentials import cloudinary_url, write_credentials
 from origin.keys import Origin
-from origin.notices import NOBODY
 from origin.params import Params
 from origin.samples import SAMPLE_PUBLIC_ID, sample_photo
-from origin.upload import Asked, store
+from origin.upload import asked_for, store
 
 CLOUD = "demo"
 FILE_NAME = "cloudinary-url"
@@ -33,7 +32,7 @@ async def prepare_demo(origin: Origin) -> None:
     if not file.exists():
         params = Params({"public_id": SAMPLE_PUBLIC_ID, "overwrite": "0"})
         who = Admitted(caller=Caller(tenant=tenant), params=params, is_unsigned=False)
-        await store(origin, Asked(who=who, file_name="", notice=NOBODY), sample_photo())
+        await store(origin, asked_for(origin, who, "image", "", ""), sample_photo())
     text = cloudinary_url(tenant, origin.settings)
     if not file.exists() or file.read_text("utf-8") != text + "\n":
         write_credentials(file, text)

@@ -23,7 +23,7 @@ from typing import Protocol
 
 import msgspec
 import structlog
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, NameHash
@@ -268,7 +268,12 @@ _HEAD = select(journal_head.c.epoch, journal_head.c.seq, journal_head.c.hash).wh
 
 async def read_head(connection: AsyncConnection, tenant: str) -> Head:
     """One tenant's head. Raises AssetNotFound for an unknown cloud."""
-    row = (await connection.execute(_HEAD, {"tenant": tenant})).first()
+    return await connection.run_sync(head_in, tenant)
+
+
+def head_in(connection: Connection, tenant: str) -> Head:
+    """See `read_head`."""
+    row = connection.execute(_HEAD, {"tenant": tenant}).first()
     if row is None:
         raise AssetNotFound("no such cloud")
     return Head(epoch=row.epoch, seq=row.seq, chain=row.hash)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from domicile.media.signature import Digest
 from domicile.service.gate.remote import RemoteClient
 from domicile.service.pool import DecoderPool
 from origin.answers import Address
+from origin.archive_turns import ArchiveTurns
 from origin.forms import Budget
 from origin.metrics import Metrics
 from origin.nodes import Nodes
@@ -32,7 +34,10 @@ class Origin:
     rates: Rates
     remote: RemoteClient
     unsigned_rates: Rates
+    archives: ArchiveTurns
     nodes: Nodes = field(default_factory=Nodes)
+    eager_left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a call has left renditions to be made."""
     draining: bool = False
     running: int = 0
     """API requests that are being answered."""

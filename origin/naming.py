@@ -8,7 +8,7 @@ import string
 
 from domicile.media.asset import AssetName
 from domicile.media.errors import BadRequest
-from origin.call import check_public_id, delivery_type_of
+from origin.call import UPLOADED, check_public_id, delivery_type_of
 from origin.params import Params
 from origin.records import Tenant
 
@@ -39,7 +39,7 @@ def name_for(tenant: Tenant, params: Params, file_name: str, resource_type: str 
     return AssetName(
         cloud=tenant.cloud,
         resource_type=resource_type,
-        delivery_type=delivery_type_of(params.text("type")),
+        delivery_type=delivery_type_of(params.text("type"), allowed=UPLOADED),
         public_id=check_public_id(public_id),
     )
 

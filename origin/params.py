@@ -37,7 +37,8 @@ USED = SIGNING | frozenset(
     "file public_id public_id_prefix folder asset_folder display_name use_asset_folder_as_public_id_prefix tags context overwrite "
     "use_filename unique_filename filename_override discard_original_filename type allowed_formats upload_preset faces face_coordinates custom_coordinates "
     "colors phash image_metadata media_metadata blurhash thumbhash responsive_breakpoints metadata moderation"
-    " unique_display_name use_filename_as_display_name return_delete_token notification_url batch_id".split()
+    " unique_display_name use_filename_as_display_name return_delete_token notification_url batch_id transformation format"
+    " eager eager_async eager_notification_url".split()
 )
 """Upload parameters that do something."""
 
@@ -55,13 +56,13 @@ HARMLESS: Mapping[str, str] = {
 
 HARMLESS_WHEN_OFF = frozenset(
     "backup exif quality_analysis cinemagraph_analysis "
-    "accessibility_analysis eager_async "
+    "accessibility_analysis "
     "visual_search auto_chaptering auto_transcription".split()
 )
 """Upload parameters that switch something on that is not supported yet; switching it off is fine."""
 
 REFUSED = frozenset(
-    "transformation eager eager_notification_url format headers ocr categorization detection "
+    "headers ocr categorization detection "
     "similarity_search background_removal raw_convert auto_tagging eval on_success proxy access_control regions "
     "quality_override access_mode".split()
 )

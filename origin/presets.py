@@ -13,12 +13,19 @@ import msgspec
 from aiohttp import web
 
 from domicile.media.errors import AssetNotFound, BadRequest
+from origin import breakpoints
 from origin.admission import PRESET_ONLY
 from origin.answers import Json
-from origin.call import admin, reply
-from origin.naming import random_id
+from origin.call import UPLOADED, admin, delivery_type_of, reply
+from origin.eager import read_wish
+from origin.incoming import read_incoming
+from origin.keys import Origin
+from origin.moderation import first_moderation
+from origin.naming import asset_folder, random_id
+from origin.notices import told
 from origin.params import SIGNING, USED, Params, Value, check_parameters, context_of, tags_of
 from origin.records import Preset
+from origin.transformations import info_of
 
 NAME_CHARS_MAX = 255
 RESULTS_DEFAULT, RESULTS_MAX = 10, 500
@@ -37,10 +44,12 @@ _TEXTS: dict[str, str] = {"true": "true", "1": "true", "false": "false", "0": "f
 async def create(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """A preset, under a name of its own or a random one."""
     origin, tenant, params = await admin(request, path)
+    settings = settings_in(params)
+    _check_orders(origin, tenant.cloud, settings)
     preset = Preset(
         name=_name(params.text("name") or random_id()),
         unsigned=params.flag("unsigned", default=False),
-        settings=settings_in(params),
+        settings=settings,
         created_at=origin.now(),
     )
     await origin.records.presets.add(tenant.cloud, preset.name, preset)
@@ -51,6 +60,7 @@ async def update(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """The settings that are named are replaced; an empty one is taken away."""
     origin, tenant, params = await admin(request, path)
     settings = settings_in(params)
+    _check_orders(origin, tenant.cloud, settings)
     emptied = {name for name in params.names() if name not in params}
     unsigned = params.flag("unsigned", default=False) if "unsigned" in params else None
 
@@ -119,6 +129,19 @@ def settings_in(params: Params) -> dict[str, Value]:
     return values
 
 
+def _check_orders(origin: Origin, cloud: str, settings: Mapping[str, Value]) -> None:
+    """What no upload could be given is refused now. Raises BadRequest, BadTransformation, LimitExceeded."""
+    asked, named = Params(settings), origin.records.named.all(cloud)
+    limits = origin.settings.media.limits(origin.settings.upload)
+    read_incoming(asked, named, limits)
+    read_wish(asked, named, limits, request_id="", now=origin.now())
+    breakpoints.wanted(asked, limits)
+    told(asked, request_id="", now=origin.now())
+    asset_folder(asked)
+    delivery_type_of(asked.text("type"), allowed=UPLOADED)
+    first_moderation(asked, now=origin.now())
+
+
 def _name(name: str) -> str:
     if not 0 < len(name) <= NAME_CHARS_MAX or "/" in name or not name.isprintable():
         raise BadRequest(f"Invalid value for parameter name: must be 1 to {NAME_CHARS_MAX} characters without a slash")
@@ -147,4 +170,6 @@ def _told(name: str, value: Value) -> Any:
         return list(asked.texts(name, split=True))
     if name in {"context", "metadata"}:
         return context_of(asked, name)
+    if name == "transformation":
+        return info_of(asked.text(name))
     return value

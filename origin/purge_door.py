@@ -53,7 +53,9 @@ async def _purge(origin: Origin, relay: PurgeRelay) -> PurgeOutcome:
 
 def _told(outcome: PurgeOutcome) -> dict[str, object]:
     fenced = outcome.fenced
+    tags = {"cdn_tags": {cdn: list(tags) for cdn, tags in outcome.cdn_tags.items()}} if outcome.cdn_tags else {}
     return {
+        **tags,
         "purge_id": outcome.purge_id,
         "sequence": outcome.head.seq,
         "epoch": outcome.head.epoch,

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from domicile.media.asset import AssetName, NameHash
+from sqlalchemy import Connection
+
+from domicile.media.asset import Aid, AssetName, NameHash
 from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.errors import BadRequest, BadSignature, LimitExceeded, OutsideRegion
 from domicile.media.journal import Head
@@ -19,8 +21,9 @@ from domicile.media.layer import LAYER_TYPES, LAYERS_MAX, LayerName
 from domicile.media.policy import Activity, Deny, Place, ResidencyPolicy, decide
 from domicile.media.wire import NAMES_MAX, Absent, ResolveAnswer, Resolved, ResolvedLayer, ResolveRequest
 from origin.catalogue.port import AssetRow
-from origin.journal import read_head
+from origin.journal import head_in
 from origin.records.core import Core
+from origin.records.lineage import original_key
 from origin.records.types import AssetRecord
 from origin.tenants import Standing
 
@@ -40,11 +43,12 @@ async def resolve(core: Core, verify: VerifyDelivery, request: ResolveRequest) -
     laid = {
         index: [core.hash_name(_layer_name(request, layer)) for layer in _layers(request, index)] for index in signed
     }
-    async with core.database.read() as connection:
-        head = await read_head(connection, request.cloud)
-        rows = await core.catalogue.named(
-            connection, request.cloud, dict.fromkeys([*hashes, *(name for names in laid.values() for name in names)])
-        )
+    names = dict.fromkeys([*hashes, *(name for names in laid.values() for name in names)])
+
+    def read(connection: Connection) -> tuple[Head, list[AssetRow]]:
+        return head_in(connection, request.cloud), core.catalogue.named_in(connection, request.cloud, names)
+
+    head, rows = await core.database.snapshot(read)
     known = _Known(
         request=request,
         head=head,
@@ -139,13 +143,22 @@ class _Opened:
     """A row whose key is there."""
 
     row: AssetRow
-    data_key: bytes
     record: AssetRecord
+    data_keys: dict[Aid, bytes]
+    """Its own, and those of the versions whose bytes it holds."""
+    original_key: bytes
 
 
 def _open(core: Core, row: AssetRow) -> _Opened | None:
-    data_key, record = core.keyring.of(row.aid), core.open(row)
-    return None if data_key is None or record is None else _Opened(row=row, data_key=data_key, record=record)
+    record = core.open(row)
+    if record is None:
+        return None
+    keys = {aid: core.keyring.of(aid) for aid in (row.aid, *record.sources)}
+    known = {aid: key for aid, key in keys.items() if key is not None}
+    if len(known) < len(keys):
+        return None
+    key = original_key(core.keyring, row.aid, known[row.aid], record.sources)
+    return None if key is None else _Opened(row=row, record=record, data_keys=known, original_key=key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +172,7 @@ class _Known:
     opened: dict[NameHash, _Opened]
 
     def original_key(self, opened: _Opened) -> bytes | None:
-        return subkey(opened.data_key, "original") if self.may_transform else None
+        return opened.original_key if self.may_transform else None
 
     def coordinates(self, opened: _Opened) -> Coordinates:
         return opened.record.coordinates if self.request.coordinates and self.may_transform else NOWHERE
@@ -177,7 +190,7 @@ def _answer(
 
 def _resolved(known: _Known, base: _Opened, index: int, layers: list[_Opened]) -> Resolved:
     head, wants_labels, record = known.head, known.request.labels and known.may_transform, base.record
-    keys = {opened.row.aid: subkey(opened.data_key, "rendition") for opened in (base, *layers)}
+    keys = {aid: subkey(key, "rendition") for opened in (base, *layers) for aid, key in opened.data_keys.items()}
     return Resolved(
         index=index,
         aid=base.row.aid,

@@ -22,7 +22,9 @@ from domicile.service.gate.remote import RemoteClient, authorities
 from domicile.service.pool import DecoderPool
 from domicile.service.profile import installed_engines, refuse_unsafe_engines
 from domicile.service.settings import blamed
+from origin import eager_worker
 from origin.app import ROUTE_NAMES, api_app
+from origin.archive_turns import ArchiveTurns
 from origin.credentials import write_credentials
 from origin.demo import prepare_demo
 from origin.forms import Budget
@@ -68,6 +70,7 @@ async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
                 rates=Rates(settings.admin_calls_max),
                 remote=remote,
                 unsigned_rates=Rates(settings.upload.unsigned_calls_max),
+                archives=ArchiveTurns(settings.upload.archives_max),
             )
         finally:
             await pool.close()
@@ -94,9 +97,10 @@ async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, changed.set)
         _say_ready(settings)
         async with asyncio.TaskGroup() as group:
-            rereading = group.create_task(_reread_policies(origin, changed))
+            beside = [group.create_task(_reread_policies(origin, changed)), group.create_task(eager_worker.run(origin))]
             await stop.wait()
-            rereading.cancel()
+            for work in beside:
+                work.cancel()
         log.info("origin_draining")
 
 

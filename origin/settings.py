@@ -45,6 +45,12 @@ class UploadSettings:
     unsigned_calls_max: int = setting(
         1000, "Uploads without a signature into one cloud in an hour; above it, callers get 429.", at_least=1
     )
+    archive_bytes_max: int = setting(
+        4 * 1024 * MIB,
+        "Bytes of all originals in one archive that is downloaded; one that is kept is a file.",
+        at_least=1,
+    )
+    archives_max: int = setting(2, "Archives that are being made at once; above it, callers get 429.", at_least=1)
     body_seconds_max: float = setting(300.0, "How long one upload's body may take to arrive.", at_least=1)
 
 

@@ -75,7 +75,7 @@ async def show(request: web.Request, path: Mapping[str, str]) -> web.Response:
         name = _asked(params)
         if name not in named:
             raise AssetNotFound(f"Transformation not found - {name}")
-        return reply({**_row(named[name]), "info": _info(named[name]), "derived": []})
+        return reply({**_row(named[name]), "info": info_of(named[name].text), "derived": []})
     if not params.flag("named", default=True):
         raise BadRequest("Parameter named is not supported yet: only named transformations are kept")
     after = params.text("next_cursor")
@@ -133,9 +133,9 @@ def _row(named: Named) -> Json:
     }
 
 
-def _info(named: Named) -> list[Json]:
+def info_of(text: str) -> list[Json]:
     """One object a component, with numbers as numbers."""
-    return [dict(map(_pair, component.split(","))) for component in named.text.split("/")]
+    return [dict(map(_pair, component.split(","))) for component in text.split("/")]
 
 
 def _pair(part: str) -> tuple[str, Any]:

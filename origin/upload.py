@@ -8,29 +8,34 @@ done afterwards in one transaction -> Cloudinary's JSON
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
+from domicile.media.analysis import NOTHING, Analysis
+from domicile.media.asset import AssetName
+from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.errors import BadRequest
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
-from origin import analysis, breakpoints, coordinates, metadata_values, naming
+from domicile.media.raw import raw_facts
+from origin import analysis, breakpoints, coordinates, eager, metadata_values, naming
 from origin.admission import Admitted, admitted
 from origin.answers import stored, uploaded
 from origin.call import count_fence, reply
+from origin.chunked import gathered, part_of
 from origin.delete_tokens import make_token
-from origin.forms import file_bytes, read_upload, remote_address, too_large
+from origin.forms import Account, UploadForm, file_bytes, read_upload, remote_address, too_large
+from origin.incoming import applied, read_incoming
 from origin.keys import ORIGIN, REQUEST_ID, Origin
+from origin.kinds import RAW, check_raw, check_resource_type, kind_of
 from origin.moderation import first_moderation
 from origin.notices import Told, told
 from origin.params import Params, context_of, tags_of
 from origin.records import AssetRecord, Committed, Left, NewAsset
 from origin.remote import fetch, file_name_at
-
-_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|-1)", re.ASCII)
+from origin.renders import MadeNow, Order, Picture, make
 
 
 async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -40,28 +45,41 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
     with origin.budget.account() as account:
         form = await read_upload(request, origin.settings.upload, account)
         who = await admitted(request, origin, path["cloud"], form.params)
-        if resource_type not in {"image", "auto"}:
-            raise BadRequest(f"Resource type {resource_type} is not supported yet")
-        elsewhere, file_name = remote_address(form), form.file_name
-        if elsewhere is None:
-            body = await asyncio.to_thread(file_bytes, form, origin.settings.upload)
-            _check_whole(request, body)
-        else:
-            fetched = await fetch(origin, who.caller.tenant.cloud, elsewhere, account.take)
-            body, file_name = fetched.body, file_name_at(fetched.address)
-        if who.is_unsigned and len(body) > origin.settings.upload.unsigned_bytes_max:
-            raise too_large(origin.settings.upload.unsigned_bytes_max, len(body))
-        asked = Asked(
-            who=who,
-            file_name=file_name,
-            notice=told(who.params, request_id=request[REQUEST_ID], now=origin.now()),
-        )
-        done, widths = await store(origin, asked, body)
-    return reply(await _answer(origin, who, done, widths))
+        check_resource_type(resource_type)
+        sent, file_name = await _sent(origin, who, form, account)
+        if who.is_unsigned and len(sent) > origin.settings.upload.unsigned_bytes_max:
+            raise too_large(origin.settings.upload.unsigned_bytes_max, len(sent))
+        part = part_of(request, len(sent))
+        if part is not None:  # what the last chunk would be refused for, the first one is
+            asked_for(origin, who, resource_type, form.file_name, request[REQUEST_ID])
+        async with gathered(origin, who, part, sent, account) as body:
+            if body is None:
+                return reply(_so_far(who.params, resource_type, len(sent)))
+            asked = asked_for(origin, who, kind_of(resource_type, body), file_name, request[REQUEST_ID])
+            done, looked = await store(origin, asked, body)
+    if asked.eager.is_async:
+        origin.eager_left.set()
+    answer = await _answer(origin, asked, done, looked)
+    return reply(answer if part is None else {**answer, "done": True})
 
 
-async def _answer(origin: Origin, who: Admitted, done: Committed, widths: breakpoints.Found) -> dict[str, object]:
-    caller, params = who.caller, who.params
+async def _sent(origin: Origin, who: Admitted, form: UploadForm, account: Account) -> tuple[bytes, str]:
+    """What came with the form, or lies where it points, and what that is called."""
+    elsewhere = remote_address(form)
+    if elsewhere is None:
+        return await asyncio.to_thread(file_bytes, form, origin.settings.upload), form.file_name
+    fetched = await fetch(origin, who.caller.tenant.cloud, elsewhere, account.take)
+    return fetched.body, file_name_at(fetched.address)
+
+
+def _so_far(params: Params, resource_type: str, body_bytes: int) -> dict[str, object]:
+    """The answer to a chunk that is not the last one."""
+    named = {"public_id": params.text("public_id")} if "public_id" in params else {}
+    return {"done": False, "bytes": body_bytes, "kind": "upload", "resource_type": resource_type, **named}
+
+
+async def _answer(origin: Origin, asked: Asked, done: Committed, looked: Looked) -> dict[str, object]:
+    who, caller, params = asked.who, asked.who.caller, asked.params
     count_fence(origin, done.fenced)
     address = origin.address_of(caller.tenant, caller.digest)
     answer = uploaded(done, address, api_key="" if who.is_unsigned else caller.tenant.api_key)
@@ -69,9 +87,10 @@ async def _answer(origin: Origin, who: Admitted, done: Committed, widths: breakp
         found = await analysis.analysed(origin, done.record, analysis.asked(params))
     else:
         found = done.record.analysis
+        answer |= asked.eager.answer(done.record, looked.made, address)
         if params.flag("return_delete_token", default=False):
             answer["delete_token"] = make_token(caller.tenant, done.record.aid, now=origin.now())
-    answer |= breakpoints.told(widths, done.record, address)
+    answer |= breakpoints.told(looked.widths, done.record, address)
     return answer | analysis.told(found, done.record.coordinates, analysis.asked(params))
 
 
@@ -80,75 +99,133 @@ class Asked:
     """One upload, but for its bytes."""
 
     who: Admitted
+    kind: str
+    """The resource type that it becomes."""
     file_name: str = field(repr=False)
     """As sent, without directories."""
     notice: Told
+    incoming: Order | None
+    eager: eager.Wish
+    searches: tuple[breakpoints.Wanted, ...]
 
     @property
     def params(self) -> Params:
         return self.who.params
 
 
-async def store(origin: Origin, asked: Asked, body: bytes) -> tuple[Committed, breakpoints.Found]:
-    """Decode, seal and name one file. Raises what the caller did wrong, having stored nothing."""
-    params, tenant = asked.params, asked.who.caller.tenant
-    name = naming.name_for(tenant, params, asked.file_name)
-    permit = origin.records.permit(tenant.cloud, Activity.STORE)
-    origin.records.permit(tenant.cloud, Activity.TRANSFORM)  # decoding is transforming: it must be allowed here too
+def asked_for(origin: Origin, who: Admitted, kind: str, file_name: str, request_id: str) -> Asked:
+    """All that is asked for, understood before anything is done. Raises BadRequest, BadTransformation, LimitExceeded."""
+    params, now = who.params, origin.now()
+    if kind == RAW:
+        check_raw(params)
     limits = origin.settings.media.limits(origin.settings.upload)
-    searches = breakpoints.wanted(params, limits)
+    named = origin.records.named.all(who.caller.tenant.cloud)
+    return Asked(
+        who=who,
+        kind=kind,
+        file_name=file_name,
+        notice=told(params, request_id=request_id, now=now),
+        incoming=read_incoming(params, named, limits),
+        eager=eager.read_wish(params, named, limits, request_id=request_id, now=now),
+        searches=breakpoints.wanted(params, limits),
+    )
+
+
+async def store(origin: Origin, asked: Asked, body: bytes) -> tuple[Committed, Looked]:
+    """Look at, seal and name one file. Raises what the caller did wrong, having stored nothing."""
+    params, tenant = asked.params, asked.who.caller.tenant
+    name = naming.name_for(tenant, params, asked.file_name, asked.kind)
+    permit = origin.records.permit(tenant.cloud, Activity.STORE)
     fields = {each.external_id: each for each in await origin.records.metadata_fields.all(tenant.cloud)}
     metadata = metadata_values.first(metadata_values.given_in(params), fields)
-    wishes = analysis.wishes_of(analysis.asked(params))
-    accepts_pdf = origin.records.accepts_pdf(tenant.cloud)
-    probed = await origin.pool.probe(body, limits, tenant=tenant.cloud, wishes=wishes, pdf=accepts_pdf)
-    facts = probed.done.source
-    _check_format(params, facts)
+    looked = await (_kept_as_it_is if asked.kind == RAW else _looked_at)(origin, asked, name, body)
     asset = NewAsset(
         name=name,
-        facts=facts,
+        facts=looked.facts,
         tags=tags_of(params),
         context=context_of(params),
         folder=naming.asset_folder(params),
         display_name=naming.display_name(params, asked.file_name),
         original_filename=naming.original_name(params, asked.file_name),
-        coordinates=coordinates.first(params, facts),
-        analysis=probed.done.analysis,
+        coordinates=looked.coordinates,
+        analysis=looked.analysis,
         metadata=metadata,
         moderation=first_moderation(params, now=origin.now()),
         unique_display_name=params.flag("unique_display_name", default=False),
         overwrite=params.flag("overwrite", default=True),
         created_at=origin.now(),
     )
-    picture = breakpoints.Picture(name=name, body=body, facts=facts, coordinates=asset.coordinates)
-    widths = await breakpoints.measured(origin, picture, searches)
     address = origin.address_of(tenant, asked.who.caller.digest)
 
     def leave(record: AssetRecord) -> Left:
-        return Left(tasks=asked.notice.of("upload", record, lambda record: stored(record, address)))
+        left = asked.eager.left(record, looked.made, address)
+        word = asked.notice.of("upload", record, lambda record: stored(record, address))
+        return Left(made=left.made, tasks=(*word, *left.tasks))
 
     draft = await origin.records.mint(tenant.cloud)
     try:
-        await origin.records.put_original(draft, body, permit)
+        await origin.records.put_original(draft, looked.body, permit)
         done = await origin.records.commit_upload(draft, asset, once=asked.who.caller.once, leave=leave)
     except BaseException:  # whatever it was: a draft that has become an asset is not discarded
         await origin.records.discard(draft)
         raise
     if done.overwritten:
         origin.pool.retire(tenant.cloud)
-    origin.metrics.upload_bytes.add(len(body))
-    return done, widths
+    origin.metrics.upload_bytes.add(len(looked.body))
+    return done, looked
 
 
-def _check_format(params: Params, facts: SourceFacts) -> None:
-    allowed = {name.strip().lower().replace("jpeg", "jpg") for name in params.texts("allowed_formats", split=True)}
-    if allowed and facts.format not in allowed:
-        raise BadRequest(f"Image file format {facts.format} not allowed")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What there is to know of a file before it is stored."""
+
+    body: bytes = field(repr=False)
+    """What is kept."""
+    facts: SourceFacts
+    coordinates: Coordinates = NOWHERE
+    analysis: Analysis = NOTHING
+    widths: breakpoints.Found = ()
+    made: tuple[MadeNow, ...] = ()
 
 
-def _check_whole(request: web.Request, body: bytes) -> None:
-    text = request.headers.get(hdrs.CONTENT_RANGE)
-    if text is not None:
-        match = _RANGE.fullmatch(text)
-        if match is None or int(match[1]) != 0 or match[3] != str(len(body)):
-            raise BadRequest("Uploading in chunks is not supported yet: send the file in one piece")
+async def _kept_as_it_is(_origin: Origin, asked: Asked, _name: AssetName, body: bytes) -> Looked:
+    """A raw file: nobody looks into it."""
+    _check_format(asked.params, naming.extension_of(asked.params.text("filename_override") or asked.file_name))
+    return Looked(body=body, facts=await asyncio.to_thread(raw_facts, body))
+
+
+async def _looked_at(origin: Origin, asked: Asked, name: AssetName, body: bytes) -> Looked:
+    """A picture, decoded once behind the walls."""
+    params, cloud = asked.params, name.cloud
+    origin.records.permit(cloud, Activity.TRANSFORM)  # decoding is transforming: it must be allowed here too
+    limits = origin.settings.media.limits(origin.settings.upload)
+    wishes = analysis.wishes_of(analysis.asked(params))
+    accepts_pdf = origin.records.accepts_pdf(cloud)
+    probed = await origin.pool.probe(
+        body, limits, tenant=cloud, wishes=() if asked.incoming else wishes, pdf=accepts_pdf
+    )
+    _check_format(params, probed.done.source.format)
+    if asked.incoming is not None:
+        body = await applied(origin, _picture(asked, name, body, probed.done.source), asked.incoming)
+        probed = await origin.pool.probe(body, limits, tenant=cloud, wishes=wishes, pdf=False)
+    facts = probed.done.source
+    boxes = coordinates.first(params, facts)
+    picture = replace(_picture(asked, name, body, facts), coordinates=boxes)
+    return Looked(
+        body=body,
+        facts=facts,
+        coordinates=boxes,
+        analysis=probed.done.analysis,
+        widths=await breakpoints.measured(origin, picture, asked.searches),
+        made=tuple([await make(origin, picture, order) for order in asked.eager.now]),
+    )
+
+
+def _picture(asked: Asked, name: AssetName, body: bytes, facts: SourceFacts) -> Picture:
+    return Picture(name=name, body=body, facts=facts, tags=tags_of(asked.params), context=context_of(asked.params))
+
+
+def _check_format(params: Params, name: str) -> None:
+    allowed = {one.strip().lower().replace("jpeg", "jpg") for one in params.texts("allowed_formats", split=True)}
+    if allowed and name not in allowed:
+        raise BadRequest(f"Image file format {name} not allowed")

@@ -14,8 +14,8 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from domicile.media.asset import AID_BYTES, Aid
-from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded, MediaError, OutsideRegion
-from domicile.media.policy import Activity, Place
+from domicile.media.errors import BadRequest, LimitExceeded, MediaError, OutsideRegion
+from domicile.media.policy import Place
 from domicile.media.wire import (
     BODY_BYTES_MAX,
     CONTENT_TYPE,
@@ -34,6 +34,7 @@ from domicile.media.wire import (
     ResolveRequest,
 )
 from domicile.service import logging
+from domicile.service.zones import zone_of
 from origin.errors import code_of, for_wire
 from origin.http import drop_server_header
 from origin.keys import ORIGIN, Origin
@@ -53,7 +54,6 @@ HEADS_MAX = 100_000
 _ID = re.compile(r"[0-9a-f]{32}")
 _CURSOR = re.compile(r"([a-z0-9-]{1,63}):([0-9]{1,18})")
 _RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{1,15})?")
-_ZONE = re.compile(r"domicile:zone:([a-z0-9-]{1,32})")
 
 log = logging.get()
 
@@ -112,15 +112,6 @@ def region_of(request: web.Request, *stated: str) -> str:
     if not region or region != proved or any(other != region for other in stated):
         raise OutsideRegion("The stated region is not the one that was proved")
     return region
-
-
-def zone_of(certificate: dict[str, object]) -> str | None:
-    """The one zone in a certificate's SAN URIs; None when there is none, or more than one."""
-    names = certificate.get("subjectAltName", ())
-    assert isinstance(names, tuple)
-    matches = [_ZONE.fullmatch(value) for kind, value in names if kind == "URI"]
-    zones = {match[1] for match in matches if match is not None}
-    return zones.pop() if len(zones) == 1 else None
 
 
 async def _read(request: web.Request, kind: type[T]) -> T:
@@ -214,11 +205,7 @@ async def blob(request: web.Request) -> web.StreamResponse:
     if len(aid) != 2 * AID_BYTES or not _ID.fullmatch(aid):
         raise BadRequest("An aid is 32 hex digits")
     span = _span(request.headers.get(hdrs.RANGE))
-    tenant = await origin.records.owner_of(aid)
-    if tenant is None:
-        raise AssetNotFound("Resource not found")
-    permit = origin.records.permit(tenant, Activity.TRANSFORM, Place(name="edge", region=region_of(request)))
-    sealed = await origin.records.read_original(aid, permit, span)
+    sealed = await origin.records.original_for(aid, Place(name="edge", region=region_of(request)), span)
     response = web.StreamResponse(
         status=200 if span is None else 206,
         headers={

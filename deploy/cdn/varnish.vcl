@@ -34,8 +34,11 @@ sub vcl_recv {
         set req.http.Purged = xkey.purge(req.http.xkey);
         return (synth(200, "Purged " + req.http.Purged));
     }
-    # Domicile reads no query and no cookie of a delivery URL; one copy for all of them.
-    set req.url = regsub(req.url, "\?.*$", "");
+    # Domicile reads no cookie, and no query of a delivery URL but a token and what belongs to a remote address: one copy for
+    # all the others.
+    if (req.url !~ "/fetch/|[?&]__cld_token__=") {
+        set req.url = regsub(req.url, "\?.*$", "");
+    }
     unset req.http.Cookie;
     # f_auto looks for these two in Accept, and for nothing else.
     if (req.http.Accept ~ "image/avif") {

@@ -1,9 +1,8 @@
 """A program and what is known about one picture -> the plain transformation that it comes to. Pure and total.
 
-    numbers     exact fractions; a computed size is rounded half up, and one between 0 and 1 is a share of the side
     w h ar      the picture as the chain has made it so far, before `dpr`      iw ih iar   as uploaded, upright
     pc cp       frames or pages, and the one that is shown                     tags, ctx   as the asset has them now
-    texts       compare as numbers when both sides look like numbers; an absent context entry is the empty text
+    texts       an absent context entry is the empty text; how numbers and texts are computed with: `values.py`
 
 What only pixels tell is refused where it is asked for: the size of what was trimmed, of a later page of a TIFF, and of
 a picture that a layer may have made larger; inside a layer, too.
@@ -12,7 +11,6 @@ Either a transformation comes out, or BadTransformation names the component. doc
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -33,7 +31,6 @@ from domicile.media.expression import (
     Operand,
     Text,
     Variable,
-    spell_text,
 )
 from domicile.media.facts import SourceFacts
 from domicile.media.geometry import Side
@@ -41,24 +38,16 @@ from domicile.media.grammar import PARAMETERS, echo
 from domicile.media.interpolation import filled
 from domicile.media.layers import nested, own_components, without_layers
 from domicile.media.outline import make_outline
-from domicile.media.params.base import Malformed, write_decimal
+from domicile.media.params.base import Malformed
 from domicile.media.program import ELSE, END, Program, Segment, Step, Templated, build_segment
 from domicile.media.stage import PlanLimits
 from domicile.media.transformation import Component, Transformation
 from domicile.media.trims import is_trimmed
+from domicile.media.values import Amount, Value, compared, computed, number_of, spell, text_of
 
-NUMBER_MAX = 10**9
-"""Nothing that a picture can be asked for is larger."""
-DENOMINATOR_MAX = 10**9
-EXPONENT_MAX = 32
-SHARE_KEYS = frozenset({"w", "h"})
-"""Where a computed number between 0 and 1 can only be a share."""
 PAGED = "tiff"
 """The format whose pages differ in size."""
-DECIMAL_PLACES = {"ar": 6, "dpr": 4, "z": 4}
-SHARE_PLACES = 6
 
-_NUMERIC = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,20})?", re.ASCII)
 _ANY = 10**60
 _NO_LIMITS = PlanLimits(
     output_pixels_max=_ANY,
@@ -77,17 +66,6 @@ class Known:
     facts: SourceFacts
     tags: tuple[str, ...] = ()
     context: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """A number; `written` as in the URL when nothing was computed, so that 0.5 stays a share."""
-
-    value: Fraction
-    written: str = ""
-
-
-Value = Amount | str
 
 
 def evaluate(program: Program, known: Known) -> Transformation:
@@ -169,12 +147,12 @@ class _Run:
         """In a text, where a variable goes before a fact of that name."""
         if isinstance(operand, Name) and f"${operand.name}" in self._variables:
             operand = Variable(f"${operand.name}")
-        return _text(self._operand(operand))
+        return text_of(self._operand(operand))
 
     def _spelled(self, part: Templated) -> str:
         is_single = len(part.pieces) == 1
         words = [
-            piece if isinstance(piece, str) else _spell(self._value(piece), part.key if is_single else "")
+            piece if isinstance(piece, str) else spell(self._value(piece), part.key if is_single else "")
             for piece in part.pieces
         ]
         return ":".join(words)
@@ -184,7 +162,7 @@ class _Run:
     def _value(self, expression: Expression) -> Value:
         value = self._operand(expression.first)
         for operator, operand in expression.rest:
-            value = Amount(_computed(operator, _number(value), _number(self._operand(operand))))
+            value = Amount(computed(operator, number_of(value), number_of(self._operand(operand))))
         return value
 
     def _operand(self, operand: Operand) -> Value:
@@ -241,92 +219,8 @@ class _Run:
             case Defined(name, wanted):
                 return (name in self._variables) is wanted
             case Comparison(left, relation, right) if relation in MEMBERSHIP:
-                asked = _text(self._value(left)).split(":")
-                among = self._known.tags if right.first == Name(TAGS) else _text(self._value(right)).split(":")
+                asked = text_of(self._value(left)).split(":")
+                among = self._known.tags if right.first == Name(TAGS) else text_of(self._value(right)).split(":")
                 return (set(asked) <= set(among)) is (relation == "in")
             case Comparison(left, relation, right):
-                return _compared(relation, self._value(left), self._value(right))
-
-
-def _number(value: Value) -> Fraction:
-    number = _as_number(value)
-    if number is None:
-        raise Malformed
-    return number
-
-
-def _as_number(value: Value) -> Fraction | None:
-    if isinstance(value, Amount):
-        return value.value
-    return Fraction(value) if _NUMERIC.fullmatch(value) else None
-
-
-def _text(value: Value) -> str:
-    return value if isinstance(value, str) else value.written or _whole_or_decimal(value.value)
-
-
-def _computed(operator: str, left: Fraction, right: Fraction) -> Fraction:
-    """Exact, but for denominators nobody can see. Raises Malformed for a division by 0 and for what grows too large."""
-    try:
-        result = _operated(operator, left, right)
-    except ZeroDivisionError:
-        raise Malformed from None
-    if abs(result) > NUMBER_MAX:
-        raise Malformed
-    return result.limit_denominator(DENOMINATOR_MAX)
-
-
-def _operated(operator: str, left: Fraction, right: Fraction) -> Fraction:
-    match operator:
-        case "add":
-            return left + right
-        case "sub":
-            return left - right
-        case "mul":
-            return left * right
-        case "div":
-            return left / right
-        case "mod":
-            return left % right
-        case _:  # pow
-            if right.denominator != 1 or abs(right) > EXPONENT_MAX:
-                raise Malformed
-            return Fraction(left ** int(right))
-
-
-def _compared(relation: str, left: Value, right: Value) -> bool:
-    numbers = _as_number(left), _as_number(right)
-    if numbers[0] is None or numbers[1] is None:
-        if relation not in {"eq", "ne"}:
-            raise Malformed
-        return (_text(left) == _text(right)) is (relation == "eq")
-    first, second = numbers[0], numbers[1]
-    return {
-        "eq": first == second,
-        "ne": first != second,
-        "lt": first < second,
-        "lte": first <= second,
-        "gt": first > second,
-        "gte": first >= second,
-    }[relation]
-
-
-def _spell(value: Value, key: str) -> str:
-    """A value as the parameter's own grammar writes it. `key`: "" for one piece among others."""
-    if isinstance(value, str):
-        return spell_text(value)
-    if value.written:
-        return value.written
-    if key in DECIMAL_PLACES:
-        return write_decimal(float(value.value), places=DECIMAL_PLACES[key])
-    if key in SHARE_KEYS and 0 < value.value < 1:
-        return write_decimal(float(value.value), places=SHARE_PLACES)
-    return str(_half_up(value.value))
-
-
-def _half_up(value: Fraction) -> int:
-    return (value + Fraction(1, 2)).__floor__()
-
-
-def _whole_or_decimal(value: Fraction) -> str:
-    return str(value.numerator) if value.denominator == 1 else write_decimal(float(value), places=SHARE_PLACES)
+                return compared(relation, self._value(left), self._value(right))

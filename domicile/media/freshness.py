@@ -1,12 +1,11 @@
-"""One function writes all lifetimes, one function judges a stored object (decisions I.2, D.2).
+"""What caches outside are told of a picture: one function writes all lifetimes (decisions I.2).
 
-Purges are compared by journal sequence, never by clock; only ordinary ageing uses seconds, and `now` is an argument.
+It says nothing that lets a cache serve what it cannot check: no stale-while-revalidate, no stale-if-error, no immutable.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from domicile.media.cdn import CDN_CACHE_CONTROL, SURROGATE_CONTROL
 from domicile.media.policy import ResidencyPolicy
@@ -17,12 +16,6 @@ NEGATIVE_SECONDS_MAX = 5
 
 STAND_IN_SECONDS_MAX = 10
 """How long a browser may keep the picture that stands in for one that does not exist: it may come into being any time."""
-
-
-class Verdict(StrEnum):
-    HIT = "hit"
-    STALE = "stale"
-    MISS = "miss"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +83,3 @@ def outward(
         cdn_cache_control=f"max-age={shared}, must-revalidate",
         surrogate_control=f"max-age={shared}",
     )
-
-
-def judge(*, fresh: bool, stored_at: float, ttl_seconds: float, now: float) -> Verdict:
-    """May a stored object be served? `fresh` is the fence's answer; a fenced object is a MISS whatever its age."""
-    if not fresh:
-        return Verdict.MISS
-    age_seconds = now - stored_at
-    if age_seconds < 0:  # the clock went back: age cannot be told, so the object is not trusted
-        return Verdict.MISS
-    return Verdict.HIT if age_seconds <= ttl_seconds else Verdict.STALE

@@ -5,6 +5,7 @@ Rules of the file, held by the last processors and not by discipline alone:
   and its name listed under "withheld" (in strict mode, which tests use, it raises ForbiddenField instead);
 - an exception is logged as its types and places, never with its message: messages quote paths, names and rows;
 - lines of libraries keep their logger's name and constant template, never the text they were filled with;
+- of one event only so many lines a second are written, the others are counted (domicile.service.log_flood);
 - aiohttp's access log is off, and what it says about requests that it cannot parse (it quotes them) is dropped.
 
 Event names are constant snake_case nouns: log.info("lease_renewed", tenants=3). To name an asset, log its aid or a keyed
@@ -17,12 +18,15 @@ import json
 import logging
 import re
 import sys
+import time
 import traceback
 from collections.abc import Mapping, MutableMapping
 from types import TracebackType
 from typing import Any, Final, TextIO
 
 import structlog
+
+from domicile.service.log_flood import LINES_PER_SECOND_MAX, Flood
 
 EVENT: Final = re.compile(r"[a-z][a-z0-9_]{1,63}")
 """What an event may look like: a constant noun, so that nothing can be formatted into it."""
@@ -154,6 +158,20 @@ def render_exception(_logger: Any, _method: str, event: Event) -> Event:
     return event
 
 
+def hold_back(flood: Flood) -> structlog.typing.Processor:
+    """The processor that drops what is too much of one event."""
+
+    def processor(_logger: Any, _method: str, event: Event) -> Event:
+        withheld = flood.admit(str(event["event"]))
+        if withheld is None:
+            raise structlog.DropEvent
+        if withheld:
+            event["withheld_lines"] = withheld
+        return event
+
+    return processor
+
+
 def _shorten(_logger: Any, _method: str, event: Event) -> Event:
     for name, value in event.items():
         if isinstance(value, str) and len(value) > TEXT_CHARACTERS_MAX:
@@ -169,18 +187,25 @@ def render_json(_logger: Any, _method: str, event: Event) -> str:
 class LibraryHandler(logging.Handler):
     """Lines of libraries (stdlib logging): logger, constant template and the shape of the exception. Nothing else."""
 
-    def __init__(self, stream: TextIO, tier: str) -> None:
+    def __init__(self, stream: TextIO, tier: str, flood: Flood) -> None:
         super().__init__(logging.WARNING)
         self._stream = stream
+        self._flood = flood
         self._tier = tier
 
     def emit(self, record: logging.LogRecord) -> None:
         error = _error_of(record.exc_info)
         if error is not None and UNREADABLE_REQUESTS.search(type(error).__name__):
             return
+        at = f"{record.module}:{record.lineno}"
+        withheld = self._flood.admit(at)
+        if withheld is None:
+            return
         line: dict[str, Any] = {"event": "library_log", "tier": self._tier, "level": record.levelname.lower()}
         line["logger"] = record.name
-        line["at"] = f"{record.module}:{record.lineno}"
+        line["at"] = at
+        if withheld:
+            line["withheld_lines"] = withheld
         if record.args and isinstance(record.msg, str):  # the template is a constant of the library; its values are not
             line["template"] = record.msg[:TEXT_CHARACTERS_MAX]
         if error is not None:
@@ -190,12 +215,20 @@ class LibraryHandler(logging.Handler):
         self._stream.flush()
 
 
-def configure(tier: str, *, level: str = "info", stream: TextIO | None = None, strict: bool = False) -> None:
-    """Set up logging of this process; call once, first thing.
+def configure(
+    tier: str,
+    *,
+    level: str = "info",
+    stream: TextIO | None = None,
+    strict: bool = False,
+    lines_per_second_max: int = LINES_PER_SECOND_MAX,
+) -> Flood:
+    """Set up logging of this process; call once, first thing. Returns what counts the lines that are too many.
 
     `tier` names the process ("edge", "edge-agent", "origin"). `strict` raises on forbidden fields: for tests.
     """
     output = stream if stream is not None else sys.stderr
+    flood = Flood(lines_per_second_max=lines_per_second_max, clock=time.monotonic)
 
     def name_tier(_logger: Any, _method: str, event: Event) -> Event:
         return {"event": event.pop("event"), "tier": tier, **event}
@@ -206,6 +239,7 @@ def configure(tier: str, *, level: str = "info", stream: TextIO | None = None, s
             structlog.processors.add_log_level,
             render_exception,
             withhold(strict=strict),
+            hold_back(flood),
             _shorten,
             name_tier,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -219,10 +253,11 @@ def configure(tier: str, *, level: str = "info", stream: TextIO | None = None, s
     for handler in list(root.handlers):
         if isinstance(handler, LibraryHandler):
             root.removeHandler(handler)
-    root.addHandler(LibraryHandler(output, tier))
+    root.addHandler(LibraryHandler(output, tier, flood))
     root.setLevel(logging.WARNING)
     for quiet in QUIET_LOGGERS:
         logging.getLogger(quiet).setLevel(logging.CRITICAL + 1)
+    return flood
 
 
 def get() -> structlog.typing.FilteringBoundLogger:

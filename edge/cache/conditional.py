@@ -3,7 +3,7 @@
 If-None-Match      weak comparison; beats If-Modified-Since
 If-Modified-Since  against Last-Modified, or else Date
 If-Range           strong comparison, or the very same date; otherwise the whole is sent
-Range              one range of bytes; several, other units and nonsense get the whole
+Range              see `edge.cache.ranges`
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import re
 from edge.cache.dates import parse_date
 from edge.cache.fields import Fields, first, joined, split_list, values
 from edge.cache.freshness import date_of
+from edge.cache.ranges import Span, Unsatisfiable, wanted_spans
 from edge.cache.stored import Stored
-from edge.ranges import Span, Unsatisfiable, wanted_span
 
 PRECONDITIONS = frozenset({"if-match", "if-unmodified-since"})
 """About the origin's state: only the origin can answer these."""
@@ -27,7 +27,7 @@ def is_unmodified(stored: Stored, request: Fields) -> bool:
     """Does the viewer have what is stored? Then 304 is the answer."""
     tags = joined(request, "if-none-match")
     if tags is not None:
-        return _matches(tags, stored.etag)
+        return has_tag(tags, stored.etag)
     since = first(request, "if-modified-since")
     if since is None or stored.status != 200:
         return False
@@ -38,34 +38,42 @@ def is_unmodified(stored: Stored, request: Fields) -> bool:
     return limit is not None and modified is not None and modified <= limit
 
 
-def wanted_part(stored: Stored, request: Fields, *, body_bytes: int) -> Span | Unsatisfiable | None:
-    """The part of the body that the viewer asks for; None for the whole of it. The body may still be on its way."""
+def wanted_parts(stored: Stored, request: Fields, *, body_bytes: int) -> tuple[Span, ...] | Unsatisfiable | None:
+    """The parts of the body that the viewer asks for; None for the whole of it. The body may still be on its way."""
     asked = values(request, "range")
     if stored.status != 200 or len(asked) != 1 or not _same_content(stored, first(request, "if-range")):
         return None
-    return wanted_span(asked[0], None, etag="", body_bytes=body_bytes)
+    return wanted_spans(asked[0], body_bytes=body_bytes)
+
+
+def has_tag(tags: str, etag: str | None) -> bool:
+    """Does If-None-Match name the representation with this tag? By weak comparison (RFC 9110 section 8.8.3.2)."""
+    if len(tags) > TAGS_CHARACTERS_MAX:
+        return False
+    tags = tags.strip()
+    if tags == "*":
+        return True
+    if etag is None:
+        return False
+    return tags == etag or _opaque(etag) in {_opaque(member) for member in split_list(tags)}
+
+
+def is_same_tag(condition: str, etag: str | None) -> bool:
+    """Does If-Range name the representation with this tag? By strong comparison, so a weak tag never does."""
+    condition = condition.strip()
+    return condition == etag and _TAG.fullmatch(condition) is not None and not condition.startswith("W/")
 
 
 def _same_content(stored: Stored, condition: str | None) -> bool:
     if condition is None:
         return True
     if _TAG.fullmatch(condition):
-        return condition == stored.etag and not condition.startswith("W/")
+        return is_same_tag(condition, stored.etag)
     limit = parse_date(condition, now=stored.received)
     modified = date_of(stored.fields, "last-modified", now=stored.received)
     date = date_of(stored.fields, "date", now=stored.received)
     is_strong = modified is not None and date is not None and date > modified  # section 8.8.2.2: not within one second
     return is_strong and limit == modified
-
-
-def _matches(tags: str, etag: str | None) -> bool:
-    if len(tags) > TAGS_CHARACTERS_MAX:
-        return False
-    if tags.strip() == "*":
-        return True
-    if etag is None:
-        return False
-    return _opaque(etag) in {_opaque(member) for member in split_list(tags)}
 
 
 def _opaque(tag: str) -> str:

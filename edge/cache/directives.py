@@ -97,8 +97,9 @@ class Rules:
     """Fields that are not kept: named by `private="…"` or `no-cache="…"`."""
     lifetime: int | None = None
     """s-maxage, or else max-age."""
-    is_shared: bool = False
-    """Was it s-maxage, or a targeted field?"""
+    for_credentials: bool = False
+    """May an answer to Authorization be kept? By public, must-revalidate or s-maxage, and nothing else (RFC 9111 section
+    3.5); a targeted field has the semantics of Cache-Control there, too (RFC 9213 section 2)."""
     stale_while_revalidate: int = 0
     stale_if_error: int = 0
     targeted: bool = False
@@ -127,7 +128,7 @@ def rules_of(fields: Fields) -> Rules:
         must_understand=said.has("must-understand"),
         excluded=(no_cache or frozenset()) | (private or frozenset()),
         lifetime=usual if shared is None else shared,
-        is_shared=shared is not None,
+        for_credentials=said.has("public") or said.has("must-revalidate") or shared is not None,
         stale_while_revalidate=said.seconds("stale-while-revalidate") or 0,
         stale_if_error=said.seconds("stale-if-error") or 0,
     )
@@ -155,7 +156,7 @@ def _targeted(said: Mapping[str, Bare] | None) -> Rules | None:
         must_understand="must-understand" in flags,
         excluded=limited["no-cache"] | limited["private"],
         lifetime=lifetime,
-        is_shared=lifetime is not None,
+        for_credentials=bool(flags & {"public", "must-revalidate"}) or "s-maxage" in seconds,
         stale_while_revalidate=seconds.get("stale-while-revalidate", 0),
         stale_if_error=seconds.get("stale-if-error", 0),
         targeted=True,
@@ -185,7 +186,6 @@ def _for_surrogate(fields: Fields) -> Rules | None:
     return Rules(
         no_store=said.has("no-store") or said.has("no-store-remote"),
         lifetime=lifetime,
-        is_shared=lifetime is not None,
         targeted=True,
     )
 

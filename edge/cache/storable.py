@@ -54,8 +54,7 @@ def may_be_kept(rules: Rules, status: int, request: Fields) -> bool:
         return False
     if rules.private or parse_directives(request).has("no-store"):
         return False
-    allowed = rules.public or rules.must_revalidate or rules.is_shared
-    return allowed or not values(request, "authorization")
+    return rules.for_credentials or not values(request, "authorization")
 
 
 def _content_location(fields: Fields, target: str) -> str | None:

@@ -9,6 +9,7 @@ from edge.cache.fields import Fields, first
 from edge.cache.forward import end_to_end
 from edge.cache.freshness import current_age, explicit_lifetime, heuristic_lifetime, initial_age
 from edge.cache.vary import Selection, selection, varies_by
+from edge.store.port import Body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +31,18 @@ class Stored:
     reason: str
     fields: Fields
     """What is kept of the head: no fields of the connection, none that must not be kept."""
-    body: bytes
+    body: bytes | Body
+    """In memory, or on the disk."""
     received: float
     rules: Rules
     lifetime: float
     initial_age: float
     varies_by: tuple[str, ...]
     selection: Selection
+
+    @property
+    def body_bytes(self) -> int:
+        return len(self.body) if isinstance(self.body, bytes) else self.body.body_bytes
 
     def age(self, now: float) -> float:
         return current_age(self.initial_age, received=self.received, now=now)
@@ -62,9 +68,10 @@ class Stored:
 
     @property
     def cost_bytes(self) -> int:
-        """Body, head and what selects it, roughly as they lie in memory."""
+        """Head, what selects it, and a body that is not on the disk, roughly as they lie in memory."""
         texts = (*self.fields, *zip(self.varies_by, (value or "" for value in self.selection), strict=True))
-        return len(self.body) + sum(len(name) + len(value) + FIELD_BYTES for name, value in texts) + OBJECT_BYTES
+        held_bytes = len(self.body) if isinstance(self.body, bytes) else 0
+        return held_bytes + sum(len(name) + len(value) + FIELD_BYTES for name, value in texts) + OBJECT_BYTES
 
 
 FIELD_BYTES = 160
@@ -72,7 +79,7 @@ FIELD_BYTES = 160
 OBJECT_BYTES = 1024
 
 
-def keep(got: Received, body: bytes, request: Fields, *, heuristic_fraction: float) -> Stored:
+def keep(got: Received, body: bytes | Body, request: Fields, *, heuristic_fraction: float) -> Stored:
     """The stored form of a response that `storable` lets be kept. ValueError when it varies by everything."""
     names = varies_by(got.fields)
     if names is None:
@@ -96,7 +103,7 @@ def renewed(
 
 
 def _dated(
-    got: Received, body: bytes, names: tuple[str, ...], selected: Selection, heuristic_fraction: float
+    got: Received, body: bytes | Body, names: tuple[str, ...], selected: Selection, heuristic_fraction: float
 ) -> Stored:
     rules = rules_of(got.fields)
     lifetime = explicit_lifetime(rules, got.fields, received=got.received)

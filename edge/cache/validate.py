@@ -59,7 +59,7 @@ def is_about(stored: Stored, response: Fields) -> bool:
     return (
         (tag is None or tag == stored.etag)
         and (modified is None or modified == stored.last_modified)
-        and (length is None or length == len(stored.body))
+        and (length is None or length == stored.body_bytes)
     )
 
 

@@ -19,22 +19,23 @@ import structlog
 from aiohttp import web
 
 from domicile.media.errors import Overloaded
-from domicile.service.gate.assets import Busy
-from domicile.service.http1 import Broken, Unreachable
+from domicile.media.sealed import SealBroken
 from edge.cache.conditional import is_unmodified
 from edge.cache.fields import values
-from edge.cache.forward import Looping, end_to_end, to_origin
+from edge.cache.forward import end_to_end, to_origin
+from edge.cache.ranges import content_bytes
 from edge.cache.reuse import Decision, Forward, Use, chosen, decide
 from edge.cache.status import CacheStatus
 from edge.cache.stored import Stored
 from edge.metrics import Cache, Count, Counters, Route
 from edge.occasionally import Occasionally
-from edge.passthrough.asked import Asked, BadRequest, BodyTooSlow, TooLarge
+from edge.passthrough.asked import Asked, BadRequest
+from edge.passthrough.failures import BUG, Failure, failure_of
 from edge.passthrough.fetch import Fetcher, Wanted
-from edge.passthrough.fill import Confirmed, Fill, Incomplete, Own, Reader, Shared, StandIn
+from edge.passthrough.fill import Confirmed, Fill, Own, Reader, Shared, StandIn
 from edge.passthrough.forwarding import Forwarding
 from edge.passthrough.reply import Message, from_head, from_origin, from_stored, refused
-from edge.passthrough.send import cut, interim_to, send_body, send_pieces
+from edge.passthrough.send import interim_to, send_body, send_pieces
 from edge.send import CutOff, TooSlow
 
 ROUNDS_MAX = 8
@@ -75,7 +76,10 @@ class Passthrough:
             raise
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001 - told apart below
+        except Exception as error:
+            if request.transport is None or request.transport.is_closing():
+                self.counters.add(Count.ABORTED)
+                raise CutOff("the response could not be finished") from error
             return await self._refuse(asked, error)
         finally:
             self.counters.add(asked.result)
@@ -83,7 +87,7 @@ class Passthrough:
             self.counters.request(Route.PASSTHROUGH, Cache.NONE, asked.status, seconds, asked.sent_bytes)
 
     async def _answer(self, asked: Asked, *, may_store: bool) -> web.StreamResponse:
-        if not asked.target.startswith("/"):
+        if not asked.target.startswith("/") or "#" in asked.target:
             raise BadRequest
         to_origin(asked.fields)  # a loop is refused before anything is looked up
         if not may_store:
@@ -107,7 +111,7 @@ class Passthrough:
                 return await self._send_stored(asked, decision.stored, "stale-while-revalidate")
             case Use.ONLY_CACHED:
                 asked.result = Count.PASSTHROUGH_MISS
-                return await self._send_refusal(asked, 504, "Gateway Timeout", None)
+                return await self._send_refusal(asked, Failure(code=504, reason="Gateway Timeout"))
             case Use.FORWARD:
                 return await self.forwarding.pass_on(asked, None, self._send_stream)
             case Use.MISS | Use.VALIDATE:
@@ -232,7 +236,7 @@ class Passthrough:
                 is_validated=True,
                 coming_bytes=landed.body_bytes or 0,
             )
-            return await self._send_stream(asked, message, cut(reader.pieces(), message.span))
+            return await self._send_stream(asked, message, reader.content(message.content))
         if collapsed:
             fields = from_head(head, status, now=now, is_validated=True)
             message = Message(status=head.status, reason=head.reason, fields=fields, body_bytes=landed.body_bytes)
@@ -252,8 +256,13 @@ class Passthrough:
         now = self.fetcher.clock()
         message = from_stored(stored, asked.method, asked.fields, status, now=now, is_validated=is_validated)
         asked.status = message.status
-        asked.sent_bytes = 0 if message.span is None else message.span.body_bytes
-        return await send_body(asked.http, message, stored.body, progress_seconds_max=self.progress_seconds_max)
+        asked.sent_bytes = content_bytes(message.content)
+        try:
+            return await send_body(asked.http, message, stored.body, progress_seconds_max=self.progress_seconds_max)
+        except CutOff as cut:
+            if isinstance(cut.__cause__, SealBroken | OSError) and not isinstance(cut, TooSlow):
+                self.fetcher.store.remove(asked.key, stored)  # the disk does not give it any more
+            raise
 
     async def _send_stream(self, asked: Asked, message: Message, pieces: AsyncIterator[bytes]) -> web.StreamResponse:
         async def counted() -> AsyncIterator[bytes]:
@@ -266,32 +275,20 @@ class Passthrough:
         return await send_pieces(asked.http, message, counted(), progress_seconds_max=seconds_max)
 
     async def _refuse(self, asked: Asked, error: Exception) -> web.StreamResponse:
-        asked.result = Count.PASSTHROUGH_ERROR
-        match error:
-            case BadRequest():
-                return await self._send_refusal(asked, 400, "Bad Request", None)
-            case Looping():
-                return await self._send_refusal(asked, 508, "Loop Detected", None)
-            case TooLarge():
-                return await self._send_refusal(asked, 413, "Content Too Large", None)
-            case BodyTooSlow():
-                return await self._send_refusal(asked, 408, "Request Timeout", None)
-            case Overloaded() | Busy():
-                self.counters.add(Count.REQUESTS_REFUSED)
-                return await self._send_refusal(asked, 503, "Service Unavailable", "overloaded")
-            case Unreachable() | Broken() | Incomplete():
-                if count := self.failures.due():
-                    log.info("assets_origin_failed", reason=type(error).__name__, count=count)
-                timed_out = isinstance(error, Unreachable) and error.timed_out
-                code, reason = (504, "Gateway Timeout") if timed_out else (502, "Bad Gateway")
-                return await self._send_refusal(asked, code, reason, None)
-            case _:
-                log.error("request_failed", error=type(error).__name__, exc_info=error)
-                return await self._send_refusal(asked, 500, "Internal Server Error", None)
+        asked.result, failure = Count.PASSTHROUGH_ERROR, failure_of(error)
+        if failure is BUG:
+            log.error("request_failed", error=type(error).__name__, exc_info=error)
+        elif failure.is_origins and (count := self.failures.due()):
+            log.info("assets_origin_failed", reason=type(error).__name__, count=count)
+        if failure.code == 503:
+            self.counters.add(Count.REQUESTS_REFUSED)
+        if failure.code == 408:
+            self.counters.add(Count.BODIES_LATE)
+        return await self._send_refusal(asked, failure)
 
-    async def _send_refusal(self, asked: Asked, code: int, reason: str, detail: str | None) -> web.StreamResponse:
-        status = CacheStatus(forward=asked.forward or Forward.BYPASS, detail=detail)
-        retry = 1 if code == 503 else None
-        message = refused(code, reason, status, now=self.fetcher.clock(), retry_seconds=retry)
-        asked.status = code
+    async def _send_refusal(self, asked: Asked, failure: Failure) -> web.StreamResponse:
+        status = CacheStatus(forward=asked.forward or Forward.BYPASS, detail=failure.detail)
+        retry = 1 if failure.code == 503 else None
+        message = refused(failure.code, failure.reason, status, now=self.fetcher.clock(), retry_seconds=retry)
+        asked.status = failure.code
         return await send_body(asked.http, message, b"", progress_seconds_max=self.progress_seconds_max)

@@ -9,8 +9,10 @@ anything else                     for the one who asked
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from domicile.media.policy import Permit
@@ -27,6 +29,7 @@ from edge.passthrough.fills import Fills
 from edge.passthrough.reply import dated
 from edge.passthrough.settings import PassthroughSettings
 from edge.passthrough.store import ResponseStore, Ticket
+from edge.store.spool import Spool
 
 Clock = Callable[[], float]
 
@@ -53,6 +56,8 @@ class Fetcher:
     permit: Callable[[], Permit]
     store: ResponseStore
     fills: Fills
+    spool: Spool | None
+    """For what is too large for memory; None on a node that keeps nothing on its disk."""
     settings: PassthroughSettings
     clock: Clock = time.time
 
@@ -60,14 +65,24 @@ class Fetcher:
         """The work of a fill."""
         with self.store.ticket(wanted.key) as ticket:
             try:
-                await self._fetch(fill, wanted, ticket)
+                async with self.time_for_an_answer():
+                    await self._fetch(fill, wanted, ticket)
             except (Unreachable, Broken, Busy) as error:
                 if fill.landed.done() or not self._stands_in(wanted.stored):
                     raise
                 assert wanted.stored is not None
                 del error
                 fill.land(StandIn(stored=wanted.stored, status=None))
-                fill.finish(wanted.stored)
+                fill.finish()
+
+    @asynccontextmanager
+    async def time_for_an_answer(self) -> AsyncIterator[None]:
+        """Unreachable when it takes longer than one may, head and body together."""
+        try:
+            async with asyncio.timeout(self.settings.answer_seconds_max):
+                yield
+        except TimeoutError as late:
+            raise Unreachable("the answer took too long", timed_out=True) from late
 
     def _stands_in(self, stored: Stored | None) -> bool:
         seconds_max = self.settings.disconnected_seconds_max
@@ -93,7 +108,7 @@ class Fetcher:
             if wanted.stored is not None and got.status in ERROR_STATUSES:
                 if may_hide_error(wanted.stored, now=self.clock()):
                     fill.land(StandIn(stored=wanted.stored, status=got.status))
-                    fill.finish(wanted.stored)
+                    fill.finish()
                     return True
             elif wanted.stored is not None and not ticket.is_void:
                 self.store.remove(wanted.key, wanted.stored)  # there is something else now
@@ -116,7 +131,7 @@ class Fetcher:
 
     def is_storable(self, method: str, wanted: Wanted, got: Received, answer: Answer) -> bool:
         """By its head, and by the size that it states."""
-        if not self.store.takes(answer.body_bytes or 0):
+        if not self._takes(answer.body_bytes or 0):
             return False
         fraction = self.settings.heuristic_fraction
         return is_storable(method, wanted.target, wanted.request, got, heuristic_fraction=fraction)
@@ -135,7 +150,7 @@ class Fetcher:
         else:
             kept = self.store.put(wanted.key, again, ticket, instead_of=wanted.stored)
             fill.land(Confirmed(stored=again, is_kept=kept))
-        fill.finish(again)
+        fill.finish()
         return True
 
     async def _hand_over(self, fill: Fill, key: str, got: Received, answer: Answer) -> None:
@@ -149,24 +164,36 @@ class Fetcher:
         for_all = head.is_fresh(self.clock()) and not head.rules.no_cache
         self.fills.mark(wanted.key, shared=for_all)
         fill.land(Shared(got=got, head=head, body_bytes=answer.body_bytes, for_all=for_all))
-        is_kept, until = True, time.monotonic() + self.settings.fill_seconds_max
+        until = time.monotonic() + self.settings.fill_seconds_max
+        is_kept = True
         async for piece in answer.pieces():
-            if is_kept and (time.monotonic() > until or not self._has_room(fill, len(piece))):
-                is_kept = False
+            is_kept = is_kept and time.monotonic() <= until and self._has_room(fill, len(piece))
+            if not is_kept:
                 self.fills.close(fill)
-            if not is_kept and not await fill.room():
-                raise Broken("nobody reads it any more")
+                if not await fill.room():
+                    raise Broken("nobody reads it any more")
             fill.add(piece)
-        stored = replace(head, body=fill.body()) if is_kept else None
-        if stored is not None:
-            self.store.put(wanted.key, stored, ticket, instead_of=wanted.stored)
-        fill.finish(stored)
+            if is_kept and fill.is_spilling:
+                is_kept = await fill.settle()
+        if is_kept and (not fill.is_spilling or await fill.settle(to_the_end=True)):
+            self.store.put(wanted.key, replace(head, body=fill.body()), ticket, instead_of=wanted.stored)
+        fill.finish()
+
+    def _takes(self, body_bytes: int) -> bool:
+        """Is a body of this size kept anywhere?"""
+        return self.store.takes(body_bytes) or (self.spool is not None and self.spool.takes(body_bytes))
 
     def _has_room(self, fill: Fill, more_bytes: int) -> bool:
-        return (
-            self.store.takes(fill.body_bytes + more_bytes)
-            and self.fills.held_bytes + more_bytes <= self.settings.fill_bytes_max
-        )
+        """For so much more of this body: in memory, or from now on in a file."""
+        if not fill.is_spilling:
+            if self.store.takes(fill.body_bytes + more_bytes) and self.fills.memory.takes(more_bytes):
+                return True
+            file = None if self.spool is None else self.spool.begin()
+            if file is None:
+                return False
+            fill.spill(file)
+        assert self.spool is not None
+        return self.spool.takes(fill.body_bytes + more_bytes)
 
 
 def _conditions(wanted: Wanted) -> Fields:

@@ -3,8 +3,9 @@
     the task that fetches it     ->  land(what it is)  ->  add(piece) ...  ->  finish | fail
     each viewer, as a Reader     <-  landed            <-  pieces at its own speed
 
-A reader that stalls or leaves changes nothing for the others, nor for the store. Only a body too large to be stored is held
-back by its readers: it passes through a window, and who falls a whole window behind the fastest is cut off.
+The body is held in memory, and from where it is too large for that in a sealed file (`spill`); so a reader that stalls or
+leaves changes nothing for the others, nor for the store. Only what neither takes is held back by its readers (`room`): it
+passes through a window, and who falls a whole window behind the fastest is cut off.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from domicile.media.sealed import SealBroken
 from domicile.service.gate.assets import Answer
 from edge.cache.fields import Fields
+from edge.cache.ranges import Content
 from edge.cache.stored import Received, Stored
+from edge.store.sealed_body import SEGMENT_BYTES
+from edge.store.spool import SpoolFile
 
 WINDOW_BYTES = 1024 * 1024
 
@@ -66,7 +71,7 @@ Landed = Shared | Confirmed | StandIn | Own
 
 
 class Reader:
-    """A viewer of a fill. `at`: bytes of the body that it has taken."""
+    """A viewer of a fill. `at`: the byte of the body that it takes next."""
 
     __slots__ = ("at", "fill", "is_cut")
 
@@ -77,12 +82,30 @@ class Reader:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body, as it comes in. Incomplete when it cannot be had to its end."""
-        fill = self.fill
-        while True:
-            for piece in fill.after(self.at):
+        async for piece in self._part(0, None):
+            yield piece
+
+    async def content(self, content: Content) -> AsyncIterator[bytes]:
+        """Parts of the body and what is between them, as it comes in."""
+        for part in content:
+            if isinstance(part, bytes):
+                yield part
+                continue
+            async for piece in self._part(part.start, part.end):
                 yield piece
-                self.at += len(piece)
+
+    async def _part(self, start: int, end: int | None) -> AsyncIterator[bytes]:
+        fill, self.at = self.fill, start
+        while end is None or self.at < end:
+            async for piece in fill.held(self.at):
+                wanted = piece if end is None else piece[: end - self.at]
+                if not wanted:
+                    break
+                yield wanted
+                self.at += len(wanted)
                 fill.moved()
+            if self.at == end:
+                return
             if self.is_cut or fill.error is not None:
                 raise Incomplete
             if self.at < fill.body_bytes:
@@ -92,34 +115,52 @@ class Reader:
             await fill.changed()
 
 
+class Memory:
+    """Bytes of bodies on their way in that a worker holds, over all its routes."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self.bytes_max = bytes_max
+        self.bytes = 0
+
+    def takes(self, more_bytes: int) -> bool:
+        return self.bytes + more_bytes <= self.bytes_max
+
+
 class Fill:
     """See above. `request`: the fields of the one who asked first."""
 
-    def __init__(self, key: str, request: Fields) -> None:
+    def __init__(self, key: str, request: Fields, memory: Memory) -> None:
         self.key = key
         self.request = request
         self.landed: asyncio.Future[Landed] = asyncio.get_running_loop().create_future()
         self.is_complete = False
         self.error: BaseException | None = None
-        self.whole: Stored | None = None
-        """The response with its body, once it is complete."""
         self.body_bytes = 0
         self.leader_left = asyncio.Event()
+        self._memory = memory
         self._held: deque[bytes] = deque()
         self._held_from = 0
+        self._file: SpoolFile | None = None
+        self._filed = 0
+        """Bytes that the file was given."""
         self._readers: set[Reader] = set()
         self._changed = asyncio.Event()
         self._moved = asyncio.Event()
 
     @property
     def held_bytes(self) -> int:
+        """In memory."""
         return self.body_bytes - self._held_from
+
+    @property
+    def is_spilling(self) -> bool:
+        return self._file is not None
 
     @contextmanager
     def reading(self) -> Iterator[Reader]:
         """Take part from now on; what was dropped already cannot be had any more."""
         reader = Reader(self)
-        reader.is_cut = self._held_from > 0
+        reader.is_cut = not self._has(0)
         self._readers.add(reader)
         try:
             yield reader
@@ -141,28 +182,55 @@ class Fill:
 
     def add(self, piece: bytes) -> None:
         self._held.append(piece)
+        self._memory.bytes += len(piece)
         self.body_bytes += len(piece)
         self._tell()
 
-    def body(self) -> bytes:
-        """All of it; only while nothing was dropped."""
-        assert self._held_from == 0
-        return b"".join(self._held)
+    def spill(self, file: SpoolFile) -> None:
+        """From now on `settle` moves what came in to this file."""
+        self._file = file
 
-    def finish(self, whole: Stored | None) -> None:
-        self.whole = whole
+    async def settle(self, *, to_the_end: bool = False) -> bool:
+        """Move to the file what makes a segment, or all there is. False when the file takes no more."""
+        file = self._file
+        assert file is not None
+        while (waiting := self.body_bytes - self._filed) >= (1 if to_the_end else SEGMENT_BYTES):
+            if not await file.append(self._from_memory(self._filed, min(waiting, SEGMENT_BYTES))):
+                return False
+            self._filed += min(waiting, SEGMENT_BYTES)
+            self._forget_before(file.readable_bytes)
+        if to_the_end:
+            if not await file.finish():
+                return False
+            self._forget_before(file.readable_bytes)
+        return True
+
+    def body(self) -> bytes | SpoolFile:
+        """All of it; only while nothing was dropped."""
+        if self._file is not None:
+            return self._file
+        assert self._held_from == 0
+        whole = b"".join(self._held)
+        self._held = deque((whole,))  # what is stored, and not a second copy of it for those who still read
+        return whole
+
+    def finish(self) -> None:
         self.is_complete = True
         self._tell()
 
+    def leave_memory(self) -> None:
+        """It is over: what its last readers hold counts no more."""
+        self._memory.bytes -= self.held_bytes
+
     async def room(self) -> bool:
-        """Wait until the window has room: for a body that is not stored. False when nobody reads it any more."""
+        """Wait until the window has room: for a body that is not kept. False when nobody reads it any more."""
         while True:
             if not self._readers:
                 return False
             self._forget_before(min(reader.at for reader in self._readers))
             if self.held_bytes < WINDOW_BYTES:
                 return True
-            if any(reader.at == self.body_bytes for reader in self._readers):
+            if any(reader.at >= self.body_bytes for reader in self._readers):
                 for slow in [one for one in self._readers if self.body_bytes - one.at >= WINDOW_BYTES]:
                     slow.is_cut = True
                     self._readers.discard(slow)
@@ -171,8 +239,18 @@ class Fill:
             self._moved.clear()
             await self._moved.wait()
 
-    def after(self, at: int) -> Iterator[bytes]:
-        """What is held from byte `at` on. Pieces added meanwhile are not among them."""
+    async def held(self, at: int) -> AsyncIterator[bytes]:
+        """What there is from byte `at` on, up to some point; the rest is to be asked for again. Incomplete when it was dropped."""
+        file = self._file
+        if file is not None and at < file.readable_bytes:
+            try:
+                async for piece in file.pieces(at, file.readable_bytes):
+                    yield piece
+            except (SealBroken, OSError) as lost:
+                raise Incomplete from lost
+            return
+        if not self._has(at):
+            raise Incomplete
         start = self._held_from
         for piece in tuple(self._held):
             if start + len(piece) > at:
@@ -185,9 +263,23 @@ class Fill:
     async def changed(self) -> None:
         await self._changed.wait()
 
+    def _has(self, at: int) -> bool:
+        return at >= self._held_from or (self._file is not None and at < self._file.readable_bytes)
+
+    def _from_memory(self, at: int, size: int) -> bytes:
+        parts: list[bytes] = []
+        start = self._held_from
+        for piece in self._held:
+            if start + len(piece) > at and start < at + size:
+                parts.append(piece[max(0, at - start) : at + size - start])
+            start += len(piece)
+        return b"".join(parts)
+
     def _forget_before(self, at: int) -> None:
         while self._held and self._held_from + len(self._held[0]) <= at:
-            self._held_from += len(self._held.popleft())
+            gone = len(self._held.popleft())
+            self._held_from += gone
+            self._memory.bytes -= gone
 
     def _tell(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()

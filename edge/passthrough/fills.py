@@ -11,7 +11,7 @@ from domicile.media.errors import Overloaded
 from domicile.service.tasks import Background
 from edge.cache.fields import Fields
 from edge.cache.vary import selection
-from edge.passthrough.fill import Fill, Shared
+from edge.passthrough.fill import Fill, Memory, Shared
 
 UNSHARED_MAX = 10_000
 """URLs remembered as not to be waited for."""
@@ -27,10 +27,12 @@ class Fills:
         self,
         background: Background,
         *,
+        memory: Memory,
         fills_max: int,
         unshared_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.memory = memory
         self._background = background
         self._fills_max = fills_max
         self._unshared_seconds = unshared_seconds
@@ -43,10 +45,6 @@ class Fills:
     def __len__(self) -> int:
         return len(self._running)
 
-    @property
-    def held_bytes(self) -> int:
-        return sum(fill.held_bytes for fill in self._running)
-
     def find(self, key: str, request: Fields, *, besides: Container[Fill]) -> Fill | None:
         """An answer on its way that may be for this request, too."""
         return next((one for one in self._open.get(key, ()) if one not in besides and _may_serve(one, request)), None)
@@ -55,7 +53,7 @@ class Fills:
         """Fetch. `alone`: nobody else is to wait for it. Overloaded when too many are under way."""
         if len(self._running) >= self._fills_max:
             raise Overloaded("Too many requests are waiting for their origin; try again")
-        fill = Fill(key, request)
+        fill = Fill(key, request, self.memory)
         self._running.add(fill)
         if not alone:
             self._open.setdefault(key, []).append(fill)
@@ -107,6 +105,7 @@ class Fills:
     def _end(self, fill: Fill) -> None:
         self._running.discard(fill)
         self.close(fill)
+        fill.leave_memory()
 
 
 def _digest(key: str) -> bytes:

@@ -60,7 +60,7 @@ class Forwarding:
         )
         requested = fetcher.clock()
         with fetcher.store.ticket(asked.key) as ticket:
-            async with fetcher.client.exchange(fetcher.permit(), request) as answer:
+            async with fetcher.time_for_an_answer(), fetcher.client.exchange(fetcher.permit(), request) as answer:
                 got = fetcher.received(answer, requested)
                 await self._invalidate(asked, got)
                 if asked.method == "HEAD" and stored is not None:

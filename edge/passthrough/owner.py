@@ -8,9 +8,11 @@ An owner that cannot be connected to holds nothing any more: whoever notices ask
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import structlog
 from aiohttp import web
 
 from domicile.service.gate.assets import AssetClient, AssetRequest, Busy
@@ -19,6 +21,7 @@ from edge.cache.fields import Fields, without
 from edge.cache.forward import end_to_end, stated_length
 from edge.passthrough.app import Passthrough
 from edge.passthrough.asked import BodyTooSlow, TooLarge, body_of
+from edge.passthrough.failures import failure_of
 from edge.passthrough.fetch import Fetcher
 from edge.passthrough.reply import BODILESS, Message, refused
 from edge.passthrough.send import CONTINUE, interim_to, send_body, send_pieces
@@ -27,43 +30,57 @@ from edge.rendezvous import owner_of
 DROP = "PURGE"
 """Method by which workers tell each other what is no longer true. From a viewer it goes to the origin, never to a worker."""
 
-FAILURES: Mapping[type[Exception], tuple[int, str]] = {
-    Unreachable: (504, "Gateway Timeout"),
-    Broken: (502, "Bad Gateway"),
-    Busy: (503, "Service Unavailable"),
-    TooLarge: (413, "Content Too Large"),
-    BodyTooSlow: (408, "Request Timeout"),
-}
+TOLD_AT_ONCE_MAX = 16
+"""Changes that this worker tells others of at a time; the next wait their turn."""
+TELL_SECONDS_MAX = 5.0
+"""Longest wait until another worker of this machine has taken a change, its turn included."""
+
+log = structlog.get_logger("edge.passthrough")
 
 _FRAMING = frozenset({"content-length", "expect"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbours:
-    """The workers of a node, as one of them sees them, for one route. `clients`: of every slot but `own`."""
+    """The workers of a node, as one of them sees them, for one route. `clients`: of every slot but `own`.
+
+    `tellers`: the same again, for what is no longer true, so that requests that are handed over cannot be in its way; each
+    may open TOLD_AT_ONCE_MAX connections.
+    """
 
     name: str
     own: int
     clients: Mapping[int, AssetClient]
+    tellers: Mapping[int, AssetClient]
     fetcher: Fetcher
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TOLD_AT_ONCE_MAX))
 
     def owner(self, target: str) -> int:
         return owner_of(f"{self.name} {target}", (self.own, *self.clients))
 
     async def drop(self, targets: tuple[str, ...]) -> None:
-        """Everywhere. A worker that cannot be reached has nothing."""
+        """Everywhere. A worker that cannot be reached has nothing; one that does not answer in time is told of in the log.
+
+        The origin has made the change, so nothing here may turn its answer into an error.
+        """
         for target in targets:
             slot = self.owner(target)
             if slot == self.own:
                 self.drop_here(target)
                 continue
             try:
-                request = AssetRequest(method=DROP, target=target, fields=())
-                async with self.clients[slot].exchange(self.fetcher.permit(), request) as answer:
-                    async for _ in answer.pieces():
-                        pass
-            except (Unreachable, Broken):
+                async with asyncio.timeout(TELL_SECONDS_MAX), self.turns:
+                    await self._tell(slot, target)
+            except NotConnected:
                 continue
+            except (Unreachable, Broken, Busy, TimeoutError) as failed:
+                log.warning("neighbour_not_told", slot=slot, reason=type(failed).__name__)
+
+    async def _tell(self, slot: int, target: str) -> None:
+        request = AssetRequest(method=DROP, target=target, fields=())
+        async with self.tellers[slot].exchange(self.fetcher.permit(), request) as answer:
+            async for _ in answer.pieces():
+                pass
 
     def drop_here(self, target: str) -> None:
         key = f"{self.name} {target}"
@@ -125,7 +142,8 @@ class Doors:
                 return await send_pieces(request, message, answer.pieces(), progress_seconds_max=seconds_max)
         except NotConnected:
             raise
-        except tuple(FAILURES) as failed:  # before its head: what comes later cuts the connection
-            code, reason = FAILURES[type(failed)]
-            message = refused(code, reason, None, now=self.neighbours.fetcher.clock())
+        except (Unreachable, Broken, Busy, TooLarge, BodyTooSlow) as failed:
+            # Before its head: what comes later cuts the connection.
+            failure = failure_of(failed)
+            message = refused(failure.code, failure.reason, None, now=self.neighbours.fetcher.clock())
             return await send_body(request, message, b"", progress_seconds_max=seconds_max)

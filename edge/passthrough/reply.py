@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.cache.conditional import is_unmodified, wanted_part
+from edge.cache.conditional import is_unmodified, wanted_parts
 from edge.cache.dates import format_date
 from edge.cache.directives import SECONDS_MAX
-from edge.cache.fields import Fields, values, without
+from edge.cache.fields import Fields, first, values, without
 from edge.cache.forward import stated_length, to_viewer
+from edge.cache.ranges import Content, Span, Unsatisfiable, content_bytes, content_range, multipart, random_boundary
 from edge.cache.status import CacheStatus
 from edge.cache.stored import Received, Stored
-from edge.ranges import Span, Unsatisfiable
 
 ABOUT_BYTES = frozenset(
     "content-type content-encoding content-language content-length content-range content-md5 accept-ranges".split()
@@ -29,8 +29,8 @@ class Message:
     reason: str
     fields: Fields
     body_bytes: int | None
-    span: Span | None = None
-    """The part of a stored body that follows; None for no stored body."""
+    content: Content = ()
+    """What follows of a stored body."""
 
 
 def dated(fields: Fields, *, now: float) -> Fields:
@@ -57,21 +57,36 @@ def from_stored(
         return Message(status=304, reason="Not Modified", fields=without(head, ABOUT_BYTES), body_bytes=None)
     if stored.status in BODILESS:
         return Message(status=stored.status, reason=stored.reason, fields=head, body_bytes=None)
-    length = len(stored.body) if coming_bytes is None else coming_bytes
+    length = stored.body_bytes if coming_bytes is None else coming_bytes
     if method == "HEAD":
         return Message(status=stored.status, reason=stored.reason, fields=head, body_bytes=length)
-    part = wanted_part(stored, request, body_bytes=length)
-    if isinstance(part, Unsatisfiable):
-        beyond = (*without(head, {"content-range"}), ("Content-Range", f"bytes */{length}"))
-        return Message(status=416, reason="Range Not Satisfiable", fields=beyond, body_bytes=0)
-    if part is None:
+    return _whole_or_parts(stored, head, wanted_parts(stored, request, body_bytes=length), length)
+
+
+def _whole_or_parts(
+    stored: Stored, head: Fields, spans: tuple[Span, ...] | Unsatisfiable | None, length: int
+) -> Message:
+    if spans is None:
         whole = Span(start=0, end=length)
-        return Message(status=stored.status, reason=stored.reason, fields=head, body_bytes=length, span=whole)
-    described = (
-        *without(head, {"content-range"}),
-        ("Content-Range", f"bytes {part.start}-{part.end - 1}/{length}"),
+        return Message(status=stored.status, reason=stored.reason, fields=head, body_bytes=length, content=(whole,))
+    head = without(head, {"content-range"})
+    if isinstance(spans, Unsatisfiable):
+        beyond = (*head, ("Content-Range", content_range(None, length)))
+        return Message(status=416, reason="Range Not Satisfiable", fields=beyond, body_bytes=0)
+    content: Content = spans
+    if len(spans) == 1:
+        head = (*head, ("Content-Range", content_range(spans[0], length)))
+    else:
+        several, content = multipart(
+            spans,
+            body_bytes=length,
+            content_type=first(head, "content-type"),
+            boundary=random_boundary(),
+        )
+        head = (*without(head, {"content-type"}), ("Content-Type", several))
+    return Message(
+        status=206, reason="Partial Content", fields=head, body_bytes=content_bytes(content), content=content
     )
-    return Message(status=206, reason="Partial Content", fields=described, body_bytes=part.body_bytes, span=part)
 
 
 def from_head(stored: Stored, status: CacheStatus, *, now: float, is_validated: bool = False) -> Fields:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 
 from aiohttp import HttpVersion11, web
 
 from domicile.service.http1 import Broken, Head, Unreachable
 from edge.cache.fields import without
 from edge.cache.forward import CONSUMED, end_to_end
-from edge.outgoing import abort
 from edge.passthrough.fill import Incomplete
 from edge.passthrough.reply import BODILESS, Message
-from edge.ranges import Span
-from edge.send import Answer, CutOff, Outgoing, TooSlow
-from edge.store.port import PIECE_BYTES_MAX
+from edge.send import Answer, content_pieces, outgoing, small_content
+from edge.store.port import Body
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -56,80 +54,37 @@ class RawAnswer(Answer):
 
 
 async def send_body(
-    request: web.BaseRequest, message: Message, body: bytes, *, progress_seconds_max: float
+    request: web.BaseRequest, message: Message, body: bytes | Body, *, progress_seconds_max: float
 ) -> web.StreamResponse:
-    """Send a message with the part of a stored body that it says. Raises as `edge.send.send`."""
-    span = message.span
-
-    async def small(outgoing: Outgoing) -> None:
-        await outgoing.end(b"" if span is None else body[span.start : span.end])
-
-    async def large(outgoing: Outgoing) -> None:
-        assert span is not None
-        view = memoryview(body)
-        for at in range(span.start, span.end, PIECE_BYTES_MAX):
-            await outgoing.write(view[at : min(span.end, at + PIECE_BYTES_MAX)])
-        await outgoing.end()
-
-    work = small if span is None or span.body_bytes <= PIECE_BYTES_MAX else large
-    return await _send(request, message, work, progress_seconds_max)
-
-
-async def send_pieces(
-    request: web.BaseRequest, message: Message, pieces: AsyncIterator[bytes], *, progress_seconds_max: float
-) -> web.StreamResponse:
-    """Send a message with a body that is still on its way; its head goes out at once. One that breaks off is not ended."""
-
-    async def work(outgoing: Outgoing) -> None:
-        if request.method != "HEAD" and message.status not in BODILESS:
-            request.writer.send_headers()
-            async for piece in pieces:
-                await outgoing.write(piece)
-        await outgoing.end()
-
-    return await _send(request, message, work, progress_seconds_max)
-
-
-async def _send(
-    request: web.BaseRequest,
-    message: Message,
-    work: Callable[[Outgoing], Awaitable[None]],
-    progress_seconds_max: float,
-) -> web.StreamResponse:
-    response, transport = RawAnswer(message), request.transport
-    await response.prepare(request)
-    outgoing = Outgoing(request, response, progress_seconds_max)
-    try:
-        await work(outgoing)
-        if not response.keep_alive:
-            await outgoing.taken()
-    except ConnectionError:
-        abort(transport)
-        raise
-    except TimeoutError as slow:
-        abort(transport)
-        raise TooSlow("the viewer took nothing for too long") from slow
-    except (Incomplete, Broken, Unreachable, OSError) as cut:
-        abort(transport)
-        raise CutOff("the response could not be finished") from cut
-    except BaseException:
-        abort(transport)
-        raise
+    """Send a message with what it says of a stored body. Raises as `edge.send.send`."""
+    at_once = small_content(body, message.content)
+    if at_once is None:
+        pieces = content_pieces(body, message.content)
+        return await send_pieces(request, message, pieces, progress_seconds_max=progress_seconds_max)
+    response = RawAnswer(message)
+    async with outgoing(request, response, progress_seconds_max=progress_seconds_max) as viewer:
+        await viewer.end(at_once)
     return response
 
 
-async def cut(pieces: AsyncIterator[bytes], span: Span | None) -> AsyncIterator[bytes]:
-    """The part of a body that is on its way; nothing of it for None."""
-    at = 0
-    if span is None or span.start == span.end:
-        return
-    async for piece in pieces:
-        part = piece[max(0, span.start - at) : span.end - at]
-        at += len(piece)
-        if part:
-            yield part
-        if at >= span.end:
-            return
+async def send_pieces(
+    request: web.BaseRequest,
+    message: Message,
+    pieces: AsyncIterator[bytes | memoryview],
+    *,
+    progress_seconds_max: float,
+) -> web.StreamResponse:
+    """Send a message with a body that is still on its way; its head goes out at once. One that breaks off is not ended."""
+    response = RawAnswer(message)
+    async with outgoing(
+        request, response, progress_seconds_max=progress_seconds_max, broken=(Incomplete, Broken, Unreachable)
+    ) as viewer:
+        if request.method != "HEAD" and message.status not in BODILESS:
+            request.writer.send_headers()
+            async for piece in pieces:
+                await viewer.write(piece)
+        await viewer.end()
+    return response
 
 
 def interim_to(request: web.BaseRequest) -> Callable[[Head], None] | None:

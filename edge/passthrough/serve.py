@@ -9,22 +9,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
-from aiohttp import web
 
-from domicile.service.gate.assets import AssetClient, AssetLimits
-from domicile.service.settings import blamed
+from domicile.service.gate.assets import ASSETS_TENANT, AssetClient, AssetLimits
 from domicile.service.tasks import Background
-from edge.listener import BACKLOG, Handler, Listener
+from edge.bounds import Bounds, bounds_between_workers, bounds_of
+from edge.entrance import Entrance, entrance
+from edge.listener import Handler, Listener
 from edge.metrics import Counters
 from edge.passthrough.app import Passthrough
 from edge.passthrough.fetch import Fetcher
+from edge.passthrough.fill import Memory
 from edge.passthrough.fills import Fills
 from edge.passthrough.forwarding import Forwarding
-from edge.passthrough.owner import Doors, Neighbours
+from edge.passthrough.owner import TOLD_AT_ONCE_MAX, Doors, Neighbours
 from edge.passthrough.settings import Route, read_route
-from edge.passthrough.statement import permit_of
+from edge.passthrough.statement import permit_to_fetch, permit_to_keep
 from edge.passthrough.store import ResponseStore
 from edge.settings import EdgeSettings
+from edge.sockets import Sockets
+from edge.store.room import Room
+from edge.store.spool import Spool
+
+SPOOL_DIRECTORY = "spool"
+"""Below the cache's."""
 
 log = structlog.get_logger("edge.passthrough")
 
@@ -36,44 +43,69 @@ class _Worker:
     settings: EdgeSettings
     slot: int
     counters: Counters
-    background: Background
     store: ResponseStore
+    sockets: Sockets
+    memory: Memory
+    spool: Spool | None
 
 
 @asynccontextmanager
-async def passthrough(settings: EdgeSettings, slot: int, counters: Counters) -> AsyncIterator[None]:
-    """Serve every route that is set; nothing when there is none. Raises BadSetting."""
+async def passthrough(
+    settings: EdgeSettings, slot: int, counters: Counters, sockets: Sockets
+) -> AsyncIterator[tuple[Entrance, ...]]:
+    """Serve every route that is set, at these entrances; nothing when there is none."""
     routes = [route for text in settings.passthrough.routes if (route := read_route(text)) is not None]
     if not routes:
-        yield
+        yield ()
         return
     own = settings.passthrough
     store = ResponseStore(
         bytes_max=own.ram_bytes_max // settings.worker_count,
         object_bytes_max=own.object_bytes_max,
+        disk_bytes_max=own.disk_bytes_max // settings.worker_count,
         variants_max=own.variants_max,
     )
     async with AsyncExitStack() as stack:
-        background = await stack.enter_async_context(Background(log))
-        worker = _Worker(settings=settings, slot=slot, counters=counters, background=background, store=store)
+        worker = _Worker(
+            settings=settings,
+            slot=slot,
+            counters=counters,
+            store=store,
+            sockets=sockets,
+            memory=Memory(own.fill_bytes_max),
+            spool=_spool(settings, slot, store),
+        )
+        entrances: list[Entrance] = []
         for number, route in enumerate(routes):
-            await _serve(worker, number, route, stack)
-        yield
+            entrances += await _serve(worker, number, route, stack)
+        yield tuple(entrances)
 
 
-async def _serve(worker: _Worker, number: int, route: Route, stack: AsyncExitStack) -> None:
+async def _serve(worker: _Worker, number: int, route: Route, stack: AsyncExitStack) -> list[Entrance]:
     """Both sockets of a route: that of the other workers first, so that an owner can be asked as soon as it is one."""
     settings, own, name = worker.settings, worker.settings.passthrough, str(number)
+    background = await stack.enter_async_context(
+        Background(log)
+    )  # its own: one origin's crowd takes nobody else's place
     fetcher = Fetcher(
         client=_client(settings, route.base, stack),
-        permit=lambda: permit_of(settings.region, clock=time.time),
+        permit=lambda: permit_to_fetch(settings.region, clock=time.time),
         store=worker.store,
-        fills=Fills(worker.background, fills_max=own.fills_max, unshared_seconds=own.unshared_seconds),
+        fills=Fills(background, memory=worker.memory, fills_max=own.fills_max, unshared_seconds=own.unshared_seconds),
+        spool=worker.spool,
         settings=own,
     )
     others = [slot for slot in range(settings.worker_count) if slot != worker.slot]
-    clients = {slot: _client(settings, f"unix:{_socket(settings, number, slot)}", stack) for slot in others}
-    neighbours = Neighbours(name=name, own=worker.slot, clients=clients, fetcher=fetcher)
+    sockets = {slot: f"unix:{_socket(settings, number, slot)}" for slot in others}
+    neighbours = Neighbours(
+        name=name,
+        own=worker.slot,
+        clients={slot: _client(settings, base, stack) for slot, base in sockets.items()},
+        tellers={
+            slot: _client(settings, base, stack, connections_max=TOLD_AT_ONCE_MAX) for slot, base in sockets.items()
+        },
+        fetcher=fetcher,
+    )
     app = Passthrough(
         name=name,
         fetcher=fetcher,
@@ -82,24 +114,47 @@ async def _serve(worker: _Worker, number: int, route: Route, stack: AsyncExitSta
         progress_seconds_max=settings.delivery.progress_seconds_max,
     )
     doors = Doors(app=app, neighbours=neighbours)
+    entrances: list[Entrance] = []
     if others:
-        inner = await _runner(worker, doors.from_neighbour, stack)
-        path = _socket(settings, number, worker.slot)
-        path.unlink(missing_ok=True)
-        await web.UnixSite(inner, str(path), backlog=BACKLOG).start()
-        path.chmod(0o600)
-    outer = await _runner(worker, doors.from_viewer, stack)
-    address = f"{route.host}:{route.port}"
-    with blamed("edge.passthrough.routes", address, "addresses that can be listened on"):
-        await web.TCPSite(outer, route.host, route.port, reuse_port=True, backlog=BACKLOG).start()
+        inner = _listener(worker, doors.from_neighbour, bounds_between_workers(settings))
+        entrances.append(await stack.enter_async_context(entrance(inner)))
+        await entrances[-1].open_inside(_socket(settings, number, worker.slot))
+    outer = _listener(worker, doors.from_viewer, bounds_of(settings))
+    entrances.append(await stack.enter_async_context(entrance(outer)))
+    await entrances[-1].open(worker.sockets.by_entrance[name], worker.slot)
+    return entrances
 
 
-def _client(settings: EdgeSettings, base: str, stack: AsyncExitStack) -> AssetClient:
+def _spool(settings: EdgeSettings, slot: int, store: ResponseStore) -> Spool | None:
+    bytes_max = settings.passthrough.disk_bytes_max // settings.worker_count
+    if not bytes_max:
+        return None
+    spool = Spool(
+        settings.cache_path / SPOOL_DIRECTORY,
+        tenant=ASSETS_TENANT,
+        region=settings.region,
+        slot=slot,
+        bytes_max=bytes_max,
+        object_bytes_max=settings.passthrough.disk_object_bytes_max,
+        room=Room(
+            settings.cache_path,
+            free_bytes_min=settings.cache.disk_free_bytes_min,
+            free_files_min=settings.cache.disk_free_inodes_min,
+        ),
+        permit=lambda: permit_to_keep(settings.region, clock=time.time),
+    )
+    spool.let_go = store.let_go
+    return spool
+
+
+def _client(
+    settings: EdgeSettings, base: str, stack: AsyncExitStack, *, connections_max: int | None = None
+) -> AssetClient:
     own = settings.passthrough
     limits = AssetLimits(
         connect_seconds_max=own.connect_seconds_max,
         read_seconds_max=own.read_seconds_max,
-        connections_max=own.connections_max,
+        connections_max=connections_max or own.connections_max,
         idle_seconds_max=own.idle_seconds_max,
     )
     client = AssetClient(base, limits)
@@ -111,18 +166,5 @@ def _socket(settings: EdgeSettings, number: int, slot: int) -> Path:
     return settings.run_path / f"pass-{number}-{slot}.sock"
 
 
-async def _runner(worker: _Worker, handler: Handler, stack: AsyncExitStack) -> web.ServerRunner:
-    delivery = worker.settings.delivery
-    listener = Listener(
-        handler,
-        counters=worker.counters,
-        region=worker.settings.region,
-        keepalive_seconds=delivery.keepalive_seconds,
-        connections_max=delivery.connections_max,
-        progress_seconds_max=delivery.progress_seconds_max,
-        write_buffer_bytes_max=delivery.write_buffer_bytes_max,
-    )
-    runner = web.ServerRunner(listener, shutdown_timeout=worker.settings.node.drain_seconds_max)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    return runner
+def _listener(worker: _Worker, handler: Handler, bounds: Bounds) -> Listener:
+    return Listener(handler, counters=worker.counters, region=worker.settings.region, bounds=bounds)

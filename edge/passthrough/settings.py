@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from domicile.service.settings import MIB, setting
+from domicile.service.settings import GIB, MIB, setting
 
 _ROUTE = re.compile(
     r"((?:\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.-]+):([0-9]{1,5}))=(https?://(?:\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.-]+)(?::([0-9]{1,5}))?)/?"
@@ -51,23 +51,37 @@ class PassthroughSettings:
     )
     ram_bytes_max: int = setting(64 * MIB, "Bytes of stored responses of the node, heads included.", at_least=0)
     object_bytes_max: int = setting(
-        8 * MIB, "Largest body that is stored; larger ones are passed on as they come.", at_least=0
+        8 * MIB, "Largest body that is stored in memory; larger ones go to the disk.", at_least=0
+    )
+    disk_bytes_max: int = setting(
+        GIB,
+        "Bytes of bodies that the node keeps on its disk because they are too large for memory: sealed, without a name,"
+        " gone when it stops. 0 keeps none there.",
+        at_least=0,
+    )
+    disk_object_bytes_max: int = setting(
+        256 * MIB, "Largest body that is kept on the disk; larger ones are passed on as they come.", at_least=0
     )
     variants_max: int = setting(32, "Stored responses of one URL that differ by Vary; the oldest goes.", at_least=1)
     fills_max: int = setting(
         128,
-        "Responses that one worker takes in for the store at a time; the next request gets 503.",
+        "Responses of one route that one worker takes in at a time; the next request gets 503.",
         at_least=1,
         at_most=200,
     )
     fill_bytes_max: int = setting(
         64 * MIB,
-        "Bytes of responses being taken in by one worker; beyond them, a body is passed on and not stored.",
+        "Bytes of responses being taken in that one worker holds in memory; beyond them, bodies go to the disk.",
         at_least=0,
     )
     fill_seconds_max: float = setting(
         600.0,
         "A body that takes longer than this to come in is passed on and not stored; if nobody reads it, it is given up.",
+        at_least=0.01,
+    )
+    answer_seconds_max: float = setting(
+        3600.0,
+        "Longest time of one answer of the origin, to its last byte, whoever reads it; then it is cut off.",
         at_least=0.01,
     )
     connections_max: int = setting(256, "Connections of one worker to one origin.", at_least=1, at_most=4096)

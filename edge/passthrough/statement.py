@@ -1,4 +1,4 @@
-"""Leave to fetch what the operator states not to be personal.
+"""Leave to fetch, and to keep a copy of, what the operator states not to be personal.
 
 A route of the passthrough is that statement, made by whoever writes the node's settings: there is no tenant behind it whose
 policy could be asked. It is put in the form of a policy all the same, so that there is one way to get a permit, and the gate
@@ -16,14 +16,23 @@ OPERATORS_POLICY = ResidencyPolicy(
     tenant=ASSETS_TENANT,
     version=1,
     preset=Preset.GLOBAL,
-    zones={Activity.INGRESS_FETCH: ("world",)},
+    zones={Activity.INGRESS_FETCH: ("world",), Activity.CACHE: ("world",)},
     declared_non_personal=True,
 )
-"""Fetching, and nothing else: no storing, no transforming, no cache on a disk."""
+"""Fetching and keeping copies, and nothing else."""
 
 
-def permit_of(region: str, *, clock: Callable[[], float]) -> Permit:
+def permit_to_fetch(region: str, *, clock: Callable[[], float]) -> Permit:
     """`region`: of this node, checked by its settings."""
-    decision = decide(OPERATORS_POLICY, Activity.INGRESS_FETCH, Place(name="passthrough", region=region), at=clock())
+    return _permit(Activity.INGRESS_FETCH, region, clock)
+
+
+def permit_to_keep(region: str, *, clock: Callable[[], float]) -> Permit:
+    """On this node's disk, sealed."""
+    return _permit(Activity.CACHE, region, clock)
+
+
+def _permit(activity: Activity, region: str, clock: Callable[[], float]) -> Permit:
+    decision = decide(OPERATORS_POLICY, activity, Place(name="passthrough", region=region), at=clock())
     assert not isinstance(decision, Deny), "the settings name a region"
     return decision

@@ -1,4 +1,5 @@
-"""Stored responses in memory: by URL, then by what they vary by; bounded in bytes and in variants.
+"""Stored responses: by URL, then by what they vary by; bounded in bytes and in variants. Bodies too large for memory are on
+the disk (`edge.store.spool`), which says when one of them has to go.
 
 A URL's variants go together when room is needed. Whoever is about to store something holds a ticket from before the request
 went out; a change of the URL meanwhile voids the ticket, so that an answer from before the change is not kept after it.
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 
 from edge.cache.stored import Stored
 from edge.store.fifo import WeightedFifo
+from edge.store.spool import SpoolFile
 
 URL_BYTES = 512
 """What an entry takes beside its variants."""
@@ -28,8 +30,10 @@ class Ticket:
 class ResponseStore:
     """Responses of all routes of one worker. Keys are texts of the caller."""
 
-    def __init__(self, *, bytes_max: int, object_bytes_max: int, variants_max: int) -> None:
+    def __init__(self, *, bytes_max: int, object_bytes_max: int, disk_bytes_max: int, variants_max: int) -> None:
         self._entries: WeightedFifo[tuple[Stored, ...]] = WeightedFifo(bytes_max)
+        self._on_disk: WeightedFifo[tuple[str, Stored]] = WeightedFifo(max(1, disk_bytes_max))
+        """By the name of the body: the key of the URL, and the variant."""
         self._object_bytes_max = object_bytes_max
         self._variants_max = variants_max
         self._tickets: dict[str, set[Ticket]] = {}
@@ -42,12 +46,16 @@ class ResponseStore:
         return self._entries.cost
 
     def takes(self, body_bytes: int) -> bool:
-        """Is a body of this size stored at all?"""
+        """Is a body of this size stored in memory?"""
         return body_bytes <= min(self._object_bytes_max, self._entries.cost_max)
 
     def variants(self, key: str) -> tuple[Stored, ...]:
         """Newest first."""
-        return self._entries.get(key) or ()
+        found = self._entries.get(key) or ()
+        for one in found:
+            if isinstance(one.body, SpoolFile):
+                self._on_disk.get(one.body.name)  # counts the visit
+        return found
 
     @contextmanager
     def ticket(self, key: str) -> Iterator[Ticket]:
@@ -64,7 +72,7 @@ class ResponseStore:
 
     def put(self, key: str, stored: Stored, ticket: Ticket, *, instead_of: Stored | None = None) -> bool:
         """Keep it as the newest variant, in place of the one for the same requests. False when it is not kept."""
-        if ticket.is_void or not self.takes(len(stored.body)):
+        if ticket.is_void or (isinstance(stored.body, bytes) and not self.takes(len(stored.body))):
             return False
         others = [
             one
@@ -72,27 +80,50 @@ class ResponseStore:
             if one is not instead_of and (one.varies_by, one.selection) != (stored.varies_by, stored.selection)
         ]
         variants = (stored, *others)[: self._variants_max]
-        cost = URL_BYTES + len(key) + sum(one.cost_bytes for one in variants)
-        while len(variants) > 1 and cost > self._entries.cost_max:
-            cost -= variants[-1].cost_bytes
+        while len(variants) > 1 and _cost(key, variants) > self._entries.cost_max:
             variants = variants[:-1]
-        if cost > self._entries.cost_max:
+        if _cost(key, variants) > self._entries.cost_max:
             return False
-        self._entries.put(key, variants, cost)
+        self._set(key, variants)
         return True
 
     def remove(self, key: str, stored: Stored) -> None:
         """Take one variant out."""
         variants = self._entries.peek(key) or ()
         left = tuple(one for one in variants if one is not stored)
-        if len(left) == len(variants):
-            return
-        self._entries.pop(key)
-        if left:
-            self._entries.put(key, left, URL_BYTES + len(key) + sum(one.cost_bytes for one in left))
+        if len(left) < len(variants):
+            self._set(key, left)
 
     def drop(self, key: str) -> None:
         """The URL has changed: what is stored goes, and what is on its way is not stored."""
-        self._entries.pop(key)
+        self._set(key, ())
         for ticket in self._tickets.get(key, ()):
             ticket.is_void = True
+
+    def let_go(self) -> bool:
+        """Take out what is on the disk and is wanted least; False when nothing is there."""
+        gone = self._on_disk.make_room(self._on_disk.cost_max - self._on_disk.cost + 1)
+        for _, (key, stored) in gone:
+            self.remove(key, stored)
+        return bool(gone)
+
+    def _set(self, key: str, variants: tuple[Stored, ...]) -> None:
+        self._leave_disk(self._entries.pop(key) or ())
+        if not variants:
+            return
+        for _, gone in self._entries.put(key, variants, _cost(key, variants)):
+            self._leave_disk(gone)
+        for one in variants:
+            if isinstance(one.body, SpoolFile):
+                cost = min(max(1, one.body_bytes), self._on_disk.cost_max)
+                for _, (other, stored) in self._on_disk.put(one.body.name, (key, one), cost):
+                    self.remove(other, stored)
+
+    def _leave_disk(self, variants: tuple[Stored, ...]) -> None:
+        for one in variants:
+            if isinstance(one.body, SpoolFile):
+                self._on_disk.pop(one.body.name)
+
+
+def _cost(key: str, variants: tuple[Stored, ...]) -> int:
+    return URL_BYTES + len(key) + sum(one.cost_bytes for one in variants)

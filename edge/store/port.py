@@ -5,7 +5,7 @@ Rules of the file: values only. Whether an object may still be served is judged 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -75,7 +75,7 @@ class Body(Protocol):
     @property
     def body_bytes(self) -> int: ...
 
-    def pieces(self, start: int, end: int) -> AsyncIterator[bytes]:
+    def pieces(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Plaintext of [start, end), at most PIECE_BYTES_MAX at a time. Raises SealBroken, OSError."""
         ...
 

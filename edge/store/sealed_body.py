@@ -6,7 +6,7 @@ import asyncio
 import errno
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import msgspec
@@ -88,7 +88,7 @@ class SealedBody:
         skip = start - first * CHUNK_BYTES
         return plain if skip == 0 and len(plain) == end - start else plain[skip : skip + end - start]
 
-    async def pieces(self, start: int, end: int) -> AsyncIterator[bytes]:
+    async def pieces(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Plaintext of [start, end), a chunk at a time. Raises OSError, SealBroken."""
         while start < end:
             stop = min(end, (start // SEGMENT_BYTES + 1) * SEGMENT_BYTES)

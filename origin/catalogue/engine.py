@@ -9,13 +9,14 @@ A lock that does not come in time is `Overloaded`. Source: decisions C.1, C.2, L
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -30,6 +31,8 @@ POSTGRES_CONNECT_SECONDS_MAX = 10.0
 _BUSY = "database is locked"
 _LOCK_NOT_AVAILABLE = "55P03"
 
+T = TypeVar("T")
+
 
 def sqlite_url(file: Path) -> URL:
     return URL.create("sqlite+aiosqlite", database=str(file))
@@ -38,9 +41,11 @@ def sqlite_url(file: Path) -> URL:
 class Database:
     """A writer and a reader side of one database."""
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
+    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, in_thread: Engine | None = None) -> None:
+        """`in_thread`: reads what `reader` reads, from a thread; where its driver has one for each connection anyway."""
         self._writer = writer
         self._reader = reader
+        self._in_thread = in_thread
 
     @classmethod
     def open(cls, url: str | URL) -> Database:
@@ -71,9 +76,26 @@ class Database:
             async with self._reader.begin() as connection:
                 yield connection
 
+    async def snapshot(self, work: Callable[[Connection], T]) -> T:
+        """What `work` reads, all of it of the same instant. For what is asked often: `work` knows of no event loop, so on
+        SQLite all of it takes one turn of a thread, where `read` takes several for each statement.
+        """
+        with _translated():
+            if self._in_thread is not None:
+                return await asyncio.to_thread(_begun, self._in_thread, work)
+            async with self._reader.begin() as connection:
+                return await connection.run_sync(work)
+
     async def close(self) -> None:
+        if self._in_thread is not None:
+            self._in_thread.dispose()
         await self._reader.dispose()
         await self._writer.dispose()
+
+
+def _begun(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.begin() as connection:
+        return work(connection)
 
 
 class _translated:  # noqa: N801 - reads as a verb at its only place of use
@@ -94,15 +116,19 @@ def _is_lock(error: DBAPIError) -> bool:
 def _sqlite(url: URL) -> Database:
     writer = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=LOCK_SECONDS)
     reader = create_async_engine(url, pool_size=READERS_MAX, max_overflow=0, pool_timeout=LOCK_SECONDS)
-    _prepare_sqlite(writer, "BEGIN IMMEDIATE", ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"))
-    _prepare_sqlite(reader, "BEGIN", ("query_only=ON",))
-    return Database(writer, reader)
+    in_thread = create_engine(
+        url.set(drivername="sqlite"), pool_size=READERS_MAX, max_overflow=0, pool_timeout=LOCK_SECONDS
+    )
+    _prepare_sqlite(writer.sync_engine, "BEGIN IMMEDIATE", ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"))
+    _prepare_sqlite(reader.sync_engine, "BEGIN", ("query_only=ON",))
+    _prepare_sqlite(in_thread, "BEGIN", ("query_only=ON",))
+    return Database(writer, reader, in_thread)
 
 
-def _prepare_sqlite(engine: AsyncEngine, begin: str, pragmas: tuple[str, ...]) -> None:
+def _prepare_sqlite(engine: Engine, begin: str, pragmas: tuple[str, ...]) -> None:
     common = (f"busy_timeout={int(LOCK_SECONDS * 1000)}", "foreign_keys=ON", "temp_store=MEMORY")
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def connected(dbapi_connection: Any, _record: object) -> None:
         dbapi_connection.isolation_level = None  # autocommit: the driver begins nothing by itself
         cursor = dbapi_connection.cursor()
@@ -110,7 +136,7 @@ def _prepare_sqlite(engine: AsyncEngine, begin: str, pragmas: tuple[str, ...]) -
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 

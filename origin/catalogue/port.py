@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, AssetId, NameHash
@@ -30,6 +31,9 @@ class Catalogue(Protocol):
 
     async def named(self, connection: AsyncConnection, tenant: str, names: Iterable[NameHash]) -> list[AssetRow]:
         """Rows of these names, in no order; names that do not exist are left out."""
+
+    def named_in(self, connection: Connection, tenant: str, names: Iterable[NameHash]) -> list[AssetRow]:
+        """The same inside a snapshot (`Database.snapshot`), as are all whose name ends so."""
 
     async def by_asset_id(self, connection: AsyncConnection, tenant: str, ids: Iterable[str]) -> list[AssetRow]:
         """Rows of these assets, in no order."""
@@ -57,6 +61,11 @@ class Catalogue(Protocol):
 
     async def owner(self, connection: AsyncConnection, aid: Aid) -> str | None:
         """Tenant of a version that has bytes."""
+
+    def owner_in(self, connection: Connection, aid: Aid) -> str | None: ...
+
+    async def owners(self, connection: AsyncConnection, aids: Iterable[Aid]) -> dict[Aid, str]:
+        """Tenants of those that have bytes."""
 
     async def add(self, connection: AsyncConnection, row: AssetRow, *, seq: int, labels: Iterable[NameHash]) -> None:
         """Store a new version and point its name and asset at it; the older version must be removed before."""

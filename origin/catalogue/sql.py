@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, Select, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, NameHash
@@ -46,10 +46,12 @@ class SqlCatalogue:
     """See `origin.catalogue.port.Catalogue`."""
 
     async def named(self, connection: AsyncConnection, tenant: str, names: Iterable[NameHash]) -> list[AssetRow]:
+        return await connection.run_sync(self.named_in, tenant, names)
+
+    def named_in(self, connection: Connection, tenant: str, names: Iterable[NameHash]) -> list[AssetRow]:
         rows: list[AssetRow] = []
         for batch in batches(names):
-            found = await connection.execute(_NAMED, {"tenant": tenant, "names": batch})
-            rows += map(_row, found)
+            rows += map(_row, connection.execute(_NAMED, {"tenant": tenant, "names": batch}))
         return rows
 
     async def by_asset_id(self, connection: AsyncConnection, tenant: str, ids: Iterable[str]) -> list[AssetRow]:
@@ -107,8 +109,20 @@ class SqlCatalogue:
             after = found[-1].hash
 
     async def owner(self, connection: AsyncConnection, aid: Aid) -> str | None:
-        owner: str | None = await connection.scalar(_OWNER, {"aid": aid})
+        return await connection.run_sync(self.owner_in, aid)
+
+    def owner_in(self, connection: Connection, aid: Aid) -> str | None:
+        owner: str | None = connection.scalar(_OWNER, {"aid": aid})
         return owner
+
+    async def owners(self, connection: AsyncConnection, aids: Iterable[Aid]) -> dict[Aid, str]:
+        owners: dict[Aid, str] = {}
+        for batch in batches(aids):
+            rows = await connection.execute(
+                select(t.version.c.aid, t.version.c.tenant).where(t.version.c.aid.in_(batch))
+            )
+            owners |= {row.aid: row.tenant for row in rows}
+        return owners
 
     async def add(self, connection: AsyncConnection, row: AssetRow, *, seq: int, labels: Iterable[NameHash]) -> None:
         name = {"tenant": row.tenant, "hash": row.name, "asset_id": row.asset_id, "aid": row.aid}
@@ -144,6 +158,7 @@ class SqlCatalogue:
         await connection.execute(delete(t.version).where(t.version.c.aid == row.aid))
         await connection.execute(delete(t.label).where(t.label.c.asset_id == row.asset_id))
         await connection.execute(delete(t.task).where(t.task.c.aid == row.aid))
+        await connection.execute(delete(t.lineage).where(t.lineage.c.aid == row.aid))
         gone = await self.forget_renditions(connection, row.aid)
         await self.doom(connection, row.aid, row.tenant, seq=seq)
         return gone

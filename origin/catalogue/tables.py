@@ -208,11 +208,13 @@ task = Table(
     Column("tenant", _CLOUD, nullable=False),
     Column("kind", String(16), nullable=False, comment="notice: to be told to somebody; eager: to be rendered"),
     Column("aid", _HEX128, nullable=False, comment="whose it is: it goes with that version"),
+    Column("created_at", Float(53), nullable=False),
     Column("due_at", Float(53), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("detail", LargeBinary, nullable=False, comment="sealed under the aid's meta subkey"),
     Index(None, "aid"),
     Index(None, "kind", "due_at"),
+    Index(None, "created_at"),
     comment="what a change leaves to be done after it, written in its transaction",
 )
 

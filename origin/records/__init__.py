@@ -1,6 +1,7 @@
 """The storage core of the origin, behind one seam: `Records`."""
 
 from origin.records.afterwards import Leave, Left, Made
+from origin.records.chunks import Piece
 from origin.records.folders import Folder
 from origin.records.metadata_fields import Choice, MetadataField
 from origin.records.names import Edit
@@ -60,6 +61,7 @@ __all__ = [
     "NewTask",
     "Once",
     "Page",
+    "Piece",
     "Preset",
     "PurgeKey",
     "PurgeOutcome",

@@ -10,7 +10,7 @@ from domicile.media.wire import Rendition
 from origin.journal import Change
 from origin.records.core import Core
 from origin.records.renditions import Renditions
-from origin.records.tasks import NewTask, add_tasks
+from origin.records.tasks import NewTask, add_tasks, drop_tasks
 from origin.records.types import AssetRecord, RenditionRecord
 
 
@@ -29,6 +29,8 @@ class Left:
 
     made: tuple[Made, ...] = ()
     tasks: tuple[NewTask, ...] = ()
+    over: tuple[str, ...] = ()
+    """Ids of tasks that are done by this."""
 
 
 Leave = Callable[[AssetRecord], Left]
@@ -64,5 +66,6 @@ class Afterwards:
                 body_bytes=of.body_bytes,
                 layers=made.layers,
             )
-            await self._renditions.add_one(change, rendition)
+            await self._renditions.add_in(change, (rendition,))
+        await drop_tasks(change.connection, left.over)
         await add_tasks(core, change.connection, tenant, record.aid, data_key, left.tasks)

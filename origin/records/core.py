@@ -106,9 +106,12 @@ class Core:
         return self.hash_of(record.name.cloud, "display", f"{record.folder}\0{record.shown_name}")
 
     def open(self, row: AssetRow) -> AssetRecord | None:
-        """None when the key has gone: the asset is being forgotten."""
+        """None when its key has gone, or that of a version whose bytes it holds: the asset is being forgotten."""
         data_key = self.keyring.of(row.aid)
-        return None if data_key is None else open_record(row, data_key, region=self.settings.region)
+        if data_key is None:
+            return None
+        record = open_record(row, data_key, region=self.settings.region)
+        return None if any(self.keyring.of(source) is None for source in record.sources) else record
 
     def open_all(self, rows: Iterable[AssetRow]) -> list[AssetRecord]:
         return [record for row in rows if (record := self.open(row)) is not None]

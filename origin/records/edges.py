@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+from sqlalchemy import Connection
+
 from domicile.media.asset import Aid
 from domicile.media.errors import AssetNotFound, BadRequest
+from domicile.media.journal import Head
 from domicile.media.policy import Activity, Deny, Permit, Place, decide
 from domicile.media.wire import LeaseAnswer, LeaseRequest, TenantLease
 from origin.fenced import drop_beat, write_beat
-from origin.journal import read_head, read_heads
+from origin.journal import head_in, read_heads
 from origin.records.core import Core
 from origin.records.types import SealedBlob
 from origin.store.port import BlobMissing
@@ -81,17 +84,29 @@ class Edges:
                 granted[cloud] = standing
         return granted, refused
 
-    async def owner_of(self, aid: Aid) -> str | None:
-        async with self._core.database.read() as connection:
-            return await self._core.catalogue.owner(connection, aid)
+    async def original_for(self, aid: Aid, place: Place, span: tuple[int, int | None] | None) -> SealedBlob:
+        tenant, head = await self._life_of(aid)
+        return await self._blob(aid, tenant, head, self._core.permit(tenant, Activity.TRANSFORM, place), span)
 
     async def read_original(self, aid: Aid, permit: Permit, span: tuple[int, int | None] | None) -> SealedBlob:
+        tenant, head = await self._life_of(aid)
+        return await self._blob(aid, tenant, head, permit, span)
+
+    async def _life_of(self, aid: Aid) -> tuple[str, Head]:
+        """Whose it is, and that tenant's head: of one instant. Raises AssetNotFound."""
+
+        def read(connection: Connection) -> tuple[str, Head] | None:
+            tenant = self._core.catalogue.owner_in(connection, aid)
+            return None if tenant is None else (tenant, head_in(connection, tenant))
+
+        if (found := await self._core.database.snapshot(read)) is None:
+            raise AssetNotFound("no such asset")
+        return found
+
+    async def _blob(
+        self, aid: Aid, tenant: str, head: Head, permit: Permit, span: tuple[int, int | None] | None
+    ) -> SealedBlob:
         core = self._core
-        async with core.database.read() as connection:  # the head and the aid's life belong to one instant
-            tenant = await core.catalogue.owner(connection, aid)
-            if tenant is None:
-                raise AssetNotFound("no such asset")
-            head = await read_head(connection, tenant)
         try:
             total = await core.blobs.size(tenant, aid)
         except BlobMissing as missing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domicile.media.asset import AssetName
+from domicile.media.asset import Aid, AssetName
 from domicile.media.errors import BadRequest
 from origin.catalogue.search import from_cursor, to_cursor
 from origin.records.core import Core
@@ -25,6 +25,11 @@ class Listing:
     async def get_by_asset_id(self, tenant: str, asset_id: str) -> AssetRecord | None:
         async with self._core.database.read() as connection:
             rows = await self._core.catalogue.by_asset_id(connection, tenant, [asset_id])
+        return self._core.open(rows[0]) if rows else None
+
+    async def get_version(self, tenant: str, aid: Aid) -> AssetRecord | None:
+        async with self._core.database.read() as connection:
+            rows = await self._core.catalogue.by_aid(connection, tenant, [aid])
         return self._core.open(rows[0]) if rows else None
 
     async def page(

@@ -24,7 +24,7 @@ from origin.keypages import KeyringBroken
 from origin.keyring import Keyring
 from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
-from origin.records import recovery, retention
+from origin.records import chunks, lineage, recovery, retention, tasks
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.database import opened_database
@@ -141,6 +141,7 @@ async def _fill(core: Core, mirror: Mirror | None) -> None:
     await recovery.doom_drafts(core)
     if mirror is not None:
         await recovery.forget_erased(core, mirror)
+    await chunks.drop_old(core)
     await recovery.finish_doomed(core)
     await recovery.count_unowned(core)
     await recovery.fill_search(core)
@@ -175,7 +176,10 @@ class Upkeep:
                 return
             self._hurry.clear()
             await _tried(recovery.finish_doomed(core))
+            await _tried(lineage.sweep(core))
             await _tried(retention.trim(core))
+            await _tried(chunks.drop_old(core))
+            await _tried(tasks.drop_old(core))
             if mirror is not None:
                 await _tried(retention.compact(core, mirror))
 

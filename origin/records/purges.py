@@ -12,8 +12,11 @@ import msgspec
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domicile.media.asset import Aid
 from domicile.media.errors import BadRequest
 from domicile.media.journal import ENTRY_TARGETS_MAX, Head, Kind
+from domicile.media.outward_tags import months_held, tag, tag_key
+from domicile.media.policy import Lifetimes
 from origin.catalogue import tables as t
 from origin.journal import Change
 from origin.records import targets as selection
@@ -51,6 +54,7 @@ class _Answer(msgspec.Struct, frozen=True):
     head: Head
     assets: int
     everything: bool
+    aids: tuple[Aid, ...] = ()
 
 
 class Purges:
@@ -85,7 +89,21 @@ class Purges:
             everything=answer.everything,
             repeated=first is not None,
             fenced=state,
+            cdn_tags={cdn: self._tags(tenant, cdn, answer) for cdn in core.settings.cdns},
         )
+
+    def _tags(self, tenant: str, cdn: str, answer: _Answer) -> tuple[str, ...]:
+        """By which this CDN's copies go. A copy bears the aid of every picture in it, so names add nothing."""
+        standing, now = self._core.tenants.standing(tenant), self._core.now()
+        policy = standing.policy
+        lifetimes = Lifetimes() if policy is None else policy.lifetimes
+        keys = [
+            tag_key(standing.tenant.name_key, cdn=cdn, month=month)
+            for month in months_held(now, seconds_max=lifetimes.shared_seconds_max)
+        ]
+        if answer.everything:
+            return tuple(tag(key, "cloud", "") for key in keys)
+        return tuple(tag(key, "aid", aid) for key in keys for aid in answer.aids)
 
     async def _append(self, change: Change, targets: PurgeTargets) -> _Answer:
         rows = []
@@ -103,8 +121,9 @@ class Purges:
         if everything:
             change.record(Kind.ALL)
             return _Answer(change.head, 0, everything=True)
-        change.record(Kind.ASSET, aids=tuple(row.aid for row in rows), names=tuple(row.name for row in rows))
-        return _Answer(change.head, len(rows), everything=False)
+        aids = tuple(row.aid for row in rows)
+        change.record(Kind.ASSET, aids=aids, names=tuple(row.name for row in rows))
+        return _Answer(change.head, len(rows), everything=False, aids=aids)
 
 
 async def _remembered(connection: AsyncConnection, tenant: str, purge_hash: str, call: Call) -> _Answer | None:

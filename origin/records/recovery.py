@@ -160,6 +160,7 @@ async def count_unowned(core: Core) -> int:
     """Originals that this catalogue does not know. They are kept: another backup of the catalogue may know them."""
     async with core.database.read() as connection:
         known = {row.aid for row in await connection.execute(select(t.version.c.aid))}
+        known |= {row.aid for row in await connection.execute(select(t.chunk.c.aid))}
         known |= {aid for aid, _ in await core.catalogue.doomed(connection)}
     unowned = 0
     async for _, aid in core.blobs.list():

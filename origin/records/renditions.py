@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from domicile.media.asset import Aid
+from domicile.media.asset import Aid, NameHash
 from domicile.media.errors import AssetNotFound, BadRequest
 from domicile.media.journal import Kind
 from domicile.media.layer import LAYERS_MAX
@@ -20,6 +23,16 @@ from origin.records.types import RenditionRecord
 
 RENDITIONS_PER_AID_MAX = 1000
 RENDITIONS_PER_REPORT_MAX = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the catalogue has of the assets that a report speaks of."""
+
+    owners: Mapping[Aid, str]
+    counts: Counter[Aid]
+    """Renditions that are listed, of each original."""
+    pairs: set[tuple[Aid, NameHash]]
 
 
 class Renditions:
@@ -62,42 +75,67 @@ class Renditions:
             self._core.tenants.standing(tenant)
         except AssetNotFound:
             return 0
-        kept = 0
         async with self._core.journal.change(tenant) as change:
-            for made in renditions:
-                kept += await self.add_one(change, made)
+            kept = await self.add_in(change, renditions)
             if kept:
                 change.record(Kind.NAME)
         return kept
 
-    async def add_one(self, change: Change, made: Rendition) -> int:
-        """1 when it is kept, else 0. The caller holds the head lock and records the entry."""
-        core = self._core
-        data_keys = self._data_keys((made.aid, *made.layers))
-        if data_keys is None or len(made.layers) > LAYERS_MAX:
-            return 0
-        for aid in (made.aid, *made.layers):
-            if await core.catalogue.owner(change.connection, aid) != change.tenant:
-                return 0
-        key = core.hash_of(change.tenant, "rendition", f"{made.transformation}\0{made.format}")
-        mine = select(func.count()).select_from(table).where(table.c.aid == made.aid)
-        known = await change.connection.scalar(mine.where(table.c.hash == key))
-        if known or (await change.connection.scalar(mine) or 0) >= RENDITIONS_PER_AID_MAX:
-            return 0
-        record = RenditionRecord(
-            transformation=made.transformation,
-            format=made.format,
-            width=made.width,
-            height=made.height,
-            body_bytes=made.body_bytes,
-        )
-        detail = seal_rendition(record, data_keys, tenant=change.tenant, region=core.settings.region)
-        values = {"aid": made.aid, "hash": key, "tenant": change.tenant, "detail": detail}
-        await change.connection.execute(insert(table).values(values))
-        shown = [{"rendition_aid": made.aid, "hash": key, "aid": aid} for aid in sorted(set(made.layers) - {made.aid})]
-        if shown:
-            await change.connection.execute(insert(layer_table), shown)
-        return 1
+    async def add_in(self, change: Change, renditions: Sequence[Rendition]) -> int:
+        """How many are kept. The caller holds the head lock and records the entry."""
+        rows, layers = self._rows(change.tenant, renditions, await self._known(change, renditions))
+        if rows:
+            await change.connection.execute(insert(table), rows)
+        if layers:
+            await change.connection.execute(insert(layer_table), layers)
+        return len(rows)
+
+    async def _known(self, change: Change, renditions: Sequence[Rendition]) -> _Known:
+        """What there is of all aids of a report: as many questions for one rendition as for 256."""
+        aids = {aid for made in renditions for aid in (made.aid, *made.layers[:LAYERS_MAX])}
+        owners = await self._core.catalogue.owners(change.connection, sorted(aids))
+        bases = sorted({made.aid for made in renditions})
+        listed = select(table.c.aid, func.count().label("listed")).where(table.c.aid.in_(bases)).group_by(table.c.aid)
+        counts = Counter({row.aid: row.listed for row in await change.connection.execute(listed)})
+        hashes = sorted({self._hash(change.tenant, made) for made in renditions})
+        there = select(table.c.aid, table.c.hash).where(table.c.aid.in_(bases), table.c.hash.in_(hashes))
+        pairs = {(row.aid, row.hash) for row in await change.connection.execute(there)}
+        return _Known(owners=owners, counts=counts, pairs=pairs)
+
+    def _hash(self, tenant: str, made: Rendition) -> NameHash:
+        return self._core.hash_of(tenant, "rendition", f"{made.transformation}\0{made.format}")
+
+    def _rows(
+        self, tenant: str, renditions: Sequence[Rendition], known: _Known
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Rows of what is kept, and of what lies over it; `known` grows by them."""
+        rows, layers = list[dict[str, Any]](), list[dict[str, Any]]()
+        for made in renditions:
+            shown, key = (made.aid, *made.layers), self._hash(tenant, made)
+            data_keys = self._data_keys(shown)
+            if (
+                data_keys is None
+                or len(made.layers) > LAYERS_MAX
+                or any(known.owners.get(one) != tenant for one in shown)
+            ):
+                continue
+            if (made.aid, key) in known.pairs or known.counts[made.aid] >= RENDITIONS_PER_AID_MAX:
+                continue
+            known.pairs.add((made.aid, key))
+            known.counts[made.aid] += 1
+            record = RenditionRecord(
+                transformation=made.transformation,
+                format=made.format,
+                width=made.width,
+                height=made.height,
+                body_bytes=made.body_bytes,
+            )
+            detail = seal_rendition(record, data_keys, tenant=tenant, region=self._core.settings.region)
+            rows.append({"aid": made.aid, "hash": key, "tenant": tenant, "detail": detail})
+            layers += [
+                {"rendition_aid": made.aid, "hash": key, "aid": aid} for aid in sorted(set(made.layers) - {made.aid})
+            ]
+        return rows, layers
 
     def _data_keys(self, aids: Sequence[Aid]) -> dict[Aid, bytes] | None:
         """None when one is gone."""

@@ -35,6 +35,7 @@ class _Meta(msgspec.Struct, frozen=True, kw_only=True):
     analysis: Analysis = NOTHING
     metadata: dict[str, MetadataValue] = {}
     moderation: tuple[Moderation, ...] = ()
+    sources: tuple[Aid, ...] = ()
 
 
 def _context(tenant: str, aid: Aid, variant: str, region: str) -> SealContext:
@@ -59,6 +60,7 @@ def seal_record(record: AssetRecord, data_key: bytes, *, region: str) -> bytes:
         analysis=record.analysis,
         metadata=dict(record.metadata),
         moderation=record.moderation,
+        sources=record.sources,
     )
     context = _context(record.name.cloud, record.aid, "meta", region)
     body = msgspec.msgpack.encode(meta)
@@ -90,6 +92,7 @@ def open_record(row: AssetRow, data_key: bytes, *, region: str) -> AssetRecord:
         analysis=meta.analysis,
         metadata=meta.metadata,
         moderation=meta.moderation,
+        sources=meta.sources,
     )
 
 

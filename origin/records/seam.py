@@ -30,6 +30,7 @@ from domicile.media.wire import (
 )
 from origin.journal import read_head
 from origin.records.afterwards import Afterwards, Leave, nothing
+from origin.records.chunks import Chunks
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.deletes import Deletes
@@ -80,6 +81,7 @@ class Records:
         self._renditions = Renditions(core)
         afterwards = Afterwards(core, self._renditions)
         self._uploads = Uploads(core, afterwards)
+        self.chunks = Chunks(core, self._uploads)
         self._listing = Listing(core)
         self._names = Names(core, afterwards)
         self._deletes = Deletes(core)
@@ -157,9 +159,9 @@ class Records:
         """A fresh aid whose key is durable in the keyring. A draft that is never committed is removed at start."""
         return await self._uploads.mint(tenant)
 
-    async def put_original(self, draft: Draft, body: bytes, permit: Permit) -> None:
-        """Seal the bytes under the draft's key and make them durable. `permit`: Activity.STORE."""
-        await self._uploads.put_original(draft, body, permit)
+    async def put_original(self, draft: Draft, body: bytes, permit: Permit, sources: Sequence[Aid] = ()) -> None:
+        """Seal the bytes under the draft's key, and those of `sources`, and make them durable. `permit`: Activity.STORE."""
+        await self._uploads.put_original(draft, body, permit, sources)
 
     async def commit_upload(
         self, draft: Draft, asset: NewAsset, *, once: Once | None = None, leave: Leave = nothing
@@ -183,6 +185,10 @@ class Records:
 
     async def get_by_asset_id(self, tenant: str, asset_id: str) -> AssetRecord | None:
         return await self._listing.get_by_asset_id(tenant, asset_id)
+
+    async def get_version(self, tenant: str, aid: Aid) -> AssetRecord | None:
+        """The asset that has this very version now."""
+        return await self._listing.get_version(tenant, aid)
 
     async def list(
         self,
@@ -327,9 +333,9 @@ class Records:
         """Name -> aid and keys, in one snapshot. BadSignature | OutsideRegion | AssetNotFound (unknown cloud)."""
         return await resolve(self._core, verify_delivery, request)
 
-    async def owner_of(self, aid: Aid) -> str | None:
-        """The tenant of a live aid."""
-        return await self._edges.owner_of(aid)
+    async def original_for(self, aid: Aid, place: Place, span: tuple[int, int | None] | None = None) -> SealedBlob:
+        """As `read_original`, for a place: its permit is asked of the policy of whose aid it is. OutsideRegion."""
+        return await self._edges.original_for(aid, place, span)
 
     async def read_original(self, aid: Aid, permit: Permit, span: tuple[int, int | None] | None = None) -> SealedBlob:
         """Sealed bytes [start, end) of an original. `permit`: Activity.TRANSFORM at the reader's place, or STORE here.
@@ -338,9 +344,9 @@ class Records:
         """
         return await self._edges.read_original(aid, permit, span)
 
-    async def open_original(self, aid: Aid, permit: Permit) -> bytes:
-        """The uploaded bytes, in the clear. `permit`: Activity.STORE here. AssetNotFound when the aid is not live."""
-        return await open_original(self._core, self._edges, aid, permit)
+    async def open_original(self, record: AssetRecord, permit: Permit) -> bytes:
+        """The uploaded bytes, in the clear. `permit`: Activity.STORE here. AssetNotFound when the version is not live."""
+        return await open_original(self._core, self._edges, record, permit)
 
     async def entries(self, cursors: Mapping[str, int], *, wait_seconds: float) -> JournalAnswer:
         """Entries after each tenant's cursor, in order; waits up to `wait_seconds` (at most 30) for the first one."""

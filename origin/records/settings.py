@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from domicile.service.settings import setting
+from domicile.media.cdn import CDNS
+from domicile.service.settings import MIB, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,21 @@ class RecordsSettings:
         "Targets (versions and names) that the purges of one cloud may pile up; the purge above it drops everything of the"
         " cloud from caches, and the count begins anew.",
         at_least=1000,
+    )
+    cdns: tuple[str, ...] = setting(
+        (),
+        "CDNs in front of edges, by their `edge.cdn.kind`: answers of signed purges tell the tags to purge there by.",
+        check=lambda names: set(names) <= set(CDNS),
+        like="a list of " + ", ".join(CDNS),
+    )
+    chunked_uploads_max: int = setting(
+        100, "Uploads of one cloud that have begun in chunks and are not whole yet.", at_least=1
+    )
+    chunked_bytes_max: int = setting(
+        4 * 1024 * MIB, "Bytes of all chunks of one cloud that wait for the rest of their file.", at_least=1
+    )
+    chunked_seconds_max: float = setting(
+        3600.0, "How long an upload in chunks waits for its next one; then it is forgotten.", at_least=1
     )
     ack_seconds_max: float = setting(
         1.0,

@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,9 +25,10 @@ from domicile.media.sealed import SALT_BYTES, SealContext, open_sealed, seal
 from origin.catalogue.tables import task as table
 from origin.records.core import Core
 
+log = structlog.get_logger(__name__)
+
 NOTICE, EAGER = "notice", "eager"
 TASK_ID_BYTES = 16
-TASK_BYTES_MAX = 256 * 1024
 TASK_KEPT_SECONDS = 7 * 24 * 3600.0
 """What could not be done for so long is dropped."""
 
@@ -72,14 +74,14 @@ class Tasks:
                 dead.append(row.id)
                 continue
             key, context = _seal_of(core, row.tenant, row.aid, data_key)
-            header, detail = open_sealed(key, context, row.detail)
+            _, detail = open_sealed(key, context, row.detail)
             tasks.append(
                 Task(
                     id=row.id,
                     tenant=row.tenant,
                     aid=row.aid,
                     attempts=row.attempts,
-                    created_at=float(header.decode()),
+                    created_at=row.created_at,
                     detail=detail,
                 )
             )
@@ -98,7 +100,7 @@ class Tasks:
 
     async def _drop(self, ids: Iterable[str]) -> None:
         async with self._core.database.write() as connection:
-            await connection.execute(delete(table).where(table.c.id.in_(list(ids))))
+            await drop_tasks(connection, ids)
 
 
 async def add_tasks(
@@ -108,18 +110,38 @@ async def add_tasks(
     now = core.now()
     for task in tasks:
         key, context = _seal_of(core, tenant, aid, data_key)
-        detail = seal(key, context, header=repr(now).encode(), body=task.detail, salt=os.urandom(SALT_BYTES))
+        detail = seal(key, context, header=b"", body=task.detail, salt=os.urandom(SALT_BYTES))
         await connection.execute(
             insert(table).values(
                 id=secrets.token_hex(TASK_ID_BYTES),
                 tenant=tenant,
                 kind=task.kind,
                 aid=aid,
+                created_at=now,
                 due_at=now,
                 attempts=0,
                 detail=detail,
             )
         )
+
+
+async def drop_tasks(connection: AsyncConnection, ids: Iterable[str]) -> None:
+    """In the caller's transaction."""
+    gone = list(ids)
+    if gone:
+        await connection.execute(delete(table).where(table.c.id.in_(gone)))
+
+
+async def drop_old(core: Core) -> None:
+    """What could not be done for TASK_KEPT_SECONDS."""
+    is_old = table.c.created_at < core.now() - TASK_KEPT_SECONDS
+    async with core.database.read() as connection:
+        if await connection.scalar(select(table.c.id).where(is_old).limit(1)) is None:
+            return
+    async with core.database.write() as connection:
+        gone = await connection.execute(delete(table).where(is_old))
+    if gone.rowcount:
+        log.warning("tasks_dropped", tasks=gone.rowcount)
 
 
 def _seal_of(core: Core, tenant: str, aid: Aid, data_key: bytes) -> tuple[bytes, SealContext]:

@@ -87,6 +87,8 @@ class NewAsset:
     analysis: Analysis = NOTHING
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
     moderation: tuple[Moderation, ...] = ()
+    sources: tuple[Aid, ...] = ()
+    """Other versions whose bytes it holds: its original is sealed under the keys of all of them, too."""
     unique_display_name: bool = False
     """Refuse it when another asset of the folder has the same name for people."""
     overwrite: bool = True
@@ -117,6 +119,8 @@ class AssetRecord:
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
     """Structured metadata: values by the external_id of their fields."""
     moderation: tuple[Moderation, ...] = ()
+    sources: tuple[Aid, ...] = ()
+    """Other versions whose bytes it holds; when one of them goes, so does it."""
     created_at: float
     """When this version was uploaded."""
 
@@ -293,6 +297,8 @@ class PurgeOutcome:
     repeated: bool = False
     """This purge_id was answered before."""
     fenced: FencedState
+    cdn_tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By CDN of the setting `origin.records.cdns`: the tags to purge there by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from collections.abc import Sequence
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import AID_BYTES, Aid, AssetId
-from domicile.media.errors import BadRequest, Overloaded
+from domicile.media.errors import AssetNotFound, BadRequest, Overloaded
 from domicile.media.journal import Kind
-from domicile.media.keys import subkey
 from domicile.media.policy import Permit
 from domicile.media.sealed import SALT_BYTES, SealContext, seal
 from origin.catalogue.port import AssetRow
@@ -20,6 +21,7 @@ from origin.keyring import aid_id
 from origin.records.afterwards import Afterwards, Leave
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
 from origin.records.display_names import check_display_name
+from origin.records.lineage import note_sources, original_key
 from origin.records.nonces import Once, spend_upload
 from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord, Committed, Draft, NewAsset
@@ -60,14 +62,17 @@ class Uploads:
             await self._drop(aid, tenant)
         return key
 
-    async def put_original(self, draft: Draft, body: bytes, permit: Permit) -> None:
+    async def put_original(self, draft: Draft, body: bytes, permit: Permit, sources: Sequence[Aid] = ()) -> None:
         if draft.aid not in self._drafts:
             raise BadRequest("this upload is over")
+        key = original_key(self._core.keyring, draft.aid, draft.data_key, sources)
+        if key is None:
+            raise AssetNotFound("what this is made of has just been deleted")
         context = SealContext.original(tenant=draft.tenant, aid=draft.aid, region=self._core.settings.region)
 
         def sealed() -> bytes:
             salt = os.urandom(SALT_BYTES)
-            return seal(subkey(draft.data_key, "original"), context, header=b"", body=body, salt=salt)
+            return seal(key, context, header=b"", body=body, salt=salt)
 
         content = await asyncio.to_thread(sealed)
         await self._core.shield.run(self._put(draft, content, permit))
@@ -91,6 +96,15 @@ class Uploads:
             raise BadRequest("the upload has no bytes or is over")
         del self._drafts[draft.aid]  # from here on nobody can discard what is being committed
         return await self._core.shield.run(self._commit_or_reopen(draft, asset, once, leave))
+
+    async def settle(self, draft: Draft, connection: AsyncConnection) -> None:
+        """It becomes something else than an asset, in the caller's transaction. BadRequest when it is over."""
+        if not self._drafts.get(draft.aid, False) or not await self._core.catalogue.undraft(connection, draft.aid):
+            raise BadRequest("this upload is over")
+
+    def release(self, draft: Draft) -> None:
+        """What `settle` made of it is committed."""
+        self._drafts.pop(draft.aid, None)
 
     async def discard(self, draft: Draft) -> None:
         if self._drafts.pop(draft.aid, None) is not None:
@@ -131,6 +145,7 @@ class Uploads:
                 if asset.unique_display_name:
                     await check_display_name(core, change, record)
                 await self._store(change, draft, record, old)
+                await note_sources(core, change, draft.aid, record.sources)
                 await self._afterwards.write(change, record, draft.data_key, leave(record))
         if keeps is not None:
             await self._drop(draft.aid, tenant)
@@ -174,5 +189,6 @@ def _record(draft: Draft, asset: NewAsset, before: AssetRecord | None) -> AssetR
         analysis=asset.analysis,
         metadata=asset.metadata,
         moderation=asset.moderation,
+        sources=asset.sources,
         created_at=asset.created_at,
     )

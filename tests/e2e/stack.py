@@ -177,7 +177,7 @@ class Stack:
     def _exchange(
         self, tier: str, method: str, path: str, headers: Mapping[str, str] | None, body: bytes | None
     ) -> Reply:
-        reply = _exchange(self.edge_port if tier == "edge" else self.api_port, method, path, headers, body)
+        reply = request_to(self.edge_port if tier == "edge" else self.api_port, method, path, headers, body)
         for watcher in self.watchers:
             watcher(f"{method} {path} of the {tier}", reply)
         return reply
@@ -228,7 +228,7 @@ def is_first(pid: int) -> bool:
     return Path(f"/proc/{pid}/cmdline").read_bytes() != Path(f"/proc/{parent}/cmdline").read_bytes()
 
 
-def _exchange(port: int, method: str, path: str, headers: Mapping[str, str] | None, body: bytes | None) -> Reply:
+def request_to(port: int, method: str, path: str, headers: Mapping[str, str] | None, body: bytes | None) -> Reply:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_SECONDS_MAX)
     try:
         connection.request(method, path, body=body, headers=dict(headers or {}))

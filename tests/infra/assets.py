@@ -16,6 +16,7 @@ from edge.page import COUNTERS_MAX
 from edge.passthrough.serve import passthrough
 from edge.passthrough.settings import PassthroughSettings
 from edge.settings import EdgeSettings
+from edge.sockets import Sockets
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +124,12 @@ class Viewer:
         if method == "HEAD" or got.status in {204, 304}:
             return got
         if got["transfer-encoding"] == "chunked":
-            body = b""
+            pieces: list[bytes] = []
             while size := int((await self.reader.readuntil(b"\r\n"))[:-2], 16):
-                body += await self.reader.readexactly(size)
+                pieces.append(await self.reader.readexactly(size))
                 await self.reader.readexactly(2)
             await self.reader.readexactly(2)
+            body = b"".join(pieces)
         else:
             body = await self.reader.readexactly(int(got["content-length"]))
         return Got(got.status, got.fields, body)
@@ -171,23 +173,26 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def cached(directory: Path, *, counters: Counters | None = None, **settings: Any) -> AsyncIterator[Cached]:
-    """`settings`: of PassthroughSettings. The origin answers `hello`, fresh for a minute, until told otherwise."""
+    """`settings`: of PassthroughSettings; nothing is kept on the disk unless they say so. The origin answers `hello`, fresh for a minute, until told otherwise."""
     origin = AssetOrigin(script=_unset)
     origin.says(response(cache_control="max-age=60"))
     server = await asyncio.start_server(origin.serve, "127.0.0.1", 0, limit=2**22)
     origin.port, port = server.sockets[0].getsockname()[1], free_port()
     words = memoryview(bytearray(8 * COUNTERS_MAX)).cast("q")
     edge = EdgeSettings(
+        listen="127.0.0.1:0",
         data_dir=directory / "data",
         run_dir=directory / "run",
         workers=1,
         passthrough=PassthroughSettings(
-            routes=(f"127.0.0.1:{port}=http://127.0.0.1:{origin.port}",), **{"idle_seconds_max": 1.0, **settings}
+            routes=(f"127.0.0.1:{port}=http://127.0.0.1:{origin.port}",),
+            **{"idle_seconds_max": 1.0, "disk_bytes_max": 0, **settings},
         ),
     )
     try:
-        async with passthrough(edge, 0, counters or Counters(words)):
-            yield Cached(origin=origin, port=port, words=words)
+        with Sockets.opened(edge) as sockets:
+            async with passthrough(edge, 0, counters or Counters(words), sockets):
+                yield Cached(origin=origin, port=port, words=words)
     finally:
         server.close()
 

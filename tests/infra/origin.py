@@ -7,6 +7,7 @@ from typing import cast
 from domicile.service.gate.remote import RemoteClient
 from domicile.service.pool import DecoderPool
 from origin.app import ROUTE_NAMES
+from origin.archive_turns import ArchiveTurns
 from origin.forms import Budget
 from origin.keys import Origin
 from origin.metrics import Metrics
@@ -29,4 +30,5 @@ def origin_over(records: Records, decoders: object = None) -> Origin:
         rates=Rates(settings.admin_calls_max),
         remote=RemoteClient(settings.remote.limits()),
         unsigned_rates=Rates(settings.upload.unsigned_calls_max),
+        archives=ArchiveTurns(settings.upload.archives_max),
     )

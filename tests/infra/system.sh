@@ -14,6 +14,8 @@ if [ "$(id -u)" != 0 ]; then
     exit 0
 fi
 export DEBIAN_FRONTEND=noninteractive
+exec 9>/var/lock/domicile-system
+flock 9 # make may ask for two lists of packages at once, and apt-get update does not wait for another
 log=$(mktemp)
 if ! { apt-get update -qq && apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends $missing; } >"$log" 2>&1; then
     tail -20 "$log" >&2

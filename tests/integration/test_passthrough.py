@@ -188,7 +188,7 @@ async def test_conditions_of_viewers_are_answered_from_the_store(cache: Cached) 
 
 
 async def test_parts_are_cut_from_what_is_stored(cache: Cached) -> None:
-    cache.origin.says(response(b"0123456789", ETag='"a"', **FRESH))
+    cache.origin.says(response(b"0123456789", ETag='"a"', content_type="text/odd", **FRESH))
     await cache.get()
     got = await cache.get(Range="bytes=2-4")
     assert (got.status, got.body, got["content-range"]) == (206, b"234", "bytes 2-4/10")
@@ -196,6 +196,17 @@ async def test_parts_are_cut_from_what_is_stored(cache: Cached) -> None:
     assert (await cache.get(Range="bytes=-2", If_Range='"b"')).body == b"0123456789"
     beyond = await cache.get(Range="bytes=10-")
     assert (beyond.status, beyond["content-range"], beyond.body) == (416, "bytes */10", b"")
+    several = await cache.get(Range="bytes=7-8,0-1")
+    kind, _, boundary = several["content-type"].partition("; boundary=")
+    assert (several.status, kind, several["content-range"]) == (206, "multipart/byteranges", "")
+    assert several.body.decode() == (
+        f"--{boundary}\r\nContent-Type: text/odd\r\nContent-Range: bytes 7-8/10\r\n\r\n78\r\n"
+        f"--{boundary}\r\nContent-Type: text/odd\r\nContent-Range: bytes 0-1/10\r\n\r\n01\r\n--{boundary}--\r\n"
+    )
+    assert (await cache.get(Range="bytes=0-1,5-6", If_Range='"b"')).status == 200
+    assert (await cache.get(Range="bytes=0-1,0-1,0-1")).body == b"0123456789"
+    head = await cache.get(method="HEAD", Range="bytes=0-1")
+    assert (head.status, head["content-length"]) == (200, "10")
     assert len(cache.origin.seen) == 1
 
 

@@ -207,3 +207,26 @@ async def test_who_waits_does_not_get_what_was_confirmed_for_another_alone(cache
     await asyncio.sleep(0.2)
     gate.set()
     assert sorted(got["x-name"] for got in await asyncio.gather(*asked)) == ["", "Ada"]
+
+
+@pytest.mark.parametrize("said", ["max-age=60", "no-store"])
+async def test_an_answer_without_an_end_is_cut_off_although_somebody_reads_it(tmp_path: Path, said: str) -> None:
+    async with cached(tmp_path, answer_seconds_max=0.3) as cache:
+
+        async def trickles(_: Seen, writer: asyncio.StreamWriter) -> None:
+            writer.write(f"HTTP/1.1 200 OK\r\nCache-Control: {said}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+            while not writer.is_closing():
+                writer.write(b"1\r\nx\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+
+        for method in ("GET", "POST"):
+            cache.origin.script = trickles
+            with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+                await cache.get(method=method)
+
+        async def silent(_: Seen, __: asyncio.StreamWriter) -> None:
+            await asyncio.sleep(5)
+
+        cache.origin.script = silent
+        assert {(await cache.get(f"/{method}", method=method)).status for method in ("GET", "POST")} == {504}

@@ -207,11 +207,17 @@ async def test_a_part_is_cut_from_what_is_on_its_way(cache: Cached) -> None:
     await asyncio.sleep(1.1)
     slow = cache.origin.script = Slow(b"01234", b"56789", ETag='"b"')
     slow.begin.set()
-    async with viewers(cache, 1, Range="bytes=1-2") as (early,), viewers(cache, 1, Range="bytes=4-7") as (late,):
+    async with (
+        viewers(cache, 1, Range="bytes=1-2") as (early,),
+        viewers(cache, 1, Range="bytes=4-7") as (late,),
+        viewers(cache, 1, Range="bytes=8-,0-1") as (both,),
+    ):
         got = await early.answer()
         assert (got.status, got.body, got["content-range"]) == (206, b"12", "bytes 1-2/10")
         slow.go_on.set()
         assert (await late.answer()).body == b"4567"
+        parts = (await both.answer()).body.split(b"\r\n")
+        assert (parts[3], parts[7]) == (b"89", b"01")
     assert (await cache.get()).body == b"0123456789"
 
 

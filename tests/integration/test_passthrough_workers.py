@@ -46,11 +46,11 @@ def urls() -> list[str]:
 
 
 def workers_of(process: PassthroughProcess) -> list[psutil.Process]:
-    """The processes that listen on the port of the route."""
+    """The processes that listen to each other; the port they have in common is open as long as the node is."""
     return [
         child
         for child in psutil.Process(process.pid).children(recursive=True)
-        if any(one.laddr.port == process.port and one.status == psutil.CONN_LISTEN for one in child.net_connections())
+        if any("pass-0-" in str(one.laddr) for one in child.net_connections("unix"))
     ]
 
 

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.mutants.laboratory import TEST_SECONDS_MAX, Laboratory
+
 PATCHES = sorted(Path(__file__).parent.glob("*.patch"))
-MUTANT_SECONDS_MAX = 120
-TEST_SECONDS_MAX = 30
-"""Without its guard many a test waits for what never comes; one that needs longer says so with a mark of its own."""
-SKIPPED = re.compile(r"^SKIPPED \[\d+\] [^:]+:\d+: (.+)$", re.MULTILINE)
-COPIED = ("domicile", "edge", "origin", "tests", "pyproject.toml", "README.md")
-TRIALS_AT_ONCE = 2
-"""A trial is two short processes of pytest, which mostly start and wait; they share nothing but the machine."""
 PLACES = ("domicile", "edge", "origin")
 GUARDS = {
     "fence": ("domicile", "edge"),
     "floor": ("domicile",),
     "lease": ("edge",),
-    "nonce": ("origin",),
+    "nonce": ("edge", "origin"),
     "digest": ("origin",),
-    "scope": ("origin",),
+    "scope": ("edge", "origin"),
     "region": ("domicile", "edge", "origin"),
     "directory": ("edge",),
     "ack": ("edge",),
@@ -41,7 +30,7 @@ GUARDS = {
     "permit": ("domicile", "edge", "origin"),
     "limit": ("domicile", "edge", "origin"),
     "key gate": ("domicile", "edge", "origin"),
-    "salt": ("edge", "origin"),
+    "salt": ("domicile", "edge", "origin"),
     "redaction": ("domicile", "edge"),
     "order": ("domicile", "edge", "origin"),
     "signature": ("edge", "origin"),
@@ -50,16 +39,18 @@ GUARDS = {
 """Guard -> the packages in which it stands; removing it from one must be noticed although it stands in another."""
 
 
-Trials = dict[Path, "Future[str | None]"]
-
-
 @dataclass(frozen=True, slots=True)
 class Mutant:
     guard: str
     test: str
     patch: Path
-    places: frozenset[str]
-    """The packages that it changes."""
+    files: tuple[str, ...]
+    """Those that it changes, from the root of the project."""
+
+    @property
+    def places(self) -> frozenset[str]:
+        """The packages that it changes."""
+        return frozenset(file.partition("/")[0] for file in self.files)
 
 
 def read(patch: Path) -> Mutant:
@@ -68,70 +59,43 @@ def read(patch: Path) -> Mutant:
     test = re.search(r"^Test: (.+)$", text, re.MULTILINE)
     assert guard is not None, f"{patch.name}: no Guard: line"
     assert test is not None, f"{patch.name}: no Test: line"
-    places = frozenset(re.findall(r"^\+\+\+ b/(\w+)/", text, re.MULTILINE))
-    assert places, f"{patch.name}: changes nothing of ours"
-    assert places <= set(PLACES), f"{patch.name}: changes {sorted(places)}"
-    return Mutant(guard=guard[1], test=test[1], patch=patch, places=places)
-
-
-def run(tree: Path, test: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider"]
-    command += ["-o", f"timeout={TEST_SECONDS_MAX}", test]
-    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    try:
-        return subprocess.run(
-            command, cwd=tree, env=environment, capture_output=True, text=True, timeout=MUTANT_SECONDS_MAX, check=False
-        )
-    except subprocess.TimeoutExpired:  # without a limit in time some tests do not end: that is red, too
-        return subprocess.CompletedProcess(command, returncode=1, stdout=f"no end in {MUTANT_SECONDS_MAX} s", stderr="")
-
-
-def copied(to: Path) -> Path:
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, to / name, ignore=shutil.ignore_patterns("__pycache__", "golden"))
-        else:
-            shutil.copy2(source, to / name)
-    return to
+    files = tuple(re.findall(r"^\+\+\+ b/(\S+)", text, re.MULTILINE))
+    mutant = Mutant(guard=guard[1], test=test[1], patch=patch, files=files)
+    assert files, f"{patch.name}: changes nothing of ours"
+    assert mutant.places <= set(PLACES), f"{patch.name}: changes {sorted(mutant.places)}"
+    return mutant
 
 
 @pytest.fixture(scope="module")
-def trials(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trials]:
-    """A trial for each mutant that was asked for; TRIALS_AT_ONCE of them run, in the order of the tests."""
-    chosen = [patch for patch in PATCHES if any(f"[{patch.stem}]" in item.name for item in request.session.items)]
-    with ThreadPoolExecutor(TRIALS_AT_ONCE) as pool:
-        yield {patch: pool.submit(trial, patch, tmp_path_factory.mktemp("mutant")) for patch in chosen}
-        pool.shutdown(cancel_futures=True)
+def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    with Laboratory(tmp_path_factory.mktemp("mutants")) as ready:
+        yield ready
 
 
-@pytest.mark.timeout(MUTANT_SECONDS_MAX * 2 * TRIALS_AT_ONCE + 10)
+@pytest.mark.timeout(TEST_SECONDS_MAX * 3)
 @pytest.mark.parametrize("patch", PATCHES, ids=[patch.stem for patch in PATCHES])
-def test_the_mutant_is_caught(trials: Trials, patch: Path) -> None:
-    if (skipped := trials[patch].result()) is not None:
-        pytest.skip(skipped)
+def test_the_mutant_is_caught(laboratory: Laboratory, patch: Path) -> None:
+    mutant = read(patch)
+    before = laboratory.healthy(mutant.test)
+    assert before.exit == 0, f"the test must pass on the healthy tree:\n{before.said}"
+    if before.skipped:
+        pytest.skip(before.skipped[0])
+    after = laboratory.mutated(mutant.test, patch, mutant.files)
+    if after.exit is None:  # without a limit in time some tests do not end: that is red, too
+        return
+    assert after.exit == 1, f"{mutant.guard}: the mutant lives (exit {after.exit})\n{after.said}"
+    assert after.failed, f"{mutant.guard}: something else than the test failed\n{after.said}"
 
 
-def trial(patch: Path, directory: Path) -> str | None:
-    """Raises AssertionError unless the mutant's test passes without the patch and fails with it. Why it was skipped, or None."""
-    copy, mutant = copied(directory), read(patch)
-    before = run(copy, mutant.test)
-    assert before.returncode == 0, f"the test must pass on the healthy tree:\n{before.stdout[-2000:]}"
-    if (skipped := SKIPPED.search(before.stdout)) is not None:
-        return skipped[1]
-    applied = subprocess.run(
-        ["patch", "-p1", "--fuzz=2", "--no-backup-if-mismatch", "-i", str(patch)],
-        cwd=copy,
-        capture_output=True,
-        text=True,
-        check=False,
+def test_a_run_that_takes_a_module_from_another_tree_counts_for_nothing(laboratory: Laboratory, tmp_path: Path) -> None:
+    (tmp_path / "alien.py").touch()
+    (laboratory.tree / "tests" / "unit" / "test_alien.py").write_text(
+        f"import domicile\n\ndomicile.__path__.append({str(tmp_path)!r})\n"
+        "def test_it():\n    import domicile.alien\n    assert domicile.alien\n",
+        "utf-8",
     )
-    assert applied.returncode == 0, f"{patch.name} no longer applies: rewrite it\n{applied.stdout}"
-    after = run(copy, mutant.test)
-    assert after.returncode == 1, f"{mutant.guard}: the mutant lives (exit {after.returncode})\n{after.stdout[-2000:]}"
-    assert "failed" in after.stdout
-    shutil.rmtree(directory)
-    return None
+    with pytest.raises(AssertionError, match=r"imported from elsewhere .*domicile\.alien"):
+        laboratory.healthy("tests/unit/test_alien.py")
 
 
 @pytest.mark.parametrize(("guard", "place"), [(guard, place) for guard, where in GUARDS.items() for place in where])

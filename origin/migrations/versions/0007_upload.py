@@ -26,12 +26,14 @@ def upgrade() -> None:
         sa.Column("tenant", sa.String(length=63), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("aid", sa.String(length=32), nullable=False),
+        sa.Column("created_at", sa.Float(precision=53), nullable=False),
         sa.Column("due_at", sa.Float(precision=53), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("detail", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task")),
     )
     op.create_index(op.f("ix_task_aid"), "task", ["aid"], unique=False)
+    op.create_index(op.f("ix_task_created_at"), "task", ["created_at"], unique=False)
     op.create_index(op.f("ix_task_kind_due_at"), "task", ["kind", "due_at"], unique=False)
     op.create_table(
         "chunk",

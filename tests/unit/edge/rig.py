@@ -15,7 +15,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
@@ -54,8 +54,11 @@ from domicile.service.gate.wire import WireClient
 from domicile.service.pool import DecoderPool
 from domicile.service.pool_files import SourceFile
 from domicile.service.pool_values import Rendered
+from edge.bounds import bounds_of
 from edge.cdn_settings import CdnSettings
+from edge.connection_settings import ConnectionSettings
 from edge.delivery_settings import CacheSettings, DeliverySettings
+from edge.entrance import entrance
 from edge.flight import Flights
 from edge.following import TenantState
 from edge.keys import Terms, Wanted, wanted
@@ -67,9 +70,12 @@ from edge.page import SharedPage, boottime_ns
 from edge.parts import Outside, Parts, assemble
 from edge.plain import Plain
 from edge.settings import EdgeSettings
+from edge.sockets import VIEWERS, Sockets
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
 from edge.store.room import Marks, Room
+from edge.tier_listener import parent_client, tier_entrances
+from edge.tier_settings import TierSettings
 
 CLOUD = "demo"
 REGION = "eu-de"
@@ -97,11 +103,12 @@ class Asset:
     sealed: bytes
     tags: tuple[str, ...] = ()
     coordinates: Coordinates = NOWHERE
+    format: str = "png"
 
     @property
     def facts(self) -> SourceFacts:
         return SourceFacts(
-            format="png", width=40, height=30, frames=1, has_alpha=False, orientation=1,
+            format=self.format, width=40, height=30, frames=1, has_alpha=False, orientation=1,
             body_bytes=len(self.body), md5=hashlib.md5(self.body).hexdigest(),
         )  # fmt: skip
 
@@ -143,6 +150,8 @@ class PlayedOrigin:
         self.good_signature = "goodsign"
         self.transforms = True
         self.absent_status = 404
+        self.breaks_off = False
+        """Does the connection end in the middle of a body?"""
         self.behind: dict[str, int] = {}
         """By how many entries the place that a version is read from lags."""
         self.asked: list[ResolveRequest] = []
@@ -154,6 +163,14 @@ class PlayedOrigin:
         asset = Asset(aid=aid, body=body, data_key=data_key, sealed=sealed)
         self.assets[f"{delivery_type}/{public_id}"] = asset
         return asset
+
+    def rewrite(self, public_id: str, body: bytes) -> Asset:
+        """Other bytes of the same version: who has read the old ones goes on with them."""
+        old = self.assets[f"upload/{public_id}"]
+        context = SealContext.original(tenant=CLOUD, aid=old.aid, region=HOME)
+        sealed = seal(keys.subkey(old.data_key, "original"), context, header=b"", body=body, salt=os.urandom(32))
+        new = self.assets[f"upload/{public_id}"] = replace(old, body=body, sealed=sealed)
+        return new
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -267,6 +284,8 @@ class PlayedOrigin:
         half = len(asset.sealed) // 2
         await response.write(asset.sealed[:half])
         await self.body_gate.passed()
+        if self.breaks_off and request.transport is not None:
+            request.transport.abort()
         await response.write(asset.sealed[half:])
         await response.write_eof()
         return response
@@ -403,7 +422,11 @@ class Rig:
     counters: Counters
     http: aiohttp.ClientSession
     viewers: Listener
-    port: int
+    sockets: Sockets
+
+    @property
+    def port(self) -> int:
+        return self.sockets.port
 
     @classmethod
     @asynccontextmanager
@@ -413,22 +436,30 @@ class Rig:
         *,
         cache: CacheSettings | None = None,
         delivery: DeliverySettings | None = None,
+        connections: ConnectionSettings | None = None,
         link: PlayedLink | None = None,
         origin: PlayedOrigin | None = None,
+        records: Mapping[str, StoredObject] = MappingProxyType({}),
+        fence: Fence | None = None,
         workers: int = 1,
         answer_seconds_max: float = 5.0,
         cdn: CdnSettings | None = None,
+        tier: TierSettings | None = None,
     ) -> AsyncIterator[Rig]:
+        """`records`, `fence`: what the agent knows of an earlier run in this directory."""
         directory.mkdir(exist_ok=True)
         origin, socket = origin or PlayedOrigin(), directory / "origin.sock"
         settings = EdgeSettings(
+            listen="127.0.0.1:0",
             region=REGION,
             workers=workers,
             data_dir=directory,
             run_dir=directory,
             cache=cache or CacheSettings(ram_bytes_max=4 * 1024 * 1024, disk_bytes_max=32 * 1024 * 1024),
+            connections=connections or ConnectionSettings(),
             delivery=delivery or DeliverySettings(progress_seconds_max=2.0, fill_seconds_max=5.0),
             cdn=cdn or CdnSettings(),
+            tier=tier or TierSettings(),
         )
         async with AsyncExitStack() as stack:
             runner = web.AppRunner(origin.app())
@@ -438,13 +469,17 @@ class Rig:
             if link is None:
                 page = SharedPage.create(settings.page_path, workers=workers)
                 link = PlayedLink(settings, page)
+                link.records.update(records)
                 grant(link, policy())
+                if fence is not None:
+                    link.tenants[CLOUD] = TenantState(_grant_of(policy(), revision=1), fence)
                 link.lease(3600)
             counters, pool = Counters(link.slot.counters), PlayedPool()
             wire = await stack.enter_async_context(WireClient.open(f"unix:{socket}", region=REGION))
             peers = await stack.enter_async_context(
                 PeerClient.open(settings.worker_socket, answer_seconds_max=answer_seconds_max)
             )
+            parent = await stack.enter_async_context(parent_client(settings))
             delivery = settings.delivery
             flights = await stack.enter_async_context(
                 Flights.open(
@@ -465,9 +500,10 @@ class Rig:
                 )  # fmt: skip
             outside = Outside(
                 link=link, counters=counters, wire=wire, peers=peers, pool=cast("DecoderPool", pool), disk=disk,
-                flights=flights, purge=_no_purge,
+                flights=flights, purge=_no_purge, parent=parent,
             )  # fmt: skip
             parts = assemble(settings, 0, outside)
+            stack.callback(parts.tiers.originals.clear)
             link.on_entry, link.on_lock = parts.tiers.on_entry, parts.tiers.on_lock
             listener = Listener(
                 parts.app.handle,
@@ -475,16 +511,12 @@ class Rig:
                 front=parts.app.front,
                 counters=counters,
                 region=REGION,
-                keepalive_seconds=delivery.keepalive_seconds,
-                connections_max=delivery.connections_max,
-                progress_seconds_max=delivery.progress_seconds_max,
-                write_buffer_bytes_max=delivery.write_buffer_bytes_max,
+                bounds=bounds_of(settings),
             )
-            viewers = web.ServerRunner(listener, shutdown_timeout=0.1)
-            await viewers.setup()
-            stack.push_async_callback(viewers.cleanup)
-            await web.TCPSite(viewers, "127.0.0.1", 0).start()
-            port = viewers.addresses[0][1]
+            sockets = stack.enter_context(Sockets.opened(settings))
+            viewers = await stack.enter_async_context(entrance(listener))
+            await viewers.open(sockets.by_entrance[VIEWERS], 0)
+            await stack.enter_async_context(tier_entrances(settings, 0, parts, sockets))
             http = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
             yield cls(
                 settings=settings,
@@ -495,7 +527,7 @@ class Rig:
                 counters=counters,
                 http=http,
                 viewers=listener,
-                port=port,
+                sockets=sockets,
             )
 
     async def request(self, method: str, path: str, **headers: str) -> Got:

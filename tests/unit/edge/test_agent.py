@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from domicile.media.errors import UpstreamUnavailable
 from domicile.media.journal import Entry, Head, Kind
@@ -276,6 +277,17 @@ async def test_an_ack_that_is_lost_is_sent_again(played: Playing) -> None:
     played.origin.away = False
     await played.until(lambda: bool(played.origin.acks))
     assert played.origin.acks[-1] == {"demo": after(entry)}
+
+
+async def test_an_origin_that_stays_away_is_told_of_once_and_so_is_its_return(played: Playing) -> None:
+    with capture_logs() as logs:
+        played.origin.away = True
+        played.agent._hurry()
+        await played.until(lambda: played.agent.failures >= 3)
+        assert [line["event"] for line in logs] == ["origin_failed"]
+        played.origin.away, renewals = False, played.agent.renewals
+        await played.until(lambda: played.agent.renewals > renewals)
+        assert [line["event"] for line in logs] == ["origin_failed", "origin_reached"]
 
 
 async def test_an_entry_is_on_the_disk_before_a_worker_is_told(

@@ -18,7 +18,7 @@ from domicile.media.cdn import CDNS
 from domicile.media.outward_tags import month_of, tag, tag_key
 from domicile.service.settings import BadSetting, Secret
 from edge.cache.forward import HOPS_MAX
-from edge.cdn_listener import cdn_listening, tls_context
+from edge.cdn_listener import cdn_entrances, tls_context
 from edge.cdn_settings import CdnSettings
 from tests.infra.authority import Authority
 from tests.infra.cdn import free_port
@@ -203,7 +203,7 @@ async def test_on_its_own_listener_the_cdn_shows_a_certificate_of_its_authority_
 
     async with Rig.open(tmp_path / "rig", cdn=cdn) as rig:
         rig.origin.upload("people/pic", b"one")
-        async with cdn_listening(rig.settings, rig.parts):
+        async with cdn_entrances(rig.settings, 0, rig.parts, rig.sockets):
             for got in await ask(ours.issue("cdn", x509.DNSName("edge.cdn.example")), times=4):
                 assert (got.status, got.body) == (200, b"one|w_10|")
                 assert "Surrogate-Key" in got.headers

@@ -9,12 +9,14 @@ import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from domicile.media.journal import Entry, Kind
+from edge.bounds import bounds_of
 from edge.delivery_settings import DeliverySettings
 from edge.listener import Listener
 from edge.metrics import totals
@@ -41,10 +43,7 @@ async def cold(rig: Rig) -> AsyncIterator[int]:
         rig.parts.app.handle,
         counters=rig.counters,
         region=REGION,
-        keepalive_seconds=20,
-        connections_max=100,
-        progress_seconds_max=20,
-        write_buffer_bytes_max=65536,
+        bounds=replace(bounds_of(rig.settings), keepalive_seconds=20),
     )
     runner = web.ServerRunner(listener, shutdown_timeout=0.1)
     await runner.setup()

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from domicile.media.asset import Aid, NameHash
-from domicile.media.freshness import Verdict
 from domicile.media.grammar import DEFAULT_LIMITS
 from domicile.media.journal import Entry, Fence, Kind
 from domicile.media.pending import NO_HINTS
@@ -18,6 +17,7 @@ from edge.lookup import Found, Lookup
 from edge.messages import TenantGrant
 from edge.store.memory import MemoryStore
 from edge.store.port import Stored, StoredHead
+from edge.verdict import Verdict
 
 AID = Aid("a" * 32)
 NAME_KEY = b"n" * 32
@@ -73,7 +73,7 @@ PLAIN = asked("/demo/image/upload/w_1/v1/pic.png")
 DOUBTFUL = asked("/demo/image/upload/w_1/pic.png")
 
 
-@pytest.mark.parametrize(("now", "found"), [(100.0, True), (150.0, True), (150.1, False), (99.9, False)])
+@pytest.mark.parametrize(("now", "found"), [(100.0, True), (149.9, True), (150.0, False), (99.9, False)])
 def test_an_object_is_served_until_its_time_is_over_and_never_before_it_was_stored(now: float, found: bool) -> None:
     tiers = lookup(state())
     tiers.memory.put(PLAIN.ways[0].key, stored(PLAIN.names))
@@ -83,8 +83,8 @@ def test_an_object_is_served_until_its_time_is_over_and_never_before_it_was_stor
 def test_a_policy_that_was_shortened_holds_for_what_is_stored_already() -> None:
     tiers = lookup(state(lifetimes={"edge_seconds_max": 10}))
     tiers.memory.put(PLAIN.ways[0].key, stored(PLAIN.names))
-    assert isinstance(tiers.in_memory(PLAIN, now=110.0), Found)
-    assert tiers.in_memory(PLAIN, now=111.0) is Verdict.STALE
+    assert isinstance(tiers.in_memory(PLAIN, now=109.9), Found)
+    assert tiers.in_memory(PLAIN, now=110.0) is Verdict.STALE
     assert tiers.remaining_seconds(stored(PLAIN.names).head, now=104.5) == 5
 
 

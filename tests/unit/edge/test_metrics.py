@@ -13,24 +13,35 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from domicile.media import keys
 from domicile.media.errors import Overloaded, UndecodableMedia
 from domicile.media.journal import Entry, Kind
+from domicile.media.policy import Permit, Place
+from domicile.media.sealed import seal
 from domicile.media.wire import Rendition, WireError
 from domicile.service.gate import cache_files
 from domicile.service.gate.peer import PeerClient, PeerGone
+from domicile.service.gate.tier import ParentGone, TierClient, TierReply
 from domicile.service.line import Line
+from domicile.service.log_flood import Flood
 from domicile.service.turns import TurnLimits
+from edge import listener
+from edge.connection_settings import ConnectionSettings
 from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.link import REPORTS_MAX, NodeLink
 from edge.messages import KeyRecord
 from edge.metrics import Count, Counters, totals
 from edge.owner import Owners
+from edge.parent import Parent
+from edge.render import Order
 from edge.store import keeper
 from edge.store.disk import DiskStore
 from edge.store.room import Space
+from edge.tier import Question, TierHead, context_of
 from edge.tiers import PoolCounts
+from edge.worker import count_withheld
 from tests.infra.assets import cached, response
-from tests.unit.edge.rig import CLOUD, Rig, hash_of
+from tests.unit.edge.rig import CLOUD, REGION, Rig, asked_of, hash_of
 
 PATH = "/demo/image/upload/w_10/v1/pic.png"
 MIB = 1024 * 1024
@@ -47,6 +58,14 @@ CACHES = {
 DELIVERIES = {
     Count.SLOW: DeliverySettings(progress_seconds_max=0.3),
     Count.REQUESTS_REFUSED: DeliverySettings(requests_max=1),
+    Count.LIMITED: DeliverySettings(tenant_requests_per_second=0.001, tenant_requests_burst=1),
+    Count.CONNECTIONS_FULL: DeliverySettings(connections_max=1),
+}
+
+
+CONNECTIONS: dict[Count, ConnectionSettings] = {
+    Count.CONNECTIONS_ADDRESS: ConnectionSettings(per_address_max=1, trusted_networks=()),
+    Count.HEADS_LATE: ConnectionSettings(header_seconds_max=0.1),
 }
 
 
@@ -77,7 +96,8 @@ async def files(rig: Rig) -> list[Path]:
 @pytest.mark.parametrize("count", Count)
 async def test_the_event_is_counted_once(tmp_path: Path, count: Count, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = CACHES.get(count, CacheSettings(ram_bytes_max=8 * MIB, disk_bytes_max=8 * MIB))
-    async with Rig.open(tmp_path, cache=cache, delivery=DELIVERIES.get(count)) as rig:
+    delivery, connections = DELIVERIES.get(count), CONNECTIONS.get(count)
+    async with Rig.open(tmp_path, cache=cache, delivery=delivery, connections=connections) as rig:
         asset = rig.origin.upload("pic", b"the bytes")
         await SCENARIOS[count](rig, monkeypatch)
         expected = len(asset.sealed) if count is Count.ORIGIN_BYTES else 1
@@ -342,6 +362,70 @@ async def _the_owner_is_gone(rig: Rig, _: pytest.MonkeyPatch) -> None:
             return
 
 
+class _Parent:
+    """Says of what this worker has made that it had applied so much when it found it fresh; or says nothing of use."""
+
+    def __init__(self, rig: Rig, *, applied: int | None = None, is_gone: bool = False) -> None:
+        self._rig, self._applied, self._is_gone = rig, applied, is_gone
+
+    async def ask(self, _permit: Permit, tenant: str, raw: bytes) -> TierReply:
+        if self._is_gone:
+            raise ParentGone("gone")
+        if self._applied is None:
+            return TierReply(status=503, body=b"")
+        asset, state = self._rig.origin.assets["upload/pic"], self._rig.link.tenants[tenant]
+        (way,) = asked_of(PATH, state).ways
+        found = self._rig.parts.app.deliverer.lookup.memory.get(way.key)
+        assert found is not None
+        assert isinstance(found.body, bytes)
+        question = msgspec.msgpack.decode(raw, type=Question)
+        said = TierHead(head=found.head, epoch=1, applied=self._applied, age_seconds=0.0)
+        context = context_of(question, way.key, state.name_key, found.head, REGION)
+        key = keys.content_key({asset.aid: keys.subkey(asset.data_key, "rendition")})
+        sealed = seal(key, context, header=msgspec.msgpack.encode(said), body=found.body, salt=bytes(32))
+        return TierReply(status=200, body=sealed)
+
+
+async def _with_parent(rig: Rig, parent: _Parent) -> None:
+    deliverer = rig.parts.app.deliverer
+    asked, state = asked_of(PATH, rig.link.tenants[CLOUD]), rig.link.tenants[CLOUD]
+    resolved = await deliverer.upstream.resolve(asked, state)
+    order = Order(
+        way=asked.ways[0], resolved=resolved, policy=state.policy, names=asked.ways[0].marks, stands_in=False,
+        sequence=resolved.sequence, now=deliverer.wall_clock(),
+    )  # fmt: skip
+    place = Place(name="parent", region=REGION)
+    asker = Parent(
+        client=cast("TierClient", parent), place=place, region=REGION, refuses_without=False, retry_seconds=0.0,
+        lookup=deliverer.lookup, count=rig.link.counters.add, clock=deliverer.clock, wall_clock=deliverer.wall_clock,
+    )  # fmt: skip
+    await asker.made(asked, order, state)
+
+
+@moves(Count.PARENT_TAKEN)
+async def _the_parent_has_it(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    await rig.get(PATH)
+    await _with_parent(rig, _Parent(rig, applied=rig.origin.sequence))
+
+
+@moves(Count.PARENT_FENCED)
+async def _the_parent_has_not_heard_of_a_purge(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    before = rig.origin.sequence
+    await rig.entry(Kind.ASSET, names=(hash_of("pic"),))
+    await rig.get(PATH)
+    await _with_parent(rig, _Parent(rig, applied=before))
+
+
+@moves(Count.PARENT_DECLINED)
+async def _the_parent_may_not_serve(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    await _with_parent(rig, _Parent(rig))
+
+
+@moves(Count.PARENT_FAILED)
+async def _the_parent_is_gone(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    await _with_parent(rig, _Parent(rig, is_gone=True))
+
+
 @moves(Count.SLOW)
 async def _a_viewer_takes_nothing(rig: Rig, _: pytest.MonkeyPatch) -> None:
     rig.pool.padding = 16 * MIB
@@ -408,6 +492,49 @@ async def _a_job_loses_its_place(rig: Rig, _: pytest.MonkeyPatch) -> None:
             group.create_task(_turned_away(line, tenant))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
+
+
+@moves(Count.LIMITED)
+async def _a_cloud_is_asked_for_too_often(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    assert [(await rig.get(PATH)).status for _ in range(2)] == [200, 429]
+
+
+@moves(Count.CONNECTIONS_FULL)
+@moves(Count.CONNECTIONS_ADDRESS)
+async def _a_connection_is_one_too_many(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    (_reader, kept), (reader, writer) = [await asyncio.open_connection("127.0.0.1", rig.port) for _number in range(2)]
+    with contextlib.suppress(ConnectionError):
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+    for one in (kept, writer):
+        one.close()
+
+
+@moves(Count.HEADS_LATE)
+async def _a_head_does_not_end(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+    writer.write(b"GET / HT")
+    assert b" 408 " in await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+
+
+@moves(Count.BODIES_LATE)
+async def _a_body_does_not_end(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "LINGER_SECONDS", 0.05)
+    directory = rig.settings.data_dir / "assets"
+    async with cached(directory, counters=rig.counters, request_body_seconds_max=0.1) as cache:
+        viewer = await cache.viewer()
+        viewer.send("/b", "POST", b"", Content_Length="5")
+        assert (await viewer.answer()).status == 408
+        viewer.close()
+
+
+@moves(Count.LINES_WITHHELD)
+async def _a_line_is_too_many(rig: Rig, _: pytest.MonkeyPatch) -> None:
+    flood = Flood(lines_per_second_max=1, clock=lambda: 0.0)
+    assert [flood.admit("event") for _ in range(2)] == [0, None]
+    counting = asyncio.create_task(count_withheld(flood, rig.counters))
+    await asyncio.sleep(0)
+    counting.cancel()
 
 
 @moves(Count.HOT)

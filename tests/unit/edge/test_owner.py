@@ -15,6 +15,7 @@ from aiohttp import web
 
 from domicile.media.errors import UndecodableMedia
 from domicile.media.forced import ForcedRedaction
+from domicile.media.journal import Kind
 from domicile.media.pending import NO_HINTS, Hints
 from domicile.service.gate import peer as gate
 from edge.delivery_settings import DeliverySettings
@@ -37,6 +38,7 @@ class PlayedOwner:
         self.dies = False
         self.refusal: bytes | None = None
         self.key: str | None = None
+        self.sequence = 1
         self.question: Question | None = None
 
     @asynccontextmanager
@@ -70,7 +72,7 @@ class PlayedOwner:
     def _head(self) -> AnswerHead:
         asset = self.rig.origin.assets["upload/pic"]
         head = StoredHead(
-            tenant=CLOUD, contributors=(asset.aid,), names=(hash_of("pic"),), epoch=1, sequence=1, config_revision=1,
+            tenant=CLOUD, contributors=(asset.aid,), names=(hash_of("pic"),), epoch=1, sequence=self.sequence, config_revision=1,
             stored_at=time.time(), ttl_seconds=60.0, content_type="image/png", etag='"tag"', body_bytes=len(self.body),
             format="png", content_info="",
         )  # fmt: skip
@@ -141,6 +143,27 @@ async def test_what_a_late_owner_may_still_be_making_is_not_begun_a_second_time(
     reply = await owner.rig.get(path_of_the_owners(owner))
     assert (reply.status, reply.headers["Retry-After"]) == (503, "2")
     assert owner.rig.origin.resolves == 0
+
+
+@pytest.mark.parametrize("kind", [Kind.ASSET, Kind.NAME, Kind.ALL])
+async def test_what_the_owner_had_read_before_a_purge_is_not_taken_after_it(owner: PlayedOwner, kind: str) -> None:
+    rig, path = owner.rig, path_of_the_owners(owner)
+    owner.gate.close()
+    async with asyncio.TaskGroup() as group:
+        early = group.create_task(rig.get(path))
+        await asyncio.wait_for(owner.gate.reached.wait(), 5)
+        asset = rig.origin.assets["upload/pic"]
+        await rig.entry(
+            kind,
+            aids=(asset.aid,) if kind == Kind.ASSET else (),
+            names=(hash_of("pic"),) if kind == Kind.NAME else (),
+        )
+        owner.gate.open()
+    assert early.result().status == 503
+    assert (await rig.get(path)).status == 503
+    assert len(rig.parts.tiers.lookup.memory) == 0
+    owner.sequence, owner.body = rig.origin.sequence, b"read after it"
+    assert [(await rig.get(path)).body for _ in range(2)] == [owner.body] * 2
 
 
 async def test_the_owners_refusal_is_the_answer(owner: PlayedOwner) -> None:

@@ -13,7 +13,7 @@ from domicile.media.facts import SourceFacts
 from domicile.media.journal import Kind
 from domicile.media.keys import COORDINATES, LABELS
 from edge.render import _type_as_uploaded
-from tests.unit.edge.rig import Rig, hash_of, policy
+from tests.unit.edge.rig import Rig, grant, hash_of, policy
 
 TAGGED = "/demo/image/upload/if_!sale!_in_tags/e_grayscale/if_else/e_sharpen/if_end/v1/pic.png"
 SIZED = "/demo/image/upload/$half_iw_div_2/c_scale,w_$half/if_h_lt_20/e_grayscale/if_end/v1/pic.png"
@@ -182,3 +182,21 @@ def test_what_may_be_handed_out_as_it_was_uploaded(format_name: str, content_typ
         format=format_name, width=1, height=1, frames=1, has_alpha=False, orientation=1, body_bytes=1, md5="0" * 32
     )
     assert _type_as_uploaded(facts) == content_type
+
+
+async def test_a_raw_file_is_handed_out_as_it_is_to_be_kept_and_not_opened(rig: Rig) -> None:
+    rig.origin.upload("page.html", b"<script>").format = "raw"
+    got = await rig.get("/demo/image/upload/v1/page.html")
+    assert (got.status, got.body, rig.pool.renders) == (200, b"<script>", 0)
+    assert got.headers["Content-Type"] == "application/octet-stream"
+    assert got.headers["Content-Disposition"] == 'attachment; filename="page.html"'
+    assert got.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    made = await rig.get("/demo/image/upload/w_5/v1/page.html")
+    assert (made.status, made.headers["X-Cld-Error"]) == (400, "Invalid transformation component - w_5 (of a raw file)")
+
+
+async def test_where_faces_are_redacted_no_raw_file_is_shown(rig: Rig) -> None:
+    grant(rig.link, policy(redaction={"faces": "pixelate", "except_signed": True}))
+    rig.origin.upload("pic.bin", b"a picture, for all we know").format = "raw"
+    assert (await rig.get("/demo/image/upload/v1/pic.bin")).status == 400
+    assert (await rig.get(f"/demo/image/upload/s--{rig.origin.good_signature}--/v1/pic.bin")).status == 200

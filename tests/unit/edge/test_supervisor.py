@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from domicile.service.settings import BadSetting
-from edge import supervisor
+from edge import children, restart, supervisor
+from edge.children import BAD_SETTING, SOON_ENDS_MAX, Child, GivenUp
 from edge.page import SharedPage
-from edge.settings import EdgeSettings
-from edge.supervisor import BAD_SETTING, SOON_ENDS_MAX, Child, GivenUp, refuse_foreign_packages
+from edge.settings import EdgeSettings, NodeSettings
+from edge.sockets import Sockets
+from edge.supervisor import refuse_foreign_packages
 
 ROOT = Path(__file__).parents[3]
 SECONDS_MAX = 20.0
@@ -22,8 +26,8 @@ SECONDS_MAX = 20.0
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "PAUSE_SECONDS_MIN", 0.001)
-    monkeypatch.setattr(supervisor, "PAUSE_SECONDS_MAX", 0.001)
+    monkeypatch.setattr(children, "PAUSE_SECONDS_MIN", 0.001)
+    monkeypatch.setattr(children, "PAUSE_SECONDS_MAX", 0.001)
 
 
 @pytest.fixture
@@ -76,7 +80,7 @@ async def test_a_child_that_ends_at_once_again_and_again_is_given_up(tmp_path: P
 async def test_one_that_ran_for_a_while_before_is_not(
     tmp_path: Path, page: SharedPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "SOON_SECONDS", 0.0)
+    monkeypatch.setattr(children, "SOON_SECONDS", 0.0)
     kept = Kept(tmp_path, page, "exit 1")
     await kept.until(lambda: len(kept.pids()) > SOON_ENDS_MAX + 2)
     await kept.child.stop(SECONDS_MAX)
@@ -153,7 +157,50 @@ def test_a_second_node_in_the_same_run_directory_is_refused(tmp_path: Path) -> N
 
 def test_a_port_that_is_taken_is_refused_with_its_setting(tmp_path: Path) -> None:
     free = EdgeSettings(data_dir=tmp_path, listen="127.0.0.1:0")
-    with supervisor._reserved_port(free) as port:
-        taken = EdgeSettings(data_dir=tmp_path, listen=f"127.0.0.1:{port}")
-        with pytest.raises(BadSetting, match=r"edge\.listen"), supervisor._reserved_port(taken):
+    with Sockets.opened(free) as sockets:
+        taken = EdgeSettings(data_dir=tmp_path, listen=f"127.0.0.1:{sockets.port}")
+        with pytest.raises(BadSetting, match=r"edge\.listen"), Sockets.opened(taken):
             raise AssertionError("two nodes on one port")
+
+
+# --- a restart --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_child_is_replaced_at_once_and_that_is_no_failure(
+    tmp_path: Path, page: SharedPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "PAUSE_SECONDS_MIN", SECONDS_MAX)
+    monkeypatch.setattr(children, "PAUSE_SECONDS_MAX", SECONDS_MAX)
+    kept = Kept(tmp_path, page, "exec sleep 600")
+
+    def runs(starts: int) -> bool:
+        process, pids = kept.child._process, kept.pids()
+        return process is not None and len(pids) == starts and process.pid == pids[-1]
+
+    for starts in (1, 2, 3):
+        await kept.until(partial(runs, starts))
+        await kept.child.replace(SECONDS_MAX)
+    await kept.until(lambda: len(kept.pids()) == 4)
+    await kept.child.stop(SECONDS_MAX)
+    await kept.keeping
+
+
+async def test_what_cannot_change_under_way_or_cannot_be_read_refuses_a_restart(tmp_path: Path) -> None:
+    settings = EdgeSettings(data_dir=tmp_path, workers=2)
+    other = {**restart.fixed(settings), "edge.workers": "3", "the code": "another"}
+    with pytest.raises(restart.Refused, match=r"^edge\.workers, the code changed"):
+        await restart.look(["echo", json.dumps(other)], settings)
+    with pytest.raises(restart.Refused, match="no such setting"):
+        await restart.look(["sh", "-c", "echo no such setting >&2; exit 2"], settings)
+    await restart.look(["echo", json.dumps(restart.fixed(settings))], settings)
+
+
+async def test_a_restart_stops_at_a_worker_that_does_not_come_up(tmp_path: Path, page: SharedPage) -> None:
+    settings = EdgeSettings(data_dir=tmp_path, node=NodeSettings(ready_seconds_max=0.1, drain_seconds_max=1.0))
+    kept = Kept(tmp_path, page, "exec sleep 600", slot=0)
+    untouched = Child("untouched", ["false"], page, 0)
+    await kept.until(lambda: len(kept.pids()) == 1)
+    with pytest.raises(restart.Refused, match="child did not come up again"):
+        await restart.replace_all([kept.child, untouched], page, settings)
+    await kept.child.stop(SECONDS_MAX)
+    await kept.keeping

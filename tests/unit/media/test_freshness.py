@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domicile.media.freshness import NO_STORE, Outward, Verdict, judge, outward
+from domicile.media.freshness import NO_STORE, Outward, outward
 from domicile.media.policy_file import from_mapping
 
 
@@ -39,21 +39,6 @@ def test_every_shared_cache_field_states_the_same_lifetime() -> None:
 def test_an_answer_for_one_viewer_is_stored_nowhere() -> None:
     assert outward(from_mapping({"tenant": "demo"}, home="eu-de"), public=False) is NO_STORE
     assert all("no-store" in value for _, value in NO_STORE.headers())
-
-
-@pytest.mark.parametrize(
-    ("fresh", "age", "verdict"),
-    [
-        (True, 0, Verdict.HIT),
-        (True, 10, Verdict.HIT),
-        (True, 10.1, Verdict.STALE),
-        (True, -1, Verdict.MISS),
-        (False, 0, Verdict.MISS),
-        (False, 11, Verdict.MISS),
-    ],
-)
-def test_the_fence_beats_age_and_a_clock_gone_back_is_a_miss(fresh: bool, age: float, verdict: Verdict) -> None:
-    assert judge(fresh=fresh, stored_at=1000.0, ttl_seconds=10, now=1000.0 + age) is verdict
 
 
 def test_nobody_outside_may_keep_a_copy_longer_than_the_edge_may() -> None:

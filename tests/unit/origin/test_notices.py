@@ -9,7 +9,7 @@ from domicile.media.errors import BadRequest
 from origin.notices import NOBODY, Notice, told
 from origin.params import Params
 from origin.records import NOTICE
-from tests.unit.origin.test_manage import JANE
+from tests.unit.origin.test_explicit import JANE
 
 
 def test_whoever_is_to_be_told_gets_the_asset_and_what_happened() -> None:

@@ -124,3 +124,25 @@ def test_a_personal_value_shows_itself_only_on_purpose() -> None:
     assert value == Personal(CANARY)
     with pytest.raises(TypeError):
         value.__reduce__()
+
+
+def test_a_flood_of_one_event_is_counted_and_others_are_written(stream: io.StringIO) -> None:
+    flood = logging.configure("edge", stream=stream, lines_per_second_max=3)
+    now = [10.0]
+    flood._clock = lambda: now[0]
+    log = logging.get()
+    for _ in range(100):
+        log.error("request_failed")
+    log.info("lease_renewed")
+    now[0] = 11.0
+    log.error("request_failed")
+    written = [(line["event"], line.get("withheld_lines")) for line in lines(stream)]
+    assert written == [("request_failed", None)] * 3 + [("lease_renewed", None), ("request_failed", 97)]
+    assert (flood.take_withheld(), flood.take_withheld()) == (97, 0)
+
+
+def test_a_flood_of_a_librarys_lines_is_counted_by_its_place(stream: io.StringIO) -> None:
+    logging.configure("edge", stream=stream, lines_per_second_max=2)
+    for _ in range(10):
+        stdlib.getLogger("some.library").warning("again %s", "x")
+    assert len(lines(stream)) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edge.cache.dates import format_date
 from edge.cache.fields import Fields
 from edge.cache.stored import Received, Stored, keep
+from edge.store.port import Body
 
 NOW = 1_700_000_000.0
 
@@ -20,6 +21,6 @@ def got(status: int = 200, at: float = NOW, **values: str) -> Received:
 
 
 def stored(
-    request: Fields = (), status: int = 200, body: bytes = b"0123456789", at: float = NOW, **values: str
+    request: Fields = (), status: int = 200, body: bytes | Body = b"0123456789", at: float = NOW, **values: str
 ) -> Stored:
     return keep(got(status, at, **values), body, request, heuristic_fraction=0.1)

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from edge.cache.conditional import is_unmodified, wanted_part
+from edge.cache.conditional import has_tag, is_same_tag, is_unmodified, wanted_parts
 from edge.cache.dates import format_date
-from edge.ranges import Span, Unsatisfiable
+from edge.cache.ranges import Span, Unsatisfiable
 from tests.unit.edge.cache.heads import NOW, fields, stored
 
 OLD, THEN, NEW = (format_date(NOW - 60 + shift) for shift in (-1, 0, 1))
@@ -60,18 +60,22 @@ def test_nothing_asked_is_nothing_answered() -> None:
         ("bytes=0-1", (0, 2)),
         ("bytes=8-", (8, 10)),
         ("bytes=-3", (7, 10)),
-        ("bytes=0-1,4-5", None),
         ("lines=0-1", None),
         ("bytes=2-1", None),
     ],
 )
 def test_one_range_is_cut_out_and_nonsense_gets_the_whole(value: str, part: tuple[int, int] | None) -> None:
-    expected = None if part is None else Span(start=part[0], end=part[1])
-    assert wanted_part(stored(), fields(range=value), body_bytes=10) == expected
+    expected = None if part is None else (Span(start=part[0], end=part[1]),)
+    assert wanted_parts(stored(), fields(range=value), body_bytes=10) == expected
+
+
+def test_several_ranges_are_several_parts() -> None:
+    parts = wanted_parts(stored(), fields(range="bytes=4-5,0-1"), body_bytes=10)
+    assert parts == (Span(start=4, end=6), Span(start=0, end=2))
 
 
 def test_a_range_that_lies_outside_is_refused() -> None:
-    assert isinstance(wanted_part(stored(), fields(range="bytes=10-"), body_bytes=10), Unsatisfiable)
+    assert isinstance(wanted_parts(stored(), fields(range="bytes=10-"), body_bytes=10), Unsatisfiable)
 
 
 @pytest.mark.parametrize(
@@ -87,9 +91,26 @@ def test_a_range_that_lies_outside_is_refused() -> None:
     ],
 )
 def test_a_range_of_other_content_is_not_sent(held: dict[str, Any], condition: str, holds: bool) -> None:
-    part = wanted_part(stored(**held), fields(range="bytes=0-1", if_range=condition), body_bytes=10)
+    part = wanted_parts(stored(**held), fields(range="bytes=0-1", if_range=condition), body_bytes=10)
     assert (part is not None) is holds
 
 
 def test_only_a_whole_answer_has_parts() -> None:
-    assert wanted_part(stored(status=404), fields(range="bytes=0-1"), body_bytes=10) is None
+    assert wanted_parts(stored(status=404), fields(range="bytes=0-1"), body_bytes=10) is None
+
+
+@pytest.mark.parametrize("value", ['"abc"', 'W/"abc"', '"x", "abc"', '"x",W/"abc" , "y"', "*", ' "abc" '])
+def test_a_matching_validator_says_not_modified(value: str) -> None:
+    assert has_tag(value, '"abc"')
+
+
+@pytest.mark.parametrize("value", ['"x"', "abc", '"ABC"', '"xabc"', "", '"abc'])
+def test_any_other_validator_does_not(value: str) -> None:
+    assert not has_tag(value, '"abc"')
+
+
+@pytest.mark.parametrize("condition", ['W/"abc"', '"other"', "Tue, 24 Nov 2026 00:00:00 GMT", "*", ""])
+def test_if_range_wants_the_same_strong_tag(condition: str) -> None:
+    assert not is_same_tag(condition, '"abc"')
+    assert not is_same_tag(condition, condition if condition.startswith("W/") else None)
+    assert is_same_tag(' "abc"', '"abc"')

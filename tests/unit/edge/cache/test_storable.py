@@ -76,15 +76,35 @@ def test_a_guess_needs_a_status_that_allows_it() -> None:
 
 @pytest.mark.parametrize(
     "cache_control, allowed",
-    [("max-age=60", False), ("max-age=60, public", True), ("s-maxage=60", True), ("max-age=60, must-revalidate", True)],
+    [
+        ("max-age=60", False),
+        ("max-age=60, public", True),
+        ("s-maxage=60", True),
+        ("max-age=60, must-revalidate", True),
+        ("max-age=60, proxy-revalidate", False),
+    ],
 )
 def test_an_answer_to_credentials_is_kept_only_with_leave(cache_control: str, allowed: bool) -> None:
     assert kept(request=fields(authorization="Basic x"), cache_control=cache_control) is allowed
 
 
-def test_a_targeted_lifetime_alone_is_leave_and_an_expires_is_none() -> None:
-    assert kept(request=fields(authorization="Basic x"), cdn_cache_control="max-age=60")
-    assert not kept(request=fields(authorization="Basic x"), expires=format_date(NOW + 60))
+@pytest.mark.parametrize(
+    "said, allowed",
+    [
+        ({"cdn_cache_control": "max-age=60"}, False),
+        ({"cdn_cache_control": "max-age=60", "cache_control": "public"}, False),
+        ({"cdn_cache_control": "max-age=60, public"}, True),
+        ({"cdn_cache_control": "max-age=60, must-revalidate"}, True),
+        ({"cdn_cache_control": "s-maxage=60"}, True),
+        ({"surrogate_control": "max-age=60"}, False),
+        ({"expires": format_date(NOW + 60)}, False),
+    ],
+)
+def test_a_targeted_field_gives_leave_in_the_words_of_cache_control_and_a_lifetime_is_none(
+    said: dict[str, Any], allowed: bool
+) -> None:
+    assert kept(request=fields(authorization="Basic x"), **said) is allowed
+    assert kept(**said)
 
 
 def test_a_request_can_forbid_keeping() -> None:

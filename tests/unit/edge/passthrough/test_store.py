@@ -1,21 +1,29 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.cache.stored import Stored
 from edge.passthrough.store import ResponseStore
+from edge.store.spool import SpoolFile
 from tests.unit.edge.cache.heads import fields, stored
+from tests.unit.edge.store.spools import spool_of
 
 
 def store(bytes_max: int = 100_000, object_bytes_max: int = 10_000, variants_max: int = 3) -> ResponseStore:
-    return ResponseStore(bytes_max=bytes_max, object_bytes_max=object_bytes_max, variants_max=variants_max)
+    return ResponseStore(
+        bytes_max=bytes_max, object_bytes_max=object_bytes_max, disk_bytes_max=100, variants_max=variants_max
+    )
 
 
-def variant(word: str, body: bytes = b"x"):
+def variant(word: str, body: bytes | SpoolFile = b"x") -> Stored:
     return stored(fields(foo=word), vary="Foo", cache_control="max-age=60", body=body)
 
 
-def put(one: ResponseStore, key: str, what) -> bool:
+def put(one: ResponseStore, key: str, what: Stored) -> bool:
     with one.ticket(key) as ticket:
         return one.put(key, what, ticket)
 
@@ -80,3 +88,36 @@ def test_the_store_never_holds_more_than_it_may(steps: list[tuple[str, str, int,
             put(one, key, variant(word, b"x" * size))
         assert 0 <= one.bytes <= 12_000
         assert all(len(one.variants(key)) <= 3 for key in "kl")
+
+
+async def test_what_is_on_the_disk_goes_when_room_is_needed_and_with_its_variant(tmp_path: Path) -> None:
+    spool = spool_of(tmp_path, files_max=10)
+    one = store()
+    spool.let_go = one.let_go
+
+    async def on_disk(key: str, word: str) -> Stored:
+        file = spool.begin()
+        assert file is not None
+        await file.append(b"y" * 40)
+        await file.finish()
+        kept = variant(word, body=file)
+        assert put(one, key, kept)
+        return kept
+
+    first = await on_disk("k", "a")
+    assert put(one, "k", variant("b"))
+    assert put(one, "k", variant("b"))
+    assert len(spool) == 1
+    await on_disk("l", "a")
+    one.variants("k")  # asked for: it stays longer
+    assert one.let_go()
+    assert (one.variants("l"), [v.selection for v in one.variants("k")]) == ((), [("b",), ("a",)])
+    assert (len(spool), spool.bytes) == (1, 40)
+    again = replace(first, received=first.received + 1)  # confirmed: the same body under another head
+    with one.ticket("k") as ticket:
+        assert one.put("k", again, ticket, instead_of=first)
+    del first
+    assert len(spool) == 1
+    one.drop("k")
+    del again
+    assert (len(spool), one.let_go()) == (0, False)

@@ -107,10 +107,11 @@ async def test_a_range_outside_the_file_is_a_bad_request(records: Records) -> No
 async def test_an_original_that_is_gone_is_not_found(records: Records) -> None:
     aid = (await upload(records, name("jane"))).record.aid
     await records.destroy(name("jane"))
-    assert await records.owner_of(aid) is None
     for gone in (aid, Aid("0" * 32), Aid("../../etc/passwd")):
         with pytest.raises(AssetNotFound):
             await read(records, gone)
+        with pytest.raises(AssetNotFound):
+            await records.original_for(gone, Place(name="edge", region="eu-de"))
 
 
 async def test_an_original_is_not_read_with_a_permit_of_another_tenant(records: Records) -> None:

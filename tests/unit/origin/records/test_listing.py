@@ -100,6 +100,19 @@ async def test_reported_renditions_are_listed_once(records: Records) -> None:
     assert (rendition.transformation, rendition.width) == ("w_100", 100)
 
 
+async def test_of_one_report_each_rendition_counts_by_itself(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("origin.records.listing.RENDITIONS_PER_AID_MAX", 3)
+    aid, other = [(await upload(records, name(one))).record.aid for one in ("jane", "joe")]
+    gone = Aid("0" * 32)
+    made = [
+        report(one, transformation=text).renditions[0]
+        for one, text in ((aid, "a"), (aid, "a"), (gone, "a"), (aid, "b"), (aid, "c"), (aid, "d"), (other, "d"))
+    ]
+    assert await records.add_renditions(RenditionReport(node="0" * 32, renditions=tuple(made))) == 4
+    assert {one.transformation for one in await records.renditions(CLOUD, aid)} == {"a", "b", "c"}
+    assert {one.transformation for one in await records.renditions(CLOUD, other)} == {"d"}
+
+
 async def test_a_rendition_of_an_aid_that_is_gone_is_dropped(records: Records) -> None:
     aid = (await upload(records, name("jane"))).record.aid
     await records.destroy(name("jane"))

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from domicile.media.errors import AssetExists, BadRequest, OutOfScope, Replayed
 from domicile.media.journal import Kind
+from domicile.media.outward_tags import months_held, tag, tag_key
 from origin.records import PurgeKey, PurgeOutcome, PurgeTargets, Records, purges
 from origin.records.prefixes import folders_under
-from tests.infra.records import CLOUD, name, upload
+from tests.infra.records import CLOUD, name, opened, upload
 
 
 async def purge(records: Records, targets: PurgeTargets, **how: Any) -> PurgeOutcome:
@@ -71,6 +74,25 @@ async def test_everything_is_one_entry_for_the_cloud(records: Records) -> None:
     outcome = await purge(records, PurgeTargets(everything=True))
     assert outcome.everything
     assert (await last_entry(records)).kind == Kind.ALL
+
+
+async def test_a_purge_tells_the_tags_that_the_copies_of_each_cdn_bear(tmp_path: Path) -> None:
+    async with opened(tmp_path, cdns=("fastly", "bunny")) as records:
+        record = (await upload(records, name("people/jane"), tags=("staff",))).record
+        tenant = records.tenant(CLOUD)
+        assert tenant is not None
+
+        def borne(cdn: str, kind: str, text: str) -> tuple[str, ...]:
+            months = months_held(time.time(), seconds_max=300)
+            return tuple(tag(tag_key(tenant.name_key, cdn=cdn, month=month), kind, text) for month in months)
+
+        for repeat in range(2):
+            told = await purge(records, PurgeTargets(tags=("staff",)), nonce=f"n{repeat}")
+            assert told.cdn_tags == {cdn: borne(cdn, "aid", record.aid) for cdn in ("fastly", "bunny")}
+        told = await purge(records, PurgeTargets(everything=True), purge_id="p2", nonce="n3")
+        assert told.cdn_tags == {cdn: borne(cdn, "cloud", "") for cdn in ("fastly", "bunny")}
+    async with opened(tmp_path) as records:
+        assert (await purge(records, PurgeTargets(tags=("staff",)), nonce="n4")).cdn_tags == {}
 
 
 async def test_more_assets_than_one_entry_holds_become_everything(

@@ -10,6 +10,8 @@ import pytest
 from domicile.media.errors import Replayed
 from domicile.media.policy import Activity
 from origin.records import NOTICE, AssetRecord, Left, Made, NewAsset, NewTask, Once, Records, RenditionRecord
+from origin.records.opening import Clocks
+from origin.records.tasks import TASK_KEPT_SECONDS, drop_old
 from tests.infra.records import CLOUD, facts, name, opened, settings
 
 
@@ -60,3 +62,17 @@ async def test_a_change_that_is_refused_leaves_nothing(records: Records) -> None
     with pytest.raises(Replayed):
         await records.edit([name("jane")], lambda record: record, once=once, leave=leave)
     assert len(await records.notices.due(limit=10)) == 1
+
+
+async def test_what_could_not_be_done_for_a_week_is_dropped(tmp_path: Path) -> None:
+    now = [1000.0]
+    clocks = Clocks(wall=lambda: now[0], monotonic=lambda: now[0])
+    async with Records.open(settings(tmp_path), clocks) as records:
+        await records.create_tenant(CLOUD)
+        await put(records, "jane")
+        now[0] += TASK_KEPT_SECONDS - 1
+        await drop_old(records._core)
+        assert len(await records.notices.due(limit=10)) == 1
+        now[0] += 2
+        await drop_old(records._core)
+        assert await records.notices.due(limit=10) == ()

@@ -11,10 +11,10 @@ import pytest
 from domicile.media.policy import Activity, Place, Preset, ResidencyPolicy, decide
 from domicile.service.gate.assets import AssetClient, AssetLimits, AssetRequest, Busy
 from domicile.service.http1 import Broken, NotConnected
-from edge.passthrough.statement import permit_of
+from edge.passthrough.statement import permit_to_fetch
 from tests.infra.assets import AssetOrigin, free_port, response
 
-PERMIT = permit_of("eu-de", clock=time.time)
+PERMIT = permit_to_fetch("eu-de", clock=time.time)
 
 
 @pytest.fixture

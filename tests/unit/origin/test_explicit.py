@@ -1,4 +1,4 @@
-"""What the Upload API's handlers decide before they ask for a change."""
+"""What `explicit` decides before it asks for a change."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import pytest
 
 from domicile.media.asset import Aid, AssetId, AssetName
 from domicile.media.errors import BadRequest
-from origin.labels import retagged
-from origin.manage import WIDTH, explicit_edit, types_looked_in
+from origin.explicit import WIDTH, explicit_edit, types_looked_in
 from origin.params import Params
 from origin.records import AssetRecord
 from tests.infra.records import facts
@@ -50,17 +49,3 @@ def test_explicit_changes_what_is_given_and_nothing_else() -> None:
 def test_explicit_is_parsed_before_there_is_an_edit(given: dict[str, str]) -> None:
     with pytest.raises(BadRequest):
         explicit_edit(Params(given), "private", NOW)
-
-
-@pytest.mark.parametrize(
-    ("command", "after"),
-    [
-        ("add", ("a", "b", "c")),
-        ("set_exclusive", ("a", "b", "c")),
-        ("remove", ("a",)),
-        ("replace", ("b", "c")),
-        ("remove_all", ()),
-    ],
-)
-def test_commands_on_tags(command: str, after: tuple[str, ...]) -> None:
-    assert retagged(command, ("a", "b"), ("b", "c")) == after

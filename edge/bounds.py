@@ -1,0 +1,42 @@
+"""What a listener bounds on each of its connections, as one value: made of the settings, or for the sockets between workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from edge.addresses import Network, read_network
+from edge.settings import EdgeSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """See the settings of the same names, under `edge.connections` and `edge.delivery`."""
+
+    keepalive_seconds: float
+    connections_max: int
+    progress_seconds_max: float
+    write_buffer_bytes_max: int
+    header_seconds_max: float
+    requests_max: int
+    per_address_max: int
+    trusted: tuple[Network, ...]
+
+
+def bounds_of(settings: EdgeSettings) -> Bounds:
+    """For viewers."""
+    delivery, own = settings.delivery, settings.connections
+    return Bounds(
+        keepalive_seconds=delivery.keepalive_seconds,
+        connections_max=delivery.connections_max,
+        progress_seconds_max=delivery.progress_seconds_max,
+        write_buffer_bytes_max=delivery.write_buffer_bytes_max,
+        header_seconds_max=own.header_seconds_max,
+        requests_max=own.requests_max,
+        per_address_max=own.per_address_max,
+        trusted=tuple(network for text in own.trusted_networks if (network := read_network(text)) is not None),
+    )
+
+
+def bounds_between_workers(settings: EdgeSettings) -> Bounds:
+    """And between nodes: these connections are few, ours, and closed by who asked."""
+    return replace(bounds_of(settings), requests_max=10**12, per_address_max=0)

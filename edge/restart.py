@@ -1,0 +1,97 @@
+"""A restart without a gap: on SIGHUP each worker in turn is drained and replaced, with the code and the settings of now.
+
+    look       a process of the new code reads the new settings; what cannot change under way, or is wrong, stops the restart here
+    replace    worker 0 drains and ends -> its successor has caught up with the journal and listens -> worker 1 …
+    agent      stays: it holds lease and keys, and keys are nowhere else; supervisor and sockets stay, too
+
+While a worker is replaced the others accept its connections; on a node of one, they wait in its socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+
+from edge import metrics, page
+from edge.children import STOP_MARGIN_SECONDS, Child
+from edge.messages import Downward, Upward
+from edge.page import SharedPage
+from edge.settings import EdgeSettings
+
+LOOK_SECONDS_MAX = 30.0
+"""For the process that reads the new settings."""
+POLL_SECONDS = 0.02
+SAID_CHARACTERS_MAX = 500
+
+log = structlog.get_logger("edge.restart")
+
+
+class Refused(Exception):
+    """The node goes on as it is; the text says why."""
+
+
+def fixed(settings: EdgeSettings) -> dict[str, str]:
+    """What only a stop and a start can change, as text: settings that processes have in common, and the shape of what they share."""
+    named = {
+        "edge.listen": settings.listen,
+        "edge.cdn.listen": settings.cdn.listen,
+        "edge.tier.listen": settings.tier.listen,
+        "edge.region": settings.region,
+        "edge.workers": settings.worker_count,
+        "edge.data_dir": settings.data_dir.absolute(),
+        "edge.cache_dir": settings.cache_path,
+        "edge.run_dir": settings.run_path,
+        "edge.passthrough.routes": " ".join(settings.passthrough.routes),
+    }
+    return {**{name: str(value) for name, value in named.items()}, "the code": shared_shape()}
+
+
+def shared_shape() -> str:
+    """A digest of page, counters and messages: workers of another one would not understand the agent, nor it them."""
+    names = [*metrics.Count, *metrics.Gauge, *metrics.Route, *metrics.Cache, *metrics.FORMATS, *metrics.RESULTS]
+    spoken = [repr(msgspec.inspect.type_info(kind)) for kind in (Upward, Downward)]
+    shape = [page.VERSION, page.PAGE_BYTES, metrics.WORDS, *names, *spoken]
+    return hashlib.sha256("\n".join(map(str, shape)).encode()).hexdigest()[:16]
+
+
+def differing(now: dict[str, str], then: dict[str, str]) -> tuple[str, ...]:
+    """Names of what the new code or the new settings would change."""
+    return tuple(name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name))
+
+
+async def look(command: list[str], settings: EdgeSettings) -> None:
+    """Can workers run with the code and the settings of now? `command` prints their `fixed`. Raises Refused."""
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(LOOK_SECONDS_MAX):
+            said, complaint = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise Refused("the new settings could not be read in time") from None
+    if process.returncode:
+        raise Refused(complaint.decode("utf-8", "replace").strip()[-SAID_CHARACTERS_MAX:])
+    changed = differing(fixed(settings), json.loads(said))
+    if changed:
+        raise Refused(f"{', '.join(changed)} changed: that takes a stop and a start")
+
+
+async def replace_all(workers: Sequence[Child], shared: SharedPage, settings: EdgeSettings) -> None:
+    """One after the other. Raises Refused when a successor does not come up; workers after it stay as they are."""
+    for slot, worker in enumerate(workers):
+        before = shared.slots[slot].boot
+        await worker.replace(settings.node.drain_seconds_max + STOP_MARGIN_SECONDS)
+        try:
+            async with asyncio.timeout(settings.node.ready_seconds_max):
+                while not shared.slots[slot].listening or shared.slots[slot].boot == before:  # noqa: ASYNC110 - it is in another process
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError:
+            raise Refused(f"{worker.name} did not come up again; the workers after it were left alone") from None
+        log.info("worker_replaced", slot=slot)

@@ -1,0 +1,258 @@
+"""Archives: many assets as one ZIP or compressed tar, streamed to whoever has the secret, or kept as a raw asset.
+
+    mode=download    GET with a signed query, or POST: the archive itself, file by file, nothing of it kept
+    mode=create      POST: a raw asset, sealed under the keys of all that is in it, so that it goes with any of them
+
+Which assets: public_ids, fully_qualified_public_ids, prefixes, tags. Each file is looked up again when its turn comes: what was
+deleted meanwhile is left out where `allow_missing` says so, and otherwise ends the stream in the middle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+
+from aiohttp import hdrs, web
+
+from domicile.media.asset import AssetName
+from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded, MediaError
+from domicile.media.policy import Activity
+from domicile.media.raw import raw_facts
+from domicile.service import logging
+from origin import archive_plan as plan
+from origin.answers import stored
+from origin.archive_stream import writer_of
+from origin.call import Call, check_public_id, count_fence, delivery_type_of, name_of, reply, signed
+from origin.eager import read_orders
+from origin.forms import too_large
+from origin.keys import REQUEST_ID
+from origin.naming import random_id
+from origin.notices import PARAMETERS, told
+from origin.originals import check_handing_out, original_of
+from origin.params import Params, Value, check_parameters, tags_of
+from origin.records import AssetRecord, Filter, Left, NewAsset
+from origin.renders import Picture, make
+
+RESOURCE_TYPES: Mapping[str, tuple[str, ...]] = {
+    "image": ("image",),
+    "video": ("video",),
+    "raw": ("raw",),
+    "all": ("image", "raw", "video"),
+    "auto": ("image", "raw", "video"),
+}
+STYLE = frozenset({"flatten_folders", "use_original_filename", "flatten_transformations", "skip_transformation_name"})
+TARGET = frozenset({"target_public_id", "target_tags", "target_asset_folder"})
+USED = frozenset(
+    {"mode", "target_format", "type", "allow_missing", "transformations", "expires_at", "async", *plan.SELECTORS}
+)
+WRITE_BYTES = 256 * 1024
+PAGE = 500
+
+log = logging.get()
+
+
+async def generate(request: web.Request, path: Mapping[str, str]) -> web.StreamResponse:
+    """POST or GET /{resource_type}/generate_archive."""
+    call = await signed(request, path, may_expire=True)
+    check_parameters(call.params, USED | STYLE | TARGET | PARAMETERS)
+    return await _generated(request, path, call)
+
+
+async def by_tag(request: web.Request, path: Mapping[str, str]) -> web.StreamResponse:
+    """GET /{resource_type}/download_tag.zip, the older spelling: everything with one tag, perhaps transformed."""
+    call = await signed(request, path, may_expire=True)
+    check_parameters(call.params, frozenset({"tag", "transformation", "expires_at"}))
+    asked: dict[str, Value] = {"mode": "download", "tags": [call.params.required("tag")]}
+    asked["transformations"] = call.params.text("transformation")
+    return await _generated(request, path, replace(call, params=Params(asked)))
+
+
+async def _generated(request: web.Request, path: Mapping[str, str], call: Call) -> web.StreamResponse:
+    mode = call.params.text("mode") or "create"
+    if mode not in {"create", "download"}:
+        raise BadRequest("Invalid value for parameter mode")
+    kind = call.params.text("target_format") or "zip"
+    if kind not in plan.FORMATS:
+        raise BadRequest(f"Invalid value for parameter target_format: must be one of {', '.join(plan.FORMATS)}")
+    limits = call.origin.settings.media.limits(call.origin.settings.upload)
+    named = call.origin.records.named.all(call.tenant.cloud)
+    orders = read_orders(call.params.text("transformations"), named, limits)
+    records = await _selected(call, RESOURCE_TYPES.get(path["resource_type"], ()))
+    content = Content(
+        entries=plan.entries(records, orders, plan.style_of(call.params)),
+        may_miss=call.params.flag("allow_missing", default=False),
+    )
+    for record in records:
+        check_handing_out(call, record)
+    if mode == "download":
+        return await _download(request, call, content, kind)
+    if request.method != "POST":
+        raise BadRequest("An archive is created by POST")
+    return await _create(request, call, content, kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What an archive is made of."""
+
+    entries: tuple[plan.Entry, ...]
+    may_miss: bool
+
+
+async def _selected(call: Call, resource_types: tuple[str, ...]) -> list[AssetRecord]:
+    """Raises AssetNotFound, BadRequest, LimitExceeded."""
+    params, cloud = call.params, call.tenant.cloud
+    delivery_type = delivery_type_of(params.text("type"))
+    found: dict[str, AssetRecord] = {}
+    missing: list[str] = []
+    asked = [(one, delivery_type, text) for text in params.texts("public_ids") for one in resource_types]
+    asked += [plan.read_full_name(text) for text in params.texts("fully_qualified_public_ids")]
+    if not any(name in params for name in plan.SELECTORS):
+        raise BadRequest(f"Missing required parameter - {' or '.join(plan.SELECTORS)}")
+    for resource_type, kind, public_id in asked:
+        record = await call.origin.records.get(name_of(call.tenant, resource_type, kind, public_id))
+        if record is None:
+            missing.append(public_id)
+        else:
+            found[record.asset_id] = record
+    there = {record.name.public_id for record in found.values()}
+    for where in _filters(call, resource_types, delivery_type):
+        cursor: str | None = None
+        while len(found) <= plan.FILES_MAX:
+            page = await call.origin.records.list(cloud, where, max_results=PAGE, cursor=cursor, direction="asc")
+            found |= {record.asset_id: record for record in page.records}
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+    if len(found) > plan.FILES_MAX:
+        raise LimitExceeded(f"Too many files in one archive: at most {plan.FILES_MAX}")
+    gone = [public_id for public_id in missing if public_id not in there]
+    if gone and not params.flag("allow_missing", default=False):
+        raise AssetNotFound(f"Resource not found - {gone[0]}")
+    if not found:
+        raise AssetNotFound("Resource not found - nothing matches")
+    return list(found.values())
+
+
+def _filters(call: Call, resource_types: tuple[str, ...], delivery_type: str) -> list[Filter]:
+    """A prefix is a folder, or the beginning of names; a tag is a tag."""
+    return [
+        Filter(resource_type=one, delivery_type=delivery_type, prefix=prefix or None, tag=tag)
+        for one in resource_types
+        for prefix, tag in (
+            *((text, None) for text in call.params.texts("prefixes")),
+            *(("", text) for text in call.params.texts("tags")),
+        )
+    ]
+
+
+async def _pieces(call: Call, content: Content, kind: str) -> AsyncIterator[bytes]:
+    """The archive. Raises AssetNotFound in the middle when a file has gone and must not be missing."""
+    writer = writer_of(kind)
+    for entry in content.entries:
+        try:
+            body = await _file(call, entry)
+        except AssetNotFound:
+            if not content.may_miss:
+                raise
+            continue
+        yield await asyncio.to_thread(writer.add, entry.path, body, changed_at=entry.record.created_at)
+    yield await asyncio.to_thread(writer.end)
+
+
+async def _file(call: Call, entry: plan.Entry) -> bytes:
+    record = entry.record
+    async with original_of(call.origin, record) as body:
+        if entry.order is None:
+            return body
+        picture = Picture(
+            name=record.name,
+            body=body,
+            facts=record.facts,
+            coordinates=record.coordinates,
+            tags=record.tags,
+            context=record.context,
+        )
+        return (await make(call.origin, picture, entry.order)).rendered.body
+
+
+async def _download(request: web.Request, call: Call, content: Content, kind: str) -> web.StreamResponse:
+    origin, cloud = call.origin, call.tenant.cloud
+    origin.records.permit(cloud, Activity.DELIVER)
+    limit = origin.settings.upload.archive_bytes_max
+    if sum(entry.record.body_bytes for entry in content.entries) > limit:
+        raise LimitExceeded(f"The archive is too large: at most {limit} bytes of originals")
+    with origin.archives.turn():
+        response = web.StreamResponse(headers=download_headers(plan.FORMATS[kind], f"archive.{kind}"))
+        await response.prepare(request)
+        try:
+            async for piece in _pieces(call, content, kind):
+                for at in range(0, len(piece), WRITE_BYTES):
+                    await response.write(piece[at : at + WRITE_BYTES])
+        except MediaError as failed:  # the head is gone: a stream that is cut off is no archive, and looks like none
+            log.warning("archive_cut_off", error=type(failed).__name__)
+            if request.transport is not None:
+                request.transport.abort()
+            return response
+        await response.write_eof()
+    return response
+
+
+def download_headers(content_type: str, file_name: str) -> dict[str, str]:
+    """Of what the API hands out to whoever has a signed URL: kept by nobody, opened by no browser."""
+    return {
+        hdrs.CONTENT_TYPE: content_type,
+        hdrs.CONTENT_DISPOSITION: f'attachment; filename="{file_name}"',
+        hdrs.CACHE_CONTROL: "private, no-store",
+        hdrs.X_CONTENT_TYPE_OPTIONS: "nosniff",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
+
+
+async def _create(request: web.Request, call: Call, content: Content, kind: str) -> web.Response:
+    """The archive as a raw asset; its sources are the versions that are in it."""
+    origin, params, cloud = call.origin, call.params, call.tenant.cloud
+    most = origin.settings.upload.upload_bytes_max
+    name = AssetName(
+        cloud=cloud,
+        resource_type="raw",
+        delivery_type="upload",
+        public_id=check_public_id(params.text("target_public_id") or f"{random_id()}.{kind}", "target_public_id"),
+    )
+    word = told(params, request_id=request[REQUEST_ID], now=origin.now())
+    permit = origin.records.permit(cloud, Activity.STORE)
+    with origin.archives.turn(), origin.budget.account() as account:
+        gathered = bytearray()
+        async for piece in _pieces(call, content, kind):
+            if len(gathered) + len(piece) > most:
+                raise too_large(most)
+            account.take(len(piece))
+            gathered += piece
+        body = bytes(gathered)
+        sources = tuple(dict.fromkeys(entry.record.aid for entry in content.entries))
+        new = NewAsset(
+            name=name,
+            facts=await asyncio.to_thread(raw_facts, body),
+            tags=tags_of(params, "target_tags"),
+            folder=params.text("target_asset_folder").strip("/"),
+            sources=sources,
+            created_at=origin.now(),
+        )
+        draft = await origin.records.mint(cloud)
+        try:
+            await origin.records.put_original(draft, body, permit, sources)
+            done = await origin.records.commit_upload(
+                draft,
+                new,
+                once=call.once,
+                leave=lambda record: Left(
+                    tasks=word.of("generate_archive", record, lambda record: stored(record, call.address))
+                ),
+            )
+        except BaseException:
+            await origin.records.discard(draft)
+            raise
+    count_fence(origin, done.fenced)
+    counts = {"resource_count": len(sources), "file_count": len(content.entries)}
+    return reply({**stored(done.record, call.address), **counts})

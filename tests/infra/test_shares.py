@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.infra.shares import Shares, order
+
+
+@dataclass
+class Item:
+    nodeid: str
+    is_slow: bool = False
+
+    @property
+    def path(self) -> Path:
+        return Path(self.nodeid.partition("::")[0])
+
+    def get_closest_marker(self, name: str) -> object | None:
+        return name if name == "slow" and self.is_slow else None
+
+
+def test_files_with_a_slow_test_go_first_and_mutants_last_and_all_else_stays_in_order() -> None:
+    items: list[Any] = [
+        Item("tests/mutants/test_mutants.py::test_one[slow-guard]", is_slow=True),
+        Item("tests/unit/test_a.py::test_1"),
+        Item("tests/unit/test_b.py::test_1"),
+        Item("tests/unit/test_b.py::test_2", is_slow=True),
+        Item("tests/unit/test_c.py::test_1"),
+    ]
+    order(items)
+    assert [item.nodeid for item in items] == [
+        "tests/unit/test_b.py::test_1",
+        "tests/unit/test_b.py::test_2",
+        "tests/unit/test_a.py::test_1",
+        "tests/unit/test_c.py::test_1",
+        "tests/mutants/test_mutants.py::test_one[slow-guard]",
+    ]
+
+
+def test_a_file_is_one_share_and_so_is_a_mutant() -> None:
+    shares = object.__new__(Shares)
+    files = {
+        shares._split_scope(f"tests/unit/test_a.py::{name}") for name in ("test_1", "TestIt::test_2", "test_3[a::b]")
+    }
+    assert files == {"tests/unit/test_a.py"}
+    mutants = {shares._split_scope(f"tests/mutants/test_mutants.py::test_it[{guard}]") for guard in ("fence", "limit")}
+    assert len(mutants) == 2

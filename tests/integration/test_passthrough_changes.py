@@ -1,0 +1,97 @@
+"""A change of a URL against everything that could bring its old content back. Across workers: `test_passthrough_workers`;
+of bodies on the disk: `test_passthrough_large`; a restart begins with nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.infra.assets import Cached, Seen, cached, response
+
+NOT_MODIFIED = b'HTTP/1.1 304 Not Modified\r\nETag: "old"\r\nCache-Control: max-age=60\r\n\r\n'
+FRESH = {"cache_control": "max-age=60"}
+STALE = {"cache_control": "max-age=0"}
+BEHIND = {"cache_control": "max-age=0, stale-while-revalidate=60"}
+
+
+class Changing:
+    """What a GET or HEAD asks for is read when it arrives, and answered when it is told; a POST changes it."""
+
+    def __init__(self) -> None:
+        self.body = b"old"
+        self.fields = FRESH
+        self.confirms = False
+        self.arrived, self.go_on, self.go_to_the_end = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.open()
+
+    def open(self) -> None:
+        self.go_on.set()
+        self.go_to_the_end.set()
+
+    def close(self, *, in_the_body: bool = False) -> None:
+        self.arrived.clear()
+        (self.go_to_the_end if in_the_body else self.go_on).clear()
+
+    async def __call__(self, seen: Seen, writer: asyncio.StreamWriter) -> None:
+        if seen.method == "POST":
+            self.body, self.fields, self.confirms = b"new", FRESH, False
+            writer.write(response(b""))
+            return
+        answer = response(self.body, ETag=f'"{self.body.decode()}"', **self.fields)
+        if self.confirms:
+            answer = NOT_MODIFIED
+        if seen.method == "HEAD":
+            answer = answer.removesuffix(self.body)
+        self.arrived.set()
+        await self.go_on.wait()
+        writer.write(answer[:-1])
+        await self.go_to_the_end.wait()
+        writer.write(answer[-1:])
+
+
+@pytest.fixture
+async def cache(tmp_path: Path) -> AsyncIterator[Cached]:
+    async with cached(tmp_path) as one:
+        yield one
+
+
+@pytest.mark.parametrize("is_changed_by", ["this url", "another"])
+@pytest.mark.parametrize(
+    "moment", ["before the head", "in the body", "while it is confirmed", "while it is fetched behind", "in a HEAD"]
+)
+async def test_what_was_read_before_a_change_is_given_to_nobody_after_it(
+    cache: Cached, moment: str, is_changed_by: str
+) -> None:
+    origin = cache.origin.script = Changing()
+    if moment in {"while it is confirmed", "in a HEAD"}:
+        origin.fields = STALE
+    elif moment == "while it is fetched behind":
+        origin.fields = BEHIND
+    if origin.fields is not FRESH:
+        assert (await cache.get()).body == b"old"
+        origin.confirms, origin.fields = moment == "while it is confirmed", FRESH
+    origin.close(in_the_body=moment == "in the body")
+    early = asyncio.ensure_future(cache.get(method="HEAD" if moment == "in a HEAD" else "GET"))
+    await asyncio.wait_for(origin.arrived.wait(), 5)
+    if moment == "while it is fetched behind":
+        assert (await early).body == b"old"  # at once, as the response allowed
+    if is_changed_by == "this url":
+        await cache.get(method="POST", body=b"x")
+    else:
+        cache.origin.script = lambda _, writer: _say(writer, response(b"", Location="/a"))
+        await cache.get("/b", method="POST", body=b"x")
+        origin.body, origin.fields, origin.confirms = b"new", FRESH, False
+        cache.origin.script = origin
+    late = asyncio.ensure_future(cache.get())
+    origin.open()
+    assert (await late).body == b"new"
+    await early
+    again = await cache.get()
+    assert (again.body, again.cache.startswith("hit")) == (b"new", True)
+
+
+async def _say(writer: asyncio.StreamWriter, answer: bytes) -> None:
+    writer.write(answer)

@@ -1,0 +1,155 @@
+"""A process that has imported pytest and the libraries, but nothing of ours, and forks for each run of tests in a tree.
+
+To start Python and to import libraries is most of what a run of one short test takes. A fork has them, and imports ours
+from the tree that it was given: what came from elsewhere stands in the answer.
+
+A line of JSON on stdin asks for a run, a line on stdout answers:
+
+    {"tree": "/tmp/…/fence", "test": "tests/unit/…::test_…", "options": ["-q"], "seconds_max": 120}
+    {"exit": 1, "failed": ["tests/unit/…::test_…"], "skipped": [], "strangers": [], "said": "…", "seconds": 0.4}
+
+`exit` is pytest's, or null after `seconds_max`.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+LIBRARIES = """
+    PIL.Image PIL.ImageCms PIL.ImageFilter PIL.ImageFont aiohttp.web aiosqlite alembic.command cachetools
+    cryptography.hazmat.primitives.asymmetric.ed25519 cryptography.hazmat.primitives.ciphers.aead http_message_signatures
+    hypothesis.strategies msgspec numpy onnxruntime prometheus_client psutil pypdfium2 resvg simplejpeg
+    sqlalchemy.dialects.sqlite.aiosqlite sqlalchemy.ext.asyncio structlog typer uharfbuzz uvloop
+""".split()
+OURS = frozenset({"domicile", "edge", "origin", "tests"})
+SAID_BYTES_MAX = 4000
+BROKEN = 70
+"""Exit code of a run that did not come to its answer."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """A plugin: what happened to the tests of a run."""
+
+    failed: list[str] = field(default_factory=list)
+    """Ids of those whose own code failed, not what was set up for them."""
+    skipped: list[str] = field(default_factory=list)
+    """Reasons."""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and report.when == "call":
+            self.failed.append(report.nodeid)
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self.skipped.append(report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr))
+
+
+class Libraries:
+    """A plugin: they are imported while pytest watches imports, as it wants plugins and what they come with to be."""
+
+    def pytest_configure(self) -> None:
+        for name in LIBRARIES:
+            importlib.import_module(name)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as nowhere:
+        nothing = Path(nowhere, "pytest.ini")
+        nothing.write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n", "ascii")
+        pytest.main(["--collect-only", "-p", "no:cacheprovider", "-c", str(nothing), nowhere], [Libraries()])
+    assert not OURS & sys.modules.keys()
+    gc.collect()
+    gc.freeze()  # pytest ends with a full collection, which would walk through all of the libraries in every fork
+    for line in sys.stdin:
+        print(json.dumps(answered(json.loads(line))), file=ANSWERS, flush=True)
+
+
+def answered(asked: dict[str, Any]) -> dict[str, Any]:
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as found:
+        if (child := os.fork()) == 0:
+            run(asked, said.fileno(), found.fileno())
+        began = time.monotonic()
+        code = waited(child, asked["seconds_max"])
+        seconds = time.monotonic() - began
+        said.seek(max(0, said.seek(0, os.SEEK_END) - SAID_BYTES_MAX))
+        found.seek(0)
+        facts = json.loads(found.read() or "{}")
+        return {
+            "failed": [],
+            "skipped": [],
+            "strangers": [],
+            **facts,
+            "exit": code,
+            "seconds": seconds,
+            "said": said.read().decode("utf-8", "replace"),
+        }
+
+
+def waited(child: int, seconds_max: float) -> int | None:
+    """Its exit code; None when it had to be ended. What it left running ends, too."""
+    end = os.pidfd_open(child)
+    try:
+        ended = bool(select.select([end], [], [], seconds_max)[0])
+    finally:
+        os.close(end)
+        for end_it in (os.kill, os.killpg):
+            with suppress(ProcessLookupError):
+                end_it(child, signal.SIGKILL)
+    status = os.waitpid(child, 0)[1]
+    return os.waitstatus_to_exitcode(status) if ended else None
+
+
+def run(asked: dict[str, Any], said: int, found: int) -> NoReturn:
+    """In the child: pytest, with the tree first on the path of this process and of those that it starts."""
+    code = BROKEN
+    try:
+        os.setsid()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        tree = Path(asked["tree"])
+        os.chdir(tree)
+        os.environ["PYTHONPATH"] = str(tree)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        sys.dont_write_bytecode = (
+            False  # a tree is one of many that hardly differ, and its processes read what was compiled
+        )
+        sys.path.insert(0, str(tree))
+        importlib.invalidate_caches()
+        watch = Watch()
+        code = int(pytest.main([*asked["options"], asked["test"]], [watch]))
+        facts = {**asdict(watch), "strangers": strangers(tree)}
+        os.write(found, json.dumps(facts).encode())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def strangers(tree: Path) -> list[str]:
+    """Modules of ours that were imported from elsewhere."""
+    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
+    return sorted(
+        name
+        for name, file in files.items()
+        if name.partition(".")[0] in OURS and file is not None and not Path(file).is_relative_to(tree)
+    )
+
+
+if __name__ == "__main__":
+    ANSWERS = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what pytest and libraries print is no answer
+    main()

@@ -1,0 +1,130 @@
+"""The sockets of a node: no connection is lost when a worker ends, and none begins when the node does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from domicile.service.settings import BadSetting
+from edge.bounds import bounds_of
+from edge.entrance import Entrance, entrance, standing_in
+from edge.listener import Listener
+from edge.metrics import Counters
+from edge.page import COUNTERS_MAX
+from edge.passthrough.settings import PassthroughSettings
+from edge.settings import EdgeSettings
+from edge.sockets import VIEWERS, Sockets
+
+SECONDS_MAX = 5.0
+TRIES = 40
+"""Connections that certainly meet both sockets of two."""
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+def settings_of(directory: Path, **changes: object) -> EdgeSettings:
+    return EdgeSettings(data_dir=directory, listen="127.0.0.1:0", workers=2, **changes)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def worker(settings: EdgeSettings, sockets: Sockets, slot: int) -> AsyncIterator[Entrance]:
+    """It says its number."""
+
+    async def handle(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(text=str(slot))
+
+    counters = Counters(memoryview(bytearray(8 * COUNTERS_MAX)).cast("q"))
+    listener = Listener(handle, counters=counters, region="eu-de", bounds=bounds_of(settings))
+    async with entrance(listener) as opened:
+        await opened.open(sockets.by_entrance[VIEWERS], slot)
+        yield opened
+
+
+async def answers(port: int, tries: int = TRIES) -> Counter[str]:
+    """How often which worker answers."""
+
+    async def ask() -> str:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(REQUEST)
+        try:
+            return (await reader.read()).decode()[-1:]
+        finally:
+            writer.close()
+
+    async with asyncio.timeout(SECONDS_MAX):
+        return Counter([await ask() for _ in range(tries)])
+
+
+async def test_who_listens_answers_for_who_does_not(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    listening = {0, 1}
+    with Sockets.opened(settings) as sockets:
+        async with worker(settings, sockets, 0) as first, standing_in([first], lambda: listening, 2):
+            async with worker(settings, sockets, 1) as second:
+                assert set(await answers(sockets.port)) == {"0", "1"}
+                second.close()  # connections to its socket wait there
+                waiting = asyncio.create_task(answers(sockets.port))
+                await asyncio.sleep(0.02)
+                listening.remove(1)
+                assert await waiting == {"0": TRIES}
+            listening.add(1)
+            async with worker(settings, sockets, 1):
+                async with asyncio.timeout(SECONDS_MAX):
+                    while len(first._servers) > 1:  # its own alone
+                        await asyncio.sleep(0.01)
+                assert set(await answers(sockets.port)) == {"0", "1"}
+
+
+async def test_a_node_that_ends_lets_nobody_in_and_answers_who_is_there(tmp_path: Path) -> None:
+    settings, loop = settings_of(tmp_path), asyncio.get_running_loop()
+    async with AsyncExitStack() as stack:
+        sockets = stack.enter_context(Sockets.opened(settings))
+        for slot in range(2):
+            (own,) = sockets.by_entrance[VIEWERS]
+            own[slot].listen()
+        early, late = socket.socket(), socket.socket()
+        for one in (early, late):
+            stack.callback(one.close)
+            one.setblocking(False)
+        await loop.sock_connect(early, ("127.0.0.1", sockets.port))
+        sockets.refuse_new()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await loop.sock_connect(late, ("127.0.0.1", sockets.port))
+        for slot in range(2):
+            await stack.enter_async_context(worker(settings, sockets, slot))
+        await loop.sock_sendall(early, REQUEST)
+        assert (await asyncio.wait_for(loop.sock_recv(early, 100), SECONDS_MAX)).startswith(b"HTTP/1.1 200")
+        port = sockets.port
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+def test_a_process_that_inherits_sockets_has_the_same_ones(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
+    routes = (f"localhost:{free}=http://127.0.0.1:1",)
+    settings = settings_of(tmp_path, passthrough=PassthroughSettings(routes=routes))
+    with Sockets.opened(settings) as sockets:
+        said: dict[str, list[list[int]]] = json.loads(sockets.described())
+        assert {number for addresses in said.values() for slots in addresses for number in slots} == set(
+            sockets.descriptors
+        )
+        copied = {
+            name: [[os.dup(number) for number in slots] for slots in addresses] for name, addresses in said.items()
+        }
+        inherited = Sockets.inherited(json.dumps(copied))
+        assert inherited.port == sockets.port
+        assert {one.getsockname()[1] for slots in inherited.by_entrance["0"] for one in slots} == {free}
+        inherited.close()
+        with pytest.raises(BadSetting, match=r"edge\.passthrough\.routes"), Sockets.opened(settings):
+            raise AssertionError("one address twice")

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [hits] [transforms] [budgets] [store] [conformance] [quality]`: measure, and write benchmarks/results/."""
+"""`python -m benchmarks [hits] [transforms] [budgets] [store] [conformance] [fills] [quality]`: measure, and write benchmarks/results/."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from benchmarks import budgets, eviction, hits, report, store_cost, transforms
 
 RESULTS = Path(__file__).parent / "results"
 USUAL = ("hits", "transforms", "budgets", "store")
-PARTS = (*USUAL, "conformance", "quality")
-"""`quality` has to be asked for: it needs the corpus of photographs, and scores for minutes. So has `conformance`: it needs more
-programs."""
+PARTS = (*USUAL, "conformance", "fills", "quality")
+"""`quality` has to be asked for: it needs the corpus of photographs, and scores for minutes. So have `conformance` and `fills`:
+they need more programs."""
 
 
 def part(text: str) -> str:
@@ -62,6 +62,10 @@ def main() -> int:
             from benchmarks import conformance  # the suite is that of a test
 
             results["conformance"] = conformance.measure(work)
+        if "fills" in arguments.parts:
+            from benchmarks import fills
+
+            results["fills"] = fills.measure(work)
     if "quality" in arguments.parts:
         from benchmarks import quality  # its libraries are those of tests
 

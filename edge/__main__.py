@@ -21,6 +21,8 @@ from edge.settings import EdgeSettings
 from edge.sockets import Sockets
 
 PR_SET_PDEATHSIG = 1
+FILES_MAX = 65_536
+"""Descriptors that a worker asks for, each connection being one; it gets no more than the system lets it have."""
 
 log = logging.get()
 
@@ -73,6 +75,7 @@ def _run(given: argparse.Namespace) -> int:
             from edge import agent_process
 
             _end_with(given.parent)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # of a terminal or a whole group: it is the supervisor's
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C goes to all; the agent ends last
             asyncio.run(_until_told(lambda stopping: agent_process.serve(settings, boot=given.boot, stopping=stopping)))
             return 0
@@ -82,6 +85,8 @@ def _run(given: argparse.Namespace) -> int:
             from edge import worker
 
             _end_with(given.parent)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # see above
+            _allow_many_files()
             sockets = Sockets.inherited(given.sockets)
             boot = secrets.randbits(63) | 1
             uvloop.run(
@@ -119,6 +124,13 @@ async def _until_told(serve: Callable[[asyncio.Event], Coroutine[Any, Any, None]
     except Exception:
         log.exception("process_failed")
         raise SystemExit(1) from None
+
+
+def _allow_many_files() -> None:
+    """Up to the hard limit: the soft one is often below `edge.delivery.connections_max`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, FILES_MAX)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 def _end_with(parent: int) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import structlog
 from aiohttp import web
 
+from domicile.media.auth_token import NOTHING, TOKEN_NAME, Shown, tokens_of
 from domicile.media.errors import BadUrl, LeaseLost, MediaError, Overloaded, UpstreamUnavailable, WrongPlace
 from domicile.media.pending import NO_HINTS, may_follow_hints, read_hints
 from edge.cache.forward import has_come_round
@@ -137,13 +138,14 @@ class App:
     async def _delivery(self, request: web.BaseRequest, asker: Asker, tally: _Tally) -> web.StreamResponse:
         accept = ",".join(request.headers.getall("Accept", ()))
         hints = read_hints(request.headers) if may_follow_hints(request.raw_path) else NO_HINTS
-        delivered = await self.deliverer.deliver(request.raw_path, accept, hints)
+        shown = _shown(request)
+        delivered = await self.deliverer.deliver(request.raw_path, accept, hints, shown)
         head = delivered.stored.head
         if request.method == "GET":
             self.hot.learn(request.raw_path, accept, delivered)  # at once: its marks may change meanwhile
         try:
             with self.responses.entered(head, request.transport), self.deliverer.torn_is_dropped(delivered):
-                if not await self.deliverer.confirm(delivered.stored):
+                if not await self.deliverer.confirm(delivered.stored, delivered.leave):
                     raise LeaseLost("The server cannot be sure that its copies are current; try again")
                 reply = self._picture(request, asker, delivered, tally)
                 tally.status, tally.cache = reply.status, TIERS[delivered.tier]
@@ -152,7 +154,7 @@ class App:
                     request,
                     reply,
                     delivered.stored.body,
-                    confirm=lambda: self.deliverer.confirm(delivered.stored),
+                    confirm=lambda: self.deliverer.confirm(delivered.stored, delivered.leave),
                     progress_seconds_max=self.progress_seconds_max,
                 )
         finally:
@@ -197,3 +199,11 @@ class App:
         tally.status = reply.status
         tally.body_bytes = reply.body_bytes
         return await send(request, reply, answer.body, progress_seconds_max=self.progress_seconds_max)
+
+
+def _shown(request: web.BaseRequest) -> Shown:
+    """The tokens of a request, and whom the connection is from."""
+    cookies = request.headers.getall("Cookie", ())
+    if TOKEN_NAME not in request.raw_path and not any(TOKEN_NAME in field for field in cookies):
+        return NOTHING
+    return Shown(tokens=tokens_of(request.raw_path, cookies), address=request.remote or "")

@@ -1,7 +1,7 @@
 """The parent's side of the talk between tiers (edge.tier): one route, for edges with a certificate of a region.
 
-A child gets what a viewer here would get, by the same path: lease, policy, signature, fence. Beyond that, its region must be one
-where the tenant lets copies be kept, and an original does not leave this one.
+A child gets what a viewer here who shows no token would get, by the same path: lease, policy, signature, fence, rules. Beyond that,
+its region must be one where the tenant lets copies be kept, and an original does not leave this one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from domicile.media.errors import BadRequest, LeaseLost, MediaError, OutsideRegion, UpstreamUnavailable
+from domicile.media.errors import BadRequest, LeaseLost, MediaError, OutsideRegion, Overloaded, UpstreamUnavailable
 from domicile.media.policy import Activity, Permit, Place, ResidencyPolicy, decide
 from domicile.media.sealed import CHUNK_BYTES, SALT_BYTES, TAG_BYTES, Sealer
 from domicile.media.wire import CONTENT_TYPE, REGION_HEADER
@@ -25,8 +25,8 @@ from edge.cache.ranges import Span
 from edge.deliver import Delivered, Deliverer
 from edge.errors import status_of
 from edge.keys import file_of
-from edge.metrics import Cache, Counters, Route
-from edge.open_responses import OpenResponses
+from edge.metrics import Cache, Count, Counters, Route
+from edge.open_responses import InProgress, OpenResponses
 from edge.peer import encode_refusal
 from edge.respond import Reply
 from edge.send import send
@@ -49,6 +49,9 @@ class ChildDoor:
     responses: OpenResponses
     counters: Counters
     region: str
+    requests_max: int
+    in_progress: InProgress
+    """Children's questions count among the media requests of viewers."""
     progress_seconds_max: float
     wall_clock: Callable[[], float]
 
@@ -70,6 +73,18 @@ class ChildDoor:
     async def _handle(self, request: web.BaseRequest, tally: _Tally) -> web.StreamResponse:
         region = region_of(request)
         question = await _question(request)
+        if self.in_progress.count >= self.requests_max:
+            self.counters.add(Count.REQUESTS_REFUSED)
+            raise Overloaded("Too many requests; try again")
+        self.in_progress.count += 1
+        try:
+            return await self._hand_over(request, question, region, tally)
+        finally:
+            self.in_progress.count -= 1
+
+    async def _hand_over(
+        self, request: web.BaseRequest, question: Question, region: str, tally: _Tally
+    ) -> web.StreamResponse:
         delivered = await self._delivered(question, region)
         try:
             key = await self._key(question, delivered)
@@ -96,7 +111,7 @@ class ChildDoor:
                 request,
                 _reply(200, sealed.body_bytes),
                 sealed,
-                confirm=lambda: self.deliverer.confirm(delivered.stored),
+                confirm=lambda: self.deliverer.confirm(delivered.stored, delivered.leave),
                 progress_seconds_max=self.progress_seconds_max,
             )
 

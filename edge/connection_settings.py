@@ -17,7 +17,9 @@ class ConnectionSettings:
     """Of each worker."""
 
     header_seconds_max: float = setting(
-        10.0, "Longest time from the first byte of a request to the end of its head; then it gets 408.", at_least=0.1
+        10.0,
+        "Longest time from the first byte of a request to the end of its head; then it gets 408. Also of a TLS handshake.",
+        at_least=0.1,
     )
     requests_max: int = setting(
         10_000, "Requests on one connection; the answer to the last one says that it is closed.", at_least=1

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
+from domicile.media.access import UNBOUND, Leave
+from domicile.media.auth_token import NOTHING, Held, Shown, held
 from domicile.media.errors import AssetNotFound, BadSignature, LeaseLost, UpstreamUnavailable
 from domicile.media.grammar import Limits
 from domicile.media.pending import NO_HINTS, Hints
@@ -25,6 +27,7 @@ from domicile.media.timing import Span
 from domicile.media.url import parse
 from domicile.media.wire import Resolved
 from edge.absence import known_absent
+from edge.admission import admitted
 from edge.fill import Filler
 from edge.flight import Fill, Flights, result
 from edge.following import TenantState
@@ -67,6 +70,8 @@ class Delivered:
     was_stale: bool = False
     """Was there a copy that was too old?"""
     spans: tuple[Span, ...] = ()
+    leave: Leave = UNBOUND
+    """Until when it may be given out, and whether to everybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +96,15 @@ class Deliverer:
     wall_clock: Callable[[], float]
     clock: Callable[[], float]
 
-    async def deliver(self, raw_path: str, accept: str, hints: Hints = NO_HINTS) -> Delivered:
-        """For a viewer. Raises MediaError."""
+    async def deliver(self, raw_path: str, accept: str, hints: Hints = NO_HINTS, shown: Shown = NOTHING) -> Delivered:
+        """For a viewer, and what he shows with his request. Raises MediaError."""
         for _ in range(ATTEMPTS_MAX):
             await self._may_serve()
             known = self.readings.get(raw_path, accept, hints, self.link.tenants)
             asked, state = known or await self._read(raw_path, accept, hints)
             self.permits.require(state, Activity.DELIVER)
+            if shown.tokens:
+                asked = replace(asked, held=held(shown, raw_path, state.token_keys, now=self.wall_clock()))
             try:
                 delivered = await self._for_viewer(asked, state)
             except AssetGone as gone:
@@ -117,21 +124,31 @@ class Deliverer:
         if delivered is not None and asked.is_for_signed(delivered.way):
             close_body(delivered.stored)
             raise BadSignature("this delivery type needs a signed URL")
-        return delivered
+        if delivered is None:
+            return None
+        try:
+            leave = admitted(asked, delivered.stored.head, now=self.wall_clock())
+        except BadSignature:
+            close_body(delivered.stored)
+            raise
+        return replace(delivered, leave=leave, is_public=delivered.is_public and not leave.by_token)
 
     async def deliver_to_peer(self, question: Question) -> Delivered:
         """For another worker of this node, which has looked at policy and signature already."""
         for _ in range(ATTEMPTS_MAX):
             await self._may_serve()
             asked, state = await self._read(question.raw_path, question.accept, question.hints)
+            if question.token:
+                asked = replace(asked, held=Held(text=question.token, until=question.token_until))
             delivered = await self._obtained(asked, state, None, is_owner=True)
             if delivered is not None:
                 return delivered
         raise UpstreamUnavailable("The asset is changing; try again")
 
-    async def confirm(self, stored: Stored) -> bool:
+    async def confirm(self, stored: Stored, leave: Leave) -> bool:
         """May the next piece of this object be sent?"""
-        return (self.link.serving() or await self.link.wait_current()) and self.lookup.is_fresh(stored.head)
+        is_serving = self.link.serving() or await self.link.wait_current()
+        return is_serving and self.lookup.is_fresh(stored.head) and self.wall_clock() < leave.until
 
     @contextmanager
     def torn_is_dropped(self, delivered: Delivered) -> Iterator[None]:
@@ -153,8 +170,6 @@ class Deliverer:
         """What the path asks for, and of whom. Raises what `parse` raises; AssetNotFound for an unknown cloud."""
         request = parse(raw_path, limits=self.limits)
         state = await self._tenant(request.cloud)
-        if request.delivery_type == "fetch":  # an activity of its own (ingress_fetch), and no policy can allow it yet
-            raise BadSignature("Images of type fetch are restricted in this account")
         terms = Terms(
             accept=accept,
             hints=hints,
@@ -254,7 +269,7 @@ class Deliverer:
             fill, joined = self._own_fill(asked, resolved)
         else:
             fill, joined = self.flights.begin(
-                OWNER_PREFIX + asked.flight_key,  # the owner's question to us must find our own fill, and not this
+                OWNER_PREFIX + asked.fill_key,  # the owner's question to us must find our own fill, and not this
                 tenant=state.tenant,
                 names=asked.marks,
                 work=partial(self._ask_owner, asked=asked, state=state, owner=owner, resolved=resolved),
@@ -281,7 +296,7 @@ class Deliverer:
 
     def _own_fill(self, asked: Wanted, resolved: Resolved | None) -> tuple[Fill, bool]:
         return self.flights.begin(
-            asked.flight_key,
+            asked.fill_key,
             tenant=asked.tenant,
             names=asked.marks,
             work=lambda fill: self.filler.fill(fill, asked, resolved),

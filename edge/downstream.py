@@ -28,6 +28,12 @@ class Downstream:
     proof_field: str = ""
     """In which it shows that it is the one, whatever listener it comes to; "" where no field does."""
 
+    def share(self, left_seconds: float) -> float:
+        """What each of the caches in a row may keep of something that ends in so long, browsers as the last of them, so that
+        it ends on time in all. Without a CDN that is known, they are taken to tell each other its age.
+        """
+        return left_seconds if self.cdn is None else left_seconds / (self.layers + 1)
+
     def outward(self, delivered: Delivered, asker: Asker, *, remaining_seconds: int, now: float) -> Outward:
         """`now`: seconds of the wall clock."""
         cdn, is_kept = self.cdn, asker is not Asker.OTHER

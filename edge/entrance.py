@@ -63,7 +63,11 @@ class Entrance:
                     # again although connections of the last one are still remembered.
                     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                     self._servers[number, slot] = await loop.create_server(
-                        self.listener, sock=own, ssl=self._tls, backlog=BACKLOG
+                        self.listener,
+                        sock=own,
+                        ssl=self._tls,
+                        ssl_handshake_timeout=self.listener.bounds.header_seconds_max if self._tls else None,
+                        backlog=BACKLOG,
                     )
 
     async def stand_in(self, listening: Callable[[], Collection[int]], slots: int) -> None:

@@ -24,6 +24,7 @@ STATUS: dict[type[MediaError], int] = {
     errors.AssetNotFound: 404,
     errors.AssetExists: 409,
     errors.RemoteFailed: 404,
+    errors.RemoteGone: 404,
     errors.UndecodableMedia: 400,
     errors.LimitExceeded: 400,
     errors.ProcessingFailed: 500,

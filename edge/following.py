@@ -26,6 +26,7 @@ class TenantState:
 
     __slots__ = (
         "allowed", "config_revision", "epoch_floor", "fence", "file_key", "home", "name_key", "named", "policy", "tenant",
+        "token_keys",
     )  # fmt: skip
 
     def __init__(self, grant: TenantGrant, fence: Fence) -> None:
@@ -40,6 +41,7 @@ class TenantState:
         self.named = read_named(grant.named)
         self.allowed = frozenset(grant.allowed)
         self.name_key = grant.name_key
+        self.token_keys = grant.token_keys
         self.file_key = grant.file_key
         self.home = grant.home
         self.epoch_floor = grant.epoch_floor

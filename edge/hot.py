@@ -122,6 +122,8 @@ class Hot:
         head, state, way = delivered.stored.head, delivered.state, delivered.way
         # Readings of the path before this one may follow hints: their names do not exist, and the fence tells when they do.
         is_plain = delivered.is_public and not delivered.needs_verdict and not head.stands_in and not way.follows
+        if head.access.is_ruled:  # every answer has a judgement of its own
+            return
         if not is_plain or delivered.tier != "memory" or head.body_bytes >= self._bytes_max:
             return
         if len(target) > TARGET_CHARACTERS_MAX or len(accept) > ACCEPT_CHARACTERS_MAX or not target.isascii():

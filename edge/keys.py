@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from domicile.media.asset import AssetName, NameHash
+from domicile.media.auth_token import Held
 from domicile.media.cachekey import SEPARATOR, cache_key
 from domicile.media.errors import BadSignature, BadTransformation
 from domicile.media.faces import reads_coordinates
@@ -22,11 +23,15 @@ from domicile.media.negotiate import negotiate
 from domicile.media.params.default import public_id_of, write_default
 from domicile.media.pending import Hints, Named, settled
 from domicile.media.policy import ResidencyPolicy
+from domicile.media.remote_rules import check_fetched, needs_signature
 from domicile.media.strict import REFUSAL, is_allowed
 from domicile.media.url import Candidate, DeliveryRequest
 
 WAYS_SEPARATOR = "\n"
 STAND_IN_PREFIX = "default\n"
+TOKEN_TYPES = frozenset({"private", "authenticated"})
+"""Delivery types that a token opens in the place of a signature."""
+HELD_PREFIX = "held\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,8 @@ class Overlay:
     """As of `Way`, for this very picture."""
     coordinates: NameHash | None
     """As of `Way`, for this very picture."""
+    is_restricted: bool
+    """Is it for signed URLs alone?"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +98,7 @@ class Way:
     @property
     def has_restricted(self) -> bool:
         """Does it show a picture that only signed URLs may show?"""
-        return any(layer.delivery_type != "upload" for layer in self.layers)
+        return any(overlay.is_restricted for overlay in self.overlays)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +127,8 @@ class Wanted:
     default: Default | None = None
     is_narrowed: bool = False
     """Are there readings that strict transformations let not pass?"""
+    held: Held | None = None
+    """The token that was shown, if it is good: never part of a reading that is remembered."""
 
     @property
     def marks(self) -> tuple[NameHash, ...]:
@@ -150,6 +159,11 @@ class Wanted:
         return WAYS_SEPARATOR.join(way.key for way in self.ways)
 
     @property
+    def fill_key(self) -> str:
+        """Who shows a token may be given what others are refused, so he waits for nobody else's fill, nor they for his."""
+        return (HELD_PREFIX if self.held is not None else "") + self.flight_key
+
+    @property
     def stand_in_key(self) -> str:
         """What the default image comes to goes by all ways together: it is the answer when none of them is."""
         return STAND_IN_PREFIX + self.flight_key
@@ -157,12 +171,20 @@ class Wanted:
     @property
     def is_public(self) -> bool:
         """May caches outside keep the answer for anybody?"""
-        return self.request.delivery_type == "upload" and not self._has_restricted
+        return self.request.delivery_type in {"upload", "fetch"} and not self._has_restricted
 
     @property
     def needs_verdict(self) -> bool:
         """Must the origin have let this very path pass before a stored answer may be given?"""
-        return self.request.signature is not None or self.request.delivery_type != "upload" or self._has_restricted
+        request = self.request
+        is_closed = needs_signature(request.delivery_type, self.policy.remote) and not self.is_let_in_by_token
+        return request.signature is not None or is_closed or self._has_restricted
+
+    @property
+    def is_let_in_by_token(self) -> bool:
+        """Is it the token that opens the delivery type, in the place of a signature?"""
+        request = self.request
+        return self.held is not None and request.signature is None and request.delivery_type in TOKEN_TYPES
 
     def is_for_signed(self, way: Way) -> bool:
         """Is what this way leads to for signed URLs alone, and this one bears no signature?
@@ -171,7 +193,8 @@ class Wanted:
         the private original that the same path comes to when that picture is gone.
         """
         request = self.request
-        return request.delivery_type == "private" and request.signature is None and not way.candidate.transformation
+        is_shown = request.signature is not None or self.held is not None
+        return request.delivery_type == "private" and not is_shown and not way.candidate.transformation
 
     @property
     def _has_restricted(self) -> bool:
@@ -196,7 +219,7 @@ class Terms:
 
 def wanted(raw_path: str, request: DeliveryRequest, terms: Terms) -> Wanted:
     """Name every way of a parsed request. Raises BadTransformation for a named transformation that is not known,
-    BadSignature when strict transformations let no reading pass.
+    BadSignature when strict transformations let no reading pass, or for a picture from elsewhere that may not be shown.
     """
     ways = tuple(_way(request, candidate, terms) for candidate in _passed(request, terms))
     return Wanted(
@@ -246,6 +269,7 @@ def _default(request: DeliveryRequest, way: Way, terms: Terms) -> Default | None
 
 def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
     accept, policy, name_key = terms.accept, terms.policy, terms.name_key
+    check_fetched(request.delivery_type, candidate.public_id, policy.remote)
     follows: tuple[str, ...] = ()
     if candidate.pending:
         put_in = settled(candidate.pending, terms.named, terms.hints, terms.limits)
@@ -291,6 +315,7 @@ def _way(request: DeliveryRequest, candidate: Candidate, terms: Terms) -> Way:
 
 def _overlay(request: DeliveryRequest, layer: LayerName, terms: Terms, *, reads: bool) -> Overlay:
     """`reads`: may stored coordinates change what comes out?"""
+    check_fetched(layer.delivery_type, layer.public_id, terms.policy.remote)
     named = AssetName(
         cloud=request.cloud, resource_type="image", delivery_type=layer.delivery_type, public_id=layer.public_id
     )
@@ -300,6 +325,7 @@ def _overlay(request: DeliveryRequest, layer: LayerName, terms: Terms, *, reads:
         name=name_hash(terms.name_key, "name", named.text),
         redaction=redaction,
         coordinates=name_hash(terms.name_key, COORDINATES, named.text) if redaction or reads else None,
+        is_restricted=needs_signature(layer.delivery_type, terms.policy.remote),
     )
 
 

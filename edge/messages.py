@@ -83,6 +83,8 @@ class TenantGrant(msgspec.Struct, frozen=True, kw_only=True):
     """Named transformations: name -> canonical text."""
     allowed: tuple[str, ...] = ()
     """Those that strict transformations let pass."""
+    token_keys: tuple[bytes, ...] = ()
+    """What the cloud's tokens are made with."""
 
 
 # --- events: agent -> worker, numbered ------------------------------------------------------------------------------

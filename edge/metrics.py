@@ -120,6 +120,8 @@ class Gauge(StrEnum):
     REQUESTS_IN_PROGRESS = "requests_in_progress"
     POOL_QUEUE = "transform_queue"
     POOL_BUSY = "transform_busy"
+    PASSTHROUGH_MEMORY_BYTES = "passthrough_memory_bytes"
+    PASSTHROUGH_DISK_BYTES = "passthrough_disk_bytes"
 
 
 FORMATS = ("jpg", "png", "webp", "avif", "gif", "other")
@@ -178,6 +180,8 @@ HELP = {
     "requests_in_progress": "Media requests that wait or are being answered.",
     "transform_queue": "Transforms that wait for a decoder.",
     "transform_busy": "Decoders at work.",
+    "passthrough_memory_bytes": "Bytes of responses of the passthrough in memory: stored ones, and bodies on their way in.",
+    "passthrough_disk_bytes": "Bytes of bodies of the passthrough on the disk, those in use by their last readers included.",
     "transforms": "Transforms by format made and by result.",
     "transform_seconds": "Time of one transform in its decoder, by format.",
     "transform_wait_seconds": "Time that one transform waited for its turn.",

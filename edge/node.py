@@ -150,6 +150,7 @@ class Node:
             epoch_floor=tenant.epoch_floor,
             named=lease.named,
             allowed=lease.allowed,
+            token_keys=lease.token_keys,
         )
         before, tenant.grant = tenant.grant, grant
         if before is None:

@@ -30,10 +30,19 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 
+def socket_of(transport: asyncio.Transport) -> socket.socket | None:
+    """None when it is gone. A TLS transport that was closed has none to ask for it, and raises (CPython 3.11, sslproto.py)."""
+    try:
+        found: socket.socket | None = transport.get_extra_info("socket")
+    except AttributeError:
+        return None
+    return found
+
+
 def bound(transport: asyncio.Transport, *, buffer_bytes_max: int, user_timeout_seconds: float) -> None:
     """Set both buffers' limits, and how long the kernel tries to deliver what it was given."""
     transport.set_write_buffer_limits(high=buffer_bytes_max)
-    peer = transport.get_extra_info("socket")
+    peer = socket_of(transport)
     if peer is not None and peer.family in _INTERNET:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER_BYTES)
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(user_timeout_seconds * 1000))
@@ -41,7 +50,7 @@ def bound(transport: asyncio.Transport, *, buffer_bytes_max: int, user_timeout_s
 
 def unread_bytes(transport: asyncio.Transport) -> int:
     """Bytes that came and that nobody has read yet; 0 when the connection is closed."""
-    peer = transport.get_extra_info("socket")
+    peer = socket_of(transport)
     if peer is None or peer.fileno() < 0:
         return 0
     in_kernel = bytearray(4)
@@ -52,7 +61,7 @@ def unread_bytes(transport: asyncio.Transport) -> int:
 
 def unsent_bytes(transport: asyncio.Transport) -> int:
     """Bytes handed over and not confirmed by the other side; 0 when the connection is closed."""
-    peer = transport.get_extra_info("socket")
+    peer = socket_of(transport)
     if peer is None or peer.fileno() < 0:
         return 0
     in_kernel = bytearray(4)
@@ -65,7 +74,7 @@ def abort(transport: asyncio.Transport | None) -> None:
     """End a connection so that the other side knows it was cut, and throw away what is unsent."""
     if transport is None:
         return
-    peer = transport.get_extra_info("socket")
+    peer = socket_of(transport)
     if peer is not None and peer.family in _INTERNET:
         with contextlib.suppress(OSError):
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
@@ -111,7 +120,7 @@ def has_room_for(transport: asyncio.Transport, handed_bytes: int) -> bool:
 async def has_room(transport: asyncio.Transport) -> None:
     """Wait until the transport's buffer has emptied so far that its writer would be called again."""
     low, _ = transport.get_write_buffer_limits()
-    await _poll(lambda: transport.get_write_buffer_size() <= low or transport.is_closing())
+    await _poll(lambda: transport.is_closing() or transport.get_write_buffer_size() <= low)
 
 
 async def taken(transport: asyncio.Transport) -> None:

@@ -50,7 +50,7 @@ class Owners:
 
     async def ask(self, fill: Fill, asked: Wanted, state: TenantState, owner: int) -> bool:
         """Settle `fill` with the owner's answer; False when it is gone. Raises the owner's MediaError."""
-        question = msgspec.msgpack.encode(Question(raw_path=asked.raw_path, accept=asked.accept, hints=asked.hints))
+        question = msgspec.msgpack.encode(_question(asked))
         permit = self.permits.require(state, Activity.DELIVER)
         try:
             answer = decode_answer(await self.peers.ask(permit, state.tenant, owner, question))
@@ -80,6 +80,17 @@ class Owners:
             and self.lookup.is_current(asked)
             and self.permits.find(state, Activity.CACHE) is not None
         )
+
+
+def _question(asked: Wanted) -> Question:
+    held = asked.held
+    return Question(
+        raw_path=asked.raw_path,
+        accept=asked.accept,
+        hints=asked.hints,
+        token="" if held is None else held.text,
+        token_until=0.0 if held is None else held.until,
+    )
 
 
 def _is_same(way: Way, answer: PeerAnswer) -> bool:

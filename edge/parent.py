@@ -21,7 +21,7 @@ from edge.keys import Wanted
 from edge.lookup import Lookup
 from edge.metrics import Add, Count
 from edge.occasionally import Occasionally
-from edge.render import Made, Order
+from edge.render import Made, Order, access_of
 from edge.store.port import Stored, StoredHead
 from edge.tier import NONCE_BYTES, Question, TierHead, context_of, may_travel
 
@@ -118,6 +118,7 @@ def _head(said: TierHead, order: Order) -> StoredHead:
         said.head,
         tenant=order.policy.tenant,
         names=order.names,
+        access=access_of(order),
         epoch=resolved.epoch,
         sequence=min(said.applied, order.sequence),
         config_revision=resolved.config_revision,

@@ -26,11 +26,13 @@ _CODES = {kind: code for code, kind in KINDS.items()}
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Whoever asks has checked tenant, policy and signature."""
+    """Whoever asks has checked tenant, policy, signature and token."""
 
     raw_path: str
     accept: str
     hints: Hints = NO_HINTS
+    token: str = ""
+    token_until: float = 0.0
 
 
 class AnswerHead(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ import msgspec
 
 from domicile.imaging.job import Done, LayerInput, MediaLimits, RenderJob, Timings
 from domicile.imaging.plan_limits import plan_limits
+from domicile.media.access import Access
 from domicile.media.asset import NameHash
 from domicile.media.breakpoints import AutoWidths
 from domicile.media.cost import pixels_of
@@ -214,6 +215,12 @@ def _type_as_uploaded(facts: SourceFacts) -> str | None:
     return (TYPES | UNWRITTEN_TYPES).get(facts.format)
 
 
+def access_of(order: Order) -> Access:
+    """Who may see what is made: as the origin said a moment ago."""
+    access = order.resolved.access
+    return access.standing_in() if order.stands_in else access
+
+
 def _head(order: Order, done: Done, body: bytes, etag: str) -> StoredHead:
     facts, resolved = order.resolved.facts, order.resolved
     info = ContentInfo(
@@ -242,6 +249,7 @@ def _head(order: Order, done: Done, body: bytes, etag: str) -> StoredHead:
         content_info=info.span().desc or "",
         reasons=done.reasons,
         stands_in=order.stands_in,
+        access=access_of(order),
     )
 
 

@@ -89,7 +89,7 @@ async def replace_all(workers: Sequence[Child], shared: SharedPage, settings: Ed
         before = shared.slots[slot].boot
         await worker.replace(settings.node.drain_seconds_max + STOP_MARGIN_SECONDS)
         try:
-            async with asyncio.timeout(settings.node.ready_seconds_max):
+            async with asyncio.timeout(settings.node.replace_seconds_max):
                 while not shared.slots[slot].listening or shared.slots[slot].boot == before:  # noqa: ASYNC110 - it is in another process
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:

@@ -47,6 +47,9 @@ class NodeSettings:
 
     ready_seconds_max: float = setting(20.0, "After this long without being ready, say why.", at_least=0.1)
     drain_seconds_max: float = setting(15.0, "Time for open responses to end after SIGTERM.", at_least=0.0)
+    replace_seconds_max: float = setting(
+        120.0, "A restart waits so long for a replaced worker to serve; then it stops, and says so.", at_least=0.1
+    )
     drain_idle_seconds: float = setting(
         1.0,
         "At a stop, and when a worker is replaced: how long a connection that is idle may still ask; its answer says that the"

@@ -33,6 +33,8 @@ async def tier_entrances(
         responses=app.responses,
         counters=app.counters,
         region=settings.region,
+        requests_max=app.requests_max,
+        in_progress=app.in_progress,
         progress_seconds_max=settings.delivery.progress_seconds_max,
         wall_clock=time.time,
     )

@@ -43,7 +43,8 @@ class Wording:
     ) -> Reply:
         """`asked`: the request's header fields, case-insensitive."""
         head, policy, now = delivered.stored.head, delivered.state.policy, self.wall_clock()
-        remaining = self.lookup.remaining_seconds(head, now=now)
+        left = self.downstream.share(max(0.0, delivered.leave.until - now))
+        remaining = int(min(self.lookup.remaining_seconds(head, now=now), left))
         making = Making(
             tier=delivered.tier,
             was_stale=delivered.was_stale,

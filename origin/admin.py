@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from aiohttp import web
 
+from domicile.media.access import read_access_control
 from domicile.media.errors import AssetNotFound, BadRequest
 from origin import coordinates
 from origin.answers import Json, asset, deleted, progress
@@ -26,11 +27,11 @@ from origin.records import AssetRecord, Filter, PurgeTargets, RemovedMany, Tenan
 
 MORE = "more"
 """`next_cursor` of a delete that is not finished: call again with the same selector."""
-UPDATABLE = frozenset({"tags", "context", "face_coordinates", "custom_coordinates"})
+UPDATABLE = frozenset({"tags", "context", "face_coordinates", "custom_coordinates", "access_control"})
 
 
 async def update(request: web.Request, path: Mapping[str, str]) -> web.Response:
-    """Replace tags, context and coordinates of one asset; an empty text takes coordinates away."""
+    """Replace tags, context, coordinates and access control of one asset; an empty text takes the last two away."""
     origin, tenant, params = await admin(request, path)
     for asked in params.names():
         if asked in params and asked not in UPDATABLE:
@@ -39,6 +40,7 @@ async def update(request: web.Request, path: Mapping[str, str]) -> web.Response:
     tags = tags_of(params) if "tags" in params.values else None
     context = context_of(params) if "context" in params.values else None
     boxes = coordinates.coordinates_of(params, may_empty=True)
+    rules = read_access_control(params.text("access_control") or "[]") if "access_control" in params.values else None
 
     def edit(record: AssetRecord) -> AssetRecord:
         return replace(
@@ -46,6 +48,7 @@ async def update(request: web.Request, path: Mapping[str, str]) -> web.Response:
             tags=record.tags if tags is None else tags,
             context=record.context if context is None else context,
             coordinates=coordinates.changed(record.coordinates, boxes, record.facts),
+            access_control=record.access_control if rules is None else rules,
         )
 
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from domicile.media.access import write_access_control
 from domicile.media.journal import Head
 from domicile.media.signature import Digest, sign_answer
 from origin.coordinates import told
@@ -79,7 +80,12 @@ def asset(record: AssetRecord, address: Address) -> Json:
         **({"metadata": dict(record.metadata)} if record.metadata else {}),
         **_moderation(record),
         **told(record.coordinates),
+        **_access(record),
     }
+
+
+def _access(record: AssetRecord) -> Json:
+    return {"access_control": write_access_control(record.access_control)} if record.access_control else {}
 
 
 def listed(record: AssetRecord, address: Address, *, with_tags: bool = False, with_context: bool = False) -> Json:

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from domicile.media.errors import MediaError
+from domicile.media.errors import AssetNotFound, MediaError
 from domicile.service import logging
 from origin import (
     admin,
     archives,
+    cors,
     downloads,
     erasures,
     explicit,
@@ -117,9 +118,14 @@ def api_app(origin: Origin) -> web.Application:
 
     async def dispatch(request: web.Request) -> web.StreamResponse:
         request[ROUTE] = NO_ROUTE
-        route, captured = find(routes, request.method, request.raw_path)
+        is_preflight = request.method == "OPTIONS"
+        route, captured = find(routes, "POST" if is_preflight else request.method, request.raw_path)
+        if is_preflight and route.name not in cors.ROUTES:
+            raise AssetNotFound("Not found: this endpoint is not supported")
         request[ROUTE] = route.name
-        return await route.handler(request, captured)
+        if route.name in cors.ROUTES:
+            request[EXTRA_HEADERS].update(cors.ALLOW)
+        return cors.preflight() if is_preflight else await route.handler(request, captured)
 
     app = web.Application(middlewares=[answering], client_max_size=0)  # bodies are read and limited in forms.py
     app[ORIGIN] = origin

@@ -180,6 +180,8 @@ async def _file(call: Call, entry: plan.Entry) -> bytes:
 async def _download(request: web.Request, call: Call, content: Content, kind: str) -> web.StreamResponse:
     origin, cloud = call.origin, call.tenant.cloud
     origin.records.permit(cloud, Activity.DELIVER)
+    if request.method == "HEAD":
+        return web.Response(headers=download_headers(plan.FORMATS[kind], f"archive.{kind}"))
     limit = origin.settings.upload.archive_bytes_max
     if sum(entry.record.body_bytes for entry in content.entries) > limit:
         raise LimitExceeded(f"The archive is too large: at most {limit} bytes of originals")

@@ -20,7 +20,7 @@ from origin.records import FencedState, Once, Tenant
 RESOURCE_TYPES = frozenset({"image", "video", "raw"})
 UPLOADED = frozenset({"upload", "private", "authenticated"})
 """Delivery types that a caller may give an asset."""
-DELIVERY_TYPES = UPLOADED | {"text"}
+DELIVERY_TYPES = UPLOADED | {"text", "fetch"}
 """Those that an asset may have: `text` is drawn here."""
 
 

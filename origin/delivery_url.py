@@ -29,7 +29,8 @@ def delivery_url(
     base: str, name: AssetName, *, version: int, extension: str, api_secret: str, transformation: str = ""
 ) -> str:
     """URL of the original, or of a rendition, under `base`; `extension` may be empty."""
-    source = escape(name.public_id) + (f".{extension}" if extension else "")
+    has_extension = bool(extension) and name.delivery_type != "fetch"  # it would be part of the address there
+    source = escape(name.public_id) + (f".{extension}" if has_extension else "")
     signature = ""
     if name.delivery_type in SIGNED_TYPES:
         signed = f"{transformation}/{source}" if transformation else source

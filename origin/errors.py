@@ -49,6 +49,7 @@ STATUS: dict[type[MediaError], Answer] = {
     errors.AssetNotFound: Answer(admin=404, upload=404, wire=404),
     errors.AssetExists: Answer(admin=409, upload=400, wire=409),
     errors.RemoteFailed: Answer(admin=400, upload=400, wire=404),
+    errors.RemoteGone: Answer(admin=400, upload=400, wire=404),
     errors.UndecodableMedia: Answer(admin=400, upload=400, wire=400, text="Invalid image file"),
     errors.LimitExceeded: Answer(admin=400, upload=400, wire=400),
     errors.ProcessingFailed: Answer(admin=500, upload=500, wire=500),

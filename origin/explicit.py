@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 
 from aiohttp import web
 
+from domicile.media.access import read_access_control
 from domicile.media.asset import AssetName
 from domicile.media.errors import AssetNotFound, BadRequest
+from domicile.media.remote_rules import check_fetched
 from origin import analysis, breakpoints, coordinates, eager
 from origin.answers import asset, changed
 from origin.call import Call, count_fence, delivery_type_of, name_of, reply, resource_type_of, signed
@@ -26,12 +28,14 @@ from origin.notices import PARAMETERS
 from origin.originals import original_of
 from origin.params import Params, check_parameters, context_of, tags_of
 from origin.records import AssetRecord, Edit, Left
+from origin.remote import rules_of
 from origin.renders import MadeNow, Picture, make
 
 WIDTH = ("upload", "private", "authenticated")
 """Delivery types, the most public one first."""
 EXPLICIT = frozenset(
     {"public_id", "type", "tags", "context", "metadata", "asset_folder", "display_name", "moderation", "async"}
+    | {"access_control"}
     | {*coordinates.FIELDS, *analysis.WISHES, breakpoints.NAME, *PARAMETERS, *eager.PARAMETERS}
 )
 
@@ -55,6 +59,8 @@ async def explicit(request: web.Request, path: Mapping[str, str]) -> web.Respons
     def edit(record: AssetRecord) -> AssetRecord:
         return values(change(record))
 
+    if wanted == "fetch":
+        await _brought(call, names[0])
     try:
         ready = await _prepared(call, wish, names, edit)
 
@@ -74,6 +80,13 @@ async def explicit(request: web.Request, path: Mapping[str, str]) -> web.Respons
     answer |= wish.eager.answer(done.record, ready.made, call.address)
     answer |= breakpoints.told(ready.widths, done.record, call.address)
     return reply(answer | analysis.told(done.record.analysis, done.record.coordinates, wish.told))
+
+
+async def _brought(call: Call, name: AssetName) -> None:
+    """A picture from elsewhere that is not here yet is fetched: its owner asks for it."""
+    if await call.origin.records.get(name) is None:
+        check_fetched(name.delivery_type, name.public_id, rules_of(call.origin, name.cloud))
+        await call.origin.fetched.bring(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +184,7 @@ def explicit_edit(params: Params, wanted: str | None, now: float) -> Edit:
     folder = asset_folder(params) if "asset_folder" in params else None
     shown = display_name(params, "") if "display_name" in params else None
     moderation = first_moderation(params, now=now)
+    rules = read_access_control(params.text("access_control")) if "access_control" in params else None
 
     def edit(record: AssetRecord) -> AssetRecord:
         return replace(
@@ -182,6 +196,7 @@ def explicit_edit(params: Params, wanted: str | None, now: float) -> Edit:
             folder=record.folder if folder is None else folder,
             display_name=record.display_name if shown is None else shown,
             moderation=moderation or record.moderation,
+            access_control=record.access_control if rules is None else rules,
         )
 
     return edit

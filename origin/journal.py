@@ -19,6 +19,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -229,21 +230,24 @@ class Journal:
                     await news.wait()
 
     async def _after(self, cursors: Mapping[str, int]) -> JournalAnswer:
-        entries: list[Entry] = []
-        unknown: list[str] = []
-        compacted: list[str] = []
-        async with self._database.read() as connection:
-            heads = await read_heads(connection)
-            for tenant, cursor in cursors.items():
-                if tenant not in heads or cursor > heads[tenant].seq:
-                    unknown.append(tenant)
-                elif cursor < heads[tenant].seq and (room := ENTRIES_PER_ANSWER_MAX - len(entries)) > 0:
-                    found = await read_entries(connection, tenant, after=cursor, limit=room)
-                    if found and found[0].seq == cursor + 1:
-                        entries += found
-                    else:
-                        compacted.append(tenant)
-        return JournalAnswer(entries=tuple(entries), unknown=tuple(unknown), compacted=tuple(compacted))
+        return await self._database.snapshot(partial(_after, cursors=cursors))
+
+
+def _after(connection: Connection, *, cursors: Mapping[str, int]) -> JournalAnswer:
+    entries: list[Entry] = []
+    unknown: list[str] = []
+    compacted: list[str] = []
+    heads = _heads_in(connection)
+    for tenant, cursor in cursors.items():
+        if tenant not in heads or cursor > heads[tenant].seq:
+            unknown.append(tenant)
+        elif cursor < heads[tenant].seq and (room := ENTRIES_PER_ANSWER_MAX - len(entries)) > 0:
+            found = _entries_in(connection, tenant, after=cursor, limit=room)
+            if found and found[0].seq == cursor + 1:
+                entries += found
+            else:
+                compacted.append(tenant)
+    return JournalAnswer(entries=tuple(entries), unknown=tuple(unknown), compacted=tuple(compacted))
 
 
 def _piled_up(change: Change, entry: Entry) -> int:
@@ -255,8 +259,12 @@ def _piled_up(change: Change, entry: Entry) -> int:
 
 async def read_heads(connection: AsyncConnection) -> dict[str, Head]:
     """Every tenant's head, in the snapshot of the connection."""
+    return await connection.run_sync(_heads_in)
+
+
+def _heads_in(connection: Connection) -> dict[str, Head]:
     head = journal_head
-    rows = await connection.execute(select(head.c.tenant, head.c.epoch, head.c.seq, head.c.hash))
+    rows = connection.execute(select(head.c.tenant, head.c.epoch, head.c.seq, head.c.hash))
     return {row.tenant: Head(epoch=row.epoch, seq=row.seq, chain=row.hash) for row in rows}
 
 
@@ -281,8 +289,12 @@ def head_in(connection: Connection, tenant: str) -> Head:
 
 async def read_entries(connection: AsyncConnection, tenant: str, *, after: int, limit: int) -> list[Entry]:
     """Entries with a number above `after`, in order."""
+    return await connection.run_sync(_entries_in, tenant, after=after, limit=limit)
+
+
+def _entries_in(connection: Connection, tenant: str, *, after: int, limit: int) -> list[Entry]:
     table = journal_entry
-    rows = await connection.execute(
+    rows = connection.execute(
         select(table.c.entry)
         .where(table.c.tenant == tenant, table.c.seq > after)
         .order_by(table.c.seq)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -19,6 +20,9 @@ from origin.nodes import Nodes
 from origin.rates import Rates
 from origin.records import Records, Tenant
 from origin.settings import OriginSettings
+
+if TYPE_CHECKING:
+    from origin.fetched import Fetched
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +40,8 @@ class Origin:
     unsigned_rates: Rates
     archives: ArchiveTurns
     nodes: Nodes = field(default_factory=Nodes)
+    fetched: Fetched = field(init=False)
+    """Set once, right after this."""
     eager_left: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a call has left renditions to be made."""
     draining: bool = False

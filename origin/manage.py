@@ -41,7 +41,8 @@ async def destroy(request: web.Request, path: Mapping[str, str]) -> web.Response
     call = await signed(request, path)
     params, tenant = call.params, call.tenant
     check_parameters(params, DESTROY)
-    name = name_of(tenant, resource_type_of(path), delivery_type_of(params.text("type")), params.required("public_id"))
+    delivery_type = delivery_type_of(params.text("type"))
+    name = name_of(tenant, resource_type_of(path), delivery_type, params.required("public_id"))
     removed = await call.origin.records.destroy(name, once=call.once)
     if removed is not None:
         count_fence(call.origin, removed.fenced)

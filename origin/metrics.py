@@ -14,7 +14,7 @@ from domicile.service.metrics import BoundedCounter, BoundedGauge, BoundedHistog
 from domicile.service.pool_verdict import Death
 from origin.errors import STATUS, code_of_kind
 
-STATUSES = ("200", "206", "400", "401", "403", "404", "409", "416", "421", "429", "451", "500", "503")
+STATUSES = ("200", "204", "206", "400", "401", "403", "404", "409", "416", "421", "429", "451", "500", "503")
 KINDS = (*map(code_of_kind, STATUS), "internal")
 PURGE_OUTCOMES = (
     "accepted", "repeated", "size", "form", "key", "key_time", "components", "parameters", "time", "digest", "signature",

@@ -1,9 +1,12 @@
-"""The operator's door: a UNIX socket of mode 0600 for the commands `domicile tenant` and `domicile key`.
+"""The operator's door: a UNIX socket of mode 0600 for the commands `domicile tenant`, `domicile key` and `domicile token`.
 
     POST /_admin/v1/tenants      {"cloud": "acme"}  ->  {"cloud", "api_key", "cloudinary_url"}
     GET  /_admin/v1/tenants                         ->  {"clouds": [...]}
     POST /_admin/v1/keys         {"cloud", "keyid", "public_key", "operations"?, "days"?}  ->  {"keyid", "not_after"}
     POST /_admin/v1/keys/revoke  {"keyid"}          ->  {"revoked": true | false}
+    POST /_admin/v1/token_keys         {"cloud"}          ->  {"id", "key"}     the key in hex, shown this once
+    POST /_admin/v1/token_keys/list    {"cloud"}          ->  {"ids": [...]}
+    POST /_admin/v1/token_keys/retire  {"cloud", "id"}    ->  {"fenced": true | false}
     POST /_admin/v1/policies                        ->  {"changed": [...]}    reads DATA/policies again
 
 Whoever can open the socket owns the installation, so there is no other check. Bodies and errors are JSON.
@@ -23,13 +26,14 @@ from domicile.media.policy import PolicyError
 from domicile.service import logging
 from domicile.service.signing import KEY_ID
 from origin.answers import instant
+from origin.call import count_fence
 from origin.credentials import cloudinary_url
 from origin.errors import as_json, code_of, for_api
 from origin.forms import read_params
 from origin.http import drop_server_header
 from origin.keys import ORIGIN, Origin
 from origin.params import Params
-from origin.records import PurgeKey
+from origin.records import Fencing, PurgeKey
 from origin.routes import Route, find
 
 OPERATIONS = frozenset({"asset", "public_id", "url", "tag", "prefix", "all", "erase"})
@@ -125,6 +129,27 @@ async def revoke_key(request: web.Request, _: Mapping[str, str]) -> web.Response
     return web.json_response({"revoked": revoked})
 
 
+async def add_token_key(request: web.Request, _: Mapping[str, str]) -> web.Response:
+    origin, params = await _read(request)
+    made, state = await origin.records.token_keys.create(params.required("cloud"))
+    count_fence(origin, state)
+    log.info("token_key_added")
+    return web.json_response({"id": made.id, "key": made.key.hex()})
+
+
+async def list_token_keys(request: web.Request, _: Mapping[str, str]) -> web.Response:
+    origin, params = await _read(request)
+    return web.json_response({"ids": [one.id for one in origin.records.token_keys.all(params.required("cloud"))]})
+
+
+async def retire_token_key(request: web.Request, _: Mapping[str, str]) -> web.Response:
+    origin, params = await _read(request)
+    state = await origin.records.token_keys.retire(params.required("cloud"), params.required("id"))
+    count_fence(origin, state)
+    log.info("token_key_retired")
+    return web.json_response({"fenced": state.state is Fencing.FENCED})
+
+
 async def reload_policies(request: web.Request, _: Mapping[str, str]) -> web.Response:
     try:
         changed = await request.app[ORIGIN].records.reload_policies()
@@ -143,5 +168,8 @@ ROUTES = (
     Route("list_tenants", "GET", "/_admin/v1/tenants", list_tenants),
     Route("add_key", "POST", "/_admin/v1/keys", add_key),
     Route("revoke_key", "POST", "/_admin/v1/keys/revoke", revoke_key),
+    Route("add_token_key", "POST", "/_admin/v1/token_keys", add_token_key),
+    Route("list_token_keys", "POST", "/_admin/v1/token_keys/list", list_token_keys),
+    Route("retire_token_key", "POST", "/_admin/v1/token_keys/retire", retire_token_key),
     Route("reload_policies", "POST", "/_admin/v1/policies", reload_policies),
 )

@@ -38,7 +38,7 @@ USED = SIGNING | frozenset(
     "use_filename unique_filename filename_override discard_original_filename type allowed_formats upload_preset faces face_coordinates custom_coordinates "
     "colors phash image_metadata media_metadata blurhash thumbhash responsive_breakpoints metadata moderation"
     " unique_display_name use_filename_as_display_name return_delete_token notification_url batch_id transformation format"
-    " eager eager_async eager_notification_url".split()
+    " eager eager_async eager_notification_url access_control".split()
 )
 """Upload parameters that do something."""
 
@@ -63,7 +63,7 @@ HARMLESS_WHEN_OFF = frozenset(
 
 REFUSED = frozenset(
     "headers ocr categorization detection "
-    "similarity_search background_removal raw_convert auto_tagging eval on_success proxy access_control regions "
+    "similarity_search background_removal raw_convert auto_tagging eval on_success proxy regions "
     "quality_override access_mode".split()
 )
 """Upload parameters of Cloudinary that are not supported yet; a value gets 400 with the name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from domicile.media.errors import OutsideRegion, RemoteFailed
+from domicile.media.errors import OutsideRegion, RemoteFailed, RemoteGone
 from domicile.media.policy import Activity
 from domicile.media.remote import RemoteAddress, read_address
 from domicile.media.remote_rules import RemoteRules
@@ -22,7 +22,7 @@ def rules_of(origin: Origin, cloud: str) -> RemoteRules:
 async def fetch(origin: Origin, cloud: str, text: str, taken: Callable[[int], None]) -> Fetched:
     """The bytes at an address that somebody sent. `taken` is told of each piece, and may raise.
 
-    RemoteFailed; BadRequest for what is no address; LimitExceeded; Overloaded.
+    RemoteFailed; RemoteGone; BadRequest for what is no address; LimitExceeded; Overloaded.
     """
     address = read_address(text)
     rules = rules_of(origin, cloud)
@@ -37,7 +37,7 @@ async def fetch(origin: Origin, cloud: str, text: str, taken: Callable[[int], No
         )
         outcome = "fetched"
         return found
-    except RemoteFailed:
+    except (RemoteFailed, RemoteGone):
         outcome = "failed"
         raise
     finally:

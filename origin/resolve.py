@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy import Connection
 
+from domicile.media.access import DENIED, Access, judge
 from domicile.media.asset import Aid, AssetName, NameHash
+from domicile.media.auth_token import verify_token
 from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.errors import BadRequest, BadSignature, LimitExceeded, OutsideRegion
 from domicile.media.journal import Head
 from domicile.media.keys import content_key, subkey
 from domicile.media.layer import LAYER_TYPES, LAYERS_MAX, LayerName
 from domicile.media.policy import Activity, Deny, Place, ResidencyPolicy, decide
+from domicile.media.remote_rules import RemoteRules, check_fetched, needs_signature
 from domicile.media.wire import NAMES_MAX, Absent, ResolveAnswer, Resolved, ResolvedLayer, ResolveRequest
 from origin.catalogue.port import AssetRow
 from origin.journal import head_in
@@ -38,7 +42,10 @@ async def resolve(core: Core, verify: VerifyDelivery, request: ResolveRequest) -
     _check_layers(request)
     standing = core.tenants.standing(request.cloud)  # before the snapshot: the revision stated is never too new
     may_transform = _releases(standing.policy, request.region, at=core.now())
-    signed = _signed(request, standing.tenant.api_secret, verify)
+    token_until = _token_until(request, standing, now=core.now())
+    rules = standing.policy.remote if standing.policy else RemoteRules()
+    _check_fetched(request, rules)
+    signed = _signed(request, standing.tenant.api_secret, verify, rules, has_token=token_until > 0)
     hashes = {core.hash_name(_name(request, index)): index for index in reversed(signed)}
     laid = {
         index: [core.hash_name(_layer_name(request, layer)) for layer in _layers(request, index)] for index in signed
@@ -54,6 +61,8 @@ async def resolve(core: Core, verify: VerifyDelivery, request: ResolveRequest) -
         head=head,
         may_transform=may_transform,
         standing=standing,
+        now=core.now(),
+        token_until=token_until,
         opened={row.name: opened for row in rows if (opened := _open(core, row)) is not None},
     )
     missing = tuple(name for name in hashes if name not in known.opened)
@@ -105,16 +114,25 @@ def _releases(policy: ResidencyPolicy | None, region: str, *, at: float) -> bool
     return False
 
 
-def _signed(request: ResolveRequest, api_secret: str, verify: VerifyDelivery) -> list[int]:
+def _token_until(request: ResolveRequest, standing: Standing, *, now: float) -> float:
+    """When the token beside the question ends; 0 without one. Raises BadSignature for one that is not good."""
+    if not request.token:
+        return 0.0
+    return verify_token(request.token, request.target, standing.tenant.token_keys, now=now, address=None)
+
+
+def _signed(
+    request: ResolveRequest, api_secret: str, verify: VerifyDelivery, rules: RemoteRules, *, has_token: bool
+) -> list[int]:
     """Candidates that may be looked up: all, or those the signature covers. Raises BadSignature when none is left.
 
     It is judged before the look-up, so that what needs a signature does not tell strangers what exists.
     """
     everything = list(range(len(request.public_ids)))
     if request.signature is None:
-        if _needs_signature(request):
+        if _needs_signature(request, rules, has_token=has_token):
             raise BadSignature("this delivery type needs a signed URL")
-        if any(layer.delivery_type != "upload" for layers in request.layers for layer in layers):
+        if any(needs_signature(layer.delivery_type, rules) for layers in request.layers for layer in layers):
             raise BadSignature("a layer of this type needs a signed URL")
         return everything
     if len(request.signed_texts) != len(request.public_ids):
@@ -125,9 +143,23 @@ def _signed(request: ResolveRequest, api_secret: str, verify: VerifyDelivery) ->
     return covered
 
 
-def _needs_signature(request: ResolveRequest) -> bool:
-    """`authenticated`: always. `private`: the original; its renditions are public (cloudinary-compat 3.6)."""
-    return request.delivery_type == "authenticated" or (request.delivery_type == "private" and not request.transformed)
+def _check_fetched(request: ResolveRequest, rules: RemoteRules) -> None:
+    """Raises BadSignature, BadUrl, BadRequest."""
+    for public_id in request.public_ids:
+        check_fetched(request.delivery_type, public_id, rules)
+    for layers in request.layers:
+        for layer in layers:
+            check_fetched(layer.delivery_type, layer.public_id, rules)
+
+
+def _needs_signature(request: ResolveRequest, rules: RemoteRules, *, has_token: bool) -> bool:
+    """`authenticated`: always. `private`: the original; its renditions are public (cloudinary-compat 3.6). A token stands
+    for it, but not where it would have something fetched.
+    """
+    if request.delivery_type == "private" and request.transformed:
+        return False
+    is_fetch = request.delivery_type == "fetch"
+    return needs_signature(request.delivery_type, rules) and (is_fetch or not has_token)
 
 
 def _holds(request: ResolveRequest, index: int, api_secret: str, verify: VerifyDelivery) -> bool:
@@ -169,13 +201,18 @@ class _Known:
     head: Head
     may_transform: bool
     standing: Standing
+    now: float
+    token_until: float
     opened: dict[NameHash, _Opened]
 
     def original_key(self, opened: _Opened) -> bytes | None:
         return opened.original_key if self.may_transform else None
 
     def coordinates(self, opened: _Opened) -> Coordinates:
-        return opened.record.coordinates if self.request.coordinates and self.may_transform else NOWHERE
+        if not self.request.coordinates or not self.may_transform:
+            return NOWHERE
+        record = opened.record
+        return msgspec.structs.replace(record.coordinates, found=record.analysis.faces)
 
 
 def _answer(
@@ -185,10 +222,20 @@ def _answer(
     for layer, layer_name in zip(_layers(known.request, index), laid, strict=True):
         if layer_name not in known.opened:
             return ResolveAnswer(absent=_absent(known, (*missing, layer_name), layer))
-    return ResolveAnswer(resolved=_resolved(known, known.opened[name], index, [known.opened[name] for name in laid]))
+    base, layers = known.opened[name], [known.opened[name] for name in laid]
+    access = _access(base, layers)
+    judge(access, now=known.now, token_until=known.token_until)  # keys are for those who may see it
+    if access.is_ruled and not known.request.judges:  # an edge of before, which would give it out for ever
+        raise BadSignature(DENIED)
+    return ResolveAnswer(resolved=_resolved(known, base, index, layers, access))
 
 
-def _resolved(known: _Known, base: _Opened, index: int, layers: list[_Opened]) -> Resolved:
+def _access(base: _Opened, layers: list[_Opened]) -> Access:
+    rules = dict.fromkeys(layer.record.access_control for layer in layers)
+    return Access(own=base.record.access_control, shown=tuple(one for one in rules if one))
+
+
+def _resolved(known: _Known, base: _Opened, index: int, layers: list[_Opened], access: Access) -> Resolved:
     head, wants_labels, record = known.head, known.request.labels and known.may_transform, base.record
     keys = {aid: subkey(key, "rendition") for opened in (base, *layers) for aid, key in opened.data_keys.items()}
     return Resolved(
@@ -208,6 +255,7 @@ def _resolved(known: _Known, base: _Opened, index: int, layers: list[_Opened]) -
         tags=record.tags if wants_labels else (),
         context=dict(record.context) if wants_labels else {},
         coordinates=known.coordinates(base),
+        access=access,
         layers=tuple(
             ResolvedLayer(
                 aid=layer.row.aid,

@@ -22,11 +22,13 @@ from domicile.service.gate.remote import RemoteClient, authorities
 from domicile.service.pool import DecoderPool
 from domicile.service.profile import installed_engines, refuse_unsafe_engines
 from domicile.service.settings import blamed
+from domicile.service.tasks import Background
 from origin import eager_worker
 from origin.app import ROUTE_NAMES, api_app
 from origin.archive_turns import ArchiveTurns
 from origin.credentials import write_credentials
 from origin.demo import prepare_demo
+from origin.fetched import Fetched
 from origin.forms import Budget
 from origin.http import QuietRunner
 from origin.keys import Origin
@@ -60,7 +62,7 @@ async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
         pool = DecoderPool(settings.pool, observer=metrics)
         await pool.start()
         try:
-            yield Origin(
+            origin = Origin(
                 settings=settings,
                 records=records,
                 pool=pool,
@@ -72,6 +74,9 @@ async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
                 unsigned_rates=Rates(settings.upload.unsigned_calls_max),
                 archives=ArchiveTurns(settings.upload.archives_max),
             )
+            async with Background(log) as background:
+                origin.fetched = Fetched(origin, background, clock=time.monotonic)
+                yield origin
         finally:
             await pool.close()
 

@@ -64,6 +64,12 @@ class RemoteSettings:
     redirects_max: int = setting(
         3, "Redirects that one fetch follows; each is judged like the first address.", at_least=0
     )
+    wait_seconds_max: float = setting(
+        4.0,
+        "How long a viewer's request waits for a fetch, below the edges' read time-out; then 503, and the fetch goes on.",
+        at_least=0.1,
+    )
+    assets_max: int = setting(100_000, "Pictures of type fetch that one cloud may have.", at_least=1)
     fetches_max: int = setting(16, "Fetches at a time; for the next, callers get 429 and viewers 503.", at_least=1)
     private_hosts: str = setting(
         "",

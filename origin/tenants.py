@@ -22,6 +22,8 @@ API_SECRET_CHARACTERS = 27
 TENANTS_MAX = 10_000
 
 _SECRETS = ("api_secret", "name", "file")
+_TOKEN_KEYS = ("token-1", "token-2")
+"""Two places: one key is in use, another is coming or going."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,11 @@ class Standing:
 def secret_ids(cloud: str) -> list[bytes]:
     """Where the keyring keeps a cloud's secrets."""
     return [purpose_id("tenant", cloud, kind) for kind in _SECRETS]
+
+
+def token_key_ids(cloud: str) -> list[bytes]:
+    """Where the keyring keeps what a cloud's tokens are made with, if there is any."""
+    return [purpose_id("tenant", cloud, kind) for kind in _TOKEN_KEYS]
 
 
 async def make_secrets(keyring: Keyring, cloud: str) -> None:
@@ -77,6 +84,7 @@ class Tenants:
             api_secret=base64.urlsafe_b64encode(api_secret).decode()[:API_SECRET_CHARACTERS],
             name_key=name_key,
             file_key=file_key,
+            token_keys=tuple(key for key in map(self._keyring.get, token_key_ids(cloud)) if key is not None),
             config_revision=config_revision,
             created_at=created_at,
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
+from domicile.media.access import read_access_control
 from domicile.media.analysis import NOTHING, Analysis
 from domicile.media.asset import AssetName
 from domicile.media.coordinates import NOWHERE, Coordinates
@@ -152,6 +153,7 @@ async def store(origin: Origin, asked: Asked, body: bytes) -> tuple[Committed, L
         metadata=metadata,
         moderation=first_moderation(params, now=origin.now()),
         unique_display_name=params.flag("unique_display_name", default=False),
+        access_control=read_access_control(params.text("access_control")) if "access_control" in params else None,
         overwrite=params.flag("overwrite", default=True),
         created_at=origin.now(),
     )

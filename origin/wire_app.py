@@ -188,14 +188,14 @@ async def ack(request: web.Request) -> web.Response:
 
 
 async def resolve(request: web.Request) -> web.Response:
-    """Name -> aid, facts, keys: one snapshot."""
+    """Name -> aid, facts, keys: one snapshot. What is to be fetched from elsewhere is fetched before."""
     asked = await _read(request, ResolveRequest)
     region_of(request, asked.region)
     if not 0 < len(asked.public_ids) <= NAMES_MAX or (
         asked.signature is not None and len(asked.signed_texts) != len(asked.public_ids)
     ):
         raise BadRequest("The candidates and their signed texts do not fit")
-    return _write(await request.app[ORIGIN].records.resolve(asked))
+    return _write(await request.app[ORIGIN].fetched.resolve(asked))
 
 
 async def blob(request: web.Request) -> web.StreamResponse:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from domicile.cli import doctor, erase, key, purge, serve, tenant, tier
+from domicile.cli import doctor, erase, key, purge, serve, tenant, tier, token
 from domicile.cli.console import complain
 from domicile.cli.failure import Failure
 from domicile.service.settings import BadSetting
@@ -27,6 +27,7 @@ app.command("erase")(erase.erase)
 app.command("doctor")(doctor.doctor)
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(key.app, name="key")
+app.add_typer(token.app, name="token")
 
 
 def main() -> None:

@@ -3,7 +3,9 @@
     framing     one look at SIDE pixels; only what is surely a face
     covering    a second look, nearer, for small faces; everything that may be one; in all frames of an animation
 
-Coordinates that are stored with the picture are framed in place of what would be found, and hidden beside it. Colours that transparency hides are looked at as well: a viewer could make them visible again.
+Coordinates that are stored with the picture are framed in place of what would be found, and hidden beside it. What a look
+at its upload found is framed without another look, which would find the same; what is to be hidden is always looked for.
+Colours that transparency hides are looked at as well: a viewer could make them visible again.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from domicile.imaging.plan_limits import plan_limits
 from domicile.imaging.present import present
 from domicile.imaging.source import Source
 from domicile.media.analysis import FACES_MAX
-from domicile.media.coordinates import NOWHERE, Coordinates, boxes_inside
+from domicile.media.coordinates import NOWHERE, Coordinates, Rect, boxes_inside
 from domicile.media.errors import BadTransformation, LimitExceeded
 from domicile.media.faces import Faces, around, favours_faces, names_faces, needs_covering
 from domicile.media.geometry import Box, Side, WholeBox
@@ -65,15 +67,18 @@ def faces_of(
     stored = _stored(source, coordinates, page=transformation.page or 1)
     is_moving = source.facts().is_animated and not stored.framing
     covering, by_name = needs_covering(transformation), names_faces(transformation)
-    favoured = favours_faces(transformation) and is_available()
-    framing = (by_name or favoured) and not stored.framing and not is_moving
+    framing = (by_name or favours_faces(transformation)) and not stored.framing and not is_moving
+    if framing and not covering and (known := _known(source, coordinates, transformation)) is not None:
+        return replace(stored, framing=known, covering=(), is_moving=is_moving)
+    framing = framing and (by_name or is_available())
     if not (framing or covering):
         return replace(stored, covering=(), is_moving=is_moving)
     if animated and source.claims.frames > limits.faces_frames_max:
         raise _too_long(limits)
     with _looking():
         seen = _sightings(source, limits, covering=covering, animated=animated)
-    sure = tuple(_floats(one.box) for one in seen if one.score >= FRAMING_SCORE_MIN and not one.is_near)
+    facts = source.facts()
+    sure = boxes_inside(_surely(seen, source), (facts.width, facts.height))
     return Faces(
         framing=stored.framing or sure,
         covering=_joined([*stored.covering, *(_floats(one.box) for one in seen)]) if covering else (),
@@ -91,20 +96,32 @@ def _stored(source: Source, coordinates: Coordinates, *, page: int) -> Faces:
     return Faces(framing=faces, covering=faces, custom=boxes_inside(coordinates.custom, (facts.width, facts.height)))
 
 
+def _known(source: Source, coordinates: Coordinates, transformation: Transformation) -> tuple[Box, ...] | None:
+    """What a look at the first page has found before; None where it does not say. A drawing has the size that is asked for."""
+    if coordinates.found is None or (transformation.page or 1) > 1 or source.vector is not None:
+        return None
+    facts = source.facts()
+    return boxes_inside(coordinates.found, (facts.width, facts.height))
+
+
 def _too_long(limits: MediaLimits) -> LimitExceeded:
     return LimitExceeded(f"Maximum number of frames to look for faces in is {limits.faces_frames_max}")
 
 
 def boxes_of(source: Source, limits: MediaLimits) -> tuple[tuple[int, int, int, int], ...]:
     """Left, top, width and height of what is surely a face in the first frame, the largest first. Raises as `faces_of`."""
-    facts = source.facts()
     with _looking():
-        seen = _sightings(source, limits, covering=False, animated=False)
-    inside = (
-        (max(one.box[0], 0), max(one.box[1], 0), min(one.box[2], facts.width), min(one.box[3], facts.height))
-        for one in seen
-    )
-    found = [(left, top, right - left, bottom - top) for left, top, right, bottom in inside]
+        return _surely(_sightings(source, limits, covering=False, animated=False), source)
+
+
+def _surely(seen: list[Sighting], source: Source) -> tuple[Rect, ...]:
+    """What is surely a face, as far as it lies in the picture, the largest first."""
+    facts = source.facts()
+    sure = [one.box for one in seen if one.score >= FRAMING_SCORE_MIN and not one.is_near]
+    inside = ((max(box[0], 0), max(box[1], 0), min(box[2], facts.width), min(box[3], facts.height)) for box in sure)
+    found = [
+        (left, top, right - left, bottom - top) for left, top, right, bottom in inside if right > left and bottom > top
+    ]
     return tuple(sorted(found, key=lambda box: (-box[2] * box[3], box)))[:FACES_MAX]
 
 

@@ -29,6 +29,10 @@ class Coordinates(msgspec.Struct, frozen=True, kw_only=True):
 
     faces: tuple[Rect, ...] = ()
     custom: tuple[Rect, ...] = ()
+    found: tuple[Rect, ...] | None = None
+    """Nothing that anybody stored: the faces that a look at the picture found (`Analysis.faces`), told to who makes a
+    rendition, so that nobody looks twice. None: nobody has looked.
+    """
 
     def __bool__(self) -> bool:
         return bool(self.faces or self.custom)

@@ -72,6 +72,10 @@ class RemoteFailed(MediaError):
     """A picture elsewhere cannot be had: not allowed, not there, not reachable, not in time."""
 
 
+class RemoteGone(MediaError):
+    """Elsewhere it is not there: 404 or 410."""
+
+
 class LimitExceeded(MediaError):
     """Well-formed, and larger than a named limit allows."""
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 LAYERS_MAX = 16
 """Pictures that one transformation may name as layers, all its branches together: each is fetched, opened and mapped."""
 
-LAYER_TYPES = ("upload", "private", "authenticated")
-"""Delivery types that a layer may have; all but the first only in a signed URL."""
+LAYER_TYPES = ("upload", "private", "authenticated", "fetch")
+"""Delivery types that a layer may have; all but the first only in a signed URL (`fetch`: where the policy says so)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class LayerName:
     delivery_type: str
     """One of LAYER_TYPES."""
     public_id: str
-    """Decoded, with `/` between folders."""
+    """Decoded, with `/` between folders; of `fetch` the address."""
 
     @property
     def text(self) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from domicile.media.access import EVERYBODY, Access
 from domicile.media.asset import Aid, NameHash
 from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
@@ -79,6 +80,8 @@ class TenantLease(msgspec.Struct, frozen=True, kw_only=True):
     """Named transformations: name -> canonical text. A change is a new config revision."""
     allowed: tuple[str, ...] = ()
     """Those of them that may be used without a signature where the policy asks for one, sorted."""
+    token_keys: tuple[bytes, ...] = ()
+    """What the cloud's tokens are made with (`media.auth_token`). They open what asks for a token and nothing else."""
 
 
 class LeaseAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +135,12 @@ class ResolveRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Does it read stored coordinates? Only then they leave the origin."""
     layers: tuple[tuple[LayerName, ...], ...] = ()
     """`layers[i]`: the pictures that candidate i lays over its own, at most LAYERS_MAX; empty when none does."""
+    judges: bool = False
+    """Does the edge judge `Resolved.access` at each answer? Else nothing that has rules is released to it."""
+    token: str = ""
+    """A token that the edge found good for `target`; the origin judges it again, but for the viewer's address."""
+    target: str = ""
+    """The request target as received; only beside a token."""
 
 
 class ResolvedLayer(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,6 +183,8 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """Only where `ResolveRequest.coordinates` asked for them."""
     layers: tuple[ResolvedLayer, ...] = ()
     """In the order of the question."""
+    access: Access = EVERYBODY
+    """Who may see it, and when: judged at each answer."""
 
 
 class Absent(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ OVERLAPPING_MAX = 2
 RANGE_CHARACTERS_MAX = 640
 """Sixteen ranges of eighteen digits each way, and what is between them."""
 _UNIT = re.compile(r"bytes[ \t]*=(.*)", re.IGNORECASE)
+_FROM_THE_START = re.compile(r"bytes[ \t]*=[ \t]*0{1,18}[ \t]*-[ \t]*[0-9]{0,18}", re.IGNORECASE)
 _RANGE = re.compile(r"([0-9]{0,18})[ \t]*-[ \t]*([0-9]{0,18})")
 
 
@@ -63,6 +64,11 @@ def wanted_spans(value: str, *, body_bytes: int) -> tuple[Span, ...] | Unsatisfi
         if isinstance(span, Span):
             spans.append(span)
     return _joined(spans) if spans else UNSATISFIABLE
+
+
+def is_from_the_start(value: str) -> bool:
+    """One range that begins with the first byte: it can be answered from a body on its way in, as fast as that comes."""
+    return _FROM_THE_START.fullmatch(value.strip()) is not None
 
 
 def multipart(

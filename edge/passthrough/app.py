@@ -23,8 +23,8 @@ from domicile.media.sealed import SealBroken
 from edge.cache.conditional import is_unmodified
 from edge.cache.fields import values
 from edge.cache.forward import end_to_end, to_origin
-from edge.cache.ranges import content_bytes
-from edge.cache.reuse import Decision, Forward, Use, chosen, decide
+from edge.cache.ranges import content_bytes, is_from_the_start
+from edge.cache.reuse import Decision, Forward, Use, decide
 from edge.cache.status import CacheStatus
 from edge.cache.stored import Stored
 from edge.metrics import Cache, Count, Counters, Route
@@ -33,9 +33,10 @@ from edge.passthrough.asked import Asked, BadRequest
 from edge.passthrough.failures import BUG, Failure, failure_of
 from edge.passthrough.fetch import Fetcher, Wanted
 from edge.passthrough.fill import Confirmed, Fill, Own, Reader, Shared, StandIn
+from edge.passthrough.fills import may_have
 from edge.passthrough.forwarding import Forwarding
-from edge.passthrough.reply import Message, from_head, from_origin, from_stored, refused
-from edge.passthrough.send import interim_to, send_body, send_pieces
+from edge.passthrough.reply import Message, from_head, from_origin, from_stored, part_from_the_start, refused
+from edge.passthrough.send import first_bytes, interim_to, send_body, send_pieces
 from edge.send import CutOff, TooSlow
 
 ROUNDS_MAX = 8
@@ -118,10 +119,19 @@ class Passthrough:
                 if asked.method == "HEAD":
                     return await self.forwarding.pass_on(asked, decision.stored, self._send_stream)
                 coming = self.fetcher.fills.find(asked.key, asked.fields, besides=())
-                if decision.stored is None and coming is None and values(asked.fields, "range"):
+                if decision.stored is None and coming is None and self._is_origins_to_cut(asked):
                     asked.forward = Forward.PARTIAL
                     return await self.forwarding.pass_on(asked, None, self._send_stream)
                 return await self._fetch(asked, decision.stored, variants)
+
+    def _is_origins_to_cut(self, asked: Asked) -> bool:
+        """A part of what is not shared, or that nobody should wait for until all before it has come in.
+
+        Players and readers of documents begin at the start.
+        """
+        parts = values(asked.fields, "range")
+        later = any(not is_from_the_start(value) for value in parts)
+        return later or (bool(parts) and self.fetcher.fills.is_unshared(asked.key))
 
     # -- answers that may be stored ------------------------------------------------------------------------------
 
@@ -135,7 +145,7 @@ class Passthrough:
             tried.add(fill)
             with fill.reading() as reader:
                 landed = await fill.landed
-                if self._is_for(asked, landed) and not reader.is_cut:
+                if may_have(landed, asked.fields, now=self.fetcher.clock()) and not reader.is_cut:
                     return await self._send_landed(asked, landed, reader, collapsed=True)
         wanted = Wanted(
             key=asked.key,
@@ -152,20 +162,6 @@ class Passthrough:
                 return await self._send_landed(asked, await fill.landed, reader, collapsed=False)
         finally:
             fill.leader_left.set()
-
-    def _is_for(self, asked: Asked, landed: Shared | Confirmed | StandIn | Own) -> bool:
-        """May who waited have the answer that another asked for?"""
-        match landed:
-            case Shared():
-                return landed.for_all and chosen([landed.head], asked.fields) is not None
-            case Confirmed(is_kept=False):
-                return False
-            case Confirmed() | StandIn():
-                return (
-                    landed.stored.is_fresh(self.fetcher.clock()) and chosen([landed.stored], asked.fields) is not None
-                )
-            case Own():
-                return False
 
     def _refresh(self, asked: Asked, stored: Stored) -> None:
         """Fetch behind a stale answer, if nobody does yet."""
@@ -209,8 +205,10 @@ class Passthrough:
                 return await self._send_shared(asked, landed, reader, collapsed=collapsed)
             case Own():
                 status = CacheStatus(forward=asked.forward, forward_status=landed.got.status)
-                message = from_origin(landed.got, asked.method, status, body_bytes=landed.answer.body_bytes)
-                return await self._send_stream(asked, message, landed.answer.pieces())
+                whole = from_origin(landed.got, asked.method, status, body_bytes=landed.answer.body_bytes)
+                message = part_from_the_start(whole, asked.fields)
+                pieces = first_bytes(landed.answer.pieces(), message.body_bytes)
+                return await self._send_stream(asked, message, pieces)
 
     async def _send_shared(
         self, asked: Asked, landed: Shared, reader: Reader, *, collapsed: bool

@@ -10,8 +10,9 @@ from hashlib import blake2b
 from domicile.media.errors import Overloaded
 from domicile.service.tasks import Background
 from edge.cache.fields import Fields
+from edge.cache.reuse import chosen
 from edge.cache.vary import selection
-from edge.passthrough.fill import Fill, Memory, Shared
+from edge.passthrough.fill import Confirmed, Fill, Landed, Memory, Own, Shared, StandIn
 
 UNSHARED_MAX = 10_000
 """URLs remembered as not to be waited for."""
@@ -110,6 +111,19 @@ class Fills:
 
 def _digest(key: str) -> bytes:
     return blake2b(key.encode("utf-8", "surrogateescape"), digest_size=16).digest()
+
+
+def may_have(landed: Landed, request: Fields, *, now: float) -> bool:
+    """May who waited have the answer that another asked for?"""
+    match landed:
+        case Shared():
+            return landed.for_all and chosen([landed.head], request) is not None
+        case Confirmed(is_kept=False):
+            return False
+        case Confirmed() | StandIn():
+            return landed.stored.is_fresh(now) and chosen([landed.stored], request) is not None
+        case Own():
+            return False
 
 
 def _may_serve(fill: Fill, request: Fields) -> bool:

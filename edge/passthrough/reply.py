@@ -9,7 +9,17 @@ from edge.cache.dates import format_date
 from edge.cache.directives import SECONDS_MAX
 from edge.cache.fields import Fields, first, values, without
 from edge.cache.forward import stated_length, to_viewer
-from edge.cache.ranges import Content, Span, Unsatisfiable, content_bytes, content_range, multipart, random_boundary
+from edge.cache.ranges import (
+    Content,
+    Span,
+    Unsatisfiable,
+    content_bytes,
+    content_range,
+    is_from_the_start,
+    multipart,
+    random_boundary,
+    wanted_spans,
+)
 from edge.cache.status import CacheStatus
 from edge.cache.stored import Received, Stored
 
@@ -106,6 +116,18 @@ def from_origin(got: Received, method: str, status: CacheStatus, *, body_bytes: 
     if method == "HEAD" or got.status in BODILESS:
         return Message(status=got.status, reason=got.reason, fields=fields, body_bytes=stated_length(got.fields))
     return Message(status=got.status, reason=got.reason, fields=fields, body_bytes=body_bytes)
+
+
+def part_from_the_start(message: Message, request: Fields) -> Message:
+    """Of a whole that passes through, the part that was asked for, where that is what comes first."""
+    asked, length = values(request, "range"), message.body_bytes
+    if message.status != 200 or length is None or len(asked) != 1 or values(request, "if-range"):
+        return message
+    spans = wanted_spans(asked[0], body_bytes=length) if is_from_the_start(asked[0]) else None
+    if not isinstance(spans, tuple):
+        return message
+    fields = (*without(message.fields, {"content-range"}), ("Content-Range", content_range(spans[0], length)))
+    return Message(status=206, reason="Partial Content", fields=fields, body_bytes=spans[0].body_bytes)
 
 
 def refused(

@@ -87,6 +87,16 @@ async def send_pieces(
     return response
 
 
+async def first_bytes(pieces: AsyncIterator[bytes], size: int | None) -> AsyncIterator[bytes]:
+    """So many of them; all for None."""
+    left = size
+    async for piece in pieces:
+        part = piece if left is None else piece[:left]
+        yield part
+        if left is not None and not (left := left - len(part)):
+            return
+
+
 def interim_to(request: web.BaseRequest) -> Callable[[Head], None] | None:
     """What hands interim responses on to a viewer, if it understands them. 100 is for who asked for it: this node."""
     transport = request.transport

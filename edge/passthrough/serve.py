@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,7 +16,7 @@ from domicile.service.tasks import Background
 from edge.bounds import Bounds, bounds_between_workers, bounds_of
 from edge.entrance import Entrance, entrance
 from edge.listener import Handler, Listener
-from edge.metrics import Counters
+from edge.metrics import Counters, Gauge
 from edge.passthrough.app import Passthrough
 from edge.passthrough.fetch import Fetcher
 from edge.passthrough.fill import Memory
@@ -30,6 +31,7 @@ from edge.sockets import Sockets
 from edge.store.room import Room
 from edge.store.spool import Spool
 
+HOUSEKEEPING_SECONDS = 1.0
 SPOOL_DIRECTORY = "spool"
 """Below the cache's."""
 
@@ -47,6 +49,15 @@ class _Worker:
     sockets: Sockets
     memory: Memory
     spool: Spool | None
+
+    async def keep_house(self) -> None:
+        """Runs until it is cancelled."""
+        while True:
+            if self.spool is not None:
+                self.spool.yield_room()
+                self.counters.set(Gauge.PASSTHROUGH_DISK_BYTES, self.spool.bytes)
+            self.counters.set(Gauge.PASSTHROUGH_MEMORY_BYTES, self.store.bytes + self.memory.bytes)
+            await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 
 @asynccontextmanager
@@ -78,6 +89,8 @@ async def passthrough(
         entrances: list[Entrance] = []
         for number, route in enumerate(routes):
             entrances += await _serve(worker, number, route, stack)
+        background = await stack.enter_async_context(Background(log))
+        background.keep("passthrough_housekeeping", worker.keep_house)
         yield tuple(entrances)
 
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from domicile.media.access import EVERYBODY, Access
 from domicile.media.asset import Aid, NameHash
 
 PIECE_BYTES_MAX = 64 * 1024
@@ -43,6 +44,8 @@ class StoredHead(msgspec.Struct, frozen=True, kw_only=True):
     """For Server-Timing: what `f_auto` and `q_auto` came to."""
     stands_in: bool = False
     """Made of the default image, because the asset that was asked for does not exist."""
+    access: Access = EVERYBODY
+    """Who may see it, and when: judged each time it is given out."""
 
 
 class Judged(Protocol):

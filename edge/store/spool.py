@@ -10,6 +10,7 @@ process. All files of a worker are bounded in bytes and in number; where there i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import threading
 from collections.abc import Callable
@@ -99,6 +100,12 @@ class Spool:
             return False
         self._count(more_bytes, 0)
         return True
+
+    def yield_room(self) -> None:
+        """Let files go while the disk is shorter of room than it may be, whoever fills it."""
+        with contextlib.suppress(OSError):
+            while self._room.lacking() and self.let_go():
+                pass
 
     def give_back(self, held_bytes: int) -> None:
         """A file is closed; in whichever thread its last reader was."""

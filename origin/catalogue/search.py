@@ -25,6 +25,7 @@ CREATE TABLE asset (
     public_id TEXT NOT NULL, created_at REAL NOT NULL, body_bytes INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX asset_by_time ON asset (tenant, created_at, asset_id);
+CREATE INDEX asset_by_type ON asset (tenant, delivery_type);
 CREATE INDEX asset_by_name ON asset (tenant, public_id);
 CREATE TABLE tag (tag TEXT NOT NULL, tenant TEXT NOT NULL, asset_id TEXT NOT NULL, PRIMARY KEY (tenant, tag, asset_id))
     WITHOUT ROWID;
@@ -96,6 +97,12 @@ class SearchIndex:
         query = "SELECT count(*), coalesce(sum(body_bytes), 0) FROM asset WHERE tenant = ?"
         count, size = self._db.execute(query, (tenant,)).fetchone()
         return count, size
+
+    def count(self, tenant: str, *, delivery_type: str) -> int:
+        """Assets of one delivery type."""
+        query = "SELECT count(*) FROM asset WHERE tenant = ? AND delivery_type = ?"
+        count: int = self._db.execute(query, (tenant, delivery_type)).fetchone()[0]
+        return count
 
     def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> list[str]:
         """Tags in use, sorted, each once, at most `limit`, after one of them."""

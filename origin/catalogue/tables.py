@@ -176,6 +176,14 @@ named = Table(
     Column("detail", LargeBinary, nullable=False, comment="sealed under a key of the cloud"),
 )
 
+shunned = Table(
+    "shunned",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("hash", _HEX128, primary_key=True, comment="keyed hash of the name of a fetched asset that was erased"),
+    comment="addresses that were erased and are not fetched again",
+)
+
 preset = Table(
     "preset",
     metadata,

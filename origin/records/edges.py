@@ -60,6 +60,7 @@ class Edges:
                 policy=standing.policy.to_mapping() if standing.policy else {},
                 named={name: named.text for name, named in standing.named.items()},
                 allowed=tuple(sorted(name for name, named in standing.named.items() if named.allowed_for_strict)),
+                token_keys=standing.tenant.token_keys,
             )
             for cloud, standing in sorted(granted.items())
         )

@@ -22,7 +22,7 @@ from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord, Committed
 
 Edit = Callable[[AssetRecord], AssetRecord]
-"""Pure and quick: it runs under the lock. May change name, tags, context, metadata, coordinates."""
+"""Pure and quick: it runs under the lock. May change name, tags, context, metadata, coordinates, access control."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +138,9 @@ class Names:
             change.record(Kind.NAME, names=(row.name, renamed.name))
         else:
             kinds = _read_elsewhere(before, record)
-            change.record(Kind.NAME, names=tuple(core.hash_of(row.tenant, kind, record.name.text) for kind in kinds))
+            names = tuple(core.hash_of(row.tenant, kind, record.name.text) for kind in kinds)
+            is_ruled_anew = before.access_control != record.access_control  # copies hold the old rules: all of them go
+            change.record(Kind.NAME, names=(row.name, *names) if is_ruled_anew else names)
         return data_key
 
 

@@ -30,6 +30,7 @@ from origin.catalogue.sql import SqlCatalogue, batches
 from origin.journal import ENTRIES_PER_ANSWER_MAX, chained, read_entries, read_heads
 from origin.mirror import Base, Mirror, Missing
 from origin.records.core import Core
+from origin.records.fetched import shun
 
 log = structlog.get_logger(__name__)
 
@@ -109,6 +110,7 @@ async def _take_in(database: Database, cloud: str, head: Head, missing: Missing)
             await _store(connection, entry)
             if entry.kind == Kind.ERASE:
                 await _erase_again(connection, cloud, entry.aids, entry.seq)
+                await shun(connection, cloud, entry.names)  # which of them were fetched, and erased, nobody knows now
             head = Head(epoch=entry.epoch, seq=entry.seq, chain=entry.chain)
         # Edges hold copies of what the restored catalogue has never heard of: they drop everything of this cloud.
         told = Entry(tenant=cloud, epoch=head.epoch + 1, seq=head.seq + 1, kind=Kind.ALL)

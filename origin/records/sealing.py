@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from domicile.media.access import AccessRule
 from domicile.media.analysis import NOTHING, Analysis
 from domicile.media.asset import Aid, AssetName
 from domicile.media.coordinates import NOWHERE, Coordinates
@@ -36,6 +37,7 @@ class _Meta(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, MetadataValue] = {}
     moderation: tuple[Moderation, ...] = ()
     sources: tuple[Aid, ...] = ()
+    access_control: tuple[AccessRule, ...] = ()
 
 
 def _context(tenant: str, aid: Aid, variant: str, region: str) -> SealContext:
@@ -61,6 +63,7 @@ def seal_record(record: AssetRecord, data_key: bytes, *, region: str) -> bytes:
         metadata=dict(record.metadata),
         moderation=record.moderation,
         sources=record.sources,
+        access_control=record.access_control,
     )
     context = _context(record.name.cloud, record.aid, "meta", region)
     body = msgspec.msgpack.encode(meta)
@@ -93,6 +96,7 @@ def open_record(row: AssetRow, data_key: bytes, *, region: str) -> AssetRecord:
         metadata=meta.metadata,
         moderation=meta.moderation,
         sources=meta.sources,
+        access_control=meta.access_control,
     )
 
 

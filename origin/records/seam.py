@@ -36,6 +36,7 @@ from origin.records.core import Core
 from origin.records.deletes import Deletes
 from origin.records.edges import Edges
 from origin.records.erasures import Erasures
+from origin.records.fetched import FetchedNames
 from origin.records.folders import Folders
 from origin.records.listing import Listing
 from origin.records.metadata_fields import metadata_fields_of
@@ -49,6 +50,7 @@ from origin.records.purges import Call, Purges
 from origin.records.renditions import Renditions
 from origin.records.settings import RecordsSettings
 from origin.records.tasks import EAGER, NOTICE, Tasks
+from origin.records.token_keys import TokenKeys
 from origin.records.types import (
     AssetRecord,
     Committed,
@@ -89,6 +91,8 @@ class Records:
         self._erasures = Erasures(core)
         self._edges = Edges(core)
         self.named = NamedTransformations(core)
+        self.token_keys = TokenKeys(core)
+        self.fetched = FetchedNames(core)
         self.presets = presets_of(core)
         self.metadata_fields = metadata_fields_of(core)
         self.folders = Folders(core)

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid
 from domicile.media.keys import subkey
-from domicile.media.sealed import SALT_BYTES, SealContext, open_sealed, seal
+from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, open_sealed, seal
 from origin.catalogue.tables import task as table
 from origin.records.core import Core
 
@@ -74,7 +74,12 @@ class Tasks:
                 dead.append(row.id)
                 continue
             key, context = _seal_of(core, row.tenant, row.aid, data_key)
-            _, detail = open_sealed(key, context, row.detail)
+            try:
+                _, detail = open_sealed(key, context, row.detail)
+            except SealBroken:  # one that cannot be read must not keep the others waiting
+                log.warning("task_unreadable")
+                dead.append(row.id)
+                continue
             tasks.append(
                 Task(
                     id=row.id,

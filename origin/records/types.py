@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
+from domicile.media.access import AccessRule
 from domicile.media.analysis import NOTHING, Analysis
 from domicile.media.asset import Aid, AssetId, AssetName
 from domicile.media.coordinates import NOWHERE, Coordinates
@@ -91,6 +92,10 @@ class NewAsset:
     """Other versions whose bytes it holds: its original is sealed under the keys of all of them, too."""
     unique_display_name: bool = False
     """Refuse it when another asset of the folder has the same name for people."""
+    access_control: tuple[AccessRule, ...] | None = None
+    """None: as it was, if this replaces another version; no overwriting opens what was closed by leaving a word out."""
+    renews: bool = False
+    """The same picture, newer: what its owner has said of the version that it replaces stays."""
     overwrite: bool = True
     """False: when the name is taken, the upload is dropped and the existing record comes back (`existing=True`)."""
     created_at: float
@@ -121,6 +126,8 @@ class AssetRecord:
     moderation: tuple[Moderation, ...] = ()
     sources: tuple[Aid, ...] = ()
     """Other versions whose bytes it holds; when one of them goes, so does it."""
+    access_control: tuple[AccessRule, ...] = ()
+    """Who may see it, and when; empty: everybody whom its delivery type lets."""
     created_at: float
     """When this version was uploaded."""
 
@@ -342,6 +349,8 @@ class Tenant:
     api_secret: str = field(repr=False)
     name_key: bytes = field(repr=False)
     file_key: bytes = field(repr=False)
+    token_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    """What tokens of this cloud are made with."""
     config_revision: int
     created_at: float
 

@@ -21,6 +21,7 @@ from origin.keyring import aid_id
 from origin.records.afterwards import Afterwards, Leave
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
 from origin.records.display_names import check_display_name
+from origin.records.fetched import is_shunned
 from origin.records.lineage import note_sources, original_key
 from origin.records.nonces import Once, spend_upload
 from origin.records.sealing import seal_record
@@ -138,6 +139,8 @@ class Uploads:
             before = core.open(old) if old else None
             record = _record(draft, asset, before)
             keeps = before if before is not None and not asset.overwrite else None
+            if asset.name.delivery_type == "fetch" and await is_shunned(change.connection, tenant, name):
+                raise AssetNotFound("this address was erased")
             if keeps is None and once is not None:
                 current = old.aid if old else None
                 await spend_upload(change.connection, once, name=name, current=current, made=draft.aid, now=core.now())
@@ -174,20 +177,25 @@ class Uploads:
 def _record(draft: Draft, asset: NewAsset, before: AssetRecord | None) -> AssetRecord:
     """The new record; an asset that is overwritten keeps its id, and its version number grows."""
     version = int(asset.created_at)
+    rules = asset.access_control
+    if rules is None:
+        rules = before.access_control if before else ()
+    said: AssetRecord | NewAsset = before if before and asset.renews else asset
     return AssetRecord(
         asset_id=before.asset_id if before else AssetId(secrets.token_hex(AID_BYTES)),
         aid=draft.aid,
         name=asset.name,
         version=max(version, before.version + 1) if before else version,
         facts=asset.facts,
-        tags=asset.tags,
-        context=asset.context,
-        folder=asset.folder,
-        original_filename=asset.original_filename,
-        display_name=asset.display_name,
+        tags=said.tags,
+        context=said.context,
+        folder=said.folder,
+        original_filename=said.original_filename,
+        display_name=said.display_name,
         coordinates=asset.coordinates,
         analysis=asset.analysis,
-        metadata=asset.metadata,
+        access_control=rules,
+        metadata=said.metadata,
         moderation=asset.moderation,
         sources=asset.sources,
         created_at=asset.created_at,

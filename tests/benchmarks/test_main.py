@@ -27,6 +27,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @needs_programs
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_short_run_ends_well_and_writes_what_it_found(tmp_path: Path) -> None:
     done = run("hits", "--seconds", "1", "--rounds", "1", "--results", str(tmp_path))

@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.conformance.suite import free_port, wait_for
+import psutil
+
+from tests.conformance.suite import START_SECONDS_MAX, free_port, wait_for
 
 ROOT = Path(__file__).parents[2]
 STOP_SECONDS_MAX = 30.0
@@ -22,6 +25,7 @@ class PassthroughProcess:
     def __init__(self, directory: Path, origin_port: int, *, workers: int = 1, **settings: str) -> None:
         self.port = free_port()
         self.origin_port = origin_port
+        self.workers = workers
         self.log = directory / "edge.log"
         directory.mkdir(parents=True, exist_ok=True)
         environment = {
@@ -49,8 +53,25 @@ class PassthroughProcess:
     def base(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def listening(self) -> list[psutil.Process]:
+        """The workers that listen to each other; the port they have in common is open as long as the node is."""
+        return [
+            child
+            for child in psutil.Process(self.pid).children(recursive=True)
+            if any("pass-0-" in str(one.laddr) for one in child.net_connections("unix"))
+        ]
+
     def __enter__(self) -> Self:
-        wait_for(self.port, self._process)
+        """All workers serve: one that is not there yet cannot own a URL."""
+        try:
+            wait_for(self.port, self._process)
+            until = time.monotonic() + START_SECONDS_MAX
+            while self.workers > 1 and len(self.listening()) < self.workers:
+                assert time.monotonic() < until, "not all workers listen"
+                time.sleep(0.05)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(

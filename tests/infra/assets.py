@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edge.connection_settings import ConnectionSettings
 from edge.metrics import Counters, totals
 from edge.page import COUNTERS_MAX
 from edge.passthrough.serve import passthrough
@@ -157,6 +158,9 @@ class Cached:
         finally:
             viewer.close()
 
+    def gauge(self, name: str) -> float:
+        return next(point.value for point in totals([self.words]) if point.name == name)
+
     def count(self, result: str) -> float:
         return next(
             point.value
@@ -172,7 +176,13 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def cached(directory: Path, *, counters: Counters | None = None, **settings: Any) -> AsyncIterator[Cached]:
+async def cached(
+    directory: Path,
+    *,
+    counters: Counters | None = None,
+    connections: ConnectionSettings | None = None,
+    **settings: Any,
+) -> AsyncIterator[Cached]:
     """`settings`: of PassthroughSettings; nothing is kept on the disk unless they say so. The origin answers `hello`, fresh for a minute, until told otherwise."""
     origin = AssetOrigin(script=_unset)
     origin.says(response(cache_control="max-age=60"))
@@ -184,6 +194,7 @@ async def cached(directory: Path, *, counters: Counters | None = None, **setting
         data_dir=directory / "data",
         run_dir=directory / "run",
         workers=1,
+        connections=connections or ConnectionSettings(),
         passthrough=PassthroughSettings(
             routes=(f"127.0.0.1:{port}=http://127.0.0.1:{origin.port}",),
             **{"idle_seconds_max": 1.0, "disk_bytes_max": 0, **settings},

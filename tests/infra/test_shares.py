@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.infra.shares import Shares, order
+from tests.corpus import ROOT
+from tests.infra.shares import LARGE_PICTURES, Shares, order
 
 
 @dataclass
@@ -46,3 +47,9 @@ def test_a_file_is_one_share_and_so_is_a_mutant() -> None:
     assert files == {"tests/unit/test_a.py"}
     mutants = {shares._split_scope(f"tests/mutants/test_mutants.py::test_it[{guard}]") for guard in ("fence", "limit")}
     assert len(mutants) == 2
+
+
+def test_files_with_large_pictures_are_one_share_and_all_there() -> None:
+    shares = object.__new__(Shares)
+    assert {shares._split_scope(f"{file}::test_1") for file in LARGE_PICTURES} == {"large pictures"}
+    assert [file for file in LARGE_PICTURES if not (ROOT / file).is_file()] == []

@@ -11,10 +11,11 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import aiohttp
 from yarl import URL
@@ -216,11 +217,15 @@ class Stack:
 
 @asynccontextmanager
 async def running_stack(
-    *, workers: int = 2, lease_seconds: float | None = None, **environment: str
+    *,
+    workers: int = 2,
+    lease_seconds: float | None = None,
+    origin_environment: Mapping[str, str] = MappingProxyType({}),
+    **environment: str,
 ) -> AsyncIterator[Stack]:
     """Origin, proxy and node, in a short directory (socket paths are short)."""
     directory = Path(tempfile.mkdtemp(prefix="dom-"))
-    origin = OriginProcess(directory, {})
+    origin = OriginProcess(directory, origin_environment)
     proxy = WireProxy(origin.socket)
     node = Node(directory, workers, dict(environment))
     try:

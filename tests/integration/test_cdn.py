@@ -92,12 +92,12 @@ async def test_varnish_keeps_a_picture_until_it_is_purged_here_and_there_by_an_o
 async def test_what_varnish_was_being_sent_at_a_purge_it_does_not_keep(behind_varnish: tuple[Rig, int]) -> None:
     rig, port = behind_varnish
     old, small = await tags(rig), PATH.replace("w_10", "w_11")
-    rig.origin.body_gate.close()
+    rig.pool.gate.close()
     fill = asyncio.create_task(ask(rig, port, small))
-    await asyncio.wait_for(rig.origin.body_gate.reached.wait(), WAIT_SECONDS_MAX)
+    await asyncio.wait_for(rig.pool.gate.reached.wait(), WAIT_SECONDS_MAX)
     await rig.overwrite("people/pic", b"two")
     await purge(rig, port, old)
-    rig.origin.body_gate.open()
+    rig.pool.gate.open()
     assert (await fill).body.startswith(b"two")
     assert (await ask(rig, port, small)).body.startswith(b"two")
 

@@ -218,6 +218,17 @@ async def test_a_part_of_what_is_not_stored_is_the_origins_to_give(cache: Cached
     assert [one.fields["range"] for one in cache.origin.seen] == ["bytes=2-3"] * 2
 
 
+async def test_a_part_from_the_start_of_what_is_not_for_others_is_cut_here_once_and_then_the_origins(
+    cache: Cached,
+) -> None:
+    cache.origin.says(response(b"0123456789", cache_control="no-store", ETag='"a"'))
+    got = await cache.get(Range="bytes=0-3")
+    assert (got.status, got.body, got["content-range"]) == (206, b"0123", "bytes 0-3/10")
+    assert (await cache.get("/b", Range="bytes=0-3", If_Range='"b"')).body == b"0123456789"
+    await cache.get(Range="bytes=0-3")
+    assert [one.fields.get("range") for one in cache.origin.seen] == [None, None, "bytes=0-3"]
+
+
 # -- stale --------------------------------------------------------------------------------------------------------
 
 
@@ -289,67 +300,7 @@ async def fails(cache: Cached, answer: bytes) -> None:
     cache.origin.script = script
 
 
-# -- changes ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "M-SEARCH", "PURGE"])
-async def test_a_change_makes_what_is_stored_invalid(cache: Cached, method: str) -> None:
-    await cache.get()
-    await cache.get("/b")
-    await cache.get("/c")
-    cache.origin.says(response(b"", Location="/b", content_location="http://elsewhere/c", **FRESH))
-    await cache.get(method=method)
-    cache.origin.says(response(b"new", **FRESH))
-    assert [(await cache.get(target)).body for target in ("/a", "/b", "/c")] == [b"new", b"new", b"hello"]
-
-
-async def test_a_change_that_failed_changes_nothing(cache: Cached) -> None:
-    await cache.get()
-    cache.origin.says(response(b"", status="400 No"))
-    await cache.get(method="POST", body=b"x")
-    assert (await cache.get()).cache.startswith("hit")
-
-
-async def test_what_was_asked_for_before_a_change_is_not_stored_after_it(cache: Cached) -> None:
-    going = asyncio.Event()
-
-    async def script(seen: Seen, writer: asyncio.StreamWriter) -> None:
-        if seen.method == "GET":
-            await going.wait()
-        writer.write(response(b"old" if seen.method == "GET" else b"", **FRESH))
-
-    cache.origin.script = script
-    viewer = await cache.viewer()
-    viewer.send()
-    await everything_done(cache, 1)
-    await cache.get(method="PUT", body=b"new")
-    going.set()
-    assert (await viewer.answer()).body == b"old"
-    viewer.close()
-    cache.origin.says(response(b"new", **FRESH))
-    assert (await cache.get()).body == b"new"
-
-
-async def test_who_comes_after_a_change_does_not_join_what_was_asked_for_before_it(cache: Cached) -> None:
-    going = asyncio.Event()
-
-    async def script(seen: Seen, writer: asyncio.StreamWriter) -> None:
-        is_first = len(cache.origin.seen) == 1
-        if is_first:
-            await going.wait()
-        writer.write(response(b"old" if is_first else b"new", **FRESH))
-
-    cache.origin.script = script
-    viewer = await cache.viewer()
-    viewer.send()
-    await everything_done(cache, 1)
-    await cache.get(method="PUT", body=b"new")
-    try:
-        async with asyncio.timeout(2):
-            assert (await cache.get()).body == b"new"
-    finally:
-        going.set()
-        viewer.close()
+# -- requests with bodies, and what comes before an answer ------------------------------------------------------------
 
 
 async def test_bodies_of_requests_go_through_in_either_framing(cache: Cached) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.connection_settings import ConnectionSettings
 from tests.infra.assets import Cached, Seen, cached, response
 
 FRESH = "max-age=60"
@@ -230,3 +231,22 @@ async def test_an_answer_without_an_end_is_cut_off_although_somebody_reads_it(tm
 
         cache.origin.script = silent
         assert {(await cache.get(f"/{method}", method=method)).status for method in ("GET", "POST")} == {504}
+
+
+async def test_connections_are_bounded_as_those_of_the_media_listener(tmp_path: Path) -> None:
+    bounds = ConnectionSettings(header_seconds_max=0.2, requests_max=2, per_address_max=2, trusted_networks=())
+    async with cached(tmp_path, connections=bounds) as cache:
+        slow, busy = await cache.viewer(), await cache.viewer()
+        slow.writer.write(b"GET /a HT")
+        for last in ("", "close"):
+            busy.send()
+            assert (await busy.answer())["connection"] == last
+        assert await busy.reader.read() == b""
+        assert (await slow.answer()).status == 408
+        kept = [await cache.viewer() for _ in range(2)]
+        one_more = await cache.viewer()
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            one_more.send()
+            await one_more.answer()
+        for viewer in (slow, busy, one_more, *kept):
+            viewer.close()

@@ -6,13 +6,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.infra.assets import Cached, Seen, cached, response
 
 NOT_MODIFIED = b'HTTP/1.1 304 Not Modified\r\nETag: "old"\r\nCache-Control: max-age=60\r\n\r\n'
-FRESH = {"cache_control": "max-age=60"}
+FRESH: dict[str, Any] = {"cache_control": "max-age=60"}
 STALE = {"cache_control": "max-age=0"}
 BEHIND = {"cache_control": "max-age=0, stale-while-revalidate=60"}
 
@@ -52,10 +53,76 @@ class Changing:
         writer.write(answer[-1:])
 
 
+async def everything_done(cache: Cached, requests: int) -> None:
+    async with asyncio.timeout(5):
+        while len(cache.origin.seen) < requests:
+            await asyncio.sleep(0.01)
+
+
 @pytest.fixture
 async def cache(tmp_path: Path) -> AsyncIterator[Cached]:
     async with cached(tmp_path) as one:
         yield one
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "M-SEARCH", "PURGE"])
+async def test_a_change_makes_what_is_stored_invalid(cache: Cached, method: str) -> None:
+    await cache.get()
+    await cache.get("/b")
+    await cache.get("/c")
+    cache.origin.says(response(b"", Location="/b", content_location="http://elsewhere/c", **FRESH))
+    await cache.get(method=method)
+    cache.origin.says(response(b"new", **FRESH))
+    assert [(await cache.get(target)).body for target in ("/a", "/b", "/c")] == [b"new", b"new", b"hello"]
+
+
+async def test_a_change_that_failed_changes_nothing(cache: Cached) -> None:
+    await cache.get()
+    cache.origin.says(response(b"", status="400 No"))
+    await cache.get(method="POST", body=b"x")
+    assert (await cache.get()).cache.startswith("hit")
+
+
+async def test_what_was_asked_for_before_a_change_is_not_stored_after_it(cache: Cached) -> None:
+    going = asyncio.Event()
+
+    async def script(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        if seen.method == "GET":
+            await going.wait()
+        writer.write(response(b"old" if seen.method == "GET" else b"", **FRESH))
+
+    cache.origin.script = script
+    viewer = await cache.viewer()
+    viewer.send()
+    await everything_done(cache, 1)
+    await cache.get(method="PUT", body=b"new")
+    going.set()
+    assert (await viewer.answer()).body == b"old"
+    viewer.close()
+    cache.origin.says(response(b"new", **FRESH))
+    assert (await cache.get()).body == b"new"
+
+
+async def test_who_comes_after_a_change_does_not_join_what_was_asked_for_before_it(cache: Cached) -> None:
+    going = asyncio.Event()
+
+    async def script(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        is_first = len(cache.origin.seen) == 1
+        if is_first:
+            await going.wait()
+        writer.write(response(b"old" if is_first else b"new", **FRESH))
+
+    cache.origin.script = script
+    viewer = await cache.viewer()
+    viewer.send()
+    await everything_done(cache, 1)
+    await cache.get(method="PUT", body=b"new")
+    try:
+        async with asyncio.timeout(2):
+            assert (await cache.get()).body == b"new"
+    finally:
+        going.set()
+        viewer.close()
 
 
 @pytest.mark.parametrize("is_changed_by", ["this url", "another"])

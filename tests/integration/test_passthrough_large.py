@@ -108,6 +108,20 @@ async def test_it_is_fetched_once_and_only_the_chunks_asked_for_are_opened(
         assert len(cache.origin.seen) == 1
 
 
+async def test_a_player_that_begins_at_the_start_has_it_at_once_and_stored(tmp_path: Path) -> None:
+    async with cached(tmp_path, **ON_DISK) as cache:
+        held = cache.origin.script = Held(MIB)
+        player = await asked(cache, Range="bytes=0-")
+        head = await player.head()
+        assert (head.status, head["content-range"]) == (206, f"bytes 0-{len(BODY) - 1}/{len(BODY)}")
+        assert await player.reader.readexactly(1000) == BODY[:1000]
+        held.go_on.set()
+        assert await rest(player, 1000) == BODY[1000:]
+        await until_hit(cache)
+        assert (await cache.get(Range="bytes=-7")).body == b"the end"
+        assert [one.fields.get("range") for one in cache.origin.seen] == [None]
+
+
 async def test_nothing_of_it_has_a_name(tmp_path: Path) -> None:
     async with cached(tmp_path, **ON_DISK) as cache:
         cache.origin.says(response(BODY, **FRESH))
@@ -174,6 +188,10 @@ async def test_the_disk_is_bounded_and_the_oldest_go(tmp_path: Path) -> None:
         cache.origin.says(response(BODY * 3, **FRESH))
         assert [(await cache.get("/large")).body == BODY * 3 for _ in range(2)] == [True, True]
         assert [one.target for one in cache.origin.seen][-2:] == ["/large", "/large"]
+        async with asyncio.timeout(10):
+            while not 0 < cache.gauge("passthrough_disk_bytes") <= 30 * MIB:
+                await asyncio.sleep(0.05)
+        assert cache.gauge("passthrough_memory_bytes") < MIB
 
 
 @pytest.mark.parametrize("fails_at", [0, 3 * MIB])

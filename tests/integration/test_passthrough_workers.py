@@ -9,7 +9,6 @@ import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 
-import psutil
 import pytest
 
 from tests.conformance.passthrough_process import PassthroughProcess
@@ -45,18 +44,9 @@ def urls() -> list[str]:
     return [f"/{name}/{number}" for number in range(URLS)]
 
 
-def workers_of(process: PassthroughProcess) -> list[psutil.Process]:
-    """The processes that listen to each other; the port they have in common is open as long as the node is."""
-    return [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if any("pass-0-" in str(one.laddr) for one in child.net_connections("unix"))
-    ]
-
-
 async def all_listen(process: PassthroughProcess) -> None:
     async with asyncio.timeout(30):
-        while len(workers_of(process)) < WORKERS:
+        while len(process.listening()) < WORKERS:
             await asyncio.sleep(0.1)
 
 
@@ -98,7 +88,7 @@ async def test_a_worker_that_dies_takes_only_what_it_held(cache: Cached, process
     targets = urls()
     for target in targets:
         await cache.get(target)
-    os.kill(workers_of(process)[0].pid, signal.SIGKILL)
+    os.kill(process.listening()[0].pid, signal.SIGKILL)
     await asyncio.sleep(0.1)
     for target in targets * 3:
         assert (await cache.get(target)).body == b"one"

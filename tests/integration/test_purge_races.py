@@ -109,9 +109,9 @@ async def test_in_a_fill(rig: Rig, moment: str) -> None:
         await rig.entry(Kind.ALL)
 
 
-@pytest.mark.parametrize("tier", ["memory", "hot", "disk"])
+@pytest.mark.parametrize("tier", ["memory", "hot", "disk", "original"])
 async def test_of_what_is_kept(rig: Rig, tier: str) -> None:
-    for kind in KINDS:
+    for kind, public_ids in KINDS.items():
         upload(rig.origin, kind)
         for _ in range(3 if tier == "hot" else 1):
             await everything(rig, kind)
@@ -119,6 +119,9 @@ async def test_of_what_is_kept(rig: Rig, tier: str) -> None:
         if tier == "disk":
             rig.parts.tiers.lookup.memory.clear()
         await rig.link.apply(change(rig.origin, kind))
+        if tier == "original":  # which is kept for a moment, so that another size need not fetch it again
+            others = [await rig.get(path_of(public_id).replace("w_10", "w_11")) for public_id in public_ids]
+            assert {got.body for got in others} == {b"new|w_11|"}
         await all_is_new(rig, kind)
         await rig.entry(Kind.ALL)
 
@@ -144,6 +147,7 @@ async def test_while_a_copy_too_old_is_fetched_anew(rig: Rig, monkeypatch: pytes
         held = [lookup.memory.get(key) for key in lookup.memory]
         too_old.update(stored.head.stored_at for stored in held if stored is not None)
         rig.parts.app.hot.clear()
+        rig.parts.tiers.originals.clear()
         asked = await early(rig, kind, gate)
         assert not any(one.done() for one in asked)  # nobody is given the old copy meanwhile
         await rig.link.apply(change(rig.origin, kind))

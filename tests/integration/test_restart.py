@@ -23,7 +23,7 @@ KEEPING, CHANGING = 6, 2
 READY_SECONDS_MAX = 60.0
 ANSWERS_MIN = 100
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def paths() -> list[str]:
@@ -96,7 +96,7 @@ async def watching(stack: Stack) -> AsyncIterator[Viewers]:
 
 @asynccontextmanager
 async def filled() -> AsyncIterator[Stack]:
-    async with running_stack(workers=2, DOMICILE_EDGE_NODE_READY_SECONDS_MAX="60") as stack:
+    async with running_stack(workers=2) as stack:
         for number in range(PICTURES):
             await stack.upload(f"pic{number}", picture((40 * number, 10, 10)))
         for path in paths():

@@ -107,8 +107,12 @@ default_images = st.text(min_size=1, max_size=30).filter(
     lambda text: public_id_problem(public_id_of(text)) is None and len(write_default(text)) <= DEFAULT_ENCODED_CHARS_MAX
 )
 layer_ids = st.text(min_size=1, max_size=30) | st.sampled_from(["private", "text/a", "upload/b", "video", "a/fetch"])
-layer_names = st.builds(LayerName, st.sampled_from(LAYER_TYPES), layer_ids).filter(
-    lambda name: public_id_problem(name.public_id) is None and len(write_picture(name)) <= LAYER_ENCODED_CHARS_MAX
+own_names = st.builds(LayerName, st.sampled_from([kind for kind in LAYER_TYPES if kind != "fetch"]), layer_ids).filter(
+    lambda name: public_id_problem(name.public_id) is None
+)
+addresses = st.builds("{}://{}".format, st.sampled_from(["http", "https"]), st.text(max_size=40))
+layer_names = (own_names | st.builds(LayerName, st.just("fetch"), addresses)).filter(
+    lambda name: len(write_picture(name)) <= LAYER_ENCODED_CHARS_MAX
 )
 text_styles = st.builds(
     TextStyle,

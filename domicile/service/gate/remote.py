@@ -6,7 +6,7 @@
 A name is resolved once for each request and all of its addresses are judged (media/addresses.py); the connection goes to
 one of those very addresses, and the socket is judged again when it is made: nothing is looked up in between. TLS is
 verified for the name. Redirects are followed here, each judged like the first address. No cookies, credentials, referrers
-or proxies; no decompression: an answer in another encoding is refused. Whatever fails is RemoteFailed, in the words that
+or proxies; no decompression: an answer in another encoding is refused. Whatever fails is RemoteFailed (RemoteGone when it is not there), in the words that
 Cloudinary's clients know.
 """
 
@@ -26,7 +26,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from domicile.media.addresses import may_connect
-from domicile.media.errors import BadRequest, LimitExceeded, Overloaded, RemoteFailed
+from domicile.media.errors import BadRequest, LimitExceeded, Overloaded, RemoteFailed, RemoteGone
 from domicile.media.policy import Activity, Permit
 from domicile.media.remote import RemoteAddress, is_listed, redirected
 
@@ -37,6 +37,7 @@ ADDRESSES_MAX = 32
 """Of one name; more is no answer that a picture's host gives."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+GONE = frozenset({404, 410})
 _HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "Domicile"}
 
 Resolve = Callable[[str, int], Awaitable[list[tuple[int, str]]]]
@@ -104,7 +105,7 @@ class RemoteClient:
     ) -> Fetched:
         """The bytes at an address. `hosts`: what the policy lists; `taken` is told of each piece, and may raise.
 
-        `permit`: Activity.INGRESS_FETCH. RemoteFailed; LimitExceeded; Overloaded.
+        `permit`: Activity.INGRESS_FETCH. RemoteFailed; RemoteGone; LimitExceeded; Overloaded.
         """
         permit.require(Activity.INGRESS_FETCH, permit.tenant)
         if self._running >= self._limits.fetches_max:
@@ -115,10 +116,10 @@ class RemoteClient:
                 return await self._follow(address, hosts, bytes_max, taken)
         except TimeoutError as late:
             raise failed(address, "timed out") from late
-        except ssl.SSLError as bad:
-            raise failed(address, "TLS failed") from bad
         except aiohttp.ClientConnectorCertificateError as bad:
             raise failed(address, "the certificate is not valid for this host") from bad
+        except ssl.SSLError as bad:
+            raise failed(address, "TLS failed") from bad
         except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError) as bad:
             blocked = isinstance(bad.__cause__, _Refused) or isinstance(getattr(bad, "os_error", None), _Refused)
             raise failed(address, "the address is not public" if blocked else "couldn't connect to server") from bad
@@ -153,6 +154,8 @@ class RemoteClient:
         ):
             if response.status in REDIRECTS:
                 return response.headers.get("Location", "")
+            if response.status in GONE:
+                raise RemoteGone(failed(asked, _phrase(response.status)).message)
             if response.status != 200:
                 raise failed(asked, _phrase(response.status))
             if response.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:

@@ -13,7 +13,8 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,8 +28,10 @@ from yarl import URL
 
 from domicile.imaging.job import Done, RenderJob, Timings
 from domicile.media import keys
+from domicile.media.access import Access, AccessRule, judge
 from domicile.media.asset import Aid, AssetName, NameHash
 from domicile.media.coordinates import NOWHERE, Coordinates
+from domicile.media.errors import BadSignature
 from domicile.media.facts import SourceFacts
 from domicile.media.grammar import DEFAULT_LIMITS
 from domicile.media.journal import Entry, Fence, Kind
@@ -80,7 +83,7 @@ from edge.tier_settings import TierSettings
 CLOUD = "demo"
 REGION = "eu-de"
 HOME = "eu-de"
-NAME_KEY, FILE_KEY = b"n" * 32, b"f" * 32
+NAME_KEY, FILE_KEY, TOKEN_KEY = b"n" * 32, b"f" * 32, b"t" * 32
 
 
 def policy(**changes: Any) -> ResidencyPolicy:
@@ -104,6 +107,7 @@ class Asset:
     tags: tuple[str, ...] = ()
     coordinates: Coordinates = NOWHERE
     format: str = "png"
+    rules: tuple[AccessRule, ...] = ()
 
     @property
     def facts(self) -> SourceFacts:
@@ -148,6 +152,7 @@ class PlayedOrigin:
         self.blobs = 0
         self.resolve_gate, self.head_gate, self.body_gate = Gate(), Gate(), Gate()
         self.good_signature = "goodsign"
+        self.fetch_needs_signature = False
         self.transforms = True
         self.absent_status = 404
         self.breaks_off = False
@@ -155,6 +160,7 @@ class PlayedOrigin:
         self.behind: dict[str, int] = {}
         """By how many entries the place that a version is read from lags."""
         self.asked: list[ResolveRequest] = []
+        self.now: Callable[[], float] = time.time
 
     def upload(self, public_id: str, body: bytes, *, delivery_type: str = "upload") -> Asset:
         aid, data_key = Aid(os.urandom(16).hex()), os.urandom(32)
@@ -189,9 +195,14 @@ class PlayedOrigin:
         return web.Response(body=msgspec.msgpack.encode(answer), content_type=CONTENT_TYPE)
 
     def _answer(self, asked: ResolveRequest) -> ResolveAnswer | WireError:
-        needs = asked.delivery_type == "authenticated" or (asked.delivery_type == "private" and not asked.transformed)
+        is_signed_fetch = asked.delivery_type == "fetch" and self.fetch_needs_signature
+        needs = (
+            is_signed_fetch
+            or asked.delivery_type == "authenticated"
+            or (asked.delivery_type == "private" and not asked.transformed)
+        )
         if (asked.signature is not None and asked.signature != self.good_signature) or (
-            needs and asked.signature is None
+            needs and asked.signature is None and (is_signed_fetch or not asked.token)
         ):
             return WireError(code="bad_signature", message="Invalid signature")
         restricted = any(layer.delivery_type != "upload" for layers in asked.layers for layer in layers)
@@ -211,6 +222,11 @@ class PlayedOrigin:
                 if layer.text not in self.assets:
                     missing.append(hash_of(layer.public_id, delivery_type=layer.delivery_type))
                     return self._absent(missing, layer)
+            try:
+                access = Access(own=asset.rules, shown=tuple(self.assets[layer.text].rules for layer in layers))
+                judge(access, now=self.now(), token_until=self.now() + 1 if asked.token else 0.0)
+            except BadSignature as denied:
+                return WireError(code="bad_signature", message=denied.message)
             resolved = self._resolved(
                 index, public_id, asked.delivery_type, asset, layers, reads_coordinates=asked.coordinates
             )
@@ -257,6 +273,7 @@ class PlayedOrigin:
             contributors=tuple(sorted(rendition_keys)),
             original_key=keys.subkey(asset.data_key, "original") if self.transforms else None,
             rendition_key=keys.content_key(rendition_keys),
+            access=Access(own=asset.rules, shown=tuple(one.rules for one in over if one.rules)),
             layers=tuple(
                 ResolvedLayer(
                     aid=one.aid,
@@ -390,9 +407,12 @@ class PlayedLink(NodeLink):
         revision: int,
         named: Mapping[str, str] = MappingProxyType({}),
         allowed: tuple[str, ...] = (),
+        token_keys: tuple[bytes, ...] = (TOKEN_KEY,),
     ) -> None:
         """The node's lease brings another policy; its journal entry comes after it."""
-        await self._happens(Granted(grant=_grant_of(its, revision=revision, named=named, allowed=allowed)))
+        await self._happens(
+            Granted(grant=_grant_of(its, revision=revision, named=named, allowed=allowed, token_keys=token_keys))
+        )
 
     async def _happens(self, event: Event) -> None:
         number = self.page.applied + 1
@@ -596,10 +616,12 @@ def _grant_of(
     revision: int,
     named: Mapping[str, str] = MappingProxyType({}),
     allowed: tuple[str, ...] = (),
+    token_keys: tuple[bytes, ...] = (TOKEN_KEY,),
 ) -> TenantGrant:
     return TenantGrant(
         tenant=CLOUD, name_key=NAME_KEY, file_key=FILE_KEY, config_revision=revision,
         policy=its.to_mapping(), home=HOME, epoch_floor=1, named=dict(named), allowed=allowed,
+        token_keys=token_keys,
     )  # fmt: skip
 
 

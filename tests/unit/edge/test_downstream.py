@@ -20,6 +20,7 @@ from domicile.service.settings import BadSetting, Secret
 from edge.cache.forward import HOPS_MAX
 from edge.cdn_listener import cdn_entrances, tls_context
 from edge.cdn_settings import CdnSettings
+from edge.downstream import Downstream
 from tests.infra.authority import Authority
 from tests.infra.cdn import free_port
 from tests.unit.edge.rig import NAME_KEY, Got, Rig, hash_of
@@ -220,3 +221,8 @@ async def test_on_its_own_listener_the_cdn_shows_a_certificate_of_its_authority_
         over_tls = dataclasses.replace(cdn, certificate_file=tmp_path / "nothing.pem")
         with pytest.raises(BadSetting, match=r"edge\.cdn\.certificate_file"):
             tls_context(over_tls)
+
+
+def test_what_ends_ends_in_time_in_every_cache_in_a_row() -> None:
+    assert Downstream().share(60.0) == 60.0
+    assert Downstream(cdn=CDNS["fastly"], layers=2).share(60.0) == 20.0

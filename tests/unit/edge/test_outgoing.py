@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from domicile.media.journal import Kind
 from edge.delivery_settings import DeliverySettings
 from edge.metrics import totals
-from edge.outgoing import taken, unsent_bytes, while_it_moves
+from edge.outgoing import abort, taken, unsent_bytes, while_it_moves
 from edge.store.port import PIECE_BYTES_MAX
 from tests.unit.edge.rig import Rig
 
@@ -25,6 +26,15 @@ ON_THE_WAY_BYTES_MAX = 256 * 1024
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     async with Rig.open(tmp_path) as opened:
         yield opened
+
+
+async def test_a_tls_connection_that_was_closed_has_nothing_unsent_and_can_be_cut_off() -> None:
+    sslproto = importlib.import_module("asyncio.sslproto")
+    closed = sslproto._SSLProtocolTransport(asyncio.get_running_loop(), None)  # as `close` leaves it
+    assert unsent_bytes(closed) == 0
+    await taken(closed)
+    abort(closed)
+    assert closed.is_closing()
 
 
 class Viewer:

@@ -196,7 +196,7 @@ async def test_what_cannot_change_under_way_or_cannot_be_read_refuses_a_restart(
 
 
 async def test_a_restart_stops_at_a_worker_that_does_not_come_up(tmp_path: Path, page: SharedPage) -> None:
-    settings = EdgeSettings(data_dir=tmp_path, node=NodeSettings(ready_seconds_max=0.1, drain_seconds_max=1.0))
+    settings = EdgeSettings(data_dir=tmp_path, node=NodeSettings(replace_seconds_max=0.1, drain_seconds_max=1.0))
     kept = Kept(tmp_path, page, "exec sleep 600", slot=0)
     untouched = Child("untouched", ["false"], page, 0)
     await kept.until(lambda: len(kept.pids()) == 1)

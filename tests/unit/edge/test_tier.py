@@ -17,6 +17,7 @@ from domicile.media.journal import Entry, Head, Kind
 from domicile.media.policy import Activity, Permit, Place, decide
 from domicile.service.gate.tier import TierClient, TierReply, client_tls
 from domicile.service.settings import BadSetting
+from edge.delivery_settings import CacheSettings
 from edge.messages import KeyRecord
 from edge.metrics import totals
 from edge.tier import Question
@@ -76,7 +77,7 @@ class Tiers:
 
 
 @asynccontextmanager
-async def two_tiers(tmp_path: Path, **child: Any) -> AsyncIterator[Tiers]:
+async def two_tiers(tmp_path: Path, childs_cache: CacheSettings | None = None, **child: Any) -> AsyncIterator[Tiers]:
     tmp_path.mkdir(exist_ok=True)
     authority, port, origin = Authority.make(tmp_path, "nodes"), free_port(), PlayedOrigin()
     certificate, key = authority.issue(
@@ -89,7 +90,7 @@ async def two_tiers(tmp_path: Path, **child: Any) -> AsyncIterator[Tiers]:
     asking.validate()
     async with (
         Rig.open(tmp_path / "parent", origin=origin, tier=listening) as parent,
-        Rig.open(tmp_path / "child", origin=origin, tier=asking) as asker,
+        Rig.open(tmp_path / "child", origin=origin, tier=asking, cache=childs_cache) as asker,
     ):
         origin.upload("pic", b"one")
         yield Tiers(parent, asker, origin, tmp_path, authority, port)
@@ -240,21 +241,34 @@ async def test_what_happens_at_the_parent_between_look_up_and_answer_counts(tier
             assert (await ask(client)).status == 503
 
 
-async def test_an_answer_to_another_question_does_not_open(tiers: Tiers) -> None:
-    parent = tiers.child.parts.app.deliverer.filler.parent
-    assert parent is not None
-    replies: list[TierReply] = []
-    asked = parent.client.ask
+async def test_an_answer_to_another_question_does_not_open(tmp_path: Path) -> None:
+    async with two_tiers(tmp_path, CacheSettings(ram_bytes_max=4 * 1024 * 1024, disk_bytes_max=0)) as tiers:
+        parent = tiers.child.parts.app.deliverer.filler.parent
+        assert parent is not None
+        replies: list[TierReply] = []
+        asked = parent.client.ask
 
-    async def recorded(permit: Permit, tenant: str, question: bytes) -> TierReply:
-        replies.append(await asked(permit, tenant, question))
-        return replies[0]
+        async def recorded(permit: Permit, tenant: str, question: bytes) -> TierReply:
+            replies.append(await asked(permit, tenant, question))
+            return replies[0]
 
-    parent.client.ask = recorded  # type: ignore[method-assign]
-    await tiers.child.get(PATH)
-    tiers.child.parts.app.deliverer.lookup.drop_tenant(CLOUD)
-    assert (await tiers.child.get(PATH)).body == b"one|w_10|"
-    assert (tiers.count("taken"), tiers.count("declined"), tiers.child.pool.renders) == (1, 1, 1)
+        parent.client.ask = recorded  # type: ignore[method-assign]
+        await tiers.child.get(PATH)
+        tiers.child.parts.app.deliverer.lookup.drop_tenant(CLOUD)
+        assert (await tiers.child.get(PATH)).body == b"one|w_10|"
+        assert (tiers.count("taken"), tiers.count("declined"), tiers.child.pool.renders) == (1, 1, 1)
+
+
+async def test_children_count_among_the_viewers_of_their_parent(tiers: Tiers) -> None:
+    busy = tiers.parent.parts.app.in_progress
+    busy.count = tiers.parent.settings.delivery.requests_max
+    async with tiers.client("eu-de") as client:
+        assert (await ask(client)).status == 503
+        busy.count = 0
+        assert (await ask(client)).status == 200
+        async with asyncio.timeout(5):
+            while busy.count:
+                await asyncio.sleep(0.002)
 
 
 async def test_originals_stay_in_the_region(tiers: Tiers) -> None:

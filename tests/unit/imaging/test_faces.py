@@ -59,6 +59,49 @@ def test_stored_faces_are_framed_and_nobody_is_looked_for(text: str, looked: lis
     assert (seen.framing, seen.custom, looked) == ((STORED_FACE,), (STORED_CUSTOM,), [])
 
 
+KNOWN = Coordinates(found=((300, 100, 50, 60), (0, 0, 10, 20)))
+
+
+@pytest.mark.parametrize("text", ["c_fill,g_face,h_9,w_9", "c_fill,g_auto,h_9,w_9"])
+def test_faces_that_were_found_before_are_framed_and_nobody_looks_again(text: str, looked: list[Image.Image]) -> None:
+    known = found(saved(ramp(400, 200)), text, coordinates=KNOWN)
+    assert (known.framing, known.covering, looked) == ((STORED_FACE, (0.0, 0.0, 10.0, 20.0)), (), [])
+    assert found(saved(ramp(400, 200)), text, coordinates=Coordinates(found=())).framing == ()
+    assert looked == []
+
+
+def test_a_look_and_what_it_found_before_are_framed_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Boxes over the edge, one beside the picture, a doubtful one."""
+    seen = [
+        Found(900, (-20, -5, 30, 40)),
+        Found(800, (380, 10, 460, 90)),
+        Found(700, (-9, 0, -2, 5)),
+        Found(300, (9, 9, 20, 20)),
+    ]
+    monkeypatch.setattr(faces, "detect", lambda _, score_min: [one for one in seen if one.score >= score_min])
+    body, text = saved(ramp(400, 200)), "c_fill,g_faces,h_9,w_9"
+    before = faces.boxes_of(open_source(body, LIMITS), LIMITS)
+    assert before == ((380, 10, 20, 80), (0, 0, 30, 40))
+    assert found(body, text) == found(body, text, coordinates=Coordinates(found=before))
+
+
+def test_what_is_to_be_hidden_is_looked_for_whatever_was_found_before(looked: list[Image.Image]) -> None:
+    seen = found(saved(ramp(400, 200)), "e_pixelate_faces/c_fill,g_face,h_9,w_9", coordinates=Coordinates(found=()))
+    assert len(seen.covering) == 2
+    assert looked
+
+
+def test_stored_faces_come_before_those_that_were_found(looked: list[Image.Image]) -> None:
+    both = msgspec.structs.replace(STORED, found=((0, 0, 5, 5),))
+    assert found(saved(ramp(400, 200)), "c_fill,g_face,h_9,w_9", coordinates=both).framing == (STORED_FACE,)
+
+
+@pytest.mark.parametrize("text", ["pg_2/c_fill,g_face,h_9,w_9"])
+def test_of_another_page_faces_are_looked_for(text: str, looked: list[Image.Image]) -> None:
+    found(saved(ramp(400, 200)), text, coordinates=KNOWN)
+    assert looked
+
+
 def test_stored_faces_are_hidden_beside_all_that_is_found(looked: list[Image.Image]) -> None:
     alone = found(saved(ramp(400, 200)), "e_pixelate_faces")
     seen = found(saved(ramp(400, 200)), "e_pixelate_faces", coordinates=STORED)

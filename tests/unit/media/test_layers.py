@@ -30,6 +30,9 @@ def chain(text: str, limits: GrammarLimits = LIMITS) -> Chain:
         ("l_a:b%2Cc", Layer(LayerName("upload", "a/b,c"))),
         ("l_private:a:b", Layer(LayerName("private", "a/b"))),
         ("l_upload:private:b", Layer(LayerName("upload", "private/b"))),
+        ("l_fetch:aHR0cHM6Ly9hLmV1L2IucG5n", Layer(LayerName("fetch", "https://a.eu/b.png"))),
+        ("u_fetch:aHR0cHM6Ly9hLmV1L2I_eD0x", Layer(LayerName("fetch", "https://a.eu/b?x=1"), is_under=True)),
+        ("l_upload:fetch:b", Layer(LayerName("upload", "fetch/b"))),
     ],
 )
 def test_a_layer_names_a_picture_of_the_cloud(text: str, layer: Layer) -> None:
@@ -39,7 +42,8 @@ def test_a_layer_names_a_picture_of_the_cloud(text: str, layer: Layer) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("l_fetch:aHR0cHM6Ly9hLmV1L2IucG5n", "l_fetch (remote pictures are not enabled)"),
+        ("l_fetch:ZmlsZTovLy9ldGMvcGFzc3dk", "l_fetch:ZmlsZTovLy9ldGMvcGFzc3dk"),
+        ("l_fetch:https:a.eu", "l_fetch:https:a.eu"),
         ("u_video:dog", "u_video (not supported)"),
         ("l_lut:a.3dl", "l_lut (not supported)"),
         ("l_subtitles:a.srt", "l_subtitles (not supported)"),

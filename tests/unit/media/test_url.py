@@ -9,6 +9,7 @@ import pytest
 
 from domicile.media.errors import AssetNotFound, BadSignature, BadTransformation, BadUrl, LimitExceeded, MediaError
 from domicile.media.raw_path import PATH_BYTES_MAX
+from domicile.media.remote_rules import RemoteRules, check_fetched
 from domicile.media.url import build, parse
 from domicile.media.wire import NAMES_MAX
 
@@ -51,8 +52,11 @@ def test_the_canonical_path_asks_for_the_same(row):
 
 @pytest.mark.parametrize("row", bad_rows(), ids=lambda row: row["id"])
 def test_a_hostile_path_is_refused_in_the_languages_words(row):
+    """Or by the strictest policy, which no picture from elsewhere passes."""
     with pytest.raises(MediaError):
-        parse(row["target"])
+        for candidate in parse(row["target"]).candidates:
+            for layer in candidate.layers:
+                check_fetched(layer.delivery_type, layer.public_id, RemoteRules())
 
 
 def test_the_table_of_hostile_paths_is_not_empty():

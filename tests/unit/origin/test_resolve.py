@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cloudinary.auth_token
 import msgspec
 import pytest
 
+from domicile.media.access import Access, AccessRule
+from domicile.media.analysis import Analysis
 from domicile.media.coordinates import Coordinates
 from domicile.media.errors import AssetNotFound, BadRequest, BadSignature, LimitExceeded, OutsideRegion
 from domicile.media.keys import content_key, subkey
@@ -26,6 +30,7 @@ def request(*public_ids: str, **changes: Any) -> ResolveRequest:
         "public_ids": public_ids,
         "transformed": True,
         "region": "eu-de",
+        "judges": True,
     }
     return ResolveRequest(**{**values, **changes})
 
@@ -69,6 +74,15 @@ async def test_coordinates_are_told_only_where_they_are_asked_for(records: Recor
     assert silent is not None
     assert told is not None
     assert (silent.coordinates, told.coordinates) == (Coordinates(), stored)
+
+
+async def test_faces_that_were_found_at_the_upload_are_told_with_coordinates(records: Records) -> None:
+    await upload(records, name("jane"), analysis=Analysis(faces=((1, 2, 3, 4),)))
+    silent = (await records.resolve(request("jane"))).resolved
+    told = (await records.resolve(request("jane", coordinates=True))).resolved
+    assert silent is not None
+    assert told is not None
+    assert (silent.coordinates, told.coordinates) == (Coordinates(), Coordinates(found=((1, 2, 3, 4),)))
 
 
 async def test_the_first_candidate_that_exists_wins(records: Records) -> None:
@@ -286,7 +300,7 @@ async def test_a_restricted_layer_needs_a_signed_url_whether_it_exists_or_not(
     ("layers", "error"),
     [
         (((LOGO,), ()), BadRequest),
-        (((LayerName("fetch", "x"),),), BadRequest),
+        (((LayerName("facebook", "x"),),), BadRequest),
         ((tuple(LayerName("upload", str(number)) for number in range(LAYERS_MAX + 1)),), LimitExceeded),
     ],
 )
@@ -306,3 +320,107 @@ async def test_question_and_answer_travel_as_they_are(records: Records) -> None:
         assert msgspec.msgpack.decode(msgspec.msgpack.encode(asked), type=ResolveRequest) == asked
         answer = await records.resolve(asked)
         assert msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=ResolveAnswer) == answer
+
+
+# --- access control and tokens --------------------------------------------------------------------------------------
+
+TOKEN_RULE = AccessRule(access_type="token")
+
+
+def token_for(records: Records, target: str, *, seconds: int = 100, **options: Any) -> str:
+    [key] = records.token_keys.all(CLOUD)
+    made: str = cloudinary.auth_token.generate(
+        url=target, key=key.key.hex(), expiration=int(records._core.now()) + seconds, **options
+    )
+    return made.partition("=")[2]
+
+
+async def test_what_asks_for_a_token_is_released_for_a_good_one_alone(records: Records) -> None:
+    await upload(records, name("jane"), access_control=(TOKEN_RULE,))
+    await records.token_keys.create(CLOUD)
+    target = "/acme/image/upload/w_10/jane"
+    good = token_for(records, target)
+    answer = (await records.resolve(request("jane", token=good, target=f"{target}?__cld_token__={good}"))).resolved
+    assert answer is not None
+    assert answer.access == Access(own=(TOKEN_RULE,))
+    for changes in (
+        {},
+        {"token": good, "target": "/acme/image/upload/w_11/jane"},
+        {"token": good[:-1] + "x", "target": target},
+        {"token": token_for(records, target, seconds=-1), "target": target},
+    ):
+        with pytest.raises(BadSignature):
+            await records.resolve(request("jane", **changes))
+
+
+async def test_an_edge_that_does_not_judge_rules_gets_nothing_that_has_some(records: Records) -> None:
+    window = AccessRule(access_type="anonymous", end=records._core.now() + 100)
+    await upload(records, name("jane"), access_control=(window,))
+    assert (await records.resolve(request("jane"))).resolved is not None
+    with pytest.raises(BadSignature):
+        await records.resolve(request("jane", judges=False))
+
+
+async def test_overwriting_opens_nothing_by_leaving_a_word_out(records: Records) -> None:
+    await upload(records, name("jane"), access_control=(TOKEN_RULE,), tags=("a",))
+    kept = (await upload(records, name("jane"), b"two")).record
+    assert (kept.access_control, kept.tags) == ((TOKEN_RULE,), ())
+    renewed = (await upload(records, name("jane"), b"three", renews=True)).record
+    assert renewed.access_control == (TOKEN_RULE,)
+    assert (await upload(records, name("jane"), b"four", access_control=())).record.access_control == ()
+
+
+async def test_a_token_opens_authenticated_pictures_and_no_layers(records: Records) -> None:
+    await upload(records, name("jane", delivery_type="authenticated"))
+    await upload(records, name("logo", delivery_type="private"))
+    await records.token_keys.create(CLOUD)
+    target = "/acme/image/authenticated/w_10/jane"
+    asked = request("jane", delivery_type="authenticated", token=token_for(records, target), target=target)
+    assert (await records.resolve(asked)).resolved is not None
+    with pytest.raises(BadSignature):
+        await records.resolve(msgspec.structs.replace(asked, layers=((LayerName("private", "logo"),),)))
+
+
+async def test_keys_are_released_inside_a_window_alone_also_for_what_is_laid_over(records: Records) -> None:
+    now = records._core.now()
+    past, open_ = (AccessRule(access_type="anonymous", start=now - 100, end=end) for end in (now - 1, now + 100))
+    await upload(records, name("past"), access_control=(past,))
+    await upload(records, name("open"), access_control=(open_,))
+    await upload(records, name("jane"))
+    answer = (await records.resolve(request("jane", layers=((LayerName("upload", "open"),),)))).resolved
+    assert answer is not None
+    assert answer.access == Access(shown=((open_,),))
+    for asked in (request("past"), request("jane", layers=((LayerName("upload", "past"),),))):
+        with pytest.raises(BadSignature, match="deny or ACL failure"):
+            await records.resolve(asked)
+
+
+async def test_a_retired_key_is_gone_and_a_new_one_stands_beside_the_old(records: Records) -> None:
+    first, _ = await records.token_keys.create(CLOUD)
+    second, _ = await records.token_keys.create(CLOUD)
+    with pytest.raises(LimitExceeded):
+        await records.token_keys.create(CLOUD)
+    before = records.tenant(CLOUD)
+    await records.token_keys.retire(CLOUD, first.id)
+    after = records.tenant(CLOUD)
+    assert before is not None
+    assert after is not None
+    assert (set(before.token_keys), after.token_keys) == ({first.key, second.key}, (second.key,))
+    assert after.config_revision == before.config_revision + 1
+    with pytest.raises(AssetNotFound):
+        await records.token_keys.retire(CLOUD, first.id)
+    third, _ = await records.token_keys.create(CLOUD)
+    assert third.key != first.key
+
+
+async def test_new_rules_are_told_to_edges_by_the_name_of_what_they_are_for(records: Records) -> None:
+    done = await upload(records, name("jane"), tags=("a",))
+    cursor = done.head.seq
+    await records.edit([name("jane")], lambda record: replace(record, access_control=(TOKEN_RULE,)))
+    await records.edit([name("jane")], lambda record: replace(record, access_control=(TOKEN_RULE,)))
+    entries = (await records.entries({CLOUD: cursor}, wait_seconds=0)).entries
+    told = [entry.names for entry in entries]
+    assert told == [(records._core.hash_name(name("jane")),), ()]
+    found = await records.get(name("jane"))
+    assert found is not None
+    assert found.access_control == (TOKEN_RULE,)

@@ -139,3 +139,18 @@ async def test_a_stranger_sends_little_and_not_often(stranger: Client, decoders:
     assert (await post_as_stranger(stranger, "open", b"nine byte"))[0] == 400
     assert decoders.probed == 0
     assert [(await post_as_stranger(stranger, "open", b"one"))[0] for _ in range(3)] == [200, 200, 429]
+
+
+async def test_a_page_of_another_site_may_upload_and_do_nothing_else(stranger: Client) -> None:
+    upload, destroy = f"/v1_1/{CLOUD}/image/upload", f"/v1_1/{CLOUD}/image/destroy"
+    asked = await stranger.options(upload, headers={"Origin": "https://app.example"})
+    assert (asked.status, asked.headers["Access-Control-Allow-Origin"]) == (204, "*")
+    allowed = asked.headers["Access-Control-Allow-Headers"].lower()
+    assert "x-unique-upload-id" in allowed
+    assert "authorization" not in allowed
+    assert "Access-Control-Allow-Credentials" not in asked.headers
+    refused = await stranger.post(upload, data=form_of("a", b"one"))
+    assert (refused.status, refused.headers["Access-Control-Allow-Origin"]) == (400, "*")
+    for reply in (await stranger.options(destroy), await stranger.post(destroy, data={"public_id": "a"})):
+        assert reply.status in {400, 404}
+        assert "Access-Control-Allow-Origin" not in reply.headers

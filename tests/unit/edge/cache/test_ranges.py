@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.cache.ranges import PARTS_MAX, UNSATISFIABLE, Span, Unsatisfiable, content_bytes, multipart, wanted_spans
+from edge.cache.ranges import (
+    PARTS_MAX,
+    UNSATISFIABLE,
+    Span,
+    Unsatisfiable,
+    content_bytes,
+    is_from_the_start,
+    multipart,
+    wanted_spans,
+)
 
 
 def spans(value: str, body_bytes: int = 100) -> Any:
@@ -91,6 +100,14 @@ def test_more_than_a_reader_has_use_for_gets_the_whole(value: str) -> None:
 def test_a_range_beyond_the_end_cannot_be_satisfied(value: str) -> None:
     assert spans(value) is UNSATISFIABLE
     assert spans("bytes=0-", 0) is UNSATISFIABLE
+
+
+@pytest.mark.parametrize(
+    ("value", "is_so"),
+    [("bytes=0-", True), ("bytes = 00 - 9", True), ("bytes=1-", False), ("bytes=-5", False), ("bytes=0-1,5-6", False)],
+)
+def test_a_range_from_the_start_is_told_from_others(value: str, is_so: bool) -> None:
+    assert is_from_the_start(value) is is_so
 
 
 def test_several_parts_are_what_a_reader_of_mime_takes_apart() -> None:

@@ -11,6 +11,7 @@ from domicile.media.sealed import CHUNK_BYTES
 from domicile.service.gate import spool_files
 from domicile.service.gate.assets import ASSETS_TENANT
 from edge.passthrough.statement import permit_to_fetch, permit_to_keep
+from edge.store.room import Room, Space
 from edge.store.spool import Spool, SpoolFile
 from tests.unit.edge.store.spools import spool_of
 
@@ -101,6 +102,26 @@ async def test_a_disk_without_room_takes_nothing_and_what_was_readable_stays(
     assert await read(file, 0, file.readable_bytes) == body[:CHUNK_BYTES]
     (tmp_path / "file").write_bytes(b"")
     assert spool_of(tmp_path / "file").begin() is None
+
+
+async def test_when_others_fill_the_disk_files_go_until_enough_is_free(tmp_path: Path) -> None:
+    free = [100]
+    room = Room(tmp_path, free_bytes_min=50, space=lambda _: Space(free_bytes=free[0], free_files=None))
+    spool = spool_of(tmp_path, room=room)
+    kept = [begun(spool), begun(spool)]
+
+    def let_go() -> bool:
+        if kept:
+            kept.pop()
+            free[0] += 25
+        return bool(kept)
+
+    spool.let_go = let_go
+    spool.yield_room()
+    assert len(spool) == 2
+    free[0] = 20
+    spool.yield_room()
+    assert (len(spool), free[0]) == (0, 70)
 
 
 def test_the_gate_wants_leave_to_keep(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from domicile.media.errors import Replayed
 from domicile.media.policy import Activity
+from origin.catalogue.tables import task as table
 from origin.records import NOTICE, AssetRecord, Left, Made, NewAsset, NewTask, Once, Records, RenditionRecord
 from origin.records.opening import Clocks
 from origin.records.tasks import TASK_KEPT_SECONDS, drop_old
@@ -76,3 +78,14 @@ async def test_what_could_not_be_done_for_a_week_is_dropped(tmp_path: Path) -> N
         now[0] += 2
         await drop_old(records._core)
         assert await records.notices.due(limit=10) == ()
+
+
+async def test_one_that_cannot_be_read_keeps_no_other_waiting(records: Records) -> None:
+    for public_id in ("jane", "june"):
+        await put(records, public_id)
+    first = (await records.notices.due(limit=10))[0]
+    async with records._core.database.write() as connection:
+        await connection.execute(update(table).where(table.c.id == first.id).values(detail=b"torn"))
+    assert [task.id == first.id for task in await records.notices.due(limit=10)] == [False]
+    async with records._core.database.read() as connection:
+        assert len((await connection.execute(select(table.c.id))).all()) == 1

@@ -5,18 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
-from domicile.media.errors import LimitExceeded, Overloaded, RemoteFailed
+from domicile.media.errors import LimitExceeded, Overloaded, RemoteFailed, RemoteGone
 from domicile.media.policy import Activity, Permit, Place, decide
 from domicile.media.policy_file import from_mapping
 from domicile.media.remote import read_address
-from domicile.service.gate.remote import Fetched, RemoteClient, RemoteLimits
+from domicile.service.gate.remote import Fetched, RemoteClient, RemoteLimits, authorities
+from tests.infra.elsewhere import running_elsewhere
 
 PICTURE = b"\x89PNG" + bytes(1000)
 HOSTS = ("pictures.test:{port}", "other.test:{port}", "127.0.0.1:{port}", "[::1]:{port}")
@@ -208,8 +218,9 @@ async def test_a_host_that_is_not_listed_is_not_even_looked_up() -> None:
 )
 async def test_other_answers_fail_in_our_own_words(path: str, why: str) -> None:
     async with elsewhere() as there:
-        with pytest.raises(RemoteFailed) as failure:
+        with pytest.raises((RemoteFailed, RemoteGone)) as failure:
             await fetched(client("pictures.test"), there.address(path), there.port)
+        assert isinstance(failure.value, RemoteGone) is ("404" in path)
         assert failure.value.message == f"Error in loading {there.address(path)} - {why}"
 
 
@@ -237,6 +248,49 @@ async def test_size_time_and_number_are_limited() -> None:
         with pytest.raises(asyncio.CancelledError):
             await first
         assert (await fetched(busy, there.address("/x"), there.port)).body == PICTURE
+
+
+def certificate(file: Path) -> ssl.SSLContext:
+    """A server's, for 127.0.0.1, that no authority has signed; `file` has it in PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "elsewhere")])
+    today = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, SHA256())
+    )
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(made.public_bytes(Encoding.PEM) + secret)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
+async def test_a_certificate_has_to_be_of_an_authority_that_is_believed_and_for_this_host(tmp_path: Path) -> None:
+    context = certificate(tmp_path / "pem")
+    believed = authorities(tmp_path / "pem")
+    with running_elsewhere(context) as there:
+        address = there.put("/x", PICTURE)
+        named = address.replace("127.0.0.1", "pictures.test")
+
+        async def resolve(host: str, port: int) -> list[tuple[int, str]]:
+            return LOOPBACK
+
+        private = ("127.0.0.1", "pictures.test")
+        trusting = RemoteClient(RemoteLimits(), private_hosts=private, authorities=believed, resolve=resolve)
+        assert (await fetched(trusting, address, there.port)).body == PICTURE
+        for one, target in ((client(*private), address), (trusting, named)):
+            with pytest.raises(RemoteFailed, match="certificate"):
+                await fetched(one, target, there.port)
+        assert there.asked == ["/x"]
 
 
 async def test_nobody_there_is_told_as_that() -> None:

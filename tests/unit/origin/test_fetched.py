@@ -1,0 +1,325 @@
+"""Pictures of type fetch: brought once for all who ask, looked at anew, forgotten for good."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import structlog
+
+from domicile.media.access import AccessRule
+from domicile.media.analysis import NOTHING
+from domicile.media.asset import AssetName
+from domicile.media.errors import AssetNotFound, BadSignature, LimitExceeded, Overloaded, RemoteGone
+from domicile.media.layer import LayerName
+from domicile.media.signature import sign_delivery
+from domicile.media.wire import ResolveAnswer, ResolveRequest
+from domicile.service.gate.remote import RemoteClient, RemoteLimits
+from domicile.service.tasks import Background
+from origin.fetched import FAILURE_SECONDS, RETRY_SECONDS, Fetched
+from origin.keys import Origin
+from origin.records import PurgeTargets, Records
+from tests.infra.elsewhere import Elsewhere, running_elsewhere
+from tests.infra.origin import NOW, origin_over
+from tests.infra.records import CLOUD, facts, name, upload
+
+REFRESH_SECONDS = 1000
+POLICY = """
+tenant = "acme"
+[zones]
+ingress_fetch = ["eu-de"]
+[remote]
+hosts = ["127.0.0.1:{port}"]
+delivery = "{delivery}"
+refresh_seconds = 1000
+"""
+
+
+class Decoders:
+    """Finds everything good, when it is let."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.go.set()
+        self.reached = asyncio.Event()
+
+    async def probe(self, body: bytes, *_: object, **__: object) -> SimpleNamespace:
+        self.reached.set()
+        await self.go.wait()
+        return SimpleNamespace(done=SimpleNamespace(source=facts(body), analysis=NOTHING))
+
+    def retire(self, tenant: str | None = None) -> None:
+        pass
+
+
+class World:
+    """An origin, a server elsewhere, and a clock for both."""
+
+    def __init__(self, origin: Origin, there: Elsewhere, directory: Path) -> None:
+        self.origin = origin
+        self.there = there
+        self.directory = directory
+        self.now = NOW
+        self.monotonic = 0.0
+
+    @property
+    def records(self) -> Records:
+        return self.origin.records
+
+    async def allow(self, delivery: str) -> None:
+        file = self.directory / "data" / "policies" / "acme.toml"
+        file.write_text(POLICY.format(port=self.there.port, delivery=delivery))
+        await self.records.reload_policies()
+
+    async def resolve(self, address: str, **changes: Any) -> ResolveAnswer:
+        asked = ResolveRequest(
+            **{
+                "cloud": CLOUD,
+                "resource_type": "image",
+                "delivery_type": "fetch",
+                "public_ids": (address,),
+                "transformed": True,
+                "region": "eu-de",
+                "judges": True,
+                **changes,
+            }
+        )
+        return await self.origin.fetched.resolve(asked)
+
+    async def md5(self, address: str) -> str | None:
+        record = await self.records.get(name(address, delivery_type="fetch"))
+        return None if record is None else record.facts.md5
+
+    async def idle(self) -> None:
+        """Until nothing is fetched any more."""
+        async with asyncio.timeout(5):
+            while self.origin.fetched._running:
+                await asyncio.gather(*self.origin.fetched._running.values(), return_exceptions=True)
+                await asyncio.sleep(0)
+
+
+@pytest.fixture(scope="module")
+def there() -> Iterator[Elsewhere]:
+    with running_elsewhere() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def world(records: Records, there: Elsewhere, tmp_path: Path) -> AsyncIterator[World]:
+    origin = origin_over(records, Decoders())
+    there.asked.clear()
+    made = World(origin, there, tmp_path)
+    origin.now = lambda: made.now
+    origin.remote = RemoteClient(RemoteLimits(), private_hosts=["127.0.0.1"])
+    async with Background(structlog.get_logger()) as background:
+        origin.fetched = Fetched(origin, background, clock=lambda: made.monotonic)
+        await made.allow("open")
+        yield made
+
+
+async def test_an_address_becomes_an_asset_when_it_is_asked_for_first(world: World) -> None:
+    address = world.there.put("/a.jpg", b"one")
+    answers = await asyncio.gather(*(world.resolve(address) for _ in range(5)))
+    assert world.there.asked == ["/a.jpg"]
+    assert len({answer.resolved.aid for answer in answers if answer.resolved}) == 1
+    assert all(answer.resolved for answer in answers)
+    assert (await world.resolve(address)).resolved is not None
+    assert world.there.asked == ["/a.jpg"]
+
+
+@pytest.mark.parametrize("delivery", ["off", "signed"])
+async def test_nothing_is_fetched_for_whom_the_policy_does_not_let(world: World, delivery: str) -> None:
+    address = world.there.put("/a.jpg", b"one")
+    await world.allow("open")
+    await world.resolve(address)
+    world.there.asked.clear()
+    await world.allow(delivery)
+    await upload(world.records, name("jane"))
+    tenant = world.records.tenant(CLOUD)
+    assert tenant is not None
+    laid = {"delivery_type": "upload", "layers": ((LayerName("fetch", address),),)}
+    for public_id, changes in ((address, {}), (address + "?2", {}), ("jane", laid)):
+        with pytest.raises(BadSignature):
+            await world.resolve(public_id, **changes)
+        signed = {"signature": sign_delivery("x", tenant.api_secret), "signed_texts": ("x",)}
+        if delivery == "off":
+            with pytest.raises(BadSignature):
+                await world.resolve(public_id, **changes, **signed)
+    if delivery == "signed":
+        assert (await world.resolve(address, **signed)).resolved is not None
+    assert world.there.asked == []
+
+
+async def test_a_host_that_is_listed_no_more_is_not_shown_either(world: World) -> None:
+    address = world.there.put("/a.jpg", b"one")
+    await world.resolve(address)
+    file = world.directory / "data" / "policies" / "acme.toml"
+    file.write_text(file.read_text().replace("127.0.0.1", "other.test"))
+    await world.records.reload_policies()
+    with pytest.raises(BadSignature, match="restricted"):
+        await world.resolve(address)
+
+
+async def test_a_layer_from_elsewhere_is_brought_too(world: World) -> None:
+    await upload(world.records, name("jane"))
+    address = world.there.put("/logo.png", b"logo")
+    answer = await world.resolve("jane", delivery_type="upload", layers=((LayerName("fetch", address),),))
+    assert answer.resolved is not None
+    assert len(answer.resolved.contributors) == 2
+    gone = world.there.address("/nowhere")
+    with pytest.raises(RemoteGone, match="404 Not Found"):
+        await world.resolve("jane", delivery_type="upload", layers=((LayerName("fetch", gone),),))
+    nobody = await world.resolve("nobody", delivery_type="upload", layers=((LayerName("fetch", gone + "2"),),))
+    assert nobody.absent is not None
+    assert world.there.asked == ["/logo.png", "/nowhere"]
+
+
+async def test_a_failure_is_told_again_without_another_try_for_a_while(world: World) -> None:
+    address = world.there.address("/late.jpg")
+    for _ in range(3):
+        with pytest.raises(RemoteGone):
+            await world.resolve(address)
+    assert world.there.asked == ["/late.jpg"]
+    world.there.put("/late.jpg", b"now")
+    world.monotonic += FAILURE_SECONDS
+    assert (await world.resolve(address)).resolved is not None
+
+
+async def test_a_failure_holds_on_to_no_picture_and_our_own_haste_is_no_failure(world: World) -> None:
+    address = world.there.put("/a.jpg", b"one")
+    full = RemoteClient(RemoteLimits(fetches_max=0), private_hosts=["127.0.0.1"])
+    world.origin.remote, remote = full, world.origin.remote
+    with pytest.raises(Overloaded):
+        await world.resolve(address)
+    world.origin.remote = remote
+    assert (await world.resolve(address)).resolved is not None
+    with pytest.raises(RemoteGone) as first:
+        await world.resolve(world.there.address("/gone"))
+    with pytest.raises(RemoteGone) as second:
+        await world.resolve(world.there.address("/gone"))
+    assert first.value is not second.value
+    assert str(first.value) == str(second.value)
+
+
+async def test_an_old_one_is_told_at_once_and_looked_for_anew_behind_it(world: World) -> None:
+    address = world.there.put("/a.jpg", b"one")
+    first = (await world.resolve(address)).resolved
+    world.now += REFRESH_SECONDS - 1
+    await world.resolve(address)
+    await world.idle()
+    assert len(world.there.asked) == 1
+    world.now += 1
+    await world.resolve(address)  # the same bytes
+    await world.idle()
+    await world.resolve(address)
+    await world.idle()
+    assert len(world.there.asked) == 2
+    world.there.put("/a.jpg", b"two")
+    world.now += REFRESH_SECONDS
+    told = (await world.resolve(address)).resolved
+    await world.idle()
+    after = (await world.resolve(address)).resolved
+    assert first is not None
+    assert told is not None
+    assert after is not None
+    assert told.aid == first.aid != after.aid
+
+
+async def test_what_its_owner_said_of_it_outlives_its_versions(world: World) -> None:
+    address = world.there.put("/a.jpg", b"one")
+    await world.resolve(address)
+    target = name(address, delivery_type="fetch")
+    rules = (AccessRule(access_type="anonymous", end=2 * NOW),)
+    await world.records.edit([target], lambda record: replace(record, tags=("mine",), access_control=rules))
+    world.there.put("/a.jpg", b"two")
+    world.now += REFRESH_SECONDS
+    await world.resolve(address)
+    await world.idle()
+    found = await world.records.get(target)
+    assert found is not None
+    assert (found.facts.body_bytes, found.tags, found.access_control) == (3, ("mine",), rules)
+    assert len(world.there.asked) == 2
+
+
+async def test_what_has_gone_there_goes_here_and_what_cannot_be_reached_stays(world: World) -> None:
+    address = world.there.put("/a.jpg", b"one")
+    await world.resolve(address)
+    world.there.put("/a.jpg", b"", status=500)
+    world.now += REFRESH_SECONDS
+    await world.resolve(address)
+    await world.idle()
+    assert await world.md5(address) is not None
+    assert len(world.there.asked) == 2
+    await world.resolve(address)
+    await world.idle()
+    assert len(world.there.asked) == 2  # not before RETRY_SECONDS
+    world.there.put("/a.jpg", b"", status=410)
+    world.now += RETRY_SECONDS
+    await world.resolve(address)
+    await world.idle()
+    assert await world.md5(address) is None
+
+
+async def test_what_was_erased_is_not_fetched_again_until_its_owner_asks(world: World) -> None:
+    address = world.there.put("/a.jpg", b"one")
+    await world.resolve(address)
+    await world.records.erase(CLOUD, PurgeTargets(public_ids=(address,)))
+    assert (await world.resolve(address)).absent is not None
+    assert world.there.asked == ["/a.jpg"]
+    await world.origin.fetched.bring(name(address, delivery_type="fetch"))
+    assert (await world.resolve(address)).resolved is not None
+    await world.records.destroy(name(address, delivery_type="fetch"))
+    assert (await world.resolve(address)).resolved is not None  # deleted is not forgotten
+
+
+async def test_a_fetch_that_is_under_way_when_the_erase_comes_has_lost(world: World) -> None:
+    address = world.there.put("/a.jpg", b"one")
+    await world.resolve(address)
+    decoders: Any = world.origin.pool
+    decoders.go.clear()
+    decoders.reached.clear()
+    world.there.put("/a.jpg", b"two")
+    world.now += REFRESH_SECONDS
+    await world.resolve(address)
+    await asyncio.wait_for(decoders.reached.wait(), 5)
+    await world.records.erase(CLOUD, PurgeTargets(public_ids=(address,)))
+    decoders.go.set()
+    await world.idle()
+    assert await world.md5(address) is None
+
+
+async def test_who_waits_too_long_is_told_so_and_the_fetch_goes_on(world: World) -> None:
+    world.origin.settings = replace(
+        world.origin.settings, remote=replace(world.origin.settings.remote, wait_seconds_max=0.05)
+    )
+    decoders: Any = world.origin.pool
+    decoders.go.clear()
+    address = world.there.put("/a.jpg", b"one")
+    with pytest.raises(Overloaded, match="still being fetched"):
+        await world.resolve(address)
+    decoders.go.set()
+    await world.idle()
+    assert await world.md5(address) is not None
+
+
+async def test_a_cloud_has_only_so_many(world: World) -> None:
+    world.origin.settings = replace(world.origin.settings, remote=replace(world.origin.settings.remote, assets_max=1))
+    await world.resolve(world.there.put("/a.jpg", b"one"))
+    with pytest.raises(LimitExceeded, match="Too many fetched"):
+        await world.resolve(world.there.put("/b.jpg", b"two"))
+    assert world.there.asked == ["/a.jpg"]
+
+
+async def test_an_erased_address_takes_no_name_by_any_other_way(world: World) -> None:
+    address = world.there.put("/a.jpg", b"one")
+    await world.resolve(address)
+    await world.records.erase(CLOUD, PurgeTargets(public_ids=(address,)))
+    target = AssetName(cloud=CLOUD, resource_type="image", delivery_type="fetch", public_id=address)
+    with pytest.raises(AssetNotFound):
+        await upload(world.records, target)

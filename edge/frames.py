@@ -45,10 +45,12 @@ class Frames(Generic[In, Out]):
             raise Torn("the connection inside the node ended") from ended
 
     def send_soon(self, value: Out) -> None:
-        """Put a value into the write buffer; `flush` afterwards."""
+        """Put a value into the write buffer; `flush` afterwards. Raises Torn, also when the connection has ended meanwhile."""
         body = self._encoder.encode(value)
         if len(body) > FRAME_BYTES_MAX:
             raise Torn("frame too long")
+        if self._writer.is_closing():  # uvloop would raise something of its own
+            raise Torn("the connection inside the node ended")
         self._writer.write(struct.pack(">I", len(body)) + body)
 
     async def flush(self) -> None:

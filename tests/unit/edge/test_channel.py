@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from domicile.media.errors import Overloaded, UpstreamUnavailable
 from domicile.media.journal import FenceState
@@ -15,6 +17,7 @@ from domicile.media.wire import PurgeRelay, Relayed
 from edge import messages
 from edge import register as register_module
 from edge.desk import Desk
+from edge.frames import Frames, Torn
 from edge.link import NodeLink
 from edge.members import Members
 from edge.messages import NodeStatus
@@ -160,6 +163,36 @@ async def test_keys_are_given_and_taken_through_the_agent(side: AgentSide, setti
         assert found.content_key == b"key of a"
         await link.forget(["a"])
         assert await link.keyring_get("a") is None
+
+
+async def test_a_call_in_the_moment_in_which_the_connection_ends_finds_the_agent_away(
+    side: AgentSide, settings: EdgeSettings
+) -> None:
+    async with desk(side, settings), NodeLink.open(settings, slot=0, boot=3) as link:
+        await until(lambda: bool(link.applied))
+        await link.stored(stored("a"))
+        link._channel.hang_up()  # and nobody has noticed yet
+        assert link._channel._frames is not None
+        assert await link.keyring_get("a") is None
+
+
+def test_a_closed_connection_says_so_on_every_loop() -> None:
+    """uvloop refuses to write to a handle that is gone, where asyncio takes the bytes and drops them."""
+
+    async def write() -> None:
+        ours, theirs = socket.socketpair()
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        frames: Frames[int, int] = Frames(reader, writer, int)
+        theirs.close()
+        frames.close()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        with pytest.raises(Torn):
+            frames.send_soon(1)
+
+    for factory in (asyncio.new_event_loop, uvloop.new_event_loop):
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(write())
 
 
 async def test_a_worker_may_not_join_in_the_slot_of_another(side: AgentSide, settings: EdgeSettings) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from domicile.media.errors import BadRequest, LimitExceeded
+from origin.explicit import WIDTH
 from origin.params import Params
 from origin.records import AssetRecord
 from origin.renders import Order
@@ -56,6 +57,19 @@ def read_full_name(text: str) -> tuple[str, str, str]:
     if match is None:
         raise BadRequest("Invalid value for parameter fully_qualified_public_ids")
     return match[1], match[2], match[3]
+
+
+def least_public(delivery_types: Iterable[str]) -> str:
+    """Of what holds all of them.
+
+    >>> least_public(["upload", "authenticated", "private", "text"])
+    'authenticated'
+    """
+    return WIDTH[max(map(_width, delivery_types), default=0)]
+
+
+def _width(delivery_type: str) -> int:
+    return WIDTH.index(delivery_type) if delivery_type in WIDTH else 0
 
 
 def entries(records: Iterable[AssetRecord], orders: Sequence[Order], style: Style) -> tuple[Entry, ...]:

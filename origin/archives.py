@@ -1,7 +1,8 @@
 """Archives: many assets as one ZIP or compressed tar, streamed to whoever has the secret, or kept as a raw asset.
 
     mode=download    GET with a signed query, or POST: the archive itself, file by file, nothing of it kept
-    mode=create      POST: a raw asset, sealed under the keys of all that is in it, so that it goes with any of them
+    mode=create      POST: a raw asset, sealed under the keys of all that is in it, so that it goes with any of them, and
+                     no more public than the least public of them
 
 Which assets: public_ids, fully_qualified_public_ids, prefixes, tags. Each file is looked up again when its turn comes: what was
 deleted meanwhile is left out where `allow_missing` says so, and otherwise ends the stream in the middle.
@@ -219,7 +220,7 @@ async def _create(request: web.Request, call: Call, content: Content, kind: str)
     name = AssetName(
         cloud=cloud,
         resource_type="raw",
-        delivery_type="upload",
+        delivery_type=plan.least_public(entry.record.name.delivery_type for entry in content.entries),
         public_id=check_public_id(params.text("target_public_id") or f"{random_id()}.{kind}", "target_public_id"),
     )
     word = told(params, request_id=request[REQUEST_ID], now=origin.now())

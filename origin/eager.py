@@ -17,7 +17,7 @@ import msgspec
 from domicile.imaging.job import MediaLimits
 from domicile.media.errors import BadRequest, MediaError
 from origin.answers import Address, Json, asset
-from origin.delivery_url import delivery_url
+from origin.delivery_url import SIGNED_TYPES, delivery_url
 from origin.notices import Told, told
 from origin.params import Params
 from origin.records import EAGER, AssetRecord, Left, Named, NewTask
@@ -137,6 +137,7 @@ def _named(order: Order, record: AssetRecord, address: Address) -> Json:
             extension=order.extension_of(record.facts),
             api_secret=address.api_secret,
             transformation=order.text,
+            shows_restricted=any(layer.delivery_type in SIGNED_TYPES for layer in order.chain.layers),
         )
 
     return {"transformation": order.text, "url": url(address.base), "secure_url": url(address.secure_base)}

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from domicile.media.errors import AssetExists, AssetNotFound, BadRequest
 from origin import metadata_values
-from origin.answers import asset, changed, destroyed
+from origin.answers import Json, asset, changed, destroyed
 from origin.call import (
     UPLOADED,
     Call,
@@ -30,9 +30,9 @@ from origin.forms import read_params
 from origin.keys import ORIGIN, REQUEST_ID
 from origin.notices import PARAMETERS, told
 from origin.params import check_parameters, context_of
-from origin.records import Edit, Leave, Left
+from origin.records import AssetRecord, Edit, Leave, Left
 
-DESTROY = frozenset({"public_id", "type"})
+DESTROY = PARAMETERS | {"public_id", "type"}
 RENAME = PARAMETERS | {"from_public_id", "to_public_id", "type", "to_type", "overwrite", "context", "metadata"}
 
 
@@ -43,11 +43,29 @@ async def destroy(request: web.Request, path: Mapping[str, str]) -> web.Response
     check_parameters(params, DESTROY)
     delivery_type = delivery_type_of(params.text("type"))
     name = name_of(tenant, resource_type_of(path), delivery_type, params.required("public_id"))
-    removed = await call.origin.records.destroy(name, once=call.once)
+    who = told(params, request_id=request[REQUEST_ID], now=call.origin.now())
+    removed = await call.origin.records.destroy(
+        name, once=call.once, says=(lambda record: who.of("delete", record, deleted_resource)) if who.url else None
+    )
     if removed is not None:
         count_fence(call.origin, removed.fenced)
         call.origin.pool.retire(tenant.cloud)
     return reply(destroyed(removed))
+
+
+def deleted_resource(record: AssetRecord) -> Json:
+    """What is told of an asset that is no more: by which names it went."""
+    name = record.name
+    row = {
+        "resource_type": name.resource_type,
+        "type": name.delivery_type,
+        "asset_id": record.asset_id,
+        "public_id": name.public_id,
+        "version": record.version,
+        "display_name": record.shown_name,
+        "asset_folder": record.folder,
+    }
+    return {"resources": [row]}
 
 
 async def rename(request: web.Request, path: Mapping[str, str]) -> web.Response:

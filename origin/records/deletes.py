@@ -11,6 +11,7 @@ from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.records.core import Core
 from origin.records.nonces import Once, spend
+from origin.records.tasks import Word
 from origin.records.types import AssetRecord, Filter, Removed, RemovedMany
 
 DELETE_ASSETS_MAX = ENTRY_TARGETS_MAX // 2
@@ -25,8 +26,8 @@ class Deletes:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def destroy(self, name: AssetName, *, once: Once | None) -> Removed | None:
-        many = await self._core.shield.run(self._destroy(name.cloud, [name], [], None, once))
+    async def destroy(self, name: AssetName, *, once: Once | None, word: Word | None) -> Removed | None:
+        many = await self._core.shield.run(self._destroy(name.cloud, [name], [], None, once, word=word))
         return many.removed[0] if many.removed else None
 
     async def destroy_version(self, tenant: str, aid: Aid) -> Removed | None:
@@ -72,6 +73,7 @@ class Deletes:
         once: Once | None,
         *,
         aids: Sequence[Aid] = (),
+        word: Word | None = None,
     ) -> RemovedMany:
         """One entry."""
         core = self._core
@@ -88,6 +90,8 @@ class Deletes:
                 renditions = await core.catalogue.remove(change.connection, row, seq=change.seq)
                 if record is not None:
                     gone.append((row, record, renditions))
+                    if word is not None:
+                        await word.leave(core, change.connection, record)
             if chosen:
                 erase_entry(change, chosen)
                 change.after_commit.append(lambda: forget_rows(core, chosen))

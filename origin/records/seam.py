@@ -11,30 +11,19 @@ AssetNotFound, AssetExists, BadRequest, BadSignature, OutsideRegion, OutOfScope,
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from domicile.media.asset import Aid, AssetName
 from domicile.media.journal import Head
 from domicile.media.policy import Activity, Permit, Place, ResidencyPolicy
-from domicile.media.signature import verify_delivery
-from domicile.media.wire import (
-    Ack,
-    JournalAnswer,
-    LeaseAnswer,
-    LeaseRequest,
-    RenditionReport,
-    ResolveAnswer,
-    ResolveRequest,
-)
 from origin.journal import read_head
 from origin.records.afterwards import Afterwards, Leave, nothing
 from origin.records.chunks import Chunks
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.deletes import Deletes
-from origin.records.edges import Edges
 from origin.records.erasures import Erasures
 from origin.records.fetched import FetchedNames
 from origin.records.folders import Folders
@@ -47,9 +36,8 @@ from origin.records.opening import SYSTEM_CLOCKS, Clocks, opened
 from origin.records.originals import open_original
 from origin.records.presets import presets_of
 from origin.records.purges import Call, Purges
-from origin.records.renditions import Renditions
 from origin.records.settings import RecordsSettings
-from origin.records.tasks import EAGER, NOTICE, Tasks
+from origin.records.tasks import EAGER, NOTICE, NewTask, Tasks, Word
 from origin.records.token_keys import TokenKeys
 from origin.records.types import (
     AssetRecord,
@@ -57,7 +45,6 @@ from origin.records.types import (
     Draft,
     ErasePreview,
     ErasureStatement,
-    FencedState,
     Filter,
     NewAsset,
     Page,
@@ -67,20 +54,18 @@ from origin.records.types import (
     Removed,
     RemovedMany,
     RenditionRecord,
-    SealedBlob,
     Tenant,
 )
 from origin.records.uploads import Uploads
-from origin.resolve import resolve
+from origin.records.wire_side import WireSide
 
 
-class Records:
+class Records(WireSide):
     """The storage core of one origin process."""
 
     def __init__(self, core: Core) -> None:
-        self._core = core
+        super().__init__(core)
         self._clouds = Clouds(core)
-        self._renditions = Renditions(core)
         afterwards = Afterwards(core, self._renditions)
         self._uploads = Uploads(core, afterwards)
         self.chunks = Chunks(core, self._uploads)
@@ -89,7 +74,6 @@ class Records:
         self._deletes = Deletes(core)
         self._purges = Purges(core)
         self._erasures = Erasures(core)
-        self._edges = Edges(core)
         self.named = NamedTransformations(core)
         self.token_keys = TokenKeys(core)
         self.fetched = FetchedNames(core)
@@ -228,6 +212,10 @@ class Records:
         async with self._core.database.read() as connection:
             return await read_head(connection, tenant)
 
+    async def open_original(self, record: AssetRecord, permit: Permit) -> bytes:
+        """The uploaded bytes, in the clear. `permit`: Activity.STORE here. AssetNotFound when the version is not live."""
+        return await open_original(self._core, self._edges, record, permit)
+
     # --- changing -----------------------------------------------------------------------------------------------
 
     async def edit(
@@ -267,9 +255,24 @@ class Records:
 
         return await self._names.edit([old], moved, overwrite=overwrite, once=once, leave=leave)
 
-    async def destroy(self, name: AssetName, *, once: Once | None = None) -> Removed | None:
-        """Delete: the name is free, caches are purged, key and bytes are gone. None when there is no such asset."""
-        return await self._deletes.destroy(name, once=once)
+    async def destroy(
+        self,
+        name: AssetName,
+        *,
+        once: Once | None = None,
+        says: Callable[[AssetRecord], tuple[NewTask, ...]] | None = None,
+    ) -> Removed | None:
+        """Delete: the name is free, caches are purged, key and bytes are gone. None when there is no such asset.
+
+        `says`: what is to be told of it, by tasks that have a key of their own.
+        """
+        if says is None:
+            return await self._deletes.destroy(name, once=once, word=None)
+        draft = await self._uploads.mint(name.cloud)
+        try:
+            return await self._deletes.destroy(name, once=once, word=Word(draft=draft, says=says))
+        finally:
+            await self._uploads.discard(draft)  # nothing, if it has become the key of a task
 
     async def destroy_version(self, tenant: str, aid: Aid) -> Removed | None:
         """Delete the asset while this is its version. None when it has another one, or is gone."""
@@ -330,44 +333,3 @@ class Records:
     def statement_public_key(self) -> bytes:
         """32 raw bytes: verifies every ErasureStatement of this installation."""
         return self._erasures.public_key()
-
-    # --- the wire -----------------------------------------------------------------------------------------------
-
-    async def resolve(self, request: ResolveRequest) -> ResolveAnswer:
-        """Name -> aid and keys, in one snapshot. BadSignature | OutsideRegion | AssetNotFound (unknown cloud)."""
-        return await resolve(self._core, verify_delivery, request)
-
-    async def original_for(self, aid: Aid, place: Place, span: tuple[int, int | None] | None = None) -> SealedBlob:
-        """As `read_original`, for a place: its permit is asked of the policy of whose aid it is. OutsideRegion."""
-        return await self._edges.original_for(aid, place, span)
-
-    async def read_original(self, aid: Aid, permit: Permit, span: tuple[int, int | None] | None = None) -> SealedBlob:
-        """Sealed bytes [start, end) of an original. `permit`: Activity.TRANSFORM at the reader's place, or STORE here.
-
-        AssetNotFound when the aid is not live; BadRequest when the range is outside the file.
-        """
-        return await self._edges.read_original(aid, permit, span)
-
-    async def open_original(self, record: AssetRecord, permit: Permit) -> bytes:
-        """The uploaded bytes, in the clear. `permit`: Activity.STORE here. AssetNotFound when the version is not live."""
-        return await open_original(self._core, self._edges, record, permit)
-
-    async def entries(self, cursors: Mapping[str, int], *, wait_seconds: float) -> JournalAnswer:
-        """Entries after each tenant's cursor, in order; waits up to `wait_seconds` (at most 30) for the first one."""
-        return await self._core.journal.entries(cursors, wait_seconds=wait_seconds)
-
-    async def grant_lease(self, request: LeaseRequest) -> LeaseAnswer:
-        """Heads are read after the request arrived, in a transaction that also writes (decisions D.1)."""
-        return await self._edges.grant_lease(request)
-
-    async def ack(self, ack: Ack) -> None:
-        self._core.leases.ack(ack)
-
-    async def fenced(self, tenant: str, seq: int, *, wait_seconds: float = 0.0) -> FencedState:
-        """How far an entry has come; waits up to `wait_seconds` (at most `ack_seconds_max`) for it to be fenced."""
-        longest = min(wait_seconds, self._core.settings.ack_seconds_max)
-        return await self._core.leases.wait(tenant, seq, wait_seconds=longest)
-
-    async def add_renditions(self, report: RenditionReport) -> int:
-        """Remember what an edge made; rows of aids that are no longer live are dropped. Returns how many were kept."""
-        return await self._renditions.add(report)

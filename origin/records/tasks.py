@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid
@@ -24,6 +24,7 @@ from domicile.media.keys import subkey
 from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, open_sealed, seal
 from origin.catalogue.tables import task as table
 from origin.records.core import Core
+from origin.records.types import AssetRecord, Draft
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,22 @@ class NewTask:
 
     kind: str
     detail: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """Tasks about an asset that goes: they cannot live under its key, so they have one of their own, of a draft without
+    bytes. `says`: the tasks.
+    """
+
+    draft: Draft
+    says: Callable[[AssetRecord], tuple[NewTask, ...]]
+
+    async def leave(self, core: Core, connection: AsyncConnection, record: AssetRecord) -> None:
+        """In the transaction that removes it."""
+        tasks = self.says(record)
+        if tasks and await core.catalogue.undraft(connection, self.draft.aid):
+            await add_tasks(core, connection, self.draft.tenant, self.draft.aid, self.draft.data_key, tasks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +121,7 @@ class Tasks:
             await connection.execute(changed.values(due_at=due_at, attempts=table.c.attempts + 1))
 
     async def _drop(self, ids: Iterable[str]) -> None:
-        async with self._core.database.write() as connection:
-            await drop_tasks(connection, ids)
+        await drop_and_forget(self._core, table.c.id.in_(list(ids)))
 
 
 async def add_tasks(
@@ -130,6 +146,21 @@ async def add_tasks(
         )
 
 
+async def drop_and_forget(core: Core, which: ColumnElement[bool]) -> int:
+    """How many there were. Keys that were there for a task alone are destroyed: see `Word`."""
+    async with core.database.write() as connection:
+        gone = (await connection.execute(select(table.c.id, table.c.aid, table.c.tenant).where(which))).all()
+        await connection.execute(delete(table).where(table.c.id.in_([row.id for row in gone])))
+        doomed: list[tuple[Aid, str]] = []
+        for aid, tenant in {(Aid(row.aid), row.tenant) for row in gone}:
+            if await core.catalogue.owner(connection, aid) is None:
+                await core.catalogue.doom(connection, aid, tenant, seq=0)
+                doomed.append((aid, tenant))
+    if doomed:
+        await core.forget(doomed)
+    return len(gone)
+
+
 async def drop_tasks(connection: AsyncConnection, ids: Iterable[str]) -> None:
     """In the caller's transaction."""
     gone = list(ids)
@@ -143,10 +174,7 @@ async def drop_old(core: Core) -> None:
     async with core.database.read() as connection:
         if await connection.scalar(select(table.c.id).where(is_old).limit(1)) is None:
             return
-    async with core.database.write() as connection:
-        gone = await connection.execute(delete(table).where(is_old))
-    if gone.rowcount:
-        log.warning("tasks_dropped", tasks=gone.rowcount)
+    log.warning("tasks_dropped", tasks=await drop_and_forget(core, is_old))
 
 
 def _seal_of(core: Core, tenant: str, aid: Aid, data_key: bytes) -> tuple[bytes, SealContext]:

@@ -230,7 +230,8 @@ def test_a_raw_file_comes_back_byte_for_byte_and_never_as_a_page_of_ours(sdk, st
     shown = sdk.api.resource(f"{name}/page.html", resource_type="raw", faces=True)
     assert (shown["bytes"], shown["etag"]) == (len(page), made["etag"])
     sdk.uploader.add_tag(name, [f"{name}/page.html"], resource_type="raw")
-    assert sdk.uploader.destroy(f"{name}/page.html", resource_type="raw")["result"] == "ok"
+    told = {"notification_url": f"http://127.0.0.1:9/{name}", "batch_id": name}
+    assert sdk.uploader.destroy(f"{name}/page.html", resource_type="raw", **told)["result"] == "ok"
     assert stack.get(f"/demo/raw/upload/{name}/page.html").status == 404
 
 
@@ -291,6 +292,9 @@ def test_eager_renditions_are_made_with_the_upload_and_told_with_urls(sdk, stack
     for one in made["eager"]:
         reply = stack.get(stack.path_of(one["secure_url"]))
         assert (reply.status, len(reply.body)) == (200, one["bytes"]), one
+    put(sdk, f"{name}-seal", type="private")
+    sealed = put(sdk, f"{name}-2", eager=[{"overlay": f"private:{name}-seal", "width": 8}])["eager"][0]
+    assert stack.get(stack.path_of(sealed["url"])).status == 200
     listed = {one["transformation"] for one in sdk.api.resource(name)["derived"]}
     assert {"c_scale,w_32", "c_fill,h_10,w_10"} <= listed
     again = sdk.uploader.explicit(name, type="upload", eager=[{"width": 16, "crop": "scale"}], tags=["later"])
@@ -390,6 +394,13 @@ def test_an_archive_that_is_kept_goes_with_what_is_in_it(sdk, stack: Stack, name
     reply = stack.get(stack.path_of(kept["url"]))
     assert zipfile.ZipFile(io.BytesIO(reply.body)).namelist() == [f"{name}/a.png", f"{name}/b.png"]
     assert stack.get(stack.path_of(kept["url"])).cache == "hit"
+    put(sdk, f"{name}/p", type="private")
+    private = sdk.uploader.create_archive(
+        fully_qualified_public_ids=[f"image/private/{name}/p", f"image/upload/{name}/b"], target_format="tgz"
+    )
+    assert (private["type"], private["file_count"]) == ("private", 2)
+    assert stack.get(stack.path_of(private["url"])).status == 200
+    assert stack.get(f"/demo/raw/private/v1/{private['public_id']}").status == 401
     sdk.uploader.destroy(f"{name}/a")
     assert stack.get(stack.path_of(kept["url"])).status == 404
     with pytest.raises(cloudinary.exceptions.NotFound):

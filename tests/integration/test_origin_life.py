@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import os
 import signal
@@ -52,30 +53,52 @@ def test_a_restart_keeps_everything_and_a_deleted_sample_stays_deleted(tmp_path:
         assert [row["public_id"] for row in sdk.api.resources()["resources"]] == ["kept"]
 
 
+CHUNKED = bytes(range(256)) * 600
+
+
+def part(origin: OriginProcess, public_id: str, start: int, end: int) -> dict:
+    """One chunk of CHUNKED, as the SDK sends it."""
+    says = {"X-Unique-Upload-Id": public_id, "Content-Range": f"bytes {start}-{end - 1}/{len(CHUNKED)}"}
+    answer: dict = origin.sdk().uploader.upload_large_part(
+        ("a.bin", CHUNKED[start:end]), resource_type="raw", public_id=public_id, http_headers=says
+    )
+    return answer
+
+
 def test_a_killed_origin_starts_again_with_what_it_had_answered(tmp_path: Path) -> None:
+    third = len(CHUNKED) // 3
     with running_origin(tmp_path) as origin:
-        origin.sdk().uploader.upload(picture(), public_id="answered")
+        later = {"eager": [{"width": 4, "crop": "scale"}], "eager_async": True}
+        assert part(origin, "begun", 0, third)["done"] is False
         done: list[str] = []
 
         def hammer() -> None:
             sdk = origin.sdk()
             for number in range(200):
                 try:
-                    sdk.uploader.upload(picture(64), public_id=f"n{number}")
+                    part(origin, f"c{number}", 0, 2 * third)
+                    part(origin, f"c{number}", 2 * third, len(CHUNKED))
+                    sdk.uploader.upload(picture(64), public_id=f"n{number}", **later)
                 except Exception:
                     return
                 done.append(f"n{number}")
 
         thread = threading.Thread(target=hammer)
         thread.start()
-        while len(done) < 5:
-            time.sleep(0.01)
+        wait_until(lambda: len(done) >= 3 or not thread.is_alive())
         assert origin.stop(signal.SIGKILL) == -signal.SIGKILL
         thread.join(20)
         origin.start()
-        rows = origin.sdk().api.resources(max_results=500)["resources"]
-        assert {"answered", *done} <= {row["public_id"] for row in rows}
-        assert origin.sdk().uploader.upload(picture(), public_id="afterwards")["bytes"] > 0
+        api = origin.sdk().api
+        rows = api.resources(max_results=500)["resources"]
+        assert set(done) <= {row["public_id"] for row in rows}
+        files = api.resources(resource_type="raw", max_results=500)["resources"]
+        assert {name.replace("n", "c") for name in done} <= {row["public_id"] for row in files}
+        assert {row["bytes"] for row in files} == {len(CHUNKED)}, "half a file is none"
+        assert part(origin, "begun", third, 2 * third)["done"] is False
+        whole = part(origin, "begun", 2 * third, len(CHUNKED))
+        assert (whole["done"], whole["etag"]) == (True, hashlib.md5(CHUNKED).hexdigest())
+        wait_until(lambda: all([row["width"] for row in api.resource(name)["derived"]] == [4] for name in done), 30)
 
 
 def test_what_runs_may_end_before_the_process_does(tmp_path: Path) -> None:

@@ -55,6 +55,18 @@ def test_renditions_stand_in_folders_or_carry_their_names() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("types", "kept"),
+    [
+        (["upload", "text"], "upload"),
+        (["upload", "private"], "private"),
+        (["authenticated", "upload", "private"], "authenticated"),
+    ],
+)
+def test_an_archive_is_no_more_public_than_what_is_in_it(types: list[str], kept: str) -> None:
+    assert plan.least_public(types) == kept
+
+
 def test_there_are_at_most_so_many_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "FILES_MAX", 2)
     with pytest.raises(LimitExceeded, match="at most 2"):

@@ -14,7 +14,7 @@ from origin.catalogue.tables import task as table
 from origin.records import NOTICE, AssetRecord, Left, Made, NewAsset, NewTask, Once, Records, RenditionRecord
 from origin.records.opening import Clocks
 from origin.records.tasks import TASK_KEPT_SECONDS, drop_old
-from tests.infra.records import CLOUD, facts, name, opened, settings
+from tests.infra.records import CLOUD, facts, name, opened, settings, upload
 
 
 def leave(record: AssetRecord) -> Left:
@@ -89,3 +89,29 @@ async def test_one_that_cannot_be_read_keeps_no_other_waiting(records: Records) 
     assert [task.id == first.id for task in await records.notices.due(limit=10)] == [False]
     async with records._core.database.read() as connection:
         assert len((await connection.execute(select(table.c.id))).all()) == 1
+
+
+def says(record: AssetRecord) -> tuple[NewTask, ...]:
+    return (NewTask(kind=NOTICE, detail=record.name.public_id.encode()),)
+
+
+async def test_of_what_was_deleted_word_is_left_under_a_key_of_its_own(tmp_path: Path) -> None:
+    async with opened(tmp_path) as records:
+        record = (await upload(records, name("jane"))).record
+        assert await records.destroy(name("jane"), says=says) is not None
+        assert await records.destroy(name("jane"), says=says) is None
+        assert records._core.keyring.of(record.aid) is None
+    async with opened(tmp_path) as records:
+        (task,) = await records.notices.due(limit=10)
+        assert (task.detail, task.aid == record.aid) == (b"jane", False)
+        await records.notices.done(task.id)
+        assert records._core.keyring.of(task.aid) is None
+        assert await records.notices.due(limit=10) == ()
+
+
+async def test_what_is_done_takes_no_living_key_along(records: Records) -> None:
+    record = (await put(records, "jane")).record
+    (task,) = await records.notices.due(limit=10)
+    await records.notices.done(task.id)
+    assert records._core.keyring.of(record.aid) is not None
+    assert await records.get(name("jane")) is not None

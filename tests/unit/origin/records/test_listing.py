@@ -101,7 +101,7 @@ async def test_reported_renditions_are_listed_once(records: Records) -> None:
 
 
 async def test_of_one_report_each_rendition_counts_by_itself(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("origin.records.listing.RENDITIONS_PER_AID_MAX", 3)
+    monkeypatch.setattr("origin.records.renditions.RENDITIONS_PER_AID_MAX", 3)
     aid, other = [(await upload(records, name(one))).record.aid for one in ("jane", "joe")]
     gone = Aid("0" * 32)
     made = [

@@ -136,7 +136,7 @@ class App:
             self.in_progress.count -= 1
 
     async def _delivery(self, request: web.BaseRequest, asker: Asker, tally: _Tally) -> web.StreamResponse:
-        accept = ",".join(request.headers.getall("Accept", ()))
+        accept = ",".join(request.headers.getall("Accept", ())).encode("ascii", "ignore").decode()
         hints = read_hints(request.headers) if may_follow_hints(request.raw_path) else NO_HINTS
         shown = _shown(request)
         delivered = await self.deliverer.deliver(request.raw_path, accept, hints, shown)

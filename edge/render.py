@@ -118,7 +118,7 @@ async def make(order: Order, plain: Plain, originals: Originals, pool: DecoderPo
     """Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded."""
     facts, way = order.resolved.facts, order.way
     if facts.format == RAW:
-        return _raw(order, plain, originals.base)
+        return _raw(order, originals.base)
     original = is_original(way, facts)
     if original and order.policy.originals == "as-is" and _type_as_uploaded(facts) is not None:
         return _as_uploaded(order, originals.base)
@@ -183,10 +183,14 @@ def _made(order: Order, rendered: Rendered, etag: str, *, is_listed: bool) -> Ma
     )
 
 
-def _raw(order: Order, plain: Plain, source: SourceFile) -> Made:
-    """A file as it is: nothing can be made of it, and nobody can redact it."""
-    if plain.text:
-        raise BadTransformation.component(f"{plain.text} (of a raw file)")
+def _raw(order: Order, source: SourceFile) -> Made:
+    """A file as it is: nothing can be made of it, and nobody can redact it.
+
+    Whoever asks for a rendition may be one who may not have the original, so a program that comes to nothing gets nothing.
+    """
+    asked = order.way.candidate.transformation_text
+    if asked:
+        raise BadTransformation.component(f"{asked} (of a raw file)")
     if order.way.redaction:
         raise BadTransformation("Raw files cannot be redacted, and are not shown where the policy redacts")
     return _whole(order, source, raw_type(order.way.candidate.public_id))

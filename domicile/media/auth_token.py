@@ -58,11 +58,12 @@ class Held:
 
 
 def tokens_of(target: str, cookies: Iterable[str]) -> tuple[str, ...]:
-    """The tokens in a request target's query and in Cookie fields, as they were sent."""
+    """The tokens in a request target's query and in Cookie fields, as they were sent; without those that are no text."""
     found = [part.partition("=")[2] for part in target.partition("?")[2].split("&") if _is_token(part)]
     for field in cookies:
         found += [part.strip().partition("=")[2] for part in field.split(";") if _is_token(part.strip())]
-    return tuple(dict.fromkeys(token for token in found if 0 < len(token) <= TOKEN_CHARS_MAX))[:SHOWN_MAX]
+    texts = (token for token in found if 0 < len(token) <= TOKEN_CHARS_MAX and token.isprintable())
+    return tuple(dict.fromkeys(texts))[:SHOWN_MAX]
 
 
 def without_token(target: str) -> str:

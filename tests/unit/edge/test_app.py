@@ -189,6 +189,14 @@ async def test_a_path_that_could_mean_two_things_is_a_400(rig: Rig, target: str)
 
 
 @pytest.mark.parametrize(
+    "field", [b"Cookie: __cld_token__=exp=9999999999~acl=\xff~hmac=" + b"0" * 64, b"Accept: image/\xff"]
+)
+async def test_a_field_that_is_no_text_changes_nothing(rig: Rig, field: bytes) -> None:
+    reply = await raw(rig, b"GET " + PATH.encode() + b" HTTP/1.1\r\nHost: x\r\n" + field + b"\r\n\r\n")
+    assert reply.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
     "sent",
     [
         b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n\x00\x01", b"\x16\x03\x01\x02\x00\r\n\r\n",

@@ -114,6 +114,16 @@ def path_of_the_owners(owner: PlayedOwner, text: str = "w_{}", hints: Hints = NO
     raise AssertionError
 
 
+async def test_an_accept_that_is_no_text_is_asked_for_without_what_is_none(owner: PlayedOwner) -> None:
+    path = path_of_the_owners(owner)
+    reader, writer = await asyncio.open_connection("127.0.0.1", owner.rig.port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n".encode() + b"Accept: image/png, image/\xff\r\n\r\n")
+    assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 200 ")
+    writer.close()
+    assert owner.question is not None
+    assert owner.question.accept == "image/png, image/"
+
+
 async def test_many_who_wait_here_are_one_question_to_the_owner_and_share_its_answer(owner: PlayedOwner) -> None:
     path = path_of_the_owners(owner)
     owner.gate.close()

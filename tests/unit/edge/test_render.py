@@ -195,6 +195,16 @@ async def test_a_raw_file_is_handed_out_as_it_is_to_be_kept_and_not_opened(rig: 
     assert (made.status, made.headers["X-Cld-Error"]) == (400, "Invalid transformation component - w_5 (of a raw file)")
 
 
+@pytest.mark.parametrize("nothing", ["$a_1", "if_w_gt_5000/w_10/if_end"])
+async def test_a_program_that_comes_to_nothing_makes_no_rendition_of_a_private_file(rig: Rig, nothing: str) -> None:
+    rig.origin.upload("pic.bin", b"secret", delivery_type="private").format = "raw"
+    got = await rig.get(f"/demo/image/private/{nothing}/v1/pic.bin")
+    assert (got.status, got.headers["X-Cld-Error"]) == (
+        400,
+        f"Invalid transformation component - {nothing} (of a raw file)",
+    )
+
+
 async def test_where_faces_are_redacted_no_raw_file_is_shown(rig: Rig) -> None:
     grant(rig.link, policy(redaction={"faces": "pixelate", "except_signed": True}))
     rig.origin.upload("pic.bin", b"a picture, for all we know").format = "raw"

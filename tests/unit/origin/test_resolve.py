@@ -161,6 +161,14 @@ async def test_a_rendition_of_a_private_asset_needs_no_signature(records: Record
     assert (await records.resolve(request("jane", delivery_type="private"))).resolved is not None
 
 
+async def test_a_raw_file_has_no_renditions_that_would_need_no_signature(records: Records) -> None:
+    its = {"delivery_type": "private", "resource_type": "raw"}
+    await upload(records, replace(name("list.csv", delivery_type="private"), resource_type="raw"))
+    with pytest.raises(BadSignature):
+        await records.resolve(request("list.csv", **its, transformed=True))
+    assert (await records.resolve(signed(records, "list.csv", **its, transformed=True))).resolved is not None
+
+
 async def test_a_wrong_signature_is_refused_even_where_none_is_needed(records: Records) -> None:
     await upload(records, name("jane"))
     assert (await records.resolve(signed(records, "jane"))).resolved is not None

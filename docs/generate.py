@@ -111,6 +111,10 @@ POLICY_KEYS = {
     " port where it is not the usual one.",
     "remote.delivery": "URLs of type `fetch` and layers `l_fetch`: `off`, `signed`, or `open` to everybody.",
     "remote.refresh_seconds": "A fetched picture that is older is asked for again when it is wanted next: 10 and more.",
+    "notifications": "A table, docs/webhooks.md: who is told of changes. Without hosts, or with `zones.egress_webhook` empty,"
+    " nobody is.",
+    "notifications.hosts": "Hosts that a `notification_url` may name, written like `remote.hosts`.",
+    "notifications.digest": "Hash of `X-Cld-Signature`: `sha1` or `sha256`, as `signature_algorithm` of your SDKs.",
 }
 ZONES = {
     Activity.STORE: "Originals are kept.",
@@ -123,6 +127,7 @@ ZONES = {
     Activity.METRICS: "Metrics are collected.",
     Activity.KEYS: "Keys are kept.",
     Activity.INGRESS_FETCH: "Originals are fetched from elsewhere, by the origin (docs/remote.md).",
+    Activity.EGRESS_WEBHOOK: "Notifications are sent elsewhere, by the origin (docs/webhooks.md).",
 }
 
 BOUNDS_HEAD = """## How long a copy can last
@@ -313,7 +318,9 @@ def _default(preset: Preset) -> Mapping[str, Any]:
         | left_out
         | {
             "redaction": {"folders": [], **its.redaction.to_mapping()},
+            "zones": {str(activity): list(zones) for activity, zones in its.zones.items()},
             "remote": its.remote.to_mapping(),
+            "notifications": its.notifications.to_mapping(),
         }
     )
 

@@ -24,12 +24,11 @@ from domicile.service import logging
 from origin import archive_plan as plan
 from origin.answers import stored
 from origin.archive_stream import writer_of
-from origin.call import Call, check_public_id, count_fence, delivery_type_of, name_of, reply, signed
+from origin.call import Call, check_public_id, count_fence, delivery_type_of, name_of, reply, signed, told_by
 from origin.eager import read_orders
 from origin.forms import too_large
-from origin.keys import REQUEST_ID
 from origin.naming import random_id
-from origin.notices import PARAMETERS, told
+from origin.notices import PARAMETERS
 from origin.originals import check_handing_out, original_of
 from origin.params import Params, Value, check_parameters, tags_of
 from origin.records import AssetRecord, Filter, Left, NewAsset
@@ -223,7 +222,7 @@ async def _create(request: web.Request, call: Call, content: Content, kind: str)
         delivery_type=plan.least_public(entry.record.name.delivery_type for entry in content.entries),
         public_id=check_public_id(params.text("target_public_id") or f"{random_id()}.{kind}", "target_public_id"),
     )
-    word = told(params, request_id=request[REQUEST_ID], now=origin.now())
+    word = told_by(call, request)
     permit = origin.records.permit(cloud, Activity.STORE)
     with origin.archives.turn(), origin.budget.account() as account:
         gathered = bytearray()

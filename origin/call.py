@@ -13,7 +13,8 @@ from domicile.media.public_id import public_id_problem
 from origin.answers import Address, Json
 from origin.authenticate import Caller, basic_credentials, check_basic, check_signed
 from origin.forms import read_body, read_params
-from origin.keys import EXTRA_HEADERS, ORIGIN, Origin
+from origin.keys import EXTRA_HEADERS, ORIGIN, REQUEST_ID, Origin
+from origin.notices import Told, tellable, told
 from origin.params import Params
 from origin.records import FencedState, Once, Tenant
 
@@ -63,6 +64,12 @@ class Call:
     @property
     def address(self) -> Address:
         return self.origin.address_of(self.tenant, self.caller.digest)
+
+
+def told_by(call: Call, request: web.Request) -> Told:
+    """Whom the call wants told. Raises BadRequest."""
+    hosts = tellable(call.origin.records, call.tenant.cloud)
+    return told(call.params, request_id=request[REQUEST_ID], now=call.origin.now(), hosts=hosts)
 
 
 async def signed(

@@ -81,10 +81,18 @@ class Wish:
         return {"eager": rows, **batch}
 
 
-def read_wish(params: Params, named: Mapping[str, Named], limits: MediaLimits, *, request_id: str, now: float) -> Wish:
-    """Raises BadRequest, BadTransformation, LimitExceeded."""
+def read_wish(
+    params: Params,
+    named: Mapping[str, Named],
+    limits: MediaLimits,
+    *,
+    request_id: str,
+    now: float,
+    hosts: tuple[str, ...] = (),
+) -> Wish:
+    """`hosts`: those that may be told. Raises BadRequest, BadTransformation, LimitExceeded."""
     text = params.text("eager")
-    notice = told(params, request_id=request_id, now=now, name="eager_notification_url")
+    notice = told(params, request_id=request_id, now=now, hosts=hosts, name="eager_notification_url")
     is_async = params.flag("eager_async", default=False)
     if is_async and not notice.batch_id:
         notice = Told(url=notice.url, batch_id=secrets.token_hex(BATCH_ID_BYTES), request_id=request_id, now=now)

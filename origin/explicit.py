@@ -24,7 +24,7 @@ from origin.keys import REQUEST_ID
 from origin.manage import leaving, metadata_edit
 from origin.moderation import first_moderation
 from origin.naming import asset_folder, display_name
-from origin.notices import PARAMETERS
+from origin.notices import PARAMETERS, tellable
 from origin.originals import original_of
 from origin.params import Params, check_parameters, context_of, tags_of
 from origin.records import AssetRecord, Edit, Left
@@ -106,8 +106,9 @@ def _wish(call: Call, request: web.Request) -> _Wish:
     origin, params = call.origin, call.params
     limits = origin.settings.media.limits(origin.settings.upload)
     named = origin.records.named.all(call.tenant.cloud)
+    hosts = tellable(origin.records, call.tenant.cloud)
     return _Wish(
-        eager=eager.read_wish(params, named, limits, request_id=request[REQUEST_ID], now=origin.now()),
+        eager=eager.read_wish(params, named, limits, request_id=request[REQUEST_ID], now=origin.now(), hosts=hosts),
         searches=breakpoints.wanted(params, limits),
         told=analysis.asked(params),
     )

@@ -37,6 +37,8 @@ class Origin:
     budget: Budget
     rates: Rates
     remote: RemoteClient
+    webhooks: RemoteClient
+    """For notices alone: slow receivers keep no fetch waiting."""
     unsigned_rates: Rates
     archives: ArchiveTurns
     nodes: Nodes = field(default_factory=Nodes)

@@ -14,9 +14,8 @@ from domicile.media.asset import AssetName
 from domicile.media.errors import AssetNotFound, BadRequest
 from origin import metadata_values
 from origin.answers import asset
-from origin.call import Call, count_fence, delivery_type_of, name_of, reply, resource_type_of, signed
-from origin.keys import REQUEST_ID
-from origin.notices import PARAMETERS, Told, told
+from origin.call import Call, count_fence, delivery_type_of, name_of, reply, resource_type_of, signed, told_by
+from origin.notices import PARAMETERS, Told
 from origin.params import check_parameters, context_of, tags_of
 from origin.records import AssetRecord, Edit, Filter, Left
 
@@ -40,7 +39,7 @@ async def tags(request: web.Request, path: Mapping[str, str]) -> web.Response:
     if not given and command != "remove_all":
         raise BadRequest("Missing required parameter - tag")
     losers = await _carriers(call, given) if command == "set_exclusive" else set()
-    notice = _told(call, request)
+    notice = told_by(call, request)
     done = await _edit_all(
         call,
         path,
@@ -96,7 +95,7 @@ async def context(request: web.Request, path: Mapping[str, str]) -> web.Response
     def edit(record: AssetRecord) -> AssetRecord:
         return replace(record, context={**record.context, **given} if command == "add" else {})
 
-    done = await _edit_all(call, path, edit, ("resource_context_changed", _told(call, request)))
+    done = await _edit_all(call, path, edit, ("resource_context_changed", told_by(call, request)))
     await _known_to_edges(call)
     return reply({"public_ids": [record.name.public_id for record in done]})
 
@@ -116,13 +115,9 @@ async def metadata(request: web.Request, path: Mapping[str, str]) -> web.Respons
     def edit(record: AssetRecord) -> AssetRecord:
         return replace(record, metadata=metadata_values.changed(record.metadata, given, fields))
 
-    done = await _edit_all(call, path, edit, ("resource_metadata_changed", _told(call, request)))
+    done = await _edit_all(call, path, edit, ("resource_metadata_changed", told_by(call, request)))
     await _known_to_edges(call)
     return reply({"public_ids": [record.name.public_id for record in done]})
-
-
-def _told(call: Call, request: web.Request) -> Told:
-    return told(call.params, request_id=request[REQUEST_ID], now=call.origin.now())
 
 
 async def _edit_all(

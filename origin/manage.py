@@ -24,11 +24,12 @@ from origin.call import (
     reply,
     resource_type_of,
     signed,
+    told_by,
 )
 from origin.delete_tokens import read_token
 from origin.forms import read_params
-from origin.keys import ORIGIN, REQUEST_ID
-from origin.notices import PARAMETERS, told
+from origin.keys import ORIGIN
+from origin.notices import PARAMETERS
 from origin.params import check_parameters, context_of
 from origin.records import AssetRecord, Edit, Leave, Left
 
@@ -113,7 +114,7 @@ async def metadata_edit(call: Call) -> Edit:
 
 def leaving(kind: str, call: Call, request: web.Request, **more: str) -> Leave:
     """The notice that the call asks for; `more`: what its body says beside the asset. Raises BadRequest."""
-    who = told(call.params, request_id=request[REQUEST_ID], now=call.origin.now())
+    who = told_by(call, request)
     return lambda record: Left(tasks=who.of(kind, record, lambda record: {**asset(record, call.address), **more}))
 
 

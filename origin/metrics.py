@@ -21,6 +21,7 @@ PURGE_OUTCOMES = (
     "replay", "place", "scope", "body",
 )  # fmt: skip
 """Outcomes of signed purges; the caller of a call that proves nothing learns only 401."""
+NOTICE_OUTCOMES = ("delivered", "answered", "unreachable", "refused", "failed", "given_up", "gone")
 POOL_OUTCOMES = (
     "done", "undecodable_media", "limit_exceeded", "bad_transformation", "known_killer", *get_args(Death),
 )  # fmt: skip
@@ -55,6 +56,14 @@ class Metrics:
             "domicile_origin_remote_fetches_total",
             "Fetches of pictures from elsewhere, by outcome. Refused: no capacity, too large, or no room in memory.",
             {"outcome": ("fetched", "failed", "refused")},
+        )
+        self.notices = BoundedCounter(
+            to,
+            "domicile_origin_notices_total",
+            "Attempts to tell of a change (webhooks), by outcome. Delivered: a status of 2xx. Answered: another one."
+            " Unreachable: no answer. Refused: the policy lets nothing be sent there. Failed: by a fault of ours. Those four are tried again, and"
+            " counted once more as given_up after seven days. Gone: deleted or erased before it was sent.",
+            {"outcome": NOTICE_OUTCOMES},
         )
         self.upload_memory = BoundedGauge(
             to, "domicile_origin_upload_memory_bytes", "Bytes of uploads that are held in memory now.", {}

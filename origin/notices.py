@@ -1,4 +1,4 @@
-"""What somebody is told of a change, and where: written beside the change, sent by whoever drains `records.notices`.
+"""What somebody is told of a change, and where: written beside the change, sent by `notice_worker`.
 
 Bodies are Cloudinary's: the answer of the call, with `notification_type`, a time and the call's id.
 """
@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import msgspec
 
-from domicile.media.errors import BadRequest
+from domicile.media.errors import AssetNotFound, BadRequest, OutsideRegion
+from domicile.media.policy import Activity
+from domicile.media.remote import is_listed, read_address
 from origin.answers import Json, instant
 from origin.params import Params
-from origin.records import NOTICE, AssetRecord, NewTask
+from origin.records import NOTICE, AssetRecord, NewTask, Records
 
-URL_CHARS_MAX = 2048
 PARAMETERS = frozenset({"notification_url", "batch_id"})
 
 
@@ -56,22 +56,32 @@ class Told:
 NOBODY = Told(url="", batch_id="", request_id="", now=0.0)
 
 
-def told(params: Params, *, request_id: str, now: float, name: str = "notification_url") -> Told:
-    """Raises BadRequest."""
+def told(
+    params: Params, *, request_id: str, now: float, hosts: tuple[str, ...], name: str = "notification_url"
+) -> Told:
+    """`hosts`: those that may be told, as `tellable` says. Raises BadRequest."""
     url = params.text(name)
     if url:
-        check_url(url, name)
+        _check_url(url, name, hosts)
     return Told(url=url, batch_id=params.text("batch_id"), request_id=request_id, now=now)
 
 
-def check_url(url: str, name: str) -> None:
-    """An address that could be told. Whether it may be is for whoever sends. Raises BadRequest."""
+def tellable(records: Records, cloud: str) -> tuple[str, ...]:
+    """Hosts that this cloud's policy lets be told from here. It is asked again when a notice is sent."""
     try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as bad:
-        raise BadRequest(f"Invalid value for parameter {name}") from bad
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
-        raise BadRequest(f"Invalid value for parameter {name}: must be an http or https URL")
-    if len(url) > URL_CHARS_MAX or not url.isprintable() or " " in url:
-        raise BadRequest(f"Invalid value for parameter {name}")
+        records.permit(cloud, Activity.EGRESS_WEBHOOK)
+    except (AssetNotFound, OutsideRegion):
+        return ()
+    policy = records.policy(cloud)
+    return () if policy is None else policy.notifications.hosts
+
+
+def _check_url(url: str, name: str, hosts: tuple[str, ...]) -> None:
+    try:
+        address = read_address(url)
+    except BadRequest as bad:
+        raise BadRequest(f"Invalid value for parameter {name}: {bad.message}") from bad
+    if not is_listed(address, hosts):
+        raise BadRequest(
+            f"Invalid value for parameter {name}: the host is not one that this cloud's policy lets be told"
+        )

@@ -53,8 +53,12 @@ interpretation = "strict-eu"
 # delivery = "off"               URLs of type fetch and layers l_fetch: "off", "signed", or "open" to everybody
 # refresh_seconds = 86400        an older one is asked for again when it is wanted next
 
+# [notifications]                webhooks; needs egress_webhook = ["{home}"] in [zones], too
+# hosts = ["app.example.org"]    who may be told, as with [remote]
+# digest = "sha1"                or "sha256": the signature_algorithm of your SDKs
+
 # [zones]                        each line widens or narrows one activity: store transform cache deliver backup
-# cache = ["eea"]                metadata logs metrics keys ingress_fetch
+# cache = ["eea"]                metadata logs metrics keys ingress_fetch egress_webhook
 
 # [lifetimes]                    seconds that copies may live in browsers, in shared caches (CDNs), on our edges
 # browser_seconds_max = 60

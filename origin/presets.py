@@ -22,7 +22,7 @@ from origin.incoming import read_incoming
 from origin.keys import Origin
 from origin.moderation import first_moderation
 from origin.naming import asset_folder, random_id
-from origin.notices import told
+from origin.notices import tellable, told
 from origin.params import SIGNING, USED, Params, Value, check_parameters, context_of, tags_of
 from origin.records import Preset
 from origin.transformations import info_of
@@ -134,9 +134,10 @@ def _check_orders(origin: Origin, cloud: str, settings: Mapping[str, Value]) -> 
     asked, named = Params(settings), origin.records.named.all(cloud)
     limits = origin.settings.media.limits(origin.settings.upload)
     read_incoming(asked, named, limits)
-    read_wish(asked, named, limits, request_id="", now=origin.now())
+    hosts = tellable(origin.records, cloud)
+    read_wish(asked, named, limits, request_id="", now=origin.now(), hosts=hosts)
     breakpoints.wanted(asked, limits)
-    told(asked, request_id="", now=origin.now())
+    told(asked, request_id="", now=origin.now(), hosts=hosts)
     asset_folder(asked)
     delivery_type_of(asked.text("type"), allowed=UPLOADED)
     first_moderation(asked, now=origin.now())

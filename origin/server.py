@@ -23,7 +23,7 @@ from domicile.service.pool import DecoderPool
 from domicile.service.profile import installed_engines, refuse_unsafe_engines
 from domicile.service.settings import blamed
 from domicile.service.tasks import Background
-from origin import eager_worker
+from origin import eager_worker, notice_worker
 from origin.app import ROUTE_NAMES, api_app
 from origin.archive_turns import ArchiveTurns
 from origin.credentials import write_credentials
@@ -57,7 +57,10 @@ async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
     metrics = Metrics(region=settings.records.region, routes=ROUTE_NAMES)
     with blamed("origin.remote.authority", settings.remote.authority, "a PEM file"):
         believed = authorities(settings.remote.authority)
-    remote = RemoteClient(settings.remote.limits(), private_hosts=settings.remote.private, authorities=believed)
+    remote, webhooks = (
+        RemoteClient(limits, private_hosts=settings.remote.private, authorities=believed)
+        for limits in (settings.remote.limits(), settings.notices.limits())
+    )
     async with Records.open(settings.records) as records:
         pool = DecoderPool(settings.pool, observer=metrics)
         await pool.start()
@@ -71,6 +74,7 @@ async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
                 budget=Budget(settings.upload.in_flight_bytes_max),
                 rates=Rates(settings.admin_calls_max),
                 remote=remote,
+                webhooks=webhooks,
                 unsigned_rates=Rates(settings.upload.unsigned_calls_max),
                 archives=ArchiveTurns(settings.upload.archives_max),
             )
@@ -102,7 +106,8 @@ async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, changed.set)
         _say_ready(settings)
         async with asyncio.TaskGroup() as group:
-            beside = [group.create_task(_reread_policies(origin, changed)), group.create_task(eager_worker.run(origin))]
+            loops = (_reread_policies(origin, changed), eager_worker.run(origin), notice_worker.run(origin))
+            beside = [group.create_task(loop) for loop in loops]
             await stop.wait()
             for work in beside:
                 work.cancel()

@@ -102,6 +102,25 @@ class RemoteSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeSettings:
+    """Bounds on telling of changes (webhooks); who may be told is the policies' matter."""
+
+    connect_seconds_max: float = setting(5.0, "How long a connection to a receiver may take to open.", at_least=0.1)
+    seconds_max: float = setting(10.0, "How long a receiver may take to answer, connection included.", at_least=0.1)
+    sends_max: int = setting(16, "Notifications under way at once, of all clouds; the next ones wait.", at_least=1)
+    sends_per_cloud_max: int = setting(4, "Notifications of one cloud under way at once.", at_least=1)
+
+    def limits(self) -> RemoteLimits:
+        return RemoteLimits(
+            connect_seconds_max=self.connect_seconds_max,
+            read_seconds_max=self.seconds_max,
+            seconds_max=self.seconds_max,
+            redirects_max=0,
+            fetches_max=self.sends_max,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MediaSettings:
     """Bounds on untrusted media, checked when an upload is decoded."""
 
@@ -169,6 +188,7 @@ class OriginSettings:
     upload: UploadSettings = group(UploadSettings)
     media: MediaSettings = group(MediaSettings)
     remote: RemoteSettings = group(RemoteSettings)
+    notices: NoticeSettings = group(NoticeSettings)
     pool: PoolSettings = group(PoolSettings)
 
     @property

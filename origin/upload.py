@@ -32,7 +32,7 @@ from origin.incoming import applied, read_incoming
 from origin.keys import ORIGIN, REQUEST_ID, Origin
 from origin.kinds import RAW, check_raw, check_resource_type, kind_of
 from origin.moderation import first_moderation
-from origin.notices import Told, told
+from origin.notices import Told, tellable, told
 from origin.params import Params, context_of, tags_of
 from origin.records import AssetRecord, Committed, Left, NewAsset
 from origin.remote import fetch, file_name_at
@@ -121,13 +121,14 @@ def asked_for(origin: Origin, who: Admitted, kind: str, file_name: str, request_
         check_raw(params)
     limits = origin.settings.media.limits(origin.settings.upload)
     named = origin.records.named.all(who.caller.tenant.cloud)
+    hosts = tellable(origin.records, who.caller.tenant.cloud)
     return Asked(
         who=who,
         kind=kind,
         file_name=file_name,
-        notice=told(params, request_id=request_id, now=now),
+        notice=told(params, request_id=request_id, now=now, hosts=hosts),
         incoming=read_incoming(params, named, limits),
-        eager=eager.read_wish(params, named, limits, request_id=request_id, now=now),
+        eager=eager.read_wish(params, named, limits, request_id=request_id, now=now, hosts=hosts),
         searches=breakpoints.wanted(params, limits),
     )
 

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from domicile.media.forced import ForcedRedaction
+from domicile.media.notification_rules import NotificationRules
 from domicile.media.remote_rules import RemoteRules
 
 EU_COUNTRIES = frozenset("at be bg hr cy cz dk ee fi fr de gr hu ie it lv lt lu mt nl pl pt ro sk si es se".split())
@@ -37,6 +38,7 @@ class Activity(StrEnum):
     METRICS = "metrics"
     KEYS = "keys"
     INGRESS_FETCH = "ingress_fetch"
+    EGRESS_WEBHOOK = "egress_webhook"
 
 
 class Preset(StrEnum):
@@ -162,13 +164,19 @@ class ResidencyPolicy:
     """Without a signature, only named transformations that are allowed for it (`media/strict.py`)."""
     remote: RemoteRules = field(default_factory=RemoteRules)
     """What may be fetched from elsewhere."""
+    notifications: NotificationRules = field(default_factory=NotificationRules)
+    """Who may be told of changes."""
 
     def to_mapping(self) -> dict[str, Any]:
         mapping: dict[str, Any] = {
             "tenant": self.tenant,
             "version": self.version,
             "interpretation": str(self.preset),
-            "zones": {str(activity): list(zones) for activity, zones in self.zones.items()},
+            "zones": {
+                str(activity): list(zones)
+                for activity, zones in self.zones.items()
+                if zones or activity is not Activity.EGRESS_WEBHOOK  # see below
+            },
             "lifetimes": {
                 "browser_seconds_max": self.lifetimes.browser_seconds_max,
                 "shared_seconds_max": self.lifetimes.shared_seconds_max,
@@ -191,6 +199,8 @@ class ResidencyPolicy:
             mapping["strict_transformations"] = True
         if self.remote != RemoteRules():
             mapping["remote"] = self.remote.to_mapping()
+        if self.notifications != NotificationRules():
+            mapping["notifications"] = self.notifications.to_mapping()
         return mapping
 
 
@@ -207,7 +217,7 @@ def preset_zones(preset: Preset, home: str) -> dict[Activity, tuple[str, ...]]:
             assert_never(preset)
     zones = dict.fromkeys(Activity, inside)
     zones[Activity.DELIVER] = ("world",) if inside else ()
-    zones[Activity.INGRESS_FETCH] = ()
+    zones[Activity.INGRESS_FETCH] = zones[Activity.EGRESS_WEBHOOK] = ()
     return zones
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from domicile.media.forced import EFFECTS, ForcedRedaction
+from domicile.media.notification_rules import NotificationRules
 from domicile.media.policy import (
     KEPT_METADATA,
     NO_METADATA,
@@ -26,6 +27,7 @@ from domicile.media.policy import (
 from domicile.media.public_id import public_id_problem
 from domicile.media.remote import read_entry
 from domicile.media.remote_rules import DELIVERY, REFRESH_SECONDS, RemoteRules
+from domicile.media.signature import Digest
 
 VERSION_MAX = 2**31 - 1
 LIFETIME_SECONDS_MAX = 10 * 365 * 86_400
@@ -46,7 +48,7 @@ _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9._~:\[\]-]+")
 _FIELDS = (
     "tenant", "version", "interpretation", "zones", "lifetimes", "lease_seconds", "erased_status",
     "timing_allow_origin", "declared_non_personal", "originals", "metadata", "pdf", "redaction", "strict_transformations",
-    "remote",
+    "remote", "notifications",
 )  # fmt: skip
 
 
@@ -83,6 +85,7 @@ def from_mapping(raw: Mapping[str, Any], *, home: str) -> ResidencyPolicy:
         redaction=_redaction(top),
         strict_transformations=top.flag("strict_transformations", default=False),
         remote=_remote(top),
+        notifications=_notifications(top),
     )
 
 
@@ -196,10 +199,7 @@ def _redaction(top: _Table) -> ForcedRedaction:
 
 def _remote(top: _Table) -> RemoteRules:
     table = top.table("remote", tuple(RemoteRules.__dataclass_fields__))
-    hosts = table.texts("hosts", HOSTS)
-    for host in hosts:
-        if read_entry(host) is None:
-            raise table.wrong("hosts", host, HOSTS)
+    hosts = _hosts(table)
     delivery = table.text("delivery", DELIVERY[0], DELIVERY)
     if delivery != DELIVERY[0] and not hosts:
         raise table.wrong("delivery", delivery, "off, as long as no hosts are listed")
@@ -208,6 +208,19 @@ def _remote(top: _Table) -> RemoteRules:
         delivery=delivery,
         refresh_seconds=table.whole("refresh_seconds", REFRESH_SECONDS, REFRESH_SECONDS_MIN, LIFETIME_SECONDS_MAX),
     )
+
+
+def _notifications(top: _Table) -> NotificationRules:
+    table = top.table("notifications", tuple(NotificationRules.__dataclass_fields__))
+    return NotificationRules(hosts=_hosts(table), digest=table.text("digest", Digest.SHA1, tuple(Digest)))
+
+
+def _hosts(table: _Table) -> tuple[str, ...]:
+    hosts = table.texts("hosts", HOSTS)
+    for host in hosts:
+        if read_entry(host) is None:
+            raise table.wrong("hosts", host, HOSTS)
+    return hosts
 
 
 def _status(top: _Table) -> int:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -78,10 +78,18 @@ class Tasks:
         self._core = core
         self._kind = kind
 
-    async def due(self, *, limit: int) -> tuple[Task, ...]:
-        """The longest due first. Those whose version has no key any more are dropped."""
+    async def due(self, *, limit: int, but: Collection[str] = (), but_of: Collection[str] = ()) -> tuple[Task, ...]:
+        """The longest due first. Those whose version has no key any more are dropped.
+
+        `but`: ids, and `but_of`: clouds, that are left out; a few.
+        """
         now, core = self._core.now(), self._core
-        query = select(table).where(table.c.kind == self._kind, table.c.due_at <= now)
+        query = select(table).where(
+            table.c.kind == self._kind,
+            table.c.due_at <= now,
+            table.c.id.not_in(but),
+            table.c.tenant.not_in(but_of),
+        )
         async with core.database.read() as connection:
             rows = (await connection.execute(query.order_by(table.c.due_at, table.c.id).limit(limit))).all()
         tasks, dead = list[Task](), list[str]()
@@ -110,6 +118,13 @@ class Tasks:
         if dead:
             await self._drop(dead)
         return tuple(tasks)
+
+    async def stands(self, task: Task) -> bool:
+        """Is it still to be done? One whose version was deleted or erased since it was read is not."""
+        if self._core.keyring.of(task.aid) is None:
+            return False
+        async with self._core.database.read() as connection:
+            return await connection.scalar(select(table.c.id).where(table.c.id == task.id)) is not None
 
     async def done(self, task_id: str) -> None:
         await self._drop([task_id])

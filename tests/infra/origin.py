@@ -29,6 +29,7 @@ def origin_over(records: Records, decoders: object = None) -> Origin:
         budget=Budget(settings.upload.in_flight_bytes_max),
         rates=Rates(settings.admin_calls_max),
         remote=RemoteClient(settings.remote.limits()),
+        webhooks=RemoteClient(settings.notices.limits()),
         unsigned_rates=Rates(settings.upload.unsigned_calls_max),
         archives=ArchiveTurns(settings.upload.archives_max),
     )

@@ -752,3 +752,41 @@ def test_a_picture_elsewhere_is_fetched_from_listed_hosts_alone(sdk, origin: Ori
     log = origin.log.read_text()
     assert "holiday" not in log
     assert "127.0.0.1:" + str(there.port) not in log
+
+
+# --- webhooks -------------------------------------------------------------------------------------------------------
+
+
+def test_a_receiver_is_told_of_changes_and_the_sdk_verifies_it(sdk, origin: OriginProcess, name: str) -> None:
+    file = origin.data / "policies" / "demo.toml"
+    strict = file.read_text()
+    with running_elsewhere() as there:
+        hook = there.put(f"/{name}", b"")
+        with pytest.raises(cloudinary.exceptions.BadRequest, match="notification_url: the host is not one that"):
+            sdk.uploader.upload(io.BytesIO(PNG), public_id=name, notification_url=hook)
+        with pytest.raises(cloudinary.exceptions.NotFound):
+            sdk.api.resource(name)
+        try:
+            allowed = (
+                f"""\n[notifications]\nhosts = ["127.0.0.1:{there.port}"]\n[zones]\negress_webhook = ["eu-de"]\n"""
+            )
+            file.write_text(strict + allowed)
+            assert operate(origin, "POST", "/_admin/v1/policies") == (200, {"changed": ["demo"]})
+            later = {"eager": [{"width": 2, "crop": "scale"}], "eager_async": True, "eager_notification_url": hook}
+            made = sdk.uploader.upload(io.BytesIO(PNG), public_id=name, notification_url=hook, **later)
+            sdk.uploader.add_tag("x", [name], notification_url=hook)
+            there.wait_until_told(3)
+        finally:
+            file.write_text(strict)
+            operate(origin, "POST", "/_admin/v1/policies")
+    words = {}
+    for path, headers, body in there.told:
+        assert path == f"/{name}"
+        signature, stamp = headers["X-Cld-Signature"], int(headers["X-Cld-Timestamp"])
+        assert cloudinary.utils.verify_notification_signature(body.decode(), stamp, signature)
+        assert not cloudinary.utils.verify_notification_signature(body.decode() + " ", stamp, signature)
+        words[json.loads(body)["notification_type"]] = json.loads(body)
+    assert set(words) == {"upload", "eager", "resource_tags_changed"}
+    assert words["upload"]["asset_id"] == made["asset_id"]
+    assert words["eager"]["batch_id"] == made["batch_id"]
+    assert len({headers["Idempotency-Key"] for _, headers, _ in there.told}) == 3

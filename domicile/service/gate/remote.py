@@ -1,11 +1,12 @@
-"""The origin's way to pictures elsewhere: one GET at a time, to addresses that were checked, and nothing of ours goes along.
+"""The origin's way elsewhere, to addresses that were checked: pictures are fetched with GET, and nothing of ours goes along;
+notifications are sent with POST.
 
-    async with open_remote(limits) as client: ...
     fetched = await client.fetch(permit, address, hosts=policy.remote.hosts, bytes_max=..., taken=account.take)
+    status = await client.post(permit, address, hosts=policy.notifications.hosts, body=..., headers=...)
 
 A name is resolved once for each request and all of its addresses are judged (media/addresses.py); the connection goes to
 one of those very addresses, and the socket is judged again when it is made: nothing is looked up in between. TLS is
-verified for the name. Redirects are followed here, each judged like the first address. No cookies, credentials, referrers
+verified for the name. Redirects of a GET are followed here, each judged like the first address; those of a POST are not. No cookies, credentials, referrers
 or proxies; no decompression: an answer in another encoding is refused. Whatever fails is RemoteFailed (RemoteGone when it is not there), in the words that
 Cloudinary's clients know.
 """
@@ -15,8 +16,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -38,7 +39,8 @@ ADDRESSES_MAX = 32
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 GONE = frozenset({404, 410})
-_HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "Domicile"}
+_OURS = {"Accept-Encoding": "identity", "User-Agent": "Domicile"}
+_HEADERS = {"Accept": "image/*", **_OURS}
 
 Resolve = Callable[[str, int], Awaitable[list[tuple[int, str]]]]
 """Host and port to (family, address): everything that the name means now. Raises OSError."""
@@ -60,7 +62,7 @@ class RemoteLimits:
     """Of one fetch, redirects included."""
     redirects_max: int = 3
     fetches_max: int = 16
-    """At a time; the next is Overloaded."""
+    """Fetched and sent at a time; the next is Overloaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +74,16 @@ class Fetched:
     """Where it was in the end."""
 
 
+class Unlisted(RemoteFailed):
+    """A host that the policy does not list."""
+
+
 class _Refused(OSError):
     """An address that may not be connected to. An OSError, so that the client library treats it as no connection."""
 
 
 class RemoteClient:
-    """Fetches of one process."""
+    """Fetches of one process, or what it sends."""
 
     def __init__(
         self,
@@ -108,12 +114,44 @@ class RemoteClient:
         `permit`: Activity.INGRESS_FETCH. RemoteFailed; RemoteGone; LimitExceeded; Overloaded.
         """
         permit.require(Activity.INGRESS_FETCH, permit.tenant)
+        with self._turn(address):
+            async with asyncio.timeout(self._limits.seconds_max):
+                return await self._follow(address, hosts, bytes_max, taken)
+
+    async def post(
+        self,
+        permit: Permit,
+        address: RemoteAddress,
+        *,
+        hosts: tuple[str, ...],
+        body: bytes,
+        headers: Mapping[str, str],
+    ) -> int:
+        """Send a body once, and answer the status. What is answered beside it is not read, no redirect is followed.
+
+        `permit`: Activity.EGRESS_WEBHOOK. Unlisted; RemoteFailed: there is no answer; Overloaded.
+        """
+        permit.require(Activity.EGRESS_WEBHOOK, permit.tenant)
+        if not is_listed(address, hosts):
+            raise Unlisted(failed(address, "the host is not in this cloud's list").message)
+        with self._turn(address):
+            async with (
+                asyncio.timeout(self._limits.seconds_max),
+                self._session(address) as http,
+                http.post(
+                    address.url, data=body, headers={**_OURS, **headers}, allow_redirects=False, max_redirects=0
+                ) as response,
+            ):
+                return response.status
+
+    @contextmanager
+    def _turn(self, address: RemoteAddress) -> Iterator[None]:
+        """One of those that may be under way, with our words for what goes wrong."""
         if self._running >= self._limits.fetches_max:
             raise Overloaded("Too many fetches at once, try again")
         self._running += 1
         try:
-            async with asyncio.timeout(self._limits.seconds_max):
-                return await self._follow(address, hosts, bytes_max, taken)
+            yield
         except TimeoutError as late:
             raise failed(address, "timed out") from late
         except aiohttp.ClientConnectorCertificateError as bad:

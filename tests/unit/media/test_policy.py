@@ -33,7 +33,10 @@ def allows(rules: ResidencyPolicy | None, activity: Activity, region: str) -> bo
     return isinstance(decide(rules, activity, Place(name="p", region=region), at=0.0), Permit)
 
 
-@pytest.mark.parametrize("activity", [a for a in Activity if a not in {Activity.DELIVER, Activity.INGRESS_FETCH}])
+ELSEWHERE = {Activity.DELIVER, Activity.INGRESS_FETCH, Activity.EGRESS_WEBHOOK}
+
+
+@pytest.mark.parametrize("activity", [a for a in Activity if a not in ELSEWHERE])
 def test_the_default_policy_keeps_everything_in_the_home_region(activity: Activity) -> None:
     rules = policy()
     assert allows(rules, activity, "eu-de")
@@ -51,7 +54,8 @@ def test_the_default_policy_is_the_strictest_preset_with_its_strictest_values() 
     assert not rules.declared_non_personal
     assert rules.originals == "stripped"
     assert rules.erased_status == 404
-    assert rules.zones[Activity.INGRESS_FETCH] == ()
+    assert rules.zones[Activity.INGRESS_FETCH] == rules.zones[Activity.EGRESS_WEBHOOK] == ()
+    assert rules.notifications.hosts == ()
 
 
 def test_strict_eu_outside_the_eea_allows_nothing() -> None:

@@ -52,9 +52,14 @@ async def test_a_task_goes_with_its_version(records: Records) -> None:
     second = (await put(records, "jane")).record
     assert [task.aid for task in await records.notices.due(limit=10)] == [second.aid]
     await records.edit([name("jane")], lambda record: replace(record, tags=("x",)), leave=leave)
-    assert len(await records.notices.due(limit=10)) == 2
+    due = await records.notices.due(limit=10)
+    assert len(due) == 2
+    assert await records.notices.due(limit=10, but=[due[0].id]) == due[1:]
+    assert await records.notices.due(limit=10, but_of=[CLOUD]) == ()
+    assert [await records.notices.stands(task) for task in due] == [True, True]
     await records.destroy(name("jane"))
     assert await records.notices.due(limit=10) == ()
+    assert [await records.notices.stands(task) for task in due] == [False, False]
     assert first.aid != second.aid
 
 

@@ -25,7 +25,7 @@ from domicile.media.errors import LimitExceeded, Overloaded, RemoteFailed, Remot
 from domicile.media.policy import Activity, Permit, Place, decide
 from domicile.media.policy_file import from_mapping
 from domicile.media.remote import read_address
-from domicile.service.gate.remote import Fetched, RemoteClient, RemoteLimits, authorities
+from domicile.service.gate.remote import Fetched, RemoteClient, RemoteLimits, Unlisted, authorities
 from tests.infra.elsewhere import running_elsewhere
 
 PICTURE = b"\x89PNG" + bytes(1000)
@@ -33,9 +33,9 @@ HOSTS = ("pictures.test:{port}", "other.test:{port}", "127.0.0.1:{port}", "[::1]
 LOOPBACK: list[tuple[int, str]] = [(socket.AF_INET, "127.0.0.1")]
 
 
-def permit() -> Permit:
-    policy = from_mapping({"tenant": "acme", "zones": {"ingress_fetch": ["eu"]}}, home="eu-de")
-    given = decide(policy, Activity.INGRESS_FETCH, Place(name="origin", region="eu-de"), at=0.0)
+def permit(activity: Activity = Activity.INGRESS_FETCH) -> Permit:
+    policy = from_mapping({"tenant": "acme", "zones": {str(activity): ["eu"]}}, home="eu-de")
+    given = decide(policy, activity, Place(name="origin", region="eu-de"), at=0.0)
     assert isinstance(given, Permit)
     return given
 
@@ -72,6 +72,9 @@ class Elsewhere:
                 await response.write(b"x")
                 await self.over.wait()
                 return response
+            case "mute":
+                await self.over.wait()
+                return web.Response()
             case "endless":
                 response = web.StreamResponse()
                 await response.prepare(request)
@@ -299,3 +302,38 @@ async def test_nobody_there_is_told_as_that() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(RemoteFailed, match="couldn't connect to server"):
             await fetched(client("pictures.test"), f"http://pictures.test:{port}/x", port)
+
+
+async def sent(one: RemoteClient, address: str, port: int) -> int:
+    return await one.post(
+        permit(Activity.EGRESS_WEBHOOK),
+        read_address(address),
+        hosts=(f"pictures.test:{port}",),
+        body=b"{}",
+        headers={"X-Of-Ours": "1"},
+    )
+
+
+async def test_what_is_sent_is_judged_like_what_is_fetched() -> None:
+    async with elsewhere() as there:
+        one = client("pictures.test", "other.test", seconds_max=0.5)
+        assert await sent(one, there.address("/hook?a=1"), there.port) == 200
+        [asked] = there.asked
+        assert (asked.method, asked.path_qs, asked.headers["X-Of-Ours"]) == ("POST", "/hook?a=1", "1")
+        assert await sent(one, there.address(f"/to?{there.address('/x')}"), there.port) == 302
+        assert await sent(one, there.address("/endless"), there.port) == 200  # what it says is not read
+        assert len(there.asked) == 3
+        connections = there.connections
+        with pytest.raises(Unlisted):
+            await sent(one, there.address("/hook", "other.test"), there.port)
+        with pytest.raises(RemoteFailed, match="not public"):
+            await sent(client(), there.address("/hook"), there.port)
+        with pytest.raises(TypeError):
+            await one.post(permit(), read_address(there.address("/hook")), hosts=(), body=b"", headers={})
+        assert there.connections == connections
+
+
+async def test_a_receiver_that_does_not_answer_has_not_answered() -> None:
+    async with elsewhere() as there:
+        with pytest.raises(RemoteFailed, match="timed out"):
+            await sent(client("pictures.test", seconds_max=0.05), there.address("/mute"), there.port)

@@ -73,12 +73,13 @@ class RemoteSettings:
     fetches_max: int = setting(16, "Fetches at a time; for the next, callers get 429 and viewers 503.", at_least=1)
     private_hosts: str = setting(
         "",
-        "Hosts, each spelled out, that may lie on this machine or in a private network: for an intranet, or a test. The"
-        " policy has to list them, too.",
+        "Hosts, each spelled out, that may lie on this machine or in a private network, also to be told of changes: for an"
+        " intranet, or a test. The policy has to list them, too.",
     )
     authority: Path | None = setting(
         None,
-        "PEM file with the certificate authorities that are believed instead of the system's; empty: the system's.",
+        "PEM file with the certificate authorities that are believed, also of receivers of notifications, instead of the"
+        " system's; empty: the system's.",
     )
 
     @property

@@ -14,6 +14,7 @@ from domicile.media.policy import (
     Deny,
     Permit,
     Place,
+    PolicyError,
     Preset,
     ResidencyPolicy,
     decide,
@@ -125,3 +126,22 @@ def test_a_permit_for_one_thing_does_not_do_for_another() -> None:
 )
 def test_zones_contain_each_other(region: str, zones: tuple[str, ...]) -> None:
     assert zones_of(region) == zones
+
+
+def test_who_may_be_told_is_read_and_edges_hear_of_it_only_where_somebody_is() -> None:
+    rules = policy(notifications={"hosts": ["app.example", "*.example.net:8443"], "digest": "sha256"})
+    assert (rules.notifications.hosts, rules.notifications.digest) == (("app.example", "*.example.net:8443"), "sha256")
+    assert from_mapping(rules.to_mapping(), home="eu-de") == rules
+    told = policy(zones={"egress_webhook": ["eu"]})
+    assert from_mapping(told.to_mapping(), home="eu-de") == told
+    mapping = policy().to_mapping()
+    assert "notifications" not in mapping
+    assert "egress_webhook" not in mapping["zones"]
+    for wrong, said in (
+        ({"hosts": ["https://app.example/"]}, "notifications.hosts"),
+        ({"hosts": ["*"]}, "notifications.hosts"),
+        ({"digest": "md5"}, "notifications.digest"),
+        ({"host": ["app.example"]}, "notifications.host"),
+    ):
+        with pytest.raises(PolicyError, match=said):
+            policy(notifications=wrong)

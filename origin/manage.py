@@ -44,7 +44,7 @@ async def destroy(request: web.Request, path: Mapping[str, str]) -> web.Response
     check_parameters(params, DESTROY)
     delivery_type = delivery_type_of(params.text("type"))
     name = name_of(tenant, resource_type_of(path), delivery_type, params.required("public_id"))
-    who = told(params, request_id=request[REQUEST_ID], now=call.origin.now())
+    who = told_by(call, request)
     removed = await call.origin.records.destroy(
         name, once=call.once, says=(lambda record: who.of("delete", record, deleted_resource)) if who.url else None
     )

@@ -230,8 +230,7 @@ def test_a_raw_file_comes_back_byte_for_byte_and_never_as_a_page_of_ours(sdk, st
     shown = sdk.api.resource(f"{name}/page.html", resource_type="raw", faces=True)
     assert (shown["bytes"], shown["etag"]) == (len(page), made["etag"])
     sdk.uploader.add_tag(name, [f"{name}/page.html"], resource_type="raw")
-    told = {"notification_url": f"http://127.0.0.1:9/{name}", "batch_id": name}
-    assert sdk.uploader.destroy(f"{name}/page.html", resource_type="raw", **told)["result"] == "ok"
+    assert sdk.uploader.destroy(f"{name}/page.html", resource_type="raw")["result"] == "ok"
     assert stack.get(f"/demo/raw/upload/{name}/page.html").status == 404
 
 

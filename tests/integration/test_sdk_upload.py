@@ -776,6 +776,8 @@ def test_a_receiver_is_told_of_changes_and_the_sdk_verifies_it(sdk, origin: Orig
             made = sdk.uploader.upload(io.BytesIO(PNG), public_id=name, notification_url=hook, **later)
             sdk.uploader.add_tag("x", [name], notification_url=hook)
             there.wait_until_told(3)
+            sdk.uploader.destroy(name, notification_url=hook)
+            there.wait_until_told(4)
         finally:
             file.write_text(strict)
             operate(origin, "POST", "/_admin/v1/policies")
@@ -786,7 +788,8 @@ def test_a_receiver_is_told_of_changes_and_the_sdk_verifies_it(sdk, origin: Orig
         assert cloudinary.utils.verify_notification_signature(body.decode(), stamp, signature)
         assert not cloudinary.utils.verify_notification_signature(body.decode() + " ", stamp, signature)
         words[json.loads(body)["notification_type"]] = json.loads(body)
-    assert set(words) == {"upload", "eager", "resource_tags_changed"}
+    assert set(words) == {"upload", "eager", "resource_tags_changed", "delete"}
+    assert [row["asset_id"] for row in words["delete"]["resources"]] == [made["asset_id"]]
     assert words["upload"]["asset_id"] == made["asset_id"]
     assert words["eager"]["batch_id"] == made["batch_id"]
-    assert len({headers["Idempotency-Key"] for _, headers, _ in there.told}) == 3
+    assert len({headers["Idempotency-Key"] for _, headers, _ in there.told}) == 4

@@ -38,6 +38,7 @@ GUARDS = {
     "remote fetch": ("domicile", "edge", "origin"),
     "access": ("domicile", "edge", "origin"),
     "token": ("domicile", "origin"),
+    "webhook": ("domicile", "origin"),
 }
 """Guard -> the packages in which it stands; removing it from one must be noticed although it stands in another."""
 

@@ -17,12 +17,12 @@ from functools import partial
 from typing import TypeVar
 
 from domicile.media.asset import AssetName, NameHash
-from domicile.media.errors import LimitExceeded, MediaError, Overloaded, RemoteGone
+from domicile.media.errors import AssetNotFound, LimitExceeded, MediaError, Overloaded, RemoteGone
 from domicile.media.policy import Activity
 from domicile.media.wire import ResolveAnswer, ResolveRequest
 from domicile.service.tasks import Background
 from origin.keys import Origin
-from origin.records import NewAsset
+from origin.records import AssetRecord, NewAsset
 from origin.remote import fetch, rules_of
 
 BROUGHT_MAX = 1 + 16
@@ -144,20 +144,24 @@ class Fetched:
         origin = self._origin
         if origin.records.fetched.count(name.cloud) >= origin.settings.remote.assets_max:
             raise LimitExceeded("Too many fetched pictures in this cloud")
-        await self._take(name, had="")
+        await self._take(name, had=None)
 
     async def _refresh(self, name: AssetName) -> None:
         record = await self._origin.records.get(name)
         if record is None:
             return
         try:
-            await self._take(name, had=record.facts.md5)
+            await self._take(name, had=record)
         except RemoteGone:
+            if record.access_control:  # they go with it: what comes to lie there later would be for everybody
+                await self._origin.records.fetched.shun(name)
             await self._origin.records.destroy(name)
             raise
+        except AssetNotFound:
+            return  # deleted, erased or replaced meanwhile: whoever asks next has it fetched, if it may be
 
-    async def _take(self, name: AssetName, *, had: str) -> None:
-        """Fetch, decode, seal, name; the same bytes as before are only noted."""
+    async def _take(self, name: AssetName, *, had: AssetRecord | None) -> None:
+        """Fetch, decode, seal, name; the same bytes as before are only noted. AssetNotFound when `had` went meanwhile."""
         origin = self._origin
         with origin.budget.account() as account:
             found = await fetch(origin, name.cloud, name.public_id, account.take)
@@ -167,14 +171,20 @@ class Fetched:
             accepts_pdf = origin.records.accepts_pdf(name.cloud)
             probed = await origin.pool.probe(found.body, limits, tenant=name.cloud, pdf=accepts_pdf)
             facts = probed.done.source
-            if facts.md5 == had:
+            if had is not None and facts.md5 == had.facts.md5:
                 refresh = rules_of(origin, name.cloud).refresh_seconds
                 _remember(self._next_looks, self._key(name), origin.now() + refresh)
                 return
             draft = await origin.records.mint(name.cloud)
             try:
                 await origin.records.put_original(draft, found.body, permit)
-                asset = NewAsset(name=name, facts=facts, renews=True, created_at=origin.now())
+                asset = NewAsset(
+                    name=name,
+                    facts=facts,
+                    renews=True,
+                    instead_of=None if had is None else had.aid,
+                    created_at=origin.now(),
+                )
                 done = await origin.records.commit_upload(draft, asset)
             except BaseException:
                 await origin.records.discard(draft)

@@ -115,10 +115,15 @@ def _releases(policy: ResidencyPolicy | None, region: str, *, at: float) -> bool
 
 
 def _token_until(request: ResolveRequest, standing: Standing, *, now: float) -> float:
-    """When the token beside the question ends; 0 without one. Raises BadSignature for one that is not good."""
+    """When the token beside the question ends; 0 without a good one. A bad one closes nothing: it may have ended just now,
+    or its key been retired, and what is asked for may be open to everybody.
+    """
     if not request.token:
         return 0.0
-    return verify_token(request.token, request.target, standing.tenant.token_keys, now=now, address=None)
+    try:
+        return verify_token(request.token, request.target, standing.tenant.token_keys, now=now, address=None)
+    except BadSignature:
+        return 0.0
 
 
 def _signed(

@@ -19,6 +19,7 @@ _CLOSED_4 = tuple(
         "100.64.0.0/10",  # carriers' own, and metadata of some clouds
         "127.0.0.0/8",
         "169.254.0.0/16",  # link-local: metadata of most clouds
+        "168.63.129.16/32",  # Azure's, of every virtual machine there: public by its number alone
         "172.16.0.0/12",
         "192.0.0.0/24",
         "192.0.2.0/24",
@@ -48,6 +49,8 @@ _CLOSED_6 = tuple(
     )
 )
 _ISATAP = frozenset({0x00005EFE, 0x02005EFE})
+_METADATA_6 = (IPv6Network("fd00:ec2::/32"), IPv6Network("fd20:ce::/32"))
+"""Of AWS and Google, among the private addresses."""
 _PRIVATE = tuple(
     IPv4Network(text) for text in ("10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 ) + tuple(IPv6Network(text) for text in ("::1/128", "fc00::/7"))
@@ -70,7 +73,9 @@ def is_public(address: Address) -> bool:
 
 
 def is_private(address: Address) -> bool:
-    """Is it this machine or a private network? What an operator may open host by host; link-local ranges never are."""
+    """Is it this machine or a private network? What an operator may open host by host; what clouds keep metadata at never is."""
+    if isinstance(address, IPv6Address) and any(address in network for network in _METADATA_6):
+        return False
     return any(address.version == network.version and address in network for network in _PRIVATE)
 
 

@@ -35,6 +35,11 @@ class FetchedNames:
         async with self._core.database.read() as connection:
             return await is_shunned(connection, name.cloud, self.hash_of(name))
 
+    async def shun(self, name: AssetName) -> None:
+        """As an erase does."""
+        async with self._core.database.write() as connection:
+            await shun(connection, name.cloud, [self.hash_of(name)])
+
     async def forgive(self, name: AssetName) -> None:
         """It may be fetched again."""
         async with self._core.database.write() as connection:

@@ -96,6 +96,8 @@ class NewAsset:
     """None: as it was, if this replaces another version; no overwriting opens what was closed by leaving a word out."""
     renews: bool = False
     """The same picture, newer: what its owner has said of the version that it replaces stays."""
+    instead_of: Aid | None = None
+    """Only in the place of this version: when that has gone meanwhile, the upload is dropped and raises AssetNotFound."""
     overwrite: bool = True
     """False: when the name is taken, the upload is dropped and the existing record comes back (`existing=True`)."""
     created_at: float

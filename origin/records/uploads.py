@@ -141,6 +141,8 @@ class Uploads:
             keeps = before if before is not None and not asset.overwrite else None
             if asset.name.delivery_type == "fetch" and await is_shunned(change.connection, tenant, name):
                 raise AssetNotFound("this address was erased")
+            if asset.instead_of is not None and (old is None or old.aid != asset.instead_of):
+                raise AssetNotFound("the version that this was to replace has gone")
             if keeps is None and once is not None:
                 current = old.aid if old else None
                 await spend_upload(change.connection, once, name=name, current=current, made=draft.aid, now=core.now())

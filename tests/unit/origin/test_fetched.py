@@ -294,6 +294,41 @@ async def test_a_fetch_that_is_under_way_when_the_erase_comes_has_lost(world: Wo
     assert await world.md5(address) is None
 
 
+async def test_what_is_deleted_while_it_is_looked_for_anew_does_not_come_back_by_that(world: World) -> None:
+    address = world.there.put("/a.jpg", b"one")
+    await world.resolve(address)
+    decoders: Any = world.origin.pool
+    decoders.go.clear()
+    decoders.reached.clear()
+    world.there.put("/a.jpg", b"two")
+    world.now += REFRESH_SECONDS
+    await world.resolve(address)
+    await asyncio.wait_for(decoders.reached.wait(), 5)
+    await world.records.destroy(name(address, delivery_type="fetch"))
+    decoders.go.set()
+    await world.idle()
+    assert await world.md5(address) is None
+    assert (await world.resolve(address)).resolved is not None
+
+
+async def test_what_had_rules_and_has_gone_there_does_not_come_back_for_everybody(world: World) -> None:
+    address = world.there.put("/a.jpg", b"one")
+    await world.resolve(address)
+    target = name(address, delivery_type="fetch")
+    rules = (AccessRule(access_type="anonymous", end=2 * NOW),)
+    await world.records.edit([target], lambda record: replace(record, access_control=rules))
+    world.there.put("/a.jpg", b"", status=404)
+    world.now += REFRESH_SECONDS
+    await world.resolve(address)
+    await world.idle()
+    assert await world.md5(address) is None
+    world.there.put("/a.jpg", b"two")
+    world.monotonic += FAILURE_SECONDS
+    assert (await world.resolve(address)).absent is not None
+    await world.origin.fetched.bring(target)
+    assert (await world.resolve(address)).resolved is not None
+
+
 async def test_who_waits_too_long_is_told_so_and_the_fetch_goes_on(world: World) -> None:
     world.origin.settings = replace(
         world.origin.settings, remote=replace(world.origin.settings.remote, wait_seconds_max=0.05)

@@ -361,6 +361,12 @@ async def test_what_asks_for_a_token_is_released_for_a_good_one_alone(records: R
             await records.resolve(request("jane", **changes))
 
 
+async def test_a_token_that_is_not_good_any_more_closes_nothing_that_is_open(records: Records) -> None:
+    await upload(records, name("jane"))
+    asked = request("jane", token="exp=1~hmac=" + "0" * 64, target="/acme/image/upload/w_10/jane")
+    assert (await records.resolve(asked)).resolved is not None
+
+
 async def test_an_edge_that_does_not_judge_rules_gets_nothing_that_has_some(records: Records) -> None:
     window = AccessRule(access_type="anonymous", end=records._core.now() + 100)
     await upload(records, name("jane"), access_control=(window,))

@@ -15,7 +15,7 @@ from cryptography import x509
 
 from domicile.media.journal import Entry, Head, Kind
 from domicile.media.policy import Activity, Permit, Place, decide
-from domicile.service.gate.tier import TierClient, TierReply, client_tls
+from domicile.service.gate.tier import ParentGone, TierClient, TierReply, client_tls
 from domicile.service.settings import BadSetting
 from edge.delivery_settings import CacheSettings
 from edge.messages import KeyRecord
@@ -217,9 +217,13 @@ async def test_a_child_gets_what_its_certificate_and_the_policy_let_it_have(tier
     async with tiers.client("eu-de", certified="us-east") as client:
         assert (await ask(client, OTHER_PATH)).status == 451  # says one region and proves another
     assert tiers.parent.pool.renders == renders  # nothing was made for them
+
+
+async def test_a_parent_of_another_region_is_not_told_a_name(tiers: Tiers) -> None:
     async with tiers.client("eu-de", parent_region="eu-fr") as client:
-        with pytest.raises(Exception, match="another region"):
+        with pytest.raises(ParentGone, match="another region"):
             await ask(client)
+    assert tiers.origin.resolves == 0  # it would have looked the name up
 
 
 async def test_what_happens_at_the_parent_between_look_up_and_answer_counts(tiers: Tiers) -> None:

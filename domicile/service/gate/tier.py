@@ -32,6 +32,11 @@ KEEPALIVE_SECONDS = 30.0
 class ParentGone(Exception):
     """The parent does not answer, not in time, or with something that cannot be used."""
 
+    def __init__(self, reason: str, *, is_unreachable: bool = False) -> None:
+        """`is_unreachable`: there is no connection to it, whatever it is asked."""
+        super().__init__(reason)
+        self.is_unreachable = is_unreachable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierReply:
@@ -52,7 +57,7 @@ class _Connector(aiohttp.TCPConnector):
         certificate = None if transport is None else transport.get_extra_info("peercert")
         if not certificate or zone_of(certificate) != self._parent_region:
             connection.close()
-            raise ParentGone("a certificate of another region")
+            raise ParentGone("a certificate of another region", is_unreachable=True)
         return connection
 
 
@@ -97,6 +102,8 @@ class TierClient:
         try:
             async with self._http.post(self._url, data=question, allow_redirects=False) as response:
                 return await self._taken_in(response)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as gone:
+            raise ParentGone(type(gone).__name__, is_unreachable=True) from gone
         except (aiohttp.ClientError, asyncio.IncompleteReadError, TimeoutError, OSError, ValueError) as gone:
             raise ParentGone(type(gone).__name__) from gone
 

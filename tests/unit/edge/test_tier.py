@@ -20,6 +20,7 @@ from domicile.service.settings import BadSetting
 from edge.delivery_settings import CacheSettings
 from edge.messages import KeyRecord
 from edge.metrics import totals
+from edge.parent import FAILURES_MAX
 from edge.tier import Question
 from edge.tier_settings import TierSettings
 from tests.infra.authority import Authority
@@ -291,6 +292,21 @@ async def test_a_parent_that_is_late_is_not_waited_for(tmp_path: Path) -> None:
         tiers.parent.pool.gate.close()
         assert (await tiers.child.get(PATH)).body == b"one|w_10|"
         assert (tiers.count("failed"), tiers.child.pool.renders) == (1, 1)
+        tiers.parent.pool.gate.open()
+
+
+async def test_one_answer_that_does_not_come_says_nothing_of_the_parent_but_several_in_a_row_do(tmp_path: Path) -> None:
+    async with two_tiers(tmp_path, answer_seconds_max=0.1, retry_seconds=3600.0) as tiers:
+        tiers.parent.pool.gate.close()
+        path = "/demo/image/upload/w_{}/pic.png"
+        assert (await tiers.child.get(path.format(20))).status == 200  # a viewer asks for what takes long
+        tiers.parent.pool.gate.open()
+        assert (await tiers.child.get(path.format(21))).status == 200  # the others have their parent
+        assert (tiers.count("failed"), tiers.count("taken")) == (1, 1)
+        tiers.parent.pool.gate.close()
+        for width in range(22, 22 + FAILURES_MAX + 2):
+            assert (await tiers.child.get(path.format(width))).status == 200
+        assert tiers.count("failed") == 1 + FAILURES_MAX
         tiers.parent.pool.gate.open()
 
 

@@ -98,8 +98,9 @@ def _run(given: argparse.Namespace) -> int:
             )
             return 0
         case "look":
-            from edge import restart
+            from edge import restart, worker
 
+            asyncio.run(worker.read_files(settings))
             sys.stdout.write(json.dumps(restart.fixed(settings)))
             return 0
         case _:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import signal
 
 import structlog
@@ -18,6 +19,8 @@ SOON_ENDS_MAX = 12
 """Ends in a row, each within SOON_SECONDS of its start, after which the node gives up."""
 BAD_SETTING = 2
 """Exit code of a child that will never start with these settings."""
+NOT_STARTED = 127
+"""As a shell says it: there is no such program just now, or no process to be had."""
 STOP_MARGIN_SECONDS = 5.0
 """Longer than the drain by this much, a worker is killed; the agent has this long."""
 
@@ -33,7 +36,11 @@ class GivenUp(Exception):
 
 
 class Child:
-    """One process of the node, started again whenever it ends."""
+    """One process of the node, started again whenever it ends.
+
+    One that cannot run is given up, and the node with it. But the successor of a process that was replaced is not: the others
+    of the node serve, and it runs as soon as what is wrong with it is put right.
+    """
 
     def __init__(
         self, name: str, command: list[str], page: SharedPage, slot: int | None, inherited: tuple[int, ...] = ()
@@ -47,6 +54,7 @@ class Child:
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self._replaced = False
+        self._is_successor = False
         self.ended = asyncio.Event()
 
     async def keep(self) -> None:
@@ -60,11 +68,13 @@ class Child:
                 if self._stopping.is_set():
                     return
                 if self._replaced:
-                    self._replaced, soon = False, 0
+                    self._replaced, self._is_successor, soon = False, True, 0
                     continue
                 soon = soon + 1 if loop.time() - started < SOON_SECONDS else 0
                 log.error("child_ended", child=self.name, code=code, soon=soon)
-                if code == BAD_SETTING or soon > SOON_ENDS_MAX:
+                if self._is_successor:
+                    soon = min(soon, SOON_ENDS_MAX)
+                elif code == BAD_SETTING or soon > SOON_ENDS_MAX:
                     raise GivenUp(f"{self.name} ended with {code}", BAD_SETTING if code == BAD_SETTING else 1)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(PAUSE_SECONDS_MIN * 2**soon, PAUSE_SECONDS_MAX)):
@@ -73,7 +83,11 @@ class Child:
             self.ended.set()
 
     async def _run(self) -> int:
-        self._process = await asyncio.create_subprocess_exec(*self._command, pass_fds=self._inherited)
+        try:
+            self._process = await asyncio.create_subprocess_exec(*self._command, pass_fds=self._inherited)
+        except OSError as failed:
+            log.warning("child_not_started", child=self.name, reason=errno.errorcode.get(failed.errno or 0, "unknown"))
+            return NOT_STARTED
         try:
             if self._stopping.is_set():  # while it was being started
                 self._process.terminate()

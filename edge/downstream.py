@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from domicile.media.cdn import CDNS, NO_CDN, Cdn
 from domicile.media.freshness import Outward, outward
-from domicile.media.outward_tags import month_of, tag_key, tags_of
+from domicile.media.outward_tags import TAGGED_SECONDS_MAX, month_of, tag_key, tags_of
 from edge.cdn_settings import CdnSettings
 from edge.deliver import Delivered
 from edge.front import Asker
@@ -41,6 +41,8 @@ class Downstream:
         if cdn is not None and asker is Asker.CDN:
             tags = self._tags(cdn, delivered, now)
             is_kept = len(tags) <= cdn.tags_max and (self.keys_by_vary or not delivered.way.vary)
+            if cdn.tag_field is not None:
+                remaining_seconds = min(remaining_seconds, TAGGED_SECONDS_MAX // self.layers)
         said = outward(
             delivered.state.policy,
             public=delivered.is_public,

@@ -82,18 +82,25 @@ class KeptOriginals:
         if read.epoch != epoch or kept.until <= self._clock() or not self._is_fresh(asked):
             self._drop(tenant, aid)
             return None
-        return kept.source.duplicate(), read.sequence
+        source = _duplicate(kept.source)
+        if source is None:
+            self._drop(tenant, aid)
+            return None
+        return source, read.sequence
 
     def put(self, read: Read, source: SourceFile, *, seconds_max: float) -> None:
-        """Keep a handle on it, unless it is too large, or stale by now. `seconds_max`: what the policy allows."""
+        """Keep a handle on it, unless it is too large, stale by now, or there is no descriptor for it. `seconds_max`: what the policy allows."""
         seconds = min(self._seconds_max, seconds_max)
         if seconds <= 0 or not self.takes(source.size) or not self._is_fresh(read):
+            return
+        own = _duplicate(source)
+        if own is None:
             return
         self._drop(read.tenant, read.aid)
         while len(self._kept) >= KEPT_MAX or self._bytes + source.size > self._bytes_max:
             self._drop(*next(iter(self._kept)))
         until = self._clock() + seconds
-        self._kept[read.tenant, read.aid] = _Kept(read=read, source=source.duplicate(), until=until)
+        self._kept[read.tenant, read.aid] = _Kept(read=read, source=own, until=until)
         self._bytes += source.size
 
     def drop_stale(self, tenant: str) -> None:
@@ -120,3 +127,11 @@ class KeptOriginals:
         if kept is not None:
             self._bytes -= kept.source.size
             kept.source.close()
+
+
+def _duplicate(source: SourceFile) -> SourceFile | None:
+    """None where the process has no descriptor left: keeping is given up, and not the rendition."""
+    try:
+        return source.duplicate()
+    except OSError:
+        return None

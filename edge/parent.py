@@ -28,9 +28,21 @@ from edge.tier import NONCE_BYTES, Question, TierHead, context_of, may_travel
 log = structlog.get_logger("edge.parent")
 
 
+FAILURES_MAX = 3
+"""Questions without an answer, in a row, after which the parent is not asked for a while. One alone may be about a picture that
+takes long, or be cut off by a purge; a parent that cannot be connected to is not asked the second time.
+"""
+
+
 @dataclass(slots=True)
 class _Silence:
     until: float = float("-inf")
+    failures: int = 0
+
+    def failed(self, *, is_unreachable: bool, until: float) -> None:
+        self.failures += 1
+        if is_unreachable or self.failures >= FAILURES_MAX:
+            self.until = until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +86,13 @@ class Parent:
         try:
             reply = await self.client.ask(permit, state.tenant, msgspec.msgpack.encode(question))
         except ParentGone as gone:
-            self.silence.until = self.clock() + self.retry_seconds
+            self.silence.failed(is_unreachable=gone.is_unreachable, until=self.clock() + self.retry_seconds)
             self.count(Count.PARENT_FAILED)
             if count := self.failures.due():
                 log.info("parent_failed", reason=str(gone), count=count)
             self._require_none()
             return None
+        self.silence.failures = 0
         stored = self._opened(question, reply, order, state)
         if stored is None:
             self.count(Count.PARENT_DECLINED)

@@ -1,6 +1,7 @@
 """A restart without a gap: on SIGHUP each worker in turn is drained and replaced, with the code and the settings of now.
 
-    look       a process of the new code reads the new settings; what cannot change under way, or is wrong, stops the restart here
+    look       a process of the new code reads the new settings and certificates; what cannot change under way, or is wrong, stops
+               the restart here
     replace    worker 0 drains and ends -> its successor has caught up with the journal and listens -> worker 1 …
     agent      stays: it holds lease and keys, and keys are nowhere else; supervisor and sockets stay, too
 
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from collections.abc import Sequence
 
 import msgspec
@@ -42,6 +42,7 @@ def fixed(settings: EdgeSettings) -> dict[str, str]:
         "edge.cdn.listen": settings.cdn.listen,
         "edge.tier.listen": settings.tier.listen,
         "edge.region": settings.region,
+        "edge.origin.base": settings.origin.base,
         "edge.workers": settings.worker_count,
         "edge.data_dir": settings.data_dir.absolute(),
         "edge.cache_dir": settings.cache_path,
@@ -66,9 +67,12 @@ def differing(now: dict[str, str], then: dict[str, str]) -> tuple[str, ...]:
 
 async def look(command: list[str], settings: EdgeSettings) -> None:
     """Can workers run with the code and the settings of now? `command` prints their `fixed`. Raises Refused."""
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+    except OSError as failed:
+        raise Refused(f"the new code cannot be started: {failed.strerror}") from failed
     try:
         async with asyncio.timeout(LOOK_SECONDS_MAX):
             said, complaint = await process.communicate()
@@ -78,7 +82,11 @@ async def look(command: list[str], settings: EdgeSettings) -> None:
         raise Refused("the new settings could not be read in time") from None
     if process.returncode:
         raise Refused(complaint.decode("utf-8", "replace").strip()[-SAID_CHARACTERS_MAX:])
-    changed = differing(fixed(settings), json.loads(said))
+    try:
+        then = msgspec.json.decode(said, type=dict[str, str])
+    except msgspec.MsgspecError as odd:
+        raise Refused("the new code does not say what it would change") from odd
+    changed = differing(fixed(settings), then)
     if changed:
         raise Refused(f"{', '.join(changed)} changed: that takes a stop and a start")
 

@@ -33,7 +33,11 @@ class TierSettings:
     )
     connect_seconds_max: float = setting(1.0, "Longest wait for a connection to the parent.", at_least=0.01)
     answer_seconds_max: float = setting(20.0, "Longest wait for an answer of the parent, all of it.", at_least=0.01)
-    retry_seconds: float = setting(5.0, "A parent that did not answer is not asked again for so long.", at_least=0.0)
+    retry_seconds: float = setting(
+        5.0,
+        "A parent that cannot be connected to, or does not answer several times in a row, is not asked for so long.",
+        at_least=0.0,
+    )
     connections_max: int = setting(64, "Connections of one worker to the parent.", at_least=1, at_most=4096)
     listen: str | None = setting(
         None,

@@ -212,7 +212,8 @@ class Upstream:
                 sequence=sequence,
                 contributors=(wanted.aid,),
             )
-            self._kept.put(read, source, seconds_max=float(state.policy.lifetimes.edge_seconds_max))
+            if self._permits.find(state, Activity.CACHE) is not None:  # the policy may be another one by now
+                self._kept.put(read, source, seconds_max=float(state.policy.lifetimes.edge_seconds_max))
             return source, sequence
 
     async def _fetched(

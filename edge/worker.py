@@ -19,7 +19,7 @@ from domicile.service.log_flood import Flood
 from domicile.service.pool import DecoderPool
 from domicile.service.tasks import Background
 from edge.bounds import bounds_between_workers, bounds_of
-from edge.cdn_listener import cdn_entrances
+from edge.cdn_listener import cdn_entrances, tls_context
 from edge.entrance import Entrance, drain_all, entrance, standing_in
 from edge.flight import Flights
 from edge.link import NodeLink
@@ -36,7 +36,7 @@ from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
 from edge.store.keeper import Keeper
 from edge.store.room import Marks, Room
-from edge.tier_listener import parent_client, tier_entrances
+from edge.tier_listener import parent_client, server_tls, tier_entrances
 from edge.tiers import GAUGE_SECONDS, PoolCounts
 
 PEER_MARGIN_SECONDS = 5.0
@@ -109,6 +109,15 @@ async def serve(
             log.info("worker_stopping", slot=slot)
         node = settings.node
         await drain_all(entrances, idle_seconds=node.drain_idle_seconds, seconds_max=node.drain_seconds_max)
+
+
+async def read_files(settings: EdgeSettings) -> None:
+    """The files that a worker reads before it serves, so that one that cannot be used is known before. Raises BadSetting."""
+    tls_context(settings.cdn)
+    if settings.tier.listen is not None:
+        server_tls(settings.tier)
+    async with origin_wire(settings), parent_client(settings):
+        pass
 
 
 async def count_withheld(flood: Flood, counters: Counters) -> None:

@@ -26,6 +26,11 @@ TAG_CHARACTERS = 24
 FOLDERS_MAX = 8
 """Of one name, outermost first; what lies deeper is purged by the aids in it."""
 
+TAGGED_SECONDS_MAX = 28 * 86_400
+"""How long a tagged copy may be kept at most, whatever the policy says: it is gone before the month after the next begins, so that
+the tags of two months reach all there are.
+"""
+
 
 def month_of(at: float) -> str:
     """`at` in seconds of the wall clock.
@@ -37,8 +42,11 @@ def month_of(at: float) -> str:
 
 
 def months_held(at: float, *, seconds_max: int) -> tuple[str, ...]:
-    """Months that copies which a CDN may hold at `at` are tagged by: this one, and the last while its copies live."""
-    return tuple(dict.fromkeys((month_of(at), month_of(at - seconds_max))))
+    """Months that copies which a CDN may hold at `at` are tagged by: this one, and the last while its copies live.
+
+    `seconds_max`: what the policy lets shared caches keep; TAGGED_SECONDS_MAX ends them in any case.
+    """
+    return tuple(dict.fromkeys((month_of(at), month_of(at - min(seconds_max, TAGGED_SECONDS_MAX)))))
 
 
 def tag_key(name_key: bytes, *, cdn: str, month: str) -> bytes:

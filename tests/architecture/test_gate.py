@@ -59,7 +59,7 @@ WITHOUT_PERMIT = {
     "remote.resolve": "a name that `fetch` was given a permit for",
     "remote.system_resolve": "a name that `fetch` was given a permit for",
     "tier.client_tls": "reads settings",
-    "tier.start": "of an answer that `ask` asked for with a permit",
+    "tier.connect": "takes a connection of the library, and gives back none that leads to another region",
     "tier.open": "opens no connection by itself",
     "wire.open": "opens no connection by itself",
     "wire.pieces": "of a blob that `blob` gave out for a permit",

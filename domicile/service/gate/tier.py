@@ -2,15 +2,15 @@
 
     POST /_tier/v1/rendition    question -> 200 and a sealed file, anything else and a refusal
 
-TLS 1.3 with zone certificates at both ends; the parent's must be of the region that the question was meant for. The caller reads
-the answer; here are the connection and its limits.
+TLS 1.3 with zone certificates at both ends; the parent's must be of the region that the question is meant for, and is looked at
+before anything is sent. The caller reads the answer; here are the connection and its limits.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +32,11 @@ KEEPALIVE_SECONDS = 30.0
 class ParentGone(Exception):
     """The parent does not answer, not in time, or with something that cannot be used."""
 
+    def __init__(self, reason: str, *, is_unreachable: bool = False) -> None:
+        """`is_unreachable`: there is no connection to it, whatever it is asked."""
+        super().__init__(reason)
+        self.is_unreachable = is_unreachable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierReply:
@@ -39,24 +44,29 @@ class TierReply:
     body: bytes
 
 
-class _Response(aiohttp.ClientResponse):
-    """Remembers who sent it: a short answer has given its connection back before anybody can ask."""
+class _Connector(aiohttp.TCPConnector):
+    """Hands out connections to one region alone: a question holds names, which go nowhere else."""
 
-    certificate: Mapping[str, Any] | None = None
+    def __init__(self, parent_region: str, **how: Any) -> None:
+        super().__init__(**how)
+        self._parent_region = parent_region
 
-    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+    async def connect(self, *asked: Any, **how: Any) -> Connection:
+        connection = await super().connect(*asked, **how)
         transport = connection.transport
-        self.certificate = None if transport is None else transport.get_extra_info("peercert")
-        return await super().start(connection)
+        certificate = None if transport is None else transport.get_extra_info("peercert")
+        if not certificate or zone_of(certificate) != self._parent_region:
+            connection.close()
+            raise ParentGone("a certificate of another region", is_unreachable=True)
+        return connection
 
 
 class TierClient:
     """One worker's connections to its parent."""
 
-    def __init__(self, http: aiohttp.ClientSession, base: str, *, parent_region: str) -> None:
+    def __init__(self, http: aiohttp.ClientSession, base: str) -> None:
         self._http = http
         self._url = base + PATH
-        self._parent_region = parent_region
         self._on_the_way = 0
 
     @classmethod
@@ -77,30 +87,25 @@ class TierClient:
             total=answer_seconds_max, sock_connect=connect_seconds_max, sock_read=answer_seconds_max
         )
         async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections_max, keepalive_timeout=KEEPALIVE_SECONDS, ssl=tls),
+            connector=_Connector(parent_region, limit=connections_max, keepalive_timeout=KEEPALIVE_SECONDS, ssl=tls),
             timeout=timeout,
             headers={REGION_HEADER: region, "Content-Type": CONTENT_TYPE, "Accept-Encoding": "identity"},
             cookie_jar=aiohttp.DummyCookieJar(),
-            response_class=_Response,
             auto_decompress=False,
             trust_env=False,
         ) as http:
-            yield cls(http, base, parent_region=parent_region)
+            yield cls(http, base)
 
     async def ask(self, permit: Permit, tenant: str, question: bytes) -> TierReply:
         """`permit`: Activity.METADATA of the tenant in the parent's region, for names go there. Raises ParentGone."""
         permit.require(Activity.METADATA, tenant)
         try:
             async with self._http.post(self._url, data=question, allow_redirects=False) as response:
-                self._check_region(response)
                 return await self._taken_in(response)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as gone:
+            raise ParentGone(type(gone).__name__, is_unreachable=True) from gone
         except (aiohttp.ClientError, asyncio.IncompleteReadError, TimeoutError, OSError, ValueError) as gone:
             raise ParentGone(type(gone).__name__) from gone
-
-    def _check_region(self, response: aiohttp.ClientResponse) -> None:
-        certificate = response.certificate if isinstance(response, _Response) else None
-        if certificate is None or zone_of(certificate) != self._parent_region:
-            raise ParentGone("a certificate of another region")
 
     async def _taken_in(self, response: aiohttp.ClientResponse) -> TierReply:
         length = response.content_length

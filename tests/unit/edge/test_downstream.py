@@ -15,7 +15,7 @@ import pytest
 from cryptography import x509
 
 from domicile.media.cdn import CDNS
-from domicile.media.outward_tags import month_of, tag, tag_key
+from domicile.media.outward_tags import TAGGED_SECONDS_MAX, month_of, tag, tag_key
 from domicile.service.settings import BadSetting, Secret
 from edge.cache.forward import HOPS_MAX
 from edge.cdn_listener import cdn_entrances, tls_context
@@ -23,7 +23,7 @@ from edge.cdn_settings import CdnSettings
 from edge.downstream import Downstream
 from tests.infra.authority import Authority
 from tests.infra.cdn import free_port
-from tests.unit.edge.rig import NAME_KEY, Got, Rig, hash_of
+from tests.unit.edge.rig import NAME_KEY, Got, Rig, hash_of, policy
 
 PATH = "/demo/image/upload/w_10/people/pic.png"
 SECRET = "s" * 16
@@ -161,6 +161,15 @@ async def test_layers_of_a_cdn_share_the_lifetime(tmp_path: Path) -> None:
         got = await rig.get(PATH, **PROOF)
         assert "s-maxage=150" in got.headers["Cache-Control"]
         assert got.headers["Surrogate-Control"] == "max-age=150"
+
+
+async def test_a_copy_does_not_outlive_the_months_whose_tags_a_purge_tells(tmp_path: Path) -> None:
+    year = 365 * 86_400
+    lasting = policy(lifetimes={"browser_seconds_max": 60, "shared_seconds_max": year, "edge_seconds_max": year})
+    async with behind(tmp_path, "generic", layers=2) as rig:
+        await rig.configure(lasting, revision=2)
+        got = await rig.get(PATH, **PROOF)
+        assert got.headers["Surrogate-Control"] == f"max-age={TAGGED_SECONDS_MAX // 2}"
 
 
 async def test_a_request_that_has_been_through_a_domicile_is_not_for_here(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -78,6 +79,17 @@ async def test_what_is_fetched_while_it_is_purged_is_not_kept(rig: Rig) -> None:
         rig.origin.body_gate.open()
     assert early.result().status == 200
     assert rig.origin.blobs == 2  # what it had fetched was void; it began anew
+
+
+async def test_what_is_fetched_while_copies_become_forbidden_is_not_kept(rig: Rig) -> None:
+    rig.origin.body_gate.close()
+    async with asyncio.TaskGroup() as group:
+        early = group.create_task(rig.get(PATH.format(10)))
+        await asyncio.wait_for(rig.origin.body_gate.reached.wait(), 2)
+        await rig.configure(policy(zones={"cache": []}), revision=2)
+        rig.origin.body_gate.open()
+    assert early.result().status == 200
+    assert len(rig.parts.tiers.originals) == 0
 
 
 async def test_the_end_of_the_lease_ends_it(rig: Rig) -> None:
@@ -164,6 +176,19 @@ def test_the_oldest_goes_when_bytes_or_descriptors_run_out(shelf: Shelf) -> None
         shelf.put(f"n{number}")
     assert len(shelf.kept) == KEPT_MAX
     shelf.kept.clear()
+    assert (len(shelf.kept), shelf.kept.bytes_used) == (0, 0)
+
+
+def test_without_a_descriptor_to_spare_it_is_not_kept_and_not_had(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(descriptor: int) -> int:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    shelf.put("a")
+    monkeypatch.setattr("os.dup", refused)
+    shelf.put("b")
+    assert not shelf.has("a")
     assert (len(shelf.kept), shelf.kept.bytes_used) == (0, 0)
 
 

@@ -16,7 +16,7 @@ from domicile.service.settings import BadSetting
 from edge import children, restart, supervisor
 from edge.children import BAD_SETTING, SOON_ENDS_MAX, Child, GivenUp
 from edge.page import SharedPage
-from edge.settings import EdgeSettings, NodeSettings
+from edge.settings import EdgeSettings, NodeSettings, OriginSettings
 from edge.sockets import Sockets
 from edge.supervisor import refuse_foreign_packages
 
@@ -75,6 +75,11 @@ async def test_a_child_that_ends_at_once_again_and_again_is_given_up(tmp_path: P
         await kept.keeping
     assert len(kept.pids()) == SOON_ENDS_MAX + 1
     assert kept.child.ended.is_set()
+
+
+async def test_a_child_that_cannot_be_started_is_tried_again_before_it_is_given_up(page: SharedPage) -> None:
+    with pytest.raises(GivenUp, match="child ended with"):
+        await Child("child", ["./no-such-python"], page, None).keep()
 
 
 async def test_one_that_ran_for_a_while_before_is_not(
@@ -185,6 +190,22 @@ async def test_a_child_is_replaced_at_once_and_that_is_no_failure(
     await kept.keeping
 
 
+@pytest.mark.parametrize("code", [1, BAD_SETTING])
+async def test_a_successor_that_cannot_run_is_tried_until_it_can_and_ends_no_node(
+    tmp_path: Path, page: SharedPage, code: int
+) -> None:
+    spoilt = tmp_path / "certificate.pem"
+    kept = Kept(tmp_path, page, f"test -e {spoilt} && exit {code}; exec sleep 600", slot=0)
+    await kept.until(lambda: len(kept.pids()) == 1)
+    spoilt.touch()
+    await kept.child.replace(SECONDS_MAX)
+    await kept.until(lambda: kept.keeping.done() or len(kept.pids()) > SOON_ENDS_MAX + 3)
+    assert not kept.keeping.done()
+    spoilt.unlink()
+    await kept.child.stop(SECONDS_MAX)
+    await kept.keeping
+
+
 async def test_what_cannot_change_under_way_or_cannot_be_read_refuses_a_restart(tmp_path: Path) -> None:
     settings = EdgeSettings(data_dir=tmp_path, workers=2)
     other = {**restart.fixed(settings), "edge.workers": "3", "the code": "another"}
@@ -193,6 +214,21 @@ async def test_what_cannot_change_under_way_or_cannot_be_read_refuses_a_restart(
     with pytest.raises(restart.Refused, match="no such setting"):
         await restart.look(["sh", "-c", "echo no such setting >&2; exit 2"], settings)
     await restart.look(["echo", json.dumps(restart.fixed(settings))], settings)
+
+
+def test_the_origin_is_the_agents_too_and_does_not_change_under_way(tmp_path: Path) -> None:
+    """Its lease and journal are one origin's: what workers would read at another, no purge of that one would reach."""
+    before, after = (
+        restart.fixed(EdgeSettings(data_dir=tmp_path, workers=2, origin=OriginSettings(base=base)))
+        for base in ("unix:/run/one.sock", "unix:/run/two.sock")
+    )
+    assert restart.differing(before, after) == ("edge.origin.base",)
+
+
+@pytest.mark.parametrize("command", [["./no-such-python"], ["echo", "a line of a library"], ["echo", "[]"]])
+async def test_a_new_code_that_cannot_even_be_started_refuses_a_restart(tmp_path: Path, command: list[str]) -> None:
+    with pytest.raises(restart.Refused):
+        await restart.look(command, EdgeSettings(data_dir=tmp_path))
 
 
 async def test_a_restart_stops_at_a_worker_that_does_not_come_up(tmp_path: Path, page: SharedPage) -> None:

@@ -15,11 +15,12 @@ from cryptography import x509
 
 from domicile.media.journal import Entry, Head, Kind
 from domicile.media.policy import Activity, Permit, Place, decide
-from domicile.service.gate.tier import TierClient, TierReply, client_tls
+from domicile.service.gate.tier import ParentGone, TierClient, TierReply, client_tls
 from domicile.service.settings import BadSetting
 from edge.delivery_settings import CacheSettings
 from edge.messages import KeyRecord
 from edge.metrics import totals
+from edge.parent import FAILURES_MAX
 from edge.tier import Question
 from edge.tier_settings import TierSettings
 from tests.infra.authority import Authority
@@ -217,9 +218,13 @@ async def test_a_child_gets_what_its_certificate_and_the_policy_let_it_have(tier
     async with tiers.client("eu-de", certified="us-east") as client:
         assert (await ask(client, OTHER_PATH)).status == 451  # says one region and proves another
     assert tiers.parent.pool.renders == renders  # nothing was made for them
+
+
+async def test_a_parent_of_another_region_is_not_told_a_name(tiers: Tiers) -> None:
     async with tiers.client("eu-de", parent_region="eu-fr") as client:
-        with pytest.raises(Exception, match="another region"):
+        with pytest.raises(ParentGone, match="another region"):
             await ask(client)
+    assert tiers.origin.resolves == 0  # it would have looked the name up
 
 
 async def test_what_happens_at_the_parent_between_look_up_and_answer_counts(tiers: Tiers) -> None:
@@ -287,6 +292,21 @@ async def test_a_parent_that_is_late_is_not_waited_for(tmp_path: Path) -> None:
         tiers.parent.pool.gate.close()
         assert (await tiers.child.get(PATH)).body == b"one|w_10|"
         assert (tiers.count("failed"), tiers.child.pool.renders) == (1, 1)
+        tiers.parent.pool.gate.open()
+
+
+async def test_one_answer_that_does_not_come_says_nothing_of_the_parent_but_several_in_a_row_do(tmp_path: Path) -> None:
+    async with two_tiers(tmp_path, answer_seconds_max=0.1, retry_seconds=3600.0) as tiers:
+        tiers.parent.pool.gate.close()
+        path = "/demo/image/upload/w_{}/pic.png"
+        assert (await tiers.child.get(path.format(20))).status == 200  # a viewer asks for what takes long
+        tiers.parent.pool.gate.open()
+        assert (await tiers.child.get(path.format(21))).status == 200  # the others have their parent
+        assert (tiers.count("failed"), tiers.count("taken")) == (1, 1)
+        tiers.parent.pool.gate.close()
+        for width in range(22, 22 + FAILURES_MAX + 2):
+            assert (await tiers.child.get(path.format(width))).status == 200
+        assert tiers.count("failed") == 1 + FAILURES_MAX
         tiers.parent.pool.gate.open()
 
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
+import pytest
+
+from domicile.service.settings import BadSetting
+from edge.cdn_settings import CdnSettings
 from edge.link import NodeLink
 from edge.page import boottime_ns
-from edge.worker import _caught_up
+from edge.settings import EdgeSettings, OriginSettings
+from edge.tier_settings import TierSettings
+from edge.worker import _caught_up, read_files
 
 HOUR_NS = 3600 * 10**9
 
@@ -43,3 +50,25 @@ async def test_a_worker_waits_until_it_has_caught_up_with_the_journal() -> None:
 
 async def test_without_a_lease_it_has_nothing_to_wait_for() -> None:
     assert await caught_up(PlayedLink(PlayedPage(boottime_ns() - 1), behind=3)) == [False]
+
+
+FILES: dict[str, Any] = {"certificate_file": Path("missing.pem"), "ca_file": Path("missing.pem")}
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        {"cdn": CdnSettings(kind="generic", listen="127.0.0.1:1", certificate_file=Path("missing.pem"))},
+        {"tier": TierSettings(listen="127.0.0.1:1", **FILES)},
+        {"tier": TierSettings(parent="https://parent", parent_region="eu-de", **FILES)},
+        {"origin": OriginSettings(base="https://origin", **FILES)},
+    ],
+)
+async def test_a_certificate_that_cannot_be_used_is_found_before_a_worker_ends_for_it(group: dict[str, Any]) -> None:
+    (name,) = group
+    with pytest.raises(BadSetting, match=rf"^edge\.{name}\."):
+        await read_files(EdgeSettings(**group))
+
+
+async def test_a_node_without_certificates_has_none_to_read(tmp_path: Path) -> None:
+    await read_files(EdgeSettings(data_dir=tmp_path))

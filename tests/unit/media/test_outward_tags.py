@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from domicile.media.asset import Aid, NameHash
 from domicile.media.cdn import CDNS
-from domicile.media.outward_tags import FOLDERS_MAX, folders_of, month_of, months_held, tag, tag_key, tags_of
+from domicile.media.outward_tags import (
+    FOLDERS_MAX,
+    TAGGED_SECONDS_MAX,
+    folders_of,
+    month_of,
+    months_held,
+    tag,
+    tag_key,
+    tags_of,
+)
 
 KEY = b"k" * 32
 AID, OTHER = Aid("a" * 32), Aid("b" * 32)
@@ -49,6 +59,14 @@ def test_copies_of_the_last_month_are_purged_by_its_tags_while_they_live() -> No
     assert month_of(december) == "2612"
     assert months_held(december + 299, seconds_max=300) == ("2612", "2611")
     assert months_held(december + 301, seconds_max=300) == ("2612",)
+
+
+def test_no_copy_lives_so_long_that_its_months_tags_are_not_told() -> None:
+    start, day = datetime(2027, 1, 1, tzinfo=UTC).timestamp(), 86_400
+    for at in (start + day * number for number in range(800)):
+        months = months_held(at, seconds_max=3650 * day)
+        assert len(months) <= 2
+        assert {month_of(at - age) for age in range(0, TAGGED_SECONDS_MAX, day)} <= set(months)
 
 
 def test_every_cdn_separates_tags_by_what_no_tag_has_in_it() -> None:

@@ -34,12 +34,13 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def alone(slow: Path) -> AsyncIterator[Stack]:
-    """One worker with one decoder, and without a RAM tier, so that the second answer comes from disk."""
+    """One worker with one decoder, and with nothing in RAM: the second answer comes from disk, each original from the origin."""
     async with running_stack(
         workers=1,
         PYTHONPATH=f"{SLOW}:{ROOT}",
         SLOW_EDGE=str(slow),
         DOMICILE_EDGE_CACHE_RAM_BYTES_MAX="0",
+        DOMICILE_EDGE_CACHE_ORIGINALS_BYTES_MAX="0",
         DOMICILE_EDGE_POOL_PROCESSES="1",
     ) as running:
         yield running

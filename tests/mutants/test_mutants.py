@@ -39,6 +39,9 @@ GUARDS = {
     "access": ("domicile", "edge", "origin"),
     "token": ("domicile", "origin"),
     "webhook": ("domicile", "origin"),
+    "cdn": ("domicile", "edge"),
+    "tier": ("edge",),
+    "restart": ("edge",),
 }
 """Guard -> the packages in which it stands; removing it from one must be noticed although it stands in another."""
 

@@ -73,9 +73,7 @@ async def _generated(request: web.Request, path: Mapping[str, str], call: Call) 
     mode = call.params.text("mode") or "create"
     if mode not in {"create", "download"}:
         raise BadRequest("Invalid value for parameter mode")
-    if (
-        mode == "create" and "expires_at" in call.params
-    ):  # it stands in for the hour that a signature is good, and its mark
+    if mode == "create" and "expires_at" in call.params:  # such a signature outlives its mark, and would act again
         raise BadRequest("expires_at is for mode=download")
     kind = call.params.text("target_format") or "zip"
     if kind not in plan.FORMATS:

@@ -28,11 +28,11 @@ def escape(public_id: str) -> str:
 def delivery_url(
     base: str, name: AssetName, *, version: int, extension: str, api_secret: str, transformation: str = ""
 ) -> str:
-    """URL of the original, or of a rendition, under `base`; `extension` may be empty."""
+    """URL of the original, or of a rendition, under `base`; `extension` may be empty; `api_secret` empty: never signed."""
     has_extension = bool(extension) and name.delivery_type != "fetch"  # it would be part of the address there
     source = escape(name.public_id) + (f".{extension}" if has_extension else "")
     signature = ""
-    if name.delivery_type in SIGNED_TYPES:
+    if api_secret and name.delivery_type in SIGNED_TYPES:
         signed = f"{transformation}/{source}" if transformation else source
         signature = f"s--{sign_delivery(signed, api_secret)}--/"
     place = f"{base.rstrip('/')}/{name.cloud}/{name.resource_type}/{name.delivery_type}"

@@ -183,5 +183,17 @@ async def test_a_raw_file_is_of_an_allowed_format_whatever_it_was_called(strange
         assert (await stranger.post(f"/v1_1/{CLOUD}/raw/upload", data=form)).status == wanted
 
 
+async def test_strangers_leave_room_for_the_chunks_of_others(stranger: Client, records: Records) -> None:
+    object.__setattr__(records._core.settings, "chunked_uploads_max", 2)
+    statuses = []
+    for upload_id in ("one", "two"):
+        form = form_of("a", b"one")
+        form.add_field("upload_preset", "open")
+        headers = {"Content-Range": "bytes 0-2/6", "X-Unique-Upload-Id": upload_id}
+        reply = await stranger.post(f"/v1_1/{CLOUD}/raw/upload", data=form, headers=headers)
+        statuses.append(reply.status)
+    assert statuses == [200, 400]
+
+
 def replace_settings(preset: Preset, **settings: str) -> Preset:
     return msgspec.structs.replace(preset, settings=dict(settings))

@@ -16,7 +16,7 @@ from domicile.media.errors import AssetNotFound, BadRequest
 from origin.authenticate import Caller
 from origin.call import authenticate
 from origin.keys import Origin
-from origin.params import USED, Params, Value, check_parameters
+from origin.params import USED, Params, Value, check_parameters, context_of, write_context
 from origin.records import Preset
 
 ANYBODY = (
@@ -25,8 +25,8 @@ ANYBODY = (
 )
 """What Cloudinary lets an unsigned call say, in its own order."""
 _ANYBODY = frozenset(ANYBODY.split(",")) | {"timestamp", "file", "cloud_name", "resource_type"}
-_JOINED = {"tags": ",", "context": "|", "metadata": "|"}
-"""Parameters of which both are kept -> what joins them."""
+_JOINED = frozenset({"tags", "context", "metadata"})
+"""Parameters of which both are kept."""
 PRESET_ONLY = frozenset({"disallow_public_id", "live"})
 """Settings that no call can send."""
 
@@ -116,11 +116,19 @@ def with_preset(params: Params, settings: Mapping[str, Value], *, preset_wins: b
         if not given:
             values[name] = setting
         elif name in _JOINED:  # of one key said twice, the later one counts
-            both = (given, setting) if preset_wins and name != "tags" else (setting, given)
-            values[name] = _JOINED[name].join(map(_text, both))
+            values[name] = _joined(name, setting, given, preset_wins=preset_wins)
         elif preset_wins:
             values[name] = setting
     return Params(values)
+
+
+def _joined(name: str, setting: Value, given: Value, *, preset_wins: bool) -> Value:
+    """Pairs are read before they are put together: a text that ends in a backslash would swallow what comes after it."""
+    if name == "tags":
+        return f"{_text(setting)},{_text(given)}"
+    ours, theirs = (context_of(Params({name: value}), name) for value in (setting, given))
+    both = {**theirs, **ours} if preset_wins else {**ours, **theirs}
+    return write_context(both)
 
 
 def _text(value: Value) -> str:

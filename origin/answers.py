@@ -26,6 +26,14 @@ class Address:
     api_secret: str = field(repr=False)
     digest: Digest = Digest.SHA1
     """How `signature` is made: as the call was signed, because that is how its SDK checks it."""
+    signs_urls: bool = True
+    """Not for strangers: a URL's signature binds neither resource type nor delivery type, so that whoever may choose names and
+    gets them signed could read whatever needs a signature.
+    """
+
+    @property
+    def url_secret(self) -> str:
+        return self.api_secret if self.signs_urls else ""
 
 
 def instant(seconds: float) -> str:
@@ -43,6 +51,26 @@ def uploaded(done: Committed, address: Address, *, api_key: str) -> Json:
     else:
         answer["overwritten"] = done.overwritten
     return answer | changed(done)
+
+
+def found_by_stranger(record: AssetRecord, address: Address) -> Json:
+    """Answer of an unsigned upload under a name that is taken: which asset is there, and nothing that its owner said of it."""
+    answer = asset(record, address)
+    return {name: answer[name] for name in _TOLD_TO_STRANGERS} | {"existing": True}
+
+
+_TOLD_TO_STRANGERS = (
+    "asset_id",
+    "public_id",
+    "version",
+    "version_id",
+    "signature",
+    "resource_type",
+    "type",
+    "placeholder",
+    "url",
+    "secure_url",
+)
 
 
 def stored(record: AssetRecord, address: Address) -> Json:
@@ -133,7 +161,6 @@ def _derived(record: AssetRecord, rendition: RenditionRecord, address: Address) 
     for key, base in (("url", address.base), ("secure_url", address.secure_base)):
         plain = delivery_url(base, record.name, version=record.version, extension=rendition.format, api_secret="")
         head, _, tail = plain.rpartition(f"/v{record.version}/")
-        head = head.split("/s--", 1)[0]
         urls[key] = "/".join(part for part in (head, rendition.transformation, f"v{record.version}", tail) if part)
     return {
         "transformation": rendition.transformation,
@@ -185,7 +212,7 @@ def _addresses(record: AssetRecord, address: Address) -> Json:
             record.name,
             version=record.version,
             extension=extension_of(record),
-            api_secret=address.api_secret,
+            api_secret=address.url_secret,
         )
 
     return {"url": url(address.base), "secure_url": url(address.secure_base)}

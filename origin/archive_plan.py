@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from domicile.media.asset import Aid
 from domicile.media.errors import BadRequest, LimitExceeded
-from origin.explicit import WIDTH
+from domicile.media.forced import forced_effect
+from domicile.media.negotiate import CONTENT_TYPES
+from domicile.media.policy import ResidencyPolicy
+from domicile.media.remote_rules import RemoteRules, needs_signature
 from origin.params import Params
 from origin.records import AssetRecord
 from origin.renders import Order
@@ -17,7 +21,10 @@ FORMATS = {"zip": "application/zip", "tgz": "application/gzip"}
 SELECTORS = ("public_ids", "fully_qualified_public_ids", "prefixes", "tags")
 FILES_MAX = 1000
 """In one archive."""
+SOURCES_MAX = 1000
+"""Of one archive that is kept; an edge knows all of them of each copy that it keeps."""
 NAME_CHARS_MAX = 200
+AS_IS = "as-is"
 _FULL = re.compile(r"(image|video|raw)/(upload|private|authenticated)/(.+)", re.DOTALL)
 
 
@@ -59,19 +66,6 @@ def read_full_name(text: str) -> tuple[str, str, str]:
     return match[1], match[2], match[3]
 
 
-def least_public(delivery_types: Iterable[str]) -> str:
-    """Of what holds all of them.
-
-    >>> least_public(["upload", "authenticated", "private", "text"])
-    'authenticated'
-    """
-    return WIDTH[max(map(_width, delivery_types), default=0)]
-
-
-def _width(delivery_type: str) -> int:
-    return WIDTH.index(delivery_type) if delivery_type in WIDTH else 0
-
-
 def entries(records: Iterable[AssetRecord], orders: Sequence[Order], style: Style) -> tuple[Entry, ...]:
     """In the order of the records; every path once. LimitExceeded."""
     found: list[Entry] = []
@@ -86,6 +80,56 @@ def entries(records: Iterable[AssetRecord], orders: Sequence[Order], style: Styl
             if len(found) > FILES_MAX:
                 raise LimitExceeded(f"Too many files in one archive: at most {FILES_MAX}")
     return tuple(found)
+
+
+def sources_of(records: Iterable[AssetRecord]) -> tuple[Aid, ...]:
+    """The versions whose bytes lie in what is made of these: also what they hold themselves, to any depth. LimitExceeded."""
+    found = tuple(dict.fromkeys(aid for record in records for aid in (record.aid, *record.sources)))
+    if len(found) > SOURCES_MAX:
+        raise LimitExceeded(f"Too many assets in one archive: at most {SOURCES_MAX}")
+    return found
+
+
+def as_shown(entries: Iterable[Entry], untouched: Order, policy: ResidencyPolicy | None) -> tuple[Entry, ...]:
+    """For an archive that is kept, and delivered like any file: a picture lies in it as its own URL would show it, without
+    metadata and redacted where the policy says so. `untouched`: the order that changes nothing.
+    """
+
+    def is_changed(record: AssetRecord) -> bool:
+        strips = policy is None or policy.originals != AS_IS
+        return strips or (policy is not None and bool(_redaction(policy, record, is_signed=False)))
+
+    return tuple(
+        replace(entry, order=untouched)
+        if entry.order is None and entry.record.facts.format in CONTENT_TYPES and is_changed(entry.record)
+        else entry
+        for entry in entries
+    )
+
+
+def type_of(shown: Iterable[AssetRecord], originals: Iterable[AssetRecord], policy: ResidencyPolicy | None) -> str:
+    """The delivery type of an archive that is kept: it is open to everybody only if all that lies in it is.
+
+    `shown`: every asset with bytes in it. `originals`: those that lie in it as they are, which nobody can redact any more.
+    Raises BadRequest for one that even signed URLs show redacted.
+    """
+    rules = policy.remote if policy is not None else RemoteRules()
+    types = {
+        "private" if record.name.delivery_type == "private" else "authenticated"
+        for record in shown
+        if record.access_control or needs_signature(record.name.delivery_type, rules)
+    }
+    for record in originals:
+        if policy is not None and _redaction(policy, record, is_signed=True):
+            raise BadRequest("The policy redacts an asset of this archive: it can be downloaded, but not kept")
+        has_metadata = record.name.resource_type == "image" and (policy is None or policy.originals != AS_IS)
+        if has_metadata or (policy is not None and _redaction(policy, record, is_signed=False)):
+            types.add("authenticated")
+    return min(types, default="upload")
+
+
+def _redaction(policy: ResidencyPolicy, record: AssetRecord, *, is_signed: bool) -> str:
+    return forced_effect(policy.redaction, record.name.public_id, is_signed=is_signed)
 
 
 def _path(record: AssetRecord, order: Order | None, style: Style) -> str:

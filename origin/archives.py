@@ -11,13 +11,14 @@ deleted meanwhile is left out where `allow_missing` says so, and otherwise ends 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, field, replace
 
 from aiohttp import hdrs, web
 
-from domicile.media.asset import AssetName
-from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded, MediaError
+from domicile.media.asset import Aid, AssetName
+from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded
 from domicile.media.policy import Activity
 from domicile.media.raw import raw_facts
 from domicile.service import logging
@@ -26,13 +27,13 @@ from origin.answers import stored
 from origin.archive_stream import writer_of
 from origin.call import Call, check_public_id, count_fence, delivery_type_of, name_of, reply, signed, told_by
 from origin.eager import read_orders
-from origin.forms import too_large
+from origin.forms import Account, too_large
 from origin.naming import random_id
 from origin.notices import PARAMETERS
 from origin.originals import check_handing_out, original_of
 from origin.params import Params, Value, check_parameters, tags_of
 from origin.records import AssetRecord, Filter, Left, NewAsset
-from origin.renders import Picture, make
+from origin.renders import Picture, make, read_order
 
 RESOURCE_TYPES: Mapping[str, tuple[str, ...]] = {
     "image": ("image",),
@@ -72,6 +73,8 @@ async def _generated(request: web.Request, path: Mapping[str, str], call: Call) 
     mode = call.params.text("mode") or "create"
     if mode not in {"create", "download"}:
         raise BadRequest("Invalid value for parameter mode")
+    if mode == "create" and "expires_at" in call.params:  # such a signature outlives its mark, and would act again
+        raise BadRequest("expires_at is for mode=download")
     kind = call.params.text("target_format") or "zip"
     if kind not in plan.FORMATS:
         raise BadRequest(f"Invalid value for parameter target_format: must be one of {', '.join(plan.FORMATS)}")
@@ -79,8 +82,11 @@ async def _generated(request: web.Request, path: Mapping[str, str], call: Call) 
     named = call.origin.records.named.all(call.tenant.cloud)
     orders = read_orders(call.params.text("transformations"), named, limits)
     records = await _selected(call, RESOURCE_TYPES.get(path["resource_type"], ()))
+    entries = plan.entries(records, orders, plan.style_of(call.params))
+    if mode == "create":
+        entries = plan.as_shown(entries, read_order("", named, limits), call.origin.records.policy(call.tenant.cloud))
     content = Content(
-        entries=plan.entries(records, orders, plan.style_of(call.params)),
+        entries=entries,
         may_miss=call.params.flag("allow_missing", default=False),
     )
     for record in records:
@@ -92,12 +98,17 @@ async def _generated(request: web.Request, path: Mapping[str, str], call: Call) 
     return await _create(request, call, content, kind)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Content:
-    """What an archive is made of."""
+    """What an archive is made of, and, as it is made, what has become part of it."""
 
     entries: tuple[plan.Entry, ...]
     may_miss: bool
+    shown: dict[Aid, AssetRecord] = field(default_factory=dict)
+    """Whose bytes are in it: grows with it."""
+    originals: dict[Aid, AssetRecord] = field(default_factory=dict)
+    """Of these, what lies in it as it is."""
+    files: int = 0
 
 
 async def _selected(call: Call, resource_types: tuple[str, ...]) -> list[AssetRecord]:
@@ -147,34 +158,42 @@ def _filters(call: Call, resource_types: tuple[str, ...], delivery_type: str) ->
     ]
 
 
-async def _pieces(call: Call, content: Content, kind: str) -> AsyncIterator[bytes]:
-    """The archive. Raises AssetNotFound in the middle when a file has gone and must not be missing."""
+async def _pieces(call: Call, content: Content, kind: str) -> AsyncGenerator[bytes, None]:
+    """The archive. Raises AssetNotFound in the middle when a file has gone and must not be missing.
+
+    What is yielded belongs to the budget of all calls until the next one is asked for.
+    """
     writer = writer_of(kind)
     for entry in content.entries:
-        try:
-            body = await _file(call, entry)
-        except AssetNotFound:
-            if not content.may_miss:
-                raise
-            continue
-        yield await asyncio.to_thread(writer.add, entry.path, body, changed_at=entry.record.created_at)
+        async with AsyncExitStack() as opened:
+            try:
+                body = await _file(call, content, entry, opened)
+            except AssetNotFound:
+                if not content.may_miss:
+                    raise
+                continue
+            content.files += 1
+            yield await asyncio.to_thread(writer.add, entry.path, body, changed_at=entry.record.created_at)
     yield await asyncio.to_thread(writer.end)
 
 
-async def _file(call: Call, entry: plan.Entry) -> bytes:
+async def _file(call: Call, content: Content, entry: plan.Entry, opened: AsyncExitStack) -> bytes:
     record = entry.record
-    async with original_of(call.origin, record) as body:
-        if entry.order is None:
-            return body
-        picture = Picture(
-            name=record.name,
-            body=body,
-            facts=record.facts,
-            coordinates=record.coordinates,
-            tags=record.tags,
-            context=record.context,
-        )
-        return (await make(call.origin, picture, entry.order)).rendered.body
+    body = await opened.enter_async_context(original_of(call.origin, record))
+    if entry.order is None:
+        content.originals[record.aid] = content.shown[record.aid] = record
+        return body
+    picture = Picture(
+        name=record.name,
+        body=body,
+        facts=record.facts,
+        coordinates=record.coordinates,
+        tags=record.tags,
+        context=record.context,
+    )
+    made = await make(call.origin, picture, entry.order)
+    content.shown.update({one.aid: one for one in (record, *made.layers)})
+    return made.rendered.body
 
 
 async def _download(request: web.Request, call: Call, content: Content, kind: str) -> web.StreamResponse:
@@ -189,10 +208,11 @@ async def _download(request: web.Request, call: Call, content: Content, kind: st
         response = web.StreamResponse(headers=download_headers(plan.FORMATS[kind], f"archive.{kind}"))
         await response.prepare(request)
         try:
-            async for piece in _pieces(call, content, kind):
-                for at in range(0, len(piece), WRITE_BYTES):
-                    await response.write(piece[at : at + WRITE_BYTES])
-        except MediaError as failed:  # the head is gone: a stream that is cut off is no archive, and looks like none
+            async with aclosing(_pieces(call, content, kind)) as pieces:
+                async for piece in pieces:
+                    for at in range(0, len(piece), WRITE_BYTES):
+                        await response.write(piece[at : at + WRITE_BYTES])
+        except Exception as failed:  # noqa: BLE001 - the head is gone: a stream that is cut off looks like no archive
             log.warning("archive_cut_off", error=type(failed).__name__)
             if request.transport is not None:
                 request.transport.abort()
@@ -213,28 +233,22 @@ def download_headers(content_type: str, file_name: str) -> dict[str, str]:
 
 
 async def _create(request: web.Request, call: Call, content: Content, kind: str) -> web.Response:
-    """The archive as a raw asset; its sources are the versions that are in it."""
+    """The archive as a raw asset; its sources are the versions that are in it, and no more people may see it than these."""
     origin, params, cloud = call.origin, call.params, call.tenant.cloud
-    most = origin.settings.upload.upload_bytes_max
-    name = AssetName(
-        cloud=cloud,
-        resource_type="raw",
-        delivery_type=plan.least_public(entry.record.name.delivery_type for entry in content.entries),
-        public_id=check_public_id(params.text("target_public_id") or f"{random_id()}.{kind}", "target_public_id"),
-    )
+    public_id = check_public_id(params.text("target_public_id") or f"{random_id()}.{kind}", "target_public_id")
     word = told_by(call, request)
     permit = origin.records.permit(cloud, Activity.STORE)
     with origin.archives.turn(), origin.budget.account() as account:
-        gathered = bytearray()
-        async for piece in _pieces(call, content, kind):
-            if len(gathered) + len(piece) > most:
-                raise too_large(most)
-            account.take(len(piece))
-            gathered += piece
-        body = bytes(gathered)
-        sources = tuple(dict.fromkeys(entry.record.aid for entry in content.entries))
+        body = await _gathered(call, content, kind, account)
+        sources = plan.sources_of(content.shown.values())
+        policy = origin.records.policy(cloud)
         new = NewAsset(
-            name=name,
+            name=AssetName(
+                cloud=cloud,
+                resource_type="raw",
+                delivery_type=plan.type_of(content.shown.values(), content.originals.values(), policy),
+                public_id=public_id,
+            ),
             facts=await asyncio.to_thread(raw_facts, body),
             tags=tags_of(params, "target_tags"),
             folder=params.text("target_asset_folder").strip("/"),
@@ -256,5 +270,18 @@ async def _create(request: web.Request, call: Call, content: Content, kind: str)
             await origin.records.discard(draft)
             raise
     count_fence(origin, done.fenced)
-    counts = {"resource_count": len(sources), "file_count": len(content.entries)}
+    assets = {entry.record.aid for entry in content.entries} & content.shown.keys()
+    counts = {"resource_count": len(assets), "file_count": content.files}
     return reply({**stored(done.record, call.address), **counts})
+
+
+async def _gathered(call: Call, content: Content, kind: str, account: Account) -> bytes:
+    most = call.origin.settings.upload.upload_bytes_max
+    gathered = bytearray()
+    async with aclosing(_pieces(call, content, kind)) as pieces:
+        async for piece in pieces:
+            if len(gathered) + len(piece) > most:
+                raise too_large(most)
+            account.take(len(piece))
+            gathered += piece
+    return bytes(gathered)

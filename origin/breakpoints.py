@@ -138,7 +138,7 @@ def _breakpoint(one: Wanted, each: Measured, record: AssetRecord, address: Addre
             record.name,
             version=record.version,
             extension=one.extension or record.facts.format,
-            api_secret=address.api_secret,
+            api_secret=address.url_secret,
             transformation=_joined(one.transformation, scaled(each.width)),
         )
 

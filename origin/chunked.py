@@ -23,6 +23,8 @@ from origin.records import Piece
 
 UPLOAD_ID_HEADER = "X-Unique-Upload-Id"
 
+STRANGERS_SHARE = 2
+"""Unsigned uploads begin only while less than half of the room for unfinished ones is taken: the rest is the owner's."""
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|-1)", re.ASCII)
 _UPLOAD_ID = re.compile(r"[!-~]{1,128}", re.ASCII)
 _MAY_BE_TRIED_AGAIN = (Overloaded, UpstreamUnavailable)
@@ -69,7 +71,8 @@ async def gathered(
     _check_size(origin, who, piece)
     upload = f"{who.identity}\x00{part.upload}"
     permit = origin.records.permit(cloud, Activity.STORE)
-    if not await origin.records.chunks.put(cloud, upload, piece, body, permit):
+    share = STRANGERS_SHARE if who.is_unsigned else 1
+    if not await origin.records.chunks.put(cloud, upload, piece, body, permit, share=share):
         yield None
         return
     try:

@@ -35,13 +35,13 @@ def delivery_url(
     transformation: str = "",
     shows_restricted: bool = False,
 ) -> str:
-    """URL of the original, or of a rendition, under `base`; `extension` may be empty. `shows_restricted`: a layer of the
-    transformation needs a signature.
+    """URL of the original, or of a rendition, under `base`; `extension` may be empty; `api_secret` empty: never signed.
+    `shows_restricted`: a layer of the transformation needs a signature.
     """
     has_extension = bool(extension) and name.delivery_type != "fetch"  # it would be part of the address there
     source = escape(name.public_id) + (f".{extension}" if has_extension else "")
     signature = ""
-    if name.delivery_type in SIGNED_TYPES or shows_restricted:
+    if api_secret and (name.delivery_type in SIGNED_TYPES or shows_restricted):
         signed = f"{transformation}/{source}" if transformation else source
         signature = f"s--{sign_delivery(signed, api_secret)}--/"
     place = f"{base.rstrip('/')}/{name.cloud}/{name.resource_type}/{name.delivery_type}"

@@ -143,7 +143,7 @@ def _named(order: Order, record: AssetRecord, address: Address) -> Json:
             record.name,
             version=record.version,
             extension=order.extension_of(record.facts),
-            api_secret=address.api_secret,
+            api_secret=address.url_secret,
             transformation=order.text,
             shows_restricted=any(layer.delivery_type in SIGNED_TYPES for layer in order.chain.layers),
         )

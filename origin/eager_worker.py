@@ -7,7 +7,14 @@ import contextlib
 
 import msgspec
 
-from domicile.media.errors import AssetNotFound, MediaError, Overloaded, ProcessingFailed, UpstreamUnavailable
+from domicile.media.errors import (
+    AssetNotFound,
+    MediaError,
+    OutsideRegion,
+    Overloaded,
+    ProcessingFailed,
+    UpstreamUnavailable,
+)
 from domicile.service import logging
 from origin.eager import EagerTask, finished, read_orders
 from origin.keys import Origin
@@ -51,6 +58,9 @@ async def _round(origin: Origin) -> int:
         try:
             await make_task(origin, task)
         except _PASSING:
+            await _put_off(origin, task)
+        except Exception as failed:  # noqa: BLE001 - one that cannot be done must not keep those of others waiting
+            log.warning("eager_task_failed", error=type(failed).__name__)
             await _put_off(origin, task)
     return len(tasks)
 
@@ -111,6 +121,6 @@ async def _made(
                     if isinstance(refused, _PASSING) and not is_last:
                         raise
                     failed.append((order, refused))
-    except AssetNotFound as gone:
+    except (AssetNotFound, OutsideRegion) as gone:
         failed += [(order, gone) for order in orders]
     return made, failed

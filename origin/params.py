@@ -233,5 +233,20 @@ def context_of(params: Params, name: str = "context") -> dict[str, str]:
     return entries
 
 
+def write_context(entries: Mapping[str, str]) -> str:
+    r"""What `context_of` reads. Raises BadRequest for what cannot be written.
+
+    >>> write_context({"alt": "a=b", "caption": "x|y"})
+    'alt=a\\=b|caption=x\\|y'
+    """
+    if any(text.endswith("\\") for pair in entries.items() for text in pair):  # it would take what follows along
+        raise BadRequest("A key or a value of pairs that are put together must not end in a backslash")
+    return "|".join(f"{_escape(key)}={_escape(text)}" for key, text in entries.items())
+
+
+def _escape(text: str) -> str:
+    return re.sub(r"([|=])", r"\\\1", text)
+
+
 def _unescape(text: str) -> str:
     return re.sub(r"\\([|=])", r"\1", text)

@@ -23,7 +23,7 @@ from origin.keys import Origin
 from origin.moderation import first_moderation
 from origin.naming import asset_folder, random_id
 from origin.notices import tellable, told
-from origin.params import SIGNING, USED, Params, Value, check_parameters, context_of, tags_of
+from origin.params import SIGNING, USED, Params, Value, check_parameters, context_of, tags_of, write_context
 from origin.records import Preset
 from origin.transformations import info_of
 
@@ -108,15 +108,14 @@ async def listing(request: web.Request, path: Mapping[str, str]) -> web.Response
 def settings_in(params: Params) -> dict[str, Value]:
     """The settings of a preset, as a call would send them. Raises BadRequest for what an upload would not take."""
     values: dict[str, Value] = {}
-    objects: dict[str, list[str]] = {}
+    objects: dict[str, dict[str, str]] = {}
     for name, value in params.values.items():
         outer, bracket, inner = name.partition("[")
         if bracket and outer in {"context", "metadata"} and isinstance(value, str):
-            escaped = value.replace("=", "\\=").replace("|", "\\|")
-            objects.setdefault(outer, []).append(f"{inner.rstrip(']')}={escaped}")
+            objects.setdefault(outer, {})[inner.rstrip("]")] = value
         elif value and name not in OWN:
             values[name] = _TEXTS.get(value, value) if name in _FLAGS and isinstance(value, str) else value
-    values |= {name: "|".join(pairs) for name, pairs in objects.items()}
+    values |= {name: write_context(pairs) for name, pairs in objects.items()}
     asked = Params(values)
     check_parameters(asked, USED | PRESET_ONLY)
     for name in asked.names():

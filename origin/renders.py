@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from domicile.imaging.job import LayerInput, MediaLimits, RenderJob
 from domicile.imaging.plan_limits import plan_limits
-from domicile.media.asset import IMAGE_EXTENSIONS, Aid, AssetName
+from domicile.media.asset import IMAGE_EXTENSIONS, AssetName
 from domicile.media.chain import Chain
 from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.cost import pixels_of
@@ -85,7 +85,7 @@ class MadeNow:
 
     order: Order
     rendered: Rendered
-    layers: tuple[Aid, ...]
+    layers: tuple[AssetRecord, ...]
 
     @property
     def kept(self) -> Made:
@@ -98,7 +98,7 @@ class MadeNow:
             height=done.height,
             body_bytes=len(self.rendered.body),
         )
-        return Made(record=record, layers=self.layers)
+        return Made(record=record, layers=tuple(layer.aid for layer in self.layers))
 
 
 async def make(origin: Origin, picture: Picture, order: Order, *, redacts: bool = True) -> MadeNow:
@@ -112,7 +112,7 @@ async def make(origin: Origin, picture: Picture, order: Order, *, redacts: bool 
         bodies = [await opened.enter_async_context(original_of(origin, layer)) for layer in layers]
         shown = Shown(text=build_transformation(transformation), extension=extension, bucket=bucket, redacts=redacts)
         rendered = await render(origin, picture, shown, layers, bodies)
-    return MadeNow(order=order, rendered=rendered, layers=tuple(layer.aid for layer in layers))
+    return MadeNow(order=order, rendered=rendered, layers=tuple(layers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,10 +20,10 @@ from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.errors import BadRequest
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
-from domicile.media.raw import raw_facts
+from domicile.media.raw import raw_extension, raw_facts
 from origin import analysis, breakpoints, coordinates, eager, metadata_values, naming
 from origin.admission import Admitted, admitted
-from origin.answers import stored, uploaded
+from origin.answers import Address, found_by_stranger, stored, uploaded
 from origin.call import count_fence, reply
 from origin.chunked import gathered, part_of
 from origin.delete_tokens import make_token
@@ -82,7 +82,9 @@ def _so_far(params: Params, resource_type: str, body_bytes: int) -> dict[str, ob
 async def _answer(origin: Origin, asked: Asked, done: Committed, looked: Looked) -> dict[str, object]:
     who, caller, params = asked.who, asked.who.caller, asked.params
     count_fence(origin, done.fenced)
-    address = origin.address_of(caller.tenant, caller.digest)
+    address = _address(origin, who)
+    if done.existing and who.is_unsigned:
+        return found_by_stranger(done.record, address)
     answer = uploaded(done, address, api_key="" if who.is_unsigned else caller.tenant.api_key)
     if done.existing:  # what is told is of the picture that is there
         found = await analysis.analysed(origin, done.record, analysis.asked(params))
@@ -93,6 +95,10 @@ async def _answer(origin: Origin, asked: Asked, done: Committed, looked: Looked)
             answer["delete_token"] = make_token(caller.tenant, done.record.aid, now=origin.now())
     answer |= breakpoints.told(looked.widths, done.record, address)
     return answer | analysis.told(found, done.record.coordinates, analysis.asked(params))
+
+
+def _address(origin: Origin, who: Admitted) -> Address:
+    return replace(origin.address_of(who.caller.tenant, who.caller.digest), signs_urls=not who.is_unsigned)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +164,7 @@ async def store(origin: Origin, asked: Asked, body: bytes) -> tuple[Committed, L
         overwrite=params.flag("overwrite", default=True),
         created_at=origin.now(),
     )
-    address = origin.address_of(tenant, asked.who.caller.digest)
+    address = origin.address_of(tenant, asked.who.caller.digest)  # of notices, which are the owner's
 
     def leave(record: AssetRecord) -> Left:
         left = asked.eager.left(record, looked.made, address)
@@ -191,9 +197,11 @@ class Looked:
     made: tuple[MadeNow, ...] = ()
 
 
-async def _kept_as_it_is(_origin: Origin, asked: Asked, _name: AssetName, body: bytes) -> Looked:
-    """A raw file: nobody looks into it."""
-    _check_format(asked.params, naming.extension_of(asked.params.text("filename_override") or asked.file_name))
+async def _kept_as_it_is(_origin: Origin, asked: Asked, name: AssetName, body: bytes) -> Looked:
+    """A raw file: nobody looks into it. What it is handed out as is what its public_id ends in, whatever it was called."""
+    file_format = naming.extension_of(asked.params.text("filename_override") or asked.file_name)
+    for one in {raw_extension(name.public_id) or file_format, file_format}:
+        _check_format(asked.params, one)
     return Looked(body=body, facts=await asyncio.to_thread(raw_facts, body))
 
 

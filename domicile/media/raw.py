@@ -49,7 +49,17 @@ def raw_type(public_id: str) -> str:
     >>> raw_type("a/report.PDF"), raw_type("a/page.html"), raw_type("plain")
     ('application/pdf', 'application/octet-stream', 'application/octet-stream')
     """
-    return TYPES.get(public_id.rpartition("/")[2].rpartition(".")[2].lower(), BYTES)
+    return TYPES.get(raw_extension(public_id), BYTES)
+
+
+def raw_extension(public_id: str) -> str:
+    """What follows the last dot of its last segment, in lower case; empty without a dot.
+
+    >>> raw_extension("a.b/script.JS"), raw_extension("js")
+    ('js', '')
+    """
+    _, dot, extension = public_id.rpartition("/")[2].rpartition(".")
+    return extension.lower() if dot else ""
 
 
 def raw_facts(body: bytes) -> SourceFacts:

@@ -48,15 +48,18 @@ class Chunks:
         self._core = core
         self._uploads = uploads
 
-    async def put(self, cloud: str, upload: str, piece: Piece, body: bytes, permit: Permit) -> bool:
-        """Keep a piece; the same one again replaces it. True when the file is whole now. BadRequest, LimitExceeded."""
+    async def put(self, cloud: str, upload: str, piece: Piece, body: bytes, permit: Permit, *, share: int = 1) -> bool:
+        """Keep a piece; the same one again replaces it. True when the file is whole now. BadRequest, LimitExceeded.
+
+        `share`: 2 for those who get no more than half of the room for unfinished uploads, so that they leave some.
+        """
         key = self._core.hash_of(cloud, "chunked", upload)
         async with self._core.database.read() as connection:  # refused before anything is written
-            await self._replaced(connection, cloud, key, piece)
+            await self._replaced(connection, cloud, key, piece, share)
         draft = await self._uploads.mint(cloud)
         try:
             await self._uploads.put_original(draft, body, permit)
-            whole = await self._core.shield.run(self._keep(draft, key, piece))
+            whole = await self._core.shield.run(self._keep(draft, key, piece, share))
         except BaseException:
             await self._uploads.discard(draft)
             raise
@@ -80,13 +83,13 @@ class Chunks:
         key = self._core.hash_of(cloud, "chunked", upload)
         await self._core.shield.run(self._forget(cloud, key))
 
-    async def _keep(self, draft: Draft, key: NameHash, piece: Piece) -> bool:
+    async def _keep(self, draft: Draft, key: NameHash, piece: Piece, share: int) -> bool:
         core, cloud = self._core, draft.tenant
         until = core.now() + core.settings.chunked_seconds_max
         async with core.database.write() as connection:
             # One at a time: of two last pieces at once, the second must see the first.
             await connection.execute(select(tenants.c.cloud).where(tenants.c.cloud == cloud).with_for_update())
-            old = await self._replaced(connection, cloud, key, piece)
+            old = await self._replaced(connection, cloud, key, piece, share)
             await self._uploads.settle(draft, connection)
             if old is not None:
                 await connection.execute(delete(table).where(table.c.aid == old))
@@ -101,7 +104,9 @@ class Chunks:
             await core.forget([(old, cloud)])
         return whole
 
-    async def _replaced(self, connection: AsyncConnection, cloud: str, key: NameHash, piece: Piece) -> Aid | None:
+    async def _replaced(
+        self, connection: AsyncConnection, cloud: str, key: NameHash, piece: Piece, share: int
+    ) -> Aid | None:
         """The piece that this one stands for again. Raises BadRequest, LimitExceeded for one that does not fit."""
         rows = await _rows(connection, cloud, key)
         old = next((row for row in rows if (row.start_byte, row.end_byte) == (piece.start, piece.end)), None)
@@ -112,19 +117,22 @@ class Chunks:
             raise BadRequest("Content-Range overlaps another part of this upload")
         if len(rows) >= CHUNKS_MAX:
             raise LimitExceeded(f"Too many parts of one upload: at most {CHUNKS_MAX}")
-        await self._check_room(connection, cloud, is_new=not rows, added=piece.end - piece.start)
+        await self._check_room(connection, cloud, share, is_new=not rows, added=piece.end - piece.start)
         return None if old is None else Aid(old.aid)
 
-    async def _check_room(self, connection: AsyncConnection, cloud: str, *, is_new: bool, added: int) -> None:
+    async def _check_room(
+        self, connection: AsyncConnection, cloud: str, share: int, *, is_new: bool, added: int
+    ) -> None:
         counted = select(
             func.count(table.c.upload.distinct()), func.coalesce(func.sum(table.c.end_byte - table.c.start_byte), 0)
         )
         limits = self._core.settings
+        uploads_max, bytes_max = -(-limits.chunked_uploads_max // share), limits.chunked_bytes_max // share
         uploads, held = (await connection.execute(counted.where(table.c.tenant == cloud))).one()
-        if is_new and uploads >= limits.chunked_uploads_max:
-            raise LimitExceeded(f"Too many unfinished uploads: at most {limits.chunked_uploads_max}")
-        if held + added > limits.chunked_bytes_max:
-            raise LimitExceeded(f"Unfinished uploads are too large together: at most {limits.chunked_bytes_max} bytes")
+        if is_new and uploads >= uploads_max:
+            raise LimitExceeded(f"Too many unfinished uploads: at most {uploads_max}")
+        if held + added > bytes_max:
+            raise LimitExceeded(f"Unfinished uploads are too large together: at most {bytes_max} bytes")
 
     async def _open(self, cloud: str, aid: Aid, permit: Permit) -> bytes:
         core = self._core

@@ -22,8 +22,6 @@ from origin.keyring import Keyring
 from origin.records.core import Core
 from origin.records.deletes import Deletes
 
-SOURCES_MAX = 1000
-"""Of one version; an edge knows all of them of each copy that it keeps."""
 SWEPT_MAX = 500
 """In one round."""
 

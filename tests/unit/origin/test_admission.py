@@ -6,7 +6,7 @@ import pytest
 
 from domicile.media.errors import BadRequest
 from origin.admission import check_unsigned, with_preset
-from origin.params import Params
+from origin.params import Params, context_of
 from origin.presets import settings_in
 from origin.records import Preset
 
@@ -20,8 +20,6 @@ def preset(**settings: str) -> Preset:
     [(False, "call", "call", "preset,call"), (True, "preset", "preset", "preset,call")],
 )
 def test_who_wins_depends_on_the_signature(preset_wins: bool, folder: str, alt: str, tags: str) -> None:
-    from origin.params import context_of
-
     call = Params({"folder": "call", "tags": "call", "context": "alt=call|own=1", "public_id": "x"})
     settings = {"folder": "preset", "tags": "preset", "context": "alt=preset", "overwrite": "true", "live": "true"}
     merged = with_preset(call, settings, preset_wins=preset_wins)
@@ -57,3 +55,17 @@ def test_settings_are_upload_parameters_and_nothing_about_one_upload() -> None:
             settings_in(Params({name: "x"}))
     with pytest.raises(BadRequest, match="overwrite"):
         settings_in(Params({"overwrite": "maybe"}))
+
+
+@pytest.mark.parametrize("preset_wins", [True, False])
+def test_a_text_swallows_nothing_of_what_is_put_beside_it(preset_wins: bool) -> None:
+    theirs, ours = {"context": "own=call\\"}, {"context": "by=preset|alt=preset"}
+    with pytest.raises(BadRequest, match="backslash"):
+        with_preset(Params(theirs), ours, preset_wins=preset_wins)
+    merged = with_preset(Params({"context": r"a=x\|y"}), {"context": r"b=\=z"}, preset_wins=preset_wins)
+    assert context_of(merged) == {"a": "x|y", "b": "=z"}
+
+
+def test_a_setting_swallows_no_other_setting() -> None:
+    with pytest.raises(BadRequest, match="backslash"):
+        settings_in(Params({"context[a]": "x\\", "context[b]": "y"}))

@@ -1,113 +1,171 @@
+"""An archive that is kept: it goes with everything whose bytes are in it, and nobody sees it who may not see all of that."""
+
 from __future__ import annotations
 
-import io
-import tarfile
-import zipfile
+import base64
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
+import msgspec
 import pytest
+import pytest_asyncio
+from aiohttp.test_utils import TestClient, TestServer
 
-from domicile.media.asset import AssetName
-from domicile.media.errors import BadRequest, LimitExceeded, Overloaded, StaleRequest
+from domicile.media.access import AccessRule
+from domicile.media.errors import BadRequest
+from domicile.media.policy import ResidencyPolicy
+from domicile.media.policy_file import from_toml
 from origin import archive_plan as plan
-from origin.archive_stream import writer_of
-from origin.archive_turns import ArchiveTurns
-from origin.params import Params
-from origin.records import AssetRecord
+from origin import archives
+from origin.app import api_app
+from origin.records import AssetRecord, Records
 from origin.renders import read_order
+from tests.infra.origin import origin_over
+from tests.infra.records import CLOUD, name, upload
 from tests.unit.origin.test_explicit import JANE
 from tests.unit.origin.test_renders import LIMITS
 
-PLAIN = plan.style_of(Params({}))
+Client = TestClient[Any, Any]
+TOKEN = (AccessRule(access_type="token"),)
 
 
-def asset(public_id: str, resource_type: str = "image", original: str = "") -> AssetRecord:
-    named = AssetName(cloud="acme", resource_type=resource_type, delivery_type="upload", public_id=public_id)
-    return replace(JANE, name=named, original_filename=original)
+class Decoders:
+    """Renders anything."""
+
+    async def render(self, *_: object, **__: object) -> SimpleNamespace:
+        return SimpleNamespace(done=SimpleNamespace(format="jpg", width=5, height=4), body=b"rendition")
 
 
-def paths(*records: AssetRecord, style: plan.Style = PLAIN, orders: tuple[str, ...] = ()) -> list[str]:
-    asked = [read_order(text, {}, LIMITS) for text in orders]
-    return [entry.path for entry in plan.entries(records, asked, style)]
+@pytest_asyncio.fixture
+async def client(records: Records) -> AsyncIterator[Client]:
+    tenant = records.tenant(CLOUD)
+    assert tenant is not None
+    basic = base64.b64encode(f"{tenant.api_key}:{tenant.api_secret}".encode()).decode()
+    app = api_app(origin_over(records, Decoders()))
+    async with TestClient(TestServer(app), headers={"Authorization": f"Basic {basic}"}) as client:
+        yield client
 
 
-def test_files_are_named_after_their_assets() -> None:
-    assert paths(asset("a/b"), asset("c"), asset("d/e.txt", "raw")) == ["a/b.jpg", "c.jpg", "d/e.txt"]
-    flat = replace(PLAIN, flat=True, original_names=True)
-    assert paths(asset("a/b", original="X"), asset("c/d.txt", "raw", "Y"), style=flat) == ["X.jpg", "Y.txt"]
+async def kept(client: Client, **asked: Any) -> dict[str, Any]:
+    answer = await client.post(f"/v1_1/{CLOUD}/all/generate_archive", json={"mode": "create", **asked})
+    assert answer.status == 200, await answer.text()
+    return await answer.json()
 
 
-def test_no_path_leads_out_of_the_archive_or_is_there_twice() -> None:
-    flat = replace(PLAIN, flat=True, original_names=True)
-    wild = [asset("a", original="../../etc/passwd"), asset("b", original="..\\x"), asset("c", original="\x00\u202e")]
-    assert paths(*wild, style=flat) == ["_.._etc_passwd.jpg", "_x.jpg", "__.jpg"]
-    assert paths(asset("a/x"), asset("b/X"), asset("c/x"), style=flat) == ["x.jpg", "X_1.jpg", "x_2.jpg"]
+def pack(kind: str = "upload", public_id: str = "pack.zip") -> Any:
+    return replace(name(public_id, delivery_type=kind), resource_type="raw")
 
 
-def test_renditions_stand_in_folders_or_carry_their_names() -> None:
-    assert paths(asset("a"), asset("b", "raw"), orders=("w_5/e_blur", "w_6/webp")) == [
-        "w_5--e_blur/a.jpg",
-        "w_6/a.webp",
-    ]
-    assert paths(asset("f/a"), style=replace(PLAIN, flat_transformations=True), orders=("w_5",)) == ["f/a_w_5.jpg"]
-    assert paths(asset("a"), style=replace(PLAIN, nameless_transformations=True), orders=("w_5", "w_6")) == [
-        "a.jpg", "a_1.jpg",
-    ]  # fmt: skip
+async def test_it_goes_with_a_picture_that_lies_over_another_in_it(client: Client, records: Records) -> None:
+    await upload(records, name("a"))
+    await upload(records, name("over"))
+    await kept(client, public_ids=["a"], transformations="l_over/w_5", target_public_id="pack.zip")
+    assert await records.get(pack()) is not None
+    await records.destroy(name("over"))
+    assert await records.get(pack()) is None
+
+
+async def test_it_goes_at_once_with_what_was_in_an_archive_that_is_in_it(client: Client, records: Records) -> None:
+    await upload(records, name("a"))
+    await kept(client, public_ids=["a"], target_public_id="inner.zip")
+    await kept(client, public_ids=["inner.zip"], target_public_id="pack.zip")
+    assert await records.get(pack()) is not None
+    await records.destroy(name("a"))
+    assert await records.get(pack()) is None
+
+
+async def test_what_goes_while_it_is_made_is_left_out_where_that_is_allowed(
+    client: Client, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for public_id in "ab":
+        await upload(records, name(public_id))
+    real = archives._gathered
+
+    async def gathered(*args: Any) -> bytes:
+        await records.destroy(name("a"))
+        return await real(*args)
+
+    monkeypatch.setattr(archives, "_gathered", gathered)
+    made = await kept(client, public_ids=["a", "b"], allow_missing=True, target_public_id="pack.zip")
+    assert (made["resource_count"], made["file_count"]) == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["private", "authenticated"])
+async def test_it_is_of_the_type_of_what_is_in_it(client: Client, records: Records, kind: str) -> None:
+    await upload(records, name("a"))
+    await upload(records, name("b", delivery_type=kind))
+    full = ["image/upload/a", f"image/{kind}/b"]
+    made = await kept(client, fully_qualified_public_ids=full, target_public_id="pack.zip")
+    assert (made["type"], await records.get(pack())) == (kind, None)
+
+
+async def test_what_needs_a_token_is_in_no_archive_for_everybody(client: Client, records: Records) -> None:
+    await upload(records, name("a"), access_control=TOKEN)
+    assert (await kept(client, public_ids=["a"]))["type"] == "authenticated"
+
+
+async def test_what_lies_over_a_picture_says_who_may_see_it_too(client: Client, records: Records) -> None:
+    await upload(records, name("a"))
+    await upload(records, name("over", delivery_type="authenticated"))
+    asked = {"public_ids": ["a"], "transformations": "l_authenticated:over/w_5"}
+    assert (await kept(client, **asked))["type"] == "authenticated"
+
+
+def policy_of(text: str) -> ResidencyPolicy:
+    return from_toml(f'tenant = "{CLOUD}"\n{text}', cloud=CLOUD, home="eu-de")
+
+
+def in_folder(folder: str, kind: str = "jpg", resource_type: str = "image") -> AssetRecord:
+    named = replace(name(f"{folder}/a"), resource_type=resource_type)
+    return replace(JANE, name=named, facts=msgspec.structs.replace(JANE.facts, format=kind))
+
+
+REDACTED = '[redaction]\nfaces = "blur"\nfolders = ["people"]\nexcept_signed = '
 
 
 @pytest.mark.parametrize(
-    ("types", "kept"),
+    ("record", "text", "is_changed"),
     [
-        (["upload", "text"], "upload"),
-        (["upload", "private"], "private"),
-        (["authenticated", "upload", "private"], "authenticated"),
+        (in_folder("things"), "", True),
+        (in_folder("things"), 'originals = "as-is"', False),
+        (in_folder("people"), f'originals = "as-is"\n{REDACTED}true', True),
+        (in_folder("things"), f'originals = "as-is"\n{REDACTED}true', False),
+        (in_folder("things", "svg"), "", False),
+        (in_folder("things", "raw", "raw"), "", False),
     ],
 )
-def test_an_archive_is_no_more_public_than_what_is_in_it(types: list[str], kept: str) -> None:
-    assert plan.least_public(types) == kept
+def test_a_picture_lies_in_it_as_its_url_shows_it(record: AssetRecord, text: str, is_changed: bool) -> None:
+    untouched = read_order("", {}, LIMITS)
+    (entry,) = plan.as_shown([plan.Entry(path="a", record=record)], untouched, policy_of(text))
+    assert (entry.order is untouched) is is_changed
 
 
-def test_there_are_at_most_so_many_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "FILES_MAX", 2)
-    with pytest.raises(LimitExceeded, match="at most 2"):
-        paths(asset("a"), asset("b"), asset("c"))
-
-
-def test_full_names_say_their_types() -> None:
-    assert plan.read_full_name("image/private/a/b") == ("image", "private", "a/b")
-    for wrong in ("a/b", "image/upload/", "film/upload/x"):
-        with pytest.raises(BadRequest):
-            plan.read_full_name(wrong)
-
-
-@pytest.mark.parametrize("kind", sorted(plan.FORMATS))
-def test_an_archive_comes_out_as_its_files_go_in(kind: str) -> None:
-    files = {"a/ü.jpg": bytes(range(256)) * 4000, "b.txt": b"", "c.bin": b"\0" * 10}
-    writer = writer_of(kind)
-    pieces = [writer.add(path, body, changed_at=1_700_000_000.0) for path, body in files.items()]
-    whole = b"".join([*pieces, writer.end()])
-    if kind == "zip":
-        assert len(pieces[0]) > len(files["a/ü.jpg"])
-        with zipfile.ZipFile(io.BytesIO(whole)) as archive:
-            assert {one: archive.read(one) for one in archive.namelist()} == files
+@pytest.mark.parametrize(
+    ("record", "text", "wanted"),
+    [
+        (in_folder("things", "svg"), "", "authenticated"),
+        (in_folder("things", "svg"), 'originals = "as-is"', "upload"),
+        (in_folder("things", "raw", "raw"), f"{REDACTED}false", "upload"),
+        (in_folder("people", "raw", "raw"), f"{REDACTED}true", "authenticated"),
+        (in_folder("people", "raw", "raw"), f"{REDACTED}false", None),
+    ],
+)
+def test_what_lies_in_it_as_it_is_is_for_those_who_may_see_that(
+    record: AssetRecord, text: str, wanted: str | None
+) -> None:
+    if wanted is None:
+        with pytest.raises(BadRequest, match="redacts"):
+            plan.type_of([record], [record], policy_of(text))
     else:
-        with tarfile.open(fileobj=io.BytesIO(whole)) as tar:
-            assert {one.name: tar.extractfile(one).read() for one in tar} == files  # type: ignore[union-attr]
+        assert plan.type_of([record], [record], policy_of(text)) == wanted
+        assert plan.type_of([record], [], policy_of(text)) == "upload"
 
 
-def test_archives_take_turns() -> None:
-    turns = ArchiveTurns(1)
-    with turns.turn(), pytest.raises(Overloaded), turns.turn():
-        raise AssertionError
-    with turns.turn():
-        pass
-
-
-def test_a_url_of_a_download_is_good_until_it_says() -> None:
-    from origin.authenticate import _check_until
-
-    _check_until(Params({"expires_at": "1000"}), 999.0)
-    with pytest.raises(StaleRequest):
-        _check_until(Params({"expires_at": "1000"}), 1000.0)
-    with pytest.raises(BadRequest):
-        _check_until(Params({"expires_at": "soon"}), 999.0)
+async def test_a_signature_that_lasts_makes_no_archive_that_is_kept(client: Client, records: Records) -> None:
+    await upload(records, name("a"))
+    asked = {"mode": "create", "public_ids": ["a"], "expires_at": 9_999_999_999}
+    answer = await client.post(f"/v1_1/{CLOUD}/all/generate_archive", json=asked)
+    assert answer.status == 400
+    assert "expires_at" in (await answer.json())["error"]["message"]

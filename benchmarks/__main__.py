@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import os
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -38,6 +40,7 @@ def main() -> int:
     parser.add_argument("--docs", action="store_true", help="quality: write the table into docs/quality.md")
     arguments = parser.parse_args()
     results: report.Results = {}
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="domicile-bench-") as name:
         work = Path(name)
         work.chmod(0o755)  # nginx drops to another user
@@ -78,8 +81,16 @@ def main() -> int:
         results["quality"] = quality.measure()
         if arguments.docs:
             quality.write_docs(results["quality"])
+    cpuinfo = Path("/proc/cpuinfo").read_text("utf-8")
+    machine = report.machine(cpuinfo, processors=os.cpu_count() or 1, load=load)
     today = dt.datetime.now(dt.UTC).date().isoformat()
-    report.write(arguments.results, results, command="python -m benchmarks " + " ".join(sys.argv[1:]), date=today)
+    report.write(
+        arguments.results,
+        results,
+        command="python -m benchmarks " + shlex.join(sys.argv[1:]),
+        date=today,
+        machine=machine,
+    )
     print((arguments.results / "results.md").read_text("utf-8"))
     return 0 if all(row.get("within", True) for rows in results.values() for row in rows) else 1
 

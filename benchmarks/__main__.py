@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import os
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -32,17 +34,24 @@ def main() -> int:
     parser.add_argument(
         "--scale", type=float, default=1.0, help="below 1 budgets and transforms are tried, not measured"
     )
-    parser.add_argument("--only", default="", help="a part of the names of transforms, for those alone")
+    parser.add_argument("--only", default="", help="a part of the names of hits or transforms, for those alone")
     parser.add_argument("--no-install", action="store_true", help="leave out peers that are not installed yet")
     parser.add_argument("--results", type=Path, default=RESULTS, help="directory to write")
     parser.add_argument("--docs", action="store_true", help="quality: write the table into docs/quality.md")
     arguments = parser.parse_args()
     results: report.Results = {}
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="domicile-bench-") as name:
         work = Path(name)
         work.chmod(0o755)  # nginx drops to another user
         if "hits" in arguments.parts:
-            results["hits"] = hits.measure(work, arguments.results, seconds=arguments.seconds, rounds=arguments.rounds)
+            results["hits"] = hits.measure(
+                work,
+                arguments.results,
+                seconds=arguments.seconds,
+                rounds=arguments.rounds,
+                only=arguments.only,
+            )
         if "transforms" in arguments.parts:
             results["transforms"] = transforms.measure(
                 work,
@@ -72,8 +81,16 @@ def main() -> int:
         results["quality"] = quality.measure()
         if arguments.docs:
             quality.write_docs(results["quality"])
+    cpuinfo = Path("/proc/cpuinfo").read_text("utf-8")
+    machine = report.machine(cpuinfo, processors=os.cpu_count() or 1, load=load)
     today = dt.datetime.now(dt.UTC).date().isoformat()
-    report.write(arguments.results, results, command="python -m benchmarks " + " ".join(sys.argv[1:]), date=today)
+    report.write(
+        arguments.results,
+        results,
+        command="python -m benchmarks " + shlex.join(sys.argv[1:]),
+        date=today,
+        machine=machine,
+    )
     print((arguments.results / "results.md").read_text("utf-8"))
     return 0 if all(row.get("within", True) for rows in results.values() for row in rows) else 1
 

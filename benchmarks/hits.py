@@ -1,29 +1,127 @@
-"""RAM hits of one edge worker against nginx proxy_cache: interleaved rounds, the same bodies, the same core."""
+"""RAM hits of Domicile, nginx proxy_cache, Varnish and aiohttp alone: interleaved rounds, the same bodies, the same core.
+
+One worker of each is pinned to SERVER_CORE; the load, the decoders, the origins and whatever else goes on have LOAD_CORE.
+Two workers are pinned nowhere and share both with the load: only processor time for a request compares them.
+"""
 
 from __future__ import annotations
 
 import io
-import statistics
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.load import Run, children, pin, wrk
-from benchmarks.measured import Counted
+from benchmarks import aiohttp_alone, hits_peers, pictures
+from benchmarks.hits_peers import SENDING, Origin
+from benchmarks.hits_rows import OURS, Kind, Situation, Taken, quiet, rows, servers, situations
+from benchmarks.load import BROWSER, PACED, UNIQUE_REFERER, Load, core_ticks, pin, tree, wrk
+from benchmarks.meanwhile import OfDomicile, OfPeer, Side, Transforms, running
 from benchmarks.measured import MeasuredStack as Stack
-from benchmarks.peer_nginx import Nginx
-from benchmarks.scrape import Scrape
-from tests.e2e.stack import free_port
+from benchmarks.peers_http import Peer, version
+from tests.e2e.stack import Reply
 
 SIZES = {"2 KB": (2_000, 48), "20 KB": (20_000, 150), "100 KB": (100_000, 340)}
 """label -> (bytes aimed at, side in pixels of a noisy picture that comes near)"""
-SECONDS, MEMORY = "domicile_edge_request_seconds", {"route": "delivery", "cache": "memory"}
 MARGIN_PIXELS = 8
 """Uploaded larger by so much, so that what is delivered is really scaled."""
+SERVER_CORE, LOAD_CORE = 0, 1
+NEEDED = {"wrk": "wrk", "nginx": "nginx-light", "varnishd": "varnish", "taskset": "util-linux"}
+"""Program -> package."""
+OTHERS = tuple(f"other{number}" for number in range(10))
+"""What is filled and purged while something else is hit."""
+PHOTO, PHOTO_PIXELS = "photo", (1600, 1200)
+PACED_CONNECTIONS, REST_MILLISECONDS = 32, 16
+"""About 2,000 requests a second: far from what any of them can answer, so that p99 is not that of a queue."""
+WARM_SECONDS = 1
+
+
+class Server(Protocol):
+    @property
+    def port(self) -> int: ...
+
+    def pids(self) -> list[int]:
+        """All processes whose work is charged to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    stack: Stack
+
+    @property
+    def port(self) -> int:
+        return self.stack.edge_port
+
+    def pids(self) -> list[int]:
+        """All of the edge, decoders included; the origin is not part of a hit."""
+        return tree(self.stack.processes("edge"))
+
+
+def measure(work: Path, results: Path, *, seconds: int, rounds: int, only: str = "") -> list[dict[str, Any]]:
+    """`only`: a part of the labels of situations."""
+    lacking = [package for program, package in NEEDED.items() if shutil.which(program) is None]
+    if lacking:
+        raise SystemExit(f"hits needs {', '.join(lacking)}: apt-get install {' '.join(lacking)}")
+    if len(os.sched_getaffinity(0)) < 2:
+        raise SystemExit("hits needs two processors: one for a server, one for the load")
+    chosen, made = situations(list(SIZES), only=only), []
+    for workers in (1, 2):
+        mine = [situation for situation in chosen if situation.workers == workers]
+        if mine:
+            with started(work / f"hits-{workers}", results, workers) as contest:
+                made += contest.measure(mine, seconds=seconds, rounds=rounds)
+    return made
+
+
+@contextmanager
+def started(work: Path, results: Path, workers: int) -> Iterator[Contest]:
+    """All servers with so many workers, each with all bodies."""
+    work.mkdir()
+    work.chmod(0o755)  # nginx and Varnish drop to other users
+    affinity = os.sched_getaffinity(0)
+    with ExitStack() as ends:
+        stack = Stack(work / f"hits-{workers}", workers=workers, results=results)
+        stack.start()
+        ends.callback(stack.stop)
+        uploaded(stack)
+        paths = {label: nearest(stack, side, wanted) for label, (wanted, side) in SIZES.items()}
+        bodies = work / "bodies"
+        aiohttp_alone.write(bodies, {path: (dict(reply.headers), reply.body) for path, reply in paths.values()})
+        if workers == 1:
+            os.sched_setaffinity(0, {LOAD_CORE})
+            ends.callback(os.sched_setaffinity, 0, affinity)
+
+        def peer(made: Peer) -> Peer:
+            ends.callback(made.stop)
+            return made
+
+        origin = Origin(peer(hits_peers.aiohttp(bodies)))
+        asked = origin.peer.port
+        alone = [peer(hits_peers.aiohttp(bodies))]
+        alone += [peer(hits_peers.aiohttp(bodies, port=alone[0].port)) for _ in range(1, workers)]
+        nginx = {
+            name: peer(hits_peers.nginx(work / f"nginx-{at}", asked, sending=name, workers=workers))
+            for at, name in enumerate(SENDING)
+        }
+        varnish = peer(hits_peers.varnish(work / "varnish", asked, workers=workers))
+        yield Contest(workers, stack, origin, paths, nginx, varnish, alone)
+
+
+def uploaded(stack: Stack) -> None:
+    uploader = stack.sdk().uploader
+    for _, side in SIZES.values():
+        uploader.upload(io.BytesIO(noise(side + MARGIN_PIXELS)), public_id=f"noise{side}")
+    small = noise(SIZES["2 KB"][1])
+    for name in OTHERS:
+        uploader.upload(io.BytesIO(small), public_id=name)
+    uploader.upload(io.BytesIO(pictures.photo(*PHOTO_PIXELS)), public_id=PHOTO)
 
 
 def noise(side: int) -> bytes:
@@ -33,96 +131,163 @@ def noise(side: int) -> bytes:
     return body.getvalue()
 
 
-def measure(work: Path, results: Path, *, seconds: int, rounds: int) -> list[dict[str, Any]]:
-    stack = Stack(work / "hits", workers=1, results=results)
-    stack.start()
-    nginx = Nginx(work / "nginx", port=free_port(), upstream=stack.edge_port)
-    try:
-        uploader = stack.sdk().uploader
-        rows = []
-        edge, peer = tree(stack.processes("edge")), tree([nginx.pid])
-        pin((*edge, *peer), 0)
-        for label, (wanted, side) in SIZES.items():
-            uploader.upload(io.BytesIO(noise(side + MARGIN_PIXELS)), public_id=f"noise{side}")
-            path, body_bytes = nearest(stack, side, wanted)
-            nginx.warm(path)
-            rounds_here = [one_round(stack, nginx, path, edge, peer, seconds=seconds) for _ in range(rounds)]
-            rows.append(row(label, body_bytes, rounds_here))
-        return rows
-    finally:
-        nginx.stop()
-        stack.stop()
-
-
-def tree(pids: list[int]) -> list[int]:
-    return sorted({pid for top in pids for pid in (top, *children(top))})
-
-
-def nearest(stack: Stack, side: int, wanted: int) -> tuple[str, int]:
-    """The path of the rendition whose body comes nearest to the size aimed at, and its bytes."""
-    sizes = {}
+def nearest(stack: Stack, side: int, wanted: int) -> tuple[str, Reply]:
+    """The path of the rendition whose body comes nearest to the size aimed at, and its answer."""
+    replies = {}
     for quality in (20, 40, 60, 80, 95):
         path = f"/demo/image/upload/c_scale,w_{side},q_{quality}/v1/noise{side}.jpg"
-        reply = stack.get(path)
+        replies[path] = reply = stack.get(path, **BROWSER)
         assert reply.status == 200, reply.headers
-        sizes[path] = len(reply.body)
-    return min(sizes.items(), key=lambda made: abs(made[1] - wanted))
+    return min(replies.items(), key=lambda made: abs(len(made[1].body) - wanted))
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """One run against us and one against the peer, with what our servers counted during each."""
+class Together:
+    """Processes that share one port."""
 
-    ours: Run
-    peer: Run
-    seen: Counted
-    passed_on: int
-    """Requests that the peer did not answer itself: they came to our edge."""
+    peers: list[Peer]
 
     @property
-    def is_honest(self) -> bool:
-        """Every request a hit of the tier that is measured, on both sides, and none that failed."""
-        hits = self.seen.memory_hits >= self.ours.requests > 0 and self.seen.fills == 0
-        return hits and self.passed_on == 0 and self.ours.errors == self.peer.errors == 0
+    def port(self) -> int:
+        return self.peers[0].port
+
+    def pids(self) -> list[int]:
+        return [pid for peer in self.peers for pid in peer.pids()]
 
 
-def one_round(stack: Stack, nginx: Nginx, path: str, edge: list[int], peer: list[int], *, seconds: int) -> Round:
-    assert stack.get(path).cache == "hit"
-    with stack.counted() as seen:
-        ours = wrk(f"http://127.0.0.1:{stack.edge_port}{path}", edge, seconds=seconds)
-    with stack.counted() as meanwhile:
-        theirs = wrk(f"http://127.0.0.1:{nginx.port}{path}", peer, seconds=seconds)
-    return Round(ours=ours, peer=theirs, seen=seen, passed_on=meanwhile.deliveries)
+@dataclass(slots=True)
+class Contest:
+    """Everything that is measured, running."""
+
+    workers: int
+    stack: Stack
+    origin: Origin
+    paths: dict[str, tuple[str, Reply]]
+    nginx: dict[str, Peer]
+    """By how they send."""
+    varnish: Peer
+    alone: list[Peer]
+    best: dict[str, str] = field(default_factory=dict)
+    """Size -> how the nginx sends that answered most requests a second."""
+    others: OfDomicile | None = None
+    transforms: Transforms | None = None
+    quiet: dict[Situation, list[Taken]] = field(default_factory=dict)
+    """What ours did, for those that are held against it."""
+
+    def measure(self, chosen: list[Situation], *, seconds: int, rounds: int) -> list[dict[str, Any]]:
+        self.pin()
+        made = []
+        for situation in chosen:
+            found = self.situation(situation, seconds=seconds, rounds=rounds)
+            self.quiet[situation] = found[OURS]
+            before = self.quiet[quiet(situation)] if quiet(situation) != situation else []
+            body = self.paths[situation.size][1].body
+            made += rows(situation, len(body), found, before=before, notes=self.notes(situation))
+            print(situation.label, "done", flush=True)
+        return made
+
+    def pin(self) -> None:
+        """One worker of each on its core; decoders, and ours that take no part, beside the load."""
+        if self.workers > 1:
+            return
+        assert self.stack.process is not None
+        edge = Ours(self.stack).pids()
+        decoders = [pid for pid in edge if is_decoder(pid)]
+        pin({*tree([self.stack.process.pid]), *self.stack.processes()} - {*edge}, LOAD_CORE)
+        pin(decoders, LOAD_CORE)
+        pin({*edge} - {*decoders}, SERVER_CORE)
+        for peer in (*self.nginx.values(), self.varnish, *self.alone):
+            pin(peer.pids(), SERVER_CORE)
+
+    def situation(self, situation: Situation, *, seconds: int, rounds: int) -> dict[str, list[Taken]]:
+        """What was taken of each server, round by round."""
+        path = self.paths[situation.size][0]
+        for cache in (*self.nginx.values(), self.varnish):
+            hits_peers.warm(cache, self.origin, path)
+        if situation.size not in self.best:
+            self.best[situation.size] = self.fastest_nginx(situation, path, seconds=seconds, rounds=rounds)
+        everybody: dict[str, Server] = {
+            OURS: Ours(self.stack),
+            "nginx": self.nginx[self.best[situation.size]],
+            "varnish": self.varnish,
+            "aiohttp": Together(self.alone),
+        }
+        part = {name: everybody[name] for name in servers(situation.kind, list(everybody))}
+        for server in part.values():
+            self.ask(situation, server, path, seconds=WARM_SECONDS)
+        found: dict[str, list[Taken]] = {name: [] for name in part}
+        for _ in range(rounds):
+            for name, server in part.items():
+                sides = self.sides(situation, name, server, path)
+                found[name].append(self.take(situation, server, path, sides, seconds=seconds))
+        return found
+
+    def fastest_nginx(self, situation: Situation, path: str, *, seconds: int, rounds: int) -> str:
+        """Two rounds at most: these differ by much where they differ."""
+        rates = dict.fromkeys(SENDING, 0.0)
+        for _ in range(min(rounds, 2)):
+            for name, peer in self.nginx.items():
+                run = wrk(f"http://127.0.0.1:{peer.port}{path}", peer.pids, seconds=seconds, load=self.plain())
+                rates[name] = max(rates[name], run.per_second)
+        return max(rates, key=lambda name: rates[name])
+
+    def plain(self) -> Load:
+        return Load() if self.workers == 1 else Load(core=None, threads=self.workers)
+
+    def load(self, kind: Kind) -> Load:
+        match kind:
+            case Kind.UNIQUE:
+                return Load(script=UNIQUE_REFERER, arguments=(str(time.monotonic_ns()),))
+            case Kind.PACED | Kind.TRANSFORMS:
+                return Load(connections=PACED_CONNECTIONS, script=PACED, arguments=(str(REST_MILLISECONDS),))
+            case _:
+                return self.plain()
+
+    def sides(self, situation: Situation, name: str, server: Server, path: str) -> list[Side]:
+        match situation.kind, server:
+            case Kind.BUSY, Ours():
+                self.others = self.others or OfDomicile(self.stack, OTHERS)
+                return self.others.sides()
+            case Kind.BUSY, Peer():
+                return OfPeer(server, path, can_purge=name == "varnish").sides()
+            case Kind.TRANSFORMS, _:
+                self.transforms = self.transforms or Transforms(self.stack, PHOTO)
+                return [self.transforms.side()]
+            case _:
+                return []
+
+    def ask(self, situation: Situation, server: Server, path: str, *, seconds: int) -> Any:
+        url = f"http://127.0.0.1:{server.port}{path}"
+        return wrk(url, server.pids, seconds=seconds, load=self.load(situation.kind))
+
+    def take(self, situation: Situation, server: Server, path: str, sides: list[Side], *, seconds: int) -> Taken:
+        with ExitStack() as counting:
+            seen = counting.enter_context(self.stack.counted()) if isinstance(server, Ours) else None
+            asked = self.origin.asked
+            with running(sides) as done:
+                busy, ticks = core_ticks(LOAD_CORE, Path("/proc/stat").read_text("utf-8"))
+                run = self.ask(situation, server, path, seconds=seconds)
+                busy_after, ticks_after = core_ticks(LOAD_CORE, Path("/proc/stat").read_text("utf-8"))
+            passed_on = self.origin.asked - asked
+        return Taken(
+            run=run,
+            done={name: each.count for name, each in done.items()},
+            failures=[failure for each in done.values() for failure in each.failures],
+            passed_on=passed_on,
+            seen=seen,
+            other_core_busy=(busy_after - busy) / max(ticks_after - ticks, 1),
+        )
+
+    def notes(self, situation: Situation) -> dict[str, str]:
+        nginx = f"{version(['nginx', '-v'])}, {self.best[situation.size]}"
+        if situation.kind is Kind.BUSY:
+            nginx += "; it has no purge: fills only"
+        return {"nginx": nginx, "varnish": version(["varnishd", "-V"])}
 
 
-def row(label: str, body_bytes: int, rounds: list[Round]) -> dict[str, Any]:
-    """Client and server side by side; `within` is false when they do not tell the same story."""
-    ratios = [each.ours.per_second / each.peer.per_second for each in rounds]
-
-    def middle(of: Callable[[Round], float]) -> float:
-        return statistics.median(map(of, rounds))
-
-    def inside(each: Round) -> Scrape:
-        return each.seen.edge
-
-    return {
-        "what": f"hit {label}",
-        "body_bytes": body_bytes,
-        "ours_per_second": middle(lambda each: each.ours.per_second),
-        "peer_per_second": middle(lambda each: each.peer.per_second),
-        "ratio": statistics.median(ratios),
-        "ratio_min": min(ratios),
-        "ratio_max": max(ratios),
-        "cpu_ratio": middle(lambda each: each.peer.cpu_us / each.ours.cpu_us),
-        "ours_p99_ms": middle(lambda each: each.ours.p99_ms),
-        "peer_p99_ms": middle(lambda each: each.peer.p99_ms),
-        "server_mean_ms": middle(lambda each: inside(each).mean(SECONDS, **MEMORY) * 1e3),
-        "server_p99_ms_max": middle(lambda each: inside(each).quantile(SECONDS, 0.99, **MEMORY) * 1e3),
-        "client_requests": sum(each.ours.requests for each in rounds),
-        "server_memory_hits": sum(each.seen.memory_hits for each in rounds),
-        "server_fills": sum(each.seen.fills for each in rounds),
-        "peer_passed_on": sum(each.passed_on for each in rounds),
-        "errors": sum(each.ours.errors + each.peer.errors for each in rounds),
-        "within": all(each.is_honest for each in rounds),
-        "runs": {"ours": [asdict(each.ours) for each in rounds], "peer": [asdict(each.peer) for each in rounds]},
-    }
+def is_decoder(pid: int) -> bool:
+    """Whether it makes pictures, or is forked for that."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text("utf-8").startswith("decoder")
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import subprocess
-from collections.abc import Iterable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
+
+
+BROWSER = {
+    "Accept": "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8",
+    "Accept-Encoding": "gzip, deflate, br",
+    "Accept-Language": "de-DE,de;q=0.9,en;q=0.7",
+    "Sec-Fetch-Dest": "image",
+    "Sec-Fetch-Mode": "no-cors",
+    "Sec-Fetch-Site": "cross-site",
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+}
+"""What a browser sends for a picture of a page."""
+HERE = Path(__file__).parent
+UNIQUE_REFERER = HERE / "unique_referer.lua"
+PACED = HERE / "paced.lua"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +40,47 @@ class Run:
     cpu_us: float
     """CPU microseconds of the server per request, user and system."""
     errors: int
+    load_busy: float = 0.0
+    """Share of its core that the load generator took: near 1, it was the limit, and only `cpu_us` compares servers."""
 
 
-def wrk(url: str, pids: Iterable[int], *, seconds: int, connections: int = 64, core: int = 1) -> Run:
-    """Hammer one URL and charge the CPU time to `pids`."""
-    pids = list(pids)
-    before = cpu_seconds(pids)
-    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
-    text = subprocess.run(
-        [*command, "-H", "Accept: image/avif,image/webp,*/*;q=0.8", url], capture_output=True, text=True, check=True
-    ).stdout
-    return parse(text, cpu_seconds=cpu_seconds(pids) - before)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How a server is asked: `connections` that stay open, each with one request at a time."""
+
+    connections: int = 64
+    core: int | None = 1
+    """None: wherever the kernel likes."""
+    threads: int = 1
+    script: Path | None = None
+    """In Lua; it is given `arguments`."""
+    arguments: tuple[str, ...] = ()
+
+    def command(self, url: str, *, seconds: int) -> list[str]:
+        pinned = [] if self.core is None else ["taskset", "-c", str(self.core)]
+        words = ["wrk", f"-t{self.threads}", f"-c{self.connections}", f"-d{seconds}s", "--latency"]
+        fields = [word for name, value in BROWSER.items() for word in ("-H", f"{name}: {value}")]
+        script = [] if self.script is None else ["-s", str(self.script)]
+        return [*pinned, *words, *fields, *script, url, *(("--", *self.arguments) if self.arguments else ())]
+
+
+def wrk(url: str, pids: Callable[[], Iterable[int]], *, seconds: int, load: Load) -> Run:
+    """Hammer one URL and charge the CPU time to `pids`: a process that starts meanwhile is charged, too."""
+    before, own, began = cpu_by_pid(pids()), _load_seconds(), time.perf_counter()
+    text = subprocess.run(load.command(url, seconds=seconds), capture_output=True, text=True, check=True).stdout
+    busy = (_load_seconds() - own) / (time.perf_counter() - began) / load.threads
+    return replace(parse(text, cpu_seconds=spent(before, cpu_by_pid(pids()))), load_busy=busy)
+
+
+def _load_seconds() -> float:
+    """Of children that have ended, which are load generators while one is run."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def spent(before: Mapping[int, float], after: Mapping[int, float]) -> float:
+    """CPU seconds between two looks; what a process that ended took since the first is lost."""
+    return sum(used - before.get(pid, 0.0) for pid, used in after.items())
 
 
 def parse(text: str, *, cpu_seconds: float) -> Run:
@@ -54,7 +101,7 @@ def parse(text: str, *, cpu_seconds: float) -> Run:
 def _one(pattern: str, text: str) -> str:
     match = re.search(pattern, text, re.MULTILINE)
     if match is None:
-        raise RuntimeError(f"wrk said something else than expected:\n{text}")
+        raise RuntimeError(f"something else was said than expected:\n{text}")
     return match[1]
 
 
@@ -67,14 +114,26 @@ def _milliseconds(text: str) -> float:
 
 def cpu_seconds(pids: Iterable[int]) -> float:
     """Of those that still run: an idle decoder may end in the middle, and hits do not work it."""
-    total = 0
+    return sum(cpu_by_pid(pids).values())
+
+
+def cpu_by_pid(pids: Iterable[int]) -> dict[int, float]:
+    """CPU seconds of each that still runs, user and system."""
+    found = {}
     for pid in pids:
         try:
             fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        total += int(fields[11]) + int(fields[12])  # utime, stime
-    return total / TICKS
+        found[pid] = (int(fields[11]) + int(fields[12])) / TICKS  # utime, stime
+    return found
+
+
+def core_ticks(core: int, stat: str) -> tuple[int, int]:
+    """Busy and all ticks of one core so far, from the text of /proc/stat."""
+    fields = [int(word) for word in _one(rf"^cpu{core} (.*)$", stat).split()]
+    idle = fields[3] + fields[4]  # idle, iowait
+    return sum(fields[:8]) - idle, sum(fields[:8])
 
 
 def rss_bytes(pid: int) -> int:
@@ -87,14 +146,27 @@ def peak_rss_bytes(pid: int) -> int:
 
 
 def children(pid: int) -> list[int]:
-    """Every descendant of a process."""
+    """Every descendant of a process; none of one that has ended."""
     found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text("utf-8").split():
-            found += [int(child), *children(int(child))]
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text("utf-8").split():
+                found += [int(child), *children(int(child))]
+    except (FileNotFoundError, ProcessLookupError):
+        pass
     return found
 
 
+def tree(pids: Iterable[int]) -> list[int]:
+    """Those and their descendants."""
+    return sorted({pid for top in pids for pid in (top, *children(top))})
+
+
 def pin(pids: Iterable[int], core: int) -> None:
+    """All threads of those that still run; what they start later inherits it."""
     for pid in pids:
-        os.sched_setaffinity(pid, {core})
+        try:
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                os.sched_setaffinity(int(task.name), {core})
+        except (FileNotFoundError, ProcessLookupError):
+            continue

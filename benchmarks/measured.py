@@ -30,12 +30,13 @@ class Counted:
         return round(self.edge.total("domicile_edge_requests_total", route="delivery", cache="memory", status="2xx"))
 
     @property
-    def deliveries(self) -> int:
-        return round(self.edge.total("domicile_edge_requests_total", route="delivery"))
-
-    @property
     def fills(self) -> int:
         return round(self.edge.total("domicile_edge_fills_total"))
+
+    @property
+    def purges(self) -> int:
+        """Calls that were done."""
+        return round(self.edge.total("domicile_edge_requests_total", route="purge", status="2xx"))
 
     @property
     def killed(self) -> int:

@@ -1,4 +1,4 @@
-"""General HTTP caches in front of one origin, configured as their manuals say for a shared cache: the peers of `conformance`."""
+"""General HTTP caches in front of one origin, configured as their manuals say for a shared cache: peers of `conformance`, `fills`, `hits`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from benchmarks.load import tree
 from tests.conformance.suite import free_port, wait_for
 
 NGINX = """
@@ -37,6 +38,10 @@ class Peer:
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(port, self._process)
 
+    def pids(self) -> list[int]:
+        """All its processes."""
+        return tree([self._process.pid])
+
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(20)
@@ -52,17 +57,25 @@ def nginx(directory: Path, origin: int, *, updating: bool) -> Peer:
     return Peer(name, ["nginx", "-p", str(directory), "-c", str(config)], port)
 
 
-def varnish(directory: Path, origin: int) -> Peer:
+EXPLICIT_ONLY = ("default_ttl=0", "default_grace=0", "default_keep=3600")
+
+
+def varnish(
+    directory: Path, origin: int, *, parameters: tuple[str, ...] = EXPLICIT_ONLY, vcl: str = "", memory: str = "64m"
+) -> Peer:
+    """`vcl`: a program instead of the built-in one; it names the backend."""
     directory.mkdir(parents=True)
     directory.chmod(0o755)
     port = free_port()
-    command = ["varnishd", "-F", "-n", str(directory / "work"), "-a", f"127.0.0.1:{port}", "-b", f"127.0.0.1:{origin}"]
+    backend = ["-b", f"127.0.0.1:{origin}"]
+    if vcl:
+        program = directory / "default.vcl"
+        program.write_text(vcl, "utf-8")
+        backend = ["-f", str(program)]
+    command = ["varnishd", "-F", "-n", str(directory / "work"), "-a", f"127.0.0.1:{port}", *backend]
+    settings = [word for parameter in parameters for word in ("-p", parameter)]
     name = f"varnish {version(['varnishd', '-V'])}"
-    return Peer(
-        name,
-        [*command, "-s", "malloc,64m", "-p", "default_ttl=0", "-p", "default_grace=0", "-p", "default_keep=3600"],
-        port,
-    )
+    return Peer(name, [*command, "-s", f"malloc,{memory}", *settings], port)
 
 
 def version(command: list[str]) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
 Results = dict[str, list[dict[str, Any]]]
+BUSY_LOAD = 0.25
+"""Load per processor above which somebody else was at work."""
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -23,9 +26,17 @@ def _cell(value: object) -> str:
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
-def write(directory: Path, results: Results, *, command: str, date: str) -> None:
+def machine(cpuinfo: str, *, processors: int, load: float) -> str:
+    """`cpuinfo`: the text of /proc/cpuinfo. `load`: of the minute before anything was measured."""
+    model = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    name = f"{model[1]} ({platform.machine()})" if model else platform.machine()
+    text = f"{processors} processors, {name}, Python {platform.python_version()}, load {load:.1f} before"
+    return text + (": others used it, so times are not to be trusted" if load > processors * BUSY_LOAD else "")
+
+
+def write(directory: Path, results: Results, *, command: str, date: str, machine: str) -> None:
     directory.mkdir(parents=True, exist_ok=True)
-    about = {"machine": f"{platform.machine()}, Python {platform.python_version()}", "date": date, "command": command}
+    about = {"machine": machine, "date": date, "command": command}
     (directory / "results.json").write_text(json.dumps({"about": about, **results}, indent=1) + "\n", "utf-8")
     parts = [f"# Results\n\n{about['machine']}, {date}; `{command}`. A ratio is Domicile / peer, above 1 is faster.\n"]
     parts += [f"## {name}\n\n{table(rows)}\n" for name, rows in results.items()]
@@ -34,7 +45,7 @@ def write(directory: Path, results: Results, *, command: str, date: str) -> None
 
 
 BAR_PIXELS, LABEL_PIXELS, ROW_PIXELS = 520, 300, 26
-AXIS = "Domicile / peer (nginx proxy_cache for hits; for transforms the one named); the dashed line is the peer"
+AXIS = "Domicile / the peer that is named, above 1 Domicile is better; the dashed line is the peer"
 
 
 def plot(file: Path, results: Results) -> None:

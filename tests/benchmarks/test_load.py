@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import socketserver
+import threading
+
 import pytest
 
-from benchmarks.load import parse
+from benchmarks.load import BROWSER, UNIQUE_REFERER, Load, core_ticks, parse, spent, wrk
+from tests.corpus import IN_CI
 
 SAID = """Running 1s test @ http://127.0.0.1:8080/x
   1 threads and 64 connections
@@ -43,5 +49,52 @@ def test_every_kind_of_failure_is_an_error(extra: str, errors: int) -> None:
 
 
 def test_what_is_not_a_report_of_wrk_is_said_and_not_guessed() -> None:
-    with pytest.raises(RuntimeError, match="something else than expected"):
+    with pytest.raises(RuntimeError, match="something else was said than expected"):
         parse("unable to connect to 127.0.0.1:1 Connection refused", cpu_seconds=0)
+
+
+def test_what_processes_took_is_of_those_that_run_at_the_end() -> None:
+    assert spent({1: 5.0, 2: 3.0}, {1: 6.5, 3: 0.25}) == 1.75  # 2 has ended, 3 has begun
+
+
+def test_how_busy_a_core_is() -> None:
+    stat = "cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\ncpu1 10 5 20 60 4 0 1 0 0 0\n"
+    assert core_ticks(1, stat) == (36, 100)
+
+
+def test_a_load_is_pinned_or_not_and_its_script_has_its_arguments() -> None:
+    pinned = Load(script=UNIQUE_REFERER, arguments=("7",)).command("http://h/x", seconds=3)
+    assert pinned[:3] == ["taskset", "-c", "1"]
+    assert pinned[-3:] == ["http://h/x", "--", "7"]
+    assert pinned[pinned.index("-s") + 1] == str(UNIQUE_REFERER)
+    assert Load(core=None, threads=2).command("http://h/x", seconds=3)[:4] == ["wrk", "-t2", "-c64", "-d3s"]
+
+
+def handler(seen: list[bytes]) -> type[socketserver.StreamRequestHandler]:
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            head: list[bytes] = []
+            for line in self.rfile:
+                head.append(line)
+                if line == b"\r\n":
+                    seen.append(b"".join(head))
+                    head.clear()
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    return Handler
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None and not IN_CI, reason="needs wrk: apt-get install wrk")
+def test_a_referer_is_never_sent_twice_and_everything_else_is_as_a_browser_sends_it() -> None:
+    seen: list[bytes] = []
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler(seen)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        load = Load(core=None, connections=2, script=UNIQUE_REFERER, arguments=("7",))
+        run = wrk(f"http://127.0.0.1:{server.server_address[1]}/x", list, seconds=1, load=load)
+        server.shutdown()
+    referers = [re.findall(rb"\r\nReferer: (\S+)\r\n", head) for head in seen]
+    assert len(seen) >= run.requests > 1
+    assert all(len(each) == 1 for each in referers)
+    assert len({each[0] for each in referers}) == len(seen)
+    for name, value in BROWSER.items():
+        assert f"\r\n{name}: {value}\r\n".encode() in seen[0]

@@ -13,10 +13,11 @@ import pytest
 
 from tests.corpus import IN_CI, ROOT
 
-NEEDED = ("wrk", "nginx", "taskset")
+NEEDED = ("wrk", "nginx", "varnishd", "taskset")
 missing = [program for program in NEEDED if shutil.which(program) is None]
 needs_programs = pytest.mark.skipif(
-    bool(missing) and not IN_CI, reason=f"needs {', '.join(missing)}: apt-get install wrk nginx-light util-linux"
+    bool(missing) and not IN_CI,
+    reason=f"needs {', '.join(missing)}: apt-get install wrk nginx-light varnish util-linux",
 )
 
 
@@ -30,20 +31,34 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_short_run_ends_well_and_writes_what_it_found(tmp_path: Path) -> None:
-    done = run("hits", "--seconds", "1", "--rounds", "1", "--results", str(tmp_path))
-    assert done.returncode == 0, done.stderr + done.stdout
+    done = run("hits", "--seconds", "1", "--rounds", "1", "--only", "20 KB, p", "--results", str(tmp_path))
+    assert "Traceback" not in done.stderr, done.stderr
     found = json.loads((tmp_path / "results.json").read_text("utf-8"))
-    assert [row["what"] for row in found["hits"]] == ["hit 2 KB", "hit 20 KB", "hit 100 KB"]
-    for row in found["hits"]:
-        assert row["within"], row
+    rows = {row["what"]: row for row in found["hits"]}
+    assert list(rows) == [
+        *("hit 20 KB", "hit 20 KB, nginx", "hit 20 KB, varnish", "hit 20 KB, aiohttp"),
+        *(f"hit 20 KB, purges and fills{peer}" for peer in ("", ", nginx", ", varnish")),
+        *("hit 20 KB, p99 at a fixed rate", "hit 20 KB, p99 at a fixed rate, nginx"),
+        "hit 20 KB, p99 at a fixed rate, transforms on the other core",
+    ]
+    transforms = rows["hit 20 KB, p99 at a fixed rate, transforms on the other core"]
+    assert transforms["server_fills"] > 0
+    for row in rows.values():
+        assert row["within"] or row is transforms, (
+            row
+        )  # whether a second of them takes a whole core is the machine's matter
         assert row["client_requests"] > 0
-        assert row["server_memory_hits"] >= row["client_requests"]
-        assert (row["server_fills"], row["peer_passed_on"], row["errors"]) == (0, 0, 0)
-    assert "| hit 2 KB |" in (tmp_path / "results.md").read_text("utf-8")
+        assert row["errors"] == 0
+        if row["server"] == "domicile":
+            assert row["server_memory_hits"] >= row["client_requests"]
+    assert done.returncode == (0 if transforms["within"] else 1), done.stderr + done.stdout
+    assert (rows["hit 20 KB"]["server_fills"], rows["hit 20 KB, nginx"]["peer_passed_on"]) == (0, 0)
+    assert rows["hit 20 KB, purges and fills, nginx"]["peer_passed_on"] > 0
+    assert "| hit 20 KB |" in (tmp_path / "results.md").read_text("utf-8")
     picture = parse(tmp_path / "results.svg").getroot()
     texts = [node.text for node in picture.iter() if node.tag.endswith("text")]
-    assert "hit 100 KB" in texts
-    assert (tmp_path / "hits-edge-before.prom").read_bytes() != (tmp_path / "hits-edge-after.prom").read_bytes()
+    assert "hit 20 KB, varnish" in texts
+    assert (tmp_path / "hits-1-edge-before.prom").read_bytes() != (tmp_path / "hits-1-edge-after.prom").read_bytes()
 
 
 @pytest.mark.timeout(300)

@@ -1,0 +1,230 @@
+"""Rows of `hits` from what was taken: what is compared in which situation, with which target, and whether it can be believed."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from benchmarks.load import Run
+from benchmarks.measured import Counted
+
+SECONDS, MEMORY = "domicile_edge_request_seconds", {"route": "delivery", "cache": "memory"}
+OURS = "domicile"
+
+
+class Kind(StrEnum):
+    """How hits are asked for, and what goes on meanwhile."""
+
+    REPEATED = "repeated headers"
+    UNIQUE = "unique Referer"
+    BUSY = "purges and fills"
+    PACED = "p99 at a fixed rate"
+    TRANSFORMS = "p99 at a fixed rate, transforms on the other core"
+    TWO_WORKERS = "2 workers by CPU"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    size: str
+    kind: Kind
+
+    @property
+    def label(self) -> str:
+        return f"hit {self.size}" + ("" if self.kind is Kind.REPEATED else f", {self.kind}")
+
+    @property
+    def workers(self) -> int:
+        return 2 if self.kind is Kind.TWO_WORKERS else 1
+
+
+P99_SIZE = "20 KB"
+TARGETS = {
+    ("nginx", "2 KB", Kind.REPEATED): 1.3,
+    ("nginx", "20 KB", Kind.REPEATED): 1.2,
+    ("nginx", "100 KB", Kind.REPEATED): 1.0,
+    ("nginx", "20 KB", Kind.UNIQUE): 1.0,
+    ("nginx", P99_SIZE, Kind.PACED): 1.0,
+}
+"""Times as fast as the peer."""
+TARGETS_REPEATED = {"varnish": 2.5, "aiohttp": 5.0}
+"""For every size."""
+P99_OF_QUIET_MAX = 3.0
+"""p99 of hits while transforms take the other core, over p99 when they do not, in the same run."""
+SATURATED = 0.9
+"""Share of the other core that is taken when transforms are said to take it."""
+
+
+def situations(sizes: Sequence[str], *, only: str = "") -> list[Situation]:
+    """In the order that they are measured in. `only`: a part of the labels; that against which one is held comes along."""
+    everything = [
+        *(Situation(size, kind) for kind in (Kind.REPEATED, Kind.UNIQUE, Kind.BUSY) for size in sizes),
+        *(Situation(P99_SIZE, kind) for kind in (Kind.PACED, Kind.TRANSFORMS)),
+        *(Situation(size, Kind.TWO_WORKERS) for size in sizes),
+    ]
+    chosen = {situation for situation in everything if only in situation.label}
+    chosen |= {quiet(situation) for situation in chosen}
+    return [situation for situation in everything if situation in chosen]
+
+
+def quiet(situation: Situation) -> Situation:
+    """The same without what goes on meanwhile."""
+    match situation.kind:
+        case Kind.BUSY:
+            return Situation(situation.size, Kind.REPEATED)
+        case Kind.TRANSFORMS:
+            return Situation(situation.size, Kind.PACED)
+        case _:
+            return situation
+
+
+def servers(kind: Kind, names: Sequence[str]) -> list[str]:
+    """Who takes part: what is no cache fills nothing, and only ours transforms."""
+    match kind:
+        case Kind.BUSY:
+            return [name for name in names if name != "aiohttp"]
+        case Kind.PACED:
+            return [name for name in names if name in {OURS, "nginx"}]
+        case Kind.TRANSFORMS:
+            return [OURS]
+        case _:
+            return list(names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """One run against one server."""
+
+    run: Run
+    done: Mapping[str, int] = field(default_factory=dict)
+    """What was done beside the load, by name."""
+    failures: Sequence[str] = ()
+    """Of what was done beside the load."""
+    passed_on: int = 0
+    """A peer's requests that came to its origin."""
+    seen: Counted | None = None
+    """What ours counted."""
+    other_core_busy: float = 0.0
+
+    @property
+    def is_honest(self) -> bool:
+        """Every request a hit of the tier that is measured, everything beside the load done, and nothing failed."""
+        if self.run.requests <= 0 or self.run.errors or self.failures or 0 in self.done.values():
+            return False
+        if "transforms" in self.done and self.other_core_busy < SATURATED:
+            return False
+        made = self.done.get("fills", 0) + self.done.get("transforms", 0)
+        if self.seen is None:
+            return self.passed_on == made
+        all_filled = self.seen.fills >= made if made else self.seen.fills == 0
+        return (
+            all_filled and self.seen.memory_hits >= self.run.requests and self.seen.purges == self.done.get("purges", 0)
+        )
+
+
+Compared = Callable[[Run, Run], float]
+"""Ours and the peer's -> how many times as good ours is."""
+
+
+def by_rate(ours: Run, peer: Run) -> float:
+    return ours.per_second / peer.per_second
+
+
+def by_cpu(ours: Run, peer: Run) -> float:
+    return peer.cpu_us / ours.cpu_us if ours.cpu_us else 0.0  # too short a run: nothing was counted
+
+
+def by_p99(ours: Run, peer: Run) -> float:
+    return peer.p99_ms / ours.p99_ms
+
+
+COMPARED: dict[Kind, Compared] = {Kind.TWO_WORKERS: by_cpu, Kind.PACED: by_p99}
+"""What `ratio` is made of; of requests a second where nothing is said."""
+
+
+def rows(
+    situation: Situation,
+    body_bytes: int,
+    taken: Mapping[str, Sequence[Taken]],
+    *,
+    before: Sequence[Taken] = (),
+    notes: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    """One a server, ours first. `taken`: by server, in rounds; `before`: ours in the quiet situation."""
+    ours = taken[OURS]
+    made = [_own(situation, body_bytes, ours, before) | _note(notes, OURS)]
+    for name, theirs in taken.items():
+        if name != OURS:
+            made.append(_peers(situation, name, body_bytes, ours, theirs) | _note(notes, name))
+    return made
+
+
+def _note(notes: Mapping[str, str], name: str) -> dict[str, str]:
+    return {"note": notes[name]} if name in notes else {}
+
+
+def _own(situation: Situation, body_bytes: int, ours: Sequence[Taken], before: Sequence[Taken]) -> dict[str, Any]:
+    counted = [each.seen for each in ours if each.seen is not None]
+    row = _common(situation.label, OURS, body_bytes, ours)
+    row |= {
+        "server_mean_ms": statistics.median(each.edge.mean(SECONDS, **MEMORY) * 1e3 for each in counted),
+        "server_p99_ms_max": statistics.median(each.edge.quantile(SECONDS, 0.99, **MEMORY) * 1e3 for each in counted),
+        "server_memory_hits": sum(each.memory_hits for each in counted),
+        "server_fills": sum(each.fills for each in counted),
+    }
+    if before:
+        rate, p99 = _middle(before, "per_second"), _middle(before, "p99_ms")
+        row |= {"rate_of_quiet": row["requests_s"] / rate, "p99_of_quiet": row["p99_ms"] / p99}
+    if situation.kind in {Kind.PACED, Kind.TRANSFORMS}:
+        row["other_core_busy"] = statistics.median(each.other_core_busy for each in ours)
+    if situation.kind is Kind.TRANSFORMS:
+        row |= {"target": f"p99_of_quiet <= {P99_OF_QUIET_MAX:g}", "met": row["p99_of_quiet"] <= P99_OF_QUIET_MAX}
+    return row
+
+
+def _peers(
+    situation: Situation, name: str, body_bytes: int, ours: Sequence[Taken], theirs: Sequence[Taken]
+) -> dict[str, Any]:
+    compared = COMPARED.get(situation.kind, by_rate)
+    pairs = [(mine.run, other.run) for mine, other in zip(ours, theirs, strict=True)]
+    ratios = [compared(*pair) for pair in pairs]
+    row = _common(f"{situation.label}, {name}", name, body_bytes, theirs)
+    row |= {
+        "peer_passed_on": sum(each.passed_on for each in theirs),
+        "ratio": statistics.median(ratios),
+        "ratio_min": min(ratios),
+        "ratio_max": max(ratios),
+        "cpu_ratio": statistics.median(by_cpu(*pair) for pair in pairs),
+        "p99_ratio": statistics.median(by_p99(*pair) for pair in pairs),
+    }
+    target = TARGETS.get((name, situation.size, situation.kind))
+    if target is None and situation.kind is Kind.REPEATED:
+        target = TARGETS_REPEATED.get(name)
+    return row | ({} if target is None else {"target": target, "met": row["ratio"] >= target})
+
+
+def _common(what: str, name: str, body_bytes: int, taken: Sequence[Taken]) -> dict[str, Any]:
+    done = sorted({side for each in taken for side in each.done})
+    failures = [failure for each in taken for failure in each.failures]
+    row: dict[str, Any] = {
+        "what": what,
+        "server": name,
+        "body_bytes": body_bytes,
+        "requests_s": _middle(taken, "per_second"),
+        "p50_ms": _middle(taken, "p50_ms"),
+        "p99_ms": _middle(taken, "p99_ms"),
+        "cpu_us": _middle(taken, "cpu_us"),
+        "load_busy": _middle(taken, "load_busy"),
+        "meanwhile": ", ".join(f"{sum(each.done.get(side, 0) for each in taken)} {side}" for side in done),
+        "client_requests": sum(each.run.requests for each in taken),
+        "errors": sum(each.run.errors for each in taken) + len(failures),
+        "within": all(each.is_honest for each in taken),
+        "runs": [asdict(each.run) | {"meanwhile": dict(each.done)} for each in taken],
+    }
+    return row | ({"failures": sorted(set(failures))[:3]} if failures else {})
+
+
+def _middle(taken: Sequence[Taken], of: str) -> float:
+    return statistics.median(float(getattr(each.run, of)) for each in taken)

@@ -1,0 +1,56 @@
+"""What goes on beside a load: at its rate, counted, and over when the block is."""
+
+from __future__ import annotations
+
+import threading
+
+from benchmarks.meanwhile import FAILURES_MAX, Side, due, running, size
+
+WAIT_SECONDS_MAX = 10.0
+
+
+def test_a_fixed_rate_has_fixed_moments() -> None:
+    assert [due(100.0, number, 4.0) for number in range(3)] == [100.0, 100.25, 100.5]
+    assert due(100.0, 7, None) == 100.0
+
+
+def test_no_two_renditions_have_one_size() -> None:
+    assert len({size(number) for number in range(10_000)}) == 10_000
+
+
+def test_what_is_done_and_what_fails_is_counted_and_nothing_goes_on_afterwards() -> None:
+    enough, calls = threading.Event(), iter(range(1_000_000))
+
+    def act() -> None:
+        number = next(calls)
+        if number >= 10:
+            enough.set()
+        if number == 3:
+            raise OSError("no")
+
+    with running([Side(name="odd", act=act, per_second=None, lanes=1)]) as done:
+        assert enough.wait(WAIT_SECONDS_MAX)
+    assert done["odd"].count >= 9
+    assert done["odd"].failures == ["OSError('no')"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("beside the load")]
+
+
+def test_what_fails_in_a_way_that_nobody_foresaw_is_not_swallowed_and_not_tried_for_ever() -> None:
+    often = threading.Event()
+    calls = iter(range(FAILURES_MAX * 10))
+
+    def act() -> None:
+        if next(calls) == FAILURES_MAX - 1:
+            often.set()
+        raise LookupError("a mistake of ours")
+
+    with running([Side(name="odd", act=act, per_second=None, lanes=1)]) as done:
+        assert often.wait(WAIT_SECONDS_MAX)
+    assert done["odd"].failures == ["LookupError('a mistake of ours')"] * FAILURES_MAX
+
+
+def test_an_end_does_not_wait_for_the_next_moment() -> None:
+    begun = threading.Event()
+    with running([Side(name="rare", act=begun.set, per_second=0.001, lanes=1)]) as done:
+        assert begun.wait(WAIT_SECONDS_MAX)
+    assert done["rare"].count == 1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cloudinary.auth_token
 import msgspec
 import pytest
 from cryptography import x509
@@ -25,7 +27,7 @@ from edge.tier import Question
 from edge.tier_settings import TierSettings
 from tests.infra.authority import Authority
 from tests.infra.cdn import free_port
-from tests.unit.edge.rig import CLOUD, PlayedOrigin, Rig, hash_of, policy
+from tests.unit.edge.rig import CLOUD, TOKEN_KEY, PlayedOrigin, Rig, hash_of, policy
 
 PATH = "/demo/image/upload/w_10/pic.png"
 OTHER_PATH = "/demo/image/upload/w_11/pic.png"
@@ -262,6 +264,28 @@ async def test_an_answer_to_another_question_does_not_open(tmp_path: Path) -> No
         tiers.child.parts.app.deliverer.lookup.drop_tenant(CLOUD)
         assert (await tiers.child.get(PATH)).body == b"one|w_10|"
         assert (tiers.count("taken"), tiers.count("declined"), tiers.child.pool.renders) == (1, 1, 1)
+
+
+async def test_a_viewers_token_does_not_go_to_the_parent(tiers: Tiers) -> None:
+    made: str = cloudinary.auth_token.generate(
+        key=TOKEN_KEY.hex(), expiration=int(time.time()) + 1000, acl="/demo/image/*"
+    )
+    parent = tiers.child.parts.app.deliverer.filler.parent
+    assert parent is not None
+    told: list[Question] = []
+    asked = parent.client.ask
+
+    async def recorded(permit: Permit, tenant: str, question: bytes) -> TierReply:
+        told.append(msgspec.msgpack.decode(question, type=Question))
+        return await asked(permit, tenant, question)
+
+    parent.client.ask = recorded  # type: ignore[method-assign]
+    tiers.origin.upload("pic", b"two", delivery_type="authenticated")
+    closed = "/demo/image/authenticated/w_10/pic.png"
+    assert (await tiers.child.get(f"{closed}?{made}")).body == b"two|w_10|"  # the parent lets nobody in by a token
+    assert (await tiers.child.get(f"{PATH}?{made}")).body == b"one|w_10|"
+    assert [question.raw_path for question in told] == [PATH]
+    assert tiers.count("taken") == 1
 
 
 async def test_children_count_among_the_viewers_of_their_parent(tiers: Tiers) -> None:

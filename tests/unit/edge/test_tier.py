@@ -20,7 +20,7 @@ from domicile.media.policy import Activity, Permit, Place, decide
 from domicile.service.gate.tier import ParentGone, TierClient, TierReply, client_tls
 from domicile.service.settings import BadSetting
 from edge.delivery_settings import CacheSettings
-from edge.messages import KeyRecord
+from edge.messages import KeyRecord, StoredObject
 from edge.metrics import totals
 from edge.parent import FAILURES_MAX
 from edge.tier import Question
@@ -153,6 +153,27 @@ async def test_bytes_of_a_parent_are_as_old_as_what_it_had_applied_when_the_purg
     tiers.child.pool.padding = 1
     await tiers.child.link.apply(purge)  # the child's name was resolved after it: only the parent's number tells
     assert (await tiers.child.get(PATH)).body == b"one|w_10|\0"
+
+
+async def test_a_purge_while_such_bytes_are_still_written_turns_no_viewer_away(tiers: Tiers) -> None:
+    asset, known = tiers.origin.assets["upload/pic"], tiers.child.link.stored
+    written = asyncio.Event()
+
+    async def late(record: StoredObject) -> bool:
+        await written.wait()
+        return await known(record)
+
+    tiers.child.link.stored = late  # type: ignore[method-assign]
+    await tiers.parent.get(PATH)
+    tiers.origin.sequence += 1
+    purge = Entry(tenant=CLOUD, epoch=1, seq=tiers.origin.sequence, kind=Kind.ASSET, aids=(asset.aid,))
+    try:
+        assert (await tiers.child.get(PATH)).status == 200
+        tiers.child.pool.padding = 1
+        await tiers.child.link.apply(purge)  # its fill knows the name as of the purge, and its bytes as of before it
+        assert (await tiers.child.get(PATH)).body == b"one|w_10|\0"
+    finally:
+        written.set()
 
 
 async def test_what_a_parent_found_fresh_is_as_good_as_read_now(tiers: Tiers) -> None:

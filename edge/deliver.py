@@ -263,7 +263,7 @@ class Deliverer:
     async def _from_flight(
         self, asked: Wanted, state: TenantState, resolved: Resolved | None, *, is_owner: bool
     ) -> Delivered | None:
-        """From the worker that owns the object, or from a fill of our own. None: it was on disk and is not any more."""
+        """From the worker that owns the object, or from a fill of our own. None: as `_obtained`, or it is not on disk any more."""
         owner = None if is_owner or self.owners is None else self.owners.other(asked, state)
         if owner is None:
             fill, joined = self._own_fill(asked, resolved)
@@ -277,6 +277,11 @@ class Deliverer:
             )
         outcome = await result(fill)
         position = asked.names.index(outcome.head.names[0])
+        if not self.lookup.is_answer(outcome.head, asked, position):
+            # Bytes may be older than the name that was resolved for them (a parent's, a kept original's): the entry in between
+            # has left the fill open, and whoever asks again would join it again.
+            self.flights.close(fill)
+            return None
         way = asked.ways[position]
         stored = outcome if isinstance(outcome, Stored) else await self.lookup.opened(way, state.tenant)
         if stored is None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 import structlog
 
+from domicile.media.auth_token import without_token
 from domicile.media.errors import UpstreamUnavailable
 from domicile.media.policy import Activity, Permit, Place, decide
 from domicile.media.sealed import SealBroken, open_sealed
@@ -69,7 +70,10 @@ class Parent:
         UpstreamUnavailable when the parent does not answer and the setting says that nothing is made here then.
         """
         permit = decide(state.policy, Activity.METADATA, self.place, at=self.wall_clock())
-        is_sent = may_travel(order.way, parent_region=self.place.region, child_region=self.region)
+        # The parent sees no token, and would let nobody in for whom it stands for a signature.
+        is_sent = not wanted.is_let_in_by_token and may_travel(
+            order.way, parent_region=self.place.region, child_region=self.region
+        )
         if not isinstance(permit, Permit) or not is_sent:
             return None
         if self.clock() < self.silence.until:
@@ -78,7 +82,7 @@ class Parent:
         started = self.clock()
         question = Question(
             tenant=state.tenant,
-            raw_path=wanted.raw_path,
+            raw_path=without_token(wanted.raw_path),
             accept=wanted.accept,
             hints=wanted.hints,
             nonce=secrets.token_hex(NONCE_BYTES),

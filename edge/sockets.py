@@ -81,11 +81,15 @@ class Sockets:
         return json.dumps(numbers)
 
     def refuse_new(self) -> None:
-        """From now on no connection begins, in any process that has these sockets. Handshakes under way end well."""
+        """From now on no connection begins, in any process that has these sockets. Handshakes under way end well.
+
+        Where the kernel takes no filter (a sandbox) some begin until the workers close, and a node ends all the same.
+        """
         code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in _NO_NEW_CONNECTION))
         program = struct.pack("HL", len(_NO_NEW_CONNECTION), ctypes.addressof(code))
         for one in self._all():
-            one.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+            with contextlib.suppress(OSError):
+                one.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
     def close(self) -> None:
         """In this process; an address is free when all have."""

@@ -61,7 +61,9 @@ class MemoryStore:
         cost = len(stored.body) + len(stored.body) // ALLOCATOR_SHARE + len(key) + ENTRY_OVERHEAD_BYTES
         if cost > self._objects.cost_max:
             return False
-        self.drop(key)
+        before = self._objects.peek(key)
+        if before is not None:
+            self._tags.discard(key, tags_of(before.head))
         for gone, old in self._objects.put(key, stored, cost):
             self._tags.discard(gone, tags_of(old.head))
             self._count(Count.EVICTED_MEMORY)

@@ -83,6 +83,12 @@ async def test_who_listens_answers_for_who_does_not(tmp_path: Path) -> None:
                 assert set(await answers(sockets.port)) == {"0", "1"}
 
 
+async def test_where_the_kernel_takes_no_filter_a_node_ends_all_the_same(tmp_path: Path) -> None:
+    with Sockets.opened(settings_of(tmp_path)) as sockets:
+        sockets.close()  # such a socket takes none, either
+        sockets.refuse_new()
+
+
 async def test_a_node_that_ends_lets_nobody_in_and_answers_who_is_there(tmp_path: Path) -> None:
     settings, loop = settings_of(tmp_path), asyncio.get_running_loop()
     async with AsyncExitStack() as stack:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cloudinary.auth_token
 import msgspec
 import pytest
 from cryptography import x509
@@ -18,14 +20,14 @@ from domicile.media.policy import Activity, Permit, Place, decide
 from domicile.service.gate.tier import ParentGone, TierClient, TierReply, client_tls
 from domicile.service.settings import BadSetting
 from edge.delivery_settings import CacheSettings
-from edge.messages import KeyRecord
+from edge.messages import KeyRecord, StoredObject
 from edge.metrics import totals
 from edge.parent import FAILURES_MAX
 from edge.tier import Question
 from edge.tier_settings import TierSettings
 from tests.infra.authority import Authority
 from tests.infra.cdn import free_port
-from tests.unit.edge.rig import CLOUD, PlayedOrigin, Rig, hash_of, policy
+from tests.unit.edge.rig import CLOUD, TOKEN_KEY, PlayedOrigin, Rig, hash_of, policy
 
 PATH = "/demo/image/upload/w_10/pic.png"
 OTHER_PATH = "/demo/image/upload/w_11/pic.png"
@@ -153,6 +155,27 @@ async def test_bytes_of_a_parent_are_as_old_as_what_it_had_applied_when_the_purg
     assert (await tiers.child.get(PATH)).body == b"one|w_10|\0"
 
 
+async def test_a_purge_while_such_bytes_are_still_written_turns_no_viewer_away(tiers: Tiers) -> None:
+    asset, known = tiers.origin.assets["upload/pic"], tiers.child.link.stored
+    written = asyncio.Event()
+
+    async def late(record: StoredObject) -> bool:
+        await written.wait()
+        return await known(record)
+
+    tiers.child.link.stored = late  # type: ignore[method-assign]
+    await tiers.parent.get(PATH)
+    tiers.origin.sequence += 1
+    purge = Entry(tenant=CLOUD, epoch=1, seq=tiers.origin.sequence, kind=Kind.ASSET, aids=(asset.aid,))
+    try:
+        assert (await tiers.child.get(PATH)).status == 200
+        tiers.child.pool.padding = 1
+        await tiers.child.link.apply(purge)  # its fill knows the name as of the purge, and its bytes as of before it
+        assert (await tiers.child.get(PATH)).body == b"one|w_10|\0"
+    finally:
+        written.set()
+
+
 async def test_what_a_parent_found_fresh_is_as_good_as_read_now(tiers: Tiers) -> None:
     await tiers.parent.get(PATH)
     aid = tiers.origin.upload("other", b"two").aid
@@ -262,6 +285,28 @@ async def test_an_answer_to_another_question_does_not_open(tmp_path: Path) -> No
         tiers.child.parts.app.deliverer.lookup.drop_tenant(CLOUD)
         assert (await tiers.child.get(PATH)).body == b"one|w_10|"
         assert (tiers.count("taken"), tiers.count("declined"), tiers.child.pool.renders) == (1, 1, 1)
+
+
+async def test_a_viewers_token_does_not_go_to_the_parent(tiers: Tiers) -> None:
+    made: str = cloudinary.auth_token.generate(
+        key=TOKEN_KEY.hex(), expiration=int(time.time()) + 1000, acl="/demo/image/*"
+    )
+    parent = tiers.child.parts.app.deliverer.filler.parent
+    assert parent is not None
+    told: list[Question] = []
+    asked = parent.client.ask
+
+    async def recorded(permit: Permit, tenant: str, question: bytes) -> TierReply:
+        told.append(msgspec.msgpack.decode(question, type=Question))
+        return await asked(permit, tenant, question)
+
+    parent.client.ask = recorded  # type: ignore[method-assign]
+    tiers.origin.upload("pic", b"two", delivery_type="authenticated")
+    closed = "/demo/image/authenticated/w_10/pic.png"
+    assert (await tiers.child.get(f"{closed}?{made}")).body == b"two|w_10|"  # the parent lets nobody in by a token
+    assert (await tiers.child.get(f"{PATH}?{made}")).body == b"one|w_10|"
+    assert [question.raw_path for question in told] == [PATH]
+    assert tiers.count("taken") == 1
 
 
 async def test_children_count_among_the_viewers_of_their_parent(tiers: Tiers) -> None:

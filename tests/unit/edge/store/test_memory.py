@@ -51,6 +51,20 @@ def test_bodies_and_their_overhead_together_never_exceed_the_limit() -> None:
     assert evicted.count(Count.EVICTED_MEMORY) == 100 - len(store)
 
 
+def test_what_has_proved_itself_keeps_its_place_when_it_is_made_anew() -> None:
+    store = memory()
+    store.put("k", stored(b"old"))
+    store.get("k")
+    for number in range(20):
+        store.put(f"first{number}", stored(b"x"))
+    store.put("k", stored(b"new"))
+    for number in range(20):
+        store.put(f"then{number}", stored(b"x"))
+    found = store.get("k")
+    assert found is not None
+    assert found.body == b"new"
+
+
 def test_replacing_an_object_counts_it_once() -> None:
     store = memory()
     for _ in range(5):

@@ -48,6 +48,8 @@ USED = frozenset(
     {"mode", "target_format", "type", "allow_missing", "transformations", "expires_at", "async", *plan.SELECTORS}
 )
 WRITE_BYTES = 256 * 1024
+WRITE_SECONDS_MAX = 60.0
+"""How long a reader may take so many; then the archive is cut off, as it keeps others from theirs."""
 PAGE = 500
 
 log = logging.get()
@@ -211,7 +213,8 @@ async def _download(request: web.Request, call: Call, content: Content, kind: st
             async with aclosing(_pieces(call, content, kind)) as pieces:
                 async for piece in pieces:
                     for at in range(0, len(piece), WRITE_BYTES):
-                        await response.write(piece[at : at + WRITE_BYTES])
+                        async with asyncio.timeout(WRITE_SECONDS_MAX):
+                            await response.write(piece[at : at + WRITE_BYTES])
         except Exception as failed:  # noqa: BLE001 - the head is gone: a stream that is cut off looks like no archive
             log.warning("archive_cut_off", error=type(failed).__name__)
             if request.transport is not None:

@@ -37,7 +37,7 @@ async def download(request: web.Request, path: Mapping[str, str]) -> web.StreamR
         body, content_type = original, _type_of(record)
         if wanted is not None:
             limits = call.origin.settings.media.limits(call.origin.settings.upload)
-            picture = Picture(name=name, body=original, facts=record.facts)
+            picture = Picture(name=name, body=original, facts=record.facts, coordinates=record.coordinates)
             rendered = (await make(call.origin, picture, read_order(wanted, {}, limits))).rendered
             body, content_type = rendered.body, rendered.done.content_type
     headers = download_headers(content_type, _file_name(record, wanted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 import pytest_asyncio
+from aiohttp import ClientError
 from aiohttp.test_utils import TestClient, TestServer
 
 from domicile.media.access import AccessRule
@@ -20,6 +22,7 @@ from domicile.media.policy_file import from_toml
 from origin import archive_plan as plan
 from origin import archives
 from origin.app import api_app
+from origin.keys import ORIGIN
 from origin.records import AssetRecord, Records
 from origin.renders import read_order
 from tests.infra.origin import origin_over
@@ -169,3 +172,20 @@ async def test_a_signature_that_lasts_makes_no_archive_that_is_kept(client: Clie
     answer = await client.post(f"/v1_1/{CLOUD}/all/generate_archive", json=asked)
     assert answer.status == 400
     assert "expires_at" in (await answer.json())["error"]["message"]
+
+
+async def test_whoever_does_not_read_keeps_nobody_waiting(
+    client: Client, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "WRITE_SECONDS_MAX", 0.01)
+    await upload(records, name("a"), bytes(24_000_000))
+    asked = {"mode": "download", "public_ids": ["a"]}
+    assert isinstance(client.server, TestServer)
+    turns = client.server.app[ORIGIN].archives
+    async with client.post(f"/v1_1/{CLOUD}/all/generate_archive", json=asked) as answer:
+        assert (answer.status, turns.running) == (200, 1)
+        async with asyncio.timeout(10):
+            while turns.running:
+                await asyncio.sleep(0.01)
+        with pytest.raises(ClientError):
+            await answer.read()

@@ -7,6 +7,7 @@ outside there are no shared copies but those of the CDN.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from domicile.media.cdn import CDNS, NO_CDN, Cdn
@@ -48,6 +49,7 @@ class Downstream:
             public=delivered.is_public,
             remaining_seconds=remaining_seconds,
             stands_in=delivered.stored.head.stands_in,
+            ends=delivered.leave.until < math.inf,
             shared_layers=self.layers if is_kept else 0,
         )
         if cdn is None or asker is Asker.ANYBODY:

@@ -48,11 +48,14 @@ def outward(
     public: bool,
     remaining_seconds: int | None = None,
     stands_in: bool = False,
+    ends: bool = False,
     shared_layers: int = 1,
 ) -> Outward:
     """The lifetimes of a delivered picture. `public` is false when the answer depended on the viewer.
 
     `stands_in`: it was delivered in the place of one that does not exist; only the viewer keeps it, and not for long.
+
+    `ends`: not everybody may see it for ever, so nobody outside shows a copy that he could not ask about.
 
     `remaining_seconds`: how long the copy it comes from may itself be served; nobody outside may keep it longer.
 
@@ -72,7 +75,7 @@ def outward(
             cdn_cache_control="no-store",
             surrogate_control="no-store",
         )
-    if policy.declared_non_personal:
+    if policy.declared_non_personal and not ends:
         return Outward(
             cache_control=f"public, no-transform, max-age={browser}, s-maxage={shared}",
             cdn_cache_control=f"max-age={shared}",

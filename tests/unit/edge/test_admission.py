@@ -85,6 +85,19 @@ async def test_a_window_caps_every_lifetime_and_closes_on_time_wherever_a_copy_l
     assert rig.pool.renders == 1
 
 
+async def test_a_window_ends_at_caches_that_reach_nobody_too_whatever_the_policy_declares(
+    rig: Rig, clock: Clock
+) -> None:
+    await rig.configure(policy(declared_non_personal=True), revision=2)
+    asset = rig.origin.upload("pic", b"one")
+    assert "must-revalidate" not in (await rig.get(PATH)).headers["Cache-Control"]
+    asset.rules = (clock.window(-10, 40),)
+    await rig.entry(Kind.NAME, names=(hash_of("pic"),))
+    headers = (await rig.get(PATH)).headers
+    assert headers["Cache-Control"] == "public, no-transform, max-age=40, s-maxage=40, must-revalidate"
+    assert headers["CDN-Cache-Control"] == "max-age=40, must-revalidate"
+
+
 async def test_a_window_that_is_not_open_yet_opens_by_itself(rig: Rig, clock: Clock) -> None:
     rig.origin.upload("pic", b"one").rules = (clock.window(10, 100),)
     assert (await rig.get(PATH)).status == 401

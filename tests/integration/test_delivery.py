@@ -313,6 +313,7 @@ async def test_a_node_of_another_region_refuses_the_directory(pair: Stack, name:
 async def test_a_delay_on_the_way_to_the_origin_appears_as_origin_and_nowhere_else(pair: Stack, name: str) -> None:
     await pair.upload(name, picture(RED))
     await pair.get(path_of(name))  # the decoder is warm
+    await pair.upload(name, picture(RED, (30, 40)), overwrite=True)  # and this original was not here yet
     pair.proxy.delay_seconds = 0.5
     reply = await pair.get(path_of(name, 31))
     spans = {span.name: span.seconds for span in parse_server_timing(reply.headers["server-timing"])}

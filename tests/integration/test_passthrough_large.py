@@ -219,6 +219,7 @@ async def test_what_the_disk_does_not_give_any_more_is_cut_off_and_fetched_again
     async with cached(tmp_path, **ON_DISK) as cache:
         cache.origin.says(response(BODY, **FRESH))
         await cache.get()
+        await until_hit(cache)
         with monkeypatch.context() as torn:
             torn.setattr(Opener, "open_chunk", lambda opener, index, sealed: opener._open(sealed, bytes(12)))
             with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):

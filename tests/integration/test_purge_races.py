@@ -26,7 +26,7 @@ KINDS = {
     "prefix": ("folder/one", "folder/two"),
     "cloud": ("any-one", "folder/any-two"),
 }
-SECONDS_MAX = 5.0
+SECONDS_MAX = 30.0
 
 
 @pytest.fixture

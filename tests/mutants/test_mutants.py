@@ -39,6 +39,8 @@ GUARDS = {
     "access": ("domicile", "edge", "origin"),
     "token": ("domicile", "origin"),
     "webhook": ("domicile", "origin"),
+    "lineage": ("origin",),
+    "flight": ("edge",),
     "cdn": ("domicile", "edge"),
     "tier": ("edge",),
     "restart": ("edge",),

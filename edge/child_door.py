@@ -28,10 +28,11 @@ from edge.keys import file_of
 from edge.metrics import Cache, Count, Counters, Route
 from edge.open_responses import InProgress, OpenResponses
 from edge.peer import encode_refusal
+from edge.question import read_question
 from edge.respond import Reply
 from edge.send import send
 from edge.store.port import PIECE_BYTES_MAX, Body, close_body
-from edge.tier import QUESTION_BYTES_MAX, Question, TierHead, context_of, may_travel
+from edge.tier import Question, TierHead, context_of, may_travel
 
 log = structlog.get_logger("edge.child_door")
 
@@ -72,7 +73,7 @@ class ChildDoor:
 
     async def _handle(self, request: web.BaseRequest, tally: _Tally) -> web.StreamResponse:
         region = region_of(request)
-        question = await _question(request)
+        question = await read_question(request, PATH, Question)
         if self.in_progress.count >= self.requests_max:
             self.counters.add(Count.REQUESTS_REFUSED)
             raise Overloaded("Too many requests; try again")
@@ -202,18 +203,6 @@ def region_of(request: web.BaseRequest) -> str:
     if not region or not certificate or zone_of(certificate) != region:
         raise OutsideRegion("The stated region is not the one that was proved")
     return region
-
-
-async def _question(request: web.BaseRequest) -> Question:
-    if request.method != "POST" or request.raw_path != PATH:
-        raise BadRequest("Not a question of an edge")
-    body = b""
-    while len(body) <= QUESTION_BYTES_MAX and (piece := await request.content.readany()):
-        body += piece
-    try:
-        return msgspec.msgpack.decode(body, type=Question)
-    except msgspec.MsgspecError as odd:
-        raise BadRequest("Not a question of an edge") from odd
 
 
 def _reply(status: int, body_bytes: int) -> Reply:

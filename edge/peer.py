@@ -20,8 +20,6 @@ from edge.flight import Outcome, Published
 from edge.store.port import Stored, StoredHead
 from edge.upstream import AssetGone
 
-QUESTION_BYTES_MAX = 16 * 1024
-
 _CODES = {kind: code for code, kind in KINDS.items()}
 
 

@@ -6,11 +6,10 @@ import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-import msgspec
 import structlog
 from aiohttp import web
 
-from domicile.media.errors import BadRequest, MediaError, UpstreamUnavailable
+from domicile.media.errors import MediaError, UpstreamUnavailable
 from domicile.media.wire import CONTENT_TYPE
 from domicile.service.gate.peer import HEAD_HEADER, PATH
 from edge.cache.ranges import Span
@@ -18,7 +17,8 @@ from edge.deliver import Delivered, Deliverer
 from edge.errors import status_of
 from edge.metrics import Cache, Counters, Route
 from edge.open_responses import OpenResponses
-from edge.peer import QUESTION_BYTES_MAX, AnswerHead, Question, encode_head, encode_refusal
+from edge.peer import AnswerHead, Question, encode_head, encode_refusal
+from edge.question import read_question
 from edge.respond import Reply
 from edge.send import send
 from edge.store.port import PIECE_BYTES_MAX, Body, close_body
@@ -39,7 +39,7 @@ class PeerDoor:
         started, status = time.perf_counter(), 500
         try:
             try:
-                delivered = await self.deliverer.deliver_to_peer(await _question(request))
+                delivered = await self.deliverer.deliver_to_peer(await read_question(request, PATH, Question))
             except MediaError as error:
                 status = status_of(error)
                 return await self._refuse(request, status, error)
@@ -103,15 +103,3 @@ class _Content:
 
     def close(self) -> None:
         """Nothing is open."""
-
-
-async def _question(request: web.BaseRequest) -> Question:
-    if request.method != "POST" or request.raw_path != PATH:
-        raise BadRequest("Not a question of a worker")
-    body = b""
-    while len(body) <= QUESTION_BYTES_MAX and (piece := await request.content.readany()):
-        body += piece
-    try:
-        return msgspec.msgpack.decode(body, type=Question)
-    except msgspec.MsgspecError as odd:
-        raise BadRequest("Not a question of a worker") from odd

@@ -20,7 +20,6 @@ from domicile.media.wire import Resolved
 from edge.keys import Way
 from edge.store.port import StoredHead
 
-QUESTION_BYTES_MAX = 16 * 1024
 NONCE_BYTES = 16
 
 

@@ -142,7 +142,7 @@ class Fetched:
 
     async def _anew(self, name: AssetName) -> None:
         origin = self._origin
-        if origin.records.fetched.count(name.cloud) >= origin.settings.remote.assets_max:
+        if await origin.records.fetched.count(name.cloud) >= origin.settings.remote.assets_max:
             raise LimitExceeded("Too many fetched pictures in this cloud")
         await self._take(name, had=None)
 

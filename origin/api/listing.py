@@ -42,7 +42,7 @@ async def usage(request: web.Request, path: Mapping[str, str]) -> web.Response:
     origin, tenant, _ = await admin(request, path)
     if "date" in path:
         raise BadRequest("Usage of another day is not kept")
-    count, size = origin.records.totals(tenant.cloud)
+    count, size = await origin.records.totals(tenant.cloud)
     return reply(
         {
             "plan": "Domicile",
@@ -106,7 +106,7 @@ async def tags(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """Tags in use, sorted."""
     origin, tenant, params = await admin(request, path)
     most = _max_results(params)
-    found = origin.records.tags(
+    found = await origin.records.tags(
         tenant.cloud,
         resource_type_of(path),
         prefix=params.text("prefix"),

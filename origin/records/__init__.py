@@ -32,6 +32,8 @@ from origin.records.types import (
     RemovedMany,
     RenditionRecord,
     SealedBlob,
+    Search,
+    SearchPage,
     Tenant,
 )
 
@@ -72,6 +74,8 @@ __all__ = [
     "RemovedMany",
     "RenditionRecord",
     "SealedBlob",
+    "Search",
+    "SearchPage",
     "Task",
     "Tenant",
 ]

@@ -10,9 +10,11 @@ from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.records.core import Core
+from origin.records.filtering import condition_of
 from origin.records.nonces import Once, spend
 from origin.records.tasks import Word
 from origin.records.types import AssetRecord, Filter, Removed, RemovedMany
+from origin.search.query import Query
 
 DELETE_ASSETS_MAX = ENTRY_TARGETS_MAX // 2
 """Assets in one entry: each costs its entry two targets, the aid and the name. A filter deletes so many in one call."""
@@ -94,7 +96,7 @@ class Deletes:
                         await word.leave(core, change.connection, record)
             if chosen:
                 erase_entry(change, chosen)
-                change.after_commit.append(lambda: forget_rows(core, chosen))
+                await core.search.remove(change, [row.asset_id for row in chosen])
         there = {record.name for _, record, _ in gone}
         missing = tuple(name for name in names if name not in there)
         if not chosen:
@@ -126,7 +128,8 @@ class Deletes:
         rows = await core.catalogue.named(change.connection, tenant, hashes)
         ids = list(asset_ids)
         if where is not None:
-            ids += [hit.asset_id for hit in core.search.find(tenant, where, limit=DELETE_ASSETS_MAX + 1)]
+            query = Query(tenant=tenant, condition=condition_of(where), limit=DELETE_ASSETS_MAX + 1)
+            ids += [hit.asset_id for hit in await core.search.find(query, change)]
         rows += await core.catalogue.by_asset_id(change.connection, tenant, dict.fromkeys(ids))
         return list({row.aid: row for row in rows}.values())
 
@@ -135,9 +138,3 @@ def erase_entry(change: Change, rows: Iterable[AssetRow]) -> None:
     """The one entry of a removal: the aids are dead, the names point elsewhere or nowhere."""
     gone = list(rows)
     change.record(Kind.ERASE, aids=tuple(row.aid for row in gone), names=tuple(row.name for row in gone))
-
-
-def forget_rows(core: Core, rows: Iterable[AssetRow]) -> None:
-    """Take removed assets out of the search index; right after the commit."""
-    for row in rows:
-        core.search.remove(row.asset_id)

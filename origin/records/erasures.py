@@ -8,7 +8,6 @@ Order: journal entry, rows and what is remembered of the erasure in one transact
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -22,7 +21,7 @@ from origin.keyring import Keyring, purpose_id
 from origin.records import erasure_rows as rows_of
 from origin.records import targets as selection
 from origin.records.core import Core
-from origin.records.deletes import DELETE_ASSETS_MAX, erase_entry, forget_rows
+from origin.records.deletes import DELETE_ASSETS_MAX, erase_entry
 from origin.records.erasure_rows import ErasureRow, State
 from origin.records.fetched import shun
 from origin.records.nonces import Once, spend
@@ -156,7 +155,7 @@ class Erasures:
             fetched = [row.name for row, record in records if record and record.name.delivery_type == "fetch"]
             await shun(change.connection, tenant, fetched)
             erase_entry(change, assets)
-            change.after_commit.append(_forgetting(core, assets))
+            await core.search.remove(change, [asset.asset_id for asset in assets])
             if row is None:
                 state = State(head=change.head, seqs=(), versions=0, shown=(), renditions=0)
                 row_id = secrets.token_hex(ERASURE_ID_BYTES)
@@ -200,7 +199,3 @@ def _with(state: State, change: Change, hashes: tuple[str, ...], renditions: int
         shown=(state.shown + hashes)[:VERSIONS_SHOWN_MAX],
         renditions=state.renditions + renditions,
     )
-
-
-def _forgetting(core: Core, rows: list[AssetRow]) -> Callable[[], None]:
-    return lambda: forget_rows(core, rows)

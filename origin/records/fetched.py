@@ -27,9 +27,9 @@ class FetchedNames:
     def hash_of(self, name: AssetName) -> NameHash:
         return self._core.hash_name(name)
 
-    def count(self, cloud: str) -> int:
+    async def count(self, cloud: str) -> int:
         """Fetched assets that the cloud has now."""
-        return self._core.search.count(cloud, delivery_type="fetch")
+        return await self._core.search.count(cloud, delivery_type="fetch")
 
     async def is_shunned(self, name: AssetName) -> bool:
         async with self._core.database.read() as connection:

@@ -128,10 +128,9 @@ class Names:
         renamed = replace(row, name=core.hash_name(record.name), meta=meta)
         if taken is not None:
             await core.catalogue.remove(change.connection, taken, seq=change.seq)
-            gone_id = taken.asset_id
-            change.after_commit.append(lambda: core.search.remove(gone_id))
+            await core.search.remove(change, [taken.asset_id])
         await core.catalogue.rewrite(change.connection, row.name, renamed, seq=change.seq, labels=core.labels(record))
-        change.after_commit.append(lambda: core.search.put(record))
+        await core.search.put(change, core.document(record))
         if taken is not None:
             change.record(Kind.ERASE, aids=(taken.aid,), names=(row.name, renamed.name))
         elif renamed.name != row.name:
@@ -154,4 +153,4 @@ def _read_elsewhere(before: AssetRecord, after: AssetRecord) -> tuple[str, ...]:
 def _check(record: AssetRecord) -> None:
     check_name(record.name)
     check_tags(record.tags)
-    check_texts((*record.context.keys(), *record.context.values(), *texts_of(record.metadata)))
+    check_texts((*record.context.keys(), *record.context.values(), *record.subject_ids, *texts_of(record.metadata)))

@@ -16,7 +16,7 @@ from domicile.service.settings import BadSetting, blamed
 from origin import lock
 from origin.catalogue import tables as t
 from origin.catalogue.engine import Database
-from origin.catalogue.search import SearchIndex
+from origin.catalogue.search import MemoryIndex
 from origin.catalogue.sql import SqlCatalogue
 from origin.fenced import Leases
 from origin.journal import Journal
@@ -77,7 +77,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             database=database,
             journal=Journal(database, mirror=mirror, on_commit=leases.committed, on_unmirrored=upkeep.hurry),
             catalogue=SqlCatalogue(),
-            search=SearchIndex(),
+            search=MemoryIndex(),
             keyring=keyring,
             tenants=Tenants(keyring),
             policies=Policies(settings.data / "policies", home=settings.region),
@@ -86,7 +86,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             shield=shield,
             now=clocks.wall,
         )
-        stack.callback(core.search.close)
+        stack.push_async_callback(core.search.close)
         await _fill(core, mirror)
         stack.enter_context(upkeep.of(core, mirror))
         yield core

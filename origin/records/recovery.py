@@ -31,6 +31,10 @@ from origin.journal import ENTRIES_PER_ANSWER_MAX, chained, read_entries, read_h
 from origin.mirror import Base, Mirror, Missing
 from origin.records.core import Core
 from origin.records.fetched import shun
+from origin.search.document import Document
+
+FILL_DOCUMENTS = 500
+"""Assets that the search index is given at once at start."""
 
 log = structlog.get_logger(__name__)
 
@@ -175,8 +179,13 @@ async def count_unowned(core: Core) -> int:
 async def fill_search(core: Core) -> None:
     """Rebuild the index from the sealed records."""
     for cloud in core.tenants.all():
+        batch: list[Document] = []
         async with core.database.read() as connection:
             async for row in core.catalogue.every(connection, cloud):
                 record = core.open(row)
                 if record is not None:
-                    core.search.put(record)
+                    batch.append(core.document(record))
+                if len(batch) == FILL_DOCUMENTS:
+                    await core.search.fill(batch)
+                    batch.clear()
+        await core.search.fill(batch)

@@ -54,6 +54,8 @@ from origin.records.types import (
     Removed,
     RemovedMany,
     RenditionRecord,
+    Search,
+    SearchPage,
     Tenant,
 )
 from origin.records.uploads import Uploads
@@ -196,13 +198,17 @@ class Records(WireSide):
             tenant, where, start_at=start_at, direction=direction, max_results=max_results, cursor=cursor
         )
 
-    def totals(self, tenant: str) -> tuple[int, int]:
-        """How many assets there are, and how many bytes their originals have."""
-        return self._listing.totals(tenant)
+    async def search(self, tenant: str, asked: Search) -> SearchPage:
+        """Assets that an expression is true of. BadRequest for one that is none, LimitExceeded for one that takes too long."""
+        return await self._listing.search(tenant, asked)
 
-    def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> tuple[str, ...]:
+    async def totals(self, tenant: str) -> tuple[int, int]:
+        """How many assets there are, and how many bytes their originals have."""
+        return await self._listing.totals(tenant)
+
+    async def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> tuple[str, ...]:
         """Tags in use that begin with `prefix`, sorted, at most `limit`, after the tag `after`."""
-        return self._listing.tags(tenant, resource_type, prefix=prefix, after=after, limit=limit)
+        return await self._listing.tags(tenant, resource_type, prefix=prefix, after=after, limit=limit)
 
     async def renditions(self, tenant: str, aid: Aid) -> tuple[RenditionRecord, ...]:
         """The API's `derived[]`: at most RENDITIONS_PER_AID_MAX."""

@@ -19,6 +19,7 @@ from domicile.media.facts import SourceFacts
 from domicile.media.journal import Head
 from domicile.media.statement import ErasureStatement
 from origin.records.prefixes import names_a_folder
+from origin.search.query import NEWEST, Counting, Order
 
 __all__ = [
     "AssetRecord",
@@ -42,6 +43,8 @@ __all__ = [
     "RemovedMany",
     "RenditionRecord",
     "SealedBlob",
+    "Search",
+    "SearchPage",
     "Tenant",
 ]
 
@@ -87,6 +90,8 @@ class NewAsset:
     coordinates: Coordinates = NOWHERE
     analysis: Analysis = NOTHING
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+    subject_ids: tuple[str, ...] | None = field(default=None, repr=False)
+    """Whom it is about. None: as it was, if this replaces another version; nobody is forgotten by leaving a word out."""
     moderation: tuple[Moderation, ...] = ()
     sources: tuple[Aid, ...] = ()
     """Other versions whose bytes it holds: its original is sealed under the keys of all of them, too."""
@@ -125,6 +130,8 @@ class AssetRecord:
     """What was told of this version when somebody asked."""
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
     """Structured metadata: values by the external_id of their fields."""
+    subject_ids: tuple[str, ...] = field(default=(), repr=False)
+    """Whom it is about, as the owner names people. Outside of its sealed record only keyed hashes of them are kept."""
     moderation: tuple[Moderation, ...] = ()
     sources: tuple[Aid, ...] = ()
     """Other versions whose bytes it holds; when one of them goes, so does it."""
@@ -215,6 +222,26 @@ class Page:
     records: tuple[AssetRecord, ...]
     next_cursor: str | None = None
     """Opaque, holds no name; None on the last page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A search by expression."""
+
+    expression: str = field(default="", repr=False)
+    order: Order = NEWEST
+    """Of SORTABLE columns; at least one."""
+    max_results: int = 50
+    cursor: str | None = None
+    counts: tuple[Counting, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPage(Page):
+    """One page of what was found, and what is to be told of all of it."""
+
+    total: int
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,7 +90,7 @@ class Uploads:
         check_tags(asset.tags)
         check_texts((*asset.context.keys(), *asset.context.values()))
         check_texts((asset.folder, asset.display_name, asset.original_filename))
-        check_texts(texts_of(asset.metadata))
+        check_texts((*(asset.subject_ids or ()), *texts_of(asset.metadata)))
         if asset.name.cloud != draft.tenant:
             raise BadRequest("the draft belongs to another cloud")
         if not self._drafts.get(draft.aid, False):
@@ -173,7 +173,7 @@ class Uploads:
         else:
             change.record(Kind.NAME, names=(name,))
         await core.catalogue.add(change.connection, row, seq=change.seq, labels=core.labels(record))
-        change.after_commit.append(lambda: core.search.put(record))
+        await core.search.put(change, core.document(record))
 
 
 def _record(draft: Draft, asset: NewAsset, before: AssetRecord | None) -> AssetRecord:
@@ -198,6 +198,7 @@ def _record(draft: Draft, asset: NewAsset, before: AssetRecord | None) -> AssetR
         analysis=asset.analysis,
         access_control=rules,
         metadata=said.metadata,
+        subject_ids=before.subject_ids if before and asset.subject_ids is None else asset.subject_ids or (),
         moderation=asset.moderation,
         sources=asset.sources,
         created_at=asset.created_at,

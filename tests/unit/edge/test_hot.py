@@ -346,3 +346,120 @@ def _server_transports(rig: Rig) -> list[asyncio.Transport]:
 def value(rig: Rig, name: str, **labels: str) -> float:
     points = [point for point in totals([rig.link.slot.counters]) if point.name == name]
     return sum(point.value for point in points if labels.items() <= point.labels.items())
+
+
+# --- an event on its way ---------------------------------------------------------------------------------------------
+
+
+async def test_what_is_said_of_other_pictures_does_not_end_it(rig: Rig) -> None:
+    await warm(rig)
+    before = hot_hits(rig)
+    await rig.entry(Kind.NAME, names=(hash_of("somebody else"),))
+    assert len(rig.parts.app.hot) == 4
+    assert b"detail=memory" in await ask(rig)
+    assert hot_hits(rig) == before + 1
+
+
+async def test_an_erased_picture_leaves_no_path_in_memory(rig: Rig) -> None:
+    await warm(rig)
+    await rig.entry(Kind.ERASE, aids=(rig.origin.assets["upload/pic"].aid,))
+    assert len(rig.parts.app.hot) == 0
+
+
+async def test_who_asks_while_an_event_is_on_its_way_is_answered_at_once_when_it_is_there(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await warm(rig)
+    before = hot_hits(rig)
+    patiently(monkeypatch)
+    rig.link.page.applied += 1
+    asking = [asyncio.create_task(ask(rig)) for _ in range(8)]
+    await holding(rig, 8)
+    assert hot_hits(rig) == before
+    rig.link.page.applied -= 1
+    await rig.entry(Kind.NAME, names=(hash_of("somebody else"),))
+    assert all(b"detail=memory" in answer for answer in await asyncio.gather(*asking))
+    assert hot_hits(rig) == before + 8
+    assert not rig.parts.app.hot._held
+
+
+async def test_who_was_held_is_not_shown_what_the_event_forbids(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await warm(rig)
+    before = hot_hits(rig)
+    rig.origin.upload("pic", b"two")
+    patiently(monkeypatch)
+    rig.link.page.applied += 1
+    asking = asyncio.create_task(ask(rig))
+    await holding(rig, 1)
+    rig.link.page.applied -= 1
+    await rig.entry(Kind.NAME, names=(hash_of("pic"),))
+    assert b"two|" in await asking
+    assert hot_hits(rig) == before
+
+
+async def test_of_two_events_the_first_lets_nobody_pass(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await warm(rig)
+    before = hot_hits(rig)
+    patiently(monkeypatch)
+    rig.link.page.applied += 1
+    asking = asyncio.create_task(ask(rig))
+    await holding(rig, 1)
+    rig.link.page.applied -= 1
+    take = rig.link.on_entry
+
+    async def and_another_comes(entry: Entry) -> None:
+        await take(entry)
+        rig.link.page.applied += 1
+
+    rig.link.on_entry = and_another_comes
+    await rig.entry(Kind.NAME, names=(hash_of("somebody else"),))
+    assert len(rig.parts.app.hot._held) == 1
+    rig.link.on_entry = take
+    rig.link.page.applied -= 1
+    await rig.entry(Kind.NAME, names=(hash_of("pic"),))
+    assert b"uri-miss" in await asking
+    assert hot_hits(rig) == before
+
+
+async def test_who_says_more_while_he_is_held_is_answered_in_order(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await warm(rig)
+    patiently(monkeypatch)
+    rig.link.page.applied += 1
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+    writer.write(f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    await holding(rig, 1)
+    writer.write(f"HEAD {OTHER} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    await asyncio.sleep(0.01)
+    rig.link.page.applied -= 1
+    async with asyncio.timeout(SECONDS_MAX):
+        heard = await reader.read()
+    writer.close()
+    assert heard.count(b"HTTP/1.1 200 OK") == 2
+    assert heard.index(b"Connection: close") > heard.rindex(b"HTTP/1.1 200 OK")
+
+
+async def test_who_leaves_while_he_is_held_takes_nothing_with_him(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await warm(rig)
+    before = hot_hits(rig)
+    patiently(monkeypatch)
+    rig.link.page.applied += 1
+    asking = asyncio.create_task(ask(rig))
+    await holding(rig, 1)
+    asking.cancel()
+    await asyncio.wait([asking])
+    while len(rig.viewers.connections):
+        await asyncio.sleep(0.001)
+    rig.link.page.applied -= 1
+    await rig.entry(Kind.NAME, names=(hash_of("somebody else"),))
+    assert hot_hits(rig) == before
+
+
+def patiently(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.hot.HOLD_SECONDS_MAX", SECONDS_MAX)
+
+
+async def holding(rig: Rig, connections: int) -> None:
+    """Until so many are held."""
+    async with asyncio.timeout(SECONDS_MAX):
+        while len(rig.parts.app.hot._held) < connections:
+            await asyncio.sleep(0)

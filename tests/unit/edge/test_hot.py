@@ -108,7 +108,8 @@ async def ask(rig: Rig, path: str = PATH, **fields: str) -> bytes:
 
 FIELDS = (
     b"Accept: image/webp,*/*\r\n", b"Accept: image/webp\r\nAccept: */*\r\n", b"accept:image/webp,*/*\r\n",
-    b"Referer: https://a.example/1\r\n", b"Cookie: a=b\r\n", b"User-Agent: x y\r\n", b"Cache-Control: no-cache\r\n",
+    b"Referer: https://a.example/1\r\n", b"Referer: https://a.example/2\r\n", b"Referer: \r\n", b"Cookie: a=b\r\n",
+    b"X-Forwarded-For: 127.0.0.1\r\n", b"User-Agent: x y\r\n", b"Cache-Control: no-cache\r\n",
     b'If-None-Match: "nothing"\r\n', b"If-None-Match: *\r\n", b"If-None-Match: ETAG\r\n", b'If-None-Match: W/ETAG, "b"\r\n',
     b'If-None-Match: ETAG\r\nIf-None-Match: "b"\r\n', b"If-Modified-Since: Tue, 01 Jan 2030 00:00:00 GMT\r\n",
     b"Range: bytes=1-2\r\n", b"Range: bytes=999999-\r\n", b'Range: bytes=0-0\r\nIf-Range: "x"\r\n',
@@ -124,7 +125,8 @@ STARTS = (
 ODD_FIELDS = (
     b"Host: y\r\n", b"Content-Length: 0\r\n", b"Content-Length: 0\r\nContent-Length: 5\r\n",
     b"Transfer-Encoding: chunked\r\n", b"Upgrade: h2c\r\n", b"Proxy-Connection: close\r\n", b"X: folded\r\n  line\r\n", b"X : space\r\n", b"X: \x00\r\n",
-    b"X: lone\nlf\r\n", b"X: lone\rcr\r\n", b": no name\r\n", b"no colon\r\n", b"X: " + b"y" * 9000 + b"\r\n", b"X: y\r\n" * 200, b"",
+    b"Referer: \x00\r\n", b"Referer: lone\nlf\r\n", b"Cookie: lone\rcr\r\n", b"Referer: folded\r\n line\r\n", b"Cookie: \xff\r\n",
+    b"X: lone\nReferer: lf\r\n", b"X: lone\nlf\r\n", b"X: lone\rcr\r\n", b": no name\r\n", b"no colon\r\n", b"X: " + b"y" * 9000 + b"\r\n", b"X: y\r\n" * 200, b"",
 )  # fmt: skip
 ODD_STARTS = (
     b"GET PATH HTTP/1.1\r\n", b"GET PATH HTTP/1.1\r\n", b"GET PATH HTTP/1.0\r\n", b"get PATH HTTP/1.1\r\n", b"GET  PATH HTTP/1.1\r\n",

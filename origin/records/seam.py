@@ -79,7 +79,7 @@ class Records(WireSide):
         self.fetched = FetchedNames(core)
         self.presets = presets_of(core)
         self.metadata_fields = metadata_fields_of(core)
-        self.folders = Folders(core)
+        self.folders = Folders(core, self._names)
         self.notices = Tasks(core, NOTICE)
         self.eager = Tasks(core, EAGER)
 
@@ -233,6 +233,12 @@ class Records(WireSide):
         AssetNotFound; AssetExists when it moves to a name that is taken; Replayed.
         """
         return await self._names.edit(names, edit, once=once, waits=waits, leave=leave)
+
+    async def edit_where(self, tenant: str, where: Filter, edit: Edit) -> int:
+        """Change all that match in a way that leaves none that matches; how many there were. For values that no edge reads:
+        it waits for none of them.
+        """
+        return await self._names.edit_where(tenant, where, edit)
 
     async def rename(
         self,

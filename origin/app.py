@@ -18,6 +18,7 @@ from origin.api import (
     downloads,
     erasures,
     explicit,
+    folders,
     labels,
     listing,
     manage,
@@ -27,7 +28,7 @@ from origin.api import (
     text_images,
     transformations,
 )
-from origin.api.routes import Route, find
+from origin.api.routes import CLOUD, Route, find
 from origin.api.upload import upload
 from origin.errors import as_json, code_of, for_api
 from origin.health import Pages
@@ -37,7 +38,6 @@ from origin.keys import EXTRA_HEADERS, ORIGIN, REQUEST_ID, ROUTE, Origin
 log = logging.get()
 
 REQUEST_ID_BYTES = 16
-CLOUD = "/v1_1/{cloud}"
 RT = CLOUD + "/{resource_type}"
 RESOURCES = CLOUD + "/resources"
 PRESETS = CLOUD + "/upload_presets"
@@ -99,6 +99,7 @@ ROUTES: tuple[Route, ...] = (
     Route("create_metadata_field", "POST", FIELDS, metadata_fields.create),
     Route("metadata_field", "GET", FIELDS + "/{id}", metadata_fields.show),
     Route("delete_metadata_field", "DELETE", FIELDS + "/{id}", metadata_fields.delete),
+    *folders.ROUTES,
     Route("statement_key", "GET", "/.well-known/domicile/statement-key", statement_key.statement_key),
 )
 PAGES = ("healthz", "readyz", "metrics")

@@ -22,7 +22,9 @@ from origin.api import (
     labels,
     listing,
     manage,
+    metadata_datasources,
     metadata_fields,
+    metadata_rules,
     presets,
     statement_key,
     text_images,
@@ -41,7 +43,6 @@ REQUEST_ID_BYTES = 16
 RT = CLOUD + "/{resource_type}"
 RESOURCES = CLOUD + "/resources"
 PRESETS = CLOUD + "/upload_presets"
-FIELDS = CLOUD + "/metadata_fields"
 UPLOAD_ROUTES = frozenset(
     {"upload", "destroy", "rename", "explicit", "tags", "context", "metadata", "delete_by_token", "erasures"}
     | {"generate_archive", "download", "text"}
@@ -95,10 +96,9 @@ ROUTES: tuple[Route, ...] = (
     Route("upload_preset", "GET", PRESETS + "/{name}", presets.show),
     Route("update_upload_preset", "PUT", PRESETS + "/{name}", presets.update),
     Route("delete_upload_preset", "DELETE", PRESETS + "/{name}", presets.delete),
-    Route("metadata_fields", "GET", FIELDS, metadata_fields.listing),
-    Route("create_metadata_field", "POST", FIELDS, metadata_fields.create),
-    Route("metadata_field", "GET", FIELDS + "/{id}", metadata_fields.show),
-    Route("delete_metadata_field", "DELETE", FIELDS + "/{id}", metadata_fields.delete),
+    *metadata_fields.ROUTES,
+    *metadata_datasources.ROUTES,
+    *metadata_rules.ROUTES,
     *folders.ROUTES,
     Route("statement_key", "GET", "/.well-known/domicile/statement-key", statement_key.statement_key),
 )

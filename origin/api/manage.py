@@ -106,10 +106,9 @@ async def metadata_edit(call: Call) -> Edit:
     given = metadata_values.given_in(call.params)
     if not given:
         return lambda record: record
-    every = await call.origin.records.metadata_fields.all(call.tenant.cloud)
-    fields = {field.external_id: field for field in every}
-    metadata_values.changed({}, given, fields)  # refused before a change
-    return lambda record: replace(record, metadata=metadata_values.changed(record.metadata, given, fields))
+    schema = await metadata_values.schema_of(call.origin.records, call.tenant.cloud)
+    metadata_values.read_given({}, given, schema.fields)  # refused before a change
+    return lambda record: replace(record, metadata=metadata_values.changed(record.metadata, given, schema))
 
 
 def leaving(kind: str, call: Call, request: web.Request, **more: str) -> Leave:

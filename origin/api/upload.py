@@ -144,8 +144,8 @@ async def store(origin: Origin, asked: Asked, body: bytes) -> tuple[Committed, L
     params, tenant = asked.params, asked.who.caller.tenant
     name = naming.name_for(tenant, params, asked.file_name, asked.kind)
     permit = origin.records.permit(tenant.cloud, Activity.STORE)
-    fields = {each.external_id: each for each in await origin.records.metadata_fields.all(tenant.cloud)}
-    metadata = metadata_values.first(metadata_values.given_in(params), fields)
+    schema = await metadata_values.schema_of(origin.records, tenant.cloud)
+    metadata = metadata_values.first(metadata_values.given_in(params), schema)
     looked = await (_kept_as_it_is if asked.kind == RAW else _looked_at)(origin, asked, name, body)
     asset = NewAsset(
         name=name,

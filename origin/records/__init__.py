@@ -4,6 +4,7 @@ from origin.records.afterwards import Leave, Left, Made
 from origin.records.chunks import Piece
 from origin.records.folders import Folder
 from origin.records.metadata_fields import Choice, MetadataField
+from origin.records.metadata_rules import MetadataRule
 from origin.records.names import Edit
 from origin.records.nonces import Once
 from origin.records.presets import Preset
@@ -53,6 +54,7 @@ __all__ = [
     "Left",
     "Made",
     "MetadataField",
+    "MetadataRule",
     "MetadataValue",
     "Moderation",
     "Named",

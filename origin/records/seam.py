@@ -29,6 +29,7 @@ from origin.records.fetched import FetchedNames
 from origin.records.folders import Folders
 from origin.records.listing import Listing
 from origin.records.metadata_fields import metadata_fields_of
+from origin.records.metadata_rules import metadata_rules_of
 from origin.records.named import NamedTransformations
 from origin.records.names import Edit, Names
 from origin.records.nonces import Once
@@ -79,6 +80,7 @@ class Records(WireSide):
         self.fetched = FetchedNames(core)
         self.presets = presets_of(core)
         self.metadata_fields = metadata_fields_of(core)
+        self.metadata_rules = metadata_rules_of(core)
         self.folders = Folders(core, self._names)
         self.notices = Tasks(core, NOTICE)
         self.eager = Tasks(core, EAGER)

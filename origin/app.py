@@ -29,6 +29,7 @@ from origin.api import (
     statement_key,
     text_images,
     transformations,
+    triggers,
 )
 from origin.api.routes import CLOUD, Route, find
 from origin.api.upload import upload
@@ -100,6 +101,7 @@ ROUTES: tuple[Route, ...] = (
     *metadata_datasources.ROUTES,
     *metadata_rules.ROUTES,
     *folders.ROUTES,
+    *triggers.ROUTES,
     Route("statement_key", "GET", "/.well-known/domicile/statement-key", statement_key.statement_key),
 )
 PAGES = ("healthz", "readyz", "metrics")

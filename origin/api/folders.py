@@ -15,10 +15,10 @@ from aiohttp import web
 from domicile.media.errors import BadRequest
 from domicile.media.public_id import public_id_problem
 from origin.api.answers import Json
-from origin.api.call import admin, reply
+from origin.api.call import admin, reply, told_by_cloud
 from origin.api.naming import folder_path
 from origin.api.routes import CLOUD, Route
-from origin.keys import Origin
+from origin.keys import ORIGIN, Origin
 
 RESULTS_DEFAULT, RESULTS_MAX = 500, 500
 
@@ -45,7 +45,9 @@ async def create(request: web.Request, path: Mapping[str, str]) -> web.Response:
     origin, tenant, _ = await admin(request, path)
     folder = _path(path["path"])
     await origin.records.folders.make(tenant.cloud, folder)
-    return reply({"success": True, **_row(origin, tenant.cloud, folder)})
+    row = _row(origin, tenant.cloud, folder)
+    await _announce(request, tenant.cloud, "create_folder", {"folder_name": row["name"], "folder_path": folder})
+    return reply({"success": True, **row})
 
 
 async def rename(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -53,6 +55,8 @@ async def rename(request: web.Request, path: Mapping[str, str]) -> web.Response:
     origin, tenant, params = await admin(request, path)
     old, new = _path(path["path"]), _path(params.required("to_folder"), "to_folder")
     await origin.records.folders.move(tenant.cloud, old, new)
+    said = {"from_path": old, "to_path": new}
+    await _announce(request, tenant.cloud, "move_or_rename_asset_folder", said)
     return reply({"from": _row(origin, tenant.cloud, old), "to": _row(origin, tenant.cloud, new)})
 
 
@@ -60,7 +64,17 @@ async def delete(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """An empty one, with the empty ones below it. `skip_backup` changes nothing: no backup lies in a folder."""
     origin, tenant, params = await admin(request, path)
     params.flag("skip_backup", default=False)
-    return reply({"deleted": await origin.records.folders.drop(tenant.cloud, _path(path["path"]))})
+    folder = _path(path["path"])
+    gone = await origin.records.folders.drop(tenant.cloud, folder)
+    name = folder.rpartition("/")[2]
+    await _announce(request, tenant.cloud, "delete_folder", {"folder_name": name, "folder_path": folder})
+    return reply({"deleted": gone})
+
+
+async def _announce(request: web.Request, cloud: str, kind: str, said: Json) -> None:
+    """Folders are told of once they have changed, and not in their transaction: a crash in between loses the word."""
+    who = await told_by_cloud(request, cloud)
+    await request.app[ORIGIN].records.announce(cloud, who.saying(kind, lambda: said))
 
 
 def _path(text: str, parameter: str = "folder") -> str:

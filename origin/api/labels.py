@@ -48,7 +48,12 @@ async def tags(request: web.Request, path: Mapping[str, str]) -> web.Response:
     )
     keep = {record.name for record in done}
     for name in losers - keep:
-        await _edit_if_there(call, name, lambda record: replace(record, tags=retagged("remove", record.tags, given)))
+        await _edit_if_there(
+            call,
+            name,
+            lambda record: replace(record, tags=retagged("remove", record.tags, given)),
+            ("resource_tags_changed", notice),
+        )
     await _known_to_edges(call)
     return reply({"public_ids": [record.name.public_id for record in done]})
 

@@ -10,7 +10,8 @@ from origin.records.nonces import Once
 from origin.records.presets import Preset
 from origin.records.seam import Records
 from origin.records.settings import RecordsSettings
-from origin.records.tasks import EAGER, NOTICE, NewTask, Task
+from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Task
+from origin.records.triggers import Trigger
 from origin.records.types import (
     AssetRecord,
     Committed,
@@ -73,7 +74,9 @@ __all__ = [
     "Removed",
     "RemovedMany",
     "RenditionRecord",
+    "Says",
     "SealedBlob",
     "Task",
     "Tenant",
+    "Trigger",
 ]

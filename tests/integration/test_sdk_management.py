@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cloudinary.exceptions
 import pytest
 
+from tests.infra.elsewhere import Elsewhere, running_elsewhere
 from tests.integration.origin_process import OriginProcess, running_origin
+from tests.integration.test_origin_wire import operate
 from tests.integration.test_sdk_upload import PNG
 
 
@@ -27,6 +31,20 @@ def sdk(origin: OriginProcess):
 @pytest.fixture
 def name() -> str:
     return f"t{secrets.token_hex(6)}"
+
+
+@contextmanager
+def policy(origin: OriginProcess, more: str) -> Iterator[None]:
+    """The strict one, with some more lines."""
+    file = origin.data / "policies" / "demo.toml"
+    strict = file.read_text()
+    try:
+        file.write_text(f"{strict}\n{more}\n")
+        assert operate(origin, "POST", "/_admin/v1/policies") == (200, {"changed": ["demo"]})
+        yield
+    finally:
+        file.write_text(strict)
+        operate(origin, "POST", "/_admin/v1/policies")
 
 
 def names(rows: list[dict]) -> list[str]:
@@ -115,3 +133,47 @@ def test_metadata_rules_are_kept_and_followed(sdk, name: str) -> None:
         sdk.api.delete_metadata_rule(made["external_id"])
     for field in (kind, model):
         sdk.api.delete_metadata_field(field)
+
+
+def kinds(there: Elsewhere, path: str) -> list[str]:
+    return [json.loads(body)["notification_type"] for asked, _, body in there.told if asked == path]
+
+
+def test_triggers_are_told_of_what_they_ask_for_from_whatever_call(sdk, origin: OriginProcess, name: str) -> None:
+    with running_elsewhere() as there, running_elsewhere() as unlisted:
+        every, deletes, own = (there.put(f"/{name}/{one}", b"") for one in ("all", "delete", "own"))
+        listed = f'[notifications]\nhosts = ["127.0.0.1:{there.port}"]\n[zones]\negress_webhook = ["eu-de"]\n'
+        with policy(origin, listed):
+            with pytest.raises(cloudinary.exceptions.BadRequest, match="uri: the host is not one that"):
+                sdk.api.create_trigger(unlisted.address("/"), "all")
+            with pytest.raises(cloudinary.exceptions.BadRequest, match="event_type"):
+                sdk.api.create_trigger(every, "publish")
+            made = sdk.api.create_trigger(every, "all")
+            assert (made["uri"], made["event_type"], made["uri_type"]) == (every, "all", "webhook")
+            with pytest.raises(cloudinary.exceptions.AlreadyExists):
+                sdk.api.create_trigger(every, "all")
+            second = sdk.api.create_trigger(every, "delete")
+            assert sdk.api.update_trigger(second["id"], deletes)["message"] == "updated"
+            assert [one["uri"] for one in sdk.api.triggers(event_type="delete")["triggers"]] == [deletes]
+            assert sdk.api.test_trigger(made["id"], {"x": {"y": 1}})["filter_result"] is True
+            sdk.uploader.upload(io.BytesIO(PNG), public_id=name)
+            sdk.uploader.upload(io.BytesIO(PNG), public_id=f"{name}b", notification_url=own)
+            sdk.api.update(name, tags=["a"], context={"b": "c"})
+            sdk.api.create_folder(name)
+            there.wait_until_told(5)  # before the end: of what is gone nothing else is told
+            assert sdk.api.delete_resources([name, f"{name}b"])["deleted"] == {name: "deleted", f"{name}b": "deleted"}
+            there.wait_until_told(7)
+            assert sdk.api.triggers()["total"] == 2
+            for one in (made, second):
+                sdk.api.delete_trigger(one["id"])
+            with pytest.raises(cloudinary.exceptions.NotFound):
+                sdk.api.delete_trigger(made["id"])
+            sdk.uploader.upload(io.BytesIO(PNG), public_id=f"{name}c")
+    assert sorted(kinds(there, f"/{name}/all")) == [
+        "create_folder", "delete", "resource_context_changed", "resource_tags_changed", "upload",
+    ]  # fmt: skip
+    assert kinds(there, f"/{name}/own") == ["upload"]
+    assert kinds(there, f"/{name}/delete") == ["delete"]
+    gone = next(json.loads(body) for path, _, body in there.told if path == f"/{name}/delete")
+    assert {row["public_id"] for row in gone["resources"]} == {name, f"{name}b"}
+    assert unlisted.told == []

@@ -37,6 +37,9 @@ class SearchIndex(Protocol):
     async def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> list[str]:
         """Tags in use, sorted, each once, at most `limit`, after one of them."""
 
+    async def folders_below(self, tenant: str, parent: str, *, limit: int) -> list[str]:
+        """Names of the folders right below one ("": the root) that hold assets, at any depth; at most `limit`, in no order."""
+
     async def folders(self, tenant: str, limit: int) -> list[str]:
         """Asset folders in use, sorted, each once."""
 

@@ -115,6 +115,18 @@ def counted_by(tenant: str, condition: Condition, field: str, limit: int) -> Sel
     return asked.order_by(func.count().desc(), column).limit(limit)
 
 
+def first_folder(tenant: str, after: str, under: str) -> Select[Any]:
+    """The first asset folder in use after a text, of those that begin so."""
+    column = t.asset.c.asset_folder
+    return select(func.min(column)).where(t.asset.c.tenant == tenant, column > after, _begins(column, under))
+
+
+def child_of(folder: str, under: str) -> tuple[str, str]:
+    """The folder right below that leads to one further down, and the text that all behind it come after."""
+    child, slash, _ = folder[len(under) :].partition("/")
+    return child, f"{under}{child}/{chr(_LAST)}" if slash else folder
+
+
 def folders(tenant: str, limit: int) -> Select[Any]:
     column = t.asset.c.asset_folder
     return select(column).where(t.asset.c.tenant == tenant, column > "").distinct().order_by(column).limit(limit)

@@ -19,14 +19,17 @@ from origin.catalogue.port import AssetRow
 from origin.catalogue.search_port import SearchIndex
 from origin.catalogue.sql import SqlCatalogue
 from origin.fenced import Leases
-from origin.journal import Journal
+from origin.journal import Change, Journal
 from origin.keyring import Keyring, aid_id
 from origin.policy import Policies
+from origin.records.audit import AuditLog
 from origin.records.documents import document_of
+from origin.records.filtering import condition_of
 from origin.records.sealing import open_record
 from origin.records.settings import RecordsSettings
-from origin.records.types import AssetRecord, FencedState, MetadataValue
+from origin.records.types import AssetRecord, FencedState, Filter, MetadataValue
 from origin.search.document import Document
+from origin.search.query import Query
 from origin.shield import Shield
 from origin.store.port import BlobStore
 from origin.tenants import Tenants
@@ -70,6 +73,7 @@ class Core:
     blobs: BlobStore
     leases: Leases
     shield: Shield
+    audit: AuditLog
     now: Callable[[], float]
 
     @property
@@ -108,6 +112,11 @@ class Core:
     def subjects(self, record: AssetRecord) -> set[NameHash]:
         """Keyed hashes of the persons that it is said to be about."""
         return {self.hash_of(record.name.cloud, "subject", subject) for subject in record.subject_ids}
+
+    async def matching(self, tenant: str, where: Filter, *, limit: int, change: Change | None = None) -> list[str]:
+        """The newest assets that match, at most `limit`. `change`: as that transaction sees them."""
+        query = Query(tenant=tenant, condition=condition_of(where), limit=limit)
+        return [hit.asset_id for hit in await self.search.find(query, change)]
 
     def document(self, record: AssetRecord) -> Document:
         """The asset as the search index sees it."""

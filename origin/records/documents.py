@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from origin.records.filtering import METADATA_FIELDS
 from origin.records.types import AssetRecord, MetadataValue
 from origin.search.document import Document, text_of
 from origin.search.values import RATIO_DIGITS, Scalar, read_date
@@ -57,6 +58,7 @@ def _values(record: AssetRecord) -> dict[tuple[str, str], float | None]:
         values[f"context.{name}", text] = _number(text)
         values["context", text] = None
     for name, value in record.metadata.items():
+        values[METADATA_FIELDS, name] = None
         for text in _metadata_texts(value):
             values[f"metadata.{name}", text] = _number(text)
             values["metadata", text] = None

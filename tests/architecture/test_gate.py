@@ -41,6 +41,7 @@ MAY_WRITE = {
     "origin/keyfiles.py": "keys, policies and the region: durable small files, no personal bytes",
     "origin/lock.py": "a lock file without content",
     "origin/mirror.py": "the journal's mirror: aids, keyed hashes and numbers",
+    "origin/records/audit.py": "the audit log's leaves: hashes and numbers",
 }
 
 WITHOUT_PERMIT = {
@@ -51,7 +52,10 @@ WITHOUT_PERMIT = {
     "cache_files.maker_of_temporary": "reads a file name",
     "cache_files.new_maker": "draws a random number",
     "cache_files.probe": "writes zeros and deletes them",
+    "files.abandon": "removing needs no leave",
+    "files.finish": "of a file that was begun for a permit",
     "files.remove": "removing needs no leave",
+    "files.write": "of a file that was begun for a permit",
     "peer.open": "opens no connection by itself",
     "remote.authorities": "reads a setting",
     "remote.close": "closes nothing",

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from domicile.media.access import read_access_control
 from domicile.media.errors import AssetNotFound, BadRequest
-from origin.api import coordinates
+from origin.api import coordinates, subjects
 from origin.api.answers import Json, asset, deleted, progress
 from origin.api.call import (
     admin,
@@ -35,7 +35,7 @@ EVENTS = {
     "access_control": "access_control_changed",
 }
 """Whatever of it an update names has changed for those who are told."""
-UPDATABLE = frozenset({"tags", "context", "face_coordinates", "custom_coordinates", "access_control"})
+UPDATABLE = frozenset({"tags", "context", "face_coordinates", "custom_coordinates", "access_control", subjects.NAME})
 
 
 async def update(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -50,12 +50,15 @@ async def update(request: web.Request, path: Mapping[str, str]) -> web.Response:
     boxes = coordinates.coordinates_of(params, may_empty=True)
     rules = read_access_control(params.text("access_control") or "[]") if "access_control" in params.values else None
 
+    about = subjects.subjects_of(params)
+
     def edit(record: AssetRecord) -> AssetRecord:
         return replace(
             record,
             tags=record.tags if tags is None else tags,
             context=record.context if context is None else context,
             coordinates=coordinates.changed(record.coordinates, boxes, record.facts),
+            subject_ids=record.subject_ids if about is None else about,
             access_control=record.access_control if rules is None else rules,
         )
 

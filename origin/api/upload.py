@@ -33,6 +33,7 @@ from origin.api.kinds import RAW, check_raw, check_resource_type, kind_of
 from origin.api.moderation import first_moderation
 from origin.api.notices import NO_AUDIENCE, Audience, Told, audience_of, told
 from origin.api.params import Params, context_of, tags_of
+from origin.api.subjects import subjects_of
 from origin.keys import ORIGIN, REQUEST_ID, Origin
 from origin.records import AssetRecord, Committed, Left, NewAsset
 from origin.remote import fetch, file_name_at
@@ -163,6 +164,7 @@ async def store(origin: Origin, asked: Asked, body: bytes) -> tuple[Committed, L
         moderation=first_moderation(params, now=origin.now()),
         unique_display_name=params.flag("unique_display_name", default=False),
         access_control=read_access_control(params.text("access_control")) if "access_control" in params else None,
+        subject_ids=subjects_of(params),
         overwrite=params.flag("overwrite", default=True),
         created_at=origin.now(),
     )

@@ -29,6 +29,7 @@ from origin.records.core import Core
 from origin.records.deletes import Deletes, entries_of
 from origin.records.erasures import Erasures
 from origin.records.fetched import FetchedNames
+from origin.records.folder_search import search_folders
 from origin.records.folders import Folders
 from origin.records.listing import Listing
 from origin.records.metadata_fields import metadata_fields_of
@@ -51,6 +52,7 @@ from origin.records.types import (
     ErasePreview,
     ErasureStatement,
     Filter,
+    FolderPage,
     NewAsset,
     Page,
     PurgeKey,
@@ -208,6 +210,10 @@ class Records(WireSide):
     async def search(self, tenant: str, asked: Search) -> SearchPage:
         """Assets that an expression is true of. BadRequest for one that is none, LimitExceeded for one that takes too long."""
         return await self._listing.search(tenant, asked)
+
+    async def search_folders(self, tenant: str, asked: Search) -> FolderPage:
+        """The same for folders. BadRequest."""
+        return await search_folders(self._core, self.folders, tenant, asked)
 
     async def totals(self, tenant: str) -> tuple[int, int]:
         """How many assets there are, and how many bytes their originals have."""

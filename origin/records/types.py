@@ -30,6 +30,8 @@ __all__ = [
     "FencedState",
     "Fencing",
     "Filter",
+    "FolderHit",
+    "FolderPage",
     "MetadataValue",
     "Moderation",
     "Named",
@@ -242,6 +244,22 @@ class SearchPage(Page):
 
     total: int
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderHit:
+    path: str
+    created_at: float | None
+    """None: nobody made it, it is where assets lie."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderPage:
+    """One page of folders that were found."""
+
+    folders: tuple[FolderHit, ...]
+    total: int
+    next_cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from origin.records.names import Edit
 from origin.records.nonces import Once
 from origin.records.presets import Preset
 from origin.records.seam import Records
+from origin.records.searches import FolderHit, FolderPage, Search, SearchPage
 from origin.records.settings import RecordsSettings
 from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Task
 from origin.records.triggers import Trigger
@@ -21,8 +22,6 @@ from origin.records.types import (
     FencedState,
     Fencing,
     Filter,
-    FolderHit,
-    FolderPage,
     MetadataValue,
     Moderation,
     Named,
@@ -36,8 +35,6 @@ from origin.records.types import (
     RemovedMany,
     RenditionRecord,
     SealedBlob,
-    Search,
-    SearchPage,
     Tenant,
 )
 

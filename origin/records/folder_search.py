@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from origin.records.core import Core
 from origin.records.folders import FOLDERS_MAX, Folders, around
-from origin.records.types import FolderHit, FolderPage, Search
+from origin.records.searches import FolderHit, FolderPage, Search
 from origin.search.conditions import of_folders, resolve
 from origin.search.cursor import read_cursor, write_cursor
 from origin.search.document import folder_document

@@ -8,7 +8,8 @@ from domicile.media.asset import Aid, AssetName
 from domicile.media.errors import BadRequest
 from origin.records.core import Core
 from origin.records.filtering import condition_of
-from origin.records.types import AssetRecord, Filter, Page, Search, SearchPage
+from origin.records.searches import Search, SearchPage
+from origin.records.types import AssetRecord, Filter, Page
 from origin.search.conditions import Between, Both, of_assets, resolve
 from origin.search.cursor import read_cursor, write_cursor
 from origin.search.expression import parse

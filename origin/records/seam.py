@@ -41,6 +41,7 @@ from origin.records.opening import SYSTEM_CLOCKS, Clocks, opened
 from origin.records.originals import open_original
 from origin.records.presets import presets_of
 from origin.records.purges import Call, Purges
+from origin.records.searches import FolderPage, Search, SearchPage
 from origin.records.settings import RecordsSettings
 from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Tasks, Word
 from origin.records.token_keys import TokenKeys
@@ -52,7 +53,6 @@ from origin.records.types import (
     ErasePreview,
     ErasureStatement,
     Filter,
-    FolderPage,
     NewAsset,
     Page,
     PurgeKey,
@@ -61,8 +61,6 @@ from origin.records.types import (
     Removed,
     RemovedMany,
     RenditionRecord,
-    Search,
-    SearchPage,
     Tenant,
 )
 from origin.records.uploads import Uploads

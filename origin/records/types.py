@@ -19,7 +19,6 @@ from domicile.media.facts import SourceFacts
 from domicile.media.journal import Head
 from domicile.media.statement import ErasureStatement
 from origin.records.prefixes import names_a_folder
-from origin.search.query import NEWEST, Counting, Order
 
 __all__ = [
     "AssetRecord",
@@ -30,8 +29,6 @@ __all__ = [
     "FencedState",
     "Fencing",
     "Filter",
-    "FolderHit",
-    "FolderPage",
     "MetadataValue",
     "Moderation",
     "Named",
@@ -45,8 +42,6 @@ __all__ = [
     "RemovedMany",
     "RenditionRecord",
     "SealedBlob",
-    "Search",
-    "SearchPage",
     "Tenant",
 ]
 
@@ -224,42 +219,6 @@ class Page:
     records: tuple[AssetRecord, ...]
     next_cursor: str | None = None
     """Opaque, holds no name; None on the last page."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
-    """A search by expression."""
-
-    expression: str = field(default="", repr=False)
-    order: Order = NEWEST
-    """Of SORTABLE columns; at least one."""
-    max_results: int = 50
-    cursor: str | None = None
-    counts: tuple[Counting, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchPage(Page):
-    """One page of what was found, and what is to be told of all of it."""
-
-    total: int
-    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderHit:
-    path: str
-    created_at: float | None
-    """None: nobody made it, it is where assets lie."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderPage:
-    """One page of folders that were found."""
-
-    folders: tuple[FolderHit, ...]
-    total: int
-    next_cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

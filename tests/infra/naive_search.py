@@ -162,13 +162,14 @@ def numbers(record: AssetRecord, field: str) -> list[float]:
         return [facts.body_bytes]
     if record.name.resource_type == "raw":
         return []
-    return {
+    sizes: dict[str, list[float]] = {
         "width": [facts.width],
         "height": [facts.height],
         "pixels": [facts.width * facts.height],
         "pages": [facts.frames],
         "aspect_ratio": [round(facts.width / facts.height, 2)],
-    }[field]
+    }
+    return sizes[field]
 
 
 def as_number(text: str) -> float | None:

@@ -1,8 +1,8 @@
 """Packages that tests use and the project does not: fetched by name with their ordinary clients, once a machine.
 
-    npm("url-gen", "@cloudinary/url-gen@1.22.0")    # a directory with node_modules
-    source_package("cloudinary", "1.46.3")          # the file of its source package
-    environment("cli", "cloudinary-cli==1.17.0")    # the Python of an environment of their own
+npm("url-gen", "@cloudinary/url-gen@1.22.0")    # a directory with node_modules
+source_package("cloudinary", "1.46.3")          # the file of its source package
+environment("cli", "cloudinary-cli==1.17.0")    # the Python of an environment of their own
 """
 
 from __future__ import annotations
@@ -48,7 +48,15 @@ def environment(name: str, *requirements: str) -> Path:
 
     def install(fresh: Path) -> None:
         _run(sys.executable, "-m", "venv", str(fresh))
-        _run(str(fresh / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet", "install", *requirements)
+        _run(
+            str(fresh / "bin" / "python"),
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "--quiet",
+            "install",
+            *requirements,
+        )
 
     return _once(name, install) / "bin" / "python"
 

@@ -138,7 +138,9 @@ def get_param(mocker: mock.Mock, name: str) -> Any:
 
 def get_list_param(mocker: mock.Mock, name: str) -> list[Any]:
     """All of `name[]`, or of `name[0]`, `name[1]`, or of a list."""
-    return [value for key, value in _sent(mocker) if key.startswith(f"{name}[")] or list(get_params(mocker).get(name, ()))
+    return [value for key, value in _sent(mocker) if key.startswith(f"{name}[")] or list(
+        get_params(mocker).get(name, ())
+    )
 
 
 def get_json_body(mocker: mock.Mock) -> Any:
@@ -149,7 +151,9 @@ def get_json_body(mocker: mock.Mock) -> Any:
 def populate_large_file(file: IO[bytes], size: int) -> None:
     """A grey BMP of BMP_SIDE by BMP_SIDE pixels when `size` is that of one, as the tests' is; any other size is only filled."""
     head = struct.pack("<2sIHHI", b"BM", size, 0, 0, BMP_HEADER_BYTES)
-    info = struct.pack("<IiiHHIIiiII", BMP_HEADER_BYTES - 14, BMP_SIDE, BMP_SIDE, 1, 24, 0, size - BMP_HEADER_BYTES, 2835, 2835, 0, 0)
+    info = struct.pack(
+        "<IiiHHIIiiII", BMP_HEADER_BYTES - 14, BMP_SIDE, BMP_SIDE, 1, 24, 0, size - BMP_HEADER_BYTES, 2835, 2835, 0, 0
+    )
     start = (head + info).ljust(BMP_HEADER_BYTES, b"\0")
     file.write(start + b"\x7f" * (size - len(start)))
     file.seek(0)

@@ -41,14 +41,16 @@ def _counted(connection: Any, method: str, url: str, *rest: Any, **options: Any)
 
 
 socket.getaddrinfo = _only_loopback
-urllib3.connection.HTTPConnection.request = _counted  # type: ignore[method-assign]
+urllib3.connection.HTTPConnection.request = _counted  # type: ignore[assignment,method-assign]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     modules = sys.modules
     if "test.test_utils" in modules:
         modules["test.test_utils"].REMOTE_TEST_IMAGE = PUBLISHED_REMOTE_IMAGE  # type: ignore[attr-defined]
-    if "test.test_search" in modules:  # waits for an index that follows later; ours has followed when a change is answered
+    if (
+        "test.test_search" in modules
+    ):  # waits for an index that follows later; ours has followed when a change is answered
         modules["test.test_search"].time = types.SimpleNamespace(sleep=lambda seconds: None)  # type: ignore[attr-defined]
 
 

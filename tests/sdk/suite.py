@@ -1,6 +1,6 @@
 """pycloudinary's own tests, from its published source package, against a server: fetched by name, run in a process of their own.
 
-    results = run(source_package(directory), directory, cloudinary_url, remote_image)
+results = run(source_package(directory), directory, cloudinary_url, remote_image)
 """
 
 from __future__ import annotations
@@ -84,7 +84,18 @@ def run(directory: Path, cloudinary_url: str, remote_image: str, *selected: str)
         "SUITE_RESULTS": str(results),
         "SUITE_SUFFIX": uuid.uuid4().hex[:12],
     }
-    command = [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:xdist", "-p", "no:cacheprovider", *(selected or ("test",))]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--no-header",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:cacheprovider",
+        *(selected or ("test",)),
+    ]
     done = subprocess.run(
         command, cwd=directory, env=environment, capture_output=True, text=True, timeout=RUN_SECONDS_MAX, check=False
     )

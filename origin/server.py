@@ -25,12 +25,12 @@ from domicile.service.settings import BadSetting, blamed
 from domicile.service.tasks import Background
 from domicile.service.tls import load
 from origin import eager_worker, notice_worker
+from origin.api.archive_turns import ArchiveTurns
+from origin.api.forms import Budget
 from origin.app import ROUTE_NAMES, api_app
-from origin.archive_turns import ArchiveTurns
 from origin.credentials import write_credentials
 from origin.demo import prepare_demo
 from origin.fetched import Fetched
-from origin.forms import Budget
 from origin.http import QuietRunner
 from origin.keys import Origin
 from origin.metrics import Metrics

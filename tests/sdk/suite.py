@@ -20,11 +20,10 @@ from pathlib import Path
 from PIL import Image
 
 from tests.infra.packages import source_package
+from tests.sdk.files import logo
 
 HERE = Path(__file__).parent
 RUN_SECONDS_MAX = 280.0
-LOGO_SIZE = (241, 51)
-"""Width and height that the tests expect of their picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +59,6 @@ def laid_out(directory: Path) -> Path:
     Image.new("RGBA", (16, 16), (40, 80, 160, 255)).save(files / "favicon.ico")
     (files / "docx.docx").write_bytes(b"PK\x03\x04 not a document, but kept as it is")
     return directory
-
-
-def logo(file: Path) -> None:
-    """Something to see in it, and transparent around."""
-    picture = Image.new("RGBA", LOGO_SIZE, (0, 0, 0, 0))
-    for x in range(10, 231):
-        for y in range(8, 43):
-            picture.putpixel((x, y), (x, (x * y) % 256, 255 - x, 255))
-    picture.save(file)
 
 
 def run(directory: Path, cloudinary_url: str, remote_image: str, *selected: str) -> dict[str, Result]:

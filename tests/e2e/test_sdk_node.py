@@ -97,10 +97,10 @@ def test_npm_cloudinary_does_what_people_do_with_it(
 
 def test_urls_of_url_gen_are_delivered(stack: Stack, installed: Path, tmp_path: Path, canaries: Canaries) -> None:
     given = {**environment(stack, tmp_path, canaries), "NAMED": f"t{uuid.uuid4().hex[:8]}"}
-    prepared = f"""
+    prepared = """
         const cloudinary = require('cloudinary').v2
-        cloudinary.uploader.upload(process.env.FILES + '/logo.png', {{ public_id: process.env.PREFIX + '/logo' }})
-            .then(() => cloudinary.api.create_transformation(process.env.NAMED, {{ width: 33, crop: 'scale' }}))
+        cloudinary.uploader.upload(process.env.FILES + '/logo.png', { public_id: process.env.PREFIX + '/logo' })
+            .then(() => cloudinary.api.create_transformation(process.env.NAMED, { width: 33, crop: 'scale' }))
     """
     subprocess.run(
         ["node", "-e", prepared],

@@ -1,6 +1,6 @@
 """pycloudinary's own tests, from its published source package, against a server: fetched by name, run in a process of their own.
 
-results = run(source_package(directory), directory, cloudinary_url, remote_image)
+results = run(laid_out(directory), cloudinary_url, remote_image, suffix="c0ffee")
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -34,6 +33,10 @@ class Result:
     """Whether it sent a request to a server."""
     said: str
     seconds: float
+
+    @property
+    def passed(self) -> bool:
+        return self.outcome == "passed"
 
 
 def laid_out(directory: Path) -> Path:
@@ -61,8 +64,11 @@ def laid_out(directory: Path) -> Path:
     return directory
 
 
-def run(directory: Path, cloudinary_url: str, remote_image: str, *selected: str) -> dict[str, Result]:
-    """Every test once, by node id. Raises CalledProcessError when the suite could not be run, or TimeoutExpired."""
+def run(directory: Path, cloudinary_url: str, remote_image: str, *, suffix: str) -> dict[str, Result]:
+    """Every test once, by node id without the directory; `suffix` is in the names and tags that it uses.
+
+    Raises CalledProcessError when the suite could not be run, or TimeoutExpired.
+    """
     results = directory / "results.json"
     environment = {
         "PATH": os.environ["PATH"],
@@ -72,24 +78,14 @@ def run(directory: Path, cloudinary_url: str, remote_image: str, *selected: str)
         "SUITE_FILES": str(directory / "files"),
         "SUITE_REMOTE_IMAGE": remote_image,
         "SUITE_RESULTS": str(results),
-        "SUITE_SUFFIX": uuid.uuid4().hex[:12],
+        "SUITE_SUFFIX": suffix,
     }
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "--no-header",
-        "-p",
-        "no:xdist",
-        "-p",
-        "no:cacheprovider",
-        *(selected or ("test",)),
-    ]
+    options = ("-q", "--no-header", "-p", "no:xdist", "-p", "no:cacheprovider")
+    command = [sys.executable, "-m", "pytest", *options, "test"]
     done = subprocess.run(
         command, cwd=directory, env=environment, capture_output=True, text=True, timeout=RUN_SECONDS_MAX, check=False
     )
     if done.returncode not in {0, 1} or not results.exists():
         raise subprocess.CalledProcessError(done.returncode, command, done.stdout[-4000:], done.stderr[-4000:])
     rows: Mapping[str, Mapping[str, object]] = json.loads(results.read_text("utf-8"))
-    return {node: Result(**row) for node, row in rows.items()}  # type: ignore[arg-type]
+    return {node.removeprefix("test/"): Result(**row) for node, row in rows.items()}  # type: ignore[arg-type]

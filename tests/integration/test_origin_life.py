@@ -259,12 +259,12 @@ def test_the_api_speaks_tls_and_takes_a_new_certificate_on_sighup(tmp_path: Path
 
     def answer(port: int) -> tuple[bytes, str]:
         """The status line, and which certificate it came under."""
-        with socket.create_connection(("127.0.0.1", port), 10) as plain:
-            with trusting.wrap_socket(plain, server_hostname="localhost") as tls:
-                tls.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-                shown = tls.getpeercert()
-                assert shown is not None
-                return tls.recv(15), str(shown["serialNumber"])
+        plain = socket.create_connection(("127.0.0.1", port), 10)
+        with plain, trusting.wrap_socket(plain, server_hostname="localhost") as tls:
+            tls.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            shown = tls.getpeercert()
+            assert shown is not None
+            return tls.recv(15), str(shown["serialNumber"])
 
     environment = {
         "DOMICILE_ORIGIN_TLS_CERTIFICATE_FILE": str(certificate),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.sdk.suite import Result
 
 LIST = Path(__file__).parent / "pycloudinary.tsv"
 HEAD = "test\tstate\tserver\twhy"
@@ -33,6 +36,13 @@ def read() -> dict[str, Row]:
     return {row.test: row for row in rows}
 
 
-def write(rows: dict[str, Row]) -> None:
-    lines = (f"{row.test}\t{row.state}\t{row.needs}\t{row.why}" for _, row in sorted(rows.items()))
-    LIST.write_text("\n".join([HEAD, *lines, ""]), "utf-8")
+def write(place: Path, results: Mapping[str, Result]) -> None:
+    """Anew, after a run: what passes is run, and what does not is excluded for the reason that stood here, or for what it said."""
+    before = read()
+    rows = []
+    for test, result in sorted(results.items()):
+        old = before.get(test)
+        needs = old.needs if old is not None else SERVER if result.asked else OFFLINE
+        why = old.why if old is not None and old.why else result.said or result.outcome
+        rows.append((test, RUN, needs, "") if result.passed else (test, EXCLUDED, needs, why))
+    place.write_text("\n".join(["\t".join(row) for row in [tuple(HEAD.split("\t")), *rows]]) + "\n", "utf-8")

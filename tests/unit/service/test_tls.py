@@ -91,7 +91,7 @@ def test_a_client_is_greeted_over_tls_of_today_and_no_other(tmp_path: Path, run:
         said, agreed, _ = await door.greeted()
         assert (said, agreed) == (b"hello", "http/1.1")
         old = ssl.create_default_context(cafile=tmp_path / "authority.pem")
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="TLSv1_1"):
             old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
         with pytest.raises(OSError):
             await door.greeted(old)

@@ -76,7 +76,7 @@ def test_the_command_line_is_configured_by_the_url_alone(cld: Cld) -> None:
 
 def test_a_directory_is_uploaded_with_its_folders(cld: Cld, tree: Path, canaries: Canaries) -> None:
     folder = canaries.name()
-    cld("upload_dir", str(tree), "-f", folder, "-o", "tags", "from_cli")
+    cld("upload_dir", str(tree), "-f", folder, "-fm", "fixed", "-o", "tags", "from_cli")
     shown = json.loads(cld("admin", "resource", f"{folder}/pictures/deep/inner"))
     assert (shown["width"], shown["height"], shown["tags"]) == (*files.LOGO_SIZE, ["from_cli"])
     listed = json.loads(cld("admin", "resources", "type=upload", f"prefix={folder}/"))["resources"]

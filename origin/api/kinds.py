@@ -8,7 +8,7 @@ from origin.api.params import Params
 
 IMAGE, RAW = "image", "raw"
 _OF_PICTURES = frozenset(
-    "transformation format eager faces colors phash image_metadata media_metadata blurhash thumbhash responsive_breakpoints"
+    "transformation format eager faces colors phash quality_analysis image_metadata media_metadata blurhash thumbhash responsive_breakpoints"
     " face_coordinates custom_coordinates".split()
 )
 _VIDEO = b"\x1aE\xdf\xa3"

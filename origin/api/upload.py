@@ -95,7 +95,8 @@ async def _answer(origin: Origin, asked: Asked, done: Committed, looked: Looked)
         if params.flag("return_delete_token", default=False):
             answer["delete_token"] = make_token(caller.tenant, done.record.aid, now=origin.now())
     answer |= breakpoints.told(looked.widths, done.record, address)
-    return answer | analysis.told(found, done.record.coordinates, analysis.asked(params))
+    boxes = coordinates.inside(done.record.coordinates, done.record.facts)
+    return answer | analysis.told(found, boxes, analysis.asked(params))
 
 
 def _address(origin: Origin, who: Admitted) -> Address:
@@ -217,11 +218,13 @@ async def _looked_at(origin: Origin, asked: Asked, name: AssetName, body: bytes)
     probed = await origin.pool.probe(
         body, limits, tenant=cloud, wishes=() if asked.incoming else wishes, pdf=accepts_pdf
     )
-    _check_format(params, probed.done.source.format)
+    if "format" not in params:  # else the question is what it becomes
+        _check_format(params, probed.done.source.format)
     if asked.incoming is not None:
         body = await applied(origin, _picture(asked, name, body, probed.done.source), asked.incoming)
         probed = await origin.pool.probe(body, limits, tenant=cloud, wishes=wishes, pdf=False)
     facts = probed.done.source
+    _check_format(params, facts.format)
     boxes = coordinates.first(params, facts)
     picture = replace(_picture(asked, name, body, facts), coordinates=boxes)
     return Looked(

@@ -1,6 +1,7 @@
 """The storage core of the origin, behind one seam: `Records`."""
 
 from origin.records.afterwards import Leave, Left, Made
+from origin.records.bodies import Body, Hashed, Held, span_of, whole
 from origin.records.chunks import Piece
 from origin.records.folders import Folder
 from origin.records.metadata_fields import Choice, MetadataField
@@ -9,6 +10,7 @@ from origin.records.nonces import Once
 from origin.records.presets import Preset
 from origin.records.seam import Records
 from origin.records.settings import RecordsSettings
+from origin.records.spool import Spool, SpoolFile
 from origin.records.tasks import EAGER, NOTICE, NewTask, Task
 from origin.records.types import (
     AssetRecord,
@@ -39,6 +41,7 @@ __all__ = [
     "EAGER",
     "NOTICE",
     "AssetRecord",
+    "Body",
     "Choice",
     "Committed",
     "Draft",
@@ -49,6 +52,8 @@ __all__ = [
     "Fencing",
     "Filter",
     "Folder",
+    "Hashed",
+    "Held",
     "Leave",
     "Left",
     "Made",
@@ -72,6 +77,10 @@ __all__ = [
     "RemovedMany",
     "RenditionRecord",
     "SealedBlob",
+    "Spool",
+    "SpoolFile",
     "Task",
     "Tenant",
+    "span_of",
+    "whole",
 ]

@@ -8,7 +8,7 @@ from origin.api import breakpoints, eager
 from origin.api.admission import Admitted
 from origin.api.incoming import read_incoming
 from origin.api.kinds import RAW, check_raw
-from origin.api.notices import Told, tellable, told
+from origin.api.notices import NO_AUDIENCE, Audience, Told, told
 from origin.api.params import Params
 from origin.keys import Origin
 from origin.renders import Order
@@ -33,20 +33,21 @@ class Asked:
         return self.who.params
 
 
-def asked_for(origin: Origin, who: Admitted, kind: str, file_name: str, request_id: str) -> Asked:
+def asked_for(
+    origin: Origin, who: Admitted, kind: str, file_name: str, request_id: str, audience: Audience = NO_AUDIENCE
+) -> Asked:
     """All that is asked for, understood before anything is done. Raises BadRequest, BadTransformation, LimitExceeded."""
     params, now = who.params, origin.now()
     if kind == RAW:
         check_raw(params)
     limits = origin.settings.media.limits(origin.settings.upload)
     named = origin.records.named.all(who.caller.tenant.cloud)
-    hosts = tellable(origin.records, who.caller.tenant.cloud)
     return Asked(
         who=who,
         kind=kind,
         file_name=file_name,
-        notice=told(params, request_id=request_id, now=now, hosts=hosts),
+        notice=told(params, request_id=request_id, now=now, audience=audience),
         incoming=read_incoming(params, named, limits),
-        eager=eager.read_wish(params, named, limits, request_id=request_id, now=now, hosts=hosts),
+        eager=eager.read_wish(params, named, limits, request_id=request_id, now=now, audience=audience),
         searches=breakpoints.wanted(params, limits),
     )

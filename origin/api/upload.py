@@ -28,6 +28,7 @@ from origin.api.forms import read_upload, too_large
 from origin.api.kinds import RAW, SNIFF_BYTES, check_resource_type, kind_of
 from origin.api.look import Looked, kept_as_it_is, looked_at
 from origin.api.moderation import first_moderation
+from origin.api.notices import audience_of
 from origin.api.params import Params, context_of, tags_of
 from origin.api.receiving import Receiver
 from origin.keys import ORIGIN, REQUEST_ID, Origin
@@ -55,14 +56,15 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
         bytes_max = limits.unsigned_bytes_max if who.is_unsigned else limits.file_bytes_max(resource_type)
         if sent.body_bytes > bytes_max:
             raise too_large(bytes_max, sent.body_bytes)
+        audience = await audience_of(origin.records, who.caller.tenant.cloud)
         part = part_of(request, sent.body_bytes)
         if part is not None:  # what the last chunk would be refused for, the first one is
-            asked_for(origin, who, resource_type, form.file_name, request[REQUEST_ID])
+            asked_for(origin, who, resource_type, form.file_name, request[REQUEST_ID], audience)
         async with gathered(origin, who, part, sent, bytes_max) as body:
             if body is None:
                 return reply(_so_far(who.params, resource_type, sent.body_bytes))
             kind = kind_of(resource_type, await span_of(body, 0, SNIFF_BYTES))
-            asked = asked_for(origin, who, kind, file_name, request[REQUEST_ID])
+            asked = asked_for(origin, who, kind, file_name, request[REQUEST_ID], audience)
             done, looked = await store(origin, asked, body, account)
     if asked.eager.is_async:
         origin.eager_left.set()
@@ -103,8 +105,8 @@ async def store(origin: Origin, asked: Asked, body: Body, account: Account) -> t
     params, tenant = asked.params, asked.who.caller.tenant
     name = naming.name_for(tenant, params, asked.file_name, asked.kind)
     permit = origin.records.permit(tenant.cloud, Activity.STORE)
-    fields = {each.external_id: each for each in await origin.records.metadata_fields.all(tenant.cloud)}
-    metadata = metadata_values.first(metadata_values.given_in(params), fields)
+    schema = await metadata_values.schema_of(origin.records, tenant.cloud)
+    metadata = metadata_values.first(metadata_values.given_in(params), schema)
     looked = await (kept_as_it_is if asked.kind == RAW else looked_at)(origin, asked, name, body, account)
     asset = NewAsset(
         name=name,

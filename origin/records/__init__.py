@@ -5,13 +5,15 @@ from origin.records.bodies import Body, Hashed, Held, span_of, whole
 from origin.records.chunks import Piece
 from origin.records.folders import Folder
 from origin.records.metadata_fields import Choice, MetadataField
+from origin.records.metadata_rules import MetadataRule
 from origin.records.names import Edit
 from origin.records.nonces import Once
 from origin.records.presets import Preset
 from origin.records.seam import Records
 from origin.records.settings import RecordsSettings
 from origin.records.spool import Spool, SpoolFile
-from origin.records.tasks import EAGER, NOTICE, NewTask, Task
+from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Task
+from origin.records.triggers import Trigger
 from origin.records.types import (
     AssetRecord,
     Committed,
@@ -58,6 +60,7 @@ __all__ = [
     "Left",
     "Made",
     "MetadataField",
+    "MetadataRule",
     "MetadataValue",
     "Moderation",
     "Named",
@@ -76,11 +79,13 @@ __all__ = [
     "Removed",
     "RemovedMany",
     "RenditionRecord",
+    "Says",
     "SealedBlob",
     "Spool",
     "SpoolFile",
     "Task",
     "Tenant",
+    "Trigger",
     "span_of",
     "whole",
 ]

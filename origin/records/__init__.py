@@ -36,6 +36,7 @@ from origin.records.types import (
     SealedBlob,
     Tenant,
 )
+from origin.records.upload_mappings import UploadMapping
 
 __all__ = [
     "EAGER",
@@ -79,4 +80,5 @@ __all__ = [
     "Task",
     "Tenant",
     "Trigger",
+    "UploadMapping",
 ]

@@ -59,6 +59,7 @@ from origin.records.types import (
     RenditionRecord,
     Tenant,
 )
+from origin.records.upload_mappings import upload_mappings_of
 from origin.records.uploads import Uploads
 from origin.records.wire_side import WireSide
 
@@ -85,6 +86,7 @@ class Records(WireSide):
         self.metadata_rules = metadata_rules_of(core)
         self.folders = Folders(core, self._names)
         self.triggers = triggers_of(core)
+        self.upload_mappings = upload_mappings_of(core)
         self.notices = Tasks(core, NOTICE)
         self.eager = Tasks(core, EAGER)
 

@@ -96,6 +96,8 @@ class NewAsset:
     """None: as it was, if this replaces another version; no overwriting opens what was closed by leaving a word out."""
     renews: bool = False
     """The same picture, newer: what its owner has said of the version that it replaces stays."""
+    is_brought: bool = False
+    """It came because somebody asked for it, and not from its owner: dropped, with AssetNotFound, if it was erased before."""
     instead_of: Aid | None = None
     """Only in the place of this version: when that has gone meanwhile, the upload is dropped and raises AssetNotFound."""
     overwrite: bool = True

@@ -177,3 +177,29 @@ def test_triggers_are_told_of_what_they_ask_for_from_whatever_call(sdk, origin: 
     gone = next(json.loads(body) for path, _, body in there.told if path == f"/{name}/delete")
     assert {row["public_id"] for row in gone["resources"]} == {name, f"{name}b"}
     assert unlisted.told == []
+
+
+def test_upload_mappings_are_kept_where_the_policy_lets_be_fetched(sdk, origin: OriginProcess, name: str) -> None:
+    with running_elsewhere() as there:
+        template = there.address("/media/")
+        with pytest.raises(cloudinary.exceptions.BadRequest, match="template: the host is not in this cloud's list"):
+            sdk.api.create_upload_mapping(name, template=template)
+        listed = f'[zones]\ningress_fetch = ["eu-de"]\n[remote]\nhosts = ["127.0.0.1:{there.port}"]'
+        with policy(origin, listed):
+            for wrong in (template.removesuffix("/media/"), f"{template}#x", "ftp://127.0.0.1/x/", "media/"):
+                with pytest.raises(cloudinary.exceptions.BadRequest, match="template"):
+                    sdk.api.create_upload_mapping(name, template=wrong)
+            assert sdk.api.create_upload_mapping(name, template=template)["message"] == "created"
+            with pytest.raises(cloudinary.exceptions.AlreadyExists):
+                sdk.api.create_upload_mapping(name, template=template)
+            sdk.api.create_upload_mapping(f"{name}/deep", template=template)
+            first = sdk.api.upload_mappings(max_results=1)
+            assert [one["folder"] for one in first["mappings"]] == [name]
+            more = sdk.api.upload_mappings(max_results=1, next_cursor=first["next_cursor"])
+            assert ([one["folder"] for one in more["mappings"]], "next_cursor" in more) == ([f"{name}/deep"], False)
+            sdk.api.update_upload_mapping(name, template=f"{template}new/")
+            assert sdk.api.upload_mapping(name)["template"] == f"{template}new/"
+            for folder in (name, f"{name}/deep"):
+                sdk.api.delete_upload_mapping(folder)
+            with pytest.raises(cloudinary.exceptions.NotFound):
+                sdk.api.upload_mapping(name)

@@ -41,6 +41,7 @@ from origin.records.purges import Call, Purges
 from origin.records.settings import RecordsSettings
 from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Tasks, Word
 from origin.records.token_keys import TokenKeys
+from origin.records.transformations import UsedTransformations
 from origin.records.triggers import triggers_of
 from origin.records.types import (
     AssetRecord,
@@ -79,6 +80,7 @@ class Records(WireSide):
         self._purges = Purges(core)
         self._erasures = Erasures(core)
         self.named = NamedTransformations(core)
+        self.transformations = UsedTransformations(core, self._renditions)
         self.token_keys = TokenKeys(core)
         self.fetched = FetchedNames(core)
         self.presets = presets_of(core)

@@ -26,7 +26,7 @@ from domicile.service.tasks import Background
 from domicile.service.tls import load
 from origin import eager_worker, notice_worker
 from origin.api.archive_turns import ArchiveTurns
-from origin.api.forms import Budget
+from origin.api.budget import Budget
 from origin.app import ROUTE_NAMES, api_app
 from origin.credentials import write_credentials
 from origin.demo import prepare_demo

@@ -269,7 +269,7 @@ def test_a_file_comes_in_chunks_and_is_one_asset(sdk, stack: Stack, name: str) -
     )
     assert (shown["format"], shown["width"], shown["public_id"]) == ("png", 400, name)
     with pytest.raises(cloudinary.exceptions.BadRequest, match="File size too large"):
-        sdk.uploader.upload_large(io.BytesIO(bytes(BYTES_MAX + 1)), chunk_size=500_000)
+        sdk.uploader.upload_large(io.BytesIO(bytes(BYTES_MAX + 1)), chunk_size=500_000, resource_type="image")
     with pytest.raises(cloudinary.exceptions.BadRequest, match="Invalid image file"):
         sdk.uploader.upload_large(io.BytesIO(body), chunk_size=300_000, resource_type="image")
 

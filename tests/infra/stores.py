@@ -18,7 +18,7 @@ REGION, ELSEWHERE = "eu-central-1", "us-east-1"
 """The gateway's own names of two regions."""
 
 
-def s3_settings(bucket: Bucket, **changes: Any) -> S3Settings:
+def s3_settings(bucket: Bucket, /, **changes: Any) -> S3Settings:
     given = {
         "bucket": bucket.name,
         "endpoint": bucket.gateway.endpoint,
@@ -31,7 +31,7 @@ def s3_settings(bucket: Bucket, **changes: Any) -> S3Settings:
     return S3Settings(**{**given, **changes})
 
 
-def opened_s3(bucket: Bucket, directory: Path, **changes: Any) -> AbstractAsyncContextManager[BlobStore]:
+def opened_s3(bucket: Bucket, directory: Path, /, **changes: Any) -> AbstractAsyncContextManager[BlobStore]:
     """`changes`: of the settings."""
     now = changes.pop("now", lambda: 1_700_000_000.0)
     settings = s3_settings(bucket, **changes)

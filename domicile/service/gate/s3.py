@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import io
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,6 +29,8 @@ from domicile.service.gate.s3_calls import Answer, S3Calls, S3Missing, S3Refused
 
 READ_BYTES = 256 * 1024
 """Taken from the socket in one go."""
+PAGE_NAMES_MAX = 1000
+"""Names in one answer of a listing: S3's own limit."""
 DELETE_PAGES_MAX = 1000
 """Pages of versions of one object."""
 LOCATIONS = {"": "us-east-1", "EU": "eu-west-1"}
@@ -86,14 +87,16 @@ class S3Bucket:
         return str((await self._call("upload_part", Key=key, UploadId=upload, PartNumber=number, **content))["ETag"])
 
     async def complete(self, permit: Permit, tenant: str, key: str, upload: str, etags: list[str], total: int) -> None:
-        """Make it an object of `total` bytes. An answer that was lost is no failure when the object is there."""
+        """Make it an object of `total` bytes. When the answer was lost and the object is there, it is done."""
         permit.require(Activity.STORE, tenant)
         self._check_place(permit)
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
         try:
             await self._call("complete_multipart_upload", Key=key, UploadId=upload, MultipartUpload={"Parts": parts})
-        except S3Missing:  # a try before this one may have done it
-            if await self.size(key) != total:
+        except S3Refused:
+            raise
+        except (S3Missing, UpstreamUnavailable):
+            if not await self._is_there(key, total):
                 raise
 
     async def abort(self, key: str, upload: str) -> None:
@@ -136,7 +139,7 @@ class S3Bucket:
         """Names of all objects that begin so, page by page."""
         after: dict[str, str] = {}
         while True:
-            page = await self._call("list_objects_v2", Prefix=prefix, **after)
+            page = await self._call("list_objects_v2", Prefix=prefix, MaxKeys=PAGE_NAMES_MAX, **after)
             for item in page.get("Contents", ()):
                 yield str(item["Key"])
             if not page.get("IsTruncated"):
@@ -147,7 +150,7 @@ class S3Bucket:
         """Uploads in parts that are not complete: key, number and when they began."""
         after: dict[str, str] = {}
         while True:
-            page = await self._call("list_multipart_uploads", Prefix=prefix, **after)
+            page = await self._call("list_multipart_uploads", Prefix=prefix, MaxUploads=PAGE_NAMES_MAX, **after)
             for item in page.get("Uploads", ()):
                 yield str(item["Key"]), str(item["UploadId"]), item["Initiated"].timestamp()
             if not page.get("IsTruncated"):
@@ -158,7 +161,7 @@ class S3Bucket:
         """All versions and delete markers under a name: how many there were. Needs no permit: forgetting is always allowed."""
         gone = 0
         for _ in range(DELETE_PAGES_MAX):
-            page = await self._call("list_object_versions", Prefix=key)
+            page = await self._call("list_object_versions", Prefix=key, MaxKeys=PAGE_NAMES_MAX)
             every = (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
             mine = [item["VersionId"] for item in every if item["Key"] == key]
             if not mine:
@@ -190,6 +193,12 @@ class S3Bucket:
         if permit.place.region != self.where.place:
             raise OutsideRegion(f"this store lies in {self.where.place}")
 
+    async def _is_there(self, key: str, total: int) -> bool:
+        try:
+            return await self.size(key) == total
+        except (S3Missing, UpstreamUnavailable):
+            return False
+
     async def _unless(self, operation: str, code: str) -> Answer:
         """Nothing, when the bucket says that it has no such thing, or the service that it knows of none."""
         try:
@@ -204,7 +213,7 @@ class S3Bucket:
 
 async def _content(body: bytes) -> dict[str, Any]:
     digest = await asyncio.to_thread(lambda: hashlib.md5(body, usedforsecurity=False).digest())
-    return {"Body": io.BytesIO(body), "ContentMD5": base64.b64encode(digest).decode(), "ContentLength": len(body)}
+    return {"body": body, "ContentMD5": base64.b64encode(digest).decode(), "ContentLength": len(body)}
 
 
 async def _taken_in(answer: Answer, start: int, end: int) -> S3Piece:

@@ -7,6 +7,7 @@ environment is asked. For domicile/service/gate/s3.py, which asks for permits.
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -121,11 +122,12 @@ class S3Calls:
             opened.meta.events.register_last("before-parameter-build.s3", _not_redirected)
             yield cls(opened, where, limits)
 
-    async def call(self, operation: str, **asked: Any) -> Answer:
+    async def call(self, operation: str, *, body: bytes | None = None, **asked: Any) -> Answer:
         method = getattr(self.client, operation)
 
         async def once() -> Answer:
-            answer: Answer = await method(**asked, **self.whose)
+            content = {} if body is None else {"Body": io.BytesIO(body)}  # each try reads it from its beginning
+            answer: Answer = await method(**asked, **content, **self.whose)
             return answer
 
         return await self.tried(operation, once)

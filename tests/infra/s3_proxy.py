@@ -1,7 +1,7 @@
 """A proxy between an origin and its S3 that does what networks and services do: errors, delays, cuts, losses, lies.
 
     with S3Proxy.running(gateway.port) as proxy:
-        proxy.plan = lambda request: SlowDown() if request.method == "PUT" else None
+        proxy.plan = first(2, Says(503, "SlowDown"), method="PUT")
 
 One request a connection, read as a whole, and passed on unless the plan has a fault for it. `requests` keeps what came.
 Signatures cover the Host header, which is the proxy's own: Ceph takes it as it comes.
@@ -67,6 +67,13 @@ class LosesAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldsAnswer:
+    """The service does it at once, and says so after so long."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class CutsAnswer:
     """Reset (or plainly closed) after so many bytes of the answer's body."""
 
@@ -86,12 +93,8 @@ class Damages:
     """One bit of the request's body is turned over."""
 
 
-Fault = Says | Waits | CutsRequest | LosesAnswer | CutsAnswer | LiesOfLength | Damages
+Fault = Says | Waits | CutsRequest | LosesAnswer | HoldsAnswer | CutsAnswer | LiesOfLength | Damages
 Plan = Callable[[Request], Fault | None]
-
-
-def slow_down(status: int = 503, code: str = "SlowDown") -> Says:
-    return Says(status, code)
 
 
 def first(count: int, fault: Fault, *, method: str, query: str = "") -> Plan:
@@ -182,6 +185,8 @@ class S3Proxy:
         if isinstance(fault, Damages):
             body = bytes([body[0] ^ 1]) + body[1:]
         answer = await self._ask(_passed_on(head), body)
+        if isinstance(fault, HoldsAnswer):
+            await asyncio.sleep(fault.seconds)
         if isinstance(fault, LosesAnswer):
             _reset(writer)
             return

@@ -36,3 +36,16 @@ def opened_s3(bucket: Bucket, directory: Path, /, **changes: Any) -> AbstractAsy
     now = changes.pop("now", lambda: 1_700_000_000.0)
     settings = s3_settings(bucket, **changes)
     return opened_store(settings, directory=directory, keys=directory, region=HOME, now=now)
+
+
+def s3_environment(bucket: Bucket, endpoint: str = "", /, **changes: str) -> dict[str, str]:
+    """The same for a process."""
+    given = {
+        "bucket": bucket.name,
+        "endpoint": endpoint or bucket.gateway.endpoint,
+        "region": bucket.gateway.region,
+        "place": HOME,
+        "access_key": ACCESS_KEY,
+        "secret_key": SECRET_KEY,
+    }
+    return {f"DOMICILE_ORIGIN_RECORDS_S3_{name.upper()}": value for name, value in {**given, **changes}.items()}

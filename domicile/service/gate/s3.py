@@ -122,7 +122,7 @@ class S3Bucket:
         permit.require(Activity.TRANSFORM if permit.activity is Activity.TRANSFORM else Activity.STORE, tenant)
         same = {} if etag is None else {"IfMatch": etag}
 
-        async def once() -> S3Piece | None:
+        async def _once() -> S3Piece | None:
             asked = {"Key": key, "Range": f"bytes={start}-{end - 1}", **same, **self._calls.whose}
             try:
                 return await _taken_in(await self._calls.client.get_object(**asked), start, end)
@@ -131,7 +131,7 @@ class S3Bucket:
                     return None
                 raise
 
-        return await self._calls.tried("get_object", once)
+        return await self._calls.tried("get_object", _once)
 
     # --- names ---------------------------------------------------------------------------------------------------
 

@@ -125,12 +125,12 @@ class S3Calls:
     async def call(self, operation: str, *, body: bytes | None = None, **asked: Any) -> Answer:
         method = getattr(self.client, operation)
 
-        async def once() -> Answer:
+        async def _once() -> Answer:
             content = {} if body is None else {"Body": io.BytesIO(body)}  # each try reads it from its beginning
             answer: Answer = await method(**asked, **content, **self.whose)
             return answer
 
-        return await self.tried(operation, once)
+        return await self.tried(operation, _once)
 
     async def tried(self, operation: str, once: Callable[[], Awaitable[T]]) -> T:
         """Until it works, is refused, or `seconds_max` is over."""

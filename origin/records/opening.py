@@ -162,6 +162,8 @@ async def _fill(core: Core, mirror: Mirror | None) -> None:
         await recovery.forget_erased(core, mirror)
     await chunks.drop_old(core)
     await recovery.finish_doomed(core)
+    if core.settings.s3.is_on:
+        await recovery.check_store(core)
     await recovery.count_unowned(core)
     await recovery.fill_search(core)
 

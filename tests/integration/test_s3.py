@@ -236,6 +236,20 @@ async def test_records_with_originals_are_bound_to_their_store(bucket: buckets.B
         await _erased(records, bucket)
 
 
+async def test_a_bucket_of_the_same_name_elsewhere_is_not_the_one_the_originals_lie_in(
+    bucket: buckets.Bucket, home: ceph.Gateway, tmp_path: Path
+) -> None:
+    with S3Proxy.running(home.port) as moved:  # the same bucket under another host's name is fine
+        for endpoint in (home.endpoint, moved.endpoint):
+            async with opened(tmp_path, s3=s3_settings(bucket, prefix="same/", endpoint=endpoint)) as records:
+                await upload(records, name("one"))
+    for key, _ in bucket.versions("same/"):
+        bucket.client.delete_object(Bucket=bucket.name, Key=key)
+    with pytest.raises(BadSetting, match=r"origin\.records\.s3: the bucket has none of the originals"):
+        async with opened(tmp_path, s3=s3_settings(bucket, prefix="same/")):
+            pass
+
+
 async def _erased(records: Records, bucket: buckets.Bucket) -> None:
     [(key, _)] = bucket.versions("bound/")
     sealed = bucket.client.get_object(Bucket=bucket.name, Key=key)["Body"].read()

@@ -137,7 +137,7 @@ class S3Bucket:
 
     async def keys(self, prefix: str) -> AsyncIterator[str]:
         """Names of all objects that begin so, page by page."""
-        after: dict[str, str] = {}
+        after: dict[str, Any] = {}
         while True:
             page = await self._call("list_objects_v2", Prefix=prefix, MaxKeys=PAGE_NAMES_MAX, **after)
             for item in page.get("Contents", ()):
@@ -148,7 +148,7 @@ class S3Bucket:
 
     async def uploads(self, prefix: str) -> AsyncIterator[tuple[str, str, float]]:
         """Uploads in parts that are not complete: key, number and when they began."""
-        after: dict[str, str] = {}
+        after: dict[str, Any] = {}
         while True:
             page = await self._call("list_multipart_uploads", Prefix=prefix, MaxUploads=PAGE_NAMES_MAX, **after)
             for item in page.get("Uploads", ()):

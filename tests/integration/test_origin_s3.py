@@ -46,7 +46,7 @@ def proxy(running: S3Proxy) -> Iterator[S3Proxy]:
 def origin(
     bucket: buckets.Bucket, running: S3Proxy, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OriginProcess]:
-    environment = s3_environment(bucket, running.endpoint, seconds_max="2")
+    environment = s3_environment(bucket, running.endpoint, seconds_max="6")
     with running_origin(tmp_path_factory.mktemp("origin"), **environment) as started:
         yield started
 

@@ -202,13 +202,9 @@ class S3Bucket:
     async def _unless(self, operation: str, code: str) -> Answer:
         """Nothing, when the bucket says that it has no such thing, or the service that it knows of none."""
         try:
-            return await self._call(operation)
+            return await self._call(operation, missing=frozenset({code, "MethodNotAllowed", "NotImplemented"}))
         except S3Missing:
             return {}
-        except S3Refused as refused:
-            if refused.code in {code, "MethodNotAllowed", "NotImplemented"}:
-                return {}
-            raise
 
 
 async def _content(body: bytes) -> dict[str, Any]:

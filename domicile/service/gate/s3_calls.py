@@ -122,7 +122,10 @@ class S3Calls:
             opened.meta.events.register_last("before-parameter-build.s3", _not_redirected)
             yield cls(opened, where, limits)
 
-    async def call(self, operation: str, *, body: bytes | None = None, **asked: Any) -> Answer:
+    async def call(
+        self, operation: str, *, body: bytes | None = None, missing: frozenset[str] = frozenset(), **asked: Any
+    ) -> Answer:
+        """`missing`: codes that mean S3Missing here, beside the usual ones."""
         method = getattr(self.client, operation)
 
         async def _once() -> Answer:
@@ -130,9 +133,9 @@ class S3Calls:
             answer: Answer = await method(**asked, **content, **self.whose)
             return answer
 
-        return await self.tried(operation, _once)
+        return await self.tried(operation, _once, missing)
 
-    async def tried(self, operation: str, once: Callable[[], Awaitable[T]]) -> T:
+    async def tried(self, operation: str, once: Callable[[], Awaitable[T]], missing: frozenset[str] = frozenset()) -> T:
         """Until it works, is refused, or `seconds_max` is over."""
         tries, why = 0, "none"
         try:
@@ -142,6 +145,8 @@ class S3Calls:
                         return await once()
                     except ClientError as refused:
                         status, why = code_of(refused)
+                        if why in missing:
+                            raise S3Missing from refused
                         _judge(operation, status, why)
                     except (BotoCoreError, aiohttp.ClientError, asyncio.IncompleteReadError, OSError) as failed:
                         why = type(failed).__name__

@@ -101,8 +101,9 @@ def with_choices(field: MetadataField, given: GivenSource) -> MetadataField:
 
 
 def source_of(field: MetadataField) -> Json:
-    """As answers tell it."""
-    return {"values": [msgspec.structs.asdict(choice) for choice in field.choices]}
+    """As answers tell it: what may be chosen."""
+    there = [choice for choice in field.choices if choice.state == ACTIVE]
+    return {"values": [{"external_id": choice.external_id, "value": choice.value} for choice in there]}
 
 
 def missing_field(name: str) -> AssetNotFound:
@@ -151,8 +152,8 @@ async def _changed(
 
 SOURCE = CLOUD + "/metadata_fields/{id}/datasource"
 ROUTES = (
-    Route("update_datasource", "PUT", SOURCE, update),
-    Route("delete_datasource_entries", "DELETE", SOURCE, delete),
-    Route("order_datasource", "POST", SOURCE + "/order", order),
-    Route("restore_datasource", "POST", SOURCE + "_restore", restore),
+    Route("metadata_fields", "PUT", SOURCE, update),
+    Route("metadata_fields", "DELETE", SOURCE, delete),
+    Route("metadata_fields", "POST", SOURCE + "/order", order),
+    Route("metadata_fields", "POST", SOURCE + "_restore", restore),
 )

@@ -49,6 +49,7 @@ class _Changes(msgspec.Struct, forbid_unknown_fields=True):
 
     type: str | msgspec.UnsetType = msgspec.UNSET
     external_id: str | msgspec.UnsetType = msgspec.UNSET
+    """These two stay whatever it says, as SDKs send the whole field back."""
     label: str | msgspec.UnsetType = msgspec.UNSET
     mandatory: bool | msgspec.UnsetType = msgspec.UNSET
     default_value: MetadataValue | msgspec.UnsetType | None = msgspec.UNSET
@@ -164,12 +165,6 @@ def read_field(body: bytes, *, now: float) -> MetadataField:
 
 def changed_field(field: MetadataField, changes: _Changes) -> MetadataField:
     """Raises BadRequest."""
-    for name, said, fixed in (
-        ("type", changes.type, field.type),
-        ("external_id", changes.external_id, field.external_id),
-    ):
-        if said not in (msgspec.UNSET, fixed):
-            raise BadRequest(f"Parameter {name} cannot be changed")
     if changes.allow_dynamic_list_values:
         raise BadRequest("Parameter allow_dynamic_list_values is not supported")
     names = ("label", "mandatory", "default_disabled", "validation", "restrictions")
@@ -230,9 +225,9 @@ def row_of(field: MetadataField) -> Json:
 FIELDS = CLOUD + "/metadata_fields"
 ROUTES = (
     Route("metadata_fields", "GET", FIELDS, listing),
-    Route("create_metadata_field", "POST", FIELDS, create),
-    Route("order_metadata_fields", "PUT", FIELDS + "/order", order),
-    Route("metadata_field", "GET", FIELDS + "/{id}", show),
-    Route("update_metadata_field", "PUT", FIELDS + "/{id}", update),
-    Route("delete_metadata_field", "DELETE", FIELDS + "/{id}", delete),
+    Route("metadata_fields", "POST", FIELDS, create),
+    Route("metadata_fields", "PUT", FIELDS + "/order", order),
+    Route("metadata_fields", "GET", FIELDS + "/{id}", show),
+    Route("metadata_fields", "PUT", FIELDS + "/{id}", update),
+    Route("metadata_fields", "DELETE", FIELDS + "/{id}", delete),
 )

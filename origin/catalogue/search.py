@@ -23,7 +23,7 @@ from domicile.media.errors import LimitExceeded, Overloaded
 from origin.catalogue import search_sql as sql
 from origin.catalogue import search_tables as t
 from origin.journal import Change
-from origin.search.conditions import Both, OneOf
+from origin.search.conditions import Both, Condition
 from origin.search.document import Document
 from origin.search.query import Counting, Found, Hit, Query
 
@@ -92,8 +92,8 @@ class MemoryIndex:
         assets, size = await self._ask(lambda: self._db.execute(sql.totals(tenant)).one())
         return assets, int(size)
 
-    async def count(self, tenant: str, *, delivery_type: str) -> int:
-        asked = sql.count(tenant, OneOf("type", (delivery_type,)))
+    async def count(self, tenant: str, condition: Condition) -> int:
+        asked = sql.count(tenant, condition)
         return await self._ask(lambda: self._db.execute(asked).scalar_one())
 
     async def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> list[str]:

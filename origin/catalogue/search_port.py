@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from origin.journal import Change
+from origin.search.conditions import Condition
 from origin.search.document import Document
 from origin.search.query import Counting, Found, Hit, Query
 
@@ -31,8 +32,8 @@ class SearchIndex(Protocol):
     async def totals(self, tenant: str) -> tuple[int, int]:
         """(assets, bytes of their originals)."""
 
-    async def count(self, tenant: str, *, delivery_type: str) -> int:
-        """Assets of one delivery type."""
+    async def count(self, tenant: str, condition: Condition) -> int:
+        """How many match."""
 
     async def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> list[str]:
         """Tags in use, sorted, each once, at most `limit`, after one of them."""

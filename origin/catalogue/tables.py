@@ -206,8 +206,10 @@ shunned = Table(
     "shunned",
     metadata,
     Column("tenant", _CLOUD, primary_key=True),
-    Column("hash", _HEX128, primary_key=True, comment="keyed hash of the name of a fetched asset that was erased"),
-    comment="addresses that were erased and are not fetched again",
+    Column(
+        "hash", _HEX128, primary_key=True, comment="keyed hash of a name that was erased and lies elsewhere, or may"
+    ),
+    comment="names that were erased and are not fetched again",
 )
 
 preset = Table(
@@ -312,5 +314,6 @@ place = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False, comment="always 1"),
     Column("region", String(32), nullable=False),
-    comment="the legal place that these records are bound to",
+    Column("store", String(255), nullable=False, server_default="disk", comment="where the originals lie"),
+    comment="the legal place and the store that these records are bound to",
 )

@@ -32,7 +32,10 @@ from origin.mirror import Base, Mirror, Missing
 from origin.records.core import Core
 from origin.records.fetched import shun
 from origin.search.document import Document
+from origin.store.port import BlobMissing
 
+ORIGINALS_LOOKED_FOR = 5
+"""At start, to see that the bucket is the one they lie in."""
 FILL_DOCUMENTS = 500
 """Assets that the search index is given at once at start."""
 
@@ -160,6 +163,24 @@ async def finish_doomed(core: Core) -> None:
         doomed = await core.catalogue.doomed(connection)
     if doomed:
         await core.forget(doomed)
+
+
+async def check_store(core: Core) -> None:
+    """A bucket that has none of some originals is another one, whatever its name. Raises BadSetting."""
+    async with core.database.read() as connection:
+        query = select(t.version.c.tenant, t.version.c.aid).limit(ORIGINALS_LOOKED_FOR)
+        some = (await connection.execute(query)).all()
+    for row in some:
+        try:
+            await core.blobs.size(row.tenant, Aid(row.aid))
+        except BlobMissing:
+            continue
+        return
+    if some:
+        raise BadSetting(
+            "origin.records.s3: the bucket has none of the originals that these records know: it is another one, or was"
+            " emptied; allowed: the settings of the one they lie in"
+        )
 
 
 async def count_unowned(core: Core) -> int:

@@ -126,7 +126,9 @@ def records(draw: st.DrawFn) -> list[AssetRecord]:
             body_bytes=draw(st.sampled_from([0, 2, 1024, 4096])),
             md5="0" * 32,
         )
-        metadata_value: st.SearchStrategy[MetadataValue] = st.sampled_from([2, 20, "2023-11-14", "red", ["red", "jane"], "-3", "0.5"])
+        metadata_value: st.SearchStrategy[MetadataValue] = st.sampled_from(
+            [2, 20, "2023-11-14", "red", ["red", "jane"], "-3", "0.5"]
+        )
         found.append(
             AssetRecord(
                 asset_id=AssetId(f"{(number + 1) << 8:016x}{0:016x}"),

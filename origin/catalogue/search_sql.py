@@ -166,14 +166,35 @@ def clause(tenant: str, condition: Condition) -> Clause:
 
 
 def _where(tenant: str, condition: Condition) -> Clause:
-    return and_(t.asset.c.tenant == tenant, clause(tenant, condition))
+    """Where rows beside the asset say which are meant, these are read first, and not every asset of the tenant: SQLite, which
+    keeps no statistics, would go through an index over the tenant if it could.
+    """
+    is_of = t.asset.c.tenant.concat("") if _is_named(condition) else t.asset.c.tenant
+    return and_(is_of == tenant, clause(tenant, condition))
+
+
+def _is_named(condition: Condition) -> bool:
+    """Do rows beside the asset name all that can match?"""
+    match condition:
+        case Words():
+            return True
+        case OneOf(field) | Begins(field) | Between(field):
+            return field not in t.SCALARS
+        case Both(parts):
+            return any(map(_is_named, parts))
+        case Either(parts):
+            return bool(parts) and all(map(_is_named, parts))
+        case _:
+            return False
 
 
 def _words(tenant: str, asked: Words) -> Clause:
-    """The first word by the index; words side by side are looked at in what that leaves."""
-    word = t.word.c
-    first, is_alone = asked.words[0], len(asked.words) == 1
-    matches = _begins(word.word, first) if is_alone and asked.goes_on else word.word == first
+    """The longest whole word by the index, as it may be the rarest; words side by side are looked at in what that leaves."""
+    word, is_alone = t.word.c, len(asked.words) == 1
+    if is_alone and asked.goes_on:
+        matches = _begins(word.word, asked.words[0])
+    else:
+        matches = word.word == max(asked.words[:-1] if asked.goes_on else asked.words, key=len)
     found = select(word.doc).where(word.tenant == tenant, word.field.in_(asked.fields), matches)
     if not is_alone:
         text = f" {' '.join(asked.words)}" + " " * (not asked.goes_on)

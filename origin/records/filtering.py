@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from origin.records.types import Filter
-from origin.search.conditions import Begins, Both, Condition, Either, OneOf
+from origin.search.conditions import Begins, Both, Condition, OneOf, within
 
 METADATA_FIELDS = "metadata_fields"
 """Rows of the index that tell which metadata fields have a value; no expression can name them."""
@@ -19,7 +19,7 @@ def condition_of(where: Filter) -> Condition:
     if where.public_ids is not None:
         parts.append(OneOf("public_id", where.public_ids))
     if where.folder is not None:
-        parts.append(Either((OneOf("asset_folder", (where.folder,)), Begins("asset_folder", f"{where.folder}/"))))
+        parts.append(within("asset_folder", where.folder))
     if where.field is not None:
         parts.append(OneOf(METADATA_FIELDS, (where.field,)))
     return Both(tuple(parts))

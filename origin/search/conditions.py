@@ -211,7 +211,12 @@ def _path(field: str, text: e.Text) -> Condition:
         return OneOf(field, (path,))
     if not text.value.endswith("/"):
         return Begins(field, text.value.lstrip("/")) if path else Every()
-    return Either((OneOf(field, (path,)), Begins(field, f"{path}/"))) if path else Every()
+    return within(field, path) if path else Every()
+
+
+def within(field: str, folder: str) -> Condition:
+    """In a folder, or in one below it. That it begins so says nothing more, and is a range that an index answers."""
+    return Both((Begins(field, folder), Either((OneOf(field, (folder,)), Begins(field, f"{folder}/")))))
 
 
 def _words(fields: tuple[str, ...], text: e.Text, said: str) -> Condition:

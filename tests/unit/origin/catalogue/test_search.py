@@ -144,7 +144,9 @@ async def test_an_index_answers(index: MemoryIndex, condition: Condition, by: st
     def plan() -> str:
         return repr(index._db.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all())
 
-    assert by in await index._ask(plan)
+    told = await index._ask(plan)
+    assert by in told
+    assert told.count("search_asset_by_time") == (by == "search_asset_by_time"), "not through all assets of the cloud"
 
 
 @pytest.mark.parametrize(

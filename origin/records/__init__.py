@@ -7,6 +7,7 @@ from origin.records.metadata_fields import Choice, MetadataField
 from origin.records.names import Edit
 from origin.records.nonces import Once
 from origin.records.presets import Preset
+from origin.records.restores import Backup
 from origin.records.seam import Records
 from origin.records.settings import RecordsSettings
 from origin.records.tasks import EAGER, NOTICE, NewTask, Task
@@ -39,6 +40,7 @@ __all__ = [
     "EAGER",
     "NOTICE",
     "AssetRecord",
+    "Backup",
     "Choice",
     "Committed",
     "Draft",

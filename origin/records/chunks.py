@@ -6,7 +6,6 @@ an upload goes on after a restart. Unfinished uploads have limits of number, byt
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,13 +17,12 @@ from domicile.media.asset import Aid, NameHash
 from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded
 from domicile.media.keys import subkey
 from domicile.media.policy import Permit
-from domicile.media.sealed import SealContext, open_sealed
 from origin.catalogue.tables import chunk as table
 from origin.catalogue.tables import tenant as tenants
 from origin.records.core import Core
+from origin.records.originals import open_stored
 from origin.records.types import Draft
 from origin.records.uploads import Uploads
-from origin.store.port import BlobMissing
 
 CHUNKS_MAX = 1000
 """Pieces of one upload."""
@@ -75,7 +73,10 @@ class Chunks:
             raise AssetNotFound("the upload is not whole")
         gathered = bytearray()
         for row in rows:
-            gathered += await self._open(cloud, Aid(row.aid), permit)
+            data_key = self._core.keyring.of(row.aid)
+            if data_key is None:
+                raise AssetNotFound("the upload has just gone")
+            gathered += await open_stored(self._core, cloud, Aid(row.aid), subkey(data_key, "original"), permit)
         return bytes(gathered)
 
     async def forget(self, cloud: str, upload: str) -> None:
@@ -133,20 +134,6 @@ class Chunks:
             raise LimitExceeded(f"Too many unfinished uploads: at most {uploads_max}")
         if held + added > bytes_max:
             raise LimitExceeded(f"Unfinished uploads are too large together: at most {bytes_max} bytes")
-
-    async def _open(self, cloud: str, aid: Aid, permit: Permit) -> bytes:
-        core = self._core
-        data_key = core.keyring.of(aid)
-        if data_key is None:
-            raise AssetNotFound("the upload has just gone")
-        try:
-            size = await core.blobs.size(cloud, aid)
-            sealed = b"".join([piece async for piece in core.blobs.read(cloud, aid, 0, size, permit)])
-        except BlobMissing as missing:
-            raise AssetNotFound("the upload has just gone") from missing
-        context = SealContext.original(tenant=cloud, aid=aid, region=core.settings.region)
-        _, body = await asyncio.to_thread(open_sealed, subkey(data_key, "original"), context, sealed)
-        return body
 
     async def _forget(self, cloud: str, key: NameHash) -> None:
         async with self._core.database.write() as connection:

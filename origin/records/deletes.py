@@ -1,14 +1,18 @@
-"""Destroy and delete: names are freed, caches purged, keys punctured, bytes deleted (decisions B.2, `backup=false`)."""
+"""Destroy and delete: names are freed, caches purged; keys are punctured and bytes deleted, or the version is kept under
+retention if its upload asked for that (decisions B.2, `records.backups`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from domicile.media.asset import Aid, AssetName
 from domicile.media.errors import BadRequest
 from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
+from origin.records.backups import Ended, end, is_kept
 from origin.records.core import Core
 from origin.records.nonces import Once, spend
 from origin.records.tasks import Word
@@ -20,6 +24,32 @@ DELETE_NAMED_MAX = 1000
 """Assets that one call may name; they are deleted in as many entries as it takes."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What one entry is to remove; the union of all fields."""
+
+    tenant: str
+    names: tuple[AssetName, ...] = ()
+    asset_ids: tuple[str, ...] = ()
+    aids: tuple[Aid, ...] = ()
+    where: Filter | None = None
+    fate: bool | None = None
+    """Only those that are kept, or only those that are not; None: it is one, or none."""
+    once: Once | None = None
+    word: Word | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """What one entry has removed."""
+
+    removed: tuple[Removed, ...]
+    more: bool
+    """More match than one entry holds."""
+    others: bool
+    """Some of another fate match as well."""
+
+
 class Deletes:
     """What is selected is selected under the head lock."""
 
@@ -27,13 +57,15 @@ class Deletes:
         self._core = core
 
     async def destroy(self, name: AssetName, *, once: Once | None, word: Word | None) -> Removed | None:
-        many = await self._core.shield.run(self._destroy(name.cloud, [name], [], None, once, word=word))
-        return many.removed[0] if many.removed else None
+        return await self._destroy_one(_Asked(tenant=name.cloud, names=(name,), once=once, word=word))
 
     async def destroy_version(self, tenant: str, aid: Aid) -> Removed | None:
         """The asset that has this very version now."""
-        many = await self._core.shield.run(self._destroy(tenant, [], [], None, None, aids=[aid]))
-        return many.removed[0] if many.removed else None
+        return await self._destroy_one(_Asked(tenant=tenant, aids=(aid,)))
+
+    async def _destroy_one(self, asked: _Asked) -> Removed | None:
+        taken = await self._core.shield.run(self._destroy(asked))
+        return taken.removed[0] if taken.removed else None
 
     async def destroy_many(
         self,
@@ -51,90 +83,90 @@ class Deletes:
     async def _destroy_many(
         self, tenant: str, names: Sequence[AssetName], asset_ids: Sequence[str], where: Filter | None
     ) -> RemovedMany:
-        step, done = DELETE_ASSETS_MAX, list[RemovedMany]()
+        step, done = DELETE_ASSETS_MAX, list[_Taken]()
         for at in range(0, len(names), step):
-            done.append(await self._destroy(tenant, names[at : at + step], [], None, None))
+            done += await self._of_each_fate(_Asked(tenant=tenant, names=tuple(names[at : at + step])))
         for at in range(0, len(asset_ids), step):
-            done.append(await self._destroy(tenant, [], asset_ids[at : at + step], None, None))
+            done += await self._of_each_fate(_Asked(tenant=tenant, asset_ids=tuple(asset_ids[at : at + step])))
         if where is not None:
-            done.append(await self._destroy(tenant, [], [], where, None))
+            done += await self._of_each_fate(_Asked(tenant=tenant, where=where))
+        removed = tuple(one for taken in done for one in taken.removed)
+        there = {one.name for one in removed}
         return RemovedMany(
-            removed=tuple(removed for many in done for removed in many.removed),
-            missing=tuple(missing for many in done for missing in many.missing),
-            more=any(many.more for many in done),
+            removed=removed,
+            missing=tuple(name for name in names if name not in there),
+            more=bool(done) and done[-1].more,
         )
 
-    async def _destroy(
-        self,
-        tenant: str,
-        names: Sequence[AssetName],
-        asset_ids: Sequence[str],
-        where: Filter | None,
-        once: Once | None,
-        *,
-        aids: Sequence[Aid] = (),
-        word: Word | None = None,
-    ) -> RemovedMany:
+    async def _of_each_fate(self, asked: _Asked) -> list[_Taken]:
+        """An entry says one thing of all its versions: those that are erased go first, those that are kept follow."""
+        erased = await self._destroy(replace(asked, fate=False))
+        if not erased.others:
+            return [erased]
+        kept = await self._destroy(replace(asked, fate=True))
+        return [erased, replace(kept, more=kept.more or kept.others)]
+
+    async def _destroy(self, asked: _Asked) -> _Taken:
         """One entry."""
-        core = self._core
-        gone: list[tuple[AssetRow, AssetRecord, int]] = []
+        core, tenant = self._core, asked.tenant
+        gone: list[tuple[AssetRow, AssetRecord | None, Ended]] = []
         async with core.journal.change(tenant) as change:
-            if once is not None:
-                await spend(change.connection, once, now=core.now())
+            if asked.once is not None:
+                await spend(change.connection, asked.once, now=core.now())
                 change.record(Kind.NAME)  # even if nothing is found: the signature must stay used
-            rows = await self._select(change, tenant, names, asset_ids, where)
-            rows += await core.catalogue.by_aid(change.connection, tenant, aids)
-            chosen, more = rows[:DELETE_ASSETS_MAX], len(rows) > DELETE_ASSETS_MAX
+            rows = await self._select(change, asked)
+            records = {row.aid: core.open(row) for row in rows[:DELETE_ASSETS_MAX]}
+            chosen = [
+                row
+                for row in rows[:DELETE_ASSETS_MAX]
+                if asked.fate is None or is_kept(core, records[row.aid]) is asked.fate
+            ]
             for row in chosen:
-                record = core.open(row)
-                renditions = await core.catalogue.remove(change.connection, row, seq=change.seq)
-                if record is not None:
-                    gone.append((row, record, renditions))
-                    if word is not None:
-                        await word.leave(core, change.connection, record)
+                record = records[row.aid]
+                gone.append((row, record, await end(core, change, row, record)))
+                if record is not None and asked.word is not None:
+                    await asked.word.leave(core, change.connection, record)
             if chosen:
-                erase_entry(change, chosen)
+                end_entry(change, chosen, gone[0][2].kind)
                 change.after_commit.append(lambda: forget_rows(core, chosen))
-        there = {record.name for _, record, _ in gone}
-        missing = tuple(name for name in names if name not in there)
+        more, others = len(rows) > DELETE_ASSETS_MAX, len(chosen) < len(records)
         if not chosen:
-            return RemovedMany(removed=(), missing=missing)
-        _, state = await core.forget_and_wait(tenant, change.seq, [row.aid for row in chosen])
+            return _Taken(removed=(), more=more, others=others)
+        doomed = [row.aid for row, _, ended in gone if not ended.kept]
+        _, state = await core.forget_and_wait(tenant, change.seq, doomed)
         removed = tuple(
             Removed(
                 name=record.name,
                 asset_id=row.asset_id,
                 aid=row.aid,
-                renditions=renditions,
+                renditions=ended.renditions,
+                kept=ended.kept,
                 head=change.head,
                 fenced=state,
             )
-            for row, record, renditions in gone
+            for row, record, ended in gone
+            if record is not None
         )
-        return RemovedMany(removed=removed, missing=missing, more=more)
+        return _Taken(removed=removed, more=more, others=others)
 
-    async def _select(
-        self,
-        change: Change,
-        tenant: str,
-        names: Sequence[AssetName],
-        asset_ids: Sequence[str],
-        where: Filter | None,
-    ) -> list[AssetRow]:
-        core = self._core
-        hashes = [core.hash_name(name) for name in names if name.cloud == tenant]
+    async def _select(self, change: Change, asked: _Asked) -> list[AssetRow]:
+        core, tenant = self._core, asked.tenant
+        hashes = [core.hash_name(name) for name in asked.names if name.cloud == tenant]
         rows = await core.catalogue.named(change.connection, tenant, hashes)
-        ids = list(asset_ids)
-        if where is not None:
-            ids += [hit.asset_id for hit in core.search.find(tenant, where, limit=DELETE_ASSETS_MAX + 1)]
+        ids = list(asked.asset_ids)
+        if asked.where is not None:
+            ids += [hit.asset_id for hit in core.search.find(tenant, asked.where, limit=DELETE_ASSETS_MAX + 1)]
         rows += await core.catalogue.by_asset_id(change.connection, tenant, dict.fromkeys(ids))
+        rows += await core.catalogue.by_aid(change.connection, tenant, asked.aids)
         return list({row.aid: row for row in rows}.values())
 
 
-def erase_entry(change: Change, rows: Iterable[AssetRow]) -> None:
-    """The one entry of a removal: the aids are dead, the names point elsewhere or nowhere."""
+def end_entry(change: Change, rows: Iterable[AssetRow], kind: Kind, *, aids: Iterable[Aid] = ()) -> None:
+    """The one entry of a removal: nobody is served the aids any more, the names point elsewhere or nowhere. `aids`: others
+    without a name.
+    """
     gone = list(rows)
-    change.record(Kind.ERASE, aids=tuple(row.aid for row in gone), names=tuple(row.name for row in gone))
+    change.record(kind, aids=(*(row.aid for row in gone), *aids), names=tuple(row.name for row in gone))
 
 
 def forget_rows(core: Core, rows: Iterable[AssetRow]) -> None:

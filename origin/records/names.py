@@ -16,7 +16,9 @@ from domicile.media.keys import COORDINATES, LABELS
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.records.afterwards import Afterwards, Leave, nothing
+from origin.records.backups import Ended, end
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
+from origin.records.deletes import forget_rows
 from origin.records.nonces import Once, spend
 from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord, Committed
@@ -31,6 +33,8 @@ class _Done:
     after: AssetRecord
     taken: AssetRow | None
     """Who lost the name."""
+    ended: Ended | None
+    """What became of that one."""
 
 
 class Names:
@@ -76,7 +80,8 @@ class Names:
         if taken is None and not waits:
             state = core.leases.state(cloud, change.seq)
         else:
-            _, state = await core.forget_and_wait(cloud, change.seq, [taken.aid] if taken else [])
+            doomed = [taken.aid] if taken is not None and done.ended is not None and not done.ended.kept else []
+            _, state = await core.forget_and_wait(cloud, change.seq, doomed)
         return Committed(record=changed, overwritten=taken is not None, head=change.head, fenced=state)
 
     async def _apply(
@@ -87,11 +92,11 @@ class Names:
             row, record = await self._find(change, candidates)
             changed = edit(record)
             taken = await self._taken(change, record, changed, overwrite=overwrite)
-            data_key = await self._write(change, row, record, changed, taken)
+            data_key, ended = await self._write(change, row, record, changed, taken)
             await self._afterwards.write(change, changed, data_key, leave(changed))
         except (AssetNotFound, AssetExists) as refused:
             return refused
-        return _Done(before=record, after=changed, taken=taken)
+        return _Done(before=record, after=changed, taken=taken, ended=ended)
 
     async def _find(self, change: Change, candidates: Sequence[AssetName]) -> tuple[AssetRow, AssetRecord]:
         hashes = [self._core.hash_name(name) for name in candidates]
@@ -117,8 +122,8 @@ class Names:
 
     async def _write(
         self, change: Change, row: AssetRow, before: AssetRecord, record: AssetRecord, taken: AssetRow | None
-    ) -> bytes:
-        """The version's data key."""
+    ) -> tuple[bytes, Ended | None]:
+        """The version's data key, and what became of whoever lost the name."""
         core = self._core
         _check(record)
         data_key = core.keyring.of(row.aid)
@@ -126,14 +131,14 @@ class Names:
             raise AssetNotFound(f"Resource not found - {record.name.public_id}")
         meta = seal_record(record, data_key, region=core.settings.region)
         renamed = replace(row, name=core.hash_name(record.name), meta=meta)
+        ended = None
         if taken is not None:
-            await core.catalogue.remove(change.connection, taken, seq=change.seq)
-            gone_id = taken.asset_id
-            change.after_commit.append(lambda: core.search.remove(gone_id))
+            ended = await end(core, change, taken, core.open(taken))
+            change.after_commit.append(lambda: forget_rows(core, [taken]))
         await core.catalogue.rewrite(change.connection, row.name, renamed, seq=change.seq, labels=core.labels(record))
         change.after_commit.append(lambda: core.search.put(record))
-        if taken is not None:
-            change.record(Kind.ERASE, aids=(taken.aid,), names=(row.name, renamed.name))
+        if taken is not None and ended is not None:
+            change.record(ended.kind, aids=(taken.aid,), names=(row.name, renamed.name))
         elif renamed.name != row.name:
             change.record(Kind.NAME, names=(row.name, renamed.name))
         else:
@@ -141,7 +146,7 @@ class Names:
             names = tuple(core.hash_of(row.tenant, kind, record.name.text) for kind in kinds)
             is_ruled_anew = before.access_control != record.access_control  # copies hold the old rules: all of them go
             change.record(Kind.NAME, names=(row.name, *names) if is_ruled_anew else names)
-        return data_key
+        return data_key, ended
 
 
 def _read_elsewhere(before: AssetRecord, after: AssetRecord) -> tuple[str, ...]:

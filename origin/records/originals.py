@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
+from domicile.media.asset import Aid
 from domicile.media.errors import AssetNotFound
 from domicile.media.policy import Permit
 from domicile.media.sealed import SealContext, open_sealed
@@ -11,6 +13,7 @@ from origin.records.core import Core
 from origin.records.edges import Edges
 from origin.records.lineage import original_key
 from origin.records.types import AssetRecord
+from origin.store.port import BlobMissing
 
 
 async def open_original(core: Core, edges: Edges, record: AssetRecord, permit: Permit) -> bytes:
@@ -20,7 +23,20 @@ async def open_original(core: Core, edges: Edges, record: AssetRecord, permit: P
     if key is None:
         raise AssetNotFound("no such asset")
     blob = await edges.read_original(aid, permit, None)
-    sealed = b"".join([piece async for piece in blob.pieces])
-    context = SealContext.original(tenant=blob.tenant, aid=aid, region=core.settings.region)
+    return await _opened(core, blob.tenant, aid, key, blob.pieces)
+
+
+async def open_stored(core: Core, tenant: str, aid: Aid, key: bytes, permit: Permit) -> bytes:
+    """The same of a file that is no version which anybody is served: a piece of one, one under retention. AssetNotFound."""
+    try:
+        size = await core.blobs.size(tenant, aid)
+        return await _opened(core, tenant, aid, key, core.blobs.read(tenant, aid, 0, size, permit))
+    except BlobMissing as missing:
+        raise AssetNotFound("it has just gone") from missing
+
+
+async def _opened(core: Core, tenant: str, aid: Aid, key: bytes, pieces: AsyncIterator[bytes]) -> bytes:
+    sealed = b"".join([piece async for piece in pieces])
+    context = SealContext.original(tenant=tenant, aid=aid, region=core.settings.region)
     _, body = await asyncio.to_thread(open_sealed, key, context, sealed)
     return body

@@ -38,6 +38,7 @@ class _Meta(msgspec.Struct, frozen=True, kw_only=True):
     moderation: tuple[Moderation, ...] = ()
     sources: tuple[Aid, ...] = ()
     access_control: tuple[AccessRule, ...] = ()
+    backup: bool = False
 
 
 def _context(tenant: str, aid: Aid, variant: str, region: str) -> SealContext:
@@ -64,6 +65,7 @@ def seal_record(record: AssetRecord, data_key: bytes, *, region: str) -> bytes:
         moderation=record.moderation,
         sources=record.sources,
         access_control=record.access_control,
+        backup=record.backup,
     )
     context = _context(record.name.cloud, record.aid, "meta", region)
     body = msgspec.msgpack.encode(meta)
@@ -97,6 +99,7 @@ def open_record(row: AssetRow, data_key: bytes, *, region: str) -> AssetRecord:
         moderation=meta.moderation,
         sources=meta.sources,
         access_control=meta.access_control,
+        backup=meta.backup,
     )
 
 

@@ -36,6 +36,7 @@ from origin.records.opening import SYSTEM_CLOCKS, Clocks, opened
 from origin.records.originals import open_original
 from origin.records.presets import presets_of
 from origin.records.purges import Call, Purges
+from origin.records.restores import Backups
 from origin.records.settings import RecordsSettings
 from origin.records.tasks import EAGER, NOTICE, NewTask, Tasks, Word
 from origin.records.token_keys import TokenKeys
@@ -69,6 +70,7 @@ class Records(WireSide):
         afterwards = Afterwards(core, self._renditions)
         self._uploads = Uploads(core, afterwards)
         self.chunks = Chunks(core, self._uploads)
+        self.backups = Backups(core, self._uploads)
         self._listing = Listing(core)
         self._names = Names(core, afterwards)
         self._deletes = Deletes(core)

@@ -96,6 +96,10 @@ class NewAsset:
     """None: as it was, if this replaces another version; no overwriting opens what was closed by leaving a word out."""
     renews: bool = False
     """The same picture, newer: what its owner has said of the version that it replaces stays."""
+    backup: bool = False
+    """Keep it under retention when it is deleted or replaced."""
+    restores: Aid | None = None
+    """The version under retention that this is made of: it becomes one of the same asset, if nothing has changed meanwhile."""
     instead_of: Aid | None = None
     """Only in the place of this version: when that has gone meanwhile, the upload is dropped and raises AssetNotFound."""
     overwrite: bool = True
@@ -130,6 +134,8 @@ class AssetRecord:
     """Other versions whose bytes it holds; when one of them goes, so does it."""
     access_control: tuple[AccessRule, ...] = ()
     """Who may see it, and when; empty: everybody whom its delivery type lets."""
+    backup: bool = False
+    """Its owner wants this version kept under retention when it is deleted or replaced."""
     created_at: float
     """When this version was uploaded."""
 
@@ -178,7 +184,7 @@ class Committed:
     existing: bool = False
     """`overwrite` was false and the name was taken: `record` is the old one, nothing changed."""
     overwritten: bool = False
-    """Another version lost the name; its key and bytes are gone."""
+    """Another version lost the name; its key and bytes are gone, or it is under retention."""
     head: Head
     """The journal's head right after this change."""
     fenced: FencedState
@@ -193,6 +199,8 @@ class Removed:
     aid: Aid
     renditions: int
     """Renditions that edges had reported."""
+    kept: bool = False
+    """It is under retention, and can be restored."""
     head: Head
     fenced: FencedState
 
@@ -291,6 +299,8 @@ class ErasePreview:
     """The first PREVIEW_ASSETS_MAX of them."""
     total: int
     """All of them."""
+    backups: int = 0
+    """Versions under retention that would go as well; counted up to PREVIEW_ASSETS_MAX."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

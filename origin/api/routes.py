@@ -19,6 +19,10 @@ from domicile.media.errors import AssetNotFound, BadRequest
 Handler = Callable[[web.Request, Mapping[str, str]], Awaitable[web.StreamResponse]]
 
 PATH_CHARS_MAX = 8192
+CLOUD = "/v1_1/{cloud}"
+RESOURCES = CLOUD + "/resources"
+TYPES: Mapping[str, frozenset[str]] = {"resource_type": frozenset({"image", "video", "raw", "auto"})}
+"""What stands where a resource type may."""
 
 
 @dataclass(frozen=True, slots=True)

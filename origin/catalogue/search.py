@@ -30,6 +30,11 @@ CREATE INDEX asset_by_name ON asset (tenant, public_id);
 CREATE TABLE tag (tag TEXT NOT NULL, tenant TEXT NOT NULL, asset_id TEXT NOT NULL, PRIMARY KEY (tenant, tag, asset_id))
     WITHOUT ROWID;
 CREATE INDEX tag_by_asset ON tag (asset_id);
+CREATE TABLE mark (
+    kind TEXT NOT NULL, text TEXT NOT NULL, tenant TEXT NOT NULL, asset_id TEXT NOT NULL,
+    PRIMARY KEY (tenant, kind, text, asset_id)
+) WITHOUT ROWID;
+CREATE INDEX mark_by_asset ON mark (asset_id);
 """
 
 _LAST_CHARACTER = "\U0010ffff"
@@ -62,10 +67,14 @@ class SearchIndex:
         self._db.execute("DELETE FROM tag WHERE asset_id = ?", (record.asset_id,))
         tags = {(tag, name.cloud, record.asset_id) for tag in record.tags}
         self._db.executemany("INSERT INTO tag VALUES (?, ?, ?)", tags)
+        self._db.execute("DELETE FROM mark WHERE asset_id = ?", (record.asset_id,))
+        marks = {(kind, text, name.cloud, record.asset_id) for kind, text in _marks_of(record)}
+        self._db.executemany("INSERT INTO mark VALUES (?, ?, ?, ?)", marks)
 
     def remove(self, asset_id: str) -> None:
         self._db.execute("DELETE FROM asset WHERE asset_id = ?", (asset_id,))
         self._db.execute("DELETE FROM tag WHERE asset_id = ?", (asset_id,))
+        self._db.execute("DELETE FROM mark WHERE asset_id = ?", (asset_id,))
 
     def find(
         self,
@@ -98,6 +107,11 @@ class SearchIndex:
         count, size = self._db.execute(query, (tenant,)).fetchone()
         return count, size
 
+    def resource_types(self, tenant: str) -> list[str]:
+        """Those of which there are assets."""
+        query = "SELECT DISTINCT resource_type FROM asset WHERE tenant = ? ORDER BY resource_type"
+        return [row[0] for row in self._db.execute(query, (tenant,))]
+
     def count(self, tenant: str, *, delivery_type: str) -> int:
         """Assets of one delivery type."""
         query = "SELECT count(*) FROM asset WHERE tenant = ? AND delivery_type = ?"
@@ -126,10 +140,31 @@ def _conditions(tenant: str, where: Filter) -> tuple[list[str], list[object]]:
     if where.tag is not None:
         clauses.append("asset_id IN (SELECT asset_id FROM tag WHERE tenant = ? AND tag = ?)")
         values += [tenant, where.tag]
+    for mark in _marks_in(where):
+        clauses.append("asset_id IN (SELECT asset_id FROM mark WHERE tenant = ? AND kind = ? AND text = ?)")
+        values += [tenant, *mark]
     if where.public_ids is not None:
         clauses.append(f"public_id IN ({_marks(where.public_ids)})")
         values += where.public_ids
     return clauses, values
+
+
+def _marks_of(record: AssetRecord) -> list[tuple[str, str]]:
+    """(kind, text) of what listings filter by beside names and tags."""
+    marks = [("folder", record.folder), *(("moderation", f"{one.kind}/{one.status}") for one in record.moderation)]
+    for key, value in record.context.items():
+        marks += [("key", key), ("context", f"{key}\0{value}")]
+    return marks
+
+
+def _marks_in(where: Filter) -> list[tuple[str, str]]:
+    marks = [] if where.folder is None else [("folder", where.folder)]
+    if where.moderation is not None:
+        marks.append(("moderation", "/".join(where.moderation)))
+    if where.context is not None:
+        key, value = where.context
+        marks.append(("key", key) if value is None else ("context", f"{key}\0{value}"))
+    return marks
 
 
 def _marks(values: Iterable[object]) -> str:

@@ -2,6 +2,7 @@
 
 from origin.records.afterwards import Leave, Left, Made
 from origin.records.chunks import Piece
+from origin.records.derived import DerivedAsked, DerivedId, DerivedRemoved
 from origin.records.folders import Folder
 from origin.records.metadata_fields import Choice, MetadataField
 from origin.records.names import Edit
@@ -12,6 +13,7 @@ from origin.records.seam import Records
 from origin.records.settings import RecordsSettings
 from origin.records.tasks import EAGER, NOTICE, NewTask, Task
 from origin.records.types import (
+    NO_KEY,
     AssetRecord,
     Committed,
     Draft,
@@ -39,10 +41,14 @@ from origin.records.types import (
 __all__ = [
     "EAGER",
     "NOTICE",
+    "NO_KEY",
     "AssetRecord",
     "Backup",
     "Choice",
     "Committed",
+    "DerivedAsked",
+    "DerivedId",
+    "DerivedRemoved",
     "Draft",
     "Edit",
     "ErasePreview",

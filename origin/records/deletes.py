@@ -25,7 +25,7 @@ DELETE_NAMED_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
+class Asked:
     """What one entry is to remove; the union of all fields."""
 
     tenant: str
@@ -57,13 +57,13 @@ class Deletes:
         self._core = core
 
     async def destroy(self, name: AssetName, *, once: Once | None, word: Word | None) -> Removed | None:
-        return await self._destroy_one(_Asked(tenant=name.cloud, names=(name,), once=once, word=word))
+        return await self._destroy_one(Asked(tenant=name.cloud, names=(name,), once=once, word=word))
 
     async def destroy_version(self, tenant: str, aid: Aid) -> Removed | None:
         """The asset that has this very version now."""
-        return await self._destroy_one(_Asked(tenant=tenant, aids=(aid,)))
+        return await self._destroy_one(Asked(tenant=tenant, aids=(aid,)))
 
-    async def _destroy_one(self, asked: _Asked) -> Removed | None:
+    async def _destroy_one(self, asked: Asked) -> Removed | None:
         taken = await self._core.shield.run(self._destroy(asked))
         return taken.removed[0] if taken.removed else None
 
@@ -85,11 +85,11 @@ class Deletes:
     ) -> RemovedMany:
         step, done = DELETE_ASSETS_MAX, list[_Taken]()
         for at in range(0, len(names), step):
-            done += await self._of_each_fate(_Asked(tenant=tenant, names=tuple(names[at : at + step])))
+            done += await self._of_each_fate(Asked(tenant=tenant, names=tuple(names[at : at + step])))
         for at in range(0, len(asset_ids), step):
-            done += await self._of_each_fate(_Asked(tenant=tenant, asset_ids=tuple(asset_ids[at : at + step])))
+            done += await self._of_each_fate(Asked(tenant=tenant, asset_ids=tuple(asset_ids[at : at + step])))
         if where is not None:
-            done += await self._of_each_fate(_Asked(tenant=tenant, where=where))
+            done += await self._of_each_fate(Asked(tenant=tenant, where=where))
         removed = tuple(one for taken in done for one in taken.removed)
         there = {one.name for one in removed}
         return RemovedMany(
@@ -98,7 +98,7 @@ class Deletes:
             more=bool(done) and done[-1].more,
         )
 
-    async def _of_each_fate(self, asked: _Asked) -> list[_Taken]:
+    async def _of_each_fate(self, asked: Asked) -> list[_Taken]:
         """An entry says one thing of all its versions: those that are erased go first, those that are kept follow."""
         erased = await self._destroy(replace(asked, fate=False))
         if not erased.others:
@@ -106,7 +106,7 @@ class Deletes:
         kept = await self._destroy(replace(asked, fate=True))
         return [erased, replace(kept, more=kept.more or kept.others)]
 
-    async def _destroy(self, asked: _Asked) -> _Taken:
+    async def _destroy(self, asked: Asked) -> _Taken:
         """One entry."""
         core, tenant = self._core, asked.tenant
         gone: list[tuple[AssetRow, AssetRecord | None, Ended]] = []
@@ -114,7 +114,7 @@ class Deletes:
             if asked.once is not None:
                 await spend(change.connection, asked.once, now=core.now())
                 change.record(Kind.NAME)  # even if nothing is found: the signature must stay used
-            rows = await self._select(change, asked)
+            rows = await self.select(change, asked)
             records = {row.aid: core.open(row) for row in rows[:DELETE_ASSETS_MAX]}
             chosen = [
                 row
@@ -149,7 +149,8 @@ class Deletes:
         )
         return _Taken(removed=removed, more=more, others=others)
 
-    async def _select(self, change: Change, asked: _Asked) -> list[AssetRow]:
+    async def select(self, change: Change, asked: Asked) -> list[AssetRow]:
+        """Of a filter one more than DELETE_ASSETS_MAX, at most."""
         core, tenant = self._core, asked.tenant
         hashes = [core.hash_name(name) for name in asked.names if name.cloud == tenant]
         rows = await core.catalogue.named(change.connection, tenant, hashes)

@@ -19,12 +19,23 @@ from origin.records.afterwards import Afterwards, Leave, nothing
 from origin.records.backups import Ended, end
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
 from origin.records.deletes import forget_rows
+from origin.records.display_names import check_display_name
 from origin.records.nonces import Once, spend
 from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord, Committed
 
 Edit = Callable[[AssetRecord], AssetRecord]
 """Pure and quick: it runs under the lock. May change name, tags, context, metadata, coordinates, access control."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How a change is made; see `Records.edit`."""
+
+    overwrite: bool
+    once: Once | None
+    waits: bool
+    unique_display_name: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,31 +64,24 @@ class Names:
         once: Once | None = None,
         waits: bool = True,
         leave: Leave = nothing,
+        unique_display_name: bool = False,
     ) -> Committed:
-        work = self._edit(candidates, edit, leave, overwrite=overwrite, once=once, waits=waits)
+        way = _Way(overwrite=overwrite, once=once, waits=waits, unique_display_name=unique_display_name)
+        work = self._edit(candidates, edit, leave, way)
         return await self._core.shield.run(work)
 
-    async def _edit(
-        self,
-        candidates: Sequence[AssetName],
-        edit: Edit,
-        leave: Leave,
-        *,
-        overwrite: bool,
-        once: Once | None,
-        waits: bool,
-    ) -> Committed:
+    async def _edit(self, candidates: Sequence[AssetName], edit: Edit, leave: Leave, way: _Way) -> Committed:
         core, cloud = self._core, candidates[0].cloud
         async with core.journal.change(cloud) as change:
-            if once is not None:
-                await spend(change.connection, once, now=core.now())
-            done = await self._apply(change, candidates, edit, leave, overwrite=overwrite)
-            if once is not None and not isinstance(done, _Done):
+            if way.once is not None:
+                await spend(change.connection, way.once, now=core.now())
+            done = await self._apply(change, candidates, edit, leave, way)
+            if way.once is not None and not isinstance(done, _Done):
                 change.record(Kind.NAME)  # the signature must stay used; nothing else is written
         if not isinstance(done, _Done):
             raise done
         taken, changed = done.taken, done.after
-        if taken is None and not waits:
+        if taken is None and not way.waits:
             state = core.leases.state(cloud, change.seq)
         else:
             doomed = [taken.aid] if taken is not None and done.ended is not None and not done.ended.kept else []
@@ -85,13 +89,15 @@ class Names:
         return Committed(record=changed, overwritten=taken is not None, head=change.head, fenced=state)
 
     async def _apply(
-        self, change: Change, candidates: Sequence[AssetName], edit: Edit, leave: Leave, *, overwrite: bool
+        self, change: Change, candidates: Sequence[AssetName], edit: Edit, leave: Leave, way: _Way
     ) -> _Done | MediaError:
         """The change, or why there is none, in which case nothing was written."""
         try:
             row, record = await self._find(change, candidates)
             changed = edit(record)
-            taken = await self._taken(change, record, changed, overwrite=overwrite)
+            taken = await self._taken(change, record, changed, overwrite=way.overwrite)
+            if way.unique_display_name:
+                await check_display_name(self._core, change, changed)
             data_key, ended = await self._write(change, row, record, changed, taken)
             await self._afterwards.write(change, changed, data_key, leave(changed))
         except (AssetNotFound, AssetExists) as refused:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import func, insert, select
@@ -19,7 +19,7 @@ from origin.catalogue.tables import rendition_layer as layer_table
 from origin.journal import Change
 from origin.records.core import Core
 from origin.records.sealing import open_rendition, seal_rendition
-from origin.records.types import RenditionRecord
+from origin.records.types import NO_KEY, RenditionRecord
 
 RENDITIONS_PER_AID_MAX = 1000
 RENDITIONS_PER_REPORT_MAX = 256
@@ -41,11 +41,15 @@ class Renditions:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def of(self, tenant: str, aid: Aid) -> tuple[RenditionRecord, ...]:
-        query = select(table.c.hash, table.c.detail).where(table.c.aid == aid, table.c.tenant == tenant)
+    async def of(
+        self, tenant: str, aid: Aid, *, after: NameHash = NO_KEY, limit: int = RENDITIONS_PER_AID_MAX
+    ) -> tuple[RenditionRecord, ...]:
+        query = select(table.c.hash, table.c.detail).where(
+            table.c.aid == aid, table.c.tenant == tenant, table.c.hash > after
+        )
         layers = select(layer_table.c.hash, layer_table.c.aid).where(layer_table.c.rendition_aid == aid)
         async with self._core.database.read() as connection:
-            rows = (await connection.execute(query.order_by(table.c.hash).limit(RENDITIONS_PER_AID_MAX))).all()
+            rows = (await connection.execute(query.order_by(table.c.hash).limit(limit))).all()
             laid = (await connection.execute(layers)).all() if rows else []
         shown: dict[str, list[Aid]] = {row.hash: [aid] for row in rows}
         for row in laid:
@@ -53,7 +57,7 @@ class Renditions:
         region = self._core.settings.region
         keys = {row.hash: self._data_keys(shown[row.hash]) for row in rows}
         return tuple(
-            open_rendition(row.detail, known, tenant=tenant, region=region)
+            replace(open_rendition(row.detail, known, tenant=tenant, region=region), key=NameHash(row.hash))
             for row in rows
             if (known := keys[row.hash]) is not None
         )
@@ -103,7 +107,7 @@ class Renditions:
         return _Known(owners=owners, counts=counts, pairs=pairs)
 
     def _hash(self, tenant: str, made: Rendition) -> NameHash:
-        return self._core.hash_of(tenant, "rendition", f"{made.transformation}\0{made.format}")
+        return hash_of_rendition(self._core, tenant, made.transformation, made.format)
 
     def _rows(
         self, tenant: str, renditions: Sequence[Rendition], known: _Known
@@ -141,3 +145,8 @@ class Renditions:
         """None when one is gone."""
         known = {aid: key for aid in aids if (key := self._core.keyring.of(aid)) is not None}
         return known if len(known) == len(set(aids)) else None
+
+
+def hash_of_rendition(core: Core, tenant: str, transformation: str, file_format: str) -> NameHash:
+    """Of what was asked for as that text and came out in that format."""
+    return core.hash_of(tenant, "rendition", f"{transformation}\0{file_format}")

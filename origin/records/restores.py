@@ -123,6 +123,7 @@ def _restored(record: AssetRecord, living: AssetRecord | None, *, now: float) ->
         metadata=record.metadata,
         moderation=record.moderation,
         access_control=None if living else record.access_control,
+        related=record.related,
         backup=record.backup,
         restores=record.aid,
         created_at=now,

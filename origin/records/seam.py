@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from domicile.media.asset import Aid, AssetName
+from domicile.media.asset import Aid, AssetName, NameHash
 from domicile.media.journal import Head
 from domicile.media.policy import Activity, Permit, Place, ResidencyPolicy
 from origin.journal import read_head
@@ -24,6 +24,7 @@ from origin.records.chunks import Chunks
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.deletes import Deletes
+from origin.records.derived import Derived
 from origin.records.erasures import Erasures
 from origin.records.fetched import FetchedNames
 from origin.records.folders import Folders
@@ -36,11 +37,13 @@ from origin.records.opening import SYSTEM_CLOCKS, Clocks, opened
 from origin.records.originals import open_original
 from origin.records.presets import presets_of
 from origin.records.purges import Call, Purges
+from origin.records.renditions import RENDITIONS_PER_AID_MAX
 from origin.records.restores import Backups
 from origin.records.settings import RecordsSettings
 from origin.records.tasks import EAGER, NOTICE, NewTask, Tasks, Word
 from origin.records.token_keys import TokenKeys
 from origin.records.types import (
+    NO_KEY,
     AssetRecord,
     Committed,
     Draft,
@@ -74,6 +77,7 @@ class Records(WireSide):
         self._listing = Listing(core)
         self._names = Names(core, afterwards)
         self._deletes = Deletes(core)
+        self.derived = Derived(core, self._deletes)
         self._purges = Purges(core)
         self._erasures = Erasures(core)
         self.named = NamedTransformations(core)
@@ -176,6 +180,10 @@ class Records(WireSide):
     async def get_by_asset_id(self, tenant: str, asset_id: str) -> AssetRecord | None:
         return await self._listing.get_by_asset_id(tenant, asset_id)
 
+    async def get_by_asset_ids(self, tenant: str, asset_ids: Sequence[str]) -> Sequence[AssetRecord]:
+        """Those that there are, in the order of the ids."""
+        return await self._listing.get_by_asset_ids(tenant, asset_ids)
+
     async def get_version(self, tenant: str, aid: Aid) -> AssetRecord | None:
         """The asset that has this very version now."""
         return await self._listing.get_version(tenant, aid)
@@ -202,13 +210,19 @@ class Records(WireSide):
         """How many assets there are, and how many bytes their originals have."""
         return self._listing.totals(tenant)
 
+    def resource_types(self, tenant: str) -> tuple[str, ...]:
+        """Those of which there are assets, sorted."""
+        return tuple(self._core.search.resource_types(tenant))
+
     def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> tuple[str, ...]:
         """Tags in use that begin with `prefix`, sorted, at most `limit`, after the tag `after`."""
         return self._listing.tags(tenant, resource_type, prefix=prefix, after=after, limit=limit)
 
-    async def renditions(self, tenant: str, aid: Aid) -> tuple[RenditionRecord, ...]:
-        """The API's `derived[]`: at most RENDITIONS_PER_AID_MAX."""
-        return await self._renditions.of(tenant, aid)
+    async def renditions(
+        self, tenant: str, aid: Aid, *, after: NameHash = NO_KEY, limit: int = RENDITIONS_PER_AID_MAX
+    ) -> tuple[RenditionRecord, ...]:
+        """The API's `derived[]`, by their keys: at most `limit`, after one of them."""
+        return await self._renditions.of(tenant, aid, after=after, limit=limit)
 
     async def head(self, tenant: str) -> Head:
         async with self._core.database.read() as connection:
@@ -228,13 +242,17 @@ class Records(WireSide):
         once: Once | None = None,
         waits: bool = True,
         leave: Leave = nothing,
+        unique_display_name: bool = False,
     ) -> Committed:
         """Change name, tags or context of the first of `names` that exists; `edit` gets the record under the lock.
 
         `waits` False: for one change of many, when the caller waits for the last of them (`fenced`).
-        AssetNotFound; AssetExists when it moves to a name that is taken; Replayed.
+        AssetNotFound; AssetExists when it moves to a name that is taken, or `unique_display_name` and another asset of its
+        folder has its name for people; Replayed.
         """
-        return await self._names.edit(names, edit, once=once, waits=waits, leave=leave)
+        return await self._names.edit(
+            names, edit, once=once, waits=waits, leave=leave, unique_display_name=unique_display_name
+        )
 
     async def rename(
         self,

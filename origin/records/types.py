@@ -13,7 +13,7 @@ import msgspec
 
 from domicile.media.access import AccessRule
 from domicile.media.analysis import NOTHING, Analysis
-from domicile.media.asset import Aid, AssetId, AssetName
+from domicile.media.asset import Aid, AssetId, AssetName, NameHash
 from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
 from domicile.media.journal import Head
@@ -45,6 +45,8 @@ __all__ = [
     "Tenant",
 ]
 
+
+NO_KEY = NameHash("")
 
 MetadataValue = str | int | list[str]
 """A text (also a date, or the external_id of a choice), a number, or external_ids of several choices."""
@@ -96,6 +98,8 @@ class NewAsset:
     """None: as it was, if this replaces another version; no overwriting opens what was closed by leaving a word out."""
     renews: bool = False
     """The same picture, newer: what its owner has said of the version that it replaces stays."""
+    related: tuple[AssetId, ...] = ()
+    """Where it replaces no version."""
     backup: bool = False
     """Keep it under retention when it is deleted or replaced."""
     restores: Aid | None = None
@@ -134,6 +138,8 @@ class AssetRecord:
     """Other versions whose bytes it holds; when one of them goes, so does it."""
     access_control: tuple[AccessRule, ...] = ()
     """Who may see it, and when; empty: everybody whom its delivery type lets."""
+    related: tuple[AssetId, ...] = ()
+    """Other assets that belong to it, as its owner said; some may be no more."""
     backup: bool = False
     """Its owner wants this version kept under retention when it is deleted or replaced."""
     created_at: float
@@ -235,6 +241,12 @@ class Filter:
     """Any text that the public_id starts with (not cut at "/")."""
     tag: str | None = None
     public_ids: tuple[str, ...] | None = None
+    context: tuple[str, str | None] | None = None
+    """A key, and the value that it has; None: any."""
+    moderation: tuple[str, str] | None = None
+    """Kind and status."""
+    folder: str | None = None
+    """Right in this asset folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +258,8 @@ class RenditionRecord:
     width: int
     height: int
     body_bytes: int
+    key: NameHash = NO_KEY
+    """Keyed hash of transformation and format, where it was read; tells it from the others of its version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -232,6 +232,7 @@ def _record(draft: Draft, asset: NewAsset, before: AssetRecord | None) -> AssetR
         metadata=said.metadata,
         moderation=asset.moderation,
         sources=asset.sources,
+        related=before.related if before else asset.related,
         backup=asset.backup,
         created_at=asset.created_at,
     )

@@ -22,16 +22,20 @@ from origin.api import (
     downloads,
     erasures,
     explicit,
+    folders,
     labels,
     listing,
     manage,
+    metadata_datasources,
     metadata_fields,
+    metadata_rules,
     presets,
     publish,
     related,
     statement_key,
     text_images,
     transformations,
+    triggers,
 )
 from origin.api.routes import CLOUD, TYPES, Route, find
 from origin.api.upload import upload
@@ -45,7 +49,6 @@ log = logging.get()
 REQUEST_ID_BYTES = 16
 RT = CLOUD + "/{resource_type}"
 PRESETS = CLOUD + "/upload_presets"
-FIELDS = CLOUD + "/metadata_fields"
 UPLOAD_ROUTES = frozenset(
     {"upload", "destroy", "rename", "explicit", "tags", "context", "metadata", "delete_by_token", "erasures"}
     | {"generate_archive", "download", "download_backup", "text"}
@@ -90,10 +93,11 @@ ROUTES: tuple[Route, ...] = (
     Route("upload_preset", "GET", PRESETS + "/{name}", presets.show),
     Route("update_upload_preset", "PUT", PRESETS + "/{name}", presets.update),
     Route("delete_upload_preset", "DELETE", PRESETS + "/{name}", presets.delete),
-    Route("metadata_fields", "GET", FIELDS, metadata_fields.listing),
-    Route("create_metadata_field", "POST", FIELDS, metadata_fields.create),
-    Route("metadata_field", "GET", FIELDS + "/{id}", metadata_fields.show),
-    Route("delete_metadata_field", "DELETE", FIELDS + "/{id}", metadata_fields.delete),
+    *metadata_fields.ROUTES,
+    *metadata_datasources.ROUTES,
+    *metadata_rules.ROUTES,
+    *folders.ROUTES,
+    *triggers.ROUTES,
     Route("statement_key", "GET", "/.well-known/domicile/statement-key", statement_key.statement_key),
 )
 PAGES = ("healthz", "readyz", "metrics")

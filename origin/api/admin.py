@@ -13,20 +13,30 @@ from domicile.media.errors import AssetNotFound, BadRequest
 from origin.api import coordinates
 from origin.api.answers import asset, changed
 from origin.api.authenticate import Caller
-from origin.api.call import Call, admin, count_fence, delivery_type_of, name_of, reply, resource_type_of
-from origin.api.manage import leaving, metadata_edit
+from origin.api.call import Call, admin, count_fence, delivery_type_of, name_of, reply, resource_type_of, told_by
+from origin.api.manage import metadata_edit
 from origin.api.moderation import moderated
 from origin.api.naming import asset_folder, display_name
-from origin.api.notices import PARAMETERS
+from origin.api.notices import PARAMETERS, audience_of
 from origin.api.params import Params, context_of, tags_of
 from origin.api.routes import RESOURCES, TYPES, Route
-from origin.records import AssetRecord, Edit
+from origin.keys import Origin
+from origin.records import AssetRecord, Edit, Leave, Left, Tenant
 
 UPDATABLE = PARAMETERS | frozenset(
     "tags context metadata face_coordinates custom_coordinates access_control asset_folder display_name"
     " unique_display_name moderation_status clear_invalid invalidate".split()
 )
 """`clear_invalid` changes nothing: metadata is checked when it is given, so that none of it is invalid."""
+EVENTS = {
+    "tags": "resource_tags_changed",
+    "context": "resource_context_changed",
+    "metadata": "resource_metadata_changed",
+    "access_control": "access_control_changed",
+}
+"""Whatever of it an update names has changed for those who are told."""
+UPDATED = "update"
+"""What is told to whom the call itself names, where it names none of these."""
 SERVICES = frozenset(
     "raw_convert ocr categorization detection similarity_search background_removal auto_tagging quality_override"
     " regions".split()
@@ -38,7 +48,7 @@ async def update(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """By name. What is named is replaced; an empty text takes tags, context, coordinates, rules and folder away."""
     origin, tenant, params = await admin(request, path)
     name = name_of(tenant, resource_type_of(path), delivery_type_of(path["type"]), path["public_id"])
-    call = Call(origin=origin, caller=Caller(tenant=tenant), params=params)
+    call = await call_of(origin, tenant, params)
     return await _update(request, call, name, asked=name.public_id)
 
 
@@ -47,7 +57,7 @@ async def update_by_asset_id(request: web.Request, path: Mapping[str, str]) -> w
     record = await origin.records.get_by_asset_id(tenant.cloud, path["asset_id"])
     if record is None:
         raise AssetNotFound(f"Resource not found - {path['asset_id']}")
-    call = Call(origin=origin, caller=Caller(tenant=tenant), params=params)
+    call = await call_of(origin, tenant, params)
     return await _update(request, call, record.name, asked=path["asset_id"], asset_id=record.asset_id)
 
 
@@ -68,12 +78,27 @@ async def _update(
             [name],
             edit,
             unique_display_name=call.params.flag("unique_display_name", default=False),
-            leave=leaving("update", call, request),
+            leave=_leaving(call, request),
         )
     except AssetNotFound as missing:
         raise AssetNotFound(f"Resource not found - {asked}") from missing
     count_fence(call.origin, done.fenced)
     return reply(asset(done.record, call.address) | changed(done))
+
+
+async def call_of(origin: Origin, tenant: Tenant, params: Params) -> Call:
+    """An Admin call, to be answered by what the Upload API has as well."""
+    audience = await audience_of(origin.records, tenant.cloud)
+    return Call(origin=origin, caller=Caller(tenant=tenant), params=params, audience=audience)
+
+
+def _leaving(call: Call, request: web.Request) -> Leave:
+    """The notices of an update. Raises BadRequest."""
+    who = told_by(call, request)
+    kinds = [kind for parameter, kind in EVENTS.items() if parameter in call.params.values] or [UPDATED]
+    return lambda record: Left(
+        tasks=tuple(task for kind in kinds for task in who.of(kind, record, lambda one: asset(one, call.address)))
+    )
 
 
 def _check(params: Params) -> None:

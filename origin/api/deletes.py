@@ -14,8 +14,10 @@ from aiohttp import web
 
 from domicile.media.asset import IMAGE_EXTENSIONS, Aid, AssetName, NameHash
 from domicile.media.errors import BadRequest
+from origin.api.admin import call_of
 from origin.api.answers import Json, deleted, progress
-from origin.api.call import admin, count_fence, delivery_type_of, name_of, refuse, reply, resource_type_of
+from origin.api.call import admin, count_fence, delivery_type_of, name_of, reply, resource_type_of, told_by
+from origin.api.manage import says_deleted
 from origin.api.params import Params
 from origin.api.routes import CLOUD, RESOURCES, TYPES, Route
 from origin.keys import Origin
@@ -42,18 +44,18 @@ async def delete_resources(request: web.Request, path: Mapping[str, str]) -> web
     resource_type, delivery_type = resource_type_of(path), delivery_type_of(path["type"])
     names = [name_of(tenant, resource_type, delivery_type, text) for text in params.texts("public_ids")]
     if names:
-        return await _delete(origin, tenant, params, _Meant(names=tuple(names)))
+        return await _delete(request, origin, tenant, params, _Meant(names=tuple(names)))
     prefix = params.text("prefix")
     if not prefix and not params.flag("all", default=False):
         raise BadRequest("Missing required parameter - public_ids, prefix or all")
     where = Filter(resource_type=resource_type, delivery_type=delivery_type, prefix=prefix or None)
-    return await _delete(origin, tenant, params, _Meant(where=where))
+    return await _delete(request, origin, tenant, params, _Meant(where=where))
 
 
 async def delete_by_tag(request: web.Request, path: Mapping[str, str]) -> web.Response:
     origin, tenant, params = await admin(request, path)
     where = Filter(resource_type=resource_type_of(path), tag=path["tag"])
-    return await _delete(origin, tenant, params, _Meant(where=where))
+    return await _delete(request, origin, tenant, params, _Meant(where=where))
 
 
 async def delete_by_asset_ids(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -62,7 +64,7 @@ async def delete_by_asset_ids(request: web.Request, path: Mapping[str, str]) -> 
     asset_ids = (path["asset_id"],) if "asset_id" in path else params.texts("asset_ids")
     if not asset_ids:
         raise BadRequest("Missing required parameter - asset_ids")
-    return await _delete(origin, tenant, params, _Meant(asset_ids=asset_ids))
+    return await _delete(request, origin, tenant, params, _Meant(asset_ids=asset_ids))
 
 
 async def delete_derived(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -82,12 +84,16 @@ def _derived_id(text: str) -> DerivedId | None:
     return None if match is None else (Aid(match[1]), NameHash(match[2]))
 
 
-async def _delete(origin: Origin, tenant: Tenant, params: Params, meant: _Meant) -> web.Response:
-    refuse(params, "notification_url", "batch_id")
+async def _delete(request: web.Request, origin: Origin, tenant: Tenant, params: Params, meant: _Meant) -> web.Response:
+    who = told_by(await call_of(origin, tenant, params), request)
     if params.flag("keep_original", default=False) or "transformations" in params:
         return await _delete_renditions(origin, tenant, params, meant)
     many = await origin.records.destroy_many(
-        tenant.cloud, names=meant.names, asset_ids=meant.asset_ids, where=meant.where
+        tenant.cloud,
+        names=meant.names,
+        asset_ids=meant.asset_ids,
+        where=meant.where,
+        says=says_deleted(who, "delete"),
     )
     for removed in many.removed:
         count_fence(origin, removed.fenced)

@@ -72,7 +72,7 @@ async def resources_by_asset_folder(request: web.Request, path: Mapping[str, str
     origin, tenant, params = await admin(request, path)
     if "asset_folder" not in params.values:
         raise BadRequest("Missing required parameter - asset_folder")
-    return await _page(origin, tenant, params, Filter(folder=params.text("asset_folder").strip("/")))
+    return await _page(origin, tenant, params, Filter(in_folder=params.text("asset_folder").strip("/")))
 
 
 async def resources_by_asset_ids(request: web.Request, path: Mapping[str, str]) -> web.Response:

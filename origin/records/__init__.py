@@ -5,19 +5,21 @@ from origin.records.chunks import Piece
 from origin.records.derived import DerivedAsked, DerivedId, DerivedRemoved
 from origin.records.folders import Folder
 from origin.records.metadata_fields import Choice, MetadataField
+from origin.records.metadata_rules import MetadataRule
 from origin.records.names import Edit
 from origin.records.nonces import Once
 from origin.records.presets import Preset
+from origin.records.purge_types import ErasePreview, PurgeKey, PurgeOutcome, PurgeTargets
 from origin.records.restores import Backup
 from origin.records.seam import Records
 from origin.records.settings import RecordsSettings
-from origin.records.tasks import EAGER, NOTICE, NewTask, Task
+from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Task
+from origin.records.triggers import Trigger
 from origin.records.types import (
     NO_KEY,
     AssetRecord,
     Committed,
     Draft,
-    ErasePreview,
     ErasureStatement,
     FencedState,
     Fencing,
@@ -28,9 +30,6 @@ from origin.records.types import (
     NamedCommitted,
     NewAsset,
     Page,
-    PurgeKey,
-    PurgeOutcome,
-    PurgeTargets,
     Removed,
     RemovedMany,
     RenditionRecord,
@@ -61,6 +60,7 @@ __all__ = [
     "Left",
     "Made",
     "MetadataField",
+    "MetadataRule",
     "MetadataValue",
     "Moderation",
     "Named",
@@ -79,7 +79,9 @@ __all__ = [
     "Removed",
     "RemovedMany",
     "RenditionRecord",
+    "Says",
     "SealedBlob",
     "Task",
     "Tenant",
+    "Trigger",
 ]

@@ -4,7 +4,7 @@ retention if its upload asked for that (decisions B.2, `records.backups`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from domicile.media.asset import Aid, AssetName
@@ -59,9 +59,9 @@ class Deletes:
     async def destroy(self, name: AssetName, *, once: Once | None, word: Word | None) -> Removed | None:
         return await self._destroy_one(Asked(tenant=name.cloud, names=(name,), once=once, word=word))
 
-    async def destroy_version(self, tenant: str, aid: Aid) -> Removed | None:
+    async def destroy_version(self, tenant: str, aid: Aid, *, word: Word | None = None) -> Removed | None:
         """The asset that has this very version now."""
-        return await self._destroy_one(Asked(tenant=tenant, aids=(aid,)))
+        return await self._destroy_one(Asked(tenant=tenant, aids=(aid,), word=word))
 
     async def _destroy_one(self, asked: Asked) -> Removed | None:
         taken = await self._core.shield.run(self._destroy(asked))
@@ -74,22 +74,31 @@ class Deletes:
         names: Iterable[AssetName] = (),
         asset_ids: Iterable[str] = (),
         where: Filter | None = None,
+        words: Sequence[Word] = (),
     ) -> RemovedMany:
+        """`words`: one for each entry (`entries_of`), or none."""
         asked, ids = list(dict.fromkeys(names)), list(dict.fromkeys(asset_ids))
         if len(asked) + len(ids) > DELETE_NAMED_MAX:
             raise BadRequest(f"Too many assets in one call: at most {DELETE_NAMED_MAX}")
-        return await self._core.shield.run(self._destroy_many(tenant, asked, ids, where))
+        return await self._core.shield.run(self._destroy_many(tenant, asked, ids, where, iter(words)))
 
     async def _destroy_many(
-        self, tenant: str, names: Sequence[AssetName], asset_ids: Sequence[str], where: Filter | None
+        self,
+        tenant: str,
+        names: Sequence[AssetName],
+        asset_ids: Sequence[str],
+        where: Filter | None,
+        words: Iterator[Word],
     ) -> RemovedMany:
         step, done = DELETE_ASSETS_MAX, list[_Taken]()
         for at in range(0, len(names), step):
-            done += await self._of_each_fate(Asked(tenant=tenant, names=tuple(names[at : at + step])))
+            part = Asked(tenant=tenant, names=tuple(names[at : at + step]))
+            done += await self._of_each_fate(part, words)
         for at in range(0, len(asset_ids), step):
-            done += await self._of_each_fate(Asked(tenant=tenant, asset_ids=tuple(asset_ids[at : at + step])))
+            part = Asked(tenant=tenant, asset_ids=tuple(asset_ids[at : at + step]))
+            done += await self._of_each_fate(part, words)
         if where is not None:
-            done += await self._of_each_fate(Asked(tenant=tenant, where=where))
+            done += await self._of_each_fate(Asked(tenant=tenant, where=where), words)
         removed = tuple(one for taken in done for one in taken.removed)
         there = {one.name for one in removed}
         return RemovedMany(
@@ -98,12 +107,12 @@ class Deletes:
             more=bool(done) and done[-1].more,
         )
 
-    async def _of_each_fate(self, asked: Asked) -> list[_Taken]:
+    async def _of_each_fate(self, asked: Asked, words: Iterator[Word]) -> list[_Taken]:
         """An entry says one thing of all its versions: those that are erased go first, those that are kept follow."""
-        erased = await self._destroy(replace(asked, fate=False))
+        erased = await self._destroy(replace(asked, fate=False, word=next(words, None)))
         if not erased.others:
             return [erased]
-        kept = await self._destroy(replace(asked, fate=True))
+        kept = await self._destroy(replace(asked, fate=True, word=next(words, None)))
         return [erased, replace(kept, more=kept.more or kept.others)]
 
     async def _destroy(self, asked: Asked) -> _Taken:
@@ -124,8 +133,9 @@ class Deletes:
             for row in chosen:
                 record = records[row.aid]
                 gone.append((row, record, await end(core, change, row, record)))
-                if record is not None and asked.word is not None:
-                    await asked.word.leave(core, change.connection, record)
+            told = [record for _, record, _ in gone if record is not None]
+            if asked.word is not None and told:
+                await asked.word.leave(core, change.connection, told)
             if chosen:
                 end_entry(change, chosen, gone[0][2].kind)
                 change.after_commit.append(lambda: forget_rows(core, chosen))
@@ -162,12 +172,16 @@ class Deletes:
         return list({row.aid: row for row in rows}.values())
 
 
-def end_entry(change: Change, rows: Iterable[AssetRow], kind: Kind, *, aids: Iterable[Aid] = ()) -> None:
-    """The one entry of a removal: nobody is served the aids any more, the names point elsewhere or nowhere. `aids`: others
-    without a name.
-    """
+def entries_of(names: Collection[AssetName], asset_ids: Collection[str], where: Filter | None) -> int:
+    """Into how many entries `destroy_many` cuts a call, at most: each part in two, by what becomes of its versions."""
+    parts = -(-len(names) // DELETE_ASSETS_MAX) - (-len(asset_ids) // DELETE_ASSETS_MAX) + (where is not None)
+    return 2 * parts
+
+
+def end_entry(change: Change, rows: Iterable[AssetRow], kind: Kind) -> None:
+    """The one entry of a removal: nobody is served the aids any more, the names point elsewhere or nowhere."""
     gone = list(rows)
-    change.record(kind, aids=(*(row.aid for row in gone), *aids), names=tuple(row.name for row in gone))
+    change.record(kind, aids=tuple(row.aid for row in gone), names=tuple(row.name for row in gone))
 
 
 def forget_rows(core: Core, rows: Iterable[AssetRow]) -> None:

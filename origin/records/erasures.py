@@ -27,8 +27,9 @@ from origin.records.deletes import DELETE_ASSETS_MAX, end_entry, forget_rows
 from origin.records.erasure_rows import ErasureRow, State
 from origin.records.fetched import shun
 from origin.records.nonces import Once, spend
+from origin.records.purge_types import ErasePreview, PurgeTargets
 from origin.records.statements import body_of
-from origin.records.types import ErasePreview, Fencing, PurgeTargets
+from origin.records.types import Fencing
 
 ERASE_ENTRIES_MAX = 1000
 """Entries of one erase call, DELETE_ASSETS_MAX assets each; repeat its request_id to go on."""

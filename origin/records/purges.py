@@ -24,7 +24,7 @@ from origin.journal import Change
 from origin.records import targets as selection
 from origin.records.core import Core
 from origin.records.nonces import Once, spend
-from origin.records.types import PurgeOutcome, PurgeTargets
+from origin.records.purge_types import PurgeOutcome, PurgeTargets
 
 TARGETS_PER_ASSET = 2
 """Its aid and its name."""

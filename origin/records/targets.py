@@ -15,7 +15,7 @@ from origin.records import backups
 from origin.records.backups import Kept
 from origin.records.core import Core
 from origin.records.prefixes import folders_under
-from origin.records.types import PurgeTargets
+from origin.records.purge_types import PurgeTargets
 
 TARGETS_MAX = 100
 """Targets in one call."""

@@ -15,6 +15,7 @@ from origin.api import (
     account,
     admin,
     archives,
+    audit_log,
     backups,
     cors,
     deletes,
@@ -32,7 +33,6 @@ from origin.api import (
     presets,
     publish,
     related,
-    statement_key,
     text_images,
     transformations,
     triggers,
@@ -98,7 +98,7 @@ ROUTES: tuple[Route, ...] = (
     *metadata_rules.ROUTES,
     *folders.ROUTES,
     *triggers.ROUTES,
-    Route("statement_key", "GET", "/.well-known/domicile/statement-key", statement_key.statement_key),
+    *audit_log.ROUTES,
 )
 PAGES = ("healthz", "readyz", "metrics")
 NO_ROUTE = "none"

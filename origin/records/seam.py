@@ -15,12 +15,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 from domicile.media.asset import Aid, AssetName, NameHash
 from domicile.media.journal import Head
 from domicile.media.policy import Activity, Permit, Place, ResidencyPolicy
 from origin.journal import read_head
 from origin.records.afterwards import Afterwards, Leave, nothing
+from origin.records.audit import AuditLog
 from origin.records.chunks import Chunks
 from origin.records.clouds import Clouds
 from origin.records.core import Core
@@ -382,3 +384,11 @@ class Records(WireSide):
     def statement_public_key(self) -> bytes:
         """32 raw bytes: verifies every ErasureStatement of this installation."""
         return self._erasures.public_key()
+
+    async def receipt(self, tenant: str, erasure_id: str) -> dict[str, Any]:
+        """What an erasure that is over can be proved with, offline: see domicile/media/receipt.py. AssetNotFound."""
+        return await self._erasures.receipt(tenant, erasure_id)
+
+    @property
+    def audit(self) -> AuditLog:
+        return self._core.audit

@@ -236,7 +236,7 @@ async def test_nothing_is_kept_longer_than_the_policy_says_or_beyond_the_number(
         assert not [blob async for blob in records._core.blobs.list()]
 
 
-@pytest.mark.parametrize("rules", ["\n[backups]\ndays = 0\n", "\n[zones]\nbackup = []\n"])
+@pytest.mark.parametrize("rules", ["\n[backups]\ndays = 0\n", "\n[zones]\nbackup = []\n"], ids=["days", "zones"])
 async def test_a_policy_can_have_nothing_kept(tmp_path: Path, rules: str) -> None:
     async with opened(tmp_path) as records:
         policy(tmp_path, rules)

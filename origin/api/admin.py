@@ -18,7 +18,7 @@ from origin.api.manage import metadata_edit
 from origin.api.moderation import moderated
 from origin.api.naming import asset_folder, display_name
 from origin.api.notices import PARAMETERS, audience_of
-from origin.api.params import Params, context_of, tags_of
+from origin.api.params import NO_SUCH, Params, context_of, tags_of
 from origin.api.routes import RESOURCES, TYPES, Route
 from origin.keys import Origin
 from origin.records import AssetRecord, Edit, Leave, Left, Tenant
@@ -37,11 +37,6 @@ EVENTS = {
 """Whatever of it an update names has changed for those who are told."""
 UPDATED = "update"
 """What is told to whom the call itself names, where it names none of these."""
-SERVICES = frozenset(
-    "raw_convert ocr categorization detection similarity_search background_removal auto_tagging quality_override"
-    " regions".split()
-)
-"""What Cloudinary asks others to do. Its own word for a value that it does not know is `Illegal value`."""
 
 
 async def update(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -103,8 +98,8 @@ def _leaving(call: Call, request: web.Request) -> Leave:
 
 def _check(params: Params) -> None:
     for name in params.names():
-        if name in SERVICES and name in params:
-            raise BadRequest(f"Illegal value for parameter {name}: it is not supported yet")
+        if name in NO_SUCH and name in params:
+            raise BadRequest(f"Illegal value for parameter {name}: nothing of it is supported here")
         if name in params and name not in UPDATABLE:
             raise BadRequest(f"Parameter {name[:64]} is not supported yet")
 

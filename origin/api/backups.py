@@ -13,15 +13,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from domicile.media.asset import Aid
 from domicile.media.errors import AssetExists, AssetNotFound, BadRequest, MediaError
 from domicile.media.policy import Activity
 from origin.api.answers import Json, asset, extension_of, instant, listed
-from origin.api.archives import download_headers
 from origin.api.call import admin, count_fence, delivery_type_of, name_of, refuse, reply, resource_type_of, signed
 from origin.api.downloads import file_name, type_of
+from origin.api.handing_out import download_headers, hand_out
 from origin.api.originals import check_handing_out
 from origin.api.params import Params, check_parameters
 from origin.api.routes import CLOUD, RESOURCES, TYPES, Route
@@ -68,7 +68,7 @@ async def forget(request: web.Request, path: Mapping[str, str]) -> web.Response:
     return reply({"asset_id": path["asset_id"], "deleted_version_ids": list(gone), "not_found": sorted(left)})
 
 
-async def download(request: web.Request, path: Mapping[str, str]) -> web.Response:
+async def download(request: web.Request, path: Mapping[str, str]) -> web.StreamResponse:
     """The uploaded bytes of one version, to whoever has the signed URL; always as an attachment."""
     call = await signed(request, path, may_expire=True)
     check_parameters(call.params, DOWNLOAD)
@@ -79,11 +79,10 @@ async def download(request: web.Request, path: Mapping[str, str]) -> web.Respons
         raise AssetNotFound(f"Resource not found - {asset_id}")
     check_handing_out(call, backup.record)
     call.origin.records.permit(call.tenant.cloud, Activity.DELIVER)
-    permit = call.origin.records.permit(call.tenant.cloud, Activity.STORE)
-    with call.origin.budget.account() as account:
-        account.take(2 * backup.record.body_bytes)  # sealed, and in the clear
-        body = await call.origin.records.backups.original(backup, permit)
-    return web.Response(body=body, headers=download_headers(type_of(backup.record), file_name(backup.record, None)))
+    body = await call.origin.records.backups.original(backup)
+    headers = download_headers(type_of(backup.record), file_name(backup.record, None))
+    response = web.StreamResponse(headers={**headers, hdrs.CONTENT_LENGTH: str(body.body_bytes)})
+    return response if request.method == "HEAD" else await hand_out(request, response, body.pieces())
 
 
 def versions_of(record: AssetRecord | None, backups: Sequence[Backup]) -> list[Json]:
@@ -145,9 +144,7 @@ async def _restored(
 
 
 async def _restore(origin: Origin, tenant: Tenant, backup: Backup) -> Json:
-    with origin.budget.account() as account:
-        account.take(3 * backup.record.body_bytes)  # sealed, in the clear, and sealed anew
-        done = await origin.records.backups.restore(backup)
+    done = await origin.records.backups.restore(backup)
     count_fence(origin, done.fenced)
     if done.overwritten:
         origin.pool.retire(tenant.cloud)

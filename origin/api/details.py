@@ -22,7 +22,7 @@ from origin.records import NO_KEY, AssetRecord, Backup, Tenant
 
 DERIVED = 10
 """Renditions that are told without `max_results`, as Cloudinary does; `derived_next_cursor` leads on."""
-NOT_YET = ("quality_analysis", "cinemagraph_analysis", "accessibility_analysis")
+NOT_YET = ("cinemagraph_analysis", "accessibility_analysis")
 _KEY = re.compile(r"[0-9a-f]{32}")
 
 

@@ -1,6 +1,7 @@
 """The storage core of the origin, behind one seam: `Records`."""
 
 from origin.records.afterwards import Leave, Left, Made
+from origin.records.bodies import Body, Hashed, Held, span_of, whole
 from origin.records.chunks import Piece
 from origin.records.derived import DerivedAsked, DerivedId, DerivedRemoved
 from origin.records.folders import Folder
@@ -13,6 +14,7 @@ from origin.records.purge_types import ErasePreview, PurgeKey, PurgeOutcome, Pur
 from origin.records.restores import Backup
 from origin.records.seam import Records
 from origin.records.settings import RecordsSettings
+from origin.records.spool import Spool, SpoolFile
 from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Task
 from origin.records.triggers import Trigger
 from origin.records.types import (
@@ -43,6 +45,7 @@ __all__ = [
     "NO_KEY",
     "AssetRecord",
     "Backup",
+    "Body",
     "Choice",
     "Committed",
     "DerivedAsked",
@@ -56,6 +59,8 @@ __all__ = [
     "Fencing",
     "Filter",
     "Folder",
+    "Hashed",
+    "Held",
     "Leave",
     "Left",
     "Made",
@@ -81,7 +86,11 @@ __all__ = [
     "RenditionRecord",
     "Says",
     "SealedBlob",
+    "Spool",
+    "SpoolFile",
     "Task",
     "Tenant",
     "Trigger",
+    "span_of",
+    "whole",
 ]

@@ -9,10 +9,12 @@ from domicile.media.asset import Aid, AssetName
 from domicile.media.errors import AssetNotFound
 from domicile.media.journal import Kind
 from domicile.media.keys import subkey
-from domicile.media.policy import Activity, Permit
+from domicile.media.policy import Activity
+from domicile.media.sealed import SealContext
 from origin.records import backups
+from origin.records.bodies import Body
 from origin.records.core import Core
-from origin.records.originals import open_stored
+from origin.records.stored_bodies import StoredBody
 from origin.records.types import AssetRecord, Committed, NewAsset
 from origin.records.uploads import Uploads
 
@@ -62,13 +64,24 @@ class Backups:
         async with self._core.database.read() as connection:
             return await backups.totals(connection, tenant)
 
-    async def original(self, backup: Backup, permit: Permit) -> bytes:
-        """The uploaded bytes. `permit`: Activity.STORE here. Raises AssetNotFound."""
+    async def original(self, backup: Backup) -> Body:
+        """The uploaded bytes, to be read piece by piece. Raises AssetNotFound; reading it does, too. OutsideRegion."""
         core, record = self._core, backup.record
-        data_key = core.keyring.of(record.aid)
+        tenant, aid = record.name.cloud, record.aid
+        data_key = core.keyring.of(aid)
         if data_key is None:
             raise AssetNotFound("no such version")
-        return await open_stored(core, record.name.cloud, record.aid, subkey(data_key, "original"), permit)
+        core.permit(tenant, Activity.STORE)
+        return StoredBody(
+            blobs=core.blobs,
+            tenant=tenant,
+            aid=aid,
+            key=subkey(data_key, "original"),
+            context=SealContext.original(tenant=tenant, aid=aid, region=core.settings.region),
+            body_bytes=record.body_bytes,
+            leave=lambda: core.permit(tenant, Activity.STORE),
+            is_live=lambda: core.keyring.of(aid) is not None,
+        )
 
     async def restore(self, backup: Backup) -> Committed:
         """A new version over the same bytes, under a new aid and key: of its asset if that is there, under the name that it has
@@ -79,7 +92,7 @@ class Backups:
         core, record = self._core, backup.record
         tenant = record.name.cloud
         permit = core.permit(tenant, Activity.STORE)
-        body = await self.original(backup, permit)
+        body = await self.original(backup)
         async with core.database.read() as connection:
             rows = await core.catalogue.by_asset_id(connection, tenant, [record.asset_id])
         living = core.open(rows[0]) if rows else None

@@ -107,7 +107,7 @@ def test_update_takes_what_records_know_by_name_and_by_id(sdk, origin: OriginPro
     assert (by_id["display_name"], by_id["public_id"]) == (name, name)
     with pytest.raises(cloudinary.exceptions.NotFound):
         sdk.api.call_json_api("put", ["resources", "0" * 32], {"tags": "x"})
-    for service in ("ocr", "categorization", "detection", "background_removal", "raw_convert"):
+    for service in ("categorization", "detection", "background_removal", "raw_convert"):
         with pytest.raises(cloudinary.exceptions.BadRequest, match="Illegal value"):
             sdk.api.update(name, **{service: "illegal"})
     with pytest.raises(cloudinary.exceptions.BadRequest, match="policy"):

@@ -9,7 +9,7 @@ from domicile.media.access import AccessRule
 from domicile.media.errors import AssetExists, AssetNotFound
 from domicile.media.journal import Kind
 from domicile.media.policy import Activity
-from origin.records import AssetRecord, Filter, NewAsset, PurgeTargets, Records, backups, recovery
+from origin.records import AssetRecord, Filter, NewAsset, PurgeTargets, Records, backups, recovery, whole
 from origin.records.opening import SYSTEM_CLOCKS, Clocks
 from tests.infra.records import CLOUD, facts, name, opened, settings, upload
 
@@ -26,7 +26,7 @@ async def entries(records: Records) -> list:
 
 
 async def body_of(records: Records, record: AssetRecord) -> bytes:
-    return await records.open_original(record, records.permit(CLOUD, Activity.STORE))
+    return await whole(await records.open_original(record, records.permit(CLOUD, Activity.STORE)))
 
 
 async def kept(records: Records, public_id: str, body: bytes = b"picture", **changes: object) -> AssetRecord:

@@ -36,6 +36,7 @@ from origin.api import (
     text_images,
     transformations,
     triggers,
+    upload_mappings,
 )
 from origin.api.routes import CLOUD, TYPES, Route, find
 from origin.api.upload import upload
@@ -98,6 +99,7 @@ ROUTES: tuple[Route, ...] = (
     *metadata_rules.ROUTES,
     *folders.ROUTES,
     *triggers.ROUTES,
+    *upload_mappings.ROUTES,
     *audit_log.ROUTES,
 )
 PAGES = ("healthz", "readyz", "metrics")

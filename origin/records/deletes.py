@@ -14,6 +14,7 @@ from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.records.backups import Ended, end, is_kept
 from origin.records.core import Core
+from origin.records.fetched import shun
 from origin.records.nonces import Once, spend
 from origin.records.tasks import Word
 from origin.records.types import AssetRecord, Filter, Removed, RemovedMany
@@ -136,6 +137,12 @@ class Deletes:
             told = [record for _, record, _ in gone if record is not None]
             if asked.word is not None and told:
                 await asked.word.leave(core, change.connection, told)
+            ruled = [
+                row.name
+                for row, record, _ in gone
+                if record is not None and record.access_control and record.name.delivery_type == "upload"
+            ]
+            await shun(change.connection, tenant, ruled)  # its rules go with it: no mapping opens a copy of it
             if chosen:
                 end_entry(change, chosen, gone[0][2].kind)
                 change.after_commit.append(lambda: forget_rows(core, chosen))

@@ -22,7 +22,7 @@ from origin.journal import Change
 from origin.records.core import Core
 from origin.records.deletes import DELETE_ASSETS_MAX, DELETE_NAMED_MAX, Asked, Deletes
 from origin.records.purges import purge_entry
-from origin.records.renditions import hash_of_rendition
+from origin.records.renditions import rendition_hash
 from origin.records.types import AssetRecord, FencedState
 
 TRANSFORMATIONS_MAX = 20
@@ -125,7 +125,7 @@ class Derived:
         if asked.transformations is None:
             return None
         return [
-            hash_of_rendition(self._core, tenant, text, one)
+            rendition_hash(self._core, tenant, text, one)
             for text, file_format in asked.transformations
             for one in ((file_format,) if file_format else FORMATS)
         ]

@@ -27,7 +27,7 @@ from origin.records.backups import drop
 from origin.records.core import Core
 from origin.records.deletes import DELETE_ASSETS_MAX, end_entry, forget_rows
 from origin.records.erasure_rows import ErasureRow, State
-from origin.records.fetched import shun
+from origin.records.fetched import COULD_BE_BROUGHT, shun
 from origin.records.nonces import Once, spend
 from origin.records.purge_types import ErasePreview, PurgeTargets
 from origin.records.statements import body_of
@@ -165,6 +165,9 @@ class Erasures:
         aids = [one.row.aid for one in kept] or [asset.aid for asset in assets]
         renditions = 0
         if kept:
+            opened = [(one.row.name, core.open(one.row)) for one in kept]
+            brought = [row for row, record in opened if record and record.name.delivery_type in COULD_BE_BROUGHT]
+            await shun(change.connection, tenant, brought)
             await drop(core.catalogue, change.connection, aids, tenant=tenant, seq=change.seq)
             change.record(Kind.ERASE, aids=tuple(aids))
         elif assets:
@@ -191,8 +194,8 @@ class Erasures:
         for asset in assets:
             renditions += await core.catalogue.remove(change.connection, asset, seq=change.seq)
         records = zip(assets, map(core.open, assets), strict=True)
-        fetched = [row.name for row, record in records if record and record.name.delivery_type == "fetch"]
-        await shun(change.connection, change.tenant, fetched)
+        brought = [row.name for row, record in records if record and record.name.delivery_type in COULD_BE_BROUGHT]
+        await shun(change.connection, change.tenant, brought)
         end_entry(change, assets, Kind.ERASE)
         change.after_commit.append(lambda: forget_rows(core, assets))
         return renditions

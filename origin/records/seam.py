@@ -15,23 +15,21 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
 
 from domicile.media.asset import Aid, AssetName, NameHash
 from domicile.media.journal import Head
 from domicile.media.policy import Activity, Permit, Place, ResidencyPolicy
 from origin.journal import read_head
 from origin.records.afterwards import Afterwards, Leave, nothing
-from origin.records.audit import AuditLog
 from origin.records.bodies import Body
 from origin.records.chunks import Chunks
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.deletes import Deletes, entries_of
 from origin.records.derived import Derived
-from origin.records.erasures import Erasures
 from origin.records.fetched import FetchedNames
 from origin.records.folders import Folders
+from origin.records.forgetting_side import ForgettingSide
 from origin.records.listing import Listing
 from origin.records.metadata_fields import metadata_fields_of
 from origin.records.metadata_rules import metadata_rules_of
@@ -41,21 +39,20 @@ from origin.records.nonces import Once
 from origin.records.opening import SYSTEM_CLOCKS, Clocks, opened
 from origin.records.originals import open_original
 from origin.records.presets import presets_of
-from origin.records.purge_types import ErasePreview, PurgeKey, PurgeOutcome, PurgeTargets
-from origin.records.purges import Call, Purges
+from origin.records.purge_types import PurgeKey
 from origin.records.renditions import RENDITIONS_PER_AID_MAX
 from origin.records.restores import Backups
 from origin.records.settings import RecordsSettings
 from origin.records.spool import Spool
 from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Tasks, Word
 from origin.records.token_keys import TokenKeys
+from origin.records.transformations import UsedTransformations
 from origin.records.triggers import triggers_of
 from origin.records.types import (
     NO_KEY,
     AssetRecord,
     Committed,
     Draft,
-    ErasureStatement,
     Filter,
     NewAsset,
     Page,
@@ -64,15 +61,17 @@ from origin.records.types import (
     RenditionRecord,
     Tenant,
 )
+from origin.records.upload_mappings import upload_mappings_of
 from origin.records.uploads import Uploads
 from origin.records.wire_side import WireSide
 
 
-class Records(WireSide):
+class Records(WireSide, ForgettingSide):
     """The storage core of one origin process."""
 
     def __init__(self, core: Core) -> None:
-        super().__init__(core)
+        WireSide.__init__(self, core)
+        ForgettingSide.__init__(self, core)
         self._clouds = Clouds(core)
         afterwards = Afterwards(core, self._renditions)
         self._uploads = Uploads(core, afterwards)
@@ -83,9 +82,8 @@ class Records(WireSide):
         self._names = Names(core, afterwards)
         self._deletes = Deletes(core)
         self.derived = Derived(core, self._deletes)
-        self._purges = Purges(core)
-        self._erasures = Erasures(core)
         self.named = NamedTransformations(core)
+        self.transformations = UsedTransformations(core, self._renditions)
         self.token_keys = TokenKeys(core)
         self.fetched = FetchedNames(core)
         self.presets = presets_of(core)
@@ -93,6 +91,7 @@ class Records(WireSide):
         self.metadata_rules = metadata_rules_of(core)
         self.folders = Folders(core, self._names)
         self.triggers = triggers_of(core)
+        self.upload_mappings = upload_mappings_of(core)
         self.notices = Tasks(core, NOTICE)
         self.eager = Tasks(core, EAGER)
 
@@ -350,53 +349,3 @@ class Records(WireSide):
         finally:
             for word in words:
                 await self._uploads.discard(word.draft)  # nothing, if it has become the key of a task
-
-    async def purge(
-        self,
-        tenant: str,
-        targets: PurgeTargets,
-        *,
-        purge_id: str,
-        digest: str,
-        keyid: str = "",
-        nonce: str = "",
-        nonce_expires_at: float = 0.0,
-    ) -> PurgeOutcome:
-        """Drop cached copies. Nonce, purge_id and journal entry are one transaction.
-
-        `nonce` empty: the caller was authenticated another way (no replay to stop). `digest` identifies the content.
-        Replayed: the nonce was used. BadRequest: the purge_id was used for other content, or too many targets.
-        OutOfScope: a target lies outside the tenant.
-        """
-        call = Call(purge_id=purge_id, digest=digest, keyid=keyid, nonce=nonce, nonce_expires_at=nonce_expires_at)
-        return await self._purges.purge(tenant, targets, call)
-
-    async def erase(
-        self, tenant: str, targets: PurgeTargets, *, request_id: str = "", once: Once | None = None
-    ) -> ErasureStatement:
-        """Forget: all versions of the matching assets, their keys, names, bytes and cached copies; say so, signed.
-
-        The same `request_id` means the same erasure: it goes on where it was, and its statement is that of now.
-        AssetNotFound when nothing matches (erased before and never existed look the same); Replayed.
-        """
-        return await self._erasures.erase(tenant, targets, request_id=request_id, once=once)
-
-    async def erasure(self, tenant: str, erasure_id: str) -> ErasureStatement:
-        """How far an erasure has come, signed; kept for STATEMENT_KEPT_SECONDS once it is over. AssetNotFound."""
-        return await self._erasures.status(tenant, erasure_id)
-
-    async def erase_preview(self, tenant: str, targets: PurgeTargets) -> ErasePreview:
-        """What `erase` would take, without taking it."""
-        return await self._erasures.preview(tenant, targets)
-
-    def statement_public_key(self) -> bytes:
-        """32 raw bytes: verifies every ErasureStatement of this installation."""
-        return self._erasures.public_key()
-
-    async def receipt(self, tenant: str, erasure_id: str) -> dict[str, Any]:
-        """What an erasure that is over can be proved with, offline: see domicile/media/receipt.py. AssetNotFound."""
-        return await self._erasures.receipt(tenant, erasure_id)
-
-    @property
-    def audit(self) -> AuditLog:
-        return self._core.audit

@@ -224,7 +224,8 @@ def test_a_replaced_version_is_restored_by_its_id_and_old_ones_are_forgotten(sdk
     assert (gone["deleted_version_ids"], gone["not_found"]) == ([first["version_id"]], ["0" * 32])
     with pytest.raises(urllib.error.HTTPError) as refused:
         original(origin, sdk, first["asset_id"], first["version_id"])
-    assert refused.value.code == 404
+    with refused.value:
+        assert refused.value.code == 404
     assert len(sdk.api.resource(name, versions=True)["versions"]) == 2, "the one of now, and the one it replaced"
     with pytest.raises(cloudinary.exceptions.NotFound):
         sdk.api.delete_backed_up_assets(first["asset_id"], [first["version_id"]])

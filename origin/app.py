@@ -14,6 +14,7 @@ from domicile.service import logging
 from origin.api import (
     admin,
     archives,
+    audit_log,
     cors,
     downloads,
     erasures,
@@ -26,10 +27,10 @@ from origin.api import (
     metadata_fields,
     metadata_rules,
     presets,
-    statement_key,
     text_images,
     transformations,
     triggers,
+    upload_mappings,
 )
 from origin.api.routes import CLOUD, Route, find
 from origin.api.upload import upload
@@ -102,7 +103,8 @@ ROUTES: tuple[Route, ...] = (
     *metadata_rules.ROUTES,
     *folders.ROUTES,
     *triggers.ROUTES,
-    Route("statement_key", "GET", "/.well-known/domicile/statement-key", statement_key.statement_key),
+    *upload_mappings.ROUTES,
+    *audit_log.ROUTES,
 )
 PAGES = ("healthz", "readyz", "metrics")
 NO_ROUTE = "none"

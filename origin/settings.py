@@ -172,12 +172,28 @@ class MediaSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """TLS for the API. SIGHUP takes new files."""
+
+    certificate_file: Path | None = setting(
+        None, "PEM file of the certificate, and its chain, for TLS on `origin.listen`; empty: no TLS."
+    )
+    key_file: Path | None = setting(None, "PEM file of the private key of `certificate_file`; empty: it is in there.")
+    handshake_seconds_max: float = setting(10.0, "Longest time of a TLS handshake.", at_least=0.1)
+    handshakes_max: int = setting(
+        256, "TLS handshakes under way; connections beyond them are closed at once.", at_least=1
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OriginSettings:
     """Everything the origin reads from outside."""
 
     listen: str = setting("127.0.0.1:8081", "HOST:PORT of the Upload and Admin API.")
+    tls: TlsSettings = group(TlsSettings)
     public_base: str = setting(
-        "", "URL by which clients reach the API (goes into `upload_prefix`); empty: http:// and `listen`."
+        "",
+        "URL by which clients reach the API (goes into `upload_prefix`); empty: `listen`, with https:// where there is TLS.",
     )
     delivery_base: str = setting("http://127.0.0.1:8080", "URL of the edge, for `url` in answers.")
     delivery_secure_base: str = setting("", "URL for `secure_url` in answers; empty: `delivery_base`.")
@@ -215,7 +231,8 @@ class OriginSettings:
 
     @property
     def api_base(self) -> str:
-        return self.public_base or f"http://{self.listen}"
+        scheme = "http" if self.tls.certificate_file is None else "https"
+        return self.public_base or f"{scheme}://{self.listen}"
 
     @property
     def secure_base(self) -> str:
@@ -238,6 +255,8 @@ class OriginSettings:
     def validate(self) -> None:
         """What one field alone cannot tell. Raises BadSetting."""
         address(self.listen, "origin.listen")
+        if self.tls.key_file is not None and self.tls.certificate_file is None:
+            raise BadSetting("origin.tls.key_file: needs origin.tls.certificate_file")
         _ = self.networks
         _ = self.remote.private
         if not zones_of(self.records.region):

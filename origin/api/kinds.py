@@ -12,7 +12,7 @@ IMAGE, RAW, VIDEO = "image", "raw", "video"
 SNIFF_BYTES = SVG_SNIFF_BYTES
 """What `kind_of` looks at."""
 _OF_PICTURES = frozenset(
-    "transformation format eager faces colors phash image_metadata media_metadata blurhash thumbhash responsive_breakpoints"
+    "transformation format eager faces colors phash quality_analysis image_metadata media_metadata blurhash thumbhash responsive_breakpoints"
     " face_coordinates custom_coordinates".split()
 )
 _MAKES = frozenset({"transformation", "format", "eager", "responsive_breakpoints"})

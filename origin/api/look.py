@@ -81,11 +81,13 @@ async def _picture_of(origin: Origin, asked: Asked, name: AssetName, body: Body,
     probed = await origin.pool.probe(
         content, limits, tenant=cloud, wishes=() if asked.incoming else wishes, pdf=accepts_pdf
     )
-    _check_format(params, probed.done.source.format)
+    if "format" not in params:  # else the question is what it becomes
+        _check_format(params, probed.done.source.format)
     if asked.incoming is not None:
         content = await applied(origin, _picture(asked, name, content, probed.done.source), asked.incoming)
         probed = await origin.pool.probe(content, limits, tenant=cloud, wishes=wishes, pdf=False)
     facts = probed.done.source
+    _check_format(params, facts.format)
     boxes = coordinates.first(params, facts)
     picture = replace(_picture(asked, name, content, facts), coordinates=boxes)
     return Looked(

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from domicile.media.access import read_access_control
 from domicile.media.policy import Activity
-from origin.api import analysis, breakpoints, metadata_values, naming
+from origin.api import analysis, breakpoints, coordinates, metadata_values, naming
 from origin.api.admission import Admitted, admitted
 from origin.api.answers import Address, found_by_stranger, stored, uploaded
 from origin.api.asked import Asked, asked_for
@@ -92,7 +92,8 @@ async def _answer(origin: Origin, asked: Asked, done: Committed, looked: Looked)
         if params.flag("return_delete_token", default=False):
             answer["delete_token"] = make_token(caller.tenant, done.record.aid, now=origin.now())
     answer |= breakpoints.told(looked.widths, done.record, address)
-    return answer | analysis.told(found, done.record.coordinates, analysis.asked(params))
+    boxes = coordinates.inside(done.record.coordinates, done.record.facts)
+    return answer | analysis.told(found, boxes, analysis.asked(params))
 
 
 def _address(origin: Origin, who: Admitted) -> Address:

@@ -15,12 +15,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 from domicile.media.asset import Aid, AssetName
 from domicile.media.journal import Head
 from domicile.media.policy import Activity, Permit, Place, ResidencyPolicy
 from origin.journal import read_head
 from origin.records.afterwards import Afterwards, Leave, nothing
+from origin.records.audit import AuditLog
 from origin.records.bodies import Body
 from origin.records.chunks import Chunks
 from origin.records.clouds import Clouds
@@ -43,6 +45,7 @@ from origin.records.settings import RecordsSettings
 from origin.records.spool import Spool
 from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Tasks, Word
 from origin.records.token_keys import TokenKeys
+from origin.records.transformations import UsedTransformations
 from origin.records.triggers import triggers_of
 from origin.records.types import (
     AssetRecord,
@@ -61,6 +64,7 @@ from origin.records.types import (
     RenditionRecord,
     Tenant,
 )
+from origin.records.upload_mappings import upload_mappings_of
 from origin.records.uploads import Uploads
 from origin.records.wire_side import WireSide
 
@@ -81,6 +85,7 @@ class Records(WireSide):
         self._purges = Purges(core)
         self._erasures = Erasures(core)
         self.named = NamedTransformations(core)
+        self.transformations = UsedTransformations(core, self._renditions)
         self.token_keys = TokenKeys(core)
         self.fetched = FetchedNames(core)
         self.presets = presets_of(core)
@@ -88,6 +93,7 @@ class Records(WireSide):
         self.metadata_rules = metadata_rules_of(core)
         self.folders = Folders(core, self._names)
         self.triggers = triggers_of(core)
+        self.upload_mappings = upload_mappings_of(core)
         self.notices = Tasks(core, NOTICE)
         self.eager = Tasks(core, EAGER)
 
@@ -373,3 +379,11 @@ class Records(WireSide):
     def statement_public_key(self) -> bytes:
         """32 raw bytes: verifies every ErasureStatement of this installation."""
         return self._erasures.public_key()
+
+    async def receipt(self, tenant: str, erasure_id: str) -> dict[str, Any]:
+        """What an erasure that is over can be proved with, offline: see domicile/media/receipt.py. AssetNotFound."""
+        return await self._erasures.receipt(tenant, erasure_id)
+
+    @property
+    def audit(self) -> AuditLog:
+        return self._core.audit

@@ -137,7 +137,7 @@ def test_a_preset_lives_its_life_and_speaks_where_the_call_is_silent(sdk, name: 
     }
     assert put(sdk, name, upload_preset=name)["width"] == 20
     for wrong, said in (
-        ({"raw_convert": "aspose"}, "raw_convert is not supported yet"),
+        ({"raw_convert": "aspose"}, "Raw convert is invalid - aspose"),
         ({"eager": "c_explode"}, "c_explode"),
         ({"moderation": "aws_rek"}, "only manual is supported"),
         ({"type": "text"}, "Invalid value for parameter type"),

@@ -16,7 +16,6 @@ from tests.infra import buckets, ceph
 from tests.infra.s3_proxy import CutsAnswer, S3Proxy, first
 from tests.infra.stores import REGION, s3_environment
 
-
 pytestmark = pytest.mark.slow
 
 

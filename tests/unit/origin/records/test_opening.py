@@ -116,7 +116,7 @@ async def test_a_full_disk_leaves_no_draft_behind(records: Records, monkeypatch:
 
 
 async def test_records_with_originals_do_not_open_with_another_store_and_empty_ones_do(tmp_path: Path) -> None:
-    given = {"endpoint": "http://127.0.0.1:1", "region": "fr-1", "place": "eu-de", "seconds_max": 0.5}
+    given: dict[str, Any] = {"endpoint": "http://127.0.0.1:1", "region": "fr-1", "place": "eu-de", "seconds_max": 0.5}
     bucket = S3Settings(bucket="b", access_key=Secret("a"), secret_key=Secret("s"), **given)
     async with opened(tmp_path):
         pass

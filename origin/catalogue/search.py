@@ -96,6 +96,9 @@ class MemoryIndex:
         asked = sql.count(tenant, condition)
         return await self._ask(lambda: self._db.execute(asked).scalar_one())
 
+    async def resource_types(self, tenant: str) -> list[str]:
+        return await self._ask(lambda: list(self._db.execute(sql.resource_types(tenant)).scalars()))
+
     async def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> list[str]:
         asked = sql.tags(tenant, resource_type, prefix=prefix, after=after, limit=limit)
         return await self._ask(lambda: list(self._db.execute(asked).scalars()))

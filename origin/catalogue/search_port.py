@@ -35,6 +35,9 @@ class SearchIndex(Protocol):
     async def count(self, tenant: str, condition: Condition) -> int:
         """How many match."""
 
+    async def resource_types(self, tenant: str) -> list[str]:
+        """Those of which there are assets, sorted."""
+
     async def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> list[str]:
         """Tags in use, sorted, each once, at most `limit`, after one of them."""
 

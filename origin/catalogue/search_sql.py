@@ -132,6 +132,11 @@ def folders(tenant: str, limit: int) -> Select[Any]:
     return select(column).where(t.asset.c.tenant == tenant, column > "").distinct().order_by(column).limit(limit)
 
 
+def resource_types(tenant: str) -> Select[Any]:
+    column = t.asset.c.resource_type
+    return select(column).where(t.asset.c.tenant == tenant).distinct().order_by(column)
+
+
 def tags(tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> Select[Any]:
     text = t.value.c.text
     tagged = t.value.join(t.asset, t.asset.c.doc == t.value.c.doc)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from origin.records.filtering import METADATA_FIELDS
+from origin.records.filtering import CONTEXT_KEYS, METADATA_FIELDS, MODERATION
 from origin.records.types import AssetRecord, MetadataValue
 from origin.search.document import Document, text_of
 from origin.search.values import RATIO_DIGITS, Scalar, read_date
@@ -55,6 +55,7 @@ def _scalars(record: AssetRecord) -> dict[str, Scalar]:
 def _values(record: AssetRecord) -> dict[tuple[str, str], float | None]:
     values: dict[tuple[str, str], float | None] = dict.fromkeys(("tags", tag) for tag in record.tags)
     for name, text in record.context.items():
+        values[CONTEXT_KEYS, name] = None
         values[f"context.{name}", text] = _number(text)
         values["context", text] = None
     for name, value in record.metadata.items():
@@ -63,6 +64,7 @@ def _values(record: AssetRecord) -> dict[tuple[str, str], float | None]:
             values[f"metadata.{name}", text] = _number(text)
             values["metadata", text] = None
     for moderation in record.moderation:
+        values[MODERATION, f"{moderation.kind}/{moderation.status}"] = None
         values["moderation_kind", moderation.kind] = values["moderation_status", moderation.status] = None
     for shares in (record.analysis.names or {}).values():
         values.update({("colors", color): None for color, _ in shares})

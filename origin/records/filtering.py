@@ -5,8 +5,10 @@ from __future__ import annotations
 from origin.records.types import Filter
 from origin.search.conditions import Begins, Both, Condition, OneOf, within
 
-METADATA_FIELDS = "metadata_fields"
-"""Rows of the index that tell which metadata fields have a value; no expression can name them."""
+METADATA_FIELDS, CONTEXT_KEYS, MODERATION = "metadata_fields", "context_keys", "moderation"
+"""Rows of the index that no expression can name: which metadata fields and keys of context have a value, and by which kind of
+moderation which status was given.
+"""
 
 
 def condition_of(where: Filter) -> Condition:
@@ -18,6 +20,13 @@ def condition_of(where: Filter) -> Condition:
         parts.append(Begins("public_id", where.prefix))
     if where.public_ids is not None:
         parts.append(OneOf("public_id", where.public_ids))
+    if where.context is not None:
+        key, value = where.context
+        parts.append(OneOf(CONTEXT_KEYS, (key,)) if value is None else OneOf(f"context.{key}", (value,)))
+    if where.moderation is not None:
+        parts.append(OneOf(MODERATION, ("/".join(where.moderation),)))
+    if where.in_folder is not None:
+        parts.append(OneOf("asset_folder", (where.in_folder,)))
     if where.folder is not None:
         parts.append(within("asset_folder", where.folder))
     if where.field is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from domicile.media.asset import Aid, AssetName
+from domicile.media.asset import Aid, AssetId, AssetName
 from domicile.media.errors import BadRequest
 from origin.records.core import Core
 from origin.records.filtering import condition_of
@@ -33,6 +33,12 @@ class Listing:
         async with self._core.database.read() as connection:
             rows = await self._core.catalogue.by_asset_id(connection, tenant, [asset_id])
         return self._core.open(rows[0]) if rows else None
+
+    async def get_by_asset_ids(self, tenant: str, asset_ids: Sequence[str]) -> list[AssetRecord]:
+        async with self._core.database.read() as connection:
+            rows = await self._core.catalogue.by_asset_id(connection, tenant, asset_ids)
+        records = {record.asset_id: record for record in self._core.open_all(rows)}
+        return [records[AssetId(asset_id)] for asset_id in asset_ids if asset_id in records]
 
     async def get_version(self, tenant: str, aid: Aid) -> AssetRecord | None:
         async with self._core.database.read() as connection:

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, NameHash
@@ -25,6 +39,13 @@ def batches(values: Iterable[T]) -> Iterable[list[T]]:
     rest = iter(values)
     while batch := list(islice(rest, IN_MAX)):
         yield batch
+
+
+async def add_if_absent(connection: AsyncConnection, table: Table, *rows: Mapping[str, Any]) -> None:
+    """Rows whose key is there stay as they are, also when two transactions bring the same one at once."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    for batch in batches(rows):
+        await connection.execute(dialect.insert(table).on_conflict_do_nothing(), batch)
 
 
 def _assets(tenant: str | BindParameter[str]) -> Select[Any]:
@@ -184,14 +205,13 @@ class SqlCatalogue:
         return gone.rowcount > 0
 
     async def doom(self, connection: AsyncConnection, aid: Aid, tenant: str, *, seq: int) -> None:
-        if await connection.scalar(select(t.doomed.c.aid).where(t.doomed.c.aid == aid)) is None:
-            await connection.execute(insert(t.doomed).values(aid=aid, tenant=tenant, seq=seq))
+        await add_if_absent(connection, t.doomed, {"aid": aid, "tenant": tenant, "seq": seq})
 
     async def doom_drafts(self, connection: AsyncConnection) -> int:
-        drafts = (await connection.execute(select(t.draft.c.aid, t.draft.c.tenant))).all()
+        # Removed first: one that somebody is just giving its name is waited for, and is no draft then.
+        drafts = (await connection.execute(delete(t.draft).returning(t.draft.c.aid, t.draft.c.tenant))).all()
         for draft in drafts:
             await self.doom(connection, draft.aid, draft.tenant, seq=0)
-        await connection.execute(delete(t.draft))
         return len(drafts)
 
     async def doomed(self, connection: AsyncConnection) -> list[tuple[Aid, str]]:

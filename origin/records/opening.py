@@ -24,7 +24,7 @@ from origin.keypages import KeyringBroken
 from origin.keyring import Keyring
 from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
-from origin.records import chunks, lineage, recovery, retention, tasks
+from origin.records import chunks, drafts, lineage, recovery, retention, tasks
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.database import opened_database
@@ -65,17 +65,16 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         await _bind_region(database, settings.region)
         shield = await stack.enter_async_context(Shield())
         keyring = await _open_keyring(settings, shield)
-        mirror = None
-        if database.is_sqlite:
-            mirror = _open_mirror(settings)
-            stack.callback(mirror.close)
-            await recovery.reconcile(database, mirror)
+        mirror = _open_mirror(settings)
+        stack.callback(mirror.close)
+        await recovery.outwait_predecessor(database)
+        await recovery.reconcile(database, mirror)
         leases = Leases(monotonic=clocks.monotonic)
         upkeep = Upkeep()
         core = Core(
             settings=settings,
             database=database,
-            journal=Journal(database, mirror=mirror, on_commit=leases.committed, on_unmirrored=upkeep.hurry),
+            journal=Journal(database, mirror=mirror, on_commit=leases.committed, on_unfinished=upkeep.hurry),
             catalogue=SqlCatalogue(),
             search=SearchIndex(),
             keyring=keyring,
@@ -124,7 +123,7 @@ async def _bind_region(database: Database, region: str) -> None:
             raise BadSetting(f"origin.records.region: {region!r}, and these records are bound to {bound!r}")
 
 
-async def _fill(core: Core, mirror: Mirror | None) -> None:
+async def _fill(core: Core, mirror: Mirror) -> None:
     """Load what lives in memory, then finish what a crash or a restore left."""
     async with core.database.read() as connection:
         try:
@@ -139,8 +138,7 @@ async def _fill(core: Core, mirror: Mirror | None) -> None:
     except PolicyError as bad:
         raise BadSetting(str(bad)) from bad
     await recovery.doom_drafts(core)
-    if mirror is not None:
-        await recovery.forget_erased(core, mirror)
+    await recovery.forget_erased(core, mirror)
     await chunks.drop_old(core)
     await recovery.finish_doomed(core)
     await recovery.count_unowned(core)
@@ -159,7 +157,7 @@ class Upkeep:
         self._hurry.set()
 
     @contextlib.contextmanager
-    def of(self, core: Core, mirror: Mirror | None) -> Iterator[None]:
+    def of(self, core: Core, mirror: Mirror) -> Iterator[None]:
         core.shield.spawn(self._run(core, mirror))
         try:
             yield
@@ -167,7 +165,7 @@ class Upkeep:
             self._stopping.set()
             self._hurry.set()
 
-    async def _run(self, core: Core, mirror: Mirror | None) -> None:
+    async def _run(self, core: Core, mirror: Mirror) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(MAINTENANCE_SECONDS):
@@ -175,13 +173,14 @@ class Upkeep:
             if self._stopping.is_set():
                 return
             self._hurry.clear()
+            await _tried(core.journal.settle())
+            await _tried(drafts.drop_left(core))
             await _tried(recovery.finish_doomed(core))
             await _tried(lineage.sweep(core))
             await _tried(retention.trim(core))
             await _tried(chunks.drop_old(core))
             await _tried(tasks.drop_old(core))
-            if mirror is not None:
-                await _tried(retention.compact(core, mirror))
+            await _tried(retention.compact(core, mirror))
 
 
 async def _tried(work: Coroutine[None, None, None]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,34 @@ from domicile.media.asset import AssetName
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
 from origin.records import Committed, NewAsset, Records, RecordsSettings
+from tests.infra import postgres
 
 CLOUD = "acme"
 
 
+_on: postgres.Server | None = None
+_urls: dict[Path, str] = {}
+
+
+@contextmanager
+def on(server: postgres.Server) -> Iterator[None]:
+    """Until it ends, each directory's records have a database of that server."""
+    global _on  # noqa: PLW0603 - one test at a time
+    _on = server
+    try:
+        yield
+    finally:
+        _on = None
+        for url in _urls.values():
+            server.drop(url)
+        _urls.clear()
+
+
 def settings(directory: Path, **changes: Any) -> RecordsSettings:
+    if _on is not None:
+        if directory not in _urls:
+            _urls[directory] = _on.database()
+        changes.setdefault("database_url", _urls[directory])
     return RecordsSettings(data=directory / "data", **changes)
 
 

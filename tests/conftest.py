@@ -95,6 +95,18 @@ def database_kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="module")
+def database(request: pytest.FixtureRequest, database_kind: str) -> Iterator[postgres.Rows | None]:
+    """A database of the server for the tests of a file; None on SQLite."""
+    if database_kind == "sqlite":
+        yield None
+        return
+    server: postgres.Server = request.getfixturevalue("postgres_server")
+    rows = postgres.Rows(server=server, url=server.database())
+    yield rows
+    server.give_back(rows.url)
+
+
 @pytest.fixture(scope="session")
 def free_ports() -> Callable[[int], list[int]]:
     """`free_ports(2)`: TCP ports of the loopback that were free a moment ago, all different."""

@@ -13,25 +13,27 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import threading
 from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import asyncpg
 import pytest
-from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from origin.catalogue.engine import Database
+from origin.catalogue.tables import metadata
 from origin.migrations import migrate
 
 START_SECONDS_MAX = 60
 DATABASES = ("sqlite", "postgres")
 """What a test that touches records may be run on."""
 _MIGRATED = "migrated"
+
+T = TypeVar("T")
 
 
 def binaries() -> Path | None:
@@ -62,21 +64,10 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_for(work: Coroutine[Any, Any, None]) -> None:
+def _wait_for(work: Coroutine[Any, Any, T]) -> T:
     """In a loop of its own, for callers with and without one."""
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            asyncio.run(work)
-        except BaseException as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 @dataclass(slots=True)
@@ -88,6 +79,7 @@ class Server:
     control: list[str]
     options: str
     _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _free: list[str] = field(default_factory=list)
     _has_migrated: bool = False
 
     @property
@@ -110,33 +102,70 @@ class Server:
         _as_postgres([*self.control, "-m", how, "stop"])
 
     def database(self) -> str:
-        """URL of a new database that has the newest schema and no rows."""
+        """URL of a database of the newest schema, without rows."""
+        if self._free:
+            url = self._free.pop()
+            self.ask(url, ";".join(f'DELETE FROM "{table.name}"' for table in metadata.sorted_tables))
+            return url
         if not self._has_migrated:
             _wait_for(self._migrate())
             self._has_migrated = True
+        return self.copy(self.url_of(_MIGRATED))
+
+    def give_back(self, url: str) -> None:
+        """Nobody uses it any more: it is emptied for the next one, which costs less than a new one."""
+        self._free.append(url)
+
+    def copy(self, url: str) -> str:
+        """Another database with all that is in one to which nobody is connected."""
         name = f"d{next(self._numbers)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {_MIGRATED}")
+        self.ask(self.url, f"CREATE DATABASE {name} TEMPLATE {make_url(url).database}")
         return self.url_of(name)
 
-    def drop(self, url: str) -> None:
-        self.execute(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+    def ask(self, url: str, statement: str) -> Any:
+        """As the owner of the server, in no transaction; the rows, if the statement has any."""
+        return _wait_for(_asked(url, statement))
 
-    def execute(self, *statements: str) -> None:
-        """As the owner of the server, each by itself."""
-        _wait_for(self._execute(statements))
-
-    async def _execute(self, statements: tuple[str, ...]) -> None:
-        engine = create_async_engine(self.url, isolation_level="AUTOCOMMIT")
-        async with engine.connect() as connection:
-            for statement in statements:
-                await connection.execute(text(statement))
-        await engine.dispose()
+    def files(self, url: str) -> list[Path]:
+        """All that the disk has of a database: its files, and the server's log and WAL, which are of all databases."""
+        oid = self.ask(url, "SELECT oid FROM pg_database WHERE datname = current_database()")[0][0]
+        self.ask(url, "CHECKPOINT")
+        data = self.directory / "data"
+        found = [self.log, *(data / "pg_wal").rglob("*"), *(data / "base" / str(oid)).rglob("*")]
+        return [file for file in found if file.is_file()]
 
     async def _migrate(self) -> None:
-        await self._execute((f"CREATE DATABASE {_MIGRATED}",))
+        await _asked(self.url, f"CREATE DATABASE {_MIGRATED}")
         database = Database.open(self.url_of(_MIGRATED))
         await migrate(database)
         await database.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """One database of a server."""
+
+    server: Server
+    url: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """With which an origin uses it."""
+        return {"DOMICILE_ORIGIN_RECORDS_DATABASE_URL": self.url}
+
+    def files(self) -> list[Path]:
+        return self.server.files(self.url)
+
+
+async def _asked(url: str, statement: str) -> Any:
+    at = make_url(url)
+    connection = await asyncpg.connect(host=at.host, port=at.port, user=at.username, database=at.database)
+    try:
+        if ";" in statement:
+            return await connection.execute(statement)
+        return await connection.fetch(statement)
+    finally:
+        await connection.close()
 
 
 @contextmanager

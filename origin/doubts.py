@@ -82,14 +82,14 @@ class Doubts:
         deadline = asyncio.get_running_loop().time() + DOUBT_SECONDS_MAX
         while True:
             try:
-                is_committed = await self.settle(tenant)
-                break
+                if await self.settle(tenant):
+                    return
             except MediaError:
                 if asyncio.get_running_loop().time() > deadline:
                     raise
                 await asyncio.sleep(DOUBT_PAUSE_SECONDS)
-        if not is_committed:
-            raise UpstreamUnavailable("The catalogue was lost and nothing was changed: try again")
+            else:
+                raise UpstreamUnavailable("The catalogue was lost and nothing was changed: try again")
 
     async def settle(self, tenant: str) -> bool:
         """Is what was in doubt committed? False when there was no doubt, too. The caller has the turn.
@@ -102,9 +102,7 @@ class Doubts:
         head, row = journal_head.c, journal_entry.c
         async with self._database.write() as connection:
             await connection.execute(select(head.seq).where(head.tenant == tenant).with_for_update())
-            found = await connection.scalar(
-                select(row.entry).where(row.tenant == tenant, row.seq == doubt.entry.seq)
-            )
+            found = await connection.scalar(select(row.entry).where(row.tenant == tenant, row.seq == doubt.entry.seq))
         is_committed = found == msgspec.msgpack.encode(doubt.entry)
         del self._open[tenant]
         log.warning("commit_was_in_doubt", committed=is_committed)

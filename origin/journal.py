@@ -149,7 +149,8 @@ class Journal:
         may be).
         """
         async with self._doubts.turn(tenant):
-            await self._doubts.settle(tenant)
+            if await self._doubts.settle(tenant):
+                self._unfinished()  # its caller has heard an error
             try:
                 async with self._database.writer() as connection:
                     if self._unmirrored and not await self._copied():
@@ -180,9 +181,12 @@ class Journal:
         try:
             await self._doubts.settle_soon(tenant)
         except MediaError:
-            if self._on_unfinished is not None:
-                self._on_unfinished()
+            self._unfinished()
             raise
+
+    def _unfinished(self) -> None:
+        if self._on_unfinished is not None:
+            self._on_unfinished()
 
     async def settle(self) -> None:
         """Ask about every commit that is in doubt. Raises Overloaded, UpstreamUnavailable."""
@@ -227,13 +231,14 @@ class Journal:
         if self._mirror is not None:
             self._unmirrored.append(entry)
             if not await self._copied():
-                if self._on_unfinished is not None:
-                    self._on_unfinished()
+                self._unfinished()
                 raise UpstreamUnavailable("Done, and not yet copied to the journal's mirror: ask again")
 
     async def _copied(self) -> bool:
         """Is everything that is committed in the mirror now?"""
-        async with self._copying:  # of several tenants at once, on a server: one call copies what all have committed by then
+        async with (
+            self._copying
+        ):  # of several tenants at once, on a server: one call copies what all have committed by then
             if self._mirror is not None and self._unmirrored:
                 entries = tuple(self._unmirrored)
                 try:

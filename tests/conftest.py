@@ -91,7 +91,7 @@ def postgres_server() -> Iterator[postgres.Server]:
 
 @pytest.fixture(scope="module")
 def database_kind(request: pytest.FixtureRequest) -> str:
-    """"sqlite", then "postgres"."""
+    """ "sqlite", then "postgres"."""
     return str(request.param)
 
 

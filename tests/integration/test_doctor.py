@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
-from origin.catalogue.engine import Database
 from tests.infra import postgres
 
 SECONDS_MAX = 50
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with postgres.running() as found:
-        yield found
+def rows(postgres_server: postgres.Server) -> postgres.Rows:
+    """A database of its own, which nobody gets back."""
+    return postgres.Rows(server=postgres_server, url=postgres_server.database())
 
 
 def looked(tmp_path: Path, url: str) -> tuple[int, dict[str, str], str]:
@@ -41,18 +38,9 @@ def looked(tmp_path: Path, url: str) -> tuple[int, dict[str, str], str]:
     return done.returncode, json.loads(done.stdout)["database log"], done.stdout + done.stderr
 
 
-def change(url: str, statement: str) -> None:
-    async def run() -> None:
-        database = Database.open(url)
-        async with database.write() as connection:
-            await connection.execute(text(statement))
-        await database.close()
-
-    asyncio.run(run())
-
-
 @pytest.mark.system
-def test_a_terse_server_is_well_and_one_that_logs_statements_is_not(tmp_path: Path, url: str) -> None:
+def test_a_terse_server_is_well_and_one_that_logs_statements_is_not(tmp_path: Path, rows: postgres.Rows) -> None:
+    url = rows.url
     _, found, _ = looked(tmp_path, url)
     assert found["level"] == "ok", found
     for setting, loud in {
@@ -61,9 +49,9 @@ def test_a_terse_server_is_well_and_one_that_logs_statements_is_not(tmp_path: Pa
         "log_statement": "all",
         "log_parameter_max_length_on_error": "-1",
     }.items():
-        change(url, f"ALTER DATABASE postgres SET {setting} = '{loud}'")
+        rows.server.ask(url, f"ALTER DATABASE {make_url(url).database} SET {setting} = '{loud}'")
         code, found, _ = looked(tmp_path, url)
-        change(url, f"ALTER DATABASE postgres RESET {setting}")
+        rows.server.ask(url, f"ALTER DATABASE {make_url(url).database} RESET {setting}")
         assert (code, found["level"]) == (1, "fail")
         assert found["text"].startswith(f"{setting} = {loud}: set {setting} = ")
 

@@ -19,8 +19,8 @@ import pytest
 from PIL import Image
 
 from tests.corpus import require_corpus
-from tests.infra.elsewhere import running_elsewhere
 from tests.infra import postgres
+from tests.infra.elsewhere import running_elsewhere
 from tests.integration.origin_process import EDGE, OriginProcess, running_origin
 from tests.integration.test_origin_wire import operate
 from tests.pictures.people import CLEAR
@@ -36,9 +36,7 @@ PNG = picture()
 
 
 @pytest.fixture(scope="module")
-def origin(
-    tmp_path_factory: pytest.TempPathFactory, database: postgres.Rows | None
-) -> Iterator[OriginProcess]:
+def origin(tmp_path_factory: pytest.TempPathFactory, database: postgres.Rows | None) -> Iterator[OriginProcess]:
     with running_origin(
         tmp_path_factory.mktemp("origin"),
         **(database.environment if database is not None else {}),

@@ -22,7 +22,7 @@ def rows(postgres_server: postgres.Server) -> postgres.Rows:
     return postgres.Rows(server=postgres_server, url=postgres_server.database())
 
 
-def looked(tmp_path: Path, url: str) -> tuple[int, dict[str, str], str]:
+def looked(tmp_path: Path, url: str, name: str = "database log") -> tuple[int, dict[str, str], str]:
     done = subprocess.run(
         [sys.executable, "-m", "domicile.cli.main", "doctor", "--json"],
         env={
@@ -35,7 +35,7 @@ def looked(tmp_path: Path, url: str) -> tuple[int, dict[str, str], str]:
         timeout=SECONDS_MAX,
         check=False,
     )
-    return done.returncode, json.loads(done.stdout)["database log"], done.stdout + done.stderr
+    return done.returncode, json.loads(done.stdout)[name], done.stdout + done.stderr
 
 
 @pytest.mark.system
@@ -54,6 +54,12 @@ def test_a_terse_server_is_well_and_one_that_logs_statements_is_not(tmp_path: Pa
         rows.server.ask(url, f"ALTER DATABASE {make_url(url).database} RESET {setting}")
         assert (code, found["level"]) == (1, "fail")
         assert found["text"].startswith(f"{setting} = {loud}: set {setting} = ")
+
+
+def test_a_server_that_does_not_wait_for_its_disk_is_bad(tmp_path: Path, rows: postgres.Rows) -> None:
+    code, found, _ = looked(tmp_path, rows.url, "database disk")
+    assert (code, found["level"]) == (1, "fail"), "that of the tests does not"
+    assert found["text"] == "fsync = off, full_page_writes = off: set fsync = on, full_page_writes = on"
 
 
 def test_a_server_that_does_not_answer_is_bad_and_no_password_is_shown(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ rendition = Table(
     Column("hash", _HEX128, primary_key=True, comment="keyed hash of transformation and format"),
     Column("tenant", _CLOUD, nullable=False),
     Column("detail", LargeBinary, nullable=False, comment="sealed under the aid's meta subkey"),
+    Index(None, "tenant", "hash"),
 )
 
 rendition_layer = Table(
@@ -143,8 +144,33 @@ erasure = Table(
     Column("state", LargeBinary, nullable=False, comment="msgpack of records.erasure_rows.State: counts and hashes"),
     Column("statement", LargeBinary, nullable=True, comment="the last statement, once nothing is left to do"),
     Column("kept_until", Float(53), nullable=True, comment="set with the statement"),
+    Column("leaf", BigInteger, nullable=True, comment="its number in the audit log; set with the statement"),
     Index(None, "kept_until"),
     UniqueConstraint("tenant", "request", name="uq_erasure_tenant_request"),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, comment="always 1: locked by whoever appends"),
+    Column("size", BigInteger, nullable=False),
+)
+
+audit_leaf = Table(
+    "audit_leaf",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("leaf", LargeBinary, nullable=False, comment="canonical JSON: numbers and hashes"),
+    comment="what the audit log holds; never changed, never removed",
+)
+
+audit_node = Table(
+    "audit_node",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    comment="hashes of the perfect subtrees of the audit log (RFC 9162)",
 )
 
 purge_key = Table(
@@ -198,6 +224,32 @@ metadata_field = Table(
     Column("tenant", _CLOUD, primary_key=True),
     Column("hash", _HEX128, primary_key=True, comment="keyed hash of the external_id of a field"),
     Column("detail", LargeBinary, nullable=False, comment="sealed under a key of the cloud"),
+)
+
+metadata_rule = Table(
+    "metadata_rule",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("hash", _HEX128, primary_key=True, comment="keyed hash of the external_id of a conditional metadata rule"),
+    Column("detail", LargeBinary, nullable=False, comment="sealed under a key of the cloud"),
+)
+
+notification_trigger = Table(
+    "notification_trigger",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("hash", _HEX128, primary_key=True, comment="keyed hash of the id of a trigger"),
+    Column("detail", LargeBinary, nullable=False, comment="sealed under a key of the cloud"),
+    comment="who is told of which events (webhooks)",
+)
+
+upload_mapping = Table(
+    "upload_mapping",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("hash", _HEX128, primary_key=True, comment="keyed hash of the folder of an upload mapping"),
+    Column("detail", LargeBinary, nullable=False, comment="sealed under a key of the cloud"),
+    comment="where pictures of a folder lie that are not here yet",
 )
 
 folder = Table(

@@ -25,6 +25,7 @@ from origin.keyring import Keyring
 from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
 from origin.records import chunks, drafts, lineage, recovery, retention, tasks
+from origin.records.audit import AUDIT_FILE, AuditFile, AuditForked, AuditLog, make_log_key
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.database import opened_database
@@ -69,6 +70,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         stack.callback(mirror.close)
         await recovery.outwait_predecessor(database)
         await recovery.reconcile(database, mirror)
+        audit = await _open_audit(settings, database, keyring, stack)
         leases = Leases(monotonic=clocks.monotonic)
         upkeep = Upkeep()
         core = Core(
@@ -83,6 +85,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             blobs=GuardedStore(LocalStore(settings.data / "originals"), region=settings.region, now=clocks.wall),
             leases=leases,
             shield=shield,
+            audit=audit,
             now=clocks.wall,
         )
         stack.callback(core.search.close)
@@ -98,7 +101,26 @@ async def _open_keyring(settings: RecordsSettings, shield: Shield) -> Keyring:
     except KeyringBroken as broken:
         raise BadSetting(f"origin.records.keys: {str(settings.keys_directory)!r} cannot be read ({broken})") from broken
     await make_signing_key(keyring)
+    await make_log_key(keyring)
     return keyring
+
+
+async def _open_audit(
+    settings: RecordsSettings, database: Database, keyring: Keyring, stack: contextlib.AsyncExitStack
+) -> AuditLog:
+    """Beside the mirror."""
+    path = settings.mirror_directory / AUDIT_FILE
+    with blamed("origin.records.mirror", path.parent, "a directory that can be made and written to"):
+        file = AuditFile(path)
+    stack.callback(file.close)
+    audit = AuditLog(database, keyring, file)
+    try:
+        await audit.reconcile()
+    except AuditForked as forked:
+        raise BadSetting(
+            f"origin.records.mirror: {forked}. Put an intact copy of the file, or the catalogue that belongs to it, back"
+        ) from forked
+    return audit
 
 
 def _open_mirror(settings: RecordsSettings) -> Mirror:

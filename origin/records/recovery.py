@@ -39,7 +39,8 @@ log = structlog.get_logger(__name__)
 
 
 async def outwait_predecessor(database: Database) -> None:
-    """A server may still commit what a process that was killed had sent. Who holds every head has nothing before it left.
+    """A server may still commit what a process that was killed had sent. Who holds every head, and that of the audit log, has
+    nothing before it left.
 
     Raises Overloaded when somebody keeps one for PREDECESSOR_TURNS_MAX times LOCK_SECONDS.
     """
@@ -47,6 +48,7 @@ async def outwait_predecessor(database: Database) -> None:
         try:
             async with database.write() as connection:
                 await connection.execute(select(t.journal_head.c.tenant).order_by("tenant").with_for_update())
+                await connection.execute(select(t.audit_log.c.size).with_for_update())
             return
         except Overloaded:
             if turn == PREDECESSOR_TURNS_MAX:

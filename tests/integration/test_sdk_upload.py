@@ -18,6 +18,11 @@ import cloudinary.exceptions
 import pytest
 from PIL import Image
 
+from deploy import verify_receipt
+from domicile.cli.verify import verifier_of
+from domicile.media import merkle
+from domicile.media.receipt import read_receipt
+from domicile.media.statement import canonical
 from tests.corpus import require_corpus
 from tests.infra import postgres
 from tests.infra.elsewhere import running_elsewhere
@@ -249,7 +254,7 @@ def test_tags_and_context(sdk, name: str) -> None:
 
 def test_the_admin_api_reads(sdk, name: str) -> None:
     assert sdk.api.ping()["status"] == "ok"
-    assert sdk.api.config(settings=True)["settings"] == {"folder_mode": "fixed"}
+    assert sdk.api.config(settings=True)["settings"] == {"folder_mode": "dynamic"}
     assert sdk.api.usage()["resources"] > 0
     ids = [f"{name}/{number}" for number in range(5)]
     uploaded = [sdk.uploader.upload(io.BytesIO(PNG), public_id=one, tags=[name]) for one in ids]
@@ -316,8 +321,19 @@ def test_an_erasure_leaves_a_statement_that_verifies(sdk, origin: OriginProcess,
     assert dict(call_json_api("post", ["erasures"], wanted)) == statement
     assert dict(call_json_api("get", ["erasures", statement["erasure_id"]], {})) == statement
     assert statement["status_url"] == f"/v1_1/demo/erasures/{statement['erasure_id']}"
-    key = origin.request("GET", "/.well-known/domicile/statement-key").json()
-    assert check(json.dumps(statement), key)["outcome"] == "erased"
+    keys = origin.request("GET", "/.well-known/domicile/receipt-keys").json()
+    assert check(json.dumps(statement), keys["statement"])["outcome"] == "erased"
+    receipt = dict(call_json_api("get", ["erasures", statement["erasure_id"], "receipt"], {}))
+    assert verify_receipt.verify(receipt, keys) == statement
+    assert read_receipt(receipt, verifier_of(json.dumps(keys).encode()))["outcome"] == "erased"
+    note = origin.request("GET", "/.well-known/domicile/log/checkpoint").body.decode()
+    assert note.split("\n")[0] == keys["log"]["name"]
+    size = int(note.split("\n")[1])
+    proof = origin.request("GET", f"/.well-known/domicile/log/consistency?from=1&to={size}").json()["proof"]
+    leaves = origin.request("GET", "/.well-known/domicile/log/leaves?start=0&end=1").json()["leaves"]
+    roots = [merkle.leaf_hash(canonical(leaves[0])), base64.b64decode(note.split("\n")[2])]
+    assert merkle.is_extended(1, size, [*map(base64.b64decode, proof)], *roots)
+    assert name not in json.dumps(origin.request("GET", f"/.well-known/domicile/log/leaves?start=0&end={size}").json())
     assert name not in repr(statement)
     with pytest.raises(cloudinary.exceptions.NotFound):
         sdk.api.resource(name)

@@ -40,6 +40,7 @@ GUARDS = {
     "token": ("domicile", "origin"),
     "webhook": ("domicile", "origin"),
     "lineage": ("origin",),
+    "receipt": ("domicile",),
     "flight": ("edge",),
     "cdn": ("domicile", "edge"),
     "tier": ("edge",),

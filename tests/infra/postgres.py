@@ -81,6 +81,8 @@ class Server:
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _free: list[str] = field(default_factory=list)
     _has_migrated: bool = False
+    _born: list[str] = field(default_factory=list)
+    """Statements that write the rows with which a database begins."""
 
     @property
     def url(self) -> str:
@@ -105,7 +107,7 @@ class Server:
         """URL of a database of the newest schema, without rows."""
         if self._free:
             url = self._free.pop()
-            self.ask(url, ";".join(f'DELETE FROM "{table.name}"' for table in metadata.sorted_tables))
+            self.ask(url, ";".join([f'DELETE FROM "{table.name}"' for table in metadata.sorted_tables] + self._born))
             return url
         if not self._has_migrated:
             _wait_for(self._migrate())
@@ -139,6 +141,10 @@ class Server:
         database = Database.open(self.url_of(_MIGRATED))
         await migrate(database)
         await database.close()
+        for table in (f'"{table.name}"' for table in metadata.sorted_tables):
+            rows = (await _asked(self.url_of(_MIGRATED), f"SELECT json_agg(row) FROM {table} row"))[0][0]
+            if rows is not None:
+                self._born.append(f"INSERT INTO {table} SELECT * FROM json_populate_recordset(null::{table}, '{rows}')")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

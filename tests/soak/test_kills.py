@@ -29,6 +29,7 @@ def test_what_was_acknowledged_is_there_and_what_was_not_is_whole_or_absent(
     )
     assert all(kills.counts[name] >= least for name, least in MINIMUM.items()), kills.counts
     assert kills.acknowledged >= 15, kills.counts
+    assert kills.counts["erase acknowledged"] + kills.counts["destroy acknowledged"] >= 1, kills.counts
     assert sum(count for name, count in kills.counts.items() if name.endswith("unanswered")) >= 3, kills.counts
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     Select,
     Table,
+    and_,
     bindparam,
     delete,
     func,
@@ -49,7 +50,10 @@ async def add_if_absent(connection: AsyncConnection, table: Table, *rows: Mappin
 
 
 def _assets(tenant: str | BindParameter[str]) -> Select[Any]:
-    joined = t.name.join(t.version, t.version.c.aid == t.name.c.aid)
+    name, version = t.name.c, t.version.c
+    # By the key of either table, from whichever side a question comes.
+    same = and_(version.aid == name.aid, version.tenant == name.tenant, version.name_hash == name.hash)
+    joined = t.name.join(t.version, same)
     columns = (t.name.c.tenant, t.name.c.hash, t.name.c.asset_id, t.name.c.aid, t.version.c.meta)
     return select(*columns).select_from(joined).where(t.name.c.tenant == tenant)
 
@@ -187,15 +191,12 @@ class SqlCatalogue:
     async def forget_renditions(self, connection: AsyncConnection, aid: Aid) -> int:
         rendition, laid = t.rendition.c, t.rendition_layer.c
         showing = select(laid.rendition_aid, laid.hash).where(laid.aid == aid)
-        gone = await connection.execute(
-            delete(t.rendition).where(or_(rendition.aid == aid, tuple_(rendition.aid, rendition.hash).in_(showing)))
-        )
-        await connection.execute(
-            delete(t.rendition_layer).where(
-                or_(laid.rendition_aid == aid, tuple_(laid.rendition_aid, laid.hash).in_(showing))
-            )
-        )
-        return int(gone.rowcount)
+        gone = 0
+        for mine in (tuple_(rendition.aid, rendition.hash).in_(showing), rendition.aid == aid):
+            gone += (await connection.execute(delete(t.rendition).where(mine))).rowcount
+        for theirs in (tuple_(laid.rendition_aid, laid.hash).in_(showing), laid.rendition_aid == aid):
+            await connection.execute(delete(t.rendition_layer).where(theirs))
+        return gone
 
     async def draft(self, connection: AsyncConnection, aid: Aid, tenant: str) -> None:
         await connection.execute(insert(t.draft).values(aid=aid, tenant=tenant))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -116,8 +116,8 @@ def _access(record: AssetRecord) -> Json:
     return {"access_control": write_access_control(record.access_control)} if record.access_control else {}
 
 
-def listed(record: AssetRecord, address: Address, *, with_tags: bool = False, with_context: bool = False) -> Json:
-    """One row of an Admin listing; tags and context only where asked for, as Cloudinary does."""
+def listed(record: AssetRecord, address: Address, also: Collection[str] = ()) -> Json:
+    """One row of an Admin listing. `also`: of `tags context metadata moderations`, which are told only where asked for."""
     row: Json = {
         "asset_id": record.asset_id,
         "public_id": record.name.public_id,
@@ -131,16 +131,20 @@ def listed(record: AssetRecord, address: Address, *, with_tags: bool = False, wi
         "access_mode": record.access_mode,
         **_addresses(record, address),
     }
-    if with_tags:
+    if "tags" in also:
         row["tags"] = list(record.tags)
-    if with_context:
+    if "context" in also:
         row |= _context(record)
+    if "metadata" in also:
+        row["metadata"] = dict(record.metadata)
+    if "moderations" in also:
+        row |= _moderation(record)
     return row
 
 
-def page(found: Page, address: Address, *, with_tags: bool = False, with_context: bool = False) -> Json:
+def page(found: Page, address: Address, also: Collection[str] = ()) -> Json:
     """A listing; `next_cursor` only when there is more."""
-    rows = [listed(record, address, with_tags=with_tags, with_context=with_context) for record in found.records]
+    rows = [listed(record, address, also) for record in found.records]
     return {"resources": rows} | ({"next_cursor": found.next_cursor} if found.next_cursor else {})
 
 
@@ -166,6 +170,7 @@ def derived_of(record: AssetRecord, rendition: RenditionRecord, address: Address
         head, _, tail = plain.rpartition(f"/v{record.version}/")
         urls[key] = "/".join(part for part in (head, rendition.transformation, f"v{record.version}", tail) if part)
     return {
+        "id": f"{record.aid}{rendition.key}",
         "transformation": rendition.transformation,
         "format": rendition.format,
         "width": rendition.width,

@@ -123,6 +123,7 @@ async def store(origin: Origin, asked: Asked, body: Body, account: Account) -> t
         moderation=first_moderation(params, now=origin.now()),
         unique_display_name=params.flag("unique_display_name", default=False),
         access_control=read_access_control(params.text("access_control")) if "access_control" in params else None,
+        backup=backup_wanted(origin, params, tenant.cloud),
         overwrite=params.flag("overwrite", default=True),
         created_at=origin.now(),
     )
@@ -146,3 +147,14 @@ async def store(origin: Origin, asked: Asked, body: Body, account: Account) -> t
         origin.pool.retire(tenant.cloud)
     origin.metrics.upload_bytes.add(looked.body.body_bytes)
     return done, looked
+
+
+def backup_wanted(origin: Origin, params: Params, cloud: str) -> bool:
+    """Is this version to be kept when it is deleted or replaced? Raises OutsideRegion where the call asks for what the
+    policy denies.
+    """
+    policy = origin.records.policy(cloud)
+    wanted = params.flag("backup", default=policy is not None and policy.backups.always)
+    if wanted and "backup" in params:
+        origin.records.permit(cloud, Activity.BACKUP)
+    return wanted

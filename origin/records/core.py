@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import structlog
@@ -75,6 +75,8 @@ class Core:
     shield: Shield
     audit: AuditLog
     now: Callable[[], float]
+    undropped: set[tuple[Aid, str]] = field(default_factory=set)
+    """Drafts (aid, tenant) whose row could not be reached when they were over; no more than uploads that failed then."""
 
     @property
     def place(self) -> Place:

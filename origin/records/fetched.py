@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import AssetName, NameHash
-from origin.catalogue.sql import batches
+from origin.catalogue.sql import add_if_absent
 from origin.catalogue.tables import shunned as table
 from origin.records.core import Core
 from origin.records.filtering import condition_of
@@ -66,6 +66,4 @@ async def is_shunned(connection: AsyncConnection, tenant: str, name: NameHash) -
 
 async def shun(connection: AsyncConnection, tenant: str, names: Iterable[NameHash]) -> None:
     """Names of any type may be among them: only those of what was brought are ever looked for."""
-    for batch in batches(dict.fromkeys(names)):
-        await connection.execute(delete(table).where(table.c.tenant == tenant, table.c.hash.in_(batch)))
-        await connection.execute(insert(table), [{"tenant": tenant, "hash": name} for name in batch])
+    await add_if_absent(connection, table, *({"tenant": tenant, "hash": name} for name in dict.fromkeys(names)))

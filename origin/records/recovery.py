@@ -23,6 +23,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid
+from domicile.media.errors import Overloaded
 from domicile.media.journal import GENESIS, Entry, Head, Kind, follows
 from domicile.service.settings import BadSetting
 from origin.catalogue import tables as t
@@ -41,7 +42,26 @@ ORIGINALS_LOOKED_FOR = 5
 FILL_DOCUMENTS = 500
 """Assets that the search index is given at once at start."""
 
+PREDECESSOR_TURNS_MAX = 10
+
 log = structlog.get_logger(__name__)
+
+
+async def outwait_predecessor(database: Database) -> None:
+    """A server may still commit what a process that was killed had sent. Who holds every head, and that of the audit log, has
+    nothing before it left.
+
+    Raises Overloaded when somebody keeps one for PREDECESSOR_TURNS_MAX times LOCK_SECONDS.
+    """
+    for turn in range(1, PREDECESSOR_TURNS_MAX + 1):
+        try:
+            async with database.write() as connection:
+                await connection.execute(select(t.journal_head.c.tenant).order_by("tenant").with_for_update())
+                await connection.execute(select(t.audit_log.c.size).with_for_update())
+            return
+        except Overloaded:
+            if turn == PREDECESSOR_TURNS_MAX:
+                raise
 
 
 async def reconcile(database: Database, mirror: Mirror, *, now: float) -> None:

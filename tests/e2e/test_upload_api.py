@@ -19,6 +19,7 @@ from PIL import Image
 
 from tests.e2e.canary import Canaries
 from tests.e2e.stack import Stack
+from tests.infra import postgres
 
 WORKERS = 1
 BYTES_MAX = 2_000_000
@@ -38,6 +39,11 @@ def picture(kind: str = "PNG", size: tuple[int, int] = (64, 48), color: tuple[in
 
 
 PNG = picture()
+
+
+@pytest.fixture(scope="module")
+def rows(database: postgres.Rows | None) -> postgres.Rows | None:
+    return database
 
 
 @pytest.fixture

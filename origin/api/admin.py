@@ -27,7 +27,6 @@ UPDATABLE = PARAMETERS | frozenset(
     "tags context metadata face_coordinates custom_coordinates access_control asset_folder display_name"
     " unique_display_name moderation_status clear_invalid invalidate subject_ids".split()
 )
-"""`clear_invalid` changes nothing: metadata is checked when it is given, so that none of it is invalid."""
 EVENTS = {
     "tags": "resource_tags_changed",
     "context": "resource_context_changed",

@@ -159,7 +159,7 @@ async def _bind(database: Database, region: str, store: str) -> None:
         if bound.region != region:
             raise BadSetting(f"origin.records.region: {region!r}, and these records are bound to {bound.region!r}")
         if bound.store != store:
-            holders = (t.version, t.chunk, t.draft, t.doomed)
+            holders = (t.version, t.backup, t.chunk, t.draft, t.doomed)
             if any([await connection.scalar(select(exists(select(table.c.aid)))) for table in holders]):
                 raise BadSetting(
                     f"origin.records.s3: these settings mean the store {store!r}, and the originals of these records lie in"

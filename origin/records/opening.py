@@ -65,6 +65,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         stack.enter_context(lock.hold(settings.data))
         database = await stack.enter_async_context(opened_database(settings))
         await _bind(database, settings.region, name_of(settings.s3))
+        store = await _open_store(settings, clocks, stack)  # it closes after what the shield still waits for
         shield = await stack.enter_async_context(Shield())
         keyring = await _open_keyring(settings, shield)
         mirror = None
@@ -73,7 +74,6 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             stack.callback(mirror.close)
             await recovery.reconcile(database, mirror)
         audit = await _open_audit(settings, database, keyring, stack)
-        store = await _open_store(settings, clocks, stack)
         leases = Leases(monotonic=clocks.monotonic)
         upkeep = Upkeep()
         core = Core(
@@ -192,7 +192,6 @@ async def _fill(core: Core, mirror: Mirror | None) -> None:
     await recovery.finish_doomed(core)
     if core.settings.s3.is_on:
         await recovery.check_store(core)
-    await recovery.count_unowned(core)
     await recovery.fill_search(core)
 
 
@@ -217,6 +216,7 @@ class Upkeep:
             self._hurry.set()
 
     async def _run(self, core: Core, mirror: Mirror | None) -> None:
+        await _tried(recovery.tell_unowned(core, is_over=self._stopping.is_set))
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(MAINTENANCE_SECONDS):

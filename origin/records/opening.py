@@ -24,7 +24,7 @@ from origin.keypages import KeyringBroken
 from origin.keyring import Keyring
 from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
-from origin.records import chunks, lineage, recovery, retention, tasks
+from origin.records import backups, chunks, lineage, recovery, retention, tasks
 from origin.records.audit import AUDIT_FILE, AuditFile, AuditForked, AuditLog, make_log_key
 from origin.records.clouds import Clouds
 from origin.records.core import Core
@@ -72,7 +72,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         if database.is_sqlite:
             mirror = _open_mirror(settings)
             stack.callback(mirror.close)
-            await recovery.reconcile(database, mirror)
+            await recovery.reconcile(database, mirror, now=clocks.wall())
         audit = await _open_audit(settings, database, keyring, stack)
         leases = Leases(monotonic=clocks.monotonic)
         upkeep = Upkeep()
@@ -162,7 +162,7 @@ async def _bind(database: Database, region: str, store: str) -> None:
         if bound.region != region:
             raise BadSetting(f"origin.records.region: {region!r}, and these records are bound to {bound.region!r}")
         if bound.store != store:
-            holders = (t.version, t.chunk, t.draft, t.doomed)
+            holders = (t.version, t.chunk, t.backup, t.draft, t.doomed)
             if any([await connection.scalar(select(exists(select(table.c.aid)))) for table in holders]):
                 raise BadSetting(
                     f"origin.records.s3: these settings mean the store {store!r}, and the originals of these records lie in"
@@ -227,6 +227,7 @@ class Upkeep:
             await _tried(recovery.finish_doomed(core))
             await _tried(lineage.sweep(core))
             await _tried(retention.trim(core))
+            await _tried(backups.drop_old(core))
             await _tried(chunks.drop_old(core))
             await _tried(tasks.drop_old(core))
             if mirror is not None:

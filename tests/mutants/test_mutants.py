@@ -25,7 +25,7 @@ GUARDS = {
     "ack": ("edge",),
     "regress": ("edge",),
     "keys": ("edge",),
-    "erase": ("edge",),
+    "erase": ("edge", "origin"),
     "workers": ("edge",),
     "permit": ("domicile", "edge", "origin"),
     "limit": ("domicile", "edge", "origin"),

@@ -65,6 +65,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         stack.enter_context(lock.hold(settings.data))
         database = await stack.enter_async_context(opened_database(settings))
         await _bind(database, settings.region, name_of(settings.s3))
+        store = await _open_store(settings, clocks, stack)  # it closes after what the shield still waits for
         shield = await stack.enter_async_context(Shield())
         keyring = await _open_keyring(settings, shield)
         mirror = _open_mirror(settings)
@@ -72,7 +73,6 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         await recovery.outwait_predecessor(database)
         await recovery.reconcile(database, mirror, now=clocks.wall())
         audit = await _open_audit(settings, database, keyring, stack)
-        store = await _open_store(settings, clocks, stack)
         leases = Leases(monotonic=clocks.monotonic)
         upkeep = Upkeep()
         core = Core(
@@ -121,7 +121,6 @@ async def _open_keyring(settings: RecordsSettings, shield: Shield) -> Keyring:
 async def _open_audit(
     settings: RecordsSettings, database: Database, keyring: Keyring, stack: contextlib.AsyncExitStack
 ) -> AuditLog:
-    """Beside the mirror."""
     path = settings.mirror_directory / AUDIT_FILE
     with blamed("origin.records.mirror", path.parent, "a directory that can be made and written to"):
         file = AuditFile(path)
@@ -159,7 +158,11 @@ async def _bind(database: Database, region: str, store: str) -> None:
         if bound.region != region:
             raise BadSetting(f"origin.records.region: {region!r}, and these records are bound to {bound.region!r}")
         if bound.store != store:
+<<<<<<< HEAD
             holders = (t.version, t.backup, t.chunk, t.draft, t.doomed)
+=======
+            holders = (t.version, t.chunk, t.backup, t.draft, t.doomed)
+>>>>>>> 1d15bfe9e45f3b6996cb2beaee73e135bbe1d2cb
             if any([await connection.scalar(select(exists(select(table.c.aid)))) for table in holders]):
                 raise BadSetting(
                     f"origin.records.s3: these settings mean the store {store!r}, and the originals of these records lie in"
@@ -188,7 +191,6 @@ async def _fill(core: Core, mirror: Mirror) -> None:
     await recovery.finish_doomed(core)
     if core.settings.s3.is_on:
         await recovery.check_store(core)
-    await recovery.count_unowned(core)
     await recovery.fill_search(core)
 
 
@@ -212,7 +214,12 @@ class Upkeep:
             self._stopping.set()
             self._hurry.set()
 
+<<<<<<< HEAD
     async def _run(self, core: Core, mirror: Mirror) -> None:
+=======
+    async def _run(self, core: Core, mirror: Mirror | None) -> None:
+        await _tried(recovery.tell_unowned(core, is_over=self._stopping.is_set))
+>>>>>>> 1d15bfe9e45f3b6996cb2beaee73e135bbe1d2cb
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(MAINTENANCE_SECONDS):

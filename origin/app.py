@@ -19,6 +19,7 @@ from origin.api import (
     downloads,
     erasures,
     explicit,
+    explode,
     folders,
     labels,
     listing,
@@ -30,6 +31,7 @@ from origin.api import (
     text_images,
     transformations,
     triggers,
+    unsupported,
     upload_mappings,
 )
 from origin.api.routes import CLOUD, Route, find
@@ -47,13 +49,14 @@ RESOURCES = CLOUD + "/resources"
 PRESETS = CLOUD + "/upload_presets"
 UPLOAD_ROUTES = frozenset(
     {"upload", "destroy", "rename", "explicit", "tags", "context", "metadata", "delete_by_token", "erasures"}
-    | {"generate_archive", "download", "text"}
+    | {"generate_archive", "download", "text", "explode", "unsupported"}
 )
 """Answered with statuses that every SDK's uploader accepts."""
 _TYPES: Mapping[str, frozenset[str]] = {"resource_type": frozenset({"image", "video", "raw", "auto"})}
 _ARCHIVED: Mapping[str, frozenset[str]] = {"resource_type": frozenset(archives.RESOURCE_TYPES)}
 
 ROUTES: tuple[Route, ...] = (
+    *unsupported.ROUTES,
     Route("upload", "POST", RT + "/upload", upload, _TYPES),
     Route("upload", "POST", RT + "/upload_chunked", upload, _TYPES),
     Route("upload", "POST", CLOUD + "/upload", upload),
@@ -103,6 +106,7 @@ ROUTES: tuple[Route, ...] = (
     *metadata_rules.ROUTES,
     *folders.ROUTES,
     *triggers.ROUTES,
+    *explode.ROUTES,
     *upload_mappings.ROUTES,
     *audit_log.ROUTES,
 )

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import cloudinary.exceptions
 import pytest
+from PIL import Image
 
 from tests.infra.elsewhere import Elsewhere, running_elsewhere
 from tests.integration.origin_process import OriginProcess, running_origin
@@ -245,3 +246,42 @@ def test_transformations_without_a_name_are_listed_shown_allowed_and_deleted(sdk
     assert [one["transformation"] for one in sdk.api.resource(f"{name}0")["derived"]] == ["q_71"]
     for one in ("part", "idle"):
         sdk.api.delete_transformation(f"{name}{one}")
+
+
+def animation(*colors: tuple[int, int, int]) -> bytes:
+    frames = [Image.new("RGB", (8, 6), color) for color in colors]
+    body = io.BytesIO()
+    frames[0].save(body, "GIF", save_all=True, append_images=frames[1:], duration=100)
+    return body.getvalue()
+
+
+def test_pages_are_made_one_by_one_and_told(sdk, origin: OriginProcess, name: str) -> None:
+    sdk.uploader.upload(io.BytesIO(animation((255, 0, 0), (0, 255, 0), (0, 0, 255))), public_id=name)
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="must have pg_all"):
+        sdk.uploader.explode(name, width=4, crop="scale")
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        sdk.uploader.explode(f"{name}-nobody", page="all")
+    with running_elsewhere() as there:
+        hook = there.put(f"/{name}", b"")
+        listed = f'[notifications]\nhosts = ["127.0.0.1:{there.port}"]\n[zones]\negress_webhook = ["eu-de"]\n'
+        with policy(origin, listed):
+            made = sdk.uploader.explode(name, page="all", width=4, crop="scale", format="png", notification_url=hook)
+            there.wait_until_told(1)
+    assert (made["status"], len(made["batch_id"])) == ("processing", 32)
+    [word] = [json.loads(body) for _, _, body in there.told]
+    assert (word["notification_type"], word["batch_id"], word["public_id"]) == ("explode", made["batch_id"], name)
+    derived = {(one["transformation"], one["format"]) for one in sdk.api.resource(name)["derived"]}
+    assert derived == {(f"c_scale,pg_{n},w_4", "png") for n in (1, 2, 3)}
+
+
+def test_what_is_not_supported_is_said_by_name(sdk, origin: OriginProcess) -> None:
+    for ask, what in (
+        (sdk.api.list_streaming_profiles, "streaming_profiles"),
+        (lambda: sdk.api.get_streaming_profile("hd"), "streaming_profiles"),
+        (lambda: sdk.uploader.create_slideshow(manifest_json={"w": 1}), "create_slideshow"),
+        (lambda: sdk.api.visual_search(text="cats"), "visual_search"),
+        (lambda: sdk.api.analyze("uri", "captioning", uri="https://x.example/a"), "analysis"),
+        (lambda: sdk.api.notifications(channel="c"), "polling for notifications"),
+    ):
+        with pytest.raises(cloudinary.exceptions.NotFound, match=f"{what} is not supported"):
+            ask()

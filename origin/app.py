@@ -15,6 +15,7 @@ from origin.api import (
     admin,
     archives,
     audit_log,
+    composites,
     cors,
     downloads,
     erasures,
@@ -49,7 +50,7 @@ RESOURCES = CLOUD + "/resources"
 PRESETS = CLOUD + "/upload_presets"
 UPLOAD_ROUTES = frozenset(
     {"upload", "destroy", "rename", "explicit", "tags", "context", "metadata", "delete_by_token", "erasures"}
-    | {"generate_archive", "download", "text", "explode", "unsupported"}
+    | {"generate_archive", "download", "text", "explode", "sprite", "multi", "unsupported"}
 )
 """Answered with statuses that every SDK's uploader accepts."""
 _TYPES: Mapping[str, frozenset[str]] = {"resource_type": frozenset({"image", "video", "raw", "auto"})}
@@ -106,6 +107,7 @@ ROUTES: tuple[Route, ...] = (
     *metadata_rules.ROUTES,
     *folders.ROUTES,
     *triggers.ROUTES,
+    *composites.ROUTES,
     *explode.ROUTES,
     *upload_mappings.ROUTES,
     *audit_log.ROUTES,

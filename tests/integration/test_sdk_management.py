@@ -15,7 +15,7 @@ from PIL import Image
 from tests.infra.elsewhere import Elsewhere, running_elsewhere
 from tests.integration.origin_process import OriginProcess, running_origin
 from tests.integration.test_origin_wire import operate
-from tests.integration.test_sdk_upload import PNG
+from tests.integration.test_sdk_upload import PNG, picture
 
 
 @pytest.fixture(scope="module")
@@ -285,3 +285,61 @@ def test_what_is_not_supported_is_said_by_name(sdk, origin: OriginProcess) -> No
     ):
         with pytest.raises(cloudinary.exceptions.NotFound, match=f"{what} is not supported"):
             ask()
+
+
+def colored(sdk, public_id: str, color: tuple[int, int, int], size: tuple[int, int], **options) -> None:
+    sdk.uploader.upload(io.BytesIO(picture("PNG", size, color)), public_id=public_id, **options)
+
+
+def test_a_sprite_is_made_of_all_with_a_tag_and_goes_with_any_of_them(sdk, origin: OriginProcess, name: str) -> None:
+    colored(sdk, f"{name}/b", (0, 0, 255), (10, 30), tags=[name])
+    colored(sdk, f"{name}/a", (255, 0, 0), (40, 20), tags=[name])
+    made = sdk.uploader.generate_sprite(tag=name, width=20, crop="scale", public_id=f"{name}-s")
+    assert (made["public_id"], made["type"], made["format"]) == (f"{name}-s", "sprite", "png")
+    assert made["image_infos"] == {
+        f"{name}/a": {"width": 20, "height": 10, "x": 0, "y": 0},
+        f"{name}/b": {"width": 20, "height": 60, "x": 0, "y": 10},
+    }
+    assert (made["width"], made["height"]) == (20, 70)
+    assert made["css_url"].endswith(f"/raw/sprite/v{made['version']}/{name}-s.css")
+    address = sdk.uploader.download_generated_sprite(tag=name, width=20, crop="scale")
+    answer = origin.request("GET", address[address.index("/v1_1") :])
+    assert (answer.status, answer.headers["content-type"]) == (200, "image/png")
+    with Image.open(io.BytesIO(answer.body)) as sheet:
+        assert [sheet.convert("RGB").getpixel(at) for at in ((5, 5), (5, 40))] == [(255, 0, 0), (0, 0, 255)]
+    kept = [("image", f"{name}-s"), ("raw", f"{name}-s.css"), ("raw", f"{name}-s.json")]
+    for kind, public_id in kept:
+        assert sdk.api.resource(public_id, resource_type=kind, type="sprite")["bytes"] > 0
+    sdk.uploader.destroy(f"{name}/a")
+    for kind, public_id in kept:
+        with pytest.raises(cloudinary.exceptions.NotFound):
+            sdk.api.resource(public_id, resource_type=kind, type="sprite")
+
+
+def test_an_animation_is_made_of_all_with_a_tag(sdk, origin: OriginProcess, name: str) -> None:
+    for n, color in enumerate(((255, 0, 0), (0, 255, 0), (0, 0, 255))):
+        colored(sdk, f"{name}{n}", color, (8, 8 + n), tags=[name])
+    made = sdk.uploader.multi(tag=name, delay=70)
+    assert (made["public_id"], made["type"], made["format"], made["pages"]) == (name, "multi", "gif", 3)
+    assert sdk.uploader.multi(tag=name, format="webp")["format"] == "webp"
+    address = sdk.uploader.download_multi(tag=name, delay=70)
+    body = origin.request("GET", address[address.index("/v1_1") :]).body
+    with Image.open(io.BytesIO(body)) as film:
+        assert (film.format, getattr(film, "n_frames", 1), film.size, film.info["duration"]) == ("GIF", 3, (8, 10), 70)
+    for wrong, why in (({"format": "mp4"}, "mp4 cannot be made"), ({"raw_transformation": "dl_0"}, "delay")):
+        with pytest.raises(cloudinary.exceptions.BadRequest, match=why):
+            sdk.uploader.multi(tag=name, **wrong)
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        sdk.uploader.multi(tag=f"{name}-nobody")
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="urls is not supported"):
+        sdk.uploader.multi(urls=["https://x.example/a.png"])
+
+
+def test_nothing_that_is_not_for_everybody_becomes_part_of_what_is(sdk, name: str) -> None:
+    colored(sdk, f"{name}a", (255, 0, 0), (8, 8), tags=[name])
+    colored(sdk, f"{name}p", (255, 0, 0), (8, 8), tags=[name], type="private")
+    assert sdk.uploader.multi(tag=name)["pages"] == 1
+    colored(sdk, f"{name}r", (255, 0, 0), (8, 8), tags=[name], access_control=[{"access_type": "token"}])
+    for make in (sdk.uploader.multi, sdk.uploader.generate_sprite):
+        with pytest.raises(cloudinary.exceptions.BadRequest, match="everybody may see"):
+            make(tag=name)

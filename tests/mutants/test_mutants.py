@@ -45,6 +45,7 @@ GUARDS = {
     "cdn": ("domicile", "edge"),
     "tier": ("edge",),
     "restart": ("edge",),
+    "tls": ("domicile",),
 }
 """Guard -> the packages in which it stands; removing it from one must be noticed although it stands in another."""
 

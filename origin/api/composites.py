@@ -9,6 +9,7 @@ that is in it, and goes with any of them (records/lineage.py); it is open to eve
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,9 +25,9 @@ from domicile.media.policy import Activity
 from domicile.media.raw import raw_facts
 from origin.api import archive_plan
 from origin.api.answers import Json, stored
-from origin.api.archives import download_headers
+from origin.api.budget import Account
 from origin.api.call import Call, check_public_id, count_fence, reply, signed
-from origin.api.forms import Account
+from origin.api.handing_out import download_headers
 from origin.api.manage import leaving
 from origin.api.notices import PARAMETERS
 from origin.api.originals import original_of
@@ -281,7 +282,12 @@ async def _kept(call: Call, asked: Asked, made: Made, kind: str, leave: Leave) -
 async def _kept_beside(call: Call, public_id: str, body: bytes, sources: tuple[Aid, ...]) -> Json:
     """What is said of a sprite, as a raw file of the same type."""
     name = AssetName(cloud=call.tenant.cloud, resource_type="raw", delivery_type=SPRITE, public_id=public_id)
-    new = NewAsset(name=name, facts=raw_facts(body), sources=sources, created_at=call.origin.now())
+    new = NewAsset(
+        name=name,
+        facts=raw_facts(len(body), hashlib.md5(body, usedforsecurity=False).hexdigest()),
+        sources=sources,
+        created_at=call.origin.now(),
+    )
     return stored((await _stored(call, new, body, nothing, is_signed=False)).record, call.address)
 
 

@@ -158,11 +158,7 @@ async def _bind(database: Database, region: str, store: str) -> None:
         if bound.region != region:
             raise BadSetting(f"origin.records.region: {region!r}, and these records are bound to {bound.region!r}")
         if bound.store != store:
-<<<<<<< HEAD
             holders = (t.version, t.backup, t.chunk, t.draft, t.doomed)
-=======
-            holders = (t.version, t.chunk, t.backup, t.draft, t.doomed)
->>>>>>> 1d15bfe9e45f3b6996cb2beaee73e135bbe1d2cb
             if any([await connection.scalar(select(exists(select(table.c.aid)))) for table in holders]):
                 raise BadSetting(
                     f"origin.records.s3: these settings mean the store {store!r}, and the originals of these records lie in"
@@ -214,12 +210,8 @@ class Upkeep:
             self._stopping.set()
             self._hurry.set()
 
-<<<<<<< HEAD
     async def _run(self, core: Core, mirror: Mirror) -> None:
-=======
-    async def _run(self, core: Core, mirror: Mirror | None) -> None:
         await _tried(recovery.tell_unowned(core, is_over=self._stopping.is_set))
->>>>>>> 1d15bfe9e45f3b6996cb2beaee73e135bbe1d2cb
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(MAINTENANCE_SECONDS):

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domicile.media.access import write_access_control
+from domicile.media.facts import SourceFacts
+from domicile.media.film import Film
 from domicile.media.journal import Head
 from domicile.media.signature import Digest, sign_answer
 from origin.api.coordinates import told
@@ -238,11 +240,27 @@ def extension_of(record: AssetRecord) -> str:
 
 
 def _picture(record: AssetRecord) -> Json:
-    """What only a picture has."""
+    """What only a picture has, or a film."""
     if record.name.resource_type == "raw":
         return {}
     facts = record.facts
+    if facts.film is not None:
+        return _film(facts, facts.film)
     return {"width": facts.width, "height": facts.height, "format": facts.format, "pages": facts.frames}
+
+
+def _film(facts: SourceFacts, film: Film) -> Json:
+    """What only a film has, or a sound, which is one without pictures."""
+    answer: Json = {"format": facts.format, "is_audio": not film.video_codec, "duration": round(film.duration, 3)}
+    if film.duration:
+        answer["bit_rate"] = round(facts.body_bytes * 8 / film.duration)
+    if film.video_codec:
+        answer |= {"width": facts.width, "height": facts.height, "rotation": film.rotation}
+        answer |= {"frame_rate": round(film.frame_rate, 3), "video": {"codec": film.video_codec}}
+    if film.audio_codec:
+        audio = {"codec": film.audio_codec, "frequency": film.frequency, "channels": film.channels}
+        answer["audio"] = audio
+    return answer
 
 
 def _folders(record: AssetRecord) -> Json:

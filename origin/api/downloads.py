@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 
 from domicile.media.asset import IMAGE_EXTENSIONS
 from domicile.media.errors import AssetNotFound, BadRequest
+from domicile.media.film import FILM_TYPES
 from domicile.media.negotiate import CONTENT_TYPES, TYPES, UNWRITTEN_TYPES
 from domicile.media.policy import Activity
 from domicile.media.raw import BYTES, raw_type
@@ -65,6 +66,8 @@ def _format(text: str, record: AssetRecord) -> str | None:
 
 def type_of(record: AssetRecord) -> str:
     """An SVG is bytes: it has not been cleaned."""
+    if record.facts.film is not None:
+        return FILM_TYPES.get(record.facts.format, BYTES)
     if record.name.resource_type != "image":
         return raw_type(record.name.public_id)
     return (TYPES | UNWRITTEN_TYPES).get(record.facts.format, BYTES)
@@ -72,5 +75,5 @@ def type_of(record: AssetRecord) -> str:
 
 def file_name(record: AssetRecord, wanted: str | None) -> str:
     last = record.name.public_id.rpartition("/")[2]
-    name = last if record.name.resource_type != "image" else f"{last}.{wanted or record.facts.format}"
+    name = last if record.name.resource_type == "raw" else f"{last}.{wanted or record.facts.format}"
     return "".join(char if char.isascii() and (char.isalnum() or char in "._- ") else "_" for char in name)

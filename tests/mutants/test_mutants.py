@@ -30,6 +30,7 @@ GUARDS = {
     "permit": ("domicile", "edge", "origin"),
     "limit": ("domicile", "edge", "origin"),
     "key gate": ("domicile", "edge", "origin"),
+    "store": ("domicile", "origin"),
     "salt": ("domicile", "edge", "origin"),
     "redaction": ("domicile", "edge"),
     "order": ("domicile", "edge", "origin"),

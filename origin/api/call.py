@@ -21,8 +21,8 @@ from origin.records import FencedState, Once, Tenant
 RESOURCE_TYPES = frozenset({"image", "video", "raw"})
 UPLOADED = frozenset({"upload", "private", "authenticated"})
 """Delivery types that a caller may give an asset."""
-DELIVERY_TYPES = UPLOADED | {"text", "fetch"}
-"""Those that an asset may have: `text` is drawn here."""
+DELIVERY_TYPES = UPLOADED | {"text", "fetch", "sprite", "multi"}
+"""Those that an asset may have: `text`, `sprite` and `multi` are made here."""
 
 
 async def admin(request: web.Request, path: Mapping[str, str]) -> tuple[Origin, Tenant, Params]:

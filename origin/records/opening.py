@@ -121,7 +121,6 @@ async def _open_keyring(settings: RecordsSettings, shield: Shield) -> Keyring:
 async def _open_audit(
     settings: RecordsSettings, database: Database, keyring: Keyring, stack: contextlib.AsyncExitStack
 ) -> AuditLog:
-    """Beside the mirror."""
     path = settings.mirror_directory / AUDIT_FILE
     with blamed("origin.records.mirror", path.parent, "a directory that can be made and written to"):
         file = AuditFile(path)

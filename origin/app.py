@@ -30,6 +30,7 @@ from origin.api import (
     text_images,
     transformations,
     triggers,
+    upload_mappings,
 )
 from origin.api.routes import CLOUD, Route, find
 from origin.api.upload import upload
@@ -102,6 +103,7 @@ ROUTES: tuple[Route, ...] = (
     *metadata_rules.ROUTES,
     *folders.ROUTES,
     *triggers.ROUTES,
+    *upload_mappings.ROUTES,
     *audit_log.ROUTES,
 )
 PAGES = ("healthz", "readyz", "metrics")

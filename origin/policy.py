@@ -57,6 +57,10 @@ interpretation = "strict-eu"
 # hosts = ["app.example.org"]    who may be told, as with [remote]
 # digest = "sha1"                or "sha256": the signature_algorithm of your SDKs
 
+# [backups]                      versions that were uploaded with backup=true and are deleted or replaced
+# days = 30                      how long they can be restored; 0: they are gone at once
+# always = false                 true: every upload counts as one with backup=true
+
 # [zones]                        each line widens or narrows one activity: store transform cache deliver backup
 # cache = ["eea"]                metadata logs metrics keys ingress_fetch egress_webhook
 

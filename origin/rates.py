@@ -28,8 +28,14 @@ class Rates:
         used = self.counts[cloud] = self.counts.get(cloud, 0) + 1
         if used > self.calls_max:
             raise Overloaded("Rate limit exceeded. Try again when the hour is over")
+        return self.told(cloud, now=now)
+
+    def told(self, cloud: str, *, now: float) -> dict[str, str]:
+        """The headers as things stand."""
+        until = (int(now // HOUR_SECONDS) + 1) * HOUR_SECONDS
+        left = max(self.calls_max - self.counts.get(cloud, 0), 0)
         return {
             "X-FeatureRateLimit-Limit": str(self.calls_max),
-            "X-FeatureRateLimit-Remaining": str(self.calls_max - used),
-            "X-FeatureRateLimit-Reset": formatdate((hour + 1) * HOUR_SECONDS, usegmt=True),
+            "X-FeatureRateLimit-Remaining": str(left),
+            "X-FeatureRateLimit-Reset": formatdate(until, usegmt=True),
         }

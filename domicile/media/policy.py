@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, assert_never
 
+from domicile.media.backup_rules import BackupRules
 from domicile.media.forced import ForcedRedaction
 from domicile.media.notification_rules import NotificationRules
 from domicile.media.remote_rules import RemoteRules
@@ -166,6 +167,8 @@ class ResidencyPolicy:
     """What may be fetched from elsewhere."""
     notifications: NotificationRules = field(default_factory=NotificationRules)
     """Who may be told of changes."""
+    backups: BackupRules = field(default_factory=BackupRules)
+    """Which versions are kept when they are deleted or replaced."""
 
     def to_mapping(self) -> dict[str, Any]:
         mapping: dict[str, Any] = {
@@ -201,6 +204,8 @@ class ResidencyPolicy:
             mapping["remote"] = self.remote.to_mapping()
         if self.notifications != NotificationRules():
             mapping["notifications"] = self.notifications.to_mapping()
+        if self.backups != BackupRules():
+            mapping["backups"] = self.backups.to_mapping()
         return mapping
 
 

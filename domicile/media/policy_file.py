@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from domicile.media.backup_rules import DAYS_MAX, BackupRules
 from domicile.media.forced import EFFECTS, ForcedRedaction
 from domicile.media.notification_rules import NotificationRules
 from domicile.media.policy import (
@@ -48,7 +49,7 @@ _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9._~:\[\]-]+")
 _FIELDS = (
     "tenant", "version", "interpretation", "zones", "lifetimes", "lease_seconds", "erased_status",
     "timing_allow_origin", "declared_non_personal", "originals", "metadata", "pdf", "redaction", "strict_transformations",
-    "remote", "notifications",
+    "remote", "notifications", "backups",
 )  # fmt: skip
 
 
@@ -86,6 +87,7 @@ def from_mapping(raw: Mapping[str, Any], *, home: str) -> ResidencyPolicy:
         strict_transformations=top.flag("strict_transformations", default=False),
         remote=_remote(top),
         notifications=_notifications(top),
+        backups=_backups(top),
     )
 
 
@@ -213,6 +215,13 @@ def _remote(top: _Table) -> RemoteRules:
 def _notifications(top: _Table) -> NotificationRules:
     table = top.table("notifications", tuple(NotificationRules.__dataclass_fields__))
     return NotificationRules(hosts=_hosts(table), digest=table.text("digest", Digest.SHA1, tuple(Digest)))
+
+
+def _backups(top: _Table) -> BackupRules:
+    table, usual = top.table("backups", tuple(BackupRules.__dataclass_fields__)), BackupRules()
+    return BackupRules(
+        days=table.whole("days", usual.days, 0, DAYS_MAX), always=table.flag("always", default=usual.always)
+    )
 
 
 def _hosts(table: _Table) -> tuple[str, ...]:

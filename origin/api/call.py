@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from aiohttp import hdrs, web
 
 from domicile.media.asset import AssetName
-from domicile.media.errors import AssetNotFound, BadRequest, MediaError
+from domicile.media.errors import AssetNotFound, BadRequest, MediaError, Overloaded
 from domicile.media.public_id import public_id_problem
 from origin.api.answers import Address, Json
 from origin.api.authenticate import Caller, basic_credentials, check_basic, check_signed
@@ -41,7 +41,11 @@ def _admin(request: web.Request, path: Mapping[str, str]) -> tuple[Origin, Tenan
     origin = request.app[ORIGIN]
     credentials = basic_credentials(request.headers.get(hdrs.AUTHORIZATION))
     tenant = check_basic(credentials, path["cloud"], origin.records.tenant_by_api_key)
-    request[EXTRA_HEADERS] = origin.rates.count(tenant.cloud, now=origin.now())
+    try:
+        request[EXTRA_HEADERS].update(origin.rates.count(tenant.cloud, now=origin.now()))
+    except Overloaded:
+        request[EXTRA_HEADERS].update(origin.rates.told(tenant.cloud, now=origin.now()))
+        raise
     return origin, tenant
 
 

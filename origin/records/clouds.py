@@ -15,7 +15,8 @@ from origin.catalogue.tables import purge_key as table
 from origin.journal import Journal, read_head
 from origin.policy import digest
 from origin.records.core import Core
-from origin.records.types import PurgeKey, Tenant
+from origin.records.purge_types import PurgeKey
+from origin.records.types import Tenant
 from origin.tenants import (
     CLOUD,
     TENANTS_MAX,

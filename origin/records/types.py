@@ -19,6 +19,7 @@ from domicile.media.facts import SourceFacts
 from domicile.media.journal import Head
 from domicile.media.statement import ErasureStatement
 from origin.records.prefixes import names_a_folder
+from origin.records.tenant import Tenant
 
 __all__ = [
     "AssetRecord",
@@ -339,22 +340,6 @@ class PurgeKey:
             "all": targets.everything or wide,
         }
         return all(operation in self.operations for operation, asked in wanted.items() if asked)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tenant:
-    """A cloud with its secrets. Keep it in memory only."""
-
-    cloud: str
-    api_key: str
-    """15 digits; not secret."""
-    api_secret: str = field(repr=False)
-    name_key: bytes = field(repr=False)
-    file_key: bytes = field(repr=False)
-    token_keys: tuple[bytes, ...] = field(default=(), repr=False)
-    """What tokens of this cloud are made with."""
-    config_revision: int
-    created_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 
 from domicile.media.errors import AssetNotFound, MediaError
 from domicile.service import logging
-from origin import (
+from origin.api import (
     admin,
     archives,
     cors,
@@ -27,12 +27,12 @@ from origin import (
     text_images,
     transformations,
 )
+from origin.api.routes import Route, find
+from origin.api.upload import upload
 from origin.errors import as_json, code_of, for_api
 from origin.health import Pages
 from origin.http import drop_server_header
 from origin.keys import EXTRA_HEADERS, ORIGIN, REQUEST_ID, ROUTE, Origin
-from origin.routes import Route, find
-from origin.upload import upload
 
 log = logging.get()
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from domicile.service import logging
-from origin.admission import Admitted
-from origin.authenticate import Caller
+from origin.api.admission import Admitted
+from origin.api.authenticate import Caller
+from origin.api.params import Params
+from origin.api.upload import asked_for, store
 from origin.credentials import cloudinary_url, write_credentials
 from origin.keys import Origin
-from origin.params import Params
 from origin.samples import SAMPLE_PUBLIC_ID, sample_photo
-from origin.upload import asked_for, store
 
 CLOUD = "demo"
 FILE_NAME = "cloudinary-url"

@@ -16,10 +16,10 @@ from domicile.media.errors import (
     UpstreamUnavailable,
 )
 from domicile.service import logging
-from origin.eager import EagerTask, finished, read_orders
+from origin.api.eager import EagerTask, finished, read_orders
+from origin.api.notices import Told
+from origin.api.originals import original_of
 from origin.keys import Origin
-from origin.notices import Told
-from origin.originals import original_of
 from origin.records import AssetRecord, Left, Task
 from origin.renders import MadeNow, Order, Picture, make
 

@@ -12,9 +12,9 @@ from aiohttp import web
 from domicile.media.signature import Digest
 from domicile.service.gate.remote import RemoteClient
 from domicile.service.pool import DecoderPool
-from origin.answers import Address
-from origin.archive_turns import ArchiveTurns
-from origin.forms import Budget
+from origin.api.answers import Address
+from origin.api.archive_turns import ArchiveTurns
+from origin.api.forms import Budget
 from origin.metrics import Metrics
 from origin.nodes import Nodes
 from origin.rates import Rates

@@ -24,8 +24,8 @@ from domicile.media.remote import read_address
 from domicile.media.signature import Digest, sign_webhook
 from domicile.service import logging
 from domicile.service.gate.remote import Unlisted
+from origin.api.notices import Notice
 from origin.keys import Origin
-from origin.notices import Notice
 from origin.records import Task
 from origin.records.tasks import TASK_KEPT_SECONDS
 

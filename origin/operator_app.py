@@ -25,16 +25,16 @@ from domicile.media.errors import AssetNotFound, BadRequest, MediaError
 from domicile.media.policy import PolicyError
 from domicile.service import logging
 from domicile.service.signing import KEY_ID
-from origin.answers import instant
-from origin.call import count_fence
+from origin.api.answers import instant
+from origin.api.call import count_fence
+from origin.api.forms import read_params
+from origin.api.params import Params
+from origin.api.routes import Route, find
 from origin.credentials import cloudinary_url
 from origin.errors import as_json, code_of, for_api
-from origin.forms import read_params
 from origin.http import drop_server_header
 from origin.keys import ORIGIN, Origin
-from origin.params import Params
 from origin.records import Fencing, PurgeKey
-from origin.routes import Route, find
 
 OPERATIONS = frozenset({"asset", "public_id", "url", "tag", "prefix", "all", "erase"})
 DAYS = 365

@@ -9,7 +9,7 @@ from domicile.media.policy import Activity
 from domicile.media.remote import RemoteAddress, read_address
 from domicile.media.remote_rules import RemoteRules
 from domicile.service.gate.remote import Fetched
-from origin.forms import FILE_NAME_CHARS_MAX
+from origin.api.forms import FILE_NAME_CHARS_MAX
 from origin.keys import Origin
 
 

@@ -27,8 +27,8 @@ from domicile.media.negotiate import negotiate
 from domicile.media.pending import NO_HINTS, read_named, settled
 from domicile.media.program import parse_segment
 from domicile.service.pool_values import Rendered
+from origin.api.originals import original_of
 from origin.keys import Origin
-from origin.originals import original_of
 from origin.records import AssetRecord, Made, Named, RenditionRecord
 
 _URL_SAFE = re.compile(r"[A-Za-z0-9_.,:;/$!%()*~'+@=&-]*", re.ASCII)

@@ -24,12 +24,12 @@ from domicile.service.profile import installed_engines, refuse_unsafe_engines
 from domicile.service.settings import blamed
 from domicile.service.tasks import Background
 from origin import eager_worker, notice_worker
+from origin.api.archive_turns import ArchiveTurns
+from origin.api.forms import Budget
 from origin.app import ROUTE_NAMES, api_app
-from origin.archive_turns import ArchiveTurns
 from origin.credentials import write_credentials
 from origin.demo import prepare_demo
 from origin.fetched import Fetched
-from origin.forms import Budget
 from origin.http import QuietRunner
 from origin.keys import Origin
 from origin.metrics import Metrics

@@ -6,9 +6,9 @@ from typing import cast
 
 from domicile.service.gate.remote import RemoteClient
 from domicile.service.pool import DecoderPool
+from origin.api.archive_turns import ArchiveTurns
+from origin.api.forms import Budget
 from origin.app import ROUTE_NAMES
-from origin.archive_turns import ArchiveTurns
-from origin.forms import Budget
 from origin.keys import Origin
 from origin.metrics import Metrics
 from origin.rates import Rates

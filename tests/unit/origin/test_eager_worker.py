@@ -11,10 +11,11 @@ import msgspec
 import pytest
 
 from domicile.media.errors import BadTransformation, MediaError, Overloaded
-from origin import eager_worker, originals
-from origin.eager import EagerTask
+from origin import eager_worker
+from origin.api import originals
+from origin.api.eager import EagerTask
+from origin.api.notices import Notice
 from origin.keys import Origin
-from origin.notices import Notice
 from origin.records import EAGER, AssetRecord, Left, NewTask, Records
 from tests.infra.origin import origin_over
 from tests.infra.records import CLOUD, name, opened, upload

@@ -17,9 +17,9 @@ from cloudinary.utils import verify_notification_signature
 
 from domicile.service.gate.remote import RemoteClient
 from origin import notice_worker
+from origin.api.notices import Notice
 from origin.keys import Origin
 from origin.notice_worker import RETRY_SECONDS, RETRY_SECONDS_MAX, next_attempt, send
-from origin.notices import Notice
 from origin.records import NOTICE, AssetRecord, Left, NewTask, Records, Task
 from origin.records.tasks import TASK_KEPT_SECONDS
 from tests.infra.origin import origin_over

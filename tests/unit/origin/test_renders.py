@@ -4,9 +4,9 @@ import pytest
 
 from domicile.imaging.job import MediaLimits
 from domicile.media.errors import BadRequest, BadTransformation, LimitExceeded, MediaError
-from origin.eager import EAGER_MAX, read_orders, read_wish
-from origin.incoming import read_incoming
-from origin.params import Params
+from origin.api.eager import EAGER_MAX, read_orders, read_wish
+from origin.api.incoming import read_incoming
+from origin.api.params import Params
 from origin.records import Named
 from origin.renders import read_order
 from origin.settings import MediaSettings, UploadSettings

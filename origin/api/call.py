@@ -1,0 +1,161 @@
+"""What every API call begins and ends with: who calls, which asset is meant, and the JSON that goes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import hdrs, web
+
+from domicile.media.asset import AssetName
+from domicile.media.errors import AssetNotFound, BadRequest
+from domicile.media.public_id import public_id_problem
+from origin.api.answers import Address, Json
+from origin.api.authenticate import Caller, basic_credentials, check_basic, check_signed
+from origin.api.forms import read_body, read_params
+from origin.api.notices import Told, tellable, told
+from origin.api.params import Params
+from origin.keys import EXTRA_HEADERS, ORIGIN, REQUEST_ID, Origin
+from origin.records import FencedState, Once, Tenant
+
+RESOURCE_TYPES = frozenset({"image", "video", "raw"})
+UPLOADED = frozenset({"upload", "private", "authenticated"})
+"""Delivery types that a caller may give an asset."""
+DELIVERY_TYPES = UPLOADED | {"text", "fetch"}
+"""Those that an asset may have: `text` is drawn here."""
+
+
+async def admin(request: web.Request, path: Mapping[str, str]) -> tuple[Origin, Tenant, Params]:
+    """An Admin call: Basic credentials, then the hour's quota, then the parameters."""
+    origin, tenant = _admin(request, path)
+    return origin, tenant, await read_params(request, origin.settings.upload)
+
+
+async def admin_json(request: web.Request, path: Mapping[str, str]) -> tuple[Origin, Tenant, bytes]:
+    """The same for calls whose body is one JSON object of a shape of its own."""
+    origin, tenant = _admin(request, path)
+    return origin, tenant, await read_body(request, origin.settings.upload)
+
+
+def _admin(request: web.Request, path: Mapping[str, str]) -> tuple[Origin, Tenant]:
+    origin = request.app[ORIGIN]
+    credentials = basic_credentials(request.headers.get(hdrs.AUTHORIZATION))
+    tenant = check_basic(credentials, path["cloud"], origin.records.tenant_by_api_key)
+    request[EXTRA_HEADERS] = origin.rates.count(tenant.cloud, now=origin.now())
+    return origin, tenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call of the Upload API whose caller is known."""
+
+    origin: Origin
+    caller: Caller
+    params: Params = field(repr=False)
+
+    @property
+    def tenant(self) -> Tenant:
+        return self.caller.tenant
+
+    @property
+    def once(self) -> Once | None:
+        return self.caller.once
+
+    @property
+    def address(self) -> Address:
+        return self.origin.address_of(self.tenant, self.caller.digest)
+
+
+def told_by(call: Call, request: web.Request) -> Told:
+    """Whom the call wants told. Raises BadRequest."""
+    hosts = tellable(call.origin.records, call.tenant.cloud)
+    return told(call.params, request_id=request[REQUEST_ID], now=call.origin.now(), hosts=hosts)
+
+
+async def signed(
+    request: web.Request, path: Mapping[str, str], *, notification_unsigned: bool = False, may_expire: bool = False
+) -> Call:
+    """A call of the Upload API without a file: signed parameters, or Basic. `may_expire`: see `check_signed`."""
+    origin = request.app[ORIGIN]
+    params = await read_params(request, origin.settings.upload)
+    caller = authenticate(
+        request,
+        origin,
+        path["cloud"],
+        params,
+        notification_unsigned=notification_unsigned,
+        may_expire=may_expire,
+    )
+    return Call(origin=origin, caller=caller, params=params)
+
+
+def authenticate(
+    request: web.Request,
+    origin: Origin,
+    cloud: str,
+    params: Params,
+    *,
+    notification_unsigned: bool = False,
+    may_expire: bool = False,
+) -> Caller:
+    """Basic when the header is there, else the signature."""
+    find = origin.records.tenant_by_api_key
+    credentials = basic_credentials(request.headers.get(hdrs.AUTHORIZATION))
+    if credentials is not None:
+        return Caller(tenant=check_basic(credentials, cloud, find))
+    caller = check_signed(
+        params,
+        cloud,
+        find,
+        now=origin.now(),
+        allow_version_1=origin.settings.signature_v1,
+        notification_unsigned=notification_unsigned,
+        may_expire=may_expire,
+    )
+    if caller.signed is not None:
+        origin.metrics.signatures.add(version=str(caller.signed.version), hash=str(caller.signed.digest))
+    return caller
+
+
+def resource_type_of(path: Mapping[str, str]) -> str:
+    resource_type = path.get("resource_type", "image")
+    if resource_type not in RESOURCE_TYPES:
+        raise AssetNotFound("Not found: this endpoint is not supported")
+    return resource_type
+
+
+def delivery_type_of(text: str, parameter: str = "type", *, allowed: frozenset[str] = DELIVERY_TYPES) -> str:
+    delivery_type = text or "upload"
+    if delivery_type not in allowed:
+        raise BadRequest(f"Invalid value for parameter {parameter}")
+    return delivery_type
+
+
+def name_of(tenant: Tenant, resource_type: str, delivery_type: str, public_id: str) -> AssetName:
+    return AssetName(cloud=tenant.cloud, resource_type=resource_type, delivery_type=delivery_type, public_id=public_id)
+
+
+def check_public_id(public_id: str, parameter: str = "public_id") -> str:
+    """A public_id that can be written as a URL and read back. Raises BadRequest."""
+    problem = public_id_problem(public_id)
+    if problem is None and public_id != public_id.strip():
+        problem = "public_id begins or ends with a space"
+    if problem is not None:
+        shown = public_id if len(public_id) <= 255 else f"{public_id[:32]}…"
+        raise BadRequest(f"{parameter} ({shown}) is invalid: {problem}")
+    return public_id
+
+
+def refuse(params: Params, *names: str) -> None:
+    """Raise BadRequest for a parameter that would need what is not supported yet."""
+    for name in names:
+        if name in params:
+            raise BadRequest(f"Parameter {name} is not supported yet")
+
+
+def count_fence(origin: Origin, fenced: FencedState) -> None:
+    origin.metrics.fence_waits.add(state=str(fenced.state))
+
+
+def reply(answer: Json) -> web.Response:
+    return web.json_response(answer)

@@ -54,6 +54,7 @@ STATUS: dict[type[MediaError], Answer] = {
     errors.LimitExceeded: Answer(admin=400, upload=400, wire=400),
     errors.ProcessingFailed: Answer(admin=500, upload=500, wire=500),
     errors.Overloaded: Answer(admin=429, upload=429, wire=503),
+    errors.QuotaUsedUp: Answer(admin=420, upload=420, wire=503),
     errors.LeaseLost: Answer(admin=503, upload=500, wire=503),
     errors.UpstreamUnavailable: Answer(admin=503, upload=500, wire=503),
 }

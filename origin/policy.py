@@ -57,6 +57,9 @@ interpretation = "strict-eu"
 # hosts = ["app.example.org"]    who may be told, as with [remote]
 # digest = "sha1"                or "sha256": the signature_algorithm of your SDKs
 
+# [quotas]                       how much this cloud may take; what is left out has no limit of its own
+# assets_max = 100000            also: bytes_max uploads_in_flight_max renders_per_day_max calls_per_hour_max
+
 # [zones]                        each line widens or narrows one activity: store transform cache deliver backup
 # cache = ["eea"]                metadata logs metrics keys ingress_fetch egress_webhook
 

@@ -18,6 +18,7 @@ from typing import Any, assert_never
 
 from domicile.media.forced import ForcedRedaction
 from domicile.media.notification_rules import NotificationRules
+from domicile.media.quotas import NO_QUOTAS, Quotas
 from domicile.media.remote_rules import RemoteRules
 
 EU_COUNTRIES = frozenset("at be bg hr cy cz dk ee fi fr de gr hu ie it lv lt lu mt nl pl pt ro sk si es se".split())
@@ -166,6 +167,8 @@ class ResidencyPolicy:
     """What may be fetched from elsewhere."""
     notifications: NotificationRules = field(default_factory=NotificationRules)
     """Who may be told of changes."""
+    quotas: Quotas = NO_QUOTAS
+    """How much there may be. No part of the mapping: what edges need not know is not told to them, and changes nothing there."""
 
     def to_mapping(self) -> dict[str, Any]:
         mapping: dict[str, Any] = {

@@ -25,6 +25,7 @@ from domicile.media.policy import (
     preset_zones,
 )
 from domicile.media.public_id import public_id_problem
+from domicile.media.quotas import Quotas
 from domicile.media.remote import read_entry
 from domicile.media.remote_rules import DELIVERY, REFRESH_SECONDS, RemoteRules
 from domicile.media.signature import Digest
@@ -40,6 +41,7 @@ FOLDERS = 'folders like "profiles" or "team/public", without a slash at either e
 HOSTS = 'hosts like "images.example.org", "*.example.net" or "media.example.org:8443"'
 REFRESH_SECONDS_MIN = 10
 ORIGIN_CHARACTERS_MAX = 255
+QUOTA_MAX = 10**15
 SHOWN_CHARACTERS_MAX = 60
 """Of a wrong value, this much is repeated."""
 
@@ -48,7 +50,7 @@ _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9._~:\[\]-]+")
 _FIELDS = (
     "tenant", "version", "interpretation", "zones", "lifetimes", "lease_seconds", "erased_status",
     "timing_allow_origin", "declared_non_personal", "originals", "metadata", "pdf", "redaction", "strict_transformations",
-    "remote", "notifications",
+    "remote", "notifications", "quotas",
 )  # fmt: skip
 
 
@@ -86,6 +88,7 @@ def from_mapping(raw: Mapping[str, Any], *, home: str) -> ResidencyPolicy:
         strict_transformations=top.flag("strict_transformations", default=False),
         remote=_remote(top),
         notifications=_notifications(top),
+        quotas=_quotas(top),
     )
 
 
@@ -213,6 +216,11 @@ def _remote(top: _Table) -> RemoteRules:
 def _notifications(top: _Table) -> NotificationRules:
     table = top.table("notifications", tuple(NotificationRules.__dataclass_fields__))
     return NotificationRules(hosts=_hosts(table), digest=table.text("digest", Digest.SHA1, tuple(Digest)))
+
+
+def _quotas(top: _Table) -> Quotas:
+    table = top.table("quotas", tuple(Quotas.__dataclass_fields__))
+    return Quotas(**{name: table.whole(name, 0, 1, QUOTA_MAX) for name in table.values})
 
 
 def _hosts(table: _Table) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from domicile.media.errors import AssetNotFound, BadRequest
 from origin.api import analysis
 from origin.api.answers import Json, detailed, instant, listed, page
 from origin.api.call import admin, delivery_type_of, name_of, refuse, reply, resource_type_of
+from origin.api.limits import quotas_of
 from origin.api.params import Params
 from origin.keys import Origin
 from origin.records import AssetRecord, Filter, Tenant
@@ -43,15 +44,20 @@ async def usage(request: web.Request, path: Mapping[str, str]) -> web.Response:
     if "date" in path:
         raise BadRequest("Usage of another day is not kept")
     count, size = origin.records.totals(tenant.cloud)
+    quotas = quotas_of(origin.records.policy(tenant.cloud))
     return reply(
         {
             "plan": "Domicile",
             "last_updated": instant(origin.now())[:10],
-            "objects": {"usage": count},
-            "storage": {"usage": size},
+            "objects": {"usage": count, **_limit(quotas.assets_max)},
+            "storage": {"usage": size, **_limit(quotas.bytes_max)},
             "resources": count,
         }
     )
+
+
+def _limit(quota: int) -> Json:
+    return {"limit": quota} if quota else {}
 
 
 async def resource_types(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -71,6 +77,8 @@ async def resources(request: web.Request, path: Mapping[str, str]) -> web.Respon
         prefix=params.text("prefix") or None,
         public_ids=params.texts("public_ids") or None,
     )
+    for named in where.public_ids or (where.prefix or "",):
+        tenant.scope.require_name(named)
     return await _page(origin, tenant, params, where)
 
 

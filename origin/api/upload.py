@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from aiohttp import web
@@ -30,6 +31,7 @@ from origin.api.delete_tokens import make_token
 from origin.api.forms import Account, UploadForm, file_bytes, read_upload, remote_address, too_large
 from origin.api.incoming import applied, read_incoming
 from origin.api.kinds import RAW, check_raw, check_resource_type, kind_of
+from origin.api.limits import quotas_of
 from origin.api.moderation import first_moderation
 from origin.api.notices import Told, tellable, told
 from origin.api.params import Params, context_of, tags_of
@@ -43,9 +45,10 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """POST /v1_1/{cloud}/{resource_type}/upload, and /upload."""
     origin = request.app[ORIGIN]
     resource_type = path.get("resource_type", "image")
-    with origin.budget.account() as account:
+    with origin.budget.account() as account, ExitStack() as turn:
         form = await read_upload(request, origin.settings.upload, account)
         who = await admitted(request, origin, path["cloud"], form.params)
+        turn.enter_context(origin.limits.upload(path["cloud"], quotas_of(origin.records.policy(path["cloud"]))))
         check_resource_type(resource_type)
         sent, file_name = await _sent(origin, who, form, account)
         if who.is_unsigned and len(sent) > origin.settings.upload.unsigned_bytes_max:
@@ -83,7 +86,7 @@ async def _answer(origin: Origin, asked: Asked, done: Committed, looked: Looked)
     who, caller, params = asked.who, asked.who.caller, asked.params
     count_fence(origin, done.fenced)
     address = _address(origin, who)
-    if done.existing and who.is_unsigned:
+    if done.existing and not who.sees:
         return found_by_stranger(done.record, address)
     answer = uploaded(done, address, api_key="" if who.is_unsigned else caller.tenant.api_key)
     if done.existing:  # what is told is of the picture that is there
@@ -98,7 +101,7 @@ async def _answer(origin: Origin, asked: Asked, done: Committed, looked: Looked)
 
 
 def _address(origin: Origin, who: Admitted) -> Address:
-    return replace(origin.address_of(who.caller.tenant, who.caller.digest), signs_urls=not who.is_unsigned)
+    return replace(origin.address_of(who.caller.tenant, who.caller.digest), signs_urls=who.sees)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

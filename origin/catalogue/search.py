@@ -49,12 +49,16 @@ class SearchIndex:
     def __init__(self) -> None:
         self._db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self._db.executescript(_SCHEMA)
+        self._totals: dict[str, tuple[int, int]] = {}
 
     def close(self) -> None:
         self._db.close()
 
     def put(self, record: AssetRecord) -> None:
         """Add or replace an asset."""
+        self._count_out(record.asset_id)
+        count, size = self.totals(record.name.cloud)
+        self._totals[record.name.cloud] = (count + 1, size + record.body_bytes)
         name = record.name
         place = (record.asset_id, name.cloud, name.resource_type, name.delivery_type, name.public_id)
         row = (*place, record.created_at, record.body_bytes)
@@ -64,6 +68,7 @@ class SearchIndex:
         self._db.executemany("INSERT INTO tag VALUES (?, ?, ?)", tags)
 
     def remove(self, asset_id: str) -> None:
+        self._count_out(asset_id)
         self._db.execute("DELETE FROM asset WHERE asset_id = ?", (asset_id,))
         self._db.execute("DELETE FROM tag WHERE asset_id = ?", (asset_id,))
 
@@ -93,10 +98,14 @@ class SearchIndex:
         return [Hit(asset_id=row[0], created_at=row[1]) for row in self._db.execute(query, (*values, limit))]
 
     def totals(self, tenant: str) -> tuple[int, int]:
-        """(assets, bytes of their originals)."""
-        query = "SELECT count(*), coalesce(sum(body_bytes), 0) FROM asset WHERE tenant = ?"
-        count, size = self._db.execute(query, (tenant,)).fetchone()
-        return count, size
+        """(assets, bytes of their originals); every upload of a cloud with quotas asks, so they are counted along."""
+        return self._totals.get(tenant, (0, 0))
+
+    def _count_out(self, asset_id: str) -> None:
+        query = "SELECT tenant, body_bytes FROM asset WHERE asset_id = ?"
+        for tenant, body_bytes in self._db.execute(query, (asset_id,)).fetchall():
+            count, size = self.totals(tenant)
+            self._totals[tenant] = (count - 1, size - body_bytes)
 
     def count(self, tenant: str, *, delivery_type: str) -> int:
         """Assets of one delivery type."""

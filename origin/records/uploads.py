@@ -14,6 +14,7 @@ from domicile.media.asset import AID_BYTES, Aid, AssetId
 from domicile.media.errors import AssetNotFound, BadRequest, Overloaded
 from domicile.media.journal import Kind
 from domicile.media.policy import Permit
+from domicile.media.quotas import NO_QUOTAS
 from domicile.media.sealed import SALT_BYTES, SealContext, seal
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
@@ -42,7 +43,10 @@ class Uploads:
         self._drafts: dict[Aid, bool] = {}  # aid -> are its bytes stored?
 
     async def mint(self, tenant: str) -> Draft:
-        self._core.tenants.standing(tenant)
+        """LimitExceeded where there is no room for a byte, before one is written."""
+        policy = self._core.tenants.standing(tenant).policy
+        if policy is not None:
+            policy.quotas.check_room(*self._core.search.totals(tenant), more_assets=0, more_bytes=1)
         if len(self._drafts) >= DRAFTS_MAX:
             raise Overloaded("too many uploads at once")
         aid = Aid(secrets.token_hex(AID_BYTES))
@@ -147,6 +151,7 @@ class Uploads:
                 current = old.aid if old else None
                 await spend_upload(change.connection, once, name=name, current=current, made=draft.aid, now=core.now())
             if keeps is None:
+                check_room(core, record, before)
                 if asset.unique_display_name:
                     await check_display_name(core, change, record)
                 await self._store(change, draft, record, old)
@@ -174,6 +179,16 @@ class Uploads:
             change.record(Kind.NAME, names=(name,))
         await core.catalogue.add(change.connection, row, seq=change.seq, labels=core.labels(record))
         change.after_commit.append(lambda: core.search.put(record))
+
+
+def check_room(core: Core, record: AssetRecord, before: AssetRecord | None) -> None:
+    """Under the head's lock, so that two uploads do not take the same place. Raises LimitExceeded, naming the quota."""
+    policy = core.tenants.standing(record.name.cloud).policy
+    if policy is not None and policy.quotas != NO_QUOTAS:
+        more_bytes = record.body_bytes - (before.body_bytes if before else 0)
+        policy.quotas.check_room(
+            *core.search.totals(record.name.cloud), more_assets=0 if before else 1, more_bytes=more_bytes
+        )
 
 
 def _record(draft: Draft, asset: NewAsset, before: AssetRecord | None) -> AssetRecord:

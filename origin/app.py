@@ -27,6 +27,7 @@ from origin.api import (
     text_images,
     transformations,
 )
+from origin.api.openapi import describe
 from origin.api.routes import Route, find
 from origin.api.upload import upload
 from origin.errors import as_json, code_of, for_api
@@ -49,6 +50,12 @@ UPLOAD_ROUTES = frozenset(
 """Answered with statuses that every SDK's uploader accepts."""
 _TYPES: Mapping[str, frozenset[str]] = {"resource_type": frozenset({"image", "video", "raw", "auto"})}
 _ARCHIVED: Mapping[str, frozenset[str]] = {"resource_type": frozenset(archives.RESOURCE_TYPES)}
+
+
+async def openapi(_request: web.Request, _path: Mapping[str, str]) -> web.Response:
+    """What this page describes."""
+    return web.json_response(describe(ROUTES, uploads=UPLOAD_ROUTES))
+
 
 ROUTES: tuple[Route, ...] = (
     Route("upload", "POST", RT + "/upload", upload, _TYPES),
@@ -99,6 +106,7 @@ ROUTES: tuple[Route, ...] = (
     Route("create_metadata_field", "POST", FIELDS, metadata_fields.create),
     Route("metadata_field", "GET", FIELDS + "/{id}", metadata_fields.show),
     Route("delete_metadata_field", "DELETE", FIELDS + "/{id}", metadata_fields.delete),
+    Route("openapi", "GET", "/v1_1/openapi.json", openapi),
     Route("statement_key", "GET", "/.well-known/domicile/statement-key", statement_key.statement_key),
 )
 PAGES = ("healthz", "readyz", "metrics")

@@ -1,0 +1,173 @@
+"""What each endpoint takes, for the description of the API (openapi.py): by its handler, with the names that it reads itself.
+
+A handler that is not here makes the description fail, and with it a test: no endpoint is added without saying what it
+takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from origin.api import (
+    admin,
+    analysis,
+    archive_plan,
+    archives,
+    coordinates,
+    downloads,
+    erasures,
+    explicit,
+    labels,
+    listing,
+    manage,
+    metadata_fields,
+    presets,
+    statement_key,
+    text_images,
+    transformations,
+)
+from origin.api.admission import PRESET_ONLY
+from origin.api.params import HARMLESS, LIST_ITEMS_MAX, SIGNING, USED
+from origin.api.routes import Handler
+from origin.api.upload import upload
+
+SIGNED = frozenset({"timestamp", "signature", "api_key"})
+PAGE = frozenset({"max_results", "next_cursor"})
+SHOWN = frozenset({"tags", "context", "fields"})
+SETTINGS = (USED - presets.NEVER - SIGNING) | PRESET_ONLY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """One endpoint."""
+
+    takes: frozenset[str] = frozenset()
+    needs: tuple[str, ...] = ()
+    is_signed: bool = False
+    """A call of the Upload API: Basic, or a signature over the parameters."""
+    is_public: bool = False
+    """Nobody has to say who they are."""
+    body: Mapping[str, Any] | None = None
+    """Of a JSON body with a shape of its own."""
+    answers: str = "application/json"
+
+
+def _call(*names: Iterable[str], needs: tuple[str, ...] = ()) -> Described:
+    takes = frozenset(name for group in names for name in group)
+    return Described(takes=takes | SIGNED, needs=needs, is_signed=True)
+
+
+def _admin(*names: Iterable[str], needs: tuple[str, ...] = ()) -> Described:
+    return Described(takes=frozenset(name for group in names for name in group), needs=needs)
+
+
+_TEXT: Mapping[str, Any] = {"type": "string"}
+METADATA_FIELD: Mapping[str, Any] = {
+    "type": "object",
+    "required": ["type", "label"],
+    "additionalProperties": False,
+    "properties": {
+        "type": {"enum": sorted(metadata_fields.TYPES)},
+        "label": {"type": "string", "minLength": 1, "maxLength": metadata_fields.LABEL_CHARS_MAX},
+        "external_id": _TEXT,
+        "mandatory": {"type": "boolean"},
+        "default_value": {"type": ["string", "integer", "array", "null"], "items": _TEXT},
+        "validation": {"type": ["object", "null"]},
+        "datasource": {
+            "type": ["object", "null"],
+            "required": ["values"],
+            "properties": {
+                "values": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["value"],
+                        "properties": {"value": _TEXT, "external_id": _TEXT, "state": _TEXT},
+                    },
+                }
+            },
+        },
+    },
+}
+
+DESCRIBED: Mapping[Handler, Described] = {
+    upload: _call(USED - SIGNING),
+    manage.destroy: _call(manage.DESTROY, needs=("public_id",)),
+    manage.rename: _call(manage.RENAME, needs=("from_public_id", "to_public_id")),
+    manage.delete_by_token: Described(takes=frozenset({"token"}), needs=("token",), is_public=True),
+    explicit.explicit: _call(explicit.EXPLICIT, needs=("public_id",)),
+    labels.tags: _call(labels.TAGS, needs=("command", "public_ids")),
+    labels.context: _call(labels.CONTEXT, needs=("command", "public_ids")),
+    labels.metadata: _call(labels.METADATA, needs=("metadata", "public_ids")),
+    archives.generate: _call(archives.USED, archives.STYLE, archives.TARGET),
+    archives.by_tag: _call({"tag", "transformation", "expires_at"}, needs=("tag",)),
+    downloads.download: _call(downloads.USED, needs=("public_id",)),
+    text_images.text: _call(text_images.USED, needs=("text",)),
+    erasures.erase: _call(erasures.USED, needs=("mode",)),
+    erasures.status: _admin(),
+    listing.ping: _admin(),
+    listing.usage: _admin(),
+    listing.config: _admin({"settings"}),
+    listing.resource_types: _admin(),
+    listing.resources: _admin(PAGE, SHOWN, {"prefix", "public_ids", "start_at", "direction", "type"}),
+    listing.resources_by_asset_ids: _admin(SHOWN, {"asset_ids"}),
+    listing.resources_by_tag: _admin(PAGE, SHOWN, {"start_at", "direction"}),
+    listing.resource: _admin({"coordinates"}, analysis.WISHES),
+    listing.resource_by_asset_id: _admin({"coordinates"}, analysis.WISHES),
+    listing.tags: _admin(PAGE, {"prefix"}),
+    admin.update: _admin(admin.UPDATABLE),
+    admin.delete_resources: _admin({"public_ids", "prefix", "all", "keep_original", "invalidate", "next_cursor"}),
+    admin.delete_by_tag: _admin({"invalidate", "next_cursor"}),
+    admin.delete_by_asset_ids: _admin({"asset_ids", "invalidate"}, needs=("asset_ids",)),
+    transformations.show: _admin(PAGE, {"transformation", "named"}),
+    transformations.create: _admin({"name", "transformation", "allowed_for_strict"}, needs=("name", "transformation")),
+    transformations.update: _admin(
+        {"transformation", "unsafe_update", "allowed_for_strict"}, needs=("transformation",)
+    ),
+    transformations.delete: _admin({"transformation"}, needs=("transformation",)),
+    presets.listing: _admin(PAGE),
+    presets.show: _admin(),
+    presets.create: _admin(SETTINGS, {"name", "unsigned"}),
+    presets.update: _admin(SETTINGS, {"unsigned"}),
+    presets.delete: _admin(),
+    metadata_fields.listing: _admin(),
+    metadata_fields.show: _admin(),
+    metadata_fields.create: Described(body=METADATA_FIELD),
+    metadata_fields.delete: _admin(),
+    statement_key.statement_key: Described(is_public=True),
+}
+
+_FLAG: Mapping[str, Any] = {"type": "boolean"}
+_LIST: Mapping[str, Any] = {"type": "array", "items": {"type": "string"}, "maxItems": LIST_ITEMS_MAX}
+_FLAGS = (
+    "overwrite use_filename unique_filename discard_original_filename use_asset_folder_as_public_id_prefix faces colors"
+    " phash image_metadata media_metadata blurhash thumbhash use_filename_as_display_name unique_display_name"
+    " return_delete_token eager_async all keep_original invalidate coordinates unsigned allowed_for_strict named settings"
+    " allow_missing attachment flatten_folders use_original_filename flatten_transformations skip_transformation_name async"
+    " clear_invalid disallow_public_id live"
+).split()
+_LISTS = "public_ids asset_ids fully_qualified_public_ids prefixes target_tags".split()
+
+KINDS: Mapping[str, Mapping[str, Any]] = {
+    **dict.fromkeys(_FLAGS, _FLAG),
+    **dict.fromkeys(_LISTS, _LIST),
+    "file": {"type": "string", "format": "binary", "description": "A file, a data URI, or an address."},
+    "type": {"type": "string", "examples": ["upload", "private", "authenticated"]},
+    "timestamp": {"type": "integer", "minimum": 0},
+    "max_results": {"type": "integer", "minimum": 1, "maximum": listing.MAX_RESULTS_MAX},
+    "expires_at": {"type": "integer", "minimum": 0},
+    "direction": {"enum": ["asc", "desc"]},
+    "mode": {"type": "string", "examples": list(erasures.MODES)},
+    "target_format": {"enum": sorted(archive_plan.FORMATS)},
+    "context": {"type": "string", "examples": ["alt=A house|caption=Our house"]},
+    **{name: {"type": "string", "examples": ["10,10,20,20"]} for name in coordinates.FIELDS},
+}
+"""Schemas of parameters that are no plain text, wherever they are sent."""
+
+OF_LISTINGS: Mapping[str, Mapping[str, Any]] = {"tags": _FLAG, "context": _FLAG}
+"""Of a listing these say what is shown, and not what an asset is to carry."""
+
+IGNORED = frozenset(HARMLESS)
+"""Taken everywhere, and without effect."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -43,8 +46,13 @@ class Peer:
         return tree([self._process.pid])
 
     def stop(self) -> None:
+        """All its processes: a manager that is in a hurry leaves the one that serves behind."""
+        children = set(self.pids()) - {self._process.pid}
         self._process.terminate()
         self._process.wait(20)
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def nginx(directory: Path, origin: int, *, updating: bool) -> Peer:

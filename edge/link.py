@@ -4,6 +4,7 @@
         link.on_entry = drop_and_abort           # called for each entry, after the fence has it
         link.on_lock = drop_keys_and_memory      # the lease is lost
         ...
+        link.on_current = ask_again              # everything is taken in
         if not link.serving() and not await link.wait_current(): answer 503
 
 `serving()` is four loads and two compares, and is asked before each response and each piece of it. An agent that is gone
@@ -16,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import assert_never
 
@@ -49,6 +50,10 @@ REPORT_SECONDS = 1.0
 log = structlog.get_logger("edge.link")
 
 
+def _nobody_waits() -> None:
+    """Until the delivery says who does."""
+
+
 class NodeLink(Following):
     """One worker's link to the node. See the head of the file."""
 
@@ -64,6 +69,8 @@ class NodeLink(Following):
         self._arriving: tuple[Snapshot, list[messages.Granted]] | None = None
         self._channel = Channel(settings.agent_socket, join=self._join, take=self._take)
         self._reports: asyncio.Queue[Rendition] = asyncio.Queue(maxsize=REPORTS_MAX)
+        self.on_current: Callable[[], None] = _nobody_waits
+        """Set by the delivery. Everything is taken in: whoever waits for that may ask `serving()` again."""
 
     @classmethod
     @asynccontextmanager
@@ -93,6 +100,11 @@ class NodeLink(Following):
     def serving(self) -> bool:
         """Does the node hold a lease, and has this worker taken everything in? Asked before each piece."""
         return self.page.is_current(self._applied) and not self._locked
+
+    def is_catching_up(self) -> bool:
+        """Is this worker only behind: does the node hold a lease, and is what is lacking on its way?"""
+        page = self.page
+        return not self._locked and page.applied != self._applied and page.lease_deadline_ns > boottime_ns()
 
     async def wait_current(self) -> bool:
         """Wait until `serving()`, at most CATCH_UP_SECONDS_MAX while events are on their way; False means 503.
@@ -230,6 +242,8 @@ class NodeLink(Following):
                 assert_never(value)
         self._applied = number
         self.slot.applied = number
+        if self.page.applied == number:
+            self.on_current()
 
     def _arrived(self, value: Snapshot | Part) -> tuple[Snapshot, list[messages.Granted]] | None:
         """The snapshot, when this was its last frame."""

@@ -26,7 +26,7 @@ from edge.addresses import KEY_BYTES, Addresses
 from edge.bounds import Bounds
 from edge.faulty import is_faulty
 from edge.front import ANYBODY, Front, bears_name
-from edge.hot import Hot
+from edge.hot import HELD_BYTES_MAX, Hot
 from edge.metrics import Cache, Count, Counters, Route
 from edge.outgoing import POLL_SECONDS_MAX, abort, bound, close_when_taken, unread_bytes, unsent_bytes
 from edge.request_head import ends_at_a_boundary
@@ -207,13 +207,15 @@ class _Request(web.BaseRequest):
 class _Connection(web.RequestHandler):
     """One connection, with a limit on what waits in it unsent, and hot hits answered before anything is parsed."""
 
-    __slots__ = ("_at_boundary", "_client", "_hot_answers", "_listener")
+    __slots__ = ("_at_boundary", "_client", "_held", "_hot_answers", "_listener")
 
     def __init__(self, manager: Listener, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
         self._listener = manager
         self._client = b""
         self._hot_answers = 0
+        self._held = b""
+        """What came while an event was on its way to this worker."""
         self._at_boundary = manager.hot is not None
         """Does the HTTP library certainly stand between two messages? Once it may not, it has the connection for good."""
 
@@ -226,10 +228,35 @@ class _Connection(web.RequestHandler):
         return self._request_count - waiting + self._hot_answers >= listener.bounds.requests_max
 
     def data_received(self, data: bytes) -> None:
-        if self._at_boundary:
+        if self._held:  # whoever says more meanwhile takes the ordinary path, which keeps the order
+            held, self._held = self._held, b""
+            self._read(held + data)
+        else:
             data = self._past_hot_hits(data)
-            if not data:
-                return
+            if data and not self._hold(data):
+                self._read(data)
+
+    def _hold(self, data: bytes) -> bool:
+        """Keep it until the event that is on its way has come."""
+        hot = self._listener.hot
+        if hot is None or not self._at_boundary or not hot.is_catching_up() or not self._is_idle():
+            return False
+        if len(data) > HELD_BYTES_MAX or not ends_at_a_boundary(data):
+            return False
+        hot.hold(self._ask_again)
+        self._held = data
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        return True
+
+    def _ask_again(self) -> None:
+        data, self._held = self._held, b""
+        data = self._past_hot_hits(data) if data else b""
+        if data:
+            self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        """By the HTTP library."""
+        if self._at_boundary:
             self._at_boundary = ends_at_a_boundary(data)
         super().data_received(data)
         if self.transport is None:
@@ -243,7 +270,9 @@ class _Connection(web.RequestHandler):
         """What is left when the requests that can be answered at once have been."""
         listener, transport = self._listener, self.transport
         hot = listener.hot
-        if hot is None or transport is None or not self._is_idle() or transport.get_write_buffer_size():
+        if hot is None or not self._at_boundary or transport is None or not self._is_idle():
+            return data
+        if transport.get_write_buffer_size():
             return data
         if listener.is_draining or self._request_count + self._hot_answers + 1 >= listener.bounds.requests_max:
             return data  # the ordinary path says that it is the last answer
@@ -256,7 +285,7 @@ class _Connection(web.RequestHandler):
 
     def _is_idle(self) -> bool:
         """Is no request of this connection waiting or being answered?"""
-        if self._close or self._force_close or self._messages:
+        if self._close or self._force_close or self._messages or self._held:
             return False
         waiter = self._waiter
         return not self._request_count if waiter is None else not waiter.done()
@@ -298,7 +327,7 @@ class _Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._listener.head_over(self)
         self._listener.addresses.leave(self._client)
-        self._client = b""
+        self._client = self._held = b""
         super().connection_lost(exc)
 
     def force_close(self) -> None:

@@ -108,7 +108,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         permits=known.permits,
         responses=responses,
         counters=counters,
-        serving=outside.link.serving,
+        node=outside.link,
         rates=rates,
         hosts=hosts,
         wording=wording,

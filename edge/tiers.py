@@ -48,15 +48,17 @@ class Tiers:
         self.flights.on_entry(entry)
         self.negatives.on_entry(entry)
         self.readings.forget(entry.tenant)
-        self.hot.forget(entry.tenant)
         match entry.kind:
             case Kind.CONFIG:
+                self.hot.forget(entry.tenant)
                 self._reconsider(entry.tenant)
                 return
             case Kind.ASSET | Kind.ERASE | Kind.RESTRICT | Kind.NAME:
                 tags: tuple[str, ...] = (*entry.aids, *entry.names)
+                self.hot.drop(entry.aids, entry.names)
             case _:  # ALL, what we do not understand, and a history that was lost
                 tags = (tenant_tag(entry.tenant),)
+                self.hot.forget(entry.tenant)
                 self._reconsider(entry.tenant)
         self.counters.add(Count.ABORTED, self.responses.abort_stale(self.lookup.is_fresh, entry.tenant))
         self.lookup.memory.drop_stale(tags, self.lookup.is_fresh)

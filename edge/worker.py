@@ -91,6 +91,7 @@ async def serve(
         )
         parts = assemble(settings, slot, outside)
         link.on_entry, link.on_lock = parts.tiers.on_entry, parts.tiers.on_lock
+        link.on_current = parts.app.hot.release
         background = await stack.enter_async_context(Background(log, on_failure=stopping.set))
         background.keep("gauges", parts.tiers.count)
         background.keep("withheld_lines", partial(count_withheld, flood, counters))

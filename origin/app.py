@@ -18,17 +18,21 @@ from origin.api import (
     downloads,
     erasures,
     explicit,
+    folders,
     labels,
     listing,
     manage,
+    metadata_datasources,
     metadata_fields,
+    metadata_rules,
     presets,
     statement_key,
     text_images,
     transformations,
+    triggers,
 )
 from origin.api.openapi import describe
-from origin.api.routes import Route, find
+from origin.api.routes import CLOUD, Route, find
 from origin.api.upload import upload
 from origin.errors import as_json, code_of, for_api
 from origin.health import Pages
@@ -38,11 +42,9 @@ from origin.keys import EXTRA_HEADERS, ORIGIN, REQUEST_ID, ROUTE, Origin
 log = logging.get()
 
 REQUEST_ID_BYTES = 16
-CLOUD = "/v1_1/{cloud}"
 RT = CLOUD + "/{resource_type}"
 RESOURCES = CLOUD + "/resources"
 PRESETS = CLOUD + "/upload_presets"
-FIELDS = CLOUD + "/metadata_fields"
 UPLOAD_ROUTES = frozenset(
     {"upload", "destroy", "rename", "explicit", "tags", "context", "metadata", "delete_by_token", "erasures"}
     | {"generate_archive", "download", "text"}
@@ -102,10 +104,11 @@ ROUTES: tuple[Route, ...] = (
     Route("upload_preset", "GET", PRESETS + "/{name}", presets.show),
     Route("update_upload_preset", "PUT", PRESETS + "/{name}", presets.update),
     Route("delete_upload_preset", "DELETE", PRESETS + "/{name}", presets.delete),
-    Route("metadata_fields", "GET", FIELDS, metadata_fields.listing),
-    Route("create_metadata_field", "POST", FIELDS, metadata_fields.create),
-    Route("metadata_field", "GET", FIELDS + "/{id}", metadata_fields.show),
-    Route("delete_metadata_field", "DELETE", FIELDS + "/{id}", metadata_fields.delete),
+    *metadata_fields.ROUTES,
+    *metadata_datasources.ROUTES,
+    *metadata_rules.ROUTES,
+    *folders.ROUTES,
+    *triggers.ROUTES,
     Route("openapi", "GET", "/v1_1/openapi.json", openapi),
     Route("statement_key", "GET", "/.well-known/domicile/statement-key", statement_key.statement_key),
 )

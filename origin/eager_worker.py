@@ -17,7 +17,7 @@ from domicile.media.errors import (
 )
 from domicile.service import logging
 from origin.api.eager import EagerTask, finished, read_orders
-from origin.api.notices import Told
+from origin.api.notices import Told, audience_of
 from origin.api.originals import original_of
 from origin.keys import Origin
 from origin.records import AssetRecord, Left, Task
@@ -79,7 +79,13 @@ async def make_task(origin: Origin, task: Task) -> None:
     tenant = origin.records.tenant(task.tenant)
     assert tenant is not None  # its asset is there
     address = origin.address_of(tenant)
-    notice = Told(url=detail.url, batch_id=detail.batch_id, request_id=detail.request_id, now=origin.now())
+    notice = Told(
+        url=detail.url,
+        batch_id=detail.batch_id,
+        request_id=detail.request_id,
+        now=origin.now(),
+        triggers=(await audience_of(origin.records, task.tenant)).triggers,
+    )
     made, failed = await _made(origin, record, detail, is_last=task.attempts + 1 >= ATTEMPTS_MAX)
 
     def leave(current: AssetRecord) -> Left:

@@ -1,8 +1,8 @@
 """The statement that an erasure leaves behind: what was removed, how far it is fenced, which class of evidence holds.
 
 It names no person, no public_id, no address: versions appear as keyed hashes. It is signed with ed25519 over its
-canonical JSON: keys sorted, no spaces, UTF-8, whole numbers and texts only (on such values this is RFC 8785, JCS). Nobody
-here checks one: that is for whoever holds it, by "Checking a statement" in docs/life-of-an-erasure.md.
+canonical JSON: keys sorted, no spaces, UTF-8, whole numbers and texts only (on such values this is RFC 8785, JCS). Whoever
+holds one can check it: "Checking a statement" in docs/life-of-an-erasure.md; `receipt` checks the one that it holds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 TYPE = "domicile/erasure-statement/1"
-_SIGNING_CONTEXT = b"domicile/erasure-statement/1\0"
+SIGNING_CONTEXT = b"domicile/erasure-statement/1\0"
+
+EXACT_MAX = 2**53 - 1
 
 STATUS_PATH = "/v1_1/{tenant}/erasures/{id}"
 """Where the API tells how far an erasure has come, relative to its base: the statement's `status_url`."""
@@ -39,7 +41,10 @@ class ErasureStatement:
 
 
 def canonical(value: Any) -> bytes:
-    """Canonical JSON of texts, whole numbers, booleans, None, lists and objects. Raises TypeError for floats."""
+    """Canonical JSON of texts, whole numbers, booleans, None, lists and objects.
+
+    Raises TypeError for floats, and for whole numbers that are not exact in a double: RFC 8785 writes them in another way.
+    """
     _refuse_floats(value)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
@@ -48,6 +53,8 @@ def _refuse_floats(value: Any) -> None:
     match value:
         case float():
             raise TypeError("floats have no canonical form here")
+        case int() if abs(value) > EXACT_MAX:
+            raise TypeError("such a number has no canonical form here")
         case dict():
             for key, inner in value.items():
                 if not isinstance(key, str) or not key.isascii():
@@ -73,5 +80,5 @@ def public_key_of(seed: bytes) -> bytes:
 def sign(body: dict[str, Any], seed: bytes) -> ErasureStatement:
     """Sign a body; adds `type` and `key_id`."""
     full = {**body, "type": TYPE, "key_id": key_id(public_key_of(seed))}
-    signature = Ed25519PrivateKey.from_private_bytes(seed).sign(_SIGNING_CONTEXT + canonical(full))
+    signature = Ed25519PrivateKey.from_private_bytes(seed).sign(SIGNING_CONTEXT + canonical(full))
     return ErasureStatement(body=full, signature=base64.b64encode(signature).decode())

@@ -20,7 +20,7 @@ LATENCY_BUCKETS_SECONDS: Final = (
 BODY_BUCKETS_BYTES: Final = (1e3, 4e3, 16e3, 64e3, 256e3, 1e6, 4e6, 16e6, 64e6)
 
 LABELS_MAX = 4
-VALUES_MAX = 64
+VALUES_MAX = 192
 """Values one label may take; families with more series than labels^values allow are a design error."""
 
 OTHER: Final = "other"

@@ -20,13 +20,21 @@ from origin.api.call import (
     refuse,
     reply,
     resource_type_of,
+    told_by_cloud,
 )
+from origin.api.manage import says_deleted
 from origin.api.params import Params, context_of, tags_of
 from origin.keys import Origin
-from origin.records import AssetRecord, Filter, PurgeTargets, RemovedMany, Tenant
+from origin.records import AssetRecord, Filter, Left, PurgeTargets, RemovedMany, Tenant
 
 MORE = "more"
 """`next_cursor` of a delete that is not finished: call again with the same selector."""
+EVENTS = {
+    "tags": "resource_tags_changed",
+    "context": "resource_context_changed",
+    "access_control": "access_control_changed",
+}
+"""Whatever of it an update names has changed for those who are told."""
 UPDATABLE = frozenset({"tags", "context", "face_coordinates", "custom_coordinates", "access_control"})
 
 
@@ -51,36 +59,46 @@ async def update(request: web.Request, path: Mapping[str, str]) -> web.Response:
             access_control=record.access_control if rules is None else rules,
         )
 
+    who, address = await told_by_cloud(request, tenant.cloud), origin.address_of(tenant)
+    kinds = [kind for parameter, kind in EVENTS.items() if parameter in params.values]
+
+    def leave(record: AssetRecord) -> Left:
+        return Left(
+            tasks=tuple(task for kind in kinds for task in who.of(kind, record, lambda one: asset(one, address)))
+        )
+
     try:
-        record = (await origin.records.edit([name], edit)).record
+        record = (await origin.records.edit([name], edit, leave=leave)).record
     except AssetNotFound as missing:
         raise AssetNotFound(f"Resource not found - {name.public_id}") from missing
-    return reply(asset(record, origin.address_of(tenant)))
+    return reply(asset(record, address))
 
 
 async def delete_resources(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """By `public_ids[]`, by `prefix`, or `all=true`; keys, bytes and cached copies go before the answer."""
     origin, tenant, params = await admin(request, path)
     refuse(params, "notification_url", "batch_id")
+    says = says_deleted(await told_by_cloud(request, tenant.cloud), "delete")
     resource_type, delivery_type = resource_type_of(path), delivery_type_of(path["type"])
     names = [name_of(tenant, resource_type, delivery_type, text) for text in params.texts("public_ids")]
     if params.flag("keep_original", default=False):
         return await _delete_derived(origin, tenant, params, PurgeTargets(names=tuple(names)))
     refuse(params, "transformations")
     if names:
-        return _deleted(origin, tenant, await origin.records.destroy_many(tenant.cloud, names=names))
+        return _deleted(origin, tenant, await origin.records.destroy_many(tenant.cloud, names=names, says=says))
     prefix = params.text("prefix")
     if not prefix and not params.flag("all", default=False):
         raise BadRequest("Missing required parameter - public_ids, prefix or all")
     where = Filter(resource_type=resource_type, delivery_type=delivery_type, prefix=prefix or None)
-    return _deleted(origin, tenant, await origin.records.destroy_many(tenant.cloud, where=where))
+    return _deleted(origin, tenant, await origin.records.destroy_many(tenant.cloud, where=where, says=says))
 
 
 async def delete_by_tag(request: web.Request, path: Mapping[str, str]) -> web.Response:
     origin, tenant, params = await admin(request, path)
     refuse(params, "notification_url", "batch_id", "transformations", "keep_original")
     where = Filter(resource_type=resource_type_of(path), tag=path["tag"])
-    return _deleted(origin, tenant, await origin.records.destroy_many(tenant.cloud, where=where))
+    says = says_deleted(await told_by_cloud(request, tenant.cloud), "delete")
+    return _deleted(origin, tenant, await origin.records.destroy_many(tenant.cloud, where=where, says=says))
 
 
 async def delete_by_asset_ids(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -89,7 +107,8 @@ async def delete_by_asset_ids(request: web.Request, path: Mapping[str, str]) -> 
     asset_ids = params.texts("asset_ids")
     if not asset_ids:
         raise BadRequest("Missing required parameter - asset_ids")
-    many = await origin.records.destroy_many(tenant.cloud, asset_ids=asset_ids)
+    says = says_deleted(await told_by_cloud(request, tenant.cloud), "delete")
+    many = await origin.records.destroy_many(tenant.cloud, asset_ids=asset_ids, says=says)
     return _deleted(origin, tenant, many, asked_by_id=asset_ids)
 
 

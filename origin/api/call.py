@@ -14,7 +14,7 @@ from origin.api.answers import Address, Json
 from origin.api.authenticate import Caller, basic_credentials, check_basic, check_signed
 from origin.api.forms import read_body, read_params
 from origin.api.limits import quotas_of
-from origin.api.notices import Told, tellable, told
+from origin.api.notices import NO_AUDIENCE, Audience, Told, audience_of, told
 from origin.api.params import Params
 from origin.api.scopes import check_route
 from origin.keys import EXTRA_HEADERS, ORIGIN, REQUEST_ID, ROUTE, Origin
@@ -62,6 +62,7 @@ class Call:
     origin: Origin
     caller: Caller
     params: Params = field(repr=False)
+    audience: Audience = field(default=NO_AUDIENCE, repr=False)
 
     @property
     def tenant(self) -> Tenant:
@@ -78,8 +79,14 @@ class Call:
 
 def told_by(call: Call, request: web.Request) -> Told:
     """Whom the call wants told. Raises BadRequest."""
-    hosts = tellable(call.origin.records, call.tenant.cloud)
-    return told(call.params, request_id=request[REQUEST_ID], now=call.origin.now(), hosts=hosts)
+    return told(call.params, request_id=request[REQUEST_ID], now=call.origin.now(), audience=call.audience)
+
+
+async def told_by_cloud(request: web.Request, cloud: str) -> Told:
+    """Whom the cloud has told of whatever call: of calls that name nobody themselves."""
+    origin = request.app[ORIGIN]
+    audience = await audience_of(origin.records, cloud)
+    return told(Params(), request_id=request[REQUEST_ID], now=origin.now(), audience=audience)
 
 
 async def signed(
@@ -96,7 +103,8 @@ async def signed(
         notification_unsigned=notification_unsigned,
         may_expire=may_expire,
     )
-    return Call(origin=origin, caller=caller, params=params)
+    audience = await audience_of(origin.records, caller.tenant.cloud)
+    return Call(origin=origin, caller=caller, params=params, audience=audience)
 
 
 def authenticate(

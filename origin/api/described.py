@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from origin.api import (
     admin,
     analysis,
@@ -19,21 +21,24 @@ from origin.api import (
     downloads,
     erasures,
     explicit,
+    folders,
     labels,
     listing,
     manage,
+    metadata_datasources,
     metadata_fields,
+    metadata_rules,
     presets,
     statement_key,
     text_images,
     transformations,
+    triggers,
 )
 from origin.api.admission import PRESET_ONLY
 from origin.api.params import HARMLESS, LIST_ITEMS_MAX, SIGNING, USED
 from origin.api.routes import Handler
 from origin.api.upload import upload
 
-SIGNED = frozenset({"timestamp", "signature", "api_key"})
 PAGE = frozenset({"max_results", "next_cursor"})
 SHOWN = frozenset({"tags", "context", "fields"})
 SETTINGS = (USED - presets.NEVER - SIGNING) | PRESET_ONLY
@@ -49,48 +54,18 @@ class Described:
     """A call of the Upload API: Basic, or a signature over the parameters."""
     is_public: bool = False
     """Nobody has to say who they are."""
-    body: Mapping[str, Any] | None = None
+    body: type[msgspec.Struct] | None = None
     """Of a JSON body with a shape of its own."""
-    answers: str = "application/json"
 
 
 def _call(*names: Iterable[str], needs: tuple[str, ...] = ()) -> Described:
     takes = frozenset(name for group in names for name in group)
-    return Described(takes=takes | SIGNED, needs=needs, is_signed=True)
+    return Described(takes=takes | SIGNING, needs=needs, is_signed=True)
 
 
 def _admin(*names: Iterable[str], needs: tuple[str, ...] = ()) -> Described:
     return Described(takes=frozenset(name for group in names for name in group), needs=needs)
 
-
-_TEXT: Mapping[str, Any] = {"type": "string"}
-METADATA_FIELD: Mapping[str, Any] = {
-    "type": "object",
-    "required": ["type", "label"],
-    "additionalProperties": False,
-    "properties": {
-        "type": {"enum": sorted(metadata_fields.TYPES)},
-        "label": {"type": "string", "minLength": 1, "maxLength": metadata_fields.LABEL_CHARS_MAX},
-        "external_id": _TEXT,
-        "mandatory": {"type": "boolean"},
-        "default_value": {"type": ["string", "integer", "array", "null"], "items": _TEXT},
-        "validation": {"type": ["object", "null"]},
-        "datasource": {
-            "type": ["object", "null"],
-            "required": ["values"],
-            "properties": {
-                "values": {
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "required": ["value"],
-                        "properties": {"value": _TEXT, "external_id": _TEXT, "state": _TEXT},
-                    },
-                }
-            },
-        },
-    },
-}
 
 DESCRIBED: Mapping[Handler, Described] = {
     upload: _call(USED - SIGNING),
@@ -134,8 +109,27 @@ DESCRIBED: Mapping[Handler, Described] = {
     presets.delete: _admin(),
     metadata_fields.listing: _admin(),
     metadata_fields.show: _admin(),
-    metadata_fields.create: Described(body=METADATA_FIELD),
+    metadata_fields.create: Described(body=metadata_fields.GivenField),
+    metadata_fields.update: Described(body=metadata_fields.FieldChanges),
+    metadata_fields.order: _admin({"order_by", "direction"}, needs=("order_by",)),
     metadata_fields.delete: _admin(),
+    metadata_datasources.update: Described(body=metadata_datasources.GivenSource),
+    metadata_datasources.delete: Described(body=metadata_datasources.GivenIds),
+    metadata_datasources.restore: Described(body=metadata_datasources.GivenIds),
+    metadata_datasources.order: _admin({"order_by", "direction"}, needs=("order_by",)),
+    metadata_rules.listing: _admin(),
+    metadata_rules.create: Described(body=metadata_rules.RuleChanges),
+    metadata_rules.update: Described(body=metadata_rules.RuleChanges),
+    metadata_rules.delete: _admin(),
+    folders.listing: _admin(PAGE),
+    folders.create: _admin(),
+    folders.rename: _admin({"to_folder"}, needs=("to_folder",)),
+    folders.delete: _admin({"skip_backup"}),
+    triggers.listing: _admin({"event_type"}),
+    triggers.create: _admin({"uri", "uri_type", "event_type"}, needs=("uri", "event_type")),
+    triggers.update: _admin({"new_uri"}, needs=("new_uri",)),
+    triggers.delete: _admin(),
+    triggers.test: Described(),
     statement_key.statement_key: Described(is_public=True),
 }
 
@@ -146,7 +140,7 @@ _FLAGS = (
     " phash image_metadata media_metadata blurhash thumbhash use_filename_as_display_name unique_display_name"
     " return_delete_token eager_async all keep_original invalidate coordinates unsigned allowed_for_strict named settings"
     " allow_missing attachment flatten_folders use_original_filename flatten_transformations skip_transformation_name async"
-    " clear_invalid disallow_public_id live"
+    " clear_invalid disallow_public_id live skip_backup"
 ).split()
 _LISTS = "public_ids asset_ids fully_qualified_public_ids prefixes target_tags".split()
 

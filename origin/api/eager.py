@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from domicile.imaging.job import MediaLimits
 from domicile.media.errors import BadRequest, MediaError
 from origin.api.answers import Address, Json, asset
-from origin.api.notices import Told, told
+from origin.api.notices import NO_AUDIENCE, Audience, Told, told
 from origin.api.params import Params
 from origin.delivery_url import SIGNED_TYPES, delivery_url
 from origin.records import EAGER, AssetRecord, Left, Named, NewTask
@@ -88,14 +88,14 @@ def read_wish(
     *,
     request_id: str,
     now: float,
-    hosts: tuple[str, ...] = (),
+    audience: Audience = NO_AUDIENCE,
 ) -> Wish:
-    """`hosts`: those that may be told. Raises BadRequest, BadTransformation, LimitExceeded."""
+    """Raises BadRequest, BadTransformation, LimitExceeded."""
     text = params.text("eager")
-    notice = told(params, request_id=request_id, now=now, hosts=hosts, name="eager_notification_url")
+    notice = told(params, request_id=request_id, now=now, audience=audience, name="eager_notification_url")
     is_async = params.flag("eager_async", default=False)
     if is_async and not notice.batch_id:
-        notice = Told(url=notice.url, batch_id=secrets.token_hex(BATCH_ID_BYTES), request_id=request_id, now=now)
+        notice = replace(notice, batch_id=secrets.token_hex(BATCH_ID_BYTES))
     return Wish(orders=read_orders(text, named, limits), text=text, is_async=is_async, notice=notice)
 
 

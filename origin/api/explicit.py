@@ -23,7 +23,7 @@ from origin.api.coordinates import coordinates_of
 from origin.api.manage import leaving, metadata_edit
 from origin.api.moderation import first_moderation
 from origin.api.naming import asset_folder, display_name
-from origin.api.notices import PARAMETERS, tellable
+from origin.api.notices import PARAMETERS
 from origin.api.originals import original_of
 from origin.api.params import Params, check_parameters, context_of, tags_of
 from origin.api.scopes import check_layers
@@ -108,9 +108,10 @@ def _wish(call: Call, request: web.Request) -> _Wish:
     origin, params = call.origin, call.params
     limits = origin.settings.media.limits(origin.settings.upload)
     named = origin.records.named.all(call.tenant.cloud)
-    hosts = tellable(origin.records, call.tenant.cloud)
     return _Wish(
-        eager=eager.read_wish(params, named, limits, request_id=request[REQUEST_ID], now=origin.now(), hosts=hosts),
+        eager=eager.read_wish(
+            params, named, limits, request_id=request[REQUEST_ID], now=origin.now(), audience=call.audience
+        ),
         searches=breakpoints.wanted(params, limits),
         told=analysis.asked(params),
     )

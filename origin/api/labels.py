@@ -50,7 +50,12 @@ async def tags(request: web.Request, path: Mapping[str, str]) -> web.Response:
     )
     keep = {record.name for record in done}
     for name in losers - keep:
-        await _edit_if_there(call, name, lambda record: replace(record, tags=retagged("remove", record.tags, given)))
+        await _edit_if_there(
+            call,
+            name,
+            lambda record: replace(record, tags=retagged("remove", record.tags, given)),
+            ("resource_tags_changed", notice),
+        )
     await _known_to_edges(call)
     return reply({"public_ids": [record.name.public_id for record in done]})
 
@@ -108,15 +113,18 @@ async def metadata(request: web.Request, path: Mapping[str, str]) -> web.Respons
     check_parameters(call.params, METADATA)
     call.params.required("metadata")
     given = metadata_values.given_in(call.params)
-    every = await call.origin.records.metadata_fields.all(call.tenant.cloud)
-    fields = {field.external_id: field for field in every}
+    schema = await metadata_values.schema_of(call.origin.records, call.tenant.cloud)
     if call.params.flag("clear_invalid", default=False):
-        given = metadata_values.valid(given, fields)
-    metadata_values.changed({}, given, fields)  # refused before the first change
+        given = metadata_values.valid(given, schema.fields)
+    metadata_values.read_given({}, given, schema.fields)
 
     def edit(record: AssetRecord) -> AssetRecord:
-        return replace(record, metadata=metadata_values.changed(record.metadata, given, fields))
+        return replace(record, metadata=metadata_values.changed(record.metadata, given, schema))
 
+    for name in _names(call, path):  # what rules refuse is refused before the first change, too
+        record = await call.origin.records.get(name)
+        if record is not None:
+            edit(record)
     done = await _edit_all(call, path, edit, ("resource_metadata_changed", told_by(call, request)))
     await _known_to_edges(call)
     return reply({"public_ids": [record.name.public_id for record in done]})
@@ -126,14 +134,18 @@ async def _edit_all(
     call: Call, path: Mapping[str, str], edit: Edit, notice: tuple[str, Told] | None = None
 ) -> list[AssetRecord]:
     """One change per asset, so that none waits long for its turn; those that do not exist are left out."""
+    done = [await _edit_if_there(call, name, edit, notice) for name in _names(call, path)]
+    return [record for record in done if record is not None]
+
+
+def _names(call: Call, path: Mapping[str, str]) -> list[AssetName]:
+    """What the call is about. Raises BadRequest."""
     params, resource_type = call.params, resource_type_of(path)
     public_ids = params.texts("public_ids")
     if not public_ids:
         raise BadRequest("Missing required parameter - public_ids")
     delivery_type = delivery_type_of(params.text("type"))
-    names = [name_of(call.tenant, resource_type, delivery_type, public_id) for public_id in dict.fromkeys(public_ids)]
-    done = [await _edit_if_there(call, name, edit, notice) for name in names]
-    return [record for record in done if record is not None]
+    return [name_of(call.tenant, resource_type, delivery_type, public_id) for public_id in dict.fromkeys(public_ids)]
 
 
 async def _edit_if_there(

@@ -34,7 +34,7 @@ async def config(request: web.Request, path: Mapping[str, str]) -> web.Response:
     _, tenant, params = await admin(request, path)
     answer: Json = {"cloud_name": tenant.cloud, "created_at": instant(tenant.created_at)}
     if params.flag("settings", default=False):
-        answer["settings"] = {"folder_mode": "fixed"}
+        answer["settings"] = {"folder_mode": "dynamic"}
     return reply(answer)
 
 

@@ -25,13 +25,14 @@ from origin.api.call import (
     resource_type_of,
     signed,
     told_by,
+    told_by_cloud,
 )
 from origin.api.delete_tokens import read_token
 from origin.api.forms import read_params
-from origin.api.notices import PARAMETERS
+from origin.api.notices import PARAMETERS, Told
 from origin.api.params import check_parameters, context_of
 from origin.keys import ORIGIN
-from origin.records import AssetRecord, Edit, Leave, Left
+from origin.records import AssetRecord, Edit, Leave, Left, Says
 
 DESTROY = PARAMETERS | {"public_id", "type"}
 RENAME = PARAMETERS | {"from_public_id", "to_public_id", "type", "to_type", "overwrite", "context", "metadata"}
@@ -45,19 +46,23 @@ async def destroy(request: web.Request, path: Mapping[str, str]) -> web.Response
     delivery_type = delivery_type_of(params.text("type"))
     name = name_of(tenant, resource_type_of(path), delivery_type, params.required("public_id"))
     who = told_by(call, request)
-    removed = await call.origin.records.destroy(
-        name, once=call.once, says=(lambda record: who.of("delete", record, deleted_resource)) if who.url else None
-    )
+    removed = await call.origin.records.destroy(name, once=call.once, says=says_deleted(who, "delete"))
     if removed is not None:
         count_fence(call.origin, removed.fenced)
         call.origin.pool.retire(tenant.cloud)
     return reply(destroyed(removed))
 
 
-def deleted_resource(record: AssetRecord) -> Json:
-    """What is told of an asset that is no more: by which names it went."""
+def says_deleted(who: Told, kind: str) -> Says | None:
+    """What is told of assets that are no more: by which names they went. None: nobody is told."""
+    if not who.addresses(kind):
+        return None
+    return lambda records: who.saying(kind, lambda: {"resources": [_gone(record) for record in records]})
+
+
+def _gone(record: AssetRecord) -> Json:
     name = record.name
-    row = {
+    return {
         "resource_type": name.resource_type,
         "type": name.delivery_type,
         "asset_id": record.asset_id,
@@ -66,7 +71,6 @@ def deleted_resource(record: AssetRecord) -> Json:
         "display_name": record.shown_name,
         "asset_folder": record.folder,
     }
-    return {"resources": [row]}
 
 
 async def rename(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -107,10 +111,9 @@ async def metadata_edit(call: Call) -> Edit:
     given = metadata_values.given_in(call.params)
     if not given:
         return lambda record: record
-    every = await call.origin.records.metadata_fields.all(call.tenant.cloud)
-    fields = {field.external_id: field for field in every}
-    metadata_values.changed({}, given, fields)  # refused before a change
-    return lambda record: replace(record, metadata=metadata_values.changed(record.metadata, given, fields))
+    schema = await metadata_values.schema_of(call.origin.records, call.tenant.cloud)
+    metadata_values.read_given({}, given, schema.fields)  # refused before a change
+    return lambda record: replace(record, metadata=metadata_values.changed(record.metadata, given, schema))
 
 
 def leaving(kind: str, call: Call, request: web.Request, **more: str) -> Leave:
@@ -128,7 +131,8 @@ async def delete_by_token(request: web.Request, path: Mapping[str, str]) -> web.
     if tenant is None:
         raise BadRequest("Invalid delete token")
     aid = read_token(tenant, params.required("token"), now=origin.now())
-    removed = await origin.records.destroy_version(tenant.cloud, aid)
+    who = await told_by_cloud(request, tenant.cloud)
+    removed = await origin.records.destroy_version(tenant.cloud, aid, says=says_deleted(who, "delete_by_token"))
     if removed is None:
         raise AssetNotFound("Resource not found")
     count_fence(origin, removed.fenced)

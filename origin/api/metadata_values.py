@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import msgspec
 
 from domicile.media.errors import BadRequest
+from origin.api.metadata_conditions import Judged, as_list, judge
 from origin.api.params import Params, context_of
-from origin.records import MetadataField, MetadataValue
+from origin.records import MetadataField, MetadataRule, MetadataValue, Records
 
 NAME = "metadata"
 TEXT_CHARS_MAX = 1024
@@ -36,8 +38,30 @@ def given_in(params: Params) -> dict[str, str]:
     return context_of(params, NAME)
 
 
-def changed(old: Mapping[str, MetadataValue], given: Given, fields: Fields) -> dict[str, MetadataValue]:
-    """The values after a call. Raises BadRequest."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """What a cloud lets be said of its assets."""
+
+    fields: Fields
+    rules: tuple[MetadataRule, ...] = ()
+
+
+async def schema_of(records: Records, cloud: str) -> Schema:
+    """All of it, as it is now."""
+    fields = await records.metadata_fields.all(cloud)
+    rules = await records.metadata_rules.all(cloud) if fields else ()
+    return Schema(fields={field.external_id: field for field in fields}, rules=rules)
+
+
+def changed(old: Mapping[str, MetadataValue], given: Given, schema: Schema) -> dict[str, MetadataValue]:
+    """The values after a call, and what follows from them by rules. Raises BadRequest."""
+    judged = judge(read_given(old, given, schema.fields), schema.fields, schema.rules)
+    _check_standings(given, judged, schema.fields)
+    return judged.values
+
+
+def read_given(old: Mapping[str, MetadataValue], given: Given, fields: Fields) -> dict[str, MetadataValue]:
+    """The values as the call says them; rules are not asked. Raises BadRequest."""
     values = dict(old)
     for name, text in given.items():
         field = fields.get(name)
@@ -57,15 +81,36 @@ def valid(given: Given, fields: Fields) -> dict[str, str]:
     return {name: text for name, text in given.items() if _is_valid(name, text, fields)}
 
 
-def first(given: Given, fields: Fields) -> dict[str, MetadataValue]:
-    """The values of an upload: what is said, else defaults. Raises BadRequest, also for a mandatory field without."""
-    values = changed({}, given, fields)
-    for name, field in fields.items():
-        if name not in values and field.default_value is not None:
-            values[name] = field.default_value
-        if name not in values and field.mandatory:
+def first(given: Given, schema: Schema) -> dict[str, MetadataValue]:
+    """The values of an upload: what is said, else defaults, and what follows from them by rules. Raises BadRequest, also for
+    a mandatory field without a value.
+    """
+    fields = schema.fields
+    said = read_given({}, given, fields)
+    defaults = {name: field.default_value for name, field in fields.items() if field.default_value is not None}
+    at_once = {name: value for name, value in defaults.items() if not fields[name].default_disabled}
+    judged = judge(at_once | said, fields, schema.rules)
+    _check_standings(given, judged, fields)
+    opened = {name for name, standing in judged.standings.items() if standing.is_open}
+    values = {name: value for name, value in defaults.items() if name in opened} | judged.values
+    for name in opened:
+        if judged.standings[name].is_mandatory and name not in values:
             raise BadRequest(f"Metadata field {name[:64]} is mandatory")
     return values
+
+
+def _check_standings(given: Given, judged: Judged, fields: Fields) -> None:
+    """What a call says must be open to be said, and what rules make mandatory must be there. Raises BadRequest."""
+    for name, standing in judged.standings.items():
+        value = judged.values.get(name)
+        if given.get(name) and not standing.is_open:
+            raise BadRequest(f"Metadata field {name[:64]} is disabled")
+        if given.get(name) and standing.choices is not None and value is not None:
+            unfit = next((one for one in as_list(value) if one not in standing.choices), None)
+            if unfit is not None:
+                raise _bad(fields[name], f"{str(unfit)[:64]} may not be chosen with these values")
+        if given and standing.is_open and standing.is_mandatory and not fields[name].mandatory and value is None:
+            raise BadRequest(f"Metadata field {name[:64]} is mandatory")
 
 
 def read_value(field: MetadataField, text: str) -> MetadataValue:
@@ -90,9 +135,14 @@ def read_value(field: MetadataField, text: str) -> MetadataValue:
     return value
 
 
+def read_any(field: MetadataField, value: MetadataValue) -> MetadataValue:
+    """A value as JSON has it, held to what one of a call is held to. Raises BadRequest."""
+    return read_value(field, msgspec.json.encode(value).decode() if isinstance(value, list) else str(value))
+
+
 def _is_valid(name: str, text: str, fields: Fields) -> bool:
     try:
-        changed({}, {name: text}, fields)
+        read_given({}, {name: text}, fields)
     except BadRequest:
         return False
     return True

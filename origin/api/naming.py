@@ -82,10 +82,19 @@ def display_name(params: Params, file_name: str) -> str:
 
 def asset_folder(params: Params) -> str:
     """Where a person puts it. Raises BadRequest."""
-    folder = (params.text("asset_folder") or params.text("folder")).strip("/")
+    folder = folder_path(params.text("asset_folder") or params.text("folder"))
     if len(folder) > FOLDER_CHARS_MAX:
         raise BadRequest("asset_folder is too long")
     return folder
+
+
+def folder_path(text: str) -> str:
+    """Without empty parts.
+
+    >>> folder_path("/a//b/")
+    'a/b'
+    """
+    return "/".join(part for part in text.split("/") if part)
 
 
 def _path_folder(params: Params) -> str:

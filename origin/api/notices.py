@@ -15,8 +15,9 @@ from domicile.media.policy import Activity
 from domicile.media.remote import is_listed, read_address
 from origin.api.answers import Json, instant
 from origin.api.params import Params
-from origin.records import NOTICE, AssetRecord, NewTask, Records
+from origin.records import NOTICE, AssetRecord, NewTask, Records, Trigger
 
+EVERY_EVENT = "all"
 PARAMETERS = frozenset({"notification_url", "batch_id"})
 
 
@@ -33,37 +34,66 @@ class Told:
     """Whom a call wants told, and what is said of the call itself."""
 
     url: str = field(repr=False)
-    """Empty: nobody."""
+    """Whom the call itself names; empty: nobody."""
     batch_id: str = field(repr=False)
     request_id: str
     now: float
+    triggers: tuple[Trigger, ...] = field(default=(), repr=False)
+    """The cloud's; where the call names somebody, they are not asked."""
+
+    def addresses(self, kind: str) -> tuple[str, ...]:
+        """Who is told of an event of this kind, each once."""
+        if self.url:
+            return (self.url,)
+        return tuple(dict.fromkeys(one.uri for one in self.triggers if one.event_type in {kind, EVERY_EVENT}))
 
     def of(self, kind: str, record: AssetRecord, says: Callable[[AssetRecord], Json]) -> tuple[NewTask, ...]:
         """`kind`: the notification_type. `says`: what is told of the record, as it is about to be written."""
-        if not self.url:
+        return self.saying(kind, lambda: says(record))
+
+    def saying(self, kind: str, says: Callable[[], Json]) -> tuple[NewTask, ...]:
+        """The same of what is no single asset."""
+        addresses = self.addresses(kind)
+        if not addresses:
             return ()
         body: Json = {
             "notification_type": kind,
             "timestamp": instant(self.now),
             "request_id": self.request_id,
             **({"batch_id": self.batch_id} if self.batch_id else {}),
-            **says(record),
+            **says(),
         }
-        notice = Notice(url=self.url, body=msgspec.json.encode(body))
-        return (NewTask(kind=NOTICE, detail=msgspec.msgpack.encode(notice)),)
+        told = [Notice(url=url, body=msgspec.json.encode(body)) for url in addresses]
+        return tuple(NewTask(kind=NOTICE, detail=msgspec.msgpack.encode(notice)) for notice in told)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """Whom a cloud may have told of its changes, and whom it has told."""
+
+    hosts: tuple[str, ...] = ()
+    """As the policy lists them (`tellable`)."""
+    triggers: tuple[Trigger, ...] = field(default=(), repr=False)
+
+
+NO_AUDIENCE = Audience()
 NOBODY = Told(url="", batch_id="", request_id="", now=0.0)
 
 
-def told(
-    params: Params, *, request_id: str, now: float, hosts: tuple[str, ...], name: str = "notification_url"
-) -> Told:
-    """`hosts`: those that may be told, as `tellable` says. Raises BadRequest."""
+def told(params: Params, *, request_id: str, now: float, audience: Audience, name: str = "notification_url") -> Told:
+    """Raises BadRequest."""
     url = params.text(name)
     if url:
-        _check_url(url, name, hosts)
-    return Told(url=url, batch_id=params.text("batch_id"), request_id=request_id, now=now)
+        check_address(url, name, audience.hosts)
+    batch_id = params.text("batch_id")
+    return Told(url=url, batch_id=batch_id, request_id=request_id, now=now, triggers=audience.triggers)
+
+
+async def audience_of(records: Records, cloud: str) -> Audience:
+    """As things stand. A trigger whose host the policy lists no more is not asked."""
+    hosts = tellable(records, cloud)
+    triggers = await records.triggers.all(cloud) if hosts else ()
+    return Audience(hosts=hosts, triggers=tuple(one for one in triggers if is_listed(read_address(one.uri), hosts)))
 
 
 def tellable(records: Records, cloud: str) -> tuple[str, ...]:
@@ -76,7 +106,8 @@ def tellable(records: Records, cloud: str) -> tuple[str, ...]:
     return () if policy is None else policy.notifications.hosts
 
 
-def _check_url(url: str, name: str, hosts: tuple[str, ...]) -> None:
+def check_address(url: str, name: str, hosts: tuple[str, ...]) -> None:
+    """May this cloud have it told? Raises BadRequest."""
     try:
         address = read_address(url)
     except BadRequest as bad:

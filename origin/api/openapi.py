@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from origin.api.described import DESCRIBED, KINDS, OF_LISTINGS, Described
 from origin.api.routes import Route
 from origin.errors import STATUS, UPLOAD_STATUSES
@@ -17,6 +19,7 @@ from origin.errors import STATUS, UPLOAD_STATUSES
 VERSION = "1.1"
 UNDESCRIBED = frozenset({"openapi"})
 """The description itself."""
+SCHEMAS = "#/components/schemas/"
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)(\*?)\}")
 _BODIES = frozenset({"POST", "PUT", "DELETE"})
 
@@ -34,7 +37,8 @@ INFO: Mapping[str, Any] = {
 def describe(routes: Iterable[Route], *, uploads: frozenset[str]) -> dict[str, Any]:
     """The whole document. `uploads`: names of routes that answer with statuses every uploader knows. Raises LookupError."""
     paths: dict[str, dict[str, Any]] = {}
-    for route in routes:
+    known = tuple(routes)
+    for route in known:
         if route.name not in UNDESCRIBED:
             path = _PLACEHOLDER.sub(r"{\1}", route.template)
             paths.setdefault(path, {}).setdefault(route.method.lower(), _operation(route, uploads))
@@ -45,6 +49,7 @@ def describe(routes: Iterable[Route], *, uploads: frozenset[str]) -> dict[str, A
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "basic", "description": "API key and secret"}},
             "schemas": {
+                **_shapes(known),
                 "Error": {
                     "type": "object",
                     "required": ["error"],
@@ -55,10 +60,17 @@ def describe(routes: Iterable[Route], *, uploads: frozenset[str]) -> dict[str, A
                             "properties": {"message": {"type": "string"}},
                         }
                     },
-                }
+                },
             },
         },
     }
+
+
+def _shapes(routes: Iterable[Route]) -> dict[str, Any]:
+    """Of bodies that are more than parameters, and of what is in them."""
+    bodies = dict.fromkeys(of.body for route in routes if (of := DESCRIBED.get(route.handler)) and of.body)
+    _, shapes = msgspec.json.schema_components(bodies, ref_template=f"{SCHEMAS}{{name}}")
+    return dict(shapes)
 
 
 def described(route: Route) -> Described:
@@ -112,7 +124,7 @@ def _in_query(of: Described) -> Iterator[dict[str, Any]]:
 
 def _content(of: Described) -> dict[str, Any]:
     if of.body is not None:
-        return {"application/json": {"schema": dict(of.body)}}
+        return {"application/json": {"schema": {"$ref": SCHEMAS + of.body.__name__}}}
     form, json = _object(of, lists="[]"), _object(of, lists="")
     kinds = {"multipart/form-data": form} if "file" in of.takes else {"application/json": json}
     return {kind: {"schema": schema} for kind, schema in {**kinds, "application/x-www-form-urlencoded": form}.items()}
@@ -135,7 +147,7 @@ def _schema(name: str, of: Described) -> dict[str, Any]:
 
 def _responses(*, is_upload: bool) -> dict[str, Any]:
     said = sorted(UPLOAD_STATUSES - {200} if is_upload else {answer.admin for answer in STATUS.values()})
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    error = {"application/json": {"schema": {"$ref": SCHEMAS + "Error"}}}
     return {
         "200": {"description": "Done."},
         **{str(status): {"description": "Not done, and why.", "content": error} for status in said},

@@ -21,7 +21,7 @@ from origin.api.eager import read_wish
 from origin.api.incoming import read_incoming
 from origin.api.moderation import first_moderation
 from origin.api.naming import asset_folder, random_id
-from origin.api.notices import tellable, told
+from origin.api.notices import Audience, tellable, told
 from origin.api.params import SIGNING, USED, Params, Value, check_parameters, context_of, tags_of, write_context
 from origin.api.transformations import info_of
 from origin.keys import Origin
@@ -133,10 +133,10 @@ def _check_orders(origin: Origin, cloud: str, settings: Mapping[str, Value]) -> 
     asked, named = Params(settings), origin.records.named.all(cloud)
     limits = origin.settings.media.limits(origin.settings.upload)
     read_incoming(asked, named, limits)
-    hosts = tellable(origin.records, cloud)
-    read_wish(asked, named, limits, request_id="", now=origin.now(), hosts=hosts)
+    audience = Audience(hosts=tellable(origin.records, cloud))
+    read_wish(asked, named, limits, request_id="", now=origin.now(), audience=audience)
     breakpoints.wanted(asked, limits)
-    told(asked, request_id="", now=origin.now(), hosts=hosts)
+    told(asked, request_id="", now=origin.now(), audience=audience)
     asset_folder(asked)
     delivery_type_of(asked.text("type"), allowed=UPLOADED)
     first_moderation(asked, now=origin.now())

@@ -19,6 +19,8 @@ from domicile.media.errors import AssetNotFound, BadRequest
 Handler = Callable[[web.Request, Mapping[str, str]], Awaitable[web.StreamResponse]]
 
 PATH_CHARS_MAX = 8192
+CLOUD = "/v1_1/{cloud}"
+"""Where all that is about one cloud begins."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,11 @@ OPERATIONS: Mapping[str, Operation] = {
     "upload_preset": Operation.ADMIN,
     "metadata_fields": Operation.READ,
     "metadata_field": Operation.READ,
+    "metadata_rules": Operation.READ,
+    "folders": Operation.READ,
+    "create_folder": Operation.EDIT,
+    "rename_folder": Operation.EDIT,
+    "delete_folder": Operation.EDIT,
 }
 """By the name of the route."""
 

@@ -19,6 +19,7 @@ from domicile.media.policy import Activity
 from domicile.media.text import write_characters
 from origin.api.answers import asset, changed
 from origin.api.call import check_public_id, count_fence, reply, signed
+from origin.api.manage import leaving
 from origin.api.naming import random_id
 from origin.api.params import Params, check_parameters
 from origin.keys import ORIGIN
@@ -65,7 +66,7 @@ async def text(request: web.Request, path: Mapping[str, str]) -> web.Response:
     draft = await origin.records.mint(cloud)
     try:
         await origin.records.put_original(draft, body, permit)
-        done = await origin.records.commit_upload(draft, new, once=call.once)
+        done = await origin.records.commit_upload(draft, new, once=call.once, leave=leaving("text", call, request))
     except BaseException:
         await origin.records.discard(draft)
         raise

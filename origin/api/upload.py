@@ -33,7 +33,7 @@ from origin.api.incoming import applied, read_incoming
 from origin.api.kinds import RAW, check_raw, check_resource_type, kind_of
 from origin.api.limits import quotas_of
 from origin.api.moderation import first_moderation
-from origin.api.notices import Told, tellable, told
+from origin.api.notices import NO_AUDIENCE, Audience, Told, audience_of, told
 from origin.api.params import Params, context_of, tags_of
 from origin.keys import ORIGIN, REQUEST_ID, Origin
 from origin.records import AssetRecord, Committed, Left, NewAsset
@@ -53,13 +53,14 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
         sent, file_name = await _sent(origin, who, form, account)
         if who.is_unsigned and len(sent) > origin.settings.upload.unsigned_bytes_max:
             raise too_large(origin.settings.upload.unsigned_bytes_max, len(sent))
+        audience = await audience_of(origin.records, who.caller.tenant.cloud)
         part = part_of(request, len(sent))
         if part is not None:  # what the last chunk would be refused for, the first one is
-            asked_for(origin, who, resource_type, form.file_name, request[REQUEST_ID])
+            asked_for(origin, who, resource_type, form.file_name, request[REQUEST_ID], audience)
         async with gathered(origin, who, part, sent, account) as body:
             if body is None:
                 return reply(_so_far(who.params, resource_type, len(sent)))
-            asked = asked_for(origin, who, kind_of(resource_type, body), file_name, request[REQUEST_ID])
+            asked = asked_for(origin, who, kind_of(resource_type, body), file_name, request[REQUEST_ID], audience)
             done, looked = await store(origin, asked, body)
     if asked.eager.is_async:
         origin.eager_left.set()
@@ -123,21 +124,22 @@ class Asked:
         return self.who.params
 
 
-def asked_for(origin: Origin, who: Admitted, kind: str, file_name: str, request_id: str) -> Asked:
+def asked_for(
+    origin: Origin, who: Admitted, kind: str, file_name: str, request_id: str, audience: Audience = NO_AUDIENCE
+) -> Asked:
     """All that is asked for, understood before anything is done. Raises BadRequest, BadTransformation, LimitExceeded."""
     params, now = who.params, origin.now()
     if kind == RAW:
         check_raw(params)
     limits = origin.settings.media.limits(origin.settings.upload)
     named = origin.records.named.all(who.caller.tenant.cloud)
-    hosts = tellable(origin.records, who.caller.tenant.cloud)
     return Asked(
         who=who,
         kind=kind,
         file_name=file_name,
-        notice=told(params, request_id=request_id, now=now, hosts=hosts),
+        notice=told(params, request_id=request_id, now=now, audience=audience),
         incoming=read_incoming(params, named, limits),
-        eager=eager.read_wish(params, named, limits, request_id=request_id, now=now, hosts=hosts),
+        eager=eager.read_wish(params, named, limits, request_id=request_id, now=now, audience=audience),
         searches=breakpoints.wanted(params, limits),
     )
 
@@ -147,8 +149,8 @@ async def store(origin: Origin, asked: Asked, body: bytes) -> tuple[Committed, L
     params, tenant = asked.params, asked.who.caller.tenant
     name = naming.name_for(tenant, params, asked.file_name, asked.kind)
     permit = origin.records.permit(tenant.cloud, Activity.STORE)
-    fields = {each.external_id: each for each in await origin.records.metadata_fields.all(tenant.cloud)}
-    metadata = metadata_values.first(metadata_values.given_in(params), fields)
+    schema = await metadata_values.schema_of(origin.records, tenant.cloud)
+    metadata = metadata_values.first(metadata_values.given_in(params), schema)
     looked = await (_kept_as_it_is if asked.kind == RAW else _looked_at)(origin, asked, name, body)
     asset = NewAsset(
         name=name,

@@ -22,11 +22,15 @@ PRAGMA secure_delete = ON;
 PRAGMA temp_store = MEMORY;
 CREATE TABLE asset (
     asset_id TEXT PRIMARY KEY, tenant TEXT NOT NULL, resource_type TEXT NOT NULL, delivery_type TEXT NOT NULL,
-    public_id TEXT NOT NULL, created_at REAL NOT NULL, body_bytes INTEGER NOT NULL
+    public_id TEXT NOT NULL, created_at REAL NOT NULL, body_bytes INTEGER NOT NULL, folder TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX asset_by_time ON asset (tenant, created_at, asset_id);
 CREATE INDEX asset_by_type ON asset (tenant, delivery_type);
 CREATE INDEX asset_by_name ON asset (tenant, public_id);
+CREATE INDEX asset_by_folder ON asset (tenant, folder);
+CREATE TABLE valued (field TEXT NOT NULL, tenant TEXT NOT NULL, asset_id TEXT NOT NULL,
+    PRIMARY KEY (tenant, field, asset_id)) WITHOUT ROWID;
+CREATE INDEX valued_by_asset ON valued (asset_id);
 CREATE TABLE tag (tag TEXT NOT NULL, tenant TEXT NOT NULL, asset_id TEXT NOT NULL, PRIMARY KEY (tenant, tag, asset_id))
     WITHOUT ROWID;
 CREATE INDEX tag_by_asset ON tag (asset_id);
@@ -61,9 +65,12 @@ class SearchIndex:
         self._totals[record.name.cloud] = (count + 1, size + record.body_bytes)
         name = record.name
         place = (record.asset_id, name.cloud, name.resource_type, name.delivery_type, name.public_id)
-        row = (*place, record.created_at, record.body_bytes)
-        self._db.execute("INSERT OR REPLACE INTO asset VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        row = (*place, record.created_at, record.body_bytes, record.folder)
+        self._db.execute("INSERT OR REPLACE INTO asset VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         self._db.execute("DELETE FROM tag WHERE asset_id = ?", (record.asset_id,))
+        self._db.execute("DELETE FROM valued WHERE asset_id = ?", (record.asset_id,))
+        valued = {(field, name.cloud, record.asset_id) for field in record.metadata}
+        self._db.executemany("INSERT INTO valued VALUES (?, ?, ?)", valued)
         tags = {(tag, name.cloud, record.asset_id) for tag in record.tags}
         self._db.executemany("INSERT INTO tag VALUES (?, ?, ?)", tags)
 
@@ -71,6 +78,7 @@ class SearchIndex:
         self._count_out(asset_id)
         self._db.execute("DELETE FROM asset WHERE asset_id = ?", (asset_id,))
         self._db.execute("DELETE FROM tag WHERE asset_id = ?", (asset_id,))
+        self._db.execute("DELETE FROM valued WHERE asset_id = ?", (asset_id,))
 
     def find(
         self,
@@ -113,6 +121,23 @@ class SearchIndex:
         count: int = self._db.execute(query, (tenant, delivery_type)).fetchone()[0]
         return count
 
+    def folders(self, tenant: str, parent: str, *, limit: int) -> list[str]:
+        """Names of the folders right below one ("": the root) that hold assets, at any depth; at most `limit`, in no order.
+
+        It leaps from folder to folder: what it costs follows from how many there are, and not from their assets.
+        """
+        head = f"{parent}/" if parent else ""
+        query = "SELECT min(folder) FROM asset WHERE tenant = ? AND folder > ? AND folder < ?"
+        found, at = dict[str, None](), head
+        while len(found) < limit:
+            (folder,) = self._db.execute(query, (tenant, at, head + _LAST_CHARACTER)).fetchone()
+            if folder is None:
+                break
+            child, slash, _ = folder[len(head) :].partition("/")
+            found[child] = None
+            at = f"{head}{child}/{_LAST_CHARACTER}" if slash else folder
+        return list(found)
+
     def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> list[str]:
         """Tags in use, sorted, each once, at most `limit`, after one of them."""
         query = (
@@ -135,6 +160,12 @@ def _conditions(tenant: str, where: Filter) -> tuple[list[str], list[object]]:
     if where.tag is not None:
         clauses.append("asset_id IN (SELECT asset_id FROM tag WHERE tenant = ? AND tag = ?)")
         values += [tenant, where.tag]
+    if where.folder is not None:
+        clauses.append("(folder = ? OR (folder > ? AND folder < ?))")
+        values += [where.folder, f"{where.folder}/", f"{where.folder}/{_LAST_CHARACTER}"]
+    if where.field is not None:
+        clauses.append("asset_id IN (SELECT asset_id FROM valued WHERE tenant = ? AND field = ?)")
+        values += [tenant, where.field]
     if where.public_ids is not None:
         clauses.append(f"public_id IN ({_marks(where.public_ids)})")
         values += where.public_ids

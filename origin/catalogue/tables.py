@@ -110,6 +110,7 @@ rendition = Table(
     Column("hash", _HEX128, primary_key=True, comment="keyed hash of transformation and format"),
     Column("tenant", _CLOUD, nullable=False),
     Column("detail", LargeBinary, nullable=False, comment="sealed under the aid's meta subkey"),
+    Index(None, "tenant", "hash"),
 )
 
 rendition_layer = Table(
@@ -222,6 +223,32 @@ metadata_field = Table(
     Column("tenant", _CLOUD, primary_key=True),
     Column("hash", _HEX128, primary_key=True, comment="keyed hash of the external_id of a field"),
     Column("detail", LargeBinary, nullable=False, comment="sealed under a key of the cloud"),
+)
+
+metadata_rule = Table(
+    "metadata_rule",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("hash", _HEX128, primary_key=True, comment="keyed hash of the external_id of a conditional metadata rule"),
+    Column("detail", LargeBinary, nullable=False, comment="sealed under a key of the cloud"),
+)
+
+notification_trigger = Table(
+    "notification_trigger",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("hash", _HEX128, primary_key=True, comment="keyed hash of the id of a trigger"),
+    Column("detail", LargeBinary, nullable=False, comment="sealed under a key of the cloud"),
+    comment="who is told of which events (webhooks)",
+)
+
+upload_mapping = Table(
+    "upload_mapping",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("hash", _HEX128, primary_key=True, comment="keyed hash of the folder of an upload mapping"),
+    Column("detail", LargeBinary, nullable=False, comment="sealed under a key of the cloud"),
+    comment="where pictures of a folder lie that are not here yet",
 )
 
 folder = Table(

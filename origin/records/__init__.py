@@ -4,12 +4,14 @@ from origin.records.afterwards import Leave, Left, Made
 from origin.records.chunks import Piece
 from origin.records.folders import Folder
 from origin.records.metadata_fields import Choice, MetadataField
+from origin.records.metadata_rules import MetadataRule
 from origin.records.names import Edit
 from origin.records.nonces import Once
 from origin.records.presets import Preset
 from origin.records.seam import Records
 from origin.records.settings import RecordsSettings
-from origin.records.tasks import EAGER, NOTICE, NewTask, Task
+from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Task
+from origin.records.triggers import Trigger
 from origin.records.types import (
     AssetRecord,
     Committed,
@@ -53,6 +55,7 @@ __all__ = [
     "Left",
     "Made",
     "MetadataField",
+    "MetadataRule",
     "MetadataValue",
     "Moderation",
     "Named",
@@ -71,7 +74,9 @@ __all__ = [
     "Removed",
     "RemovedMany",
     "RenditionRecord",
+    "Says",
     "SealedBlob",
     "Task",
     "Tenant",
+    "Trigger",
 ]

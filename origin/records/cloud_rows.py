@@ -7,7 +7,7 @@ under a key of the cloud. They are read when they are needed, so that several pr
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 import msgspec
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domicile.media.errors import AssetExists, AssetNotFound, LimitExceeded
 from domicile.media.keys import subkey
 from domicile.media.sealed import SALT_BYTES, SealContext, open_sealed, seal
+from origin.catalogue.sql import batches
 from origin.records.core import Core, check_texts
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -73,6 +74,21 @@ class CloudRows(Generic[T]):
             detail = self._sealed(cloud, name, after)
             await connection.execute(update(self._table).where(*self._at(cloud, name)).values(detail=detail))
         return after
+
+    async def write_many(self, cloud: str, put: Mapping[str, T], *, gone: Iterable[str] = ()) -> None:
+        """Rows under their names, whatever was there, and none under the names that are `gone`; at once. LimitExceeded."""
+        details = {self._hash(cloud, name): self._sealed(cloud, name, row) for name, row in put.items()}
+        doomed = {*details, *(self._hash(cloud, name) for name in gone)}
+        table = self._table
+        mine = select(func.count()).select_from(table).where(table.c.tenant == cloud)
+        async with self._core.database.write() as connection:
+            for batch in batches(doomed):
+                await connection.execute(delete(table).where(table.c.tenant == cloud, table.c.hash.in_(batch)))
+            if (await connection.scalar(mine) or 0) + len(details) > self._rows_max:
+                raise LimitExceeded(f"Too many {self._kind}s: at most {self._rows_max}")
+            if details:
+                rows = [{"tenant": cloud, "hash": name, "detail": detail} for name, detail in details.items()]
+                await connection.execute(insert(table), rows)
 
     async def remove(self, cloud: str, name: str) -> bool:
         """False when there was none."""

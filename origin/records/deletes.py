@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from domicile.media.asset import Aid, AssetName
 from domicile.media.errors import BadRequest
@@ -30,9 +30,9 @@ class Deletes:
         many = await self._core.shield.run(self._destroy(name.cloud, [name], [], None, once, word=word))
         return many.removed[0] if many.removed else None
 
-    async def destroy_version(self, tenant: str, aid: Aid) -> Removed | None:
+    async def destroy_version(self, tenant: str, aid: Aid, *, word: Word | None = None) -> Removed | None:
         """The asset that has this very version now."""
-        many = await self._core.shield.run(self._destroy(tenant, [], [], None, None, aids=[aid]))
+        many = await self._core.shield.run(self._destroy(tenant, [], [], None, None, aids=[aid], word=word))
         return many.removed[0] if many.removed else None
 
     async def destroy_many(
@@ -42,22 +42,30 @@ class Deletes:
         names: Iterable[AssetName] = (),
         asset_ids: Iterable[str] = (),
         where: Filter | None = None,
+        words: Sequence[Word] = (),
     ) -> RemovedMany:
+        """`words`: one for each entry (`entries_of`), or none."""
         asked, ids = list(dict.fromkeys(names)), list(dict.fromkeys(asset_ids))
         if len(asked) + len(ids) > DELETE_NAMED_MAX:
             raise BadRequest(f"Too many assets in one call: at most {DELETE_NAMED_MAX}")
-        return await self._core.shield.run(self._destroy_many(tenant, asked, ids, where))
+        return await self._core.shield.run(self._destroy_many(tenant, asked, ids, where, iter(words)))
 
     async def _destroy_many(
-        self, tenant: str, names: Sequence[AssetName], asset_ids: Sequence[str], where: Filter | None
+        self,
+        tenant: str,
+        names: Sequence[AssetName],
+        asset_ids: Sequence[str],
+        where: Filter | None,
+        words: Iterator[Word],
     ) -> RemovedMany:
         step, done = DELETE_ASSETS_MAX, list[RemovedMany]()
         for at in range(0, len(names), step):
-            done.append(await self._destroy(tenant, names[at : at + step], [], None, None))
+            done.append(await self._destroy(tenant, names[at : at + step], [], None, None, word=next(words, None)))
         for at in range(0, len(asset_ids), step):
-            done.append(await self._destroy(tenant, [], asset_ids[at : at + step], None, None))
+            part = asset_ids[at : at + step]
+            done.append(await self._destroy(tenant, [], part, None, None, word=next(words, None)))
         if where is not None:
-            done.append(await self._destroy(tenant, [], [], where, None))
+            done.append(await self._destroy(tenant, [], [], where, None, word=next(words, None)))
         return RemovedMany(
             removed=tuple(removed for many in done for removed in many.removed),
             missing=tuple(missing for many in done for missing in many.missing),
@@ -90,8 +98,8 @@ class Deletes:
                 renditions = await core.catalogue.remove(change.connection, row, seq=change.seq)
                 if record is not None:
                     gone.append((row, record, renditions))
-                    if word is not None:
-                        await word.leave(core, change.connection, record)
+            if word is not None and gone:
+                await word.leave(core, change.connection, [record for _, record, _ in gone])
             if chosen:
                 erase_entry(change, chosen)
                 change.after_commit.append(lambda: forget_rows(core, chosen))
@@ -129,6 +137,11 @@ class Deletes:
             ids += [hit.asset_id for hit in core.search.find(tenant, where, limit=DELETE_ASSETS_MAX + 1)]
         rows += await core.catalogue.by_asset_id(change.connection, tenant, dict.fromkeys(ids))
         return list({row.aid: row for row in rows}.values())
+
+
+def entries_of(names: Collection[AssetName], asset_ids: Collection[str], where: Filter | None) -> int:
+    """Into how many entries `destroy_many` cuts a call, at most."""
+    return -(-len(names) // DELETE_ASSETS_MAX) - (-len(asset_ids) // DELETE_ASSETS_MAX) + (where is not None)
 
 
 def erase_entry(change: Change, rows: Iterable[AssetRow]) -> None:

@@ -4,14 +4,21 @@ its name may tell of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 import msgspec
 
+from domicile.media.asset import NameHash
+from domicile.media.errors import AssetExists, AssetNotFound, BadRequest
 from origin.catalogue.tables import folder as table
 from origin.records.cloud_rows import CloudRows
 from origin.records.core import Core
+from origin.records.names import Names
+from origin.records.types import AssetRecord, Filter
 
 FOLDERS_MAX = 10_000
-"""Of one cloud."""
+"""Of one cloud that somebody made; and folders that are listed below one."""
 
 
 class Folder(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,10 +26,96 @@ class Folder(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str
     created_at: float
+    moving_to: str = ""
+    """It is being renamed, and what is in it goes there."""
 
 
 class Folders(CloudRows[Folder]):
     """By path."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, names: Names) -> None:
         super().__init__(core, table, Folder, kind="folder", rows_max=FOLDERS_MAX)
+        self._names = names
+
+    async def below(self, cloud: str, path: str) -> list[str]:
+        """Paths of the folders right below one ("": the root), made or with assets in them, sorted. AssetNotFound."""
+        made = await self.all(cloud)
+        if path and not self._is_there(cloud, path, made):
+            raise _missing(path)
+        head = f"{path}/" if path else ""
+        children = {one.path[len(head) :].partition("/")[0] for one in made if one.path.startswith(head)}
+        children |= set(self._core.search.folders(cloud, path, limit=FOLDERS_MAX))
+        return [head + child for child in sorted(children)[:FOLDERS_MAX]]
+
+    async def make(self, cloud: str, path: str) -> None:
+        """With all that are around it; one that is there stays as it is. LimitExceeded."""
+        made = {one.path for one in await self.all(cloud)}
+        missing = [one for one in around(path) if one not in made]
+        await self.write_many(cloud, {one: Folder(path=one, created_at=self._core.now()) for one in missing})
+
+    async def drop(self, cloud: str, path: str) -> list[str]:
+        """With all that are below it; which were. AssetNotFound; BadRequest while an asset is in one of them."""
+        made = [one for one in await self.all(cloud) if _is_in(one.path, path)]
+        if self._has_assets(cloud, path):
+            raise BadRequest("Folder is not empty")
+        if not made:
+            raise _missing(path)
+        gone = sorted({path, *(one.path for one in made)})
+        await self.write_many(cloud, {}, gone=gone)
+        return gone
+
+    async def move(self, cloud: str, old: str, new: str) -> None:
+        """Rename a folder, with all that is in it. AssetNotFound; AssetExists; BadRequest; LimitExceeded.
+
+        It is noted first, batches of assets follow, and its own row goes last: cut off in the middle, the same call goes on.
+        """
+        if _is_in(new, old):
+            raise BadRequest("A folder cannot be moved into itself")
+        made = {one.path: one for one in await self.all(cloud)}
+        folder = made.get(old)
+        if not self._is_there(cloud, old, made.values()):
+            raise _missing(old)
+        if self._is_there(cloud, new, made.values()) and (folder is None or folder.moving_to != new):
+            raise AssetExists(f"Folder {new[:64]} already exists")
+        noted = folder or Folder(path=old, created_at=self._core.now())
+        await self.write_many(cloud, {old: msgspec.structs.replace(noted, moving_to=new)})
+        await self._names.edit_where(cloud, Filter(folder=old), lambda record: _moved(record, old, new))
+        there = {one.path: one for one in await self.all(cloud)}
+        inside = {path: one for path, one in there.items() if _is_in(path, old)}
+        moved = {new + path[len(old) :]: one for path, one in inside.items()}
+        rows = {path: msgspec.structs.replace(one, path=path, moving_to="") for path, one in moved.items()}
+        parents = {path: Folder(path=path, created_at=self._core.now()) for path in around(new) if path not in there}
+        await self.write_many(cloud, parents | rows, gone=inside)
+
+    def id_of(self, cloud: str, path: str) -> NameHash:
+        """What stands for it outside, and does not tell its name."""
+        return self._core.hash_of(cloud, table.name, path)
+
+    def _has_assets(self, cloud: str, path: str) -> bool:
+        return bool(self._core.search.find(cloud, Filter(folder=path), limit=1))
+
+    def _is_there(self, cloud: str, path: str, made: Iterable[Folder]) -> bool:
+        return any(_is_in(one.path, path) for one in made) or self._has_assets(cloud, path)
+
+
+def around(path: str) -> list[str]:
+    """A folder, behind those that it lies in.
+
+    >>> around("a/b/c")
+    ['a', 'a/b', 'a/b/c']
+    """
+    parts = path.split("/")
+    return ["/".join(parts[: n + 1]) for n in range(len(parts))]
+
+
+def _is_in(path: str, folder: str) -> bool:
+    """Is it the folder, or one below it?"""
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def _moved(record: AssetRecord, old: str, new: str) -> AssetRecord:
+    return replace(record, folder=new + record.folder[len(old) :])
+
+
+def _missing(path: str) -> AssetNotFound:
+    return AssetNotFound(f"Can't find folder with path {path[:64]}")

@@ -36,6 +36,12 @@ class MetadataField(msgspec.Struct, frozen=True, kw_only=True):
     validation: dict[str, Any] | None = None
     """As the API spells it: see `origin.metadata_values`."""
     choices: tuple[Choice, ...] = ()
+    default_disabled: bool = False
+    """Nobody may say anything in it unless a rule lets him."""
+    restrictions: dict[str, Any] | None = None
+    """For dialogs, as the API spells it; nothing is held to it here."""
+    position: int = 0
+    """In the list of all; those of the same place follow by age."""
     created_at: float
 
 

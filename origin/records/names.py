@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from domicile.media.asset import AssetName
+from domicile.media.asset import AssetName, NameHash
 from domicile.media.errors import AssetExists, AssetNotFound, MediaError
 from domicile.media.journal import Kind
 from domicile.media.keys import COORDINATES, LABELS
@@ -19,7 +19,12 @@ from origin.records.afterwards import Afterwards, Leave, nothing
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
 from origin.records.nonces import Once, spend
 from origin.records.sealing import seal_record
-from origin.records.types import AssetRecord, Committed
+from origin.records.types import AssetRecord, Committed, Filter
+
+BATCH_ASSETS_MAX = 100
+"""Changed under one lock, when many are changed alike."""
+BATCHES_MAX = 10_000
+"""Of one such change."""
 
 Edit = Callable[[AssetRecord], AssetRecord]
 """Pure and quick: it runs under the lock. May change name, tags, context, metadata, coordinates, access control."""
@@ -52,6 +57,33 @@ class Names:
     ) -> Committed:
         work = self._edit(candidates, edit, leave, overwrite=overwrite, once=once, waits=waits)
         return await self._core.shield.run(work)
+
+    async def edit_where(self, tenant: str, where: Filter, edit: Edit) -> int:
+        """All that match, as they match when the turn of each comes; `edit` must leave none that still does, nor move one
+        to another name. How many there were. Each batch is whole or has not happened; called again, it goes on.
+        """
+        done = 0
+        for _ in range(BATCHES_MAX):
+            batch = await self._core.shield.run(self._edit_batch(tenant, where, edit))
+            done += batch
+            if not batch:
+                break
+        return done
+
+    async def _edit_batch(self, tenant: str, where: Filter, edit: Edit) -> int:
+        core = self._core
+        if not core.search.find(tenant, where, limit=1):
+            return 0
+        async with core.journal.change(tenant) as change:
+            hits = core.search.find(tenant, where, limit=BATCH_ASSETS_MAX)
+            rows = await core.catalogue.by_asset_id(change.connection, tenant, [hit.asset_id for hit in hits])
+            opened = [(row, record) for row in rows if (record := core.open(row)) is not None]
+            names: set[NameHash] = set()
+            for row, record in opened:
+                after = edit(record)
+                names.update(await self._rewrite(change, row, record, after, self._data_key(row, after)))
+            change.record(Kind.NAME, names=tuple(sorted(names)))
+        return len(opened)
 
     async def _edit(
         self,
@@ -120,28 +152,41 @@ class Names:
     ) -> bytes:
         """The version's data key."""
         core = self._core
-        _check(record)
-        data_key = core.keyring.of(row.aid)
-        if data_key is None:
-            raise AssetNotFound(f"Resource not found - {record.name.public_id}")
-        meta = seal_record(record, data_key, region=core.settings.region)
-        renamed = replace(row, name=core.hash_name(record.name), meta=meta)
+        data_key = self._data_key(row, record)  # before anything is written: a refusal leaves all as it was
         if taken is not None:
             await core.catalogue.remove(change.connection, taken, seq=change.seq)
             gone_id = taken.asset_id
             change.after_commit.append(lambda: core.search.remove(gone_id))
+        names = await self._rewrite(change, row, before, record, data_key)
+        if taken is not None:
+            change.record(Kind.ERASE, aids=(taken.aid,), names=names)
+        else:
+            change.record(Kind.NAME, names=names)
+        return data_key
+
+    def _data_key(self, row: AssetRow, record: AssetRecord) -> bytes:
+        """Raises AssetNotFound; BadRequest for a record that cannot be written."""
+        _check(record)
+        data_key = self._core.keyring.of(row.aid)
+        if data_key is None:
+            raise AssetNotFound(f"Resource not found - {record.name.public_id}")
+        return data_key
+
+    async def _rewrite(
+        self, change: Change, row: AssetRow, before: AssetRecord, record: AssetRecord, data_key: bytes
+    ) -> tuple[NameHash, ...]:
+        """The names that the entry has to say."""
+        core = self._core
+        meta = seal_record(record, data_key, region=core.settings.region)
+        renamed = replace(row, name=core.hash_name(record.name), meta=meta)
         await core.catalogue.rewrite(change.connection, row.name, renamed, seq=change.seq, labels=core.labels(record))
         change.after_commit.append(lambda: core.search.put(record))
-        if taken is not None:
-            change.record(Kind.ERASE, aids=(taken.aid,), names=(row.name, renamed.name))
-        elif renamed.name != row.name:
-            change.record(Kind.NAME, names=(row.name, renamed.name))
-        else:
-            kinds = _read_elsewhere(before, record)
-            names = tuple(core.hash_of(row.tenant, kind, record.name.text) for kind in kinds)
-            is_ruled_anew = before.access_control != record.access_control  # copies hold the old rules: all of them go
-            change.record(Kind.NAME, names=(row.name, *names) if is_ruled_anew else names)
-        return data_key
+        if renamed.name != row.name:
+            return row.name, renamed.name
+        kinds = _read_elsewhere(before, record)
+        names = tuple(core.hash_of(row.tenant, kind, record.name.text) for kind in kinds)
+        is_ruled_anew = before.access_control != record.access_control  # copies hold the old rules: all of them go
+        return (row.name, *names) if is_ruled_anew else names
 
 
 def _read_elsewhere(before: AssetRecord, after: AssetRecord) -> tuple[str, ...]:

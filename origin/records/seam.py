@@ -11,7 +11,8 @@ AssetNotFound, AssetExists, BadRequest, BadSignature, OutsideRegion, OutOfScope,
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -24,12 +25,13 @@ from origin.records.api_keys import ApiKeys
 from origin.records.chunks import Chunks
 from origin.records.clouds import Clouds
 from origin.records.core import Core
-from origin.records.deletes import Deletes
+from origin.records.deletes import Deletes, entries_of
 from origin.records.erasures import Erasures
 from origin.records.fetched import FetchedNames
 from origin.records.folders import Folders
 from origin.records.listing import Listing
 from origin.records.metadata_fields import metadata_fields_of
+from origin.records.metadata_rules import metadata_rules_of
 from origin.records.named import NamedTransformations
 from origin.records.names import Edit, Names
 from origin.records.nonces import Once
@@ -38,8 +40,9 @@ from origin.records.originals import open_original
 from origin.records.presets import presets_of
 from origin.records.purges import Call, Purges
 from origin.records.settings import RecordsSettings
-from origin.records.tasks import EAGER, NOTICE, NewTask, Tasks, Word
+from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Tasks, Word
 from origin.records.token_keys import TokenKeys
+from origin.records.triggers import triggers_of
 from origin.records.types import (
     AssetRecord,
     Committed,
@@ -81,7 +84,9 @@ class Records(WireSide):
         self.fetched = FetchedNames(core)
         self.presets = presets_of(core)
         self.metadata_fields = metadata_fields_of(core)
-        self.folders = Folders(core)
+        self.metadata_rules = metadata_rules_of(core)
+        self.folders = Folders(core, self._names)
+        self.triggers = triggers_of(core)
         self.notices = Tasks(core, NOTICE)
         self.eager = Tasks(core, EAGER)
 
@@ -237,6 +242,12 @@ class Records(WireSide):
         """
         return await self._names.edit(names, edit, once=once, waits=waits, leave=leave)
 
+    async def edit_where(self, tenant: str, where: Filter, edit: Edit) -> int:
+        """Change all that match in a way that leaves none that matches; how many there were. For values that no edge reads:
+        it waits for none of them.
+        """
+        return await self._names.edit_where(tenant, where, edit)
+
     async def rename(
         self,
         old: AssetName,
@@ -263,7 +274,7 @@ class Records(WireSide):
         name: AssetName,
         *,
         once: Once | None = None,
-        says: Callable[[AssetRecord], tuple[NewTask, ...]] | None = None,
+        says: Says | None = None,
     ) -> Removed | None:
         """Delete: the name is free, caches are purged, key and bytes are gone. None when there is no such asset.
 
@@ -271,15 +282,13 @@ class Records(WireSide):
         """
         if says is None:
             return await self._deletes.destroy(name, once=once, word=None)
-        draft = await self._uploads.mint(name.cloud)
-        try:
-            return await self._deletes.destroy(name, once=once, word=Word(draft=draft, says=says))
-        finally:
-            await self._uploads.discard(draft)  # nothing, if it has become the key of a task
+        async with self._words(name.cloud, says, 1) as words:
+            return await self._deletes.destroy(name, once=once, word=words[0])
 
-    async def destroy_version(self, tenant: str, aid: Aid) -> Removed | None:
+    async def destroy_version(self, tenant: str, aid: Aid, *, says: Says | None = None) -> Removed | None:
         """Delete the asset while this is its version. None when it has another one, or is gone."""
-        return await self._deletes.destroy_version(tenant, aid)
+        async with self._words(tenant, says, 1) as words:
+            return await self._deletes.destroy_version(tenant, aid, word=words[0] if words else None)
 
     async def destroy_many(
         self,
@@ -288,12 +297,35 @@ class Records(WireSide):
         names: Iterable[AssetName] = (),
         asset_ids: Iterable[str] = (),
         where: Filter | None = None,
+        says: Says | None = None,
     ) -> RemovedMany:
         """Delete what is named (at most DELETE_NAMED_MAX), or what a filter matches (DELETE_ASSETS_MAX, then `more`).
 
-        An empty filter matches the whole tenant; None matches nothing.
+        An empty filter matches the whole tenant; None matches nothing. `says`: what is to be told of those of one entry.
         """
-        return await self._deletes.destroy_many(tenant, names=names, asset_ids=asset_ids, where=where)
+        asked, ids = list(names), list(asset_ids)
+        async with self._words(tenant, says, entries_of(asked, ids, where)) as words:
+            return await self._deletes.destroy_many(tenant, names=asked, asset_ids=ids, where=where, words=words)
+
+    async def announce(self, tenant: str, tasks: Sequence[NewTask]) -> None:
+        """Tasks about what is no asset; they have a key of their own."""
+        if not tasks:
+            return
+        says: Says = lambda _records: tuple(tasks)  # noqa: E731
+        async with self._words(tenant, says, 1) as words, self._core.database.write() as connection:
+            await words[0].leave(self._core, connection, ())
+
+    @asynccontextmanager
+    async def _words(self, tenant: str, says: Says | None, count: int) -> AsyncIterator[Sequence[Word]]:
+        """Keys for what is told of assets that go; those that nothing was told under are forgotten."""
+        words = deque[Word]()
+        try:
+            while says is not None and len(words) < count:
+                words.append(Word(draft=await self._uploads.mint(tenant), says=says))
+            yield words
+        finally:
+            for word in words:
+                await self._uploads.discard(word.draft)  # nothing, if it has become the key of a task
 
     async def purge(
         self,

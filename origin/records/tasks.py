@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -42,18 +42,22 @@ class NewTask:
     detail: bytes
 
 
+Says = Callable[[Sequence[AssetRecord]], tuple[NewTask, ...]]
+"""What is to be done about assets that go with one entry."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
-    """Tasks about an asset that goes: they cannot live under its key, so they have one of their own, of a draft without
+    """Tasks about assets that go: they cannot live under their keys, so they have one of their own, of a draft without
     bytes. `says`: the tasks.
     """
 
     draft: Draft
-    says: Callable[[AssetRecord], tuple[NewTask, ...]]
+    says: Says
 
-    async def leave(self, core: Core, connection: AsyncConnection, record: AssetRecord) -> None:
-        """In the transaction that removes it."""
-        tasks = self.says(record)
+    async def leave(self, core: Core, connection: AsyncConnection, records: Sequence[AssetRecord]) -> None:
+        """In the transaction that removes them; once."""
+        tasks = self.says(records)
         if tasks and await core.catalogue.undraft(connection, self.draft.aid):
             await add_tasks(core, connection, self.draft.tenant, self.draft.aid, self.draft.data_key, tasks)
 

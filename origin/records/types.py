@@ -228,6 +228,10 @@ class Filter:
     """Any text that the public_id starts with (not cut at "/")."""
     tag: str | None = None
     public_ids: tuple[str, ...] | None = None
+    folder: str | None = None
+    """In this asset folder, or in one below it."""
+    field: str | None = None
+    """With a value of this metadata field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,7 +16,7 @@ from domicile.media.errors import AssetNotFound, BadRequest, Overloaded
 from domicile.media.journal import Kind
 from domicile.media.policy import Permit
 from domicile.media.quotas import NO_QUOTAS
-from domicile.media.sealed import SALT_BYTES, SealContext, seal
+from domicile.media.sealed import CHUNK_BYTES, SALT_BYTES, SealContext, Sealer
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.keyring import aid_id
@@ -32,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 DRAFTS_MAX = 1000
 """Uploads between `mint` and `commit_upload`."""
+SEALED_AT_ONCE_BYTES = 16 * CHUNK_BYTES
+"""In one go of a thread, and written in one piece."""
 
 
 class Uploads:
@@ -74,16 +77,12 @@ class Uploads:
         if key is None:
             raise AssetNotFound("what this is made of has just been deleted")
         context = SealContext.original(tenant=draft.tenant, aid=draft.aid, region=self._core.settings.region)
+        sealer = Sealer(key, context, header=b"", salt=os.urandom(SALT_BYTES))
+        await self._core.shield.run(self._put(draft, _sealed(sealer, body), permit))
 
-        def sealed() -> bytes:
-            salt = os.urandom(SALT_BYTES)
-            return seal(key, context, header=b"", body=body, salt=salt)
-
-        content = await asyncio.to_thread(sealed)
-        await self._core.shield.run(self._put(draft, content, permit))
-
-    async def _put(self, draft: Draft, content: bytes, permit: Permit) -> None:
-        await self._core.blobs.put(draft.tenant, draft.aid, content, permit)
+    async def _put(self, draft: Draft, sealed: AsyncGenerator[bytes, None], permit: Permit) -> None:
+        async with aclosing(sealed):
+            await self._core.blobs.put(draft.tenant, draft.aid, sealed, permit)
         if draft.aid in self._drafts:
             self._drafts[draft.aid] = True
         else:  # discarded while it was written: nobody else would ever delete it
@@ -189,6 +188,13 @@ def check_room(core: Core, record: AssetRecord, before: AssetRecord | None) -> N
         policy.quotas.check_room(
             *core.search.totals(record.name.cloud), more_assets=0 if before else 1, more_bytes=more_bytes
         )
+
+
+async def _sealed(sealer: Sealer, body: bytes) -> AsyncGenerator[bytes, None]:
+    yield sealer.preamble
+    for at in range(0, len(body), SEALED_AT_ONCE_BYTES):
+        yield await asyncio.to_thread(sealer.update, memoryview(body)[at : at + SEALED_AT_ONCE_BYTES])
+    yield await asyncio.to_thread(sealer.finish)
 
 
 def _record(draft: Draft, asset: NewAsset, before: AssetRecord | None) -> AssetRecord:

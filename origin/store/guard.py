@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 
 from domicile.media.asset import Aid
 from domicile.media.errors import OutsideRegion
@@ -18,12 +18,12 @@ class GuardedStore:
         self._region = region
         self._now = now
 
-    async def put(self, tenant: str, aid: Aid, content: bytes, permit: Permit) -> None:
+    async def put(self, tenant: str, aid: Aid, pieces: AsyncIterable[bytes], permit: Permit) -> None:
         permit.require(Activity.STORE, tenant)
         if permit.place.region != self._region:
             raise OutsideRegion(f"this store lies in {self._region}")
         self._in_time(permit)
-        await self._inner.put(tenant, aid, content, permit)
+        await self._inner.put(tenant, aid, pieces, permit)
 
     async def size(self, tenant: str, aid: Aid) -> int:
         return await self._inner.size(tenant, aid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path
 
 from domicile.media.asset import Aid
@@ -32,9 +32,14 @@ class LocalStore:
             raise BlobMissing
         return self._directory / tenant / aid[:2] / aid
 
-    async def put(self, tenant: str, aid: Aid, content: bytes, permit: Permit) -> None:
-        path = self._path(tenant, aid)
-        await asyncio.to_thread(files.write_whole, permit, tenant, path, content, within=self._directory)
+    async def put(self, tenant: str, aid: Aid, pieces: AsyncIterable[bytes], permit: Permit) -> None:
+        file = files.begin_whole(permit, tenant, self._path(tenant, aid), within=self._directory)
+        try:
+            async for piece in pieces:
+                await asyncio.to_thread(file.write, piece)
+            await asyncio.to_thread(file.finish)
+        finally:
+            await asyncio.to_thread(file.abandon)
 
     async def size(self, tenant: str, aid: Aid) -> int:
         try:

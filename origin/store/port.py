@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import Protocol
 
 from domicile.media.asset import Aid
@@ -10,6 +10,9 @@ from domicile.media.policy import Permit
 
 PIECE_BYTES_MAX = 256 * 1024
 """Largest piece that `read` yields."""
+
+PUT_PIECE_BYTES_MAX = 2 * 1024 * 1024
+"""Largest piece that `put` is given."""
 
 
 class BlobMissing(Exception):
@@ -19,8 +22,13 @@ class BlobMissing(Exception):
 class BlobStore(Protocol):
     """Sealed files by (tenant, aid). Bytes are opaque here: stores never see a key."""
 
-    async def put(self, tenant: str, aid: Aid, content: bytes, permit: Permit) -> None:
-        """Atomic and durable on return; nothing is there after an error. Idempotent: a retry replaces the whole."""
+    async def put(self, tenant: str, aid: Aid, pieces: AsyncIterable[bytes], permit: Permit) -> None:
+        """What `pieces` give, one after the other, which need not lie in memory together; how many bytes they make is not
+        known before they end.
+
+        Atomic and durable on return; what is there after an error, also one of `pieces` (which is raised as it is), is what
+        was there before: nothing, or another whole one. Idempotent: a retry replaces the whole.
+        """
 
     async def size(self, tenant: str, aid: Aid) -> int:
         """Bytes of the sealed file. Raises BlobMissing."""

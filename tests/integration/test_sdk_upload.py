@@ -247,7 +247,7 @@ def test_tags_and_context(sdk, name: str) -> None:
 
 def test_the_admin_api_reads(sdk, name: str) -> None:
     assert sdk.api.ping()["status"] == "ok"
-    assert sdk.api.config(settings=True)["settings"] == {"folder_mode": "fixed"}
+    assert sdk.api.config(settings=True)["settings"] == {"folder_mode": "dynamic"}
     assert sdk.api.usage()["resources"] > 0
     ids = [f"{name}/{number}" for number in range(5)]
     uploaded = [sdk.uploader.upload(io.BytesIO(PNG), public_id=one, tags=[name]) for one in ids]

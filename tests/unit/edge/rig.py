@@ -525,6 +525,7 @@ class Rig:
             parts = assemble(settings, 0, outside)
             stack.callback(parts.tiers.originals.clear)
             link.on_entry, link.on_lock = parts.tiers.on_entry, parts.tiers.on_lock
+            link.on_current = parts.app.hot.release
             listener = Listener(
                 parts.app.handle,
                 hot=parts.app.hot,

@@ -108,7 +108,8 @@ async def ask(rig: Rig, path: str = PATH, **fields: str) -> bytes:
 
 FIELDS = (
     b"Accept: image/webp,*/*\r\n", b"Accept: image/webp\r\nAccept: */*\r\n", b"accept:image/webp,*/*\r\n",
-    b"Referer: https://a.example/1\r\n", b"Cookie: a=b\r\n", b"User-Agent: x y\r\n", b"Cache-Control: no-cache\r\n",
+    b"Referer: https://a.example/1\r\n", b"Referer: https://a.example/2\r\n", b"Referer: \r\n", b"Cookie: a=b\r\n",
+    b"X-Forwarded-For: 127.0.0.1\r\n", b"User-Agent: x y\r\n", b"Cache-Control: no-cache\r\n",
     b'If-None-Match: "nothing"\r\n', b"If-None-Match: *\r\n", b"If-None-Match: ETAG\r\n", b'If-None-Match: W/ETAG, "b"\r\n',
     b'If-None-Match: ETAG\r\nIf-None-Match: "b"\r\n', b"If-Modified-Since: Tue, 01 Jan 2030 00:00:00 GMT\r\n",
     b"Range: bytes=1-2\r\n", b"Range: bytes=999999-\r\n", b'Range: bytes=0-0\r\nIf-Range: "x"\r\n',
@@ -124,7 +125,8 @@ STARTS = (
 ODD_FIELDS = (
     b"Host: y\r\n", b"Content-Length: 0\r\n", b"Content-Length: 0\r\nContent-Length: 5\r\n",
     b"Transfer-Encoding: chunked\r\n", b"Upgrade: h2c\r\n", b"Proxy-Connection: close\r\n", b"X: folded\r\n  line\r\n", b"X : space\r\n", b"X: \x00\r\n",
-    b"X: lone\nlf\r\n", b"X: lone\rcr\r\n", b": no name\r\n", b"no colon\r\n", b"X: " + b"y" * 9000 + b"\r\n", b"X: y\r\n" * 200, b"",
+    b"Referer: \x00\r\n", b"Referer: lone\nlf\r\n", b"Cookie: lone\rcr\r\n", b"Referer: folded\r\n line\r\n", b"Cookie: \xff\r\n",
+    b"X: lone\nReferer: lf\r\n", b"X: lone\nlf\r\n", b"X: lone\rcr\r\n", b": no name\r\n", b"no colon\r\n", b"X: " + b"y" * 9000 + b"\r\n", b"X: y\r\n" * 200, b"",
 )  # fmt: skip
 ODD_STARTS = (
     b"GET PATH HTTP/1.1\r\n", b"GET PATH HTTP/1.1\r\n", b"GET PATH HTTP/1.0\r\n", b"get PATH HTTP/1.1\r\n", b"GET  PATH HTTP/1.1\r\n",
@@ -346,3 +348,120 @@ def _server_transports(rig: Rig) -> list[asyncio.Transport]:
 def value(rig: Rig, name: str, **labels: str) -> float:
     points = [point for point in totals([rig.link.slot.counters]) if point.name == name]
     return sum(point.value for point in points if labels.items() <= point.labels.items())
+
+
+# --- an event on its way ---------------------------------------------------------------------------------------------
+
+
+async def test_what_is_said_of_other_pictures_does_not_end_it(rig: Rig) -> None:
+    await warm(rig)
+    before = hot_hits(rig)
+    await rig.entry(Kind.NAME, names=(hash_of("somebody else"),))
+    assert len(rig.parts.app.hot) == 4
+    assert b"detail=memory" in await ask(rig)
+    assert hot_hits(rig) == before + 1
+
+
+async def test_an_erased_picture_leaves_no_path_in_memory(rig: Rig) -> None:
+    await warm(rig)
+    await rig.entry(Kind.ERASE, aids=(rig.origin.assets["upload/pic"].aid,))
+    assert len(rig.parts.app.hot) == 0
+
+
+async def test_who_asks_while_an_event_is_on_its_way_is_answered_at_once_when_it_is_there(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await warm(rig)
+    before = hot_hits(rig)
+    patiently(monkeypatch)
+    rig.link.page.applied += 1
+    asking = [asyncio.create_task(ask(rig)) for _ in range(8)]
+    await holding(rig, 8)
+    assert hot_hits(rig) == before
+    rig.link.page.applied -= 1
+    await rig.entry(Kind.NAME, names=(hash_of("somebody else"),))
+    assert all(b"detail=memory" in answer for answer in await asyncio.gather(*asking))
+    assert hot_hits(rig) == before + 8
+    assert not rig.parts.app.hot._held
+
+
+async def test_who_was_held_is_not_shown_what_the_event_forbids(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await warm(rig)
+    before = hot_hits(rig)
+    rig.origin.upload("pic", b"two")
+    patiently(monkeypatch)
+    rig.link.page.applied += 1
+    asking = asyncio.create_task(ask(rig))
+    await holding(rig, 1)
+    rig.link.page.applied -= 1
+    await rig.entry(Kind.NAME, names=(hash_of("pic"),))
+    assert b"two|" in await asking
+    assert hot_hits(rig) == before
+
+
+async def test_of_two_events_the_first_lets_nobody_pass(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await warm(rig)
+    before = hot_hits(rig)
+    patiently(monkeypatch)
+    rig.link.page.applied += 1
+    asking = asyncio.create_task(ask(rig))
+    await holding(rig, 1)
+    rig.link.page.applied -= 1
+    take = rig.link.on_entry
+
+    async def and_another_comes(entry: Entry) -> None:
+        await take(entry)
+        rig.link.page.applied += 1
+
+    rig.link.on_entry = and_another_comes
+    await rig.entry(Kind.NAME, names=(hash_of("somebody else"),))
+    assert len(rig.parts.app.hot._held) == 1
+    rig.link.on_entry = take
+    rig.link.page.applied -= 1
+    await rig.entry(Kind.NAME, names=(hash_of("pic"),))
+    assert b"uri-miss" in await asking
+    assert hot_hits(rig) == before
+
+
+async def test_who_says_more_while_he_is_held_is_answered_in_order(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await warm(rig)
+    patiently(monkeypatch)
+    rig.link.page.applied += 1
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+    writer.write(f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    await holding(rig, 1)
+    writer.write(f"HEAD {OTHER} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    await asyncio.sleep(0.01)
+    rig.link.page.applied -= 1
+    async with asyncio.timeout(SECONDS_MAX):
+        heard = await reader.read()
+    writer.close()
+    assert heard.count(b"HTTP/1.1 200 OK") == 2
+    assert heard.index(b"Connection: close") > heard.rindex(b"HTTP/1.1 200 OK")
+
+
+async def test_who_leaves_while_he_is_held_takes_nothing_with_him(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await warm(rig)
+    before = hot_hits(rig)
+    patiently(monkeypatch)
+    rig.link.page.applied += 1
+    asking = asyncio.create_task(ask(rig))
+    await holding(rig, 1)
+    asking.cancel()
+    await asyncio.wait([asking])
+    while len(rig.viewers.connections):
+        await asyncio.sleep(0.001)
+    rig.link.page.applied -= 1
+    await rig.entry(Kind.NAME, names=(hash_of("somebody else"),))
+    assert hot_hits(rig) == before
+
+
+def patiently(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.hot.HOLD_SECONDS_MAX", SECONDS_MAX)
+
+
+async def holding(rig: Rig, connections: int) -> None:
+    """Until so many are held."""
+    async with asyncio.timeout(SECONDS_MAX):
+        while len(rig.parts.app.hot._held) < connections:
+            await asyncio.sleep(0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +27,17 @@ from sqlalchemy import event
 
 from domicile.media.analysis import NOTHING
 from domicile.media.signature import sign_parameters
-from origin.api import admin, archives, erasures, labels, listing, metadata_fields, transformations
+from origin.api import (
+    admin,
+    archives,
+    erasures,
+    labels,
+    listing,
+    metadata_datasources,
+    metadata_fields,
+    metadata_rules,
+    transformations,
+)
 from origin.api.delete_tokens import make_token
 from origin.api.described import Described
 from origin.api.openapi import UNDESCRIBED, described
@@ -34,7 +45,7 @@ from origin.api.routes import Route
 from origin.api.upload import upload as upload_handler
 from origin.app import ROUTES, api_app
 from origin.keys import ORIGIN
-from origin.records import Filter, MetadataField, Named, Preset, PurgeTargets, Records, Tenant
+from origin.records import Filter, MetadataField, MetadataRule, Named, Preset, PurgeTargets, Records, Tenant, Trigger
 from tests.infra.origin import NOW, origin_over
 from tests.infra.records import CLOUD, facts, name, opened, upload
 
@@ -63,6 +74,7 @@ class Things:
     asset_id: str
     aid: str
     erasure: str
+    trigger: str
     token: str
     cursor: str
 
@@ -103,6 +115,13 @@ async def installation(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
         field = MetadataField(external_id=THEIRS, label=HIDDEN, type="integer", created_at=NOW)
         await records.metadata_fields.add(CLOUD, THEIRS, field)
         await records.named.create(CLOUD, Named(name=THEIRS, text="w_9", allowed_for_strict=True, created_at=NOW))
+        rule = MetadataRule(
+            external_id=THEIRS, metadata_field_id=THEIRS, name=HIDDEN, condition={}, result={}, position=1
+        )
+        await records.metadata_rules.add(CLOUD, THEIRS, rule)
+        told = Trigger(id="e" * 32, uri="https://app.example/", event_type="all", created_at=NOW, updated_at=NOW)
+        await records.triggers.add(CLOUD, told.id, told)
+        await records.folders.make(CLOUD, THEIRS)
         statement = await records.erase(CLOUD, PurgeTargets(public_ids=("gone",)))
         found = await records.get(name(THEIRS))
         page = await records.list(CLOUD, Filter(), max_results=1)
@@ -114,6 +133,7 @@ async def installation(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
             asset_id=found.asset_id,
             aid=found.aid,
             erasure=str(statement.to_mapping()["erasure_id"]),
+            trigger="e" * 32,
             token=token,
             cursor=page.next_cursor,
         )
@@ -122,6 +142,7 @@ async def installation(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
             asset_id="a" * 32,
             aid="b" * 32,
             erasure="c" * 32,
+            trigger="f" * 32,
             token="A" * len(token),
             cursor=beside(page.next_cursor),
         )
@@ -144,7 +165,7 @@ IN_PATH = {
     "asset_id": "ASSET",
     "name": "NAME",
 }
-IN_PATH |= {"id": "NAME", "date": "01-01-2026"}
+IN_PATH |= {"id": "NAME", "path": "NAME", "date": "01-01-2026"}
 NAMING: Mapping[str, str | list[str]] = {
     "public_id": "NAME",
     "public_ids": ["NAME"],
@@ -163,6 +184,9 @@ NAMING: Mapping[str, str | list[str]] = {
     "metadata": "NAME=2",
     "token": "TOKEN",
     "next_cursor": "CURSOR",
+    "to_folder": "NAME",
+    "folder": "NAME",
+    "asset_folder": "NAME",
     "selector[public_id]": "NAME",
     "selector[asset_id]": "ASSET",
     "selector[tag]": "NAME",
@@ -183,6 +207,11 @@ NEEDED: Mapping[str, str | list[str]] = {
     "transformation": "w_7",
     "mode": "erase",
     "asset_ids": ["d" * 32],
+    "order_by": "label",
+    "to_folder": "new",
+    "uri": "https://app.example/",
+    "new_uri": "https://app.example/",
+    "event_type": "upload",
     "token": "x",
 }
 ALONG: Mapping[Any, Mapping[str, str]] = {
@@ -193,7 +222,18 @@ ALONG: Mapping[Any, Mapping[str, str]] = {
     admin.delete_resources: {"type": "upload"},
     transformations.update: {"unsafe_update": "w_8"},
 }
-FIELD = {"type": "integer", "label": "Theirs", "external_id": "NAME"}
+BODIES: Mapping[type, Mapping[str, Any]] = {
+    metadata_fields.GivenField: {"type": "integer", "label": "Theirs", "external_id": "NAME"},
+    metadata_fields.FieldChanges: {"label": "Other"},
+    metadata_datasources.GivenSource: {"values": [{"value": "NAME"}]},
+    metadata_datasources.GivenIds: {"external_ids": ["NAME"]},
+    metadata_rules.RuleChanges: {
+        "metadata_field_id": "NAME",
+        "name": "a rule",
+        "condition": {"metadata_field_id": "NAME", "populated": True},
+        "result": {"enable": False},
+    },
+}
 FILE = "file"
 
 
@@ -272,7 +312,9 @@ async def call(
     """Status and body, with what may differ taken out of it. `tenant`: whose credentials; None: the cloud's own."""
     path = case.route.template.replace("{cloud}", cloud)
     for word, value in IN_PATH.items():
-        meaning = things.erasure if word == "id" and "erasures" in path else filled(value, things, cloud)
+        meaning = filled(value, things, cloud)
+        if word == "id" and ("erasures" in path or "triggers" in path):
+            meaning = things.erasure if "erasures" in path else things.trigger
         path = path.replace(f"{{{word}}}", meaning).replace(f"{{{word}*}}", meaning)
     values = {key: filled(value, things, cloud) for key, value in case.parameters.items()}
     sent: dict[str, Any] = {}
@@ -292,8 +334,7 @@ async def call(
     if case.route.method == "GET":
         sent["params"] = pairs
     elif case.of.body is not None:
-        assert case.route.handler is metadata_fields.create, "say what its body is"
-        sent["json"] = {each: filled(value, things, cloud) for each, value in FIELD.items()}
+        sent["json"] = json.loads(filled(json.dumps(BODIES[case.of.body]), things, cloud))
     elif case.route.handler is upload_handler:
         form = FormData(pairs)
         form.add_field(FILE, io.BytesIO(b"bytes"), filename="a.jpg")
@@ -306,7 +347,7 @@ async def call(
 
 def plain(text: str, things: Things) -> str:
     """Without what differs from call to call: names asked for, ids, times, numbers of the journal."""
-    for word in (things.asset_id, things.erasure, things.token, things.cursor, things.name):
+    for word in (things.asset_id, things.erasure, things.trigger, things.token, things.cursor, things.name):
         text = text.replace(word, "ASKED")
     text = re.sub(r'"(signature|url|secure_url|api_key)": ?"[^"]*"', r'"\1": ""', text)
     text = re.sub(r"\b[0-9a-f]{32,}\b", "ID", text)
@@ -377,8 +418,8 @@ async def test_a_guesser_does_not_learn_whether_a_key_exists_elsewhere(
 
 
 def test_every_parameter_that_can_name_something_is_known_to_this_test() -> None:
-    known = NAMING.keys() | {"target_public_id", "public_id_prefix", "public_ids"}
-    words = re.compile(r"public_id|asset_id|prefix$|prefixes|^tag|preset|selector|cursor|^token$|external_id")
+    known = NAMING.keys() | {"target_asset_folder", "target_public_id", "public_id_prefix", "public_ids"}
+    words = re.compile(r"public_id|asset_id|prefix$|prefixes|^tag|preset|selector|cursor|^token$|external_id|folder$")
     taken = {each for route in ROUTES if route.name not in UNDESCRIBED for each in described(route).takes}
     assert {each for each in taken if words.search(each)} - known == {
         "use_asset_folder_as_public_id_prefix",

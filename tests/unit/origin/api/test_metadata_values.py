@@ -4,7 +4,7 @@ import pytest
 
 from domicile.media.errors import BadRequest
 from origin.api.metadata_fields import read_field
-from origin.api.metadata_values import changed, first, given_in, holds, read_value, valid
+from origin.api.metadata_values import Schema, changed, first, given_in, holds, read_value, valid
 from origin.api.params import Params
 from origin.records import MetadataField
 
@@ -68,14 +68,14 @@ def test_rules_hold_at_their_borders() -> None:
 
 
 def test_an_upload_takes_defaults_and_misses_nothing_mandatory() -> None:
-    fields = {"f": field(default_value="d"), "m": field(mandatory=True)}
-    assert first({"m": "x"}, fields) == {"f": "d", "m": "x"}
+    schema = Schema(fields={"f": field(default_value="d"), "m": field(mandatory=True)})
+    assert first({"m": "x"}, schema) == {"f": "d", "m": "x"}
     with pytest.raises(BadRequest, match="m is mandatory"):
-        first({}, fields)
+        first({}, schema)
     with pytest.raises(BadRequest, match="m is mandatory"):
-        changed({"m": "x"}, {"m": ""}, fields)
-    assert changed({"f": "x", "gone": 1}, {"f": ""}, fields) == {"gone": 1}
-    assert valid({"f": "x", "nobody": "y", "m": ""}, fields) == {"f": "x"}
+        changed({"m": "x"}, {"m": ""}, schema)
+    assert changed({"f": "x", "gone": 1}, {"f": ""}, schema) == {"gone": 1}
+    assert valid({"f": "x", "nobody": "y", "m": ""}, schema.fields) == {"f": "x"}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from domicile.media.errors import BadRequest
-from origin.api.notices import NOBODY, Notice, tellable, told
+from origin.api.notices import NO_AUDIENCE, NOBODY, Audience, Notice, tellable, told
 from origin.api.params import Params
 from origin.records import NOTICE, Records
 from tests.infra.records import CLOUD
@@ -21,7 +21,7 @@ def test_whoever_is_to_be_told_gets_the_asset_and_what_happened() -> None:
         Params({"notification_url": "https://app.example/hook", "batch_id": "b1"}),
         request_id="r1",
         now=0.0,
-        hosts=HOSTS,
+        audience=Audience(hosts=HOSTS),
     )
     (task,) = who.of("upload", JANE, lambda record: {"public_id": record.name.public_id})
     notice = msgspec.msgpack.decode(task.detail, type=Notice)
@@ -37,7 +37,7 @@ def test_whoever_is_to_be_told_gets_the_asset_and_what_happened() -> None:
 
 def test_nobody_is_told_when_nobody_asked() -> None:
     assert NOBODY.of("upload", JANE, lambda _record: {}) == ()
-    assert told(Params({}), request_id="r", now=0.0, hosts=()).url == ""
+    assert told(Params({}), request_id="r", now=0.0, audience=NO_AUDIENCE).url == ""
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,12 @@ def test_nobody_is_told_when_nobody_asked() -> None:
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(BadRequest, match="notification_url"):
-        told(Params({"notification_url": url}), request_id="r", now=0.0, hosts=("*", "*.example", *HOSTS))
+        told(
+            Params({"notification_url": url}),
+            request_id="r",
+            now=0.0,
+            audience=Audience(hosts=("*", "*.example", *HOSTS)),
+        )
 
 
 async def test_nobody_may_be_told_until_the_policy_says_both_who_and_from_where(

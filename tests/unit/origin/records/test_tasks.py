@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from sqlalchemy import select, update
 from domicile.media.errors import Replayed
 from domicile.media.policy import Activity
 from origin.catalogue.tables import task as table
-from origin.records import NOTICE, AssetRecord, Left, Made, NewAsset, NewTask, Once, Records, RenditionRecord
+from origin.records import NOTICE, AssetRecord, Filter, Left, Made, NewAsset, NewTask, Once, Records, RenditionRecord
 from origin.records.opening import Clocks
 from origin.records.tasks import TASK_KEPT_SECONDS, drop_old
 from tests.infra.records import CLOUD, facts, name, opened, settings, upload
@@ -96,8 +97,8 @@ async def test_one_that_cannot_be_read_keeps_no_other_waiting(records: Records) 
         assert len((await connection.execute(select(table.c.id))).all()) == 1
 
 
-def says(record: AssetRecord) -> tuple[NewTask, ...]:
-    return (NewTask(kind=NOTICE, detail=record.name.public_id.encode()),)
+def says(records: Sequence[AssetRecord]) -> tuple[NewTask, ...]:
+    return (NewTask(kind=NOTICE, detail=" ".join(sorted(one.name.public_id for one in records)).encode()),)
 
 
 async def test_of_what_was_deleted_word_is_left_under_a_key_of_its_own(tmp_path: Path) -> None:
@@ -112,6 +113,18 @@ async def test_of_what_was_deleted_word_is_left_under_a_key_of_its_own(tmp_path:
         await records.notices.done(task.id)
         assert records._core.keyring.of(task.aid) is None
         assert await records.notices.due(limit=10) == ()
+
+
+async def test_of_many_that_go_with_one_entry_there_is_one_word(records: Records) -> None:
+    for public_id in ("jane", "june"):
+        await upload(records, name(public_id))
+    await records.destroy_many(CLOUD, names=[name("jane"), name("june"), name("nobody")], says=says)
+    assert [task.detail for task in await records.notices.due(limit=10)] == [b"jane june"]
+    await upload(records, name("jane"))
+    await records.destroy_many(CLOUD, where=Filter(prefix="j"), says=says)
+    await records.destroy_many(CLOUD, where=Filter(prefix="nothing"), says=says)
+    assert [task.detail for task in await records.notices.due(limit=10)] == [b"jane june", b"jane"]
+    assert records._uploads._drafts == {}
 
 
 async def test_what_is_done_takes_no_living_key_along(records: Records) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 
 import pytest
 
@@ -22,7 +22,7 @@ class Shelf:
     def __init__(self) -> None:
         self.puts = self.reads = 0
 
-    async def put(self, tenant: str, aid: Aid, content: bytes, permit: Permit) -> None:
+    async def put(self, tenant: str, aid: Aid, pieces: AsyncIterable[bytes], permit: Permit) -> None:
         self.puts += 1
 
     async def size(self, tenant: str, aid: Aid) -> int:
@@ -37,6 +37,10 @@ class Shelf:
 
     async def list(self) -> AsyncIterator[tuple[str, Aid]]:
         yield CLOUD, AID
+
+
+async def one_piece() -> AsyncIterator[bytes]:
+    yield b"x"
 
 
 def permit(activity: Activity, *, region: str = HOME, tenant: str = CLOUD, at: float = NOW) -> Permit:
@@ -61,7 +65,7 @@ async def pieces(store: GuardedStore, allowed: Permit, tenant: str = CLOUD) -> l
 
 
 async def test_a_permit_for_here_and_now_lets_bytes_in_and_out(store: GuardedStore, shelf: Shelf) -> None:
-    await store.put(CLOUD, AID, b"x", permit(Activity.STORE))
+    await store.put(CLOUD, AID, one_piece(), permit(Activity.STORE))
     assert await pieces(store, permit(Activity.STORE)) == [b"x"]
     assert await pieces(store, permit(Activity.TRANSFORM, region="eu-fr")) == [b"x"]
     assert (shelf.puts, shelf.reads) == (1, 2)
@@ -69,7 +73,7 @@ async def test_a_permit_for_here_and_now_lets_bytes_in_and_out(store: GuardedSto
 
 async def test_a_permit_to_store_in_another_region_stores_nothing_here(store: GuardedStore, shelf: Shelf) -> None:
     with pytest.raises(OutsideRegion, match="this store lies in eu-de"):
-        await store.put(CLOUD, AID, b"x", permit(Activity.STORE, region="eu-fr"))
+        await store.put(CLOUD, AID, one_piece(), permit(Activity.STORE, region="eu-fr"))
     assert shelf.puts == 0
 
 
@@ -79,9 +83,9 @@ async def test_a_permit_ends(store: GuardedStore, shelf: Shelf) -> None:
         with pytest.raises(OutsideRegion, match="run out"):
             await pieces(store, permit(activity, at=old))
     with pytest.raises(OutsideRegion, match="run out"):
-        await store.put(CLOUD, AID, b"x", permit(Activity.STORE, at=old))
+        await store.put(CLOUD, AID, one_piece(), permit(Activity.STORE, at=old))
     assert (shelf.puts, shelf.reads) == (0, 0)
-    await store.put(CLOUD, AID, b"x", permit(Activity.STORE, at=old + 1))
+    await store.put(CLOUD, AID, one_piece(), permit(Activity.STORE, at=old + 1))
     assert shelf.puts == 1
 
 
@@ -91,7 +95,7 @@ async def test_a_permit_for_something_else_is_a_mistake_of_ours(
 ) -> None:
     other = permit(Activity(wrong.get("activity", Activity.STORE)), tenant=wrong.get("tenant", CLOUD))
     with pytest.raises(TypeError):
-        await store.put(CLOUD, AID, b"x", other)
+        await store.put(CLOUD, AID, one_piece(), other)
     with pytest.raises(TypeError):
         await pieces(store, other)
     assert (shelf.puts, shelf.reads) == (0, 0)

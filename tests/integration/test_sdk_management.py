@@ -1,0 +1,179 @@
+"""The unmodified SDK of PyPI against a really running origin: what a cloud keeps beside its assets."""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cloudinary.exceptions
+import pytest
+
+from tests.infra.elsewhere import Elsewhere, running_elsewhere
+from tests.integration.origin_process import OriginProcess, running_origin
+from tests.integration.test_origin_wire import operate
+from tests.integration.test_sdk_upload import PNG
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OriginProcess]:
+    with running_origin(tmp_path_factory.mktemp("origin"), DOMICILE_ORIGIN_REMOTE_PRIVATE_HOSTS="127.0.0.1") as running:
+        yield running
+
+
+@pytest.fixture
+def sdk(origin: OriginProcess):
+    return origin.sdk()
+
+
+@pytest.fixture
+def name() -> str:
+    return f"t{secrets.token_hex(6)}"
+
+
+@contextmanager
+def policy(origin: OriginProcess, more: str) -> Iterator[None]:
+    """The strict one, with some more lines."""
+    file = origin.data / "policies" / "demo.toml"
+    strict = file.read_text()
+    try:
+        file.write_text(f"{strict}\n{more}\n")
+        assert operate(origin, "POST", "/_admin/v1/policies") == (200, {"changed": ["demo"]})
+        yield
+    finally:
+        file.write_text(strict)
+        operate(origin, "POST", "/_admin/v1/policies")
+
+
+def names(rows: list[dict]) -> list[str]:
+    return [row["name"] for row in rows]
+
+
+def test_folders_are_made_listed_renamed_and_dropped(sdk, name: str) -> None:
+    made = sdk.api.create_folder(f"{name}/ü b/c")
+    assert (made["success"], made["path"], made["name"]) == (True, f"{name}/ü b/c", "c")
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=f"{name}x", asset_folder=f"{name}/d")
+    assert name in names(sdk.api.root_folders()["folders"])
+    first = sdk.api.subfolders(name, max_results=1)
+    assert (names(first["folders"]), first["total_count"]) == (["d"], 2)
+    second = sdk.api.subfolders(name, max_results=1, next_cursor=first["next_cursor"])
+    assert (names(second["folders"]), second["next_cursor"]) == (["ü b"], None)
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="Folder is not empty"):
+        sdk.api.delete_folder(name)
+    moved = sdk.api.rename_folder(f"{name}/d", f"{name}/e/f")
+    assert (moved["from"]["path"], moved["to"]["path"]) == (f"{name}/d", f"{name}/e/f")
+    assert sdk.api.resource(f"{name}x")["asset_folder"] == f"{name}/e/f"
+    sdk.uploader.destroy(f"{name}x")
+    assert sdk.api.delete_folder(f"{name}/ü b", skip_backup=True)["deleted"] == [f"{name}/ü b", f"{name}/ü b/c"]
+    with pytest.raises(cloudinary.exceptions.NotFound, match="Can't find folder with path"):
+        sdk.api.subfolders(f"{name}/ü b")
+    assert sdk.api.config(settings=True)["settings"] == {"folder_mode": "dynamic"}
+
+
+def test_metadata_fields_change_and_take_their_values_along(sdk, name: str) -> None:
+    color, note = f"{name}c", f"{name}n"
+    values = [{"external_id": one, "value": one.upper()} for one in ("red", "blue")]
+    sdk.api.add_metadata_field(
+        {"external_id": color, "label": "Colour", "type": "set", "datasource": {"values": values}}
+    )
+    sdk.api.add_metadata_field({"external_id": note, "label": "A note", "type": "string"})
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=name, metadata={color: ["red"], note: "hello"})
+    changed = sdk.api.update_metadata_field(note, {"label": "Note", "default_value": "none"})
+    assert (changed["label"], changed["default_value"], changed["type"]) == ("Note", "none", "string")
+    more = sdk.api.update_metadata_field_datasource(
+        color, [{"external_id": "red", "value": "Rouge"}, {"external_id": "green", "value": "Green"}]
+    )
+    assert {one["external_id"]: one["value"] for one in more["values"]}["red"] == "Rouge"
+    ordered = sdk.api.reorder_metadata_field_datasource(color, "value", "desc")
+    assert [one["value"] for one in ordered["values"]] == ["Rouge", "Green", "BLUE"]
+    sdk.api.delete_datasource_entries(color, ["red"])
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="red is not one of its values"):
+        sdk.uploader.update_metadata({color: ["red"]}, name)
+    assert sdk.api.resource(name)["metadata"][color] == ["red"]
+    sdk.api.restore_metadata_field_datasource(color, ["red"])
+    sdk.uploader.update_metadata({color: ["red", "blue"]}, name)
+    listed = sdk.api.reorder_metadata_fields("external_id", "desc")["metadata_fields"]
+    assert [one["external_id"] for one in listed if one["external_id"] in {color, note}] == [note, color]
+    assert sdk.api.list_metadata_fields()["metadata_fields"] == listed
+    assert sdk.api.delete_metadata_field(color)["message"] == "ok"
+    assert sdk.api.resource(name)["metadata"] == {note: "hello"}
+    sdk.api.delete_metadata_field(note)
+    assert "metadata" not in sdk.api.resource(name)
+
+
+def test_metadata_rules_are_kept_and_followed(sdk, name: str) -> None:
+    kind, model = f"{name}k", f"{name}m"
+    sdk.api.add_metadata_field({"external_id": kind, "label": "Kind", "type": "string"})
+    sdk.api.add_metadata_field({"external_id": model, "label": "Model", "type": "string", "default_disabled": True})
+    made = sdk.api.add_metadata_rule(
+        {
+            "metadata_field_id": model,
+            "name": "models of portraits",
+            "condition": {"metadata_field_id": kind, "equals": "portrait"},
+            "result": {"enable": True, "set_mandatory": True},
+        }
+    )
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="is disabled"):
+        sdk.uploader.upload(io.BytesIO(PNG), public_id=name, metadata={kind: "other", model: "x"})
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="is mandatory"):
+        sdk.uploader.upload(io.BytesIO(PNG), public_id=name, metadata={kind: "portrait"})
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=name, metadata={kind: "other"})
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="is mandatory"):
+        sdk.uploader.update_metadata({kind: "portrait"}, name)
+    assert sdk.uploader.update_metadata({kind: "portrait", model: "x"}, name)["public_ids"] == [name]
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="is used by a metadata rule"):
+        sdk.api.delete_metadata_field(kind)
+    changed = sdk.api.update_metadata_rule(made["external_id"], {"state": "inactive"})
+    assert (changed["state"], changed["name"]) == ("inactive", "models of portraits")
+    assert [one["state"] for one in sdk.api.list_metadata_rules()["metadata_rules"]] == ["inactive"]
+    assert sdk.api.delete_metadata_rule(made["external_id"])["success"] is True
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        sdk.api.delete_metadata_rule(made["external_id"])
+    for field in (kind, model):
+        sdk.api.delete_metadata_field(field)
+
+
+def kinds(there: Elsewhere, path: str) -> list[str]:
+    return [json.loads(body)["notification_type"] for asked, _, body in there.told if asked == path]
+
+
+def test_triggers_are_told_of_what_they_ask_for_from_whatever_call(sdk, origin: OriginProcess, name: str) -> None:
+    with running_elsewhere() as there, running_elsewhere() as unlisted:
+        every, deletes, own = (there.put(f"/{name}/{one}", b"") for one in ("all", "delete", "own"))
+        listed = f'[notifications]\nhosts = ["127.0.0.1:{there.port}"]\n[zones]\negress_webhook = ["eu-de"]\n'
+        with policy(origin, listed):
+            with pytest.raises(cloudinary.exceptions.BadRequest, match="uri: the host is not one that"):
+                sdk.api.create_trigger(unlisted.address("/"), "all")
+            with pytest.raises(cloudinary.exceptions.BadRequest, match="event_type"):
+                sdk.api.create_trigger(every, "publish")
+            made = sdk.api.create_trigger(every, "all")
+            assert (made["uri"], made["event_type"], made["uri_type"]) == (every, "all", "webhook")
+            with pytest.raises(cloudinary.exceptions.AlreadyExists):
+                sdk.api.create_trigger(every, "all")
+            second = sdk.api.create_trigger(every, "delete")
+            assert sdk.api.update_trigger(second["id"], deletes)["message"] == "updated"
+            assert [one["uri"] for one in sdk.api.triggers(event_type="delete")["triggers"]] == [deletes]
+            assert sdk.api.test_trigger(made["id"], {"x": {"y": 1}})["filter_result"] is True
+            sdk.uploader.upload(io.BytesIO(PNG), public_id=name)
+            sdk.uploader.upload(io.BytesIO(PNG), public_id=f"{name}b", notification_url=own)
+            sdk.api.update(name, tags=["a"], context={"b": "c"})
+            sdk.api.create_folder(name)
+            there.wait_until_told(5)  # before the end: of what is gone nothing else is told
+            assert sdk.api.delete_resources([name, f"{name}b"])["deleted"] == {name: "deleted", f"{name}b": "deleted"}
+            there.wait_until_told(7)
+            assert sdk.api.triggers()["total"] == 2
+            for one in (made, second):
+                sdk.api.delete_trigger(one["id"])
+            with pytest.raises(cloudinary.exceptions.NotFound):
+                sdk.api.delete_trigger(made["id"])
+            sdk.uploader.upload(io.BytesIO(PNG), public_id=f"{name}c")
+    assert sorted(kinds(there, f"/{name}/all")) == [
+        "create_folder", "delete", "resource_context_changed", "resource_tags_changed", "upload",
+    ]  # fmt: skip
+    assert kinds(there, f"/{name}/own") == ["upload"]
+    assert kinds(there, f"/{name}/delete") == ["delete"]
+    gone = next(json.loads(body) for path, _, body in there.told if path == f"/{name}/delete")
+    assert {row["public_id"] for row in gone["resources"]} == {name, f"{name}b"}
+    assert unlisted.told == []

@@ -1,0 +1,39 @@
+"""What is remembered of heads changes nothing of how they are read."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.request_head import HEAD_BYTES_MAX, REMEMBERED_MAX, HeadReader
+
+LINES = (
+    b"Host: x\r\n", b"Host: y\r\n", b"Accept: a\r\n", b"Range: bytes=0-1\r\n", b'If-None-Match: "a"\r\n', b"X: a\r\n",
+    b"Referer: https://a.example/1\r\n", b"Referer:  \r\n", b"referer: b\r\n", b"Cookie: c=1\r\n", b"X-Forwarded-For: 127.0.0.1\r\n",
+    b"Referer: \x00\r\n", b"Referer: lone\nlf\r\n", b"Referer: \rcr\r\n", b"Referer: folded\r\n line\r\n", b"Cookie: \xff\r\n",
+    b"X: a\nReferer: b\r\n", b"X: folded\r\n line\r\n", b"Connection: close\r\n", b"Proof: a\r\n",
+)  # fmt: skip
+READER, COMMON = HeadReader("Proof"), b"Host: x\r\nAccept: a\r\n"
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=6).map(b"".join))
+def test_a_reader_that_remembers_reads_as_one_that_does_not(block: bytes) -> None:
+    assert READER.read(block) == READER.read(block) == HeadReader("Proof")._read(block)
+
+
+def test_a_viewer_s_own_fields_do_not_drive_out_what_all_send() -> None:
+    reader = HeadReader()
+    for number in range(REMEMBERED_MAX + 2):
+        assert reader.read(COMMON + b"Referer: https://a.example/%d\r\n" % number) is not None
+    assert len(reader._commons) == 1
+    assert len(reader._wholes) <= REMEMBERED_MAX
+
+
+def test_the_field_that_a_cdn_shows_itself_by_is_never_left_out() -> None:
+    asked = HeadReader("Cookie").read(COMMON + b"Cookie: secret\r\n")
+    assert asked is not None
+    assert asked.proofs == ("secret",)
+
+
+def test_what_is_left_out_counts_for_the_length() -> None:
+    assert HeadReader().read(COMMON + b"Referer: " + b"a" * HEAD_BYTES_MAX + b"\r\n") is None

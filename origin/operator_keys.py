@@ -86,7 +86,7 @@ async def _set_enabled(request: web.Request, *, is_enabled: bool) -> web.Respons
     origin, params = await read(request)
     cloud, api_key = params.required("cloud"), params.required("api_key")
     state = await origin.records.api_keys.set_enabled(cloud, api_key, is_enabled=is_enabled)
-    log.info("api_key_enabled" if is_enabled else "api_key_disabled")
+    log.info("api_key_switched", enabled=is_enabled)
     return web.json_response(_fence(origin, state))
 
 

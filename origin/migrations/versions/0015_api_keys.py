@@ -37,4 +37,15 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("a cloud may have several keys now, and one column holds one")
+    """The first key of each cloud stays. Where that is revoked, the database refuses: nothing else could be called."""
+    key = sa.table("api_key", sa.column("api_key"), sa.column("tenant"), sa.column("place"))
+    with op.batch_alter_table("tenant") as table:
+        table.add_column(sa.Column("api_key", sa.String(length=15), nullable=True))
+    tenant = sa.table("tenant", sa.column("cloud"), sa.column("api_key"))
+    first = sa.select(key.c.api_key).where(key.c.tenant == tenant.c.cloud, key.c.place == FIRST).scalar_subquery()
+    op.execute(tenant.update().values(api_key=first))
+    with op.batch_alter_table("tenant") as table:
+        table.alter_column("api_key", existing_type=sa.String(length=15), nullable=False)
+        table.create_unique_constraint(op.f("uq_tenant_api_key"), ["api_key"])
+    op.drop_index(op.f("ix_api_key_tenant"), table_name="api_key")
+    op.drop_table("api_key")

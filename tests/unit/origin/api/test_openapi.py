@@ -46,8 +46,9 @@ def test_what_a_call_takes_stands_where_it_is_sent() -> None:
     assert destroy["requestBody"]["content"]["application/json"]["schema"]["required"] == ["public_id"]
     assert set(destroy["responses"]) == {"200", "400", "401", "404", "420", "429", "500"}
     field = DOCUMENT["paths"]["/v1_1/{cloud}/metadata_fields"]["post"]["requestBody"]["content"]
-    assert field["application/json"]["schema"]["$ref"].removeprefix("#/components/schemas/") in (
-        DOCUMENT["components"]["schemas"]
+    assert (
+        field["application/json"]["schema"]["$ref"].removeprefix("#/components/schemas/")
+        in (DOCUMENT["components"]["schemas"])
     )
 
 

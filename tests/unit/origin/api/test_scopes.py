@@ -202,7 +202,8 @@ async def test_uploads_in_flight_are_counted_by_cloud(client: Client, records: R
     policy.write_text(policy.read_text("utf-8") + "\n[quotas]\nuploads_in_flight_max = 1\n", "utf-8")
     await records.reload_policies()
     call = Caller(client, records.api_keys.all(CLOUD)[0])
-    origin = client.server.app[ORIGIN]
+    assert client.app is not None
+    origin = client.app[ORIGIN]
     with origin.limits.upload(CLOUD, NO_QUOTAS):
         status, said = await call.upload(public_id="second")
         assert (status, "uploads_in_flight_max: 1" in said["error"]["message"]) == (420, True)

@@ -19,6 +19,8 @@ class Bounds:
     header_seconds_max: float
     requests_max: int
     per_address_max: int
+    handshakes_max: int
+    handshakes_per_address_max: int
     trusted: tuple[Network, ...]
 
 
@@ -33,10 +35,17 @@ def bounds_of(settings: EdgeSettings) -> Bounds:
         header_seconds_max=own.header_seconds_max,
         requests_max=own.requests_max,
         per_address_max=own.per_address_max,
+        handshakes_max=own.handshakes_max,
+        handshakes_per_address_max=own.handshakes_per_address_max,
         trusted=tuple(network for text in own.trusted_networks if (network := read_network(text)) is not None),
     )
 
 
 def bounds_between_workers(settings: EdgeSettings) -> Bounds:
     """And between nodes: these connections are few, ours, and closed by who asked."""
-    return replace(bounds_of(settings), requests_max=10**12, per_address_max=0)
+    return replace(bounds_of_one(settings), requests_max=10**12)
+
+
+def bounds_of_one(settings: EdgeSettings) -> Bounds:
+    """For a listener whose connections are all of one party, wherever they come from."""
+    return replace(bounds_of(settings), per_address_max=0, handshakes_per_address_max=0)

@@ -30,6 +30,14 @@ class ConnectionSettings:
         " Addresses are held as keyed hashes, in memory, while they are connected.",
         at_least=0,
     )
+    handshakes_max: int = setting(
+        256, "TLS handshakes under way at a listener; connections beyond them are closed at once.", at_least=1
+    )
+    handshakes_per_address_max: int = setting(
+        32,
+        "TLS handshakes under way of one client address, of one /64 for IPv6; more are closed at once. 0 for no limit.",
+        at_least=0,
+    )
     trusted_networks: tuple[str, ...] = setting(
         ("127.0.0.0/8", "::1/128"),
         "Networks of the proxies and CDNs in front of this node. Their connections are those of many viewers, and not counted by"

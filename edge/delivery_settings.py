@@ -84,6 +84,11 @@ class DeliverySettings:
     layers_bytes_max: int = setting(
         50 * MIB, "Bytes of all originals together that lie over one picture; more is refused.", at_least=0
     )
+    relayed_bytes_min: int = setting(
+        32 * MIB,
+        "Raw files of so many bytes or more are not kept here: each viewer's are read from the origin as he takes them.",
+        at_least=1,
+    )
     progress_seconds_max: float = setting(
         20.0,
         "D: a viewer that takes less than 4 KiB, or than all that is left, in this long is cut off; also the TCP user"

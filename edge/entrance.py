@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from domicile.service.tls import Acceptor
 from edge.listener import BACKLOG, END_SECONDS_MAX, Listener
 from edge.sockets import Slots
 
@@ -28,7 +29,7 @@ class Entrance:
     def __init__(self, listener: Listener, tls: ssl.SSLContext | None = None) -> None:
         self.listener = listener
         self._tls = tls
-        self._servers: dict[tuple[int, int], asyncio.AbstractServer] = {}
+        self._servers: dict[tuple[int, int], asyncio.AbstractServer | Acceptor] = {}
         """By number of the address and slot."""
         self._addresses: tuple[Slots, ...] = ()
         self._slot = 0
@@ -62,12 +63,10 @@ class Entrance:
                     # Not before it listens: so long, it keeps a second node from the port. After it, a node can start
                     # again although connections of the last one are still remembered.
                     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    self._servers[number, slot] = await loop.create_server(
-                        self.listener,
-                        sock=own,
-                        ssl=self._tls,
-                        ssl_handshake_timeout=self.listener.bounds.header_seconds_max if self._tls else None,
-                        backlog=BACKLOG,
+                    self._servers[number, slot] = (
+                        await loop.create_server(self.listener, sock=own, backlog=BACKLOG)
+                        if self._tls is None
+                        else Acceptor(own, self.listener, self._tls, self.listener.handshakes())
                     )
 
     async def stand_in(self, listening: Callable[[], Collection[int]], slots: int) -> None:

@@ -25,7 +25,8 @@ from edge.metrics import Count
 from edge.parent import Parent
 from edge.permits import Permits
 from edge.refusals import LASTING, REFUSAL_SECONDS_MAX, Refusal, Refusals
-from edge.render import Made, Order, make, plain_of
+from edge.relay import Relay
+from edge.render import Made, Order, head_as_it_is, make, plain_of, type_as_it_is
 from edge.store.port import Stored, close_body
 from edge.upstream import Changed, Upstream
 from edge.verdict import Verdict
@@ -56,6 +57,7 @@ class Filler:
     """What a fill works with."""
 
     upstream: Upstream
+    relay: Relay
     flights: Flights
     lookup: Lookup
     pool: DecoderPool
@@ -108,6 +110,10 @@ class Filler:
             await self._keep(fill, wanted, order, state, inherited)
             return
         try:
+            relayed = self._relayed(order, state)
+            if relayed is not None:
+                fill.settle(relayed)
+                return
             plain = plain_of(way, resolved)
             async with self.upstream.originals(resolved, state, plain.layers, order.names) as originals:
                 fill.spans = (Span("origin", self.clock() - started),)
@@ -118,6 +124,12 @@ class Filler:
             raise
         fill.spans = (*fill.spans, *made.spans)
         await self._keep(fill, wanted, order, state, made)
+
+    def _relayed(self, order: Order, state: TenantState) -> Stored | None:
+        """What is handed out as it is and is too large to be held: nothing of it is kept, so it is everybody's own."""
+        kind = type_as_it_is(order)
+        body = None if kind is None else self.relay.of(order.resolved, state)
+        return None if kind is None or body is None else Stored(head=head_as_it_is(order, kind), body=body)
 
     async def _shared(self, fill: Fill, wanted: Wanted, way: Way, resolved: Resolved) -> bool:
         """What another fill makes, which was asked for in other words: with a version and without, for example."""

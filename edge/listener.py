@@ -22,6 +22,7 @@ import structlog
 from aiohttp import web
 from multidict import CIMultiDict
 
+from domicile.service.tls import HandshakeBounds
 from edge.addresses import KEY_BYTES, Addresses
 from edge.bounds import Bounds
 from edge.faulty import is_faulty
@@ -85,6 +86,11 @@ class Listener(web.Server):
         self.addresses = Addresses(
             per_address_max=bounds.per_address_max, trusted=bounds.trusted, key=secrets.token_bytes(KEY_BYTES)
         )
+        self._shaking = Addresses(
+            per_address_max=bounds.handshakes_per_address_max,
+            trusted=bounds.trusted,
+            key=secrets.token_bytes(KEY_BYTES),
+        )
         self.is_draining = False
         self._leaving: set[asyncio.Transport] = set()
         self._heads: dict[_Connection, float] = {}
@@ -113,6 +119,22 @@ class Listener(web.Server):
             return None
         peer = transport.get_extra_info("peername")
         client = self.addresses.enter(peer[0] if isinstance(peer, tuple) else None)
+        if client is None:
+            self.counters.add(Count.CONNECTIONS_ADDRESS)
+        return client
+
+    def handshakes(self) -> HandshakeBounds:
+        """Of TLS: who is in one has no connection yet."""
+        return HandshakeBounds(
+            seconds_max=self.bounds.header_seconds_max,
+            at_once_max=self.bounds.handshakes_max,
+            full=lambda: self.counters.add(Count.CONNECTIONS_FULL),
+            admit=self._shaking_hands,
+            leave=self._shaking.leave,
+        )
+
+    def _shaking_hands(self, address: str | None) -> bytes | None:
+        client = self._shaking.enter(address)
         if client is None:
             self.counters.add(Count.CONNECTIONS_ADDRESS)
         return client

@@ -49,7 +49,9 @@ class Owners:
         return None if owner == self.slot else owner
 
     async def ask(self, fill: Fill, asked: Wanted, state: TenantState, owner: int) -> bool:
-        """Settle `fill` with the owner's answer; False when it is gone. Raises the owner's MediaError."""
+        """Settle `fill` with the owner's answer; False when it is gone, or has nothing but what the origin has. Raises the
+        owner's MediaError.
+        """
         question = msgspec.msgpack.encode(_question(asked))
         permit = self.permits.require(state, Activity.DELIVER)
         try:
@@ -62,6 +64,8 @@ class Owners:
             raise UpstreamUnavailable("The picture took too long to make") from late
         except PeersBusy as busy:
             raise Overloaded("Too many pictures are being made; try again") from busy
+        if answer.head.is_relayed:
+            return False
         position = answer.head.position
         if not 0 <= position < len(asked.ways) or not _is_same(asked.ways[position], answer):
             return False

@@ -35,6 +35,7 @@ from edge.plain import Door
 from edge.rates import Rates
 from edge.readings import Readings
 from edge.refusals import Refusals
+from edge.relay import Relay
 from edge.settings import EdgeSettings
 from edge.store.disk import DiskStore
 from edge.store.memory import MemoryStore
@@ -259,6 +260,12 @@ def _upstream(settings: EdgeSettings, outside: Outside, known: _Known) -> Upstre
 def _filler(settings: EdgeSettings, outside: Outside, known: _Known, upstream: Upstream) -> Filler:
     return Filler(
         upstream=upstream,
+        relay=Relay(
+            wire=outside.wire,
+            permits=known.permits,
+            count=outside.counters.add,
+            bytes_min=settings.delivery.relayed_bytes_min,
+        ),
         flights=outside.flights,
         lookup=known.lookup,
         pool=outside.pool,

@@ -41,6 +41,8 @@ class AnswerHead(msgspec.Struct, frozen=True, kw_only=True):
     """Under which cache key: it says what a named transformation meant to the owner, and what its policy redacts."""
     on_disk: bool
     """No body follows: it is in its file, which every worker of the node can read."""
+    is_relayed: bool = False
+    """No body follows: whoever asks reads it from the origin by himself."""
     position: int
     tier: str | None
     collapsed: bool
@@ -82,7 +84,7 @@ def decode_answer(reply: PeerReply) -> PeerAnswer:
         head = msgspec.msgpack.decode(reply.head, type=AnswerHead)
     except msgspec.MsgspecError as odd:
         raise PeerGone("an answer that cannot be read") from odd
-    if len(reply.body) != (0 if head.on_disk else head.head.body_bytes):
+    if len(reply.body) != (0 if head.on_disk or head.is_relayed else head.head.body_bytes):
         raise PeerGone("a body of another length")
     outcome = Published(head=head.head) if head.on_disk else Stored(head=head.head, body=reply.body)
     return PeerAnswer(head=head, outcome=outcome)

@@ -19,6 +19,7 @@ from edge.metrics import Cache, Counters, Route
 from edge.open_responses import OpenResponses
 from edge.peer import AnswerHead, Question, encode_head, encode_refusal
 from edge.question import read_question
+from edge.relay import RelayedBody
 from edge.respond import Reply
 from edge.send import send
 from edge.store.port import PIECE_BYTES_MAX, Body, close_body
@@ -57,7 +58,8 @@ class PeerDoor:
         body = stored.body if isinstance(stored.body, bytes) else None
         head = AnswerHead(
             head=stored.head,
-            on_disk=body is None,
+            on_disk=body is None and not isinstance(stored.body, RelayedBody),
+            is_relayed=isinstance(stored.body, RelayedBody),
             key=delivered.way.key,
             position=delivered.position,
             tier=delivered.tier,

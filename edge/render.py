@@ -117,11 +117,12 @@ def plain_of(way: Way, resolved: Resolved) -> Plain:
 async def make(order: Order, plain: Plain, originals: Originals, pool: DecoderPool, limits: MediaLimits) -> Made:
     """Raises UndecodableMedia, LimitExceeded, BadTransformation, Overloaded."""
     facts, way = order.resolved.facts, order.way
-    if facts.format == RAW:
-        return _raw(order, originals.base)
+    as_it_is = type_as_it_is(order)
+    if as_it_is is not None:
+        return _whole(order, originals.base, as_it_is)
     original = is_original(way, facts)
     if original and order.policy.originals == "as-is" and _type_as_uploaded(facts) is not None:
-        return _as_uploaded(order, originals.base)
+        return _whole(order, originals.base, _type_as_uploaded(facts) or "")
     asked = next((part.widths for part in way.candidate.transformation.components if part.widths is not None), None)
     if asked is not None:
         return await _by_breakpoints(asked, plain, order, originals, pool, limits)
@@ -177,32 +178,30 @@ async def _rendered(
 def _made(order: Order, rendered: Rendered, etag: str, *, is_listed: bool) -> Made:
     done = rendered.done
     return Made(
-        stored=Stored(head=_head(order, done, rendered.body, etag), body=rendered.body),
+        stored=Stored(head=_head(order, done, len(rendered.body), etag), body=rendered.body),
         spans=_spans(done.timings, rendered.queued_seconds),
         rendition=_rendition(order, done, len(rendered.body)) if is_listed else None,
     )
 
 
-def _raw(order: Order, source: SourceFile) -> Made:
-    """A file as it is: nothing can be made of it, and nobody can redact it.
+def type_as_it_is(order: Order) -> str | None:
+    """Content-Type of a file that is handed out as it is, whatever it is; None for a picture.
 
-    Whoever asks for a rendition may be one who may not have the original, so a program that comes to nothing gets nothing.
+    Nothing can be made of it, and nobody can redact it. Whoever asks for a rendition may be one who may not have the original,
+    so a program that comes to nothing gets nothing. Raises BadTransformation.
     """
+    if order.resolved.facts.format != RAW:
+        return None
     asked = order.way.candidate.transformation_text
     if asked:
         raise BadTransformation.component(f"{asked} (of a raw file)")
     if order.way.redaction:
         raise BadTransformation("Raw files cannot be redacted, and are not shown where the policy redacts")
-    return _whole(order, source, raw_type(order.way.candidate.public_id))
+    return raw_type(order.way.candidate.public_id)
 
 
-def _as_uploaded(order: Order, source: SourceFile) -> Made:
-    return _whole(order, source, _type_as_uploaded(order.resolved.facts) or "")
-
-
-def _whole(order: Order, source: SourceFile, content_type: str) -> Made:
+def head_as_it_is(order: Order, content_type: str) -> StoredHead:
     facts = order.resolved.facts
-    body = os.pread(source.fileno(), source.size, 0)
     done = Done(
         source=facts,
         content_type=content_type,
@@ -211,8 +210,12 @@ def _whole(order: Order, source: SourceFile, content_type: str) -> Made:
         height=facts.height,
         frames=facts.frames,
     )
-    head = _head(order, done, body, f'"{facts.md5}"')
-    return Made(stored=Stored(head=head, body=body), spans=(), rendition=None)
+    return _head(order, done, facts.body_bytes, f'"{facts.md5}"')
+
+
+def _whole(order: Order, source: SourceFile, content_type: str) -> Made:
+    body = os.pread(source.fileno(), source.size, 0)
+    return Made(stored=Stored(head=head_as_it_is(order, content_type), body=body), spans=(), rendition=None)
 
 
 def _type_as_uploaded(facts: SourceFacts) -> str | None:
@@ -225,12 +228,12 @@ def access_of(order: Order) -> Access:
     return access.standing_in() if order.stands_in else access
 
 
-def _head(order: Order, done: Done, body: bytes, etag: str) -> StoredHead:
+def _head(order: Order, done: Done, body_bytes: int, etag: str) -> StoredHead:
     facts, resolved = order.resolved.facts, order.resolved
     info = ContentInfo(
         width=done.width,
         height=done.height,
-        body_bytes=len(body),
+        body_bytes=body_bytes,
         format=done.format,
         original_width=facts.width,
         original_height=facts.height,
@@ -248,7 +251,7 @@ def _head(order: Order, done: Done, body: bytes, etag: str) -> StoredHead:
         ttl_seconds=float(order.policy.lifetimes.edge_seconds_max),
         content_type=done.content_type,
         etag=etag,
-        body_bytes=len(body),
+        body_bytes=body_bytes,
         format=done.format,
         content_info=info.span().desc or "",
         reasons=done.reasons,

@@ -41,6 +41,7 @@ def fixed(settings: EdgeSettings) -> dict[str, str]:
         "edge.listen": settings.listen,
         "edge.cdn.listen": settings.cdn.listen,
         "edge.tier.listen": settings.tier.listen,
+        "edge.tls.certificate_file": "set" if settings.tls.certificate_file is not None else "empty",
         "edge.region": settings.region,
         "edge.origin.base": settings.origin.base,
         "edge.workers": settings.worker_count,

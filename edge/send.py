@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
+from domicile.media.errors import MediaError
 from domicile.media.sealed import SealBroken
 from edge.cache.ranges import Content, content_bytes
 from edge.outgoing import abort, has_room, has_room_for, taken, while_it_moves
@@ -64,7 +65,8 @@ async def send(
     connection ends with it: what is unsent then could not be taken back (see `open_responses`).
     """
     response = Answer(status=reply.status, headers=CIMultiDict(reply.headers))
-    async with outgoing(request, response, progress_seconds_max=progress_seconds_max) as viewer:
+    outside = (MediaError,)  # what the origin says in the middle of a body that is read there
+    async with outgoing(request, response, progress_seconds_max=progress_seconds_max, broken=outside) as viewer:
         at_once = small_content(body, reply.content)
         if at_once is None:
             await _send_pieces(viewer, reply, body, confirm)

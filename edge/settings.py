@@ -74,6 +74,16 @@ class PurgeSettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """TLS for viewers. A restart of the workers (SIGHUP) takes new files."""
+
+    certificate_file: Path | None = setting(
+        None, "PEM file of the certificate, and its chain, for TLS on `edge.listen`; empty: no TLS."
+    )
+    key_file: Path | None = setting(None, "PEM file of the private key of `certificate_file`; empty: it is in there.")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeSettings:
     """One edge node."""
 
@@ -102,6 +112,7 @@ class EdgeSettings:
     connections: ConnectionSettings = group(ConnectionSettings)
     delivery: DeliverySettings = group(DeliverySettings)
     media: MediaSettings = group(MediaSettings)
+    tls: TlsSettings = group(TlsSettings)
     cdn: CdnSettings = group(CdnSettings)
     tier: TierSettings = group(TierSettings)
     passthrough: PassthroughSettings = group(PassthroughSettings)
@@ -120,6 +131,8 @@ class EdgeSettings:
                 f"edge.origin.certificate_file: empty is not allowed with edge.origin.base {self.origin.base!r};"
                 " allowed: the PEM file of this node's certificate"
             )
+        if self.tls.key_file is not None and self.tls.certificate_file is None:
+            raise BadSetting("edge.tls.key_file: needs edge.tls.certificate_file")
         self.cdn.validate()
         self.tier.validate()
 

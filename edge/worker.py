@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -18,6 +19,7 @@ from domicile.service.gate.peer import PeerClient
 from domicile.service.log_flood import Flood
 from domicile.service.pool import DecoderPool
 from domicile.service.tasks import Background
+from domicile.service.tls import server_context
 from edge.bounds import bounds_between_workers, bounds_of
 from edge.cdn_listener import cdn_entrances, tls_context
 from edge.entrance import Entrance, drain_all, entrance, standing_in
@@ -30,7 +32,7 @@ from edge.page import boottime_ns
 from edge.parts import Outside, Parts, assemble
 from edge.passthrough.serve import passthrough
 from edge.purge import purge_door
-from edge.settings import EdgeSettings
+from edge.settings import EdgeSettings, TlsSettings
 from edge.sockets import VIEWERS, Sockets
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
@@ -115,10 +117,18 @@ async def serve(
 async def read_files(settings: EdgeSettings) -> None:
     """The files that a worker reads before it serves, so that one that cannot be used is known before. Raises BadSetting."""
     tls_context(settings.cdn)
+    viewers_tls(settings.tls)
     if settings.tier.listen is not None:
         server_tls(settings.tier)
     async with origin_wire(settings), parent_client(settings):
         pass
+
+
+def viewers_tls(settings: TlsSettings) -> ssl.SSLContext | None:
+    """None: no TLS. Raises BadSetting for files that cannot be used."""
+    if settings.certificate_file is None:
+        return None
+    return server_context(settings.certificate_file, settings.key_file, setting="edge.tls.certificate_file")
 
 
 async def count_withheld(flood: Flood, counters: Counters) -> None:
@@ -175,7 +185,10 @@ async def _entrances(
     outside = Listener(
         app.handle, hot=app.hot, front=app.front, counters=counters, region=region, bounds=bounds_of(settings)
     )
-    opened = [await stack.enter_async_context(entrance(listener)) for listener in (inside, outside)]
+    opened = [
+        await stack.enter_async_context(entrance(inside)),
+        await stack.enter_async_context(entrance(outside, viewers_tls(settings.tls))),
+    ]
     await opened[0].open_inside(settings.worker_socket(slot))
     await opened[1].open(sockets.by_entrance[VIEWERS], slot)
     opened += await stack.enter_async_context(cdn_entrances(settings, slot, parts, sockets))

@@ -14,6 +14,7 @@ from domicile.service import logging
 from origin.api import (
     admin,
     archives,
+    audit_log,
     cors,
     downloads,
     erasures,
@@ -26,7 +27,6 @@ from origin.api import (
     metadata_fields,
     metadata_rules,
     presets,
-    statement_key,
     text_images,
     transformations,
     triggers,
@@ -110,7 +110,7 @@ ROUTES: tuple[Route, ...] = (
     *folders.ROUTES,
     *triggers.ROUTES,
     Route("openapi", "GET", "/v1_1/openapi.json", openapi),
-    Route("statement_key", "GET", "/.well-known/domicile/statement-key", statement_key.statement_key),
+    *audit_log.ROUTES,
 )
 PAGES = ("healthz", "readyz", "metrics")
 NO_ROUTE = "none"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from domicile.service import logging
 from origin.api.admission import Admitted
+from origin.api.asked import asked_for
 from origin.api.authenticate import Caller
 from origin.api.params import Params
-from origin.api.upload import asked_for, store
+from origin.api.upload import store
 from origin.credentials import cloudinary_url, write_credentials
 from origin.keys import Origin
+from origin.records import Held
 from origin.samples import SAMPLE_PUBLIC_ID, sample_photo
 
 CLOUD = "demo"
@@ -32,7 +34,8 @@ async def prepare_demo(origin: Origin) -> None:
     if not file.exists():
         params = Params({"public_id": SAMPLE_PUBLIC_ID, "overwrite": "0"})
         who = Admitted(caller=Caller(tenant=tenant), params=params, is_unsigned=False)
-        await store(origin, asked_for(origin, who, "image", "", ""), sample_photo())
+        with origin.budget.account() as account:
+            await store(origin, asked_for(origin, who, "image", "", ""), Held(sample_photo()), account)
     text = cloudinary_url(tenant, origin.settings)
     if not file.exists() or file.read_text("utf-8") != text + "\n":
         write_credentials(file, text)

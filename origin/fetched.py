@@ -164,12 +164,20 @@ class Fetched:
         """Fetch, decode, seal, name; the same bytes as before are only noted. AssetNotFound when `had` went meanwhile."""
         origin = self._origin
         with origin.budget.account() as account:
-            found = await fetch(origin, name.cloud, name.public_id, account.take)
+            gathered = bytearray()
+
+            async def into(piece: bytes) -> None:
+                account.take(len(piece))
+                gathered.extend(piece)
+
+            bytes_max = origin.settings.upload.upload_bytes_max
+            await fetch(origin, name.cloud, name.public_id, into, bytes_max=bytes_max)
+            body = bytes(gathered)
             permit = origin.records.permit(name.cloud, Activity.STORE)
             origin.records.permit(name.cloud, Activity.TRANSFORM)
             limits = origin.settings.media.limits(origin.settings.upload)
             accepts_pdf = origin.records.accepts_pdf(name.cloud)
-            probed = await origin.pool.probe(found.body, limits, tenant=name.cloud, pdf=accepts_pdf)
+            probed = await origin.pool.probe(body, limits, tenant=name.cloud, pdf=accepts_pdf)
             facts = probed.done.source
             if had is not None and facts.md5 == had.facts.md5:
                 refresh = rules_of(origin, name.cloud).refresh_seconds
@@ -177,7 +185,7 @@ class Fetched:
                 return
             draft = await origin.records.mint(name.cloud)
             try:
-                await origin.records.put_original(draft, found.body, permit)
+                await origin.records.put_original(draft, body, permit)
                 asset = NewAsset(
                     name=name,
                     facts=facts,
@@ -191,7 +199,7 @@ class Fetched:
                 raise
         if done.overwritten:
             origin.pool.retire(name.cloud)
-        origin.metrics.upload_bytes.add(len(found.body))
+        origin.metrics.upload_bytes.add(len(body))
 
     def _key(self, name: AssetName) -> Key:
         return name.cloud, self._origin.records.fetched.hash_of(name)

@@ -36,6 +36,7 @@ class Pages:
         clouds = origin.records.tenants()[:CLOUDS_COUNTED_MAX]
         origin.metrics.journal_head.set(sum([(await origin.records.head(cloud)).seq for cloud in clouds]))
         origin.metrics.upload_memory.set(origin.budget.used)
+        origin.metrics.upload_spool.set(origin.records.spool.bytes)
         origin.metrics.nodes.set(origin.nodes.alive(now=origin.now()))
         body, content_type = exposition(origin.metrics.registry, request.headers.get(hdrs.ACCEPT, ""))
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})

@@ -14,7 +14,7 @@ from domicile.service.gate.remote import RemoteClient
 from domicile.service.pool import DecoderPool
 from origin.api.answers import Address
 from origin.api.archive_turns import ArchiveTurns
-from origin.api.forms import Budget
+from origin.api.budget import Budget
 from origin.api.limits import Limits
 from origin.metrics import Metrics
 from origin.nodes import Nodes

@@ -68,6 +68,12 @@ class Metrics:
         self.upload_memory = BoundedGauge(
             to, "domicile_origin_upload_memory_bytes", "Bytes of uploads that are held in memory now.", {}
         )
+        self.upload_spool = BoundedGauge(
+            to,
+            "domicile_origin_upload_spool_bytes",
+            "Bytes of uploads that lie sealed on the disk until they are whole.",
+            {},
+        )
         self.journal_head = BoundedGauge(
             to, "domicile_origin_journal_head", "Journal entries ever written, over all clouds.", {}
         )

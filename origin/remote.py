@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from domicile.media.errors import OutsideRegion, RemoteFailed, RemoteGone
 from domicile.media.policy import Activity
 from domicile.media.remote import RemoteAddress, read_address
 from domicile.media.remote_rules import RemoteRules
-from domicile.service.gate.remote import Fetched
+from domicile.service.gate.remote import Into
 from origin.api.forms import FILE_NAME_CHARS_MAX
 from origin.keys import Origin
 
@@ -19,8 +17,8 @@ def rules_of(origin: Origin, cloud: str) -> RemoteRules:
     return RemoteRules() if policy is None else policy.remote
 
 
-async def fetch(origin: Origin, cloud: str, text: str, taken: Callable[[int], None]) -> Fetched:
-    """The bytes at an address that somebody sent. `taken` is told of each piece, and may raise.
+async def fetch(origin: Origin, cloud: str, text: str, into: Into, *, bytes_max: int) -> RemoteAddress:
+    """The bytes at an address that somebody sent, and where they were in the end.
 
     RemoteFailed; RemoteGone; BadRequest for what is no address; LimitExceeded; Overloaded.
     """
@@ -32,9 +30,7 @@ async def fetch(origin: Origin, cloud: str, text: str, taken: Callable[[int], No
             permit = origin.records.permit(cloud, Activity.INGRESS_FETCH)
         except OutsideRegion as denied:
             raise RemoteFailed(f"Error in loading {address.url} - this cloud's policy fetches nothing here") from denied
-        found = await origin.remote.fetch(
-            permit, address, hosts=rules.hosts, bytes_max=origin.settings.upload.upload_bytes_max, taken=taken
-        )
+        found = await origin.remote.fetch(permit, address, hosts=rules.hosts, bytes_max=bytes_max, into=into)
         outcome = "fetched"
         return found
     except (RemoteFailed, RemoteGone):

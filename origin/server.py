@@ -21,11 +21,12 @@ from domicile.service import logging
 from domicile.service.gate.remote import RemoteClient, authorities
 from domicile.service.pool import DecoderPool
 from domicile.service.profile import installed_engines, refuse_unsafe_engines
-from domicile.service.settings import blamed
+from domicile.service.settings import BadSetting, blamed
 from domicile.service.tasks import Background
+from domicile.service.tls import load
 from origin import eager_worker, notice_worker
 from origin.api.archive_turns import ArchiveTurns
-from origin.api.forms import Budget
+from origin.api.budget import Budget
 from origin.api.limits import Limits
 from origin.app import ROUTE_NAMES, api_app
 from origin.credentials import write_credentials
@@ -38,8 +39,8 @@ from origin.operator_app import operator_app
 from origin.policy import BadPolicyFile
 from origin.rates import Rates
 from origin.records import Records
-from origin.settings import OriginSettings
-from origin.sites import tcp_socket, unix_socket, wire_tls
+from origin.settings import OriginSettings, TlsSettings
+from origin.sites import TlsSite, api_tls, tcp_socket, unix_socket, wire_tls
 from origin.wire_app import wire_app
 
 Listener = tuple[socket, SSLContext | None]
@@ -102,12 +103,13 @@ async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
         if settings.admin_socket is not None:
             door = unix_socket(settings.admin_socket, "origin.admin_socket")
             await _start(operator_app(origin), [(door, None)], runners)
-        await _start(api_app(origin), [(listener, None)], runners)
+        tls = api_tls(settings.tls)
+        await _start_api(origin, listener, tls, runners)
         changed = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, changed.set)
         _say_ready(settings)
         async with asyncio.TaskGroup() as group:
-            loops = (_reread_policies(origin, changed), eager_worker.run(origin), notice_worker.run(origin))
+            loops = (_reread(origin, tls, changed), eager_worker.run(origin), notice_worker.run(origin))
             beside = [group.create_task(loop) for loop in loops]
             await stop.wait()
             for work in beside:
@@ -130,6 +132,14 @@ async def _start(app: web.Application, listeners: list[Listener], runners: list[
     await runner.setup()
     for listener, tls in listeners:
         await web.SockSite(runner, listener, ssl_context=tls).start()
+
+
+async def _start_api(origin: Origin, listener: socket, tls: SSLContext | None, runners: list[web.BaseRunner]) -> None:
+    if tls is None:
+        await _start(api_app(origin), [(listener, None)], runners)
+        return
+    await _start(api_app(origin), [], runners)
+    await TlsSite(runners[-1], listener, tls, origin.settings.tls).start()
 
 
 async def _end(origin: Origin, runners: list[web.BaseRunner]) -> None:
@@ -163,12 +173,25 @@ def _say_ready(settings: OriginSettings) -> None:
     log.info("origin_ready", region=settings.records.region)
 
 
-async def _reread_policies(origin: Origin, told: asyncio.Event) -> None:
-    """SIGHUP: the policy files have changed."""
+async def _reread(origin: Origin, tls: SSLContext | None, told: asyncio.Event) -> None:
+    """SIGHUP: the policy files have changed, or the certificate."""
     while True:
         await told.wait()
         told.clear()
         await reread_policies(origin.records)
+        if tls is not None:
+            reread_certificate(origin.settings.tls, tls)
+
+
+def reread_certificate(settings: TlsSettings, tls: SSLContext) -> None:
+    """For handshakes from now on. Files that cannot be used change nothing, and are logged."""
+    assert settings.certificate_file is not None
+    try:
+        load(tls, settings.certificate_file, settings.key_file, setting="origin.tls.certificate_file")
+    except BadSetting:
+        log.warning("certificate_not_reread", setting="origin.tls.certificate_file")
+    else:
+        log.info("certificate_reread")
 
 
 async def reread_policies(records: Records) -> None:

@@ -28,7 +28,13 @@ SOCKET_PATH_BYTES_MAX = 100
 class UploadSettings:
     """Limits on what a caller may send; each is checked while the body streams in."""
 
-    upload_bytes_max: int = setting(100 * MIB, "Bytes of one uploaded file.", at_least=1)
+    upload_bytes_max: int = setting(
+        100 * MIB,
+        "Bytes of one uploaded picture; also of any file that comes before the parameters that prove who sends it.",
+        at_least=1,
+    )
+    raw_bytes_max: int = setting(4 * 1024 * MIB, "Bytes of one uploaded raw file.", at_least=1)
+    video_bytes_max: int = setting(4 * 1024 * MIB, "Bytes of one uploaded video or sound.", at_least=1)
     fields_max: int = setting(200, "Fields of one upload form, or parameters of one call.", at_least=1)
     field_bytes_max: int = setting(256 * 1024, "Bytes of one text field of a form.", at_least=1)
     body_bytes_max: int = setting(
@@ -37,7 +43,9 @@ class UploadSettings:
         at_least=1,
     )
     in_flight_bytes_max: int = setting(
-        400 * MIB, "Bytes of uploads held in memory at once; above it, callers get 429.", at_least=1
+        400 * MIB,
+        "Bytes of files held in memory at once: small ones, and pictures that are looked at; above it, callers get 429.",
+        at_least=1,
     )
     unsigned_bytes_max: int = setting(
         20 * MIB, "Bytes of one file that is uploaded without a signature, through a preset.", at_least=1
@@ -51,7 +59,20 @@ class UploadSettings:
         at_least=1,
     )
     archives_max: int = setting(2, "Archives that are being made at once; above it, callers get 429.", at_least=1)
-    body_seconds_max: float = setting(300.0, "How long one upload's body may take to arrive.", at_least=1)
+    body_seconds_max: float = setting(
+        300.0,
+        "How long one upload's body may take to arrive, and how long nothing of it may come; a file may take longer, at"
+        " `body_bytes_per_second_min`.",
+        at_least=1,
+    )
+    body_bytes_per_second_min: int = setting(
+        256 * 1024, "The slowest pace of a file that takes longer than `body_seconds_max`.", at_least=1
+    )
+
+    def file_bytes_max(self, resource_type: str) -> int:
+        """Of a file that is to become an asset of this type; of any, where its first bytes will tell (`auto`)."""
+        most = {"image": self.upload_bytes_max, "raw": self.raw_bytes_max, "video": self.video_bytes_max}
+        return most.get(resource_type) or max(most.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,12 +172,28 @@ class MediaSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """TLS for the API. SIGHUP takes new files."""
+
+    certificate_file: Path | None = setting(
+        None, "PEM file of the certificate, and its chain, for TLS on `origin.listen`; empty: no TLS."
+    )
+    key_file: Path | None = setting(None, "PEM file of the private key of `certificate_file`; empty: it is in there.")
+    handshake_seconds_max: float = setting(10.0, "Longest time of a TLS handshake.", at_least=0.1)
+    handshakes_max: int = setting(
+        256, "TLS handshakes under way; connections beyond them are closed at once.", at_least=1
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OriginSettings:
     """Everything the origin reads from outside."""
 
     listen: str = setting("127.0.0.1:8081", "HOST:PORT of the Upload and Admin API.")
+    tls: TlsSettings = group(TlsSettings)
     public_base: str = setting(
-        "", "URL by which clients reach the API (goes into `upload_prefix`); empty: http:// and `listen`."
+        "",
+        "URL by which clients reach the API (goes into `upload_prefix`); empty: `listen`, with https:// where there is TLS.",
     )
     delivery_base: str = setting("http://127.0.0.1:8080", "URL of the edge, for `url` in answers.")
     delivery_secure_base: str = setting("", "URL for `secure_url` in answers; empty: `delivery_base`.")
@@ -194,7 +231,8 @@ class OriginSettings:
 
     @property
     def api_base(self) -> str:
-        return self.public_base or f"http://{self.listen}"
+        scheme = "http" if self.tls.certificate_file is None else "https"
+        return self.public_base or f"{scheme}://{self.listen}"
 
     @property
     def secure_base(self) -> str:
@@ -217,6 +255,8 @@ class OriginSettings:
     def validate(self) -> None:
         """What one field alone cannot tell. Raises BadSetting."""
         address(self.listen, "origin.listen")
+        if self.tls.key_file is not None and self.tls.certificate_file is None:
+            raise BadSetting("origin.tls.key_file: needs origin.tls.certificate_file")
         _ = self.networks
         _ = self.remote.private
         if not zones_of(self.records.region):

@@ -9,8 +9,11 @@ import ssl
 import stat
 from pathlib import Path
 
+from aiohttp import web
+
 from domicile.service.settings import BadSetting, blamed
-from origin.settings import OriginSettings, address
+from domicile.service.tls import Acceptor, HandshakeBounds, server_context
+from origin.settings import OriginSettings, TlsSettings, address
 
 BACKLOG = 1024
 
@@ -50,6 +53,30 @@ def unix_socket(path: Path, name: str) -> socket.socket:
     finally:
         os.umask(before)
     return listener
+
+
+def api_tls(settings: TlsSettings) -> ssl.SSLContext | None:
+    """None: no TLS. Raises BadSetting for files that cannot be used."""
+    if settings.certificate_file is None:
+        return None
+    return server_context(settings.certificate_file, settings.key_file, setting="origin.tls.certificate_file")
+
+
+class TlsSite(web.SockSite):
+    """A site of aiohttp with bounds on TLS handshakes. Nothing else of it differs."""
+
+    def __init__(
+        self, runner: web.BaseRunner, sock: socket.socket, context: ssl.SSLContext, settings: TlsSettings
+    ) -> None:
+        super().__init__(runner, sock, ssl_context=context)
+        self._bounds = HandshakeBounds(seconds_max=settings.handshake_seconds_max, at_once_max=settings.handshakes_max)
+
+    async def start(self) -> None:
+        await web.BaseSite.start(self)
+        server, context = self._runner.server, self._ssl_context
+        assert server is not None
+        assert context is not None
+        self._server = Acceptor(self._sock, server, context, self._bounds)  # type: ignore[assignment] # only closed
 
 
 def wire_tls(settings: OriginSettings) -> ssl.SSLContext:

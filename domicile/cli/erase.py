@@ -51,6 +51,9 @@ def erase(
         str | None, typer.Option("--request-id", help="The same one means the same erasure; default: a random one.")
     ] = None,
     statement: Annotated[Path | None, typer.Option(help="Write the signed statement to this file.")] = None,
+    receipt: Annotated[
+        Path | None, typer.Option(help="Write the receipt to this file, once it is over: `domicile verify` checks it.")
+    ] = None,
     config: Config = None,
     data: Data = None,
 ) -> None:
@@ -72,7 +75,11 @@ def erase(
         confirm(_call(account, {**selector, "mode": "dry_run"}).body, yes=yes, may_be_over=request_id is not None)
         wanted = {**selector, "mode": "erase", "request_id": request_id or secrets.token_hex(REQUEST_ID_BYTES)}
         said = _call(account, wanted).body
-    tell(follow(account, said, seconds=wait), statement)
+    said = follow(account, said, seconds=wait)
+    tell(said, statement)
+    if receipt is not None:
+        write(receipt, _receipt(account, str(said.get("erasure_id", ""))), "receipt")
+        line("receipt", str(receipt))
 
 
 def confirm(preview: dict[str, Any], *, yes: bool, may_be_over: bool) -> None:
@@ -104,12 +111,12 @@ def follow(account: Account, said: dict[str, Any], *, seconds: float) -> dict[st
 def tell(said: dict[str, Any], statement: Path | None) -> None:
     """Print or keep the statement. Raises Failure with EXIT_PARTIAL when it is not over."""
     if statement is not None:
-        write_statement(statement, said)
+        write(statement, said, "statement")
         line("statement", str(statement))
     else:
         as_json(said)
     if said.get("outcome") == "erased":
-        note("erased; whoever holds the statement can check it against /.well-known/domicile/statement-key of the API")
+        note("erased; whoever holds the statement can check it against /.well-known/domicile/receipt-keys of the API")
         return
     edges: dict[str, Any] = next((place for place in said.get("places", []) if place.get("place") == "edges"), {})
     raise Failure(
@@ -140,8 +147,8 @@ def account_of(url: str) -> Account:
     return Account(cloud=parts.hostname, api_base=prefix, authorization=f"Basic {basic}")
 
 
-def write_statement(file: Path, said: dict[str, Any]) -> None:
-    """Keep the statement as it came; it names nobody. Raises Failure when the file exists."""
+def write(file: Path, said: dict[str, Any], what: str) -> None:
+    """Keep it as it came; it names nobody. Raises Failure when the file exists."""
     import json
 
     try:
@@ -149,7 +156,7 @@ def write_statement(file: Path, said: dict[str, Any]) -> None:
             json.dump(said, target, indent=2, ensure_ascii=False)
     except OSError as bad:
         as_json(said)  # it is asked for once; do not lose it
-        raise Failure(f"{file}: {bad.strerror}; the statement is above") from bad
+        raise Failure(f"{file}: {bad.strerror}; the {what} is above") from bad
 
 
 def _call(account: Account, fields: dict[str, str]) -> Answer:
@@ -159,6 +166,10 @@ def _call(account: Account, fields: dict[str, str]) -> Answer:
 
 def _status(account: Account, erasure_id: str) -> dict[str, Any]:
     return _ask(account, "GET", f"/{quote(erasure_id, safe='')}", {}, b"").body
+
+
+def _receipt(account: Account, erasure_id: str) -> dict[str, Any]:
+    return _ask(account, "GET", f"/{quote(erasure_id, safe='')}/receipt", {}, b"").body
 
 
 def _ask(account: Account, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from domicile.cli.options import HOST_PORT, HOST_PORT_LIKE, host_of, serve_settings
+from domicile.cli.options import HOST_PORT, HOST_PORT_LIKE, ServeSettings, base_of, host_of, scheme_of, serve_settings
 from domicile.cli.places import admin_socket, credentials_file, keys_directory
 from domicile.service.settings import BadSetting, group, load, setting
 
@@ -36,8 +36,15 @@ class _Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Tls:
+    certificate_file: Path | None = setting(None, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Edge:
     """Of edge/settings.py."""
+
+    tls: _Tls = group(_Tls)
 
     listen: str | None = setting(None, "", check=HOST_PORT.fullmatch, like=HOST_PORT_LIKE)
     region: str | None = setting(None, "")
@@ -98,15 +105,16 @@ def installation(config: Path | None, data: Path | None = None) -> Installation:
         database_url=records.database_url,
         origin_region=records.region or serve.region,
         edge_region=edge.region or serve.region,
-        edge_base=_edge_base(edge.listen, credentials_file(place), serve.edge),
+        edge_base=_edge_base(edge, credentials_file(place), serve),
         edge_authority=next(iter(edge.authorities), ""),
         admin_socket=_absolute(origin.admin_socket) if apart else admin_socket(place),
     )
 
 
-def _edge_base(listen: str | None, credentials: Path, default: str) -> str:
-    written = None if listen else written_edge(credentials)
-    return written or f"http://{host_of(listen or default)}"
+def _edge_base(edge: _Edge, credentials: Path, serve: ServeSettings) -> str:
+    if edge.listen:
+        return f"{scheme_of(edge.tls.certificate_file)}://{host_of(edge.listen)}"
+    return written_edge(credentials) or base_of(serve, serve.edge)
 
 
 def _absolute(path: Path | None) -> Path | None:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from domicile.cli import doctor, erase, key, purge, serve, tenant, tier, token
+from domicile.cli import doctor, erase, key, purge, serve, tenant, tier, token, verify
 from domicile.cli.console import complain
 from domicile.cli.failure import Failure
 from domicile.service.settings import BadSetting
@@ -24,6 +24,7 @@ app.command("edge")(tier.edge)
 app.command("origin")(tier.origin)
 app.command("purge")(purge.purge)
 app.command("erase")(erase.erase)
+app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(key.app, name="key")

@@ -43,6 +43,10 @@ class ServeSettings:
     workers: int = setting(
         0, "Worker processes of the edge; 0 means one for each processor.", at_least=0, at_most=WORKERS_MAX
     )
+    tls_cert: Path | None = setting(
+        None, "PEM file of a certificate, and its chain, for TLS at both addresses; empty: no TLS."
+    )
+    tls_key: Path | None = setting(None, "PEM file of the private key of `tls_cert`; empty: it is in there.")
     start_seconds_max: float = setting(60.0, "How long the tiers may take to be ready.", at_least=1, at_most=3600)
     drain_seconds_max: float = setting(
         25.0, "How long the tiers may take to end after Ctrl-C before they are killed.", at_least=0, at_most=3600
@@ -61,6 +65,8 @@ SAME_AS: Mapping[str, tuple[str, ...]] = {
     "serve.api": ("origin.listen",),
     "serve.region": ("edge.region", "origin.records.region"),
     "serve.workers": ("edge.workers",),
+    "serve.tls_cert": ("edge.tls.certificate_file", "origin.tls.certificate_file"),
+    "serve.tls_key": ("edge.tls.key_file", "origin.tls.key_file"),
 }
 """Settings of the tiers that `domicile serve` decides for both, so that they cannot disagree."""
 
@@ -69,6 +75,15 @@ def serve_settings(config: Path | None, **options: Any) -> ServeSettings:
     """Read the [serve] section. Raises BadSetting."""
     given = {f"serve.{name}": value for name, value in options.items() if value is not None}
     return load(ServeSettings, "serve", file=config, environ=os.environ, overrides=given)
+
+
+def base_of(settings: ServeSettings, address: str) -> str:
+    """The URL by which this machine reaches an address of both tiers."""
+    return f"{scheme_of(settings.tls_cert)}://{host_of(address)}"
+
+
+def scheme_of(certificate: Path | None) -> str:
+    return "http" if certificate is None else "https"
 
 
 def refuse_contradictions(config: Path | None) -> None:

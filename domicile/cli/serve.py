@@ -25,7 +25,7 @@ from domicile.cli.children import Child, Signals, Stopped, end_all, wait_ready, 
 from domicile.cli.console import line, note, out
 from domicile.cli.erase import Account, account_of
 from domicile.cli.failure import Failure
-from domicile.cli.options import Config, Data, ServeSettings, host_of, refuse_contradictions, serve_settings
+from domicile.cli.options import Config, Data, ServeSettings, base_of, refuse_contradictions, serve_settings
 from domicile.cli.places import (
     admin_socket,
     credentials_file,
@@ -56,9 +56,13 @@ def serve(
     workers: Annotated[
         int | None, typer.Option(help="Worker processes of the edge.", show_default="one a processor")
     ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="PEM file of a certificate: TLS at both addresses.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of its private key.")] = None,
 ) -> None:
     """Run the edge and the origin on this machine, on SQLite and a local directory."""
-    settings = serve_settings(config, data=data, edge=edge, api=api, region=region, workers=workers)
+    settings = serve_settings(
+        config, data=data, edge=edge, api=api, region=region, workers=workers, tls_cert=tls_cert, tls_key=tls_key
+    )
     refuse_contradictions(config)
     refuse_foreign_tiers()
     check_region(settings)
@@ -99,10 +103,13 @@ def environment_of(settings: ServeSettings) -> dict[str, str]:
         "ORIGIN_WIRE_SOCKET": str(wire_socket(data)),
         "ORIGIN_ADMIN_SOCKET": str(admin_socket(data)),
     }
+    for name, file in (("CERTIFICATE", settings.tls_cert), ("KEY", settings.tls_key)):
+        if file is not None:
+            decided |= {f"{tier}_TLS_{name}_FILE": str(file.absolute()) for tier in ("EDGE", "ORIGIN")}
     defaults = {
         "ORIGIN_DEMO": "true",
-        "ORIGIN_DELIVERY_BASE": f"http://{host_of(settings.edge)}",
-        "ORIGIN_PUBLIC_BASE": f"http://{host_of(settings.api)}",
+        "ORIGIN_DELIVERY_BASE": base_of(settings, settings.edge),
+        "ORIGIN_PUBLIC_BASE": base_of(settings, settings.api),
     }
     asked = {name: value for name, value in defaults.items() if f"DOMICILE_{name}" not in os.environ}
     return {f"DOMICILE_{name}": value for name, value in (asked | decided).items()}
@@ -138,14 +145,14 @@ def greet(settings: ServeSettings) -> None:
     if credentials_file(data).is_file():
         url = credentials_file(data).read_text("utf-8").strip()
         line("CLOUDINARY_URL", url)
-        line("sample photo", sample_of(account_of(url), f"http://{host_of(settings.edge)}"))
+        line("sample photo", sample_of(account_of(url), base_of(settings, settings.edge)))
     found = imaging_features()
     line("formats", describe_formats(found))
     line("faces", found.get("faces") or "cannot be looked for: g_face and e_blur_faces answer 400")
     line("region", settings.region)
     beside = f"{keys_directory(data).name}, a mirror of its journal in {mirror_directory(data).name}"
     line("data", f"{data} (keys beside it in {beside}; to start anew, remove all three)")
-    line("look", f"http://{host_of(settings.edge)}/metrics   http://{host_of(settings.api)}/metrics   /readyz")
+    line("look", f"{base_of(settings, settings.edge)}/metrics   {base_of(settings, settings.api)}/metrics   /readyz")
     out.print("\n  Ctrl-C drains and stops. `domicile doctor` looks at this machine.\n")
 
 

@@ -13,7 +13,8 @@ import msgspec
 from domicile.media.coordinates import Rect
 
 FACES, COLORS, PHASH, METADATA, BLURHASH, THUMBHASH = "faces", "colors", "phash", "metadata", "blurhash", "thumbhash"
-WISHES = frozenset({FACES, COLORS, PHASH, METADATA, BLURHASH, THUMBHASH})
+FOCUS = "focus"
+WISHES = frozenset({FACES, COLORS, PHASH, METADATA, BLURHASH, THUMBHASH, FOCUS})
 
 FACES_MAX = 500
 COLORS_MAX = 32
@@ -49,6 +50,8 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     metadata: dict[str, str] | None = None
     blurhash: str | None = None
     thumbhash: str | None = None
+    focus: float | None = None
+    """How sharp, from 0 to 1."""
 
     @property
     def known(self) -> frozenset[str]:
@@ -76,6 +79,7 @@ def is_sane(analysis: Analysis) -> bool:
         and all(_NAME.fullmatch(palette) and _are_shares(names[palette], _NAME, NAMES_MAX) for palette in names)
         and all(text is None or pattern.fullmatch(text) is not None for pattern, text in texts)
         and _is_metadata(metadata)
+        and 0 <= (analysis.focus or 0.0) <= 1
     )
 
 

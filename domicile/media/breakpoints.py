@@ -2,7 +2,7 @@
 
 Every width that is told was measured by a real encoding, and told with its bytes. The search is a generator: it yields a
 width, is sent the bytes of the picture at that width, and returns what it chose. It encodes each picture that it tells once,
-and nothing else: the widest, the narrowest, and those whose bytes stand evenly between.
+and nothing else: the widest, the narrowest, and those whose bytes stand evenly between, a step apart at least.
 """
 
 from __future__ import annotations
@@ -54,9 +54,7 @@ def search(asked: Breakpoints, full_width: int) -> Generator[int, int, tuple[int
         return (widest,)
     measured[narrowest] = yield narrowest
     most, least = measured[widest], measured[narrowest]
-    count = min(asked.images_max, 1 + (most - least) // asked.step_bytes)
-    if count < 2:  # less than a step between the ends
-        return (widest,)
+    count = min(asked.images_max, max(2, 1 + (most - least) // asked.step_bytes))
     for number in range(1, count - 1):
         width = _between(measured, most - (most - least) * number // (count - 1))
         if width not in measured:

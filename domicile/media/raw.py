@@ -6,8 +6,6 @@ that run nothing are named; all else is bytes. A style sheet or a script works w
 
 from __future__ import annotations
 
-import hashlib
-
 from domicile.media.facts import SourceFacts
 
 RAW = "raw"
@@ -62,7 +60,7 @@ def raw_extension(public_id: str) -> str:
     return extension.lower() if dot else ""
 
 
-def raw_facts(body: bytes) -> SourceFacts:
+def raw_facts(body_bytes: int, md5: str = "") -> SourceFacts:
     """What is known of one."""
     return SourceFacts(
         format=RAW,
@@ -71,6 +69,6 @@ def raw_facts(body: bytes) -> SourceFacts:
         frames=1,
         has_alpha=False,
         orientation=1,
-        body_bytes=len(body),
-        md5=hashlib.md5(body, usedforsecurity=False).hexdigest(),
+        body_bytes=body_bytes,
+        md5=md5,
     )

@@ -60,15 +60,16 @@ class Verifier:
     """32 bytes, Ed25519: signs checkpoints."""
 
 
-def leaf_of(statement: ErasureStatement, *, kind: str, epoch: int, seq: int, issued_at: int) -> dict[str, Any]:
-    """What the log keeps of a statement."""
+def leaf_of(statement: ErasureStatement, *, kind: str) -> dict[str, Any]:
+    """What the log keeps of a statement: where the journal stood, when, how it ended, and a hash of all of it."""
+    body = statement.body
     return {
         "type": LEAF_TYPE,
         "kind": kind,
-        "epoch": epoch,
-        "seq": seq,
-        "issued_at": issued_at,
-        "outcome": statement.body["outcome"],
+        "epoch": body["journal"]["epoch"],
+        "seq": body["journal"]["seq"],
+        "issued_at": body["issued_at"],
+        "outcome": body["outcome"],
         "statement": statement_hash(statement.to_mapping()),
     }
 

@@ -87,7 +87,7 @@ class Sealer:
         self._chunk = 0
         self._pending = bytearray()
 
-    def update(self, piece: bytes | memoryview) -> bytes:
+    def update(self, piece: bytes | bytearray | memoryview) -> bytes:
         """Ciphertext that became complete; the last chunk is held back because it carries the final flag."""
         self._pending += piece
         out = bytearray()

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 
 from domicile.media.sealed import SealBroken
 from domicile.service.gate.assets import Answer
+from domicile.service.sealed_file import SEGMENT_BYTES
 from edge.cache.fields import Fields
 from edge.cache.ranges import Content
 from edge.cache.stored import Received, Stored
-from edge.store.sealed_body import SEGMENT_BYTES
 from edge.store.spool import SpoolFile
 
 WINDOW_BYTES = 1024 * 1024

@@ -13,12 +13,13 @@ import os
 from collections.abc import Awaitable, Callable
 
 from domicile.media.sealed import FIXED_BYTES, SealBroken, preamble_bytes
+from domicile.service.sealed_file import SEGMENT_BYTES
 from edge.messages import KeyRecord
 from edge.metrics import Count
 from edge.store.disk import DiskStore
 from edge.store.index import FILE_OVERHEAD_BYTES
 from edge.store.port import Judged
-from edge.store.sealed_body import SEGMENT_BYTES, SealedBody
+from edge.store.sealed_body import SealedBody
 
 
 class Scrub:

@@ -11,28 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from domicile.media.policy import Permit
-from domicile.media.sealed import (
-    CHUNK_BYTES,
-    CHUNKS_MAX,
-    SALT_BYTES,
-    SEALED_CHUNK_BYTES,
-    Opener,
-    SealContext,
-    Sealer,
-)
 from domicile.service.gate import spool_files
+from domicile.service.sealed_file import SealedTemporary
 from edge.store.room import Room
-from edge.store.sealed_body import SealedBody
 
 FILES_MAX = 256
 """Open descriptors of one worker that hold a body."""
-_KEY_BYTES = 32
 
 
 class Spool:
@@ -117,48 +106,16 @@ class Spool:
             self._files += more_files
 
 
-class SpoolFile(SealedBody):
+class SpoolFile(SealedTemporary):
     """One body. It is closed with the last reference to it."""
 
-    __slots__ = (
-        "_at",
-        "_context",
-        "_counted",
-        "_fed",
-        "_is_closed",
-        "_key",
-        "_permit",
-        "_readable",
-        "_sealer",
-        "_spool",
-        "name",
-    )
+    __slots__ = ("_counted", "_is_closed", "_spool")
 
     def __init__(self, spool: Spool, descriptor: int, permit: Permit) -> None:
-        super().__init__(descriptor)
-        self.name = secrets.token_hex(8)
-        """Of this body among others; it stands nowhere else."""
+        super().__init__(descriptor, permit, tenant=spool.tenant, region=spool.region)
         self._spool = spool
-        self._permit = permit
-        self._key = secrets.token_bytes(_KEY_BYTES)
-        self._context = SealContext(tenant=spool.tenant, aids=(), variant=self.name, region=spool.region)
-        self._sealer = Sealer(self._key, self._context, header=b"", salt=secrets.token_bytes(SALT_BYTES))
-        self._opener = self._opened(len(self._sealer.preamble) + CHUNKS_MAX * SEALED_CHUNK_BYTES)
-        self._at = 0
-        self._fed = 0
-        self._readable = 0
         self._counted = 0
         self._is_closed = False
-
-    @property
-    def body_bytes(self) -> int:
-        """Once it is finished; before, what was taken in."""
-        return self._fed
-
-    @property
-    def readable_bytes(self) -> int:
-        """From the beginning; the last chunk is sealed when it is known to be the last, or to be full."""
-        return self._readable
 
     async def append(self, plain: bytes) -> bool:
         """Take in what follows. False when there is no room or the disk fails: what is readable stays so, the rest is not."""
@@ -166,7 +123,7 @@ class SpoolFile(SealedBody):
             return False
         self._counted += len(plain)
         try:
-            await asyncio.to_thread(self._seal, plain)
+            await asyncio.to_thread(self.write, plain)
         except OSError:
             return False
         return True
@@ -174,7 +131,7 @@ class SpoolFile(SealedBody):
     async def finish(self) -> bool:
         """Seal the last chunk. False: as `append`."""
         try:
-            await asyncio.to_thread(self._finish)
+            await asyncio.to_thread(self.end)
         except OSError:
             return False
         return True
@@ -184,27 +141,3 @@ class SpoolFile(SealedBody):
         if not self._is_closed:
             self._is_closed = True
             self._spool.give_back(self._counted)
-
-    def _opened(self, file_bytes: int) -> Opener:
-        return Opener(self._key, self._context, preamble=self._sealer.preamble, file_bytes=file_bytes)
-
-    def _seal(self, plain: bytes) -> None:
-        if not self._at:
-            self._write(self._sealer.preamble)
-        self._write(self._sealer.update(plain))
-        self._fed += len(plain)
-        self._readable = (self._at - len(self._sealer.preamble)) // SEALED_CHUNK_BYTES * CHUNK_BYTES
-
-    def _finish(self) -> None:
-        if not self._at:
-            self._write(self._sealer.preamble)
-        self._write(self._sealer.finish())
-        self._opener = self._opened(self._at)
-        self._readable = self._fed
-
-    def _write(self, sealed: bytes) -> None:
-        with self._lock:
-            if self._descriptor < 0:
-                raise OSError("closed")
-            spool_files.write(self._permit, self._spool.tenant, self._descriptor, sealed, offset=self._at)
-        self._at += len(sealed)

@@ -23,7 +23,7 @@ from origin.api.call import (
     told_by_cloud,
 )
 from origin.api.manage import says_deleted
-from origin.api.params import Params, context_of, tags_of
+from origin.api.params import NO_SUCH, Params, context_of, tags_of
 from origin.keys import Origin
 from origin.records import AssetRecord, Filter, Left, PurgeTargets, RemovedMany, Tenant
 
@@ -42,6 +42,8 @@ async def update(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """Replace tags, context, coordinates and access control of one asset; an empty text takes the last two away."""
     origin, tenant, params = await admin(request, path)
     for asked in params.names():
+        if asked in params and asked in NO_SUCH:
+            raise BadRequest(f"Illegal value for parameter {asked}: nothing of it is supported here")
         if asked in params and asked not in UPDATABLE:
             raise BadRequest(f"Parameter {asked[:64]} is not supported yet")
     name = name_of(tenant, resource_type_of(path), delivery_type_of(path["type"]), path["public_id"])

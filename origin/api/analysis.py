@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from domicile.media.analysis import BLURHASH, COLORS, FACES, METADATA, PHASH, THUMBHASH, Analysis
+from domicile.media.analysis import BLURHASH, COLORS, FACES, FOCUS, METADATA, PHASH, THUMBHASH, Analysis
 from domicile.media.coordinates import Coordinates
 from origin.api.originals import original_of
 from origin.api.params import Params
@@ -23,8 +23,9 @@ WISHES = {
     "media_metadata": METADATA,
     "blurhash": BLURHASH,
     "thumbhash": THUMBHASH,
+    "quality_analysis": FOCUS,
 }
-"""Parameter, and field of the answer -> what it asks for. The last two are ours: Cloudinary has no such parameters."""
+"""Parameter, and field of the answer -> what it asks for. Blurhash and thumbhash are ours: Cloudinary has no such parameters."""
 
 
 def asked(params: Params) -> tuple[str, ...]:
@@ -55,6 +56,8 @@ def told(analysis: Analysis, coordinates: Coordinates, names: tuple[str, ...]) -
         answer[name] = found
         if name == "faces":
             answer[name] = [list(box) for box in coordinates.faces or found or ()]
+        elif name == "quality_analysis":
+            answer[name] = {FOCUS: found}
         elif name == "colors":
             answer[name] = [list(share) for share in found or ()]
             shares = analysis.names or {}

@@ -150,6 +150,9 @@ def detailed(
     """One asset in full, with the renditions that edges have made."""
     answer = asset(record, address)
     answer.pop("placeholder")
+    answer["tags"] = sorted(record.tags)
+    if not record.tags:
+        answer.pop("tags")
     if not with_coordinates:
         answer.pop("coordinates", None)
     answer["derived"] = [_derived(record, rendition, address) for rendition in renditions]

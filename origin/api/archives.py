@@ -15,24 +15,25 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from domicile.media.asset import Aid, AssetName
 from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded
 from domicile.media.policy import Activity
 from domicile.media.raw import raw_facts
-from domicile.service import logging
 from origin.api import archive_plan as plan
 from origin.api.answers import stored
 from origin.api.archive_stream import writer_of
 from origin.api.call import Call, check_public_id, count_fence, delivery_type_of, name_of, reply, signed, told_by
 from origin.api.eager import read_orders
-from origin.api.forms import Account, too_large
+from origin.api.forms import too_large
+from origin.api.handing_out import download_headers, hand_out
+from origin.api.intake import Intake, intake
 from origin.api.naming import random_id
 from origin.api.notices import PARAMETERS
-from origin.api.originals import check_handing_out, original_of
+from origin.api.originals import check_handing_out, opened_original, original_of
 from origin.api.params import Params, Value, check_parameters, tags_of
-from origin.records import AssetRecord, Filter, Left, NewAsset
+from origin.records import AssetRecord, Body, Filter, Hashed, Held, Left, NewAsset
 from origin.renders import Picture, make, read_order
 from origin.scope import Operation
 
@@ -48,12 +49,7 @@ TARGET = frozenset({"target_public_id", "target_tags", "target_asset_folder"})
 USED = frozenset(
     {"mode", "target_format", "type", "allow_missing", "transformations", "expires_at", "async", *plan.SELECTORS}
 )
-WRITE_BYTES = 256 * 1024
-WRITE_SECONDS_MAX = 60.0
-"""How long a reader may take so many; then the archive is cut off, as it keeps others from theirs."""
 PAGE = 500
-
-log = logging.get()
 
 
 async def generate(request: web.Request, path: Mapping[str, str]) -> web.StreamResponse:
@@ -164,7 +160,7 @@ def _filters(call: Call, resource_types: tuple[str, ...], delivery_type: str) ->
 async def _pieces(call: Call, content: Content, kind: str) -> AsyncGenerator[bytes, None]:
     """The archive. Raises AssetNotFound in the middle when a file has gone and must not be missing.
 
-    What is yielded belongs to the budget of all calls until the next one is asked for.
+    Originals are read as they go; what a rendition is made of belongs to the budget of all calls until it is over.
     """
     writer = writer_of(kind)
     for entry in content.entries:
@@ -176,16 +172,21 @@ async def _pieces(call: Call, content: Content, kind: str) -> AsyncGenerator[byt
                     raise
                 continue
             content.files += 1
-            yield await asyncio.to_thread(writer.add, entry.path, body, changed_at=entry.record.created_at)
+            yield writer.begin(entry.path, body.body_bytes, changed_at=entry.record.created_at)
+            async with aclosing(body.pieces()) as pieces:
+                async for piece in pieces:
+                    yield await asyncio.to_thread(writer.write, piece)
+            yield writer.close_file()
     yield await asyncio.to_thread(writer.end)
 
 
-async def _file(call: Call, content: Content, entry: plan.Entry, opened: AsyncExitStack) -> bytes:
+async def _file(call: Call, content: Content, entry: plan.Entry, opened: AsyncExitStack) -> Body:
     record = entry.record
-    body = await opened.enter_async_context(original_of(call.origin, record))
     if entry.order is None:
+        original = await opened_original(call.origin, record)
         content.originals[record.aid] = content.shown[record.aid] = record
-        return body
+        return original
+    body = await opened.enter_async_context(original_of(call.origin, record))
     picture = Picture(
         name=record.name,
         body=body,
@@ -196,7 +197,7 @@ async def _file(call: Call, content: Content, entry: plan.Entry, opened: AsyncEx
     )
     made = await make(call.origin, picture, entry.order)
     content.shown.update({one.aid: one for one in (record, *made.layers)})
-    return made.rendered.body
+    return Held(made.rendered.body)
 
 
 async def _download(request: web.Request, call: Call, content: Content, kind: str) -> web.StreamResponse:
@@ -209,31 +210,7 @@ async def _download(request: web.Request, call: Call, content: Content, kind: st
         raise LimitExceeded(f"The archive is too large: at most {limit} bytes of originals")
     with origin.archives.turn():
         response = web.StreamResponse(headers=download_headers(plan.FORMATS[kind], f"archive.{kind}"))
-        await response.prepare(request)
-        try:
-            async with aclosing(_pieces(call, content, kind)) as pieces:
-                async for piece in pieces:
-                    for at in range(0, len(piece), WRITE_BYTES):
-                        async with asyncio.timeout(WRITE_SECONDS_MAX):
-                            await response.write(piece[at : at + WRITE_BYTES])
-        except Exception as failed:  # noqa: BLE001 - the head is gone: a stream that is cut off looks like no archive
-            log.warning("archive_cut_off", error=type(failed).__name__)
-            if request.transport is not None:
-                request.transport.abort()
-            return response
-        await response.write_eof()
-    return response
-
-
-def download_headers(content_type: str, file_name: str) -> dict[str, str]:
-    """Of what the API hands out to whoever has a signed URL: kept by nobody, opened by no browser."""
-    return {
-        hdrs.CONTENT_TYPE: content_type,
-        hdrs.CONTENT_DISPOSITION: f'attachment; filename="{file_name}"',
-        hdrs.CACHE_CONTROL: "private, no-store",
-        hdrs.X_CONTENT_TYPE_OPTIONS: "nosniff",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-    }
+        return await hand_out(request, response, _pieces(call, content, kind))
 
 
 async def _create(request: web.Request, call: Call, content: Content, kind: str) -> web.Response:
@@ -243,8 +220,12 @@ async def _create(request: web.Request, call: Call, content: Content, kind: str)
     public_id = check_public_id(params.text("target_public_id") or f"{random_id()}.{kind}", "target_public_id")
     word = told_by(call, request)
     permit = origin.records.permit(cloud, Activity.STORE)
-    with origin.archives.turn(), origin.budget.account() as account:
-        body = await _gathered(call, content, kind, account)
+    with (
+        origin.archives.turn(),
+        origin.budget.account() as account,
+        intake(origin.records.spool, cloud, account) as file,
+    ):
+        body = Hashed(await _gathered(call, content, kind, file))
         sources = plan.sources_of(content.shown.values())
         policy = origin.records.policy(cloud)
         new = NewAsset(
@@ -254,7 +235,7 @@ async def _create(request: web.Request, call: Call, content: Content, kind: str)
                 delivery_type=plan.type_of(content.shown.values(), content.originals.values(), policy),
                 public_id=public_id,
             ),
-            facts=await asyncio.to_thread(raw_facts, body),
+            facts=raw_facts(body.body_bytes),
             tags=tags_of(params, "target_tags"),
             folder=params.text("target_asset_folder").strip("/"),
             sources=sources,
@@ -263,6 +244,7 @@ async def _create(request: web.Request, call: Call, content: Content, kind: str)
         draft = await origin.records.mint(cloud)
         try:
             await origin.records.put_original(draft, body, permit, sources)
+            new = replace(new, facts=raw_facts(body.body_bytes, body.md5))
             done = await origin.records.commit_upload(
                 draft,
                 new,
@@ -280,13 +262,11 @@ async def _create(request: web.Request, call: Call, content: Content, kind: str)
     return reply({**stored(done.record, call.address), **counts})
 
 
-async def _gathered(call: Call, content: Content, kind: str, account: Account) -> bytes:
-    most = call.origin.settings.upload.upload_bytes_max
-    gathered = bytearray()
+async def _gathered(call: Call, content: Content, kind: str, file: Intake) -> Body:
+    most = call.origin.settings.upload.raw_bytes_max
     async with aclosing(_pieces(call, content, kind)) as pieces:
         async for piece in pieces:
-            if len(gathered) + len(piece) > most:
+            if file.body_bytes + len(piece) > most:
                 raise too_large(most)
-            account.take(len(piece))
-            gathered += piece
-    return bytes(gathered)
+            await file.write(piece)
+    return await file.end()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from aiohttp import hdrs, web
 
 from domicile.media.asset import AssetName
-from domicile.media.errors import AssetNotFound, BadRequest
+from domicile.media.errors import AssetNotFound, BadRequest, MediaError
 from domicile.media.public_id import public_id_problem
 from origin.api.answers import Address, Json
 from origin.api.authenticate import Caller, basic_credentials, check_basic, check_signed
@@ -117,13 +117,36 @@ def authenticate(
     may_expire: bool = False,
 ) -> Caller:
     """Basic when the header is there, else the signature."""
+    caller = _proved(request, origin, cloud, params, notification_unsigned=notification_unsigned, may_expire=may_expire)
+    if caller.signed is not None:
+        origin.metrics.signatures.add(version=str(caller.signed.version), hash=str(caller.signed.digest))
+    _let_in(request, origin, caller.tenant, is_admin=False)
+    return caller
+
+
+def is_proved(request: web.Request, origin: Origin, cloud: str, params: Params) -> bool:
+    """Would these parameters be enough to know the caller, if no others came?"""
+    try:
+        _proved(request, origin, cloud, params)
+    except MediaError:
+        return False
+    return True
+
+
+def _proved(
+    request: web.Request,
+    origin: Origin,
+    cloud: str,
+    params: Params,
+    *,
+    notification_unsigned: bool = False,
+    may_expire: bool = False,
+) -> Caller:
     find = origin.records.tenant_by_api_key
     credentials = basic_credentials(request.headers.get(hdrs.AUTHORIZATION))
     if credentials is not None:
-        tenant = check_basic(credentials, cloud, find)
-        _let_in(request, origin, tenant, is_admin=False)
-        return Caller(tenant=tenant)
-    caller = check_signed(
+        return Caller(tenant=check_basic(credentials, cloud, find))
+    return check_signed(
         params,
         cloud,
         find,
@@ -132,10 +155,6 @@ def authenticate(
         notification_unsigned=notification_unsigned,
         may_expire=may_expire,
     )
-    if caller.signed is not None:
-        origin.metrics.signatures.add(version=str(caller.signed.version), hash=str(caller.signed.digest))
-    _let_in(request, origin, caller.tenant, is_admin=False)
-    return caller
 
 
 def resource_type_of(path: Mapping[str, str]) -> str:

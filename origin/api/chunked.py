@@ -17,14 +17,13 @@ from aiohttp import hdrs, web
 from domicile.media.errors import BadRequest, MediaError, Overloaded, UpstreamUnavailable
 from domicile.media.policy import Activity
 from origin.api.admission import Admitted
-from origin.api.forms import Account, too_large
+from origin.api.forms import too_large
+from origin.api.intake import STRANGERS_SHARE
 from origin.keys import Origin
-from origin.records import Piece
+from origin.records import Body, Piece
 
 UPLOAD_ID_HEADER = "X-Unique-Upload-Id"
 
-STRANGERS_SHARE = 2
-"""Unsigned uploads begin only while less than half of the room for unfinished ones is taken: the rest is the owner's."""
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|-1)", re.ASCII)
 _UPLOAD_ID = re.compile(r"[!-~]{1,128}", re.ASCII)
 _MAY_BE_TRIED_AGAIN = (Overloaded, UpstreamUnavailable)
@@ -61,14 +60,19 @@ def part_of(request: web.Request, body_bytes: int) -> Part | None:
 
 @asynccontextmanager
 async def gathered(
-    origin: Origin, who: Admitted, part: Part | None, body: bytes, account: Account
-) -> AsyncIterator[bytes | None]:
-    """The file, as soon as it is whole; None: more has to come. What is left of its chunks goes when it was dealt with."""
+    origin: Origin, who: Admitted, part: Part | None, body: Body, bytes_max: int
+) -> AsyncIterator[Body | None]:
+    """The file, as soon as it is whole; None: more has to come. What is left of its chunks goes when it was dealt with.
+
+    `bytes_max`: of the whole.
+    """
     if part is None:
         yield body
         return
     cloud, piece = who.caller.tenant.cloud, part.piece
-    _check_size(origin, who, piece)
+    size = max(piece.end, piece.total or 0)
+    if size > bytes_max:
+        raise too_large(bytes_max, size)
     upload = f"{who.identity}\x00{part.upload}"
     permit = origin.records.permit(cloud, Activity.STORE)
     share = STRANGERS_SHARE if who.is_unsigned else 1
@@ -76,19 +80,10 @@ async def gathered(
         yield None
         return
     try:
-        account.take(max(piece.end, piece.total or 0))
-        yield await origin.records.chunks.whole(cloud, upload, permit)
+        yield await origin.records.chunks.whole(cloud, upload)
     except _MAY_BE_TRIED_AGAIN:
         raise
     except MediaError:
         await origin.records.chunks.forget(cloud, upload)
         raise
     await origin.records.chunks.forget(cloud, upload)
-
-
-def _check_size(origin: Origin, who: Admitted, piece: Piece) -> None:
-    limits = origin.settings.upload
-    most = limits.unsigned_bytes_max if who.is_unsigned else limits.upload_bytes_max
-    size = max(piece.end, piece.total or 0)
-    if size > most:
-        raise too_large(most, size)

@@ -51,6 +51,13 @@ def first(params: Params, facts: SourceFacts) -> Coordinates:
     return changed(NOWHERE, coordinates_of(params), facts)
 
 
+def inside(stored: Coordinates, facts: SourceFacts) -> Coordinates:
+    """Faces as the Upload API tells them: none larger than the picture. The Admin API tells what is stored."""
+    width, height = facts.width, facts.height
+    cut = tuple((left, top, min(wide, width), min(high, height)) for left, top, wide, high in stored.faces)
+    return msgspec.structs.replace(stored, faces=cut)
+
+
 def told(coordinates: Coordinates) -> dict[str, Any]:
     """The field `coordinates` of an answer, as Cloudinary shapes it; nothing where nothing is stored."""
     kinds = {"custom": coordinates.custom, "faces": coordinates.faces}

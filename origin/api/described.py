@@ -17,6 +17,7 @@ from origin.api import (
     analysis,
     archive_plan,
     archives,
+    audit_log,
     coordinates,
     downloads,
     erasures,
@@ -29,7 +30,6 @@ from origin.api import (
     metadata_fields,
     metadata_rules,
     presets,
-    statement_key,
     text_images,
     transformations,
     triggers,
@@ -130,9 +130,14 @@ DESCRIBED: Mapping[Handler, Described] = {
     triggers.update: _admin({"new_uri"}, needs=("new_uri",)),
     triggers.delete: _admin(),
     triggers.test: Described(),
-    statement_key.statement_key: Described(is_public=True),
+    audit_log.receipt: _admin(),
+    audit_log.keys: Described(is_public=True),
+    audit_log.checkpoint: Described(is_public=True),
+    audit_log.consistency: Described(takes=frozenset({"from", "to"}), needs=("from", "to"), is_public=True),
+    audit_log.leaves: Described(takes=frozenset({"start", "end"}), needs=("start", "end"), is_public=True),
 }
 
+_NUMBER: Mapping[str, Any] = {"type": "integer", "minimum": 0}
 _FLAG: Mapping[str, Any] = {"type": "boolean"}
 _LIST: Mapping[str, Any] = {"type": "array", "items": {"type": "string"}, "maxItems": LIST_ITEMS_MAX}
 _FLAGS = (
@@ -150,6 +155,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "file": {"type": "string", "format": "binary", "description": "A file, a data URI, or an address."},
     "type": {"type": "string", "examples": ["upload", "private", "authenticated"]},
     "timestamp": {"type": "integer", "minimum": 0},
+    **dict.fromkeys(("from", "to", "start", "end"), _NUMBER),
     "max_results": {"type": "integer", "minimum": 1, "maximum": listing.MAX_RESULTS_MAX},
     "expires_at": {"type": "integer", "minimum": 0},
     "direction": {"enum": ["asc", "desc"]},

@@ -11,11 +11,11 @@ from domicile.media.errors import AssetNotFound, BadRequest
 from domicile.media.negotiate import CONTENT_TYPES, TYPES, UNWRITTEN_TYPES
 from domicile.media.policy import Activity
 from domicile.media.raw import BYTES, raw_type
-from origin.api.archives import download_headers
 from origin.api.call import delivery_type_of, name_of, resource_type_of, signed
-from origin.api.originals import check_handing_out, original_of
+from origin.api.handing_out import download_headers, hand_out
+from origin.api.originals import check_handing_out, opened_original, original_of
 from origin.api.params import check_parameters
-from origin.records import AssetRecord
+from origin.records import AssetRecord, Held
 from origin.renders import Picture, make, read_order
 
 USED = frozenset({"public_id", "format", "type", "attachment", "expires_at"})
@@ -33,17 +33,22 @@ async def download(request: web.Request, path: Mapping[str, str]) -> web.StreamR
     check_handing_out(call, record)
     call.origin.records.permit(call.tenant.cloud, Activity.DELIVER)
     wanted = _format(call.params.text("format"), record)
-    async with original_of(call.origin, record) as original:
-        body, content_type = original, _type_of(record)
-        if wanted is not None:
+    if wanted is None:
+        body, content_type = await opened_original(call.origin, record), _type_of(record)
+    else:
+        async with original_of(call.origin, record) as original:
             limits = call.origin.settings.media.limits(call.origin.settings.upload)
             picture = Picture(name=name, body=original, facts=record.facts, coordinates=record.coordinates)
             rendered = (await make(call.origin, picture, read_order(wanted, {}, limits))).rendered
-            body, content_type = rendered.body, rendered.done.content_type
+            body, content_type = Held(rendered.body), rendered.done.content_type
     headers = download_headers(content_type, _file_name(record, wanted))
+    headers[hdrs.CONTENT_LENGTH] = str(body.body_bytes)
     if name.resource_type == "image" and not call.params.flag("attachment", default=False):
         del headers[hdrs.CONTENT_DISPOSITION]
-    return web.Response(body=body, headers=headers)
+    response = web.StreamResponse(headers=headers)
+    if request.method == "HEAD":
+        return response
+    return await hand_out(request, response, body.pieces())
 
 
 def _format(text: str, record: AssetRecord) -> str | None:

@@ -81,7 +81,8 @@ async def explicit(request: web.Request, path: Mapping[str, str]) -> web.Respons
     answer = asset(done.record, call.address) | changed(done)
     answer |= wish.eager.answer(done.record, ready.made, call.address)
     answer |= breakpoints.told(ready.widths, done.record, call.address)
-    return reply(answer | analysis.told(done.record.analysis, done.record.coordinates, wish.told))
+    boxes = coordinates.inside(done.record.coordinates, done.record.facts)
+    return reply(answer | analysis.told(done.record.analysis, boxes, wish.told))
 
 
 async def _brought(call: Call, name: AssetName) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from domicile.imaging.sniff import sniff
+from domicile.imaging.sniff import SVG_SNIFF_BYTES, sniff
 from domicile.media.errors import BadRequest, UndecodableMedia
 from origin.api.params import Params
 
 IMAGE, RAW = "image", "raw"
+SNIFF_BYTES = SVG_SNIFF_BYTES
+"""What `kind_of` looks at."""
 _OF_PICTURES = frozenset(
-    "transformation format eager faces colors phash image_metadata media_metadata blurhash thumbhash responsive_breakpoints"
+    "transformation format eager faces colors phash quality_analysis image_metadata media_metadata blurhash thumbhash responsive_breakpoints"
     " face_coordinates custom_coordinates".split()
 )
 _VIDEO = b"\x1aE\xdf\xa3"

@@ -22,7 +22,7 @@ MAX_RESULTS = 10
 MAX_RESULTS_MAX = 500
 """More is cut to this, as Cloudinary does; `next_cursor` leads on."""
 ALWAYS_SHOWN = frozenset({"asset_id", "public_id", "resource_type", "type"})
-NOT_YET = "exif quality_analysis cinemagraph_analysis accessibility_analysis versions related".split()
+NOT_YET = "exif cinemagraph_analysis accessibility_analysis versions related".split()
 
 
 async def ping(request: web.Request, path: Mapping[str, str]) -> web.Response:

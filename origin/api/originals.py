@@ -10,7 +10,7 @@ from domicile.media.forced import forced_effect
 from domicile.media.policy import Activity
 from origin.api.call import Call
 from origin.keys import Origin
-from origin.records import AssetRecord
+from origin.records import AssetRecord, Body, whole
 
 
 def check_handing_out(call: Call, record: AssetRecord) -> None:
@@ -24,12 +24,16 @@ def check_handing_out(call: Call, record: AssetRecord) -> None:
         raise BadRequest("The policy redacts this asset: its original is handed out to Basic credentials alone")
 
 
+async def opened_original(origin: Origin, record: AssetRecord) -> Body:
+    """As it is, to be read piece by piece. Raises OutsideRegion, and AssetNotFound when it has just gone."""
+    return await origin.records.open_original(record, origin.records.permit(record.name.cloud, Activity.STORE))
+
+
 @asynccontextmanager
 async def original_of(origin: Origin, record: AssetRecord) -> AsyncIterator[bytes]:
-    """Raises OutsideRegion, Overloaded, and AssetNotFound when it has just gone."""
+    """In memory, for what is made of it. Raises OutsideRegion, Overloaded, and AssetNotFound when it has just gone."""
     cloud = record.name.cloud
-    permit = origin.records.permit(cloud, Activity.STORE)
     origin.records.permit(cloud, Activity.TRANSFORM)  # decoding is transforming: it must be allowed here too
     with origin.budget.account() as account:
-        account.take(2 * record.body_bytes)  # sealed, and in the clear
-        yield await origin.records.open_original(record, permit)
+        account.take(record.body_bytes)
+        yield await whole(await opened_original(origin, record))

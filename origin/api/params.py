@@ -36,7 +36,7 @@ SIGNING = frozenset({"timestamp", "signature", "api_key"})
 USED = SIGNING | frozenset(
     "file public_id public_id_prefix folder asset_folder display_name use_asset_folder_as_public_id_prefix tags context overwrite "
     "use_filename unique_filename filename_override discard_original_filename type allowed_formats upload_preset faces face_coordinates custom_coordinates "
-    "colors phash image_metadata media_metadata blurhash thumbhash responsive_breakpoints metadata moderation"
+    "colors phash quality_analysis image_metadata media_metadata blurhash thumbhash responsive_breakpoints metadata moderation"
     " unique_display_name use_filename_as_display_name return_delete_token notification_url batch_id transformation format"
     " eager eager_async eager_notification_url access_control".split()
 )
@@ -55,18 +55,24 @@ HARMLESS: Mapping[str, str] = {
 """Upload parameters that are accepted and change nothing, and why that is what the caller wanted."""
 
 HARMLESS_WHEN_OFF = frozenset(
-    "backup exif quality_analysis cinemagraph_analysis "
-    "accessibility_analysis "
-    "visual_search auto_chaptering auto_transcription".split()
+    "backup exif cinemagraph_analysis accessibility_analysis visual_search auto_chaptering auto_transcription".split()
 )
 """Upload parameters that switch something on that is not supported yet; switching it off is fine."""
 
 REFUSED = frozenset(
-    "headers ocr categorization detection "
-    "similarity_search background_removal raw_convert auto_tagging eval on_success proxy regions "
-    "quality_override access_mode".split()
+    "headers ocr similarity_search auto_tagging eval on_success proxy regions quality_override access_mode".split()
 )
 """Upload parameters of Cloudinary that are not supported yet; a value gets 400 with the name."""
+
+NO_SUCH: Mapping[str, str] = {
+    "background_removal": "Background removal {} is invalid",
+    "categorization": "Categorization {} is not valid",
+    "detection": "Detection invalid model '{}'",
+    "raw_convert": "Raw convert is invalid - {}",
+}
+"""How Cloudinary refuses a kind of these that it does not have. Here there are none: what they do is done by services elsewhere."""
+VALUE_CHARS_MAX = 64
+"""Of a value that an error repeats to who sent it."""
 
 
 class Params:
@@ -197,6 +203,8 @@ def check_parameters(params: Params, used: frozenset[str]) -> None:
             continue
         if name in HARMLESS_WHEN_OFF and params.text(name) in _FALSE:
             continue
+        if name in NO_SUCH:
+            raise BadRequest(f"{NO_SUCH[name].format(params.text(name)[:VALUE_CHARS_MAX])}: it is not supported here")
         if name in REFUSED or name in HARMLESS_WHEN_OFF:
             raise BadRequest(f"Parameter {name} is not supported yet")
         raise BadRequest(f"Unknown parameter - {name[:64]}")

@@ -30,6 +30,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "update": Operation.EDIT,
     "erasures": Operation.ERASE,
     "erasure": Operation.ERASE,
+    "receipt": Operation.ERASE,
     "generate_archive": Operation.READ,
     "download": Operation.READ,
     "usage": Operation.READ,

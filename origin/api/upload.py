@@ -7,74 +7,71 @@ done afterwards in one transaction -> Cloudinary's JSON
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+import msgspec
 from aiohttp import web
 
 from domicile.media.access import read_access_control
-from domicile.media.analysis import NOTHING, Analysis
-from domicile.media.asset import AssetName
-from domicile.media.coordinates import NOWHERE, Coordinates
-from domicile.media.errors import BadRequest
-from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
-from domicile.media.raw import raw_extension, raw_facts
-from origin.api import analysis, breakpoints, coordinates, eager, metadata_values, naming
+from origin.api import analysis, breakpoints, coordinates, metadata_values, naming
 from origin.api.admission import Admitted, admitted
 from origin.api.answers import Address, found_by_stranger, stored, uploaded
+from origin.api.asked import Asked, asked_for
+from origin.api.budget import Account
 from origin.api.call import count_fence, reply
 from origin.api.chunked import gathered, part_of
 from origin.api.delete_tokens import make_token
-from origin.api.forms import Account, UploadForm, file_bytes, read_upload, remote_address, too_large
-from origin.api.incoming import applied, read_incoming
-from origin.api.kinds import RAW, check_raw, check_resource_type, kind_of
+from origin.api.forms import read_upload, too_large
+from origin.api.kinds import RAW, SNIFF_BYTES, check_resource_type, kind_of
 from origin.api.limits import quotas_of
+from origin.api.look import Looked, kept_as_it_is, looked_at
 from origin.api.moderation import first_moderation
-from origin.api.notices import NO_AUDIENCE, Audience, Told, audience_of, told
+from origin.api.notices import audience_of
 from origin.api.params import Params, context_of, tags_of
+from origin.api.receiving import Receiver
 from origin.keys import ORIGIN, REQUEST_ID, Origin
-from origin.records import AssetRecord, Committed, Left, NewAsset
-from origin.remote import fetch, file_name_at
-from origin.renders import MadeNow, Order, Picture, make
+from origin.records import AssetRecord, Body, Committed, Hashed, Left, NewAsset, span_of
 
 
 async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """POST /v1_1/{cloud}/{resource_type}/upload, and /upload."""
     origin = request.app[ORIGIN]
     resource_type = path.get("resource_type", "image")
-    with origin.budget.account() as account, ExitStack() as turn:
-        form = await read_upload(request, origin.settings.upload, account)
+    limits = origin.settings.upload
+    with origin.budget.account() as account, ExitStack() as opened:
+        receiver = Receiver(
+            origin=origin,
+            request=request,
+            cloud=path["cloud"],
+            resource_type=resource_type,
+            account=account,
+            opened=opened,
+        )
+        form = await read_upload(request, limits, receiver.take)
         who = await admitted(request, origin, path["cloud"], form.params)
-        turn.enter_context(origin.limits.upload(path["cloud"], quotas_of(origin.records.policy(path["cloud"]))))
+        opened.enter_context(origin.limits.upload(path["cloud"], quotas_of(origin.records.policy(path["cloud"]))))
         check_resource_type(resource_type)
-        sent, file_name = await _sent(origin, who, form, account)
-        if who.is_unsigned and len(sent) > origin.settings.upload.unsigned_bytes_max:
-            raise too_large(origin.settings.upload.unsigned_bytes_max, len(sent))
+        sent, file_name = await receiver.file_of(form)
+        bytes_max = limits.unsigned_bytes_max if who.is_unsigned else limits.file_bytes_max(resource_type)
+        if sent.body_bytes > bytes_max:
+            raise too_large(bytes_max, sent.body_bytes)
         audience = await audience_of(origin.records, who.caller.tenant.cloud)
-        part = part_of(request, len(sent))
+        part = part_of(request, sent.body_bytes)
         if part is not None:  # what the last chunk would be refused for, the first one is
             asked_for(origin, who, resource_type, form.file_name, request[REQUEST_ID], audience)
-        async with gathered(origin, who, part, sent, account) as body:
+        async with gathered(origin, who, part, sent, bytes_max) as body:
             if body is None:
-                return reply(_so_far(who.params, resource_type, len(sent)))
-            asked = asked_for(origin, who, kind_of(resource_type, body), file_name, request[REQUEST_ID], audience)
-            done, looked = await store(origin, asked, body)
+                return reply(_so_far(who.params, resource_type, sent.body_bytes))
+            kind = kind_of(resource_type, await span_of(body, 0, SNIFF_BYTES))
+            asked = asked_for(origin, who, kind, file_name, request[REQUEST_ID], audience)
+            done, looked = await store(origin, asked, body, account)
     if asked.eager.is_async:
         origin.eager_left.set()
     answer = await _answer(origin, asked, done, looked)
     return reply(answer if part is None else {**answer, "done": True})
-
-
-async def _sent(origin: Origin, who: Admitted, form: UploadForm, account: Account) -> tuple[bytes, str]:
-    """What came with the form, or lies where it points, and what that is called."""
-    elsewhere = remote_address(form)
-    if elsewhere is None:
-        return await asyncio.to_thread(file_bytes, form, origin.settings.upload), form.file_name
-    fetched = await fetch(origin, who.caller.tenant.cloud, elsewhere, account.take)
-    return fetched.body, file_name_at(fetched.address)
 
 
 def _so_far(params: Params, resource_type: str, body_bytes: int) -> dict[str, object]:
@@ -98,60 +95,22 @@ async def _answer(origin: Origin, asked: Asked, done: Committed, looked: Looked)
         if params.flag("return_delete_token", default=False):
             answer["delete_token"] = make_token(caller.tenant, done.record.aid, now=origin.now())
     answer |= breakpoints.told(looked.widths, done.record, address)
-    return answer | analysis.told(found, done.record.coordinates, analysis.asked(params))
+    boxes = coordinates.inside(done.record.coordinates, done.record.facts)
+    return answer | analysis.told(found, boxes, analysis.asked(params))
 
 
 def _address(origin: Origin, who: Admitted) -> Address:
     return replace(origin.address_of(who.caller.tenant, who.caller.digest), signs_urls=who.sees)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """One upload, but for its bytes."""
-
-    who: Admitted
-    kind: str
-    """The resource type that it becomes."""
-    file_name: str = field(repr=False)
-    """As sent, without directories."""
-    notice: Told
-    incoming: Order | None
-    eager: eager.Wish
-    searches: tuple[breakpoints.Wanted, ...]
-
-    @property
-    def params(self) -> Params:
-        return self.who.params
-
-
-def asked_for(
-    origin: Origin, who: Admitted, kind: str, file_name: str, request_id: str, audience: Audience = NO_AUDIENCE
-) -> Asked:
-    """All that is asked for, understood before anything is done. Raises BadRequest, BadTransformation, LimitExceeded."""
-    params, now = who.params, origin.now()
-    if kind == RAW:
-        check_raw(params)
-    limits = origin.settings.media.limits(origin.settings.upload)
-    named = origin.records.named.all(who.caller.tenant.cloud)
-    return Asked(
-        who=who,
-        kind=kind,
-        file_name=file_name,
-        notice=told(params, request_id=request_id, now=now, audience=audience),
-        incoming=read_incoming(params, named, limits),
-        eager=eager.read_wish(params, named, limits, request_id=request_id, now=now, audience=audience),
-        searches=breakpoints.wanted(params, limits),
-    )
-
-
-async def store(origin: Origin, asked: Asked, body: bytes) -> tuple[Committed, Looked]:
+async def store(origin: Origin, asked: Asked, body: Body, account: Account) -> tuple[Committed, Looked]:
     """Look at, seal and name one file. Raises what the caller did wrong, having stored nothing."""
     params, tenant = asked.params, asked.who.caller.tenant
     name = naming.name_for(tenant, params, asked.file_name, asked.kind)
     permit = origin.records.permit(tenant.cloud, Activity.STORE)
     schema = await metadata_values.schema_of(origin.records, tenant.cloud)
     metadata = metadata_values.first(metadata_values.given_in(params), schema)
-    looked = await (_kept_as_it_is if asked.kind == RAW else _looked_at)(origin, asked, name, body)
+    looked = await (kept_as_it_is if asked.kind == RAW else looked_at)(origin, asked, name, body, account)
     asset = NewAsset(
         name=name,
         facts=looked.facts,
@@ -179,69 +138,13 @@ async def store(origin: Origin, asked: Asked, body: bytes) -> tuple[Committed, L
     draft = await origin.records.mint(tenant.cloud)
     try:
         await origin.records.put_original(draft, looked.body, permit)
+        if isinstance(looked.body, Hashed):
+            asset = replace(asset, facts=msgspec.structs.replace(asset.facts, md5=looked.body.md5))
         done = await origin.records.commit_upload(draft, asset, once=asked.who.caller.once, leave=leave)
     except BaseException:  # whatever it was: a draft that has become an asset is not discarded
         await origin.records.discard(draft)
         raise
     if done.overwritten:
         origin.pool.retire(tenant.cloud)
-    origin.metrics.upload_bytes.add(len(looked.body))
+    origin.metrics.upload_bytes.add(looked.body.body_bytes)
     return done, looked
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
-    """What there is to know of a file before it is stored."""
-
-    body: bytes = field(repr=False)
-    """What is kept."""
-    facts: SourceFacts
-    coordinates: Coordinates = NOWHERE
-    analysis: Analysis = NOTHING
-    widths: breakpoints.Found = ()
-    made: tuple[MadeNow, ...] = ()
-
-
-async def _kept_as_it_is(_origin: Origin, asked: Asked, name: AssetName, body: bytes) -> Looked:
-    """A raw file: nobody looks into it. What it is handed out as is what its public_id ends in, whatever it was called."""
-    file_format = naming.extension_of(asked.params.text("filename_override") or asked.file_name)
-    for one in {raw_extension(name.public_id) or file_format, file_format}:
-        _check_format(asked.params, one)
-    return Looked(body=body, facts=await asyncio.to_thread(raw_facts, body))
-
-
-async def _looked_at(origin: Origin, asked: Asked, name: AssetName, body: bytes) -> Looked:
-    """A picture, decoded once behind the walls."""
-    params, cloud = asked.params, name.cloud
-    origin.records.permit(cloud, Activity.TRANSFORM)  # decoding is transforming: it must be allowed here too
-    limits = origin.settings.media.limits(origin.settings.upload)
-    wishes = analysis.wishes_of(analysis.asked(params))
-    accepts_pdf = origin.records.accepts_pdf(cloud)
-    probed = await origin.pool.probe(
-        body, limits, tenant=cloud, wishes=() if asked.incoming else wishes, pdf=accepts_pdf
-    )
-    _check_format(params, probed.done.source.format)
-    if asked.incoming is not None:
-        body = await applied(origin, _picture(asked, name, body, probed.done.source), asked.incoming)
-        probed = await origin.pool.probe(body, limits, tenant=cloud, wishes=wishes, pdf=False)
-    facts = probed.done.source
-    boxes = coordinates.first(params, facts)
-    picture = replace(_picture(asked, name, body, facts), coordinates=boxes)
-    return Looked(
-        body=body,
-        facts=facts,
-        coordinates=boxes,
-        analysis=probed.done.analysis,
-        widths=await breakpoints.measured(origin, picture, asked.searches),
-        made=tuple([await make(origin, picture, order) for order in asked.eager.now]),
-    )
-
-
-def _picture(asked: Asked, name: AssetName, body: bytes, facts: SourceFacts) -> Picture:
-    return Picture(name=name, body=body, facts=facts, tags=tags_of(asked.params), context=context_of(asked.params))
-
-
-def _check_format(params: Params, name: str) -> None:
-    allowed = {one.strip().lower().replace("jpeg", "jpg") for one in params.texts("allowed_formats", split=True)}
-    if allowed and name not in allowed:
-        raise BadRequest(f"Image file format {name} not allowed")

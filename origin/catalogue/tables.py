@@ -168,8 +168,33 @@ erasure = Table(
     Column("state", LargeBinary, nullable=False, comment="msgpack of records.erasure_rows.State: counts and hashes"),
     Column("statement", LargeBinary, nullable=True, comment="the last statement, once nothing is left to do"),
     Column("kept_until", Float(53), nullable=True, comment="set with the statement"),
+    Column("leaf", BigInteger, nullable=True, comment="its number in the audit log; set with the statement"),
     Index(None, "kept_until"),
     UniqueConstraint("tenant", "request", name="uq_erasure_tenant_request"),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, comment="always 1: locked by whoever appends"),
+    Column("size", BigInteger, nullable=False),
+)
+
+audit_leaf = Table(
+    "audit_leaf",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("leaf", LargeBinary, nullable=False, comment="canonical JSON: numbers and hashes"),
+    comment="what the audit log holds; never changed, never removed",
+)
+
+audit_node = Table(
+    "audit_node",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    comment="hashes of the perfect subtrees of the audit log (RFC 9162)",
 )
 
 purge_key = Table(

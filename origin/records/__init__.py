@@ -1,6 +1,7 @@
 """The storage core of the origin, behind one seam: `Records`."""
 
 from origin.records.afterwards import Leave, Left, Made
+from origin.records.bodies import Body, Hashed, Held, span_of, whole
 from origin.records.chunks import Piece
 from origin.records.folders import Folder
 from origin.records.metadata_fields import Choice, MetadataField
@@ -10,6 +11,7 @@ from origin.records.nonces import Once
 from origin.records.presets import Preset
 from origin.records.seam import Records
 from origin.records.settings import RecordsSettings
+from origin.records.spool import Spool, SpoolFile
 from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Task
 from origin.records.triggers import Trigger
 from origin.records.types import (
@@ -41,6 +43,7 @@ __all__ = [
     "EAGER",
     "NOTICE",
     "AssetRecord",
+    "Body",
     "Choice",
     "Committed",
     "Draft",
@@ -51,6 +54,8 @@ __all__ = [
     "Fencing",
     "Filter",
     "Folder",
+    "Hashed",
+    "Held",
     "Leave",
     "Left",
     "Made",
@@ -76,7 +81,11 @@ __all__ = [
     "RenditionRecord",
     "Says",
     "SealedBlob",
+    "Spool",
+    "SpoolFile",
     "Task",
     "Tenant",
     "Trigger",
+    "span_of",
+    "whole",
 ]

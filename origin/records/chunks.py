@@ -6,7 +6,6 @@ an upload goes on after a restart. Unfinished uploads have limits of number, byt
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,14 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domicile.media.asset import Aid, NameHash
 from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded
 from domicile.media.keys import subkey
-from domicile.media.policy import Permit
-from domicile.media.sealed import SealContext, open_sealed
+from domicile.media.policy import Activity, Permit
+from domicile.media.sealed import SealContext
 from origin.catalogue.tables import chunk as table
 from origin.catalogue.tables import tenant as tenants
+from origin.records.bodies import Body, Joined
 from origin.records.core import Core
+from origin.records.stored_bodies import StoredBody
 from origin.records.types import Draft
 from origin.records.uploads import Uploads
-from origin.store.port import BlobMissing
 
 CHUNKS_MAX = 1000
 """Pieces of one upload."""
@@ -48,7 +48,9 @@ class Chunks:
         self._core = core
         self._uploads = uploads
 
-    async def put(self, cloud: str, upload: str, piece: Piece, body: bytes, permit: Permit, *, share: int = 1) -> bool:
+    async def put(
+        self, cloud: str, upload: str, piece: Piece, body: bytes | Body, permit: Permit, *, share: int = 1
+    ) -> bool:
         """Keep a piece; the same one again replaces it. True when the file is whole now. BadRequest, LimitExceeded.
 
         `share`: 2 for those who get no more than half of the room for unfinished uploads, so that they leave some.
@@ -66,17 +68,14 @@ class Chunks:
         self._uploads.release(draft)
         return whole
 
-    async def whole(self, cloud: str, upload: str, permit: Permit) -> bytes:
-        """The file. AssetNotFound when a piece is missing, or has just gone."""
+    async def whole(self, cloud: str, upload: str) -> Body:
+        """The file, read from its pieces. AssetNotFound when a piece is missing, or has just gone."""
         key = self._core.hash_of(cloud, "chunked", upload)
         async with self._core.database.read() as connection:
             rows = await _rows(connection, cloud, key)
         if not _is_whole(rows):
             raise AssetNotFound("the upload is not whole")
-        gathered = bytearray()
-        for row in rows:
-            gathered += await self._open(cloud, Aid(row.aid), permit)
-        return bytes(gathered)
+        return Joined(tuple(self._body(cloud, Aid(row.aid), row.end_byte - row.start_byte) for row in rows))
 
     async def forget(self, cloud: str, upload: str) -> None:
         """It is an asset now, or never will be one."""
@@ -134,19 +133,21 @@ class Chunks:
         if held + added > bytes_max:
             raise LimitExceeded(f"Unfinished uploads are too large together: at most {bytes_max} bytes")
 
-    async def _open(self, cloud: str, aid: Aid, permit: Permit) -> bytes:
+    def _body(self, cloud: str, aid: Aid, body_bytes: int) -> Body:
         core = self._core
         data_key = core.keyring.of(aid)
         if data_key is None:
             raise AssetNotFound("the upload has just gone")
-        try:
-            size = await core.blobs.size(cloud, aid)
-            sealed = b"".join([piece async for piece in core.blobs.read(cloud, aid, 0, size, permit)])
-        except BlobMissing as missing:
-            raise AssetNotFound("the upload has just gone") from missing
-        context = SealContext.original(tenant=cloud, aid=aid, region=core.settings.region)
-        _, body = await asyncio.to_thread(open_sealed, subkey(data_key, "original"), context, sealed)
-        return body
+        return StoredBody(
+            blobs=core.blobs,
+            tenant=cloud,
+            aid=aid,
+            key=subkey(data_key, "original"),
+            context=SealContext.original(tenant=cloud, aid=aid, region=core.settings.region),
+            body_bytes=body_bytes,
+            leave=lambda: core.permit(cloud, Activity.STORE),
+            is_live=lambda: core.keyring.of(aid) is not None,
+        )
 
     async def _forget(self, cloud: str, key: NameHash) -> None:
         async with self._core.database.write() as connection:

@@ -22,6 +22,7 @@ from origin.fenced import Leases
 from origin.journal import Journal
 from origin.keyring import Keyring, aid_id
 from origin.policy import Policies
+from origin.records.audit import AuditLog
 from origin.records.sealing import open_record
 from origin.records.settings import RecordsSettings
 from origin.records.types import AssetRecord, FencedState, MetadataValue
@@ -68,6 +69,7 @@ class Core:
     blobs: BlobStore
     leases: Leases
     shield: Shield
+    audit: AuditLog
     now: Callable[[], float]
 
     @property

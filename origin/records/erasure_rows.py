@@ -53,6 +53,8 @@ class ErasureRow:
     selector: str
     state: State
     statement: ErasureStatement | None = None
+    leaf: int | None = None
+    """Number in the audit log, once it is over."""
 
 
 async def by_request(connection: AsyncConnection, tenant: str, request: str | None, selector: str) -> ErasureRow | None:
@@ -79,14 +81,19 @@ async def save(connection: AsyncConnection, row: ErasureRow) -> None:
         await connection.execute(insert(t.erasure).values(state=packed, **values))
 
 
-async def close(connection: AsyncConnection, row: ErasureRow, statement: ErasureStatement, *, now: float) -> None:
-    """Nothing is left to do: keep the last statement for a while."""
+async def close(connection: AsyncConnection, row: ErasureRow, statement: ErasureStatement, *, now: float) -> bool:
+    """Nothing is left to do: keep the last statement for a while. False: somebody else has done it."""
     packed = msgspec.msgpack.encode({"body": statement.body, "signature": statement.signature})
-    await connection.execute(
-        update(t.erasure)
-        .where(t.erasure.c.tenant == row.tenant, t.erasure.c.id == row.id)
-        .values(statement=packed, kept_until=now + STATEMENT_KEPT_SECONDS)
+    mine = (t.erasure.c.tenant == row.tenant, t.erasure.c.id == row.id, t.erasure.c.statement.is_(None))
+    closed = await connection.execute(
+        update(t.erasure).where(*mine).values(statement=packed, kept_until=now + STATEMENT_KEPT_SECONDS)
     )
+    return closed.rowcount > 0
+
+
+async def logged(connection: AsyncConnection, row: ErasureRow, leaf: int) -> None:
+    mine = (t.erasure.c.tenant == row.tenant, t.erasure.c.id == row.id)
+    await connection.execute(update(t.erasure).where(*mine).values(leaf=leaf))
 
 
 async def drop_old(connection: AsyncConnection, *, now: float) -> None:
@@ -111,4 +118,5 @@ async def _one(connection: AsyncConnection, *where: Any) -> ErasureRow | None:
         selector=found.selector,
         state=msgspec.msgpack.decode(found.state, type=State),
         statement=ErasureStatement(**statement) if statement else None,
+        leaf=found.leaf,
     )

@@ -10,12 +10,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
 from domicile.media.errors import AssetNotFound
 from domicile.media.journal import Kind
-from domicile.media.statement import ErasureStatement, public_key_of, sign
+from domicile.media.receipt import leaf_of, make_receipt
+from domicile.media.statement import ErasureStatement, canonical, public_key_of, sign
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.keyring import Keyring, purpose_id
@@ -36,6 +38,7 @@ PREVIEW_ASSETS_MAX = 500
 VERSIONS_SHOWN_MAX = 1000
 """Keyed hashes of versions that a statement lists; the counts are always of all."""
 ERASURE_ID_BYTES = 16
+LEAF_KIND = "erasure"
 
 SIGNING_KEY = purpose_id("installation", "statement")
 
@@ -97,6 +100,8 @@ class Erasures:
         if row is None:
             raise AssetNotFound("no such erasure")
         if row.statement is not None:
+            if row.leaf is not None:
+                await core.audit.publish()  # if a full disk kept its leaf from the file before
             return row.statement
         return await core.shield.run(self._told(row))
 
@@ -180,9 +185,29 @@ class Erasures:
             left = await rows_of.doomed(connection, row)
         statement = sign(body_of(core, row, fenced, left=left), self._seed())
         if state.finished and left == 0 and fenced.state is Fencing.FENCED:
-            async with core.database.write() as connection:
-                await rows_of.close(connection, row, statement, now=core.now())
+            return await self._close(row, statement)
         return statement
+
+    async def _close(self, row: ErasureRow, statement: ErasureStatement) -> ErasureStatement:
+        """Keep the last statement, and write into the log that it was made; what was kept, if somebody was faster."""
+        core = self._core
+        async with core.database.write() as connection:
+            if await rows_of.close(connection, row, statement, now=core.now()):
+                leaf = canonical(leaf_of(statement, kind=LEAF_KIND))
+                await rows_of.logged(connection, row, await core.audit.append(connection, leaf))
+            kept = await rows_of.by_id(connection, row.tenant, row.id)
+        await core.audit.publish()
+        return statement if kept is None or kept.statement is None else kept.statement
+
+    async def receipt(self, tenant: str, erasure_id: str) -> dict[str, Any]:
+        """The receipt of an erasure that is over, with a proof up to the log's checkpoint of now."""
+        core = self._core
+        async with core.database.read() as connection:
+            row = await rows_of.by_id(connection, tenant, erasure_id)
+        logged = None if row is None or row.leaf is None else await core.audit.in_log(row.leaf)
+        if row is None or row.statement is None or logged is None:
+            raise AssetNotFound("no such receipt")
+        return make_receipt(row.statement, leaf_of(row.statement, kind=LEAF_KIND), logged, self._seed())
 
     def _seed(self) -> bytes:
         seed = self._core.keyring.get(SIGNING_KEY)

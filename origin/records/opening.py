@@ -26,6 +26,7 @@ from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
 from origin.records import chunks, lineage, recovery, retention, tasks
 from origin.records.api_keys import load_keys
+from origin.records.audit import AUDIT_FILE, AuditFile, AuditForked, AuditLog, make_log_key
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.database import opened_database
@@ -71,6 +72,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             mirror = _open_mirror(settings)
             stack.callback(mirror.close)
             await recovery.reconcile(database, mirror)
+        audit = await _open_audit(settings, database, keyring, stack)
         leases = Leases(monotonic=clocks.monotonic)
         upkeep = Upkeep()
         core = Core(
@@ -85,6 +87,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             blobs=GuardedStore(LocalStore(settings.data / "originals"), region=settings.region, now=clocks.wall),
             leases=leases,
             shield=shield,
+            audit=audit,
             now=clocks.wall,
         )
         stack.callback(core.search.close)
@@ -100,7 +103,28 @@ async def _open_keyring(settings: RecordsSettings, shield: Shield) -> Keyring:
     except KeyringBroken as broken:
         raise BadSetting(f"origin.records.keys: {str(settings.keys_directory)!r} cannot be read ({broken})") from broken
     await make_signing_key(keyring)
+    await make_log_key(keyring)
     return keyring
+
+
+async def _open_audit(
+    settings: RecordsSettings, database: Database, keyring: Keyring, stack: contextlib.AsyncExitStack
+) -> AuditLog:
+    """Beside the mirror; PostgreSQL is replicated by itself, and has neither."""
+    file = None
+    if database.is_sqlite:
+        path = settings.mirror_directory / AUDIT_FILE
+        with blamed("origin.records.mirror", path.parent, "a directory that can be made and written to"):
+            file = AuditFile(path)
+        stack.callback(file.close)
+    audit = AuditLog(database, keyring, file)
+    try:
+        await audit.reconcile()
+    except AuditForked as forked:
+        raise BadSetting(
+            f"origin.records.mirror: {forked}. Put an intact copy of the file, or the catalogue that belongs to it, back"
+        ) from forked
+    return audit
 
 
 def _open_mirror(settings: RecordsSettings) -> Mirror:

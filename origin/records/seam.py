@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 from domicile.media.asset import Aid, AssetName
 from domicile.media.journal import Head
@@ -22,6 +23,8 @@ from domicile.media.policy import Activity, Permit, Place, ResidencyPolicy
 from origin.journal import read_head
 from origin.records.afterwards import Afterwards, Leave, nothing
 from origin.records.api_keys import ApiKeys
+from origin.records.audit import AuditLog
+from origin.records.bodies import Body
 from origin.records.chunks import Chunks
 from origin.records.clouds import Clouds
 from origin.records.core import Core
@@ -40,6 +43,7 @@ from origin.records.originals import open_original
 from origin.records.presets import presets_of
 from origin.records.purges import Call, Purges
 from origin.records.settings import RecordsSettings
+from origin.records.spool import Spool
 from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Tasks, Word
 from origin.records.token_keys import TokenKeys
 from origin.records.triggers import triggers_of
@@ -73,6 +77,7 @@ class Records(WireSide):
         afterwards = Afterwards(core, self._renditions)
         self._uploads = Uploads(core, afterwards)
         self.chunks = Chunks(core, self._uploads)
+        self.spool = Spool(core)
         self._listing = Listing(core)
         self._names = Names(core, afterwards)
         self._deletes = Deletes(core)
@@ -155,8 +160,11 @@ class Records(WireSide):
         """A fresh aid whose key is durable in the keyring. A draft that is never committed is removed at start."""
         return await self._uploads.mint(tenant)
 
-    async def put_original(self, draft: Draft, body: bytes, permit: Permit, sources: Sequence[Aid] = ()) -> None:
-        """Seal the bytes under the draft's key, and those of `sources`, and make them durable. `permit`: Activity.STORE."""
+    async def put_original(self, draft: Draft, body: bytes | Body, permit: Permit, sources: Sequence[Aid] = ()) -> None:
+        """Seal the bytes under the draft's key, and those of `sources`, and make them durable. `permit`: Activity.STORE.
+
+        Whole or not there. Overloaded: the disk has no room; UpstreamUnavailable; and what reading the body raises.
+        """
         await self._uploads.put_original(draft, body, permit, sources)
 
     async def commit_upload(
@@ -220,8 +228,10 @@ class Records(WireSide):
         async with self._core.database.read() as connection:
             return await read_head(connection, tenant)
 
-    async def open_original(self, record: AssetRecord, permit: Permit) -> bytes:
-        """The uploaded bytes, in the clear. `permit`: Activity.STORE here. AssetNotFound when the version is not live."""
+    async def open_original(self, record: AssetRecord, permit: Permit) -> Body:
+        """The uploaded bytes, in the clear, as they are read. `permit`: Activity.STORE here. AssetNotFound when the version is
+        not live, also while it is read.
+        """
         return await open_original(self._core, self._edges, record, permit)
 
     # --- changing -----------------------------------------------------------------------------------------------
@@ -368,3 +378,11 @@ class Records(WireSide):
     def statement_public_key(self) -> bytes:
         """32 raw bytes: verifies every ErasureStatement of this installation."""
         return self._erasures.public_key()
+
+    async def receipt(self, tenant: str, erasure_id: str) -> dict[str, Any]:
+        """What an erasure that is over can be proved with, offline: see domicile/media/receipt.py. AssetNotFound."""
+        return await self._erasures.receipt(tenant, erasure_id)
+
+    @property
+    def audit(self) -> AuditLog:
+        return self._core.audit

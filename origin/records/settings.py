@@ -46,10 +46,24 @@ class RecordsSettings:
         100, "Uploads of one cloud that have begun in chunks and are not whole yet.", at_least=1
     )
     chunked_bytes_max: int = setting(
-        4 * 1024 * MIB, "Bytes of all chunks of one cloud that wait for the rest of their file.", at_least=1
+        8 * 1024 * MIB, "Bytes of all chunks of one cloud that wait for the rest of their file.", at_least=1
     )
     chunked_seconds_max: float = setting(
         3600.0, "How long an upload in chunks waits for its next one; then it is forgotten.", at_least=1
+    )
+    spool_bytes_max: int = setting(
+        16 * 1024 * MIB,
+        "Bytes of all files that are on their way in, sealed on the disk; above it, callers get 429.",
+        at_least=1,
+    )
+    spool_cloud_bytes_max: int = setting(
+        8 * 1024 * MIB,
+        "Bytes of the files of one cloud that are on their way in; those of callers who have not proved who they are fill half"
+        " of it.",
+        at_least=1,
+    )
+    spool_free_bytes_min: int = setting(
+        256 * MIB, "Bytes of the disk that files on their way in leave free; without them, callers get 429.", at_least=0
     )
     ack_seconds_max: float = setting(
         1.0,

@@ -16,25 +16,25 @@ from domicile.media.errors import AssetNotFound, BadRequest, Overloaded
 from domicile.media.journal import Kind
 from domicile.media.policy import Permit
 from domicile.media.quotas import NO_QUOTAS
-from domicile.media.sealed import CHUNK_BYTES, SALT_BYTES, SealContext, Sealer
+from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, Sealer
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.keyring import aid_id
 from origin.records.afterwards import Afterwards, Leave
+from origin.records.bodies import Body, Held
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
 from origin.records.display_names import check_display_name
 from origin.records.fetched import is_shunned
 from origin.records.lineage import note_sources, original_key
 from origin.records.nonces import Once, spend_upload
 from origin.records.sealing import seal_record
+from origin.records.spool import cannot_write
 from origin.records.types import AssetRecord, Committed, Draft, NewAsset
 
 log = structlog.get_logger(__name__)
 
 DRAFTS_MAX = 1000
 """Uploads between `mint` and `commit_upload`."""
-SEALED_AT_ONCE_BYTES = 16 * CHUNK_BYTES
-"""In one go of a thread, and written in one piece."""
 
 
 class Uploads:
@@ -70,7 +70,7 @@ class Uploads:
             await self._drop(aid, tenant)
         return key
 
-    async def put_original(self, draft: Draft, body: bytes, permit: Permit, sources: Sequence[Aid] = ()) -> None:
+    async def put_original(self, draft: Draft, body: bytes | Body, permit: Permit, sources: Sequence[Aid] = ()) -> None:
         if draft.aid not in self._drafts:
             raise BadRequest("this upload is over")
         key = original_key(self._core.keyring, draft.aid, draft.data_key, sources)
@@ -78,11 +78,15 @@ class Uploads:
             raise AssetNotFound("what this is made of has just been deleted")
         context = SealContext.original(tenant=draft.tenant, aid=draft.aid, region=self._core.settings.region)
         sealer = Sealer(key, context, header=b"", salt=os.urandom(SALT_BYTES))
-        await self._core.shield.run(self._put(draft, _sealed(sealer, body), permit))
+        sealed = _sealed(sealer, Held(body) if isinstance(body, bytes) else body)
+        await self._core.shield.run(self._put(draft, sealed, permit))
 
     async def _put(self, draft: Draft, sealed: AsyncGenerator[bytes, None], permit: Permit) -> None:
-        async with aclosing(sealed):
-            await self._core.blobs.put(draft.tenant, draft.aid, sealed, permit)
+        try:
+            async with aclosing(sealed):
+                await self._core.blobs.put(draft.tenant, draft.aid, sealed, permit)
+        except OSError as failed:
+            raise cannot_write(failed) from failed
         if draft.aid in self._drafts:
             self._drafts[draft.aid] = True
         else:  # discarded while it was written: nobody else would ever delete it
@@ -190,10 +194,16 @@ def check_room(core: Core, record: AssetRecord, before: AssetRecord | None) -> N
         )
 
 
-async def _sealed(sealer: Sealer, body: bytes) -> AsyncGenerator[bytes, None]:
+async def _sealed(sealer: Sealer, body: Body) -> AsyncGenerator[bytes, None]:
+    """Raises what reading the body does, and SealBroken for one that ends early: then there is no file."""
     yield sealer.preamble
-    for at in range(0, len(body), SEALED_AT_ONCE_BYTES):
-        yield await asyncio.to_thread(sealer.update, memoryview(body)[at : at + SEALED_AT_ONCE_BYTES])
+    read = 0
+    async with aclosing(body.pieces()) as pieces:
+        async for piece in pieces:
+            read += len(piece)
+            yield await asyncio.to_thread(sealer.update, piece)
+    if read != body.body_bytes:
+        raise SealBroken("the body is shorter than it said")
     yield await asyncio.to_thread(sealer.finish)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -23,37 +22,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.infra.packages import npm
+
 PACKAGE = "http-cache-tests"
 VERSION = "0.4.5"
 HERE = Path(__file__).parent
-INSTALL_SECONDS_MAX = 300.0
 RUN_SECONDS_MAX = 240.0
 START_SECONDS_MAX = 20.0
 
 
-def cache_directory() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "domicile-tests" / f"{PACKAGE}-{VERSION}"
-
-
 def fetched() -> Path:
     """The suite's directory. Raises OSError or CalledProcessError when it cannot be had."""
-    directory = cache_directory()
-    suite = directory / "node_modules" / PACKAGE
-    if not (suite / "cli.mjs").is_file():
-        fresh = directory.with_name(f"{directory.name}.{os.getpid()}")
-        fresh.mkdir(parents=True)
-        command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock"]
-        try:
-            subprocess.run(
-                [*command, "--prefix", str(fresh), f"{PACKAGE}@{VERSION}"],
-                check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS_MAX,
-            )  # fmt: skip
-            if not directory.exists():
-                fresh.rename(directory)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-    return suite
+    return npm(f"{PACKAGE}-{VERSION}", f"{PACKAGE}@{VERSION}") / "node_modules" / PACKAGE
 
 
 def free_port() -> int:

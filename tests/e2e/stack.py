@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -66,6 +67,8 @@ class Stack:
     workers: int = 2
     region: str = "eu-de"
     environment: Mapping[str, str] = field(default_factory=dict)
+    tls: tuple[Path, Path, Path] | None = None
+    """Certificate and key of both tiers, and the authority that signed them."""
     edge_port: int = field(default_factory=free_port)
     api_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -91,6 +94,8 @@ class Stack:
             *("--data", str(self.data), "--edge", f"127.0.0.1:{self.edge_port}"),
             *("--api", f"127.0.0.1:{self.api_port}", "--region", self.region, "--workers", str(self.workers)),
         ]
+        if self.tls is not None:
+            command += ["--tls-cert", str(self.tls[0]), "--tls-key", str(self.tls[1])]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command,
@@ -177,7 +182,8 @@ class Stack:
     def _exchange(
         self, tier: str, method: str, path: str, headers: Mapping[str, str] | None, body: bytes | None
     ) -> Reply:
-        reply = request_to(self.edge_port if tier == "edge" else self.api_port, method, path, headers, body)
+        authority = None if self.tls is None else self.tls[2]
+        reply = request_to(self.edge_port if tier == "edge" else self.api_port, method, path, headers, body, authority)
         for watcher in self.watchers:
             watcher(f"{method} {path} of the {tier}", reply)
         return reply
@@ -228,8 +234,20 @@ def is_first(pid: int) -> bool:
     return Path(f"/proc/{pid}/cmdline").read_bytes() != Path(f"/proc/{parent}/cmdline").read_bytes()
 
 
-def request_to(port: int, method: str, path: str, headers: Mapping[str, str] | None, body: bytes | None) -> Reply:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_SECONDS_MAX)
+def request_to(
+    port: int,
+    method: str,
+    path: str,
+    headers: Mapping[str, str] | None,
+    body: bytes | None,
+    authority: Path | None = None,
+) -> Reply:
+    """`authority`: of https."""
+    if authority is None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_SECONDS_MAX)
+    else:
+        trusted = ssl.create_default_context(cafile=authority)
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=REQUEST_SECONDS_MAX, context=trusted)
     try:
         connection.request(method, path, body=body, headers=dict(headers or {}))
         response = connection.getresponse()

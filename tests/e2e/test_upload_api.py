@@ -137,7 +137,7 @@ def test_a_preset_lives_its_life_and_speaks_where_the_call_is_silent(sdk, name: 
     }
     assert put(sdk, name, upload_preset=name)["width"] == 20
     for wrong, said in (
-        ({"raw_convert": "aspose"}, "raw_convert is not supported yet"),
+        ({"raw_convert": "aspose"}, "Raw convert is invalid - aspose"),
         ({"eager": "c_explode"}, "c_explode"),
         ({"moderation": "aws_rek"}, "only manual is supported"),
         ({"type": "text"}, "Invalid value for parameter type"),
@@ -269,7 +269,7 @@ def test_a_file_comes_in_chunks_and_is_one_asset(sdk, stack: Stack, name: str) -
     )
     assert (shown["format"], shown["width"], shown["public_id"]) == ("png", 400, name)
     with pytest.raises(cloudinary.exceptions.BadRequest, match="File size too large"):
-        sdk.uploader.upload_large(io.BytesIO(bytes(BYTES_MAX + 1)), chunk_size=500_000)
+        sdk.uploader.upload_large(io.BytesIO(bytes(BYTES_MAX + 1)), chunk_size=500_000, resource_type="image")
     with pytest.raises(cloudinary.exceptions.BadRequest, match="Invalid image file"):
         sdk.uploader.upload_large(io.BytesIO(body), chunk_size=300_000, resource_type="image")
 

@@ -7,7 +7,7 @@ from typing import cast
 from domicile.service.gate.remote import RemoteClient
 from domicile.service.pool import DecoderPool
 from origin.api.archive_turns import ArchiveTurns
-from origin.api.forms import Budget
+from origin.api.budget import Budget
 from origin.api.limits import Limits
 from origin.app import ROUTE_NAMES
 from origin.keys import Origin

@@ -23,7 +23,7 @@ class Unsound(Exception):
 
 
 def check(statement: str | bytes, key: Mapping[str, Any]) -> dict[str, Any]:
-    """The statement's members without its signature. `key`: what /.well-known/domicile/statement-key answered."""
+    """The statement's members without its signature. `key`: what /.well-known/domicile/receipt-keys answered of `statement`."""
     try:
         said = json.loads(statement, object_pairs_hook=_once, parse_float=_no_float)
     except (ValueError, UnicodeDecodeError) as bad:

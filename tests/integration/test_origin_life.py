@@ -250,3 +250,45 @@ async def test_strangers_do_not_get_past_the_handshake(
     with pytest.raises((ssl.SSLError, ConnectionError)), socket.create_connection((host, int(port)), 5) as plain:
         context.wrap_socket(plain, server_hostname=host)
     assert "Traceback" not in origin.log.read_text()
+
+
+def test_the_api_speaks_tls_and_takes_a_new_certificate_on_sighup(tmp_path: Path) -> None:
+    authority = Authority.make(tmp_path, "authority")
+    certificate, key = authority.issue("origin", x509.DNSName("localhost"))
+    trusting = ssl.create_default_context(cafile=tmp_path / "authority.pem")
+
+    def answer(port: int) -> tuple[bytes, str]:
+        """The status line, and which certificate it came under."""
+        plain = socket.create_connection(("127.0.0.1", port), 10)
+        with plain, trusting.wrap_socket(plain, server_hostname="localhost") as tls:
+            tls.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            shown = tls.getpeercert()
+            assert shown is not None
+            return tls.recv(15), str(shown["serialNumber"])
+
+    environment = {
+        "DOMICILE_ORIGIN_TLS_CERTIFICATE_FILE": str(certificate),
+        "DOMICILE_ORIGIN_TLS_KEY_FILE": str(key),
+        "DOMICILE_ORIGIN_TLS_HANDSHAKES_MAX": "1",
+        "DOMICILE_ORIGIN_TLS_HANDSHAKE_SECONDS_MAX": "1",
+    }
+    with running_origin(tmp_path, **environment) as origin:
+        assert f"upload_prefix=https://127.0.0.1:{origin.port}" in origin.cloudinary_url
+        assert origin.process is not None
+        said, before = answer(origin.port)
+        assert said == b"HTTP/1.1 200 OK"
+        fresh = authority.issue("another", x509.DNSName("localhost"))
+        key.write_bytes(fresh[1].read_bytes())
+        origin.process.send_signal(signal.SIGHUP)  # a key that is not the certificate's changes nothing
+        wait_until(lambda: "certificate_not_reread" in origin.log.read_text())
+        assert answer(origin.port)[1] == before
+        certificate.write_bytes(fresh[0].read_bytes())
+        origin.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: answer(origin.port)[1] != before)
+        with socket.create_connection(("127.0.0.1", origin.port), 10) as silent:
+            time.sleep(0.05)
+            with pytest.raises(OSError):
+                answer(origin.port)
+            assert silent.recv(1) == b""  # its second is over
+        assert answer(origin.port)[0] == b"HTTP/1.1 200 OK"
+        assert origin.stop() == 0

@@ -18,6 +18,11 @@ import cloudinary.exceptions
 import pytest
 from PIL import Image
 
+from deploy import verify_receipt
+from domicile.cli.verify import verifier_of
+from domicile.media import merkle
+from domicile.media.receipt import read_receipt
+from domicile.media.statement import canonical
 from tests.corpus import require_corpus
 from tests.infra.elsewhere import running_elsewhere
 from tests.integration.origin_process import EDGE, OriginProcess, running_origin
@@ -237,7 +242,7 @@ def test_tags_and_context(sdk, name: str) -> None:
     assert tag in sdk.api.tags(prefix="tag-", max_results=500)["tags"]
     sdk.uploader.replace_tag("other", both)
     sdk.uploader.remove_tag("other", [both[1]])
-    assert [sdk.api.resource(one)["tags"] for one in both] == [["other"], []]
+    assert [sdk.api.resource(one).get("tags") for one in both] == [["other"], None]
     sdk.uploader.remove_all_tags(both)
     sdk.uploader.add_context({"k": "v"}, both)
     assert sdk.api.resource(both[0])["context"]["custom"] == {"k": "v"}
@@ -314,8 +319,19 @@ def test_an_erasure_leaves_a_statement_that_verifies(sdk, origin: OriginProcess,
     assert dict(call_json_api("post", ["erasures"], wanted)) == statement
     assert dict(call_json_api("get", ["erasures", statement["erasure_id"]], {})) == statement
     assert statement["status_url"] == f"/v1_1/demo/erasures/{statement['erasure_id']}"
-    key = origin.request("GET", "/.well-known/domicile/statement-key").json()
-    assert check(json.dumps(statement), key)["outcome"] == "erased"
+    keys = origin.request("GET", "/.well-known/domicile/receipt-keys").json()
+    assert check(json.dumps(statement), keys["statement"])["outcome"] == "erased"
+    receipt = dict(call_json_api("get", ["erasures", statement["erasure_id"], "receipt"], {}))
+    assert verify_receipt.verify(receipt, keys) == statement
+    assert read_receipt(receipt, verifier_of(json.dumps(keys).encode()))["outcome"] == "erased"
+    note = origin.request("GET", "/.well-known/domicile/log/checkpoint").body.decode()
+    assert note.split("\n")[0] == keys["log"]["name"]
+    size = int(note.split("\n")[1])
+    proof = origin.request("GET", f"/.well-known/domicile/log/consistency?from=1&to={size}").json()["proof"]
+    leaves = origin.request("GET", "/.well-known/domicile/log/leaves?start=0&end=1").json()["leaves"]
+    roots = [merkle.leaf_hash(canonical(leaves[0])), base64.b64decode(note.split("\n")[2])]
+    assert merkle.is_extended(1, size, [*map(base64.b64decode, proof)], *roots)
+    assert name not in json.dumps(origin.request("GET", f"/.well-known/domicile/log/leaves?start=0&end={size}").json())
     assert name not in repr(statement)
     with pytest.raises(cloudinary.exceptions.NotFound):
         sdk.api.resource(name)
@@ -516,7 +532,9 @@ def data_uri(body: bytes) -> str:
 def test_coordinates_are_stored_changed_told_and_taken_away(sdk, origin: OriginProcess, name: str) -> None:
     faces, custom = [[10, 5, 20, 20], [40, 30, 100, 100]], [5, 6, 7, 8]
     answer = sdk.uploader.upload(io.BytesIO(PNG), public_id=name, face_coordinates=faces, faces=True)
-    assert (answer["faces"], answer["coordinates"]) == (faces, {"faces": faces})
+    assert answer["faces"] == [faces[0], [40, 30, 64, 48]], "no larger than the picture"
+    assert answer["coordinates"] == {"faces": faces}
+    assert sdk.api.resource(name, faces=True)["faces"] == faces
     assert "coordinates" not in sdk.api.resource(name)
     changed = sdk.uploader.explicit(name, type="upload", custom_coordinates=custom)
     assert changed["coordinates"] == {"faces": faces, "custom": [custom]}

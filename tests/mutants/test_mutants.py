@@ -40,10 +40,12 @@ GUARDS = {
     "token": ("domicile", "origin"),
     "webhook": ("domicile", "origin"),
     "lineage": ("origin",),
+    "receipt": ("domicile",),
     "flight": ("edge",),
     "cdn": ("domicile", "edge"),
     "tier": ("edge",),
     "restart": ("edge",),
+    "tls": ("domicile",),
 }
 """Guard -> the packages in which it stands; removing it from one must be noticed although it stands in another."""
 

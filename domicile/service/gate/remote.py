@@ -18,7 +18,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -65,13 +65,8 @@ class RemoteLimits:
     """Fetched and sent at a time; the next is Overloaded."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """What was there."""
-
-    body: bytes = field(repr=False)
-    address: RemoteAddress
-    """Where it was in the end."""
+Into = Callable[[bytes], Awaitable[None]]
+"""Takes what comes, piece by piece, and may raise."""
 
 
 class Unlisted(RemoteFailed):
@@ -107,16 +102,16 @@ class RemoteClient:
         *,
         hosts: tuple[str, ...],
         bytes_max: int,
-        taken: Callable[[int], None],
-    ) -> Fetched:
-        """The bytes at an address. `hosts`: what the policy lists; `taken` is told of each piece, and may raise.
+        into: Into,
+    ) -> RemoteAddress:
+        """The bytes at an address, and where they were in the end. `hosts`: what the policy lists.
 
         `permit`: Activity.INGRESS_FETCH. RemoteFailed; RemoteGone; LimitExceeded; Overloaded.
         """
         permit.require(Activity.INGRESS_FETCH, permit.tenant)
         with self._turn(address):
             async with asyncio.timeout(self._limits.seconds_max):
-                return await self._follow(address, hosts, bytes_max, taken)
+                return await self._follow(address, hosts, bytes_max, into)
 
     async def post(
         self,
@@ -167,25 +162,23 @@ class RemoteClient:
             self._running -= 1
 
     async def _follow(
-        self, address: RemoteAddress, hosts: tuple[str, ...], bytes_max: int, taken: Callable[[int], None]
-    ) -> Fetched:
+        self, address: RemoteAddress, hosts: tuple[str, ...], bytes_max: int, into: Into
+    ) -> RemoteAddress:
         target = address
         for _ in range(self._limits.redirects_max + 1):
             if not is_listed(target, hosts):
                 raise failed(address, "the host is not in this cloud's list")
-            found = await self._once(target, bytes_max, taken, asked=address)
-            if isinstance(found, bytes):
-                return Fetched(body=found, address=target)
+            elsewhere = await self._once(target, bytes_max, into, asked=address)
+            if elsewhere is None:
+                return target
             try:
-                target = redirected(target, found)
+                target = redirected(target, elsewhere)
             except BadRequest as bad:
                 raise failed(address, "a redirect that is not followed") from bad
         raise failed(address, "too many redirects")
 
-    async def _once(
-        self, target: RemoteAddress, bytes_max: int, taken: Callable[[int], None], *, asked: RemoteAddress
-    ) -> bytes | str:
-        """The bytes, or where they are to be looked for."""
+    async def _once(self, target: RemoteAddress, bytes_max: int, into: Into, *, asked: RemoteAddress) -> str | None:
+        """None: they came; or where they are to be looked for."""
         async with (
             self._session(target) as http,
             http.get(target.url, headers=_HEADERS, allow_redirects=False, max_redirects=0) as response,
@@ -200,15 +193,15 @@ class RemoteClient:
                 raise failed(asked, "the answer is compressed")
             if response.content_length is not None and response.content_length > bytes_max:
                 raise _too_large(bytes_max, response.content_length)
-            gathered = bytearray()
+            came = 0
             async for piece in response.content.iter_chunked(PIECE_BYTES):
-                if len(gathered) + len(piece) > bytes_max:
+                came += len(piece)
+                if came > bytes_max:
                     raise _too_large(bytes_max)
-                taken(len(piece))
-                gathered += piece
-        if not gathered:
+                await into(piece)
+        if not came:
             raise failed(asked, "the answer is empty")
-        return bytes(gathered)
+        return None
 
     @asynccontextmanager
     async def _session(self, target: RemoteAddress) -> AsyncIterator[aiohttp.ClientSession]:

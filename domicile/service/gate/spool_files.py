@@ -1,5 +1,5 @@
-"""Files without a name, for bodies that are too large for memory while they pass an edge: sealed pieces, and nothing after
-the process ends.
+"""Files without a name, for bodies that are too large for memory while they pass an edge or come to an origin: sealed pieces,
+and nothing after the process ends.
 
 A file has its name only between two system calls, while it is empty; whatever a killed process leaves of that is taken over
 by the next file of its worker. Synchronous: callers run what may take long in a thread.
@@ -17,8 +17,8 @@ DIRECTORY_MODE = 0o700
 
 
 def create(permit: Permit, tenant: str, directory: Path, *, slot: int) -> int:
-    """The descriptor of an empty file, for reading and writing. Raises OSError."""
-    permit.require(Activity.CACHE, tenant)
+    """The descriptor of an empty file, for reading and writing. `permit`: CACHE or STORE for this tenant. Raises OSError."""
+    permit.require(Activity.STORE if permit.activity is Activity.STORE else Activity.CACHE, tenant)
     directory.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
     path = directory / f"{slot}.spool"
     path.unlink(missing_ok=True)
@@ -33,7 +33,7 @@ def create(permit: Permit, tenant: str, directory: Path, *, slot: int) -> int:
 
 def write(permit: Permit, tenant: str, descriptor: int, sealed: bytes, *, offset: int) -> None:
     """All of a sealed piece, at its place. Raises OSError; how much of it was written is then not known."""
-    permit.require(Activity.CACHE, tenant)
+    permit.require(Activity.STORE if permit.activity is Activity.STORE else Activity.CACHE, tenant)
     view = memoryview(sealed)
     while view:
         written = os.pwrite(descriptor, view, offset)

@@ -154,5 +154,5 @@ def test_a_statement_that_cannot_be_written_is_not_lost(tmp_path: Path, capsys: 
     file = tmp_path / "s.json"
     file.write_text("old")
     with pytest.raises(Failure, match="above"):
-        command.write_statement(file, {"outcome": "erased"})
+        command.write(file, {"outcome": "erased"}, "statement")
     assert file.read_text() == "old"

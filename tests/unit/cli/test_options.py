@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from domicile.cli.options import host_of, refuse_contradictions, serve_settings
+from domicile.cli.options import base_of, host_of, refuse_contradictions, serve_settings
 from domicile.service.settings import BadSetting
 
 
@@ -50,6 +50,11 @@ def test_a_variable_of_a_tier_that_contradicts_is_refused_too(monkeypatch: pytes
     monkeypatch.setenv("DOMICILE_EDGE_LISTEN", "127.0.0.1:9")
     with pytest.raises(BadSetting, match=r"edge\.listen"):
         refuse_contradictions(None)
+
+
+def test_a_certificate_makes_the_addresses_https() -> None:
+    plain, tls = serve_settings(None), serve_settings(None, tls_cert=Path("tls.pem"))
+    assert [base_of(one, "0.0.0.0:80") for one in (plain, tls)] == ["http://127.0.0.1:80", "https://127.0.0.1:80"]
 
 
 def test_other_settings_of_the_tiers_are_left_to_them(tmp_path: Path) -> None:

@@ -295,15 +295,20 @@ class PlayedOrigin:
         if asset is None:
             gone = msgspec.msgpack.encode(WireError(code="asset_not_found", message="Resource not found"))
             return web.Response(body=gone, status=404, content_type=CONTENT_TYPE)
-        response = web.StreamResponse(headers={"Domicile-Sequence": stated})
-        response.content_length = len(asset.sealed)
+        start, end, size = 0, len(asset.sealed), len(asset.sealed)
+        headers, asked = {"Domicile-Sequence": stated}, request.http_range
+        if "Range" in request.headers:
+            start, end = asked.start or 0, min(size, asked.stop or size)
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+        response = web.StreamResponse(headers=headers, status=206 if "Range" in request.headers else 200)
+        response.content_length = end - start
         await response.prepare(request)
-        half = len(asset.sealed) // 2
-        await response.write(asset.sealed[:half])
+        half = (start + end) // 2
+        await response.write(asset.sealed[start:half])
         await self.body_gate.passed()
         if self.breaks_off and request.transport is not None:
             request.transport.abort()
-        await response.write(asset.sealed[half:])
+        await response.write(asset.sealed[half:end])
         await response.write_eof()
         return response
 

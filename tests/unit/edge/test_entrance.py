@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,16 +15,20 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from cryptography import x509
 
 from domicile.service.settings import BadSetting
 from edge.bounds import bounds_of
+from edge.connection_settings import ConnectionSettings
 from edge.entrance import Entrance, entrance, standing_in
 from edge.listener import Listener
-from edge.metrics import Counters
+from edge.metrics import Counters, totals
 from edge.page import COUNTERS_MAX
 from edge.passthrough.settings import PassthroughSettings
-from edge.settings import EdgeSettings
+from edge.settings import EdgeSettings, TlsSettings
 from edge.sockets import VIEWERS, Sockets
+from edge.worker import viewers_tls
+from tests.infra.authority import Authority
 
 SECONDS_MAX = 5.0
 TRIES = 40
@@ -35,7 +41,9 @@ def settings_of(directory: Path, **changes: object) -> EdgeSettings:
 
 
 @asynccontextmanager
-async def worker(settings: EdgeSettings, sockets: Sockets, slot: int) -> AsyncIterator[Entrance]:
+async def worker(
+    settings: EdgeSettings, sockets: Sockets, slot: int, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Entrance]:
     """It says its number."""
 
     async def handle(_: web.BaseRequest) -> web.StreamResponse:
@@ -43,7 +51,7 @@ async def worker(settings: EdgeSettings, sockets: Sockets, slot: int) -> AsyncIt
 
     counters = Counters(memoryview(bytearray(8 * COUNTERS_MAX)).cast("q"))
     listener = Listener(handle, counters=counters, region="eu-de", bounds=bounds_of(settings))
-    async with entrance(listener) as opened:
+    async with entrance(listener, tls) as opened:
         await opened.open(sockets.by_entrance[VIEWERS], slot)
         yield opened
 
@@ -134,3 +142,49 @@ def test_a_process_that_inherits_sockets_has_the_same_ones(tmp_path: Path) -> No
         inherited.close()
         with pytest.raises(BadSetting, match=r"edge\.passthrough\.routes"), Sockets.opened(settings):
             raise AssertionError("one address twice")
+
+
+async def test_handshakes_of_one_address_are_counted_before_there_is_a_connection(tmp_path: Path) -> None:
+    authority = Authority.make(tmp_path, "authority")
+    files = authority.issue("edge", x509.DNSName("localhost"))
+    settings = settings_of(tmp_path, connections=ConnectionSettings(handshakes_per_address_max=1, trusted_networks=()))
+    context = ssl.create_default_context(cafile=tmp_path / "authority.pem")
+    tls = viewers_tls(TlsSettings(certificate_file=files[0], key_file=files[1]))
+    with Sockets.opened(settings) as sockets:
+        async with worker(settings, sockets, 0, tls) as opened:
+
+            async def ask() -> bytes:
+                reader, writer = await asyncio.open_connection(
+                    "127.0.0.1", sockets.port, ssl=context, server_hostname="localhost"
+                )
+                writer.write(REQUEST)
+                try:
+                    return await reader.read()
+                finally:
+                    writer.close()
+
+            assert (await ask()).endswith(b"\r\n\r\n0")
+            _, silent = await asyncio.open_connection("127.0.0.1", sockets.port)
+            async with asyncio.timeout(SECONDS_MAX):
+                with pytest.raises(OSError):
+                    while True:  # until the silent one is in its handshake
+                        await ask()
+            words = opened.listener.counters._words
+            refused = [
+                (one.labels["reason"], one.value) for one in totals([words]) if one.name == "refused_connections"
+            ]
+            assert refused == [("full", 0), ("address", 1)]
+            silent.close()
+            async with asyncio.timeout(SECONDS_MAX):
+                while True:
+                    with contextlib.suppress(OSError):
+                        assert (await ask()).endswith(b"\r\n\r\n0")
+                        break
+
+
+def test_files_for_tls_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    assert viewers_tls(TlsSettings()) is None
+    with pytest.raises(BadSetting, match=r"^edge\.tls\.certificate_file: "):
+        viewers_tls(TlsSettings(certificate_file=tmp_path / "none.pem"))
+    with pytest.raises(BadSetting, match=r"^edge\.tls\.key_file: needs"):
+        settings_of(tmp_path, tls=TlsSettings(key_file=tmp_path / "key.pem")).validate()

@@ -6,8 +6,9 @@ import io
 import struct
 
 import pytest
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageFilter, TiffImagePlugin
 
+from domicile.imaging.analysis.focus import focus_of
 from domicile.imaging.analysis.look import analysis_of
 from domicile.imaging.analysis.metadata import metadata_of
 from domicile.imaging.analysis.palette import PALETTES, colors_of, names_of
@@ -195,3 +196,13 @@ def test_what_one_look_says_is_joined_with_what_another_said() -> None:
     both = Analysis(phash="0" * 16, metadata={"Make": "x"}).joined(Analysis(phash="1" * 16))
     assert both == Analysis(phash="1" * 16, metadata={"Make": "x"})
     assert both.known == {"phash", "metadata"}
+
+
+def test_focus_falls_as_a_picture_is_blurred_and_is_none_in_one_colour() -> None:
+    noise = Image.effect_noise((300, 200), 60).convert("RGB")
+    scores = [focus_of(noise.filter(ImageFilter.GaussianBlur(radius))) for radius in (0, 1, 2, 4)]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] > 0.9
+    assert scores[-1] < 0.1
+    assert focus_of(Image.new("RGB", (50, 50), "red")) == focus_of(Image.new("RGB", (2, 2))) == 0.0
+    assert not is_sane(Analysis(focus=1.5))

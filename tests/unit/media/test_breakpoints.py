@@ -43,11 +43,11 @@ def test_at_most_so_many_images_and_the_step_grows_with_it() -> None:
     assert (chosen[0], chosen[-1]) == (1000, 50)
 
 
-def test_nothing_is_enlarged_and_no_file_is_told_that_saves_less_than_a_step() -> None:
-    assert found(Breakpoints(), 300, photo)[0] == (300,)
+def test_nothing_is_enlarged_and_between_the_ends_no_file_is_told_that_saves_less_than_a_step() -> None:
+    assert found(Breakpoints(), 300, photo)[0] == (300, 50)
     assert found(Breakpoints(), 20, photo) == ((20,), [20])
     assert found(Breakpoints(images_max=1), 4000, photo) == ((1000,), [1000])
-    assert found(Breakpoints(step_bytes=1000), 4000, lambda _: 77)[0] == (1000,)
+    assert found(Breakpoints(step_bytes=1000), 4000, lambda _: 77)[0] == (1000, 50)
 
 
 @given(

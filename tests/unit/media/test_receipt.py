@@ -44,7 +44,9 @@ def statement() -> Any:
     body = {
         "tenant": "demo",
         "erasure_id": "e" * 32,
+        "issued_at": 1_800_000_000,
         "outcome": "erased",
+        "journal": {"epoch": 1, "seq": 7, "chain": "00"},
         "removed": {"versions": 1, "originals": 1, "renditions": 3},
         "places": [{"place": "edges", "state": "fenced"}],
         "residuals": [{"place": "browser caches", "seconds_max": 60}],
@@ -54,7 +56,7 @@ def statement() -> Any:
 
 def receipt(*, seed: bytes = SEED, log_seed: bytes = LOG_SEED) -> dict[str, Any]:
     said = statement()
-    leaf = leaf_of(said, kind="erasure", epoch=1, seq=7, issued_at=1_800_000_000)
+    leaf = leaf_of(said, kind="erasure")
     nodes: dict[merkle.Subtree, bytes] = {}
     for index in range(SIZE):
         made = merkle.leaf_hash(canonical(leaf) if index == INDEX else b"%d" % index)
@@ -136,6 +138,12 @@ def test_each_part_is_checked_by_itself(path: tuple[Any, ...]) -> None:
     for name in path[:-1]:
         inner = inner[name]
     _bent(inner, path[-1], random.Random(str(path)))
+    assert holds(signed_anew(made)) == (False, False)
+
+
+def test_the_log_s_leaf_of_one_erasure_proves_no_other() -> None:
+    made = receipt()
+    made["statement"] = sign({**statement().body, "erasure_id": "f" * 32}, SEED).to_mapping()
     assert holds(signed_anew(made)) == (False, False)
 
 

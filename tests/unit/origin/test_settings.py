@@ -24,6 +24,7 @@ from origin.settings import address, read_settings
         ("WIRE_SOCKET", "/tmp/" + "x" * 120, "origin.wire_socket"),
         ("TRUSTED_NETWORKS", "10.0.0.0/33", "origin.trusted_networks"),
         ("TRUSTED_NETWORKS", "10.0.0.1/8", "origin.trusted_networks"),
+        ("TLS_KEY_FILE", "key.pem", "origin.tls.key_file: needs origin.tls.certificate_file"),
         ("LOG_LEVEL", "loud", "one of debug, info, warning, error"),
     ],
 )

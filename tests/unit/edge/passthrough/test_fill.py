@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from domicile.service.gate import spool_files
+from domicile.service.sealed_file import SEGMENT_BYTES
 from edge.cache.ranges import Content, Span
 from edge.passthrough.fill import WINDOW_BYTES, Fill, Incomplete, Memory, Reader
-from edge.store.sealed_body import SEGMENT_BYTES
 from tests.unit.edge.store.spools import spool_of
 
 KIB = 1024

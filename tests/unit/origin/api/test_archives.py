@@ -20,10 +20,10 @@ from domicile.media.errors import BadRequest
 from domicile.media.policy import ResidencyPolicy
 from domicile.media.policy_file import from_toml
 from origin.api import archive_plan as plan
-from origin.api import archives
+from origin.api import archives, handing_out
 from origin.app import api_app
 from origin.keys import ORIGIN
-from origin.records import AssetRecord, Records
+from origin.records import AssetRecord, Body, Records
 from origin.renders import read_order
 from tests.infra.origin import origin_over
 from tests.infra.records import CLOUD, name, upload
@@ -86,7 +86,7 @@ async def test_what_goes_while_it_is_made_is_left_out_where_that_is_allowed(
         await upload(records, name(public_id))
     real = archives._gathered
 
-    async def gathered(*args: Any) -> bytes:
+    async def gathered(*args: Any) -> Body:
         await records.destroy(name("a"))
         return await real(*args)
 
@@ -177,7 +177,7 @@ async def test_a_signature_that_lasts_makes_no_archive_that_is_kept(client: Clie
 async def test_whoever_does_not_read_keeps_nobody_waiting(
     client: Client, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archives, "WRITE_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(handing_out, "WRITE_SECONDS_MAX", 0.01)
     await upload(records, name("a"), bytes(24_000_000))
     asked = {"mode": "download", "public_ids": ["a"]}
     assert isinstance(client.server, TestServer)

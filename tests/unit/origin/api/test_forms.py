@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import base64
+import asyncio
 import gzip
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -14,10 +15,10 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from domicile.media.errors import BadRequest, LimitExceeded, MediaError, Overloaded
-from origin.api import forms
-from origin.api.forms import Budget, UploadForm, file_bytes, read_params, read_upload, remote_address
+from domicile.media.errors import BadRequest, LimitExceeded, MediaError
+from origin.api.forms import UploadForm, read_params, read_upload
 from origin.api.params import Params
+from origin.records import Body, Held
 from origin.settings import UploadSettings
 
 LIMITS = UploadSettings(
@@ -32,12 +33,14 @@ class Reader:
 
     def __init__(self) -> None:
         self.limits = LIMITS
-        self.budget = Budget(LIMITS.in_flight_bytes_max)
-        self.taken = 0
+        self.before: Params | None = None
 
     async def upload(self, request: web.Request) -> web.Response:
-        with self.budget.account() as account:
-            return await self._answer(read_upload(request, self.limits, account))
+        return await self._answer(read_upload(request, self.limits, self.take))
+
+    async def take(self, pieces: AsyncIterator[bytes], before: Params, is_text: bool) -> Body:
+        self.before = before
+        return Held(b"".join([piece async for piece in pieces]))
 
     async def params(self, request: web.Request) -> web.Response:
         return await self._answer(read_params(request, self.limits))
@@ -47,7 +50,6 @@ class Reader:
             self.read = await reading
         except MediaError as refused:
             self.read = refused
-        self.taken = self.budget.used
         return web.Response()
 
 
@@ -93,21 +95,31 @@ async def test_the_fields_of_a_form_are_small_all_together(post: Post, path: str
     assert "too long" in alone.message
 
 
-async def test_a_file_is_charged_to_the_budget_of_all_uploads(post: Post, reader: Reader) -> None:
-    def form(size: int) -> aiohttp.FormData:
-        fields = aiohttp.FormData({"tags": "a"}, quote_fields=False)
-        fields.add_field("file", io.BytesIO(b"x" * size), filename="pics/a.png")
-        return fields
-
-    read = await post("/upload", form(50_000))
+async def test_a_file_is_handed_on_with_what_came_before_it(post: Post, reader: Reader) -> None:
+    fields = aiohttp.FormData({"tags": "a"}, quote_fields=False)
+    fields.add_field("file", io.BytesIO(b"x" * 50_000), filename="pics/a.png")
+    fields.add_field("public_id", "b")
+    read = await post("/upload", fields)
     assert isinstance(read, UploadForm)
-    assert (read.file_name, len(read.raw or b""), reader.taken) == ("a.png", 50_000, 50_000)
-    assert reader.budget.used == 0
-    reader.budget.used = 60_000
-    assert isinstance(await post("/upload", form(50_000)), Overloaded)
-    assert reader.budget.used == 60_000
-    reader.budget.used = 0
-    assert isinstance(await post("/upload", form(60_001)), LimitExceeded)
+    assert (read.file_name, read.file, read.is_text) == ("a.png", Held(b"x" * 50_000), False)
+    assert reader.before is not None
+    assert (reader.before.values, read.params.values) == ({"tags": "a"}, {"tags": "a", "public_id": "b"})
+
+
+async def test_a_body_that_comes_too_slowly_is_refused_and_a_large_file_has_longer(post: Post, reader: Reader) -> None:
+    async def slow(pieces: int, pause: float) -> AsyncIterator[bytes]:
+        yield b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        for _ in range(pieces):
+            await asyncio.sleep(pause)
+            yield b"x" * 1000
+        yield b"\r\n--B--\r\n"
+
+    kind = "multipart/form-data; boundary=B"
+    reader.limits = replace(LIMITS, body_seconds_max=0.4, body_bytes_per_second_min=1)
+    assert isinstance(await post("/upload", slow(7, 0.1), kind), UploadForm), "each piece earns its second"
+    assert isinstance(await post("/upload", slow(1, 0.7), kind), BadRequest), "nothing may come for too long"
+    reader.limits = replace(LIMITS, body_seconds_max=0.4, body_bytes_per_second_min=1_000_000)
+    assert isinstance(await post("/upload", slow(7, 0.1), kind), BadRequest), "it is below the slowest pace"
 
 
 async def test_a_call_without_a_file_takes_none(post: Post) -> None:
@@ -162,65 +174,6 @@ async def test_query_and_body_are_read_together_and_never_twice(post: Post) -> N
     assert read.values == {"type": "private", "public_id": "a"}
     assert isinstance(await post("/params?public_id=b", b"public_id=a", FORM), BadRequest)
     assert isinstance(await post("/params?" + "&".join(f"k{n}=" for n in range(11)), b"", FORM), BadRequest)
-
-
-PNG = bytes(range(256)) * 100
-BASE64 = base64.b64encode(PNG)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"data:image/png;base64," + BASE64,
-        b"data:;base64," + BASE64.replace(b"+", b"%2B").replace(b"/", b"%2f").replace(b"=", b"%3D"),
-        b"data:image/png;charset=x;base64,\r\n " + BASE64[:100] + b"\n" + BASE64[100:],
-        PNG,
-    ],
-)
-def test_a_text_is_a_data_uri_or_the_bytes_themselves(text: bytes) -> None:
-    assert file_bytes(UploadForm(params=Params(), raw=text, is_text=True), LIMITS) == PNG
-
-
-def test_a_data_uri_larger_than_one_step_is_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forms, "BASE64_STEP_CHARS", 8)
-    body = b"0123456789abcdefg"
-    text = b"data:a/b;base64," + base64.b64encode(body)
-    assert file_bytes(UploadForm(params=Params(), raw=text, is_text=True), LIMITS) == body
-
-
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    [
-        (b"data:a/b;base64,abcde", BadRequest),
-        (b"data:a/b;base64,QQ==QQ==", BadRequest),
-        (b"data:a/b;base64,%%%%", BadRequest),
-        (b"data:a/b;base64,", BadRequest),
-        (b"data:a/b," + b"%41" * 3000, LimitExceeded),
-        (b"data:a/b;base64," + b"A" * 100_000, LimitExceeded),
-        (b"s3://bucket/a.png", BadRequest),
-        (b"x" * 60_001, LimitExceeded),
-        (b"", BadRequest),
-        (None, BadRequest),
-    ],
-)
-def test_a_text_that_carries_no_file_is_refused(text: bytes | None, kind: type[MediaError]) -> None:
-    with pytest.raises(kind):
-        file_bytes(UploadForm(params=Params(), raw=text, is_text=True), LIMITS)
-
-
-@pytest.mark.parametrize(
-    ("raw", "is_text", "address"),
-    [
-        (b"https://example.org/a.png", True, "https://example.org/a.png"),
-        (b"HTTP://example.org/\xc3\xbc ", True, "HTTP://example.org/\u00fc"),
-        (b"https://example.org/a.png", False, None),
-        (b"data:image/png;base64,QQ==", True, None),
-        (b"s3://bucket/a.png", True, None),
-        (None, True, None),
-    ],
-)
-def test_an_address_is_told_from_a_file(raw: bytes | None, is_text: bool, address: str | None) -> None:
-    assert remote_address(UploadForm(params=Params(), raw=raw, is_text=is_text)) == address
 
 
 def test_the_defaults_keep_parameters_far_below_a_file() -> None:

@@ -36,8 +36,7 @@ def test_a_raw_file_has_nothing_of_a_picture() -> None:
     check_raw(Params({"tags": "a", "faces": "0", "eager": ""}))
     with pytest.raises(BadRequest, match="eager is not for raw files"):
         check_raw(Params({"eager": "w_5"}))
-    facts = raw_facts(b"hello")
-    assert (facts.body_bytes, facts.md5) == (5, "5d41402abc4b2a76b9719d911017c592")
+    assert raw_facts(5).body_bytes == 5
 
 
 @pytest.mark.parametrize("name", ["x.html", "x.htm", "x.svg", "x.xml", "x.xhtml", "x.swf", "x.unknown", "x"])

@@ -10,6 +10,7 @@ from origin.api.params import (
     HARMLESS,
     HARMLESS_WHEN_OFF,
     LIST_ITEMS_MAX,
+    NO_SUCH,
     REFUSED,
     USED,
     Params,
@@ -83,9 +84,9 @@ def test_a_list_is_no_text() -> None:
 
 
 def test_every_upload_parameter_of_the_sdk_is_decided() -> None:
-    decided = USED | set(HARMLESS) | HARMLESS_WHEN_OFF | REFUSED
+    decided = USED | set(HARMLESS) | HARMLESS_WHEN_OFF | REFUSED | set(NO_SUCH)
     assert set(cloudinary.utils.upload_params) <= decided
-    lists = [USED, set(HARMLESS), HARMLESS_WHEN_OFF, REFUSED]
+    lists = [USED, set(HARMLESS), HARMLESS_WHEN_OFF, REFUSED, set(NO_SUCH)]
     assert sum(map(len, lists)) == len(decided)
 
 
@@ -94,6 +95,9 @@ def test_nothing_is_ignored_silently() -> None:
     for name in (*REFUSED, *HARMLESS_WHEN_OFF):
         with pytest.raises(BadRequest, match=f"Parameter {name} is not supported yet"):
             check_parameters(Params({name: "1"}), USED)
+    for name in NO_SUCH:
+        with pytest.raises(BadRequest, match=r"x{64}.*: it is not supported here"):
+            check_parameters(Params({name: "x" * 99}), USED)
     with pytest.raises(BadRequest, match="Unknown parameter - brand_new"):
         check_parameters(Params({"brand_new": "x"}), USED)
 

@@ -11,6 +11,7 @@ from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded
 from domicile.media.policy import Activity
 from origin.records import Piece, Records
 from origin.records import chunks as module
+from origin.records import whole as joined
 from origin.records.opening import Clocks
 from tests.infra.records import CLOUD, opened, settings
 
@@ -23,7 +24,7 @@ async def put(records: Records, start: int, end: int, *, total: int | None = Non
 
 
 async def whole(records: Records, upload: str = "u") -> bytes:
-    return await records.chunks.whole(CLOUD, upload, records.permit(CLOUD, Activity.STORE))
+    return await joined(await records.chunks.whole(CLOUD, upload))
 
 
 def files(directory: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from domicile.media.keys import subkey
 from domicile.media.policy import Activity
 from domicile.media.sealed import SealBroken, SealContext, open_sealed
 from domicile.media.wire import ResolveRequest
-from origin.records import AssetRecord, NewAsset, PurgeTargets, Records
+from origin.records import AssetRecord, NewAsset, PurgeTargets, Records, whole
 from origin.records import lineage as module
 from tests.infra.records import CLOUD, facts, name, opened, settings, upload
 
@@ -48,7 +48,7 @@ async def test_an_edge_knows_all_that_is_in_it_as_contributors(records: Records)
     resolved = (await records.resolve(question("pack"))).resolved
     assert resolved is not None
     assert set(resolved.contributors) == {a, b, pack.aid}
-    assert await records.open_original(pack, records.permit(CLOUD, Activity.STORE)) == BODY
+    assert await whole(await records.open_original(pack, records.permit(CLOUD, Activity.STORE))) == BODY
     sealed = (settings_of(records) / "originals" / CLOUD / pack.aid[:2] / pack.aid).read_bytes()
     context = SealContext.original(tenant=CLOUD, aid=pack.aid, region="eu-de")
     assert resolved.original_key is not None
@@ -107,5 +107,5 @@ async def test_a_pack_outlives_a_restart_and_changes_of_its_name(tmp_path: Path)
         record = await records.get(name("box"))
         assert record is not None
         assert len(record.sources) == 2
-        assert await records.open_original(record, records.permit(CLOUD, Activity.STORE)) == BODY
+        assert await whole(await records.open_original(record, records.permit(CLOUD, Activity.STORE))) == BODY
     assert settings(tmp_path).data.exists()

@@ -25,7 +25,7 @@ from domicile.media.errors import LimitExceeded, Overloaded, RemoteFailed, Remot
 from domicile.media.policy import Activity, Permit, Place, decide
 from domicile.media.policy_file import from_mapping
 from domicile.media.remote import read_address
-from domicile.service.gate.remote import Fetched, RemoteClient, RemoteLimits, Unlisted, authorities
+from domicile.service.gate.remote import RemoteClient, RemoteLimits, Unlisted, authorities
 from tests.infra.elsewhere import running_elsewhere
 
 PICTURE = b"\x89PNG" + bytes(1000)
@@ -121,16 +121,23 @@ async def fetched(
     *,
     bytes_max: int = 10_000,
     taken: Callable[[int], None] = lambda _: None,
-) -> Fetched:
+) -> bytes:
     hosts = tuple(host.format(port=port) for host in HOSTS)
-    return await one.fetch(permit(), read_address(address), hosts=hosts, bytes_max=bytes_max, taken=taken)
+    came = bytearray()
+
+    async def into(piece: bytes) -> None:
+        taken(len(piece))
+        came.extend(piece)
+
+    await one.fetch(permit(), read_address(address), hosts=hosts, bytes_max=bytes_max, into=into)
+    return bytes(came)
 
 
 async def test_a_picture_comes_and_nothing_of_ours_goes_along(monkeypatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     async with elsewhere() as there:
         found = await fetched(client("pictures.test"), there.address("/a%20b.png?q=1#frag"), there.port)
-        assert found.body == PICTURE
+        assert found == PICTURE
         [asked] = there.asked
         assert (asked.method, asked.path_qs, asked.host) == ("GET", "/a%20b.png?q=1", f"pictures.test:{there.port}")
         assert {name.title() for name in asked.headers} == {
@@ -166,7 +173,7 @@ async def test_an_address_that_stands_in_the_url_itself_is_judged_at_the_socket(
         with pytest.raises(RemoteFailed, match="the address is not public"):
             await fetched(client(), there.address("/x", host), there.port)
         assert there.connections == 0
-        assert (await fetched(client(host.strip("[]")), there.address("/x", host), there.port)).body == PICTURE
+        assert await fetched(client(host.strip("[]")), there.address("/x", host), there.port) == PICTURE
 
 
 async def test_a_name_is_looked_up_once_and_the_connection_goes_there() -> None:
@@ -175,14 +182,14 @@ async def test_a_name_is_looked_up_once_and_the_connection_goes_there() -> None:
     answers = iter([LOOPBACK, later])
     async with elsewhere() as there:
         one = client("pictures.test", resolve=lambda host, port: next(answers))
-        assert (await fetched(one, there.address("/x"), there.port)).body == PICTURE
+        assert await fetched(one, there.address("/x"), there.port) == PICTURE
     assert next(answers) is later
 
 
 async def test_each_redirect_is_judged_like_the_first_address() -> None:
     async with elsewhere() as there:
         one = client("pictures.test")  # other.test is listed, and not allowed to be private
-        assert (await fetched(one, there.address("/to?/x"), there.port)).body == PICTURE
+        assert await fetched(one, there.address("/to?/x"), there.port) == PICTURE
         assert "Cookie" not in there.asked[-1].headers
         before = len(there.asked)
         for target, why in (
@@ -250,7 +257,7 @@ async def test_size_time_and_number_are_limited() -> None:
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
-        assert (await fetched(busy, there.address("/x"), there.port)).body == PICTURE
+        assert await fetched(busy, there.address("/x"), there.port) == PICTURE
 
 
 def certificate(file: Path) -> ssl.SSLContext:
@@ -289,7 +296,7 @@ async def test_a_certificate_has_to_be_of_an_authority_that_is_believed_and_for_
 
         private = ("127.0.0.1", "pictures.test")
         trusting = RemoteClient(RemoteLimits(), private_hosts=private, authorities=believed, resolve=resolve)
-        assert (await fetched(trusting, address, there.port)).body == PICTURE
+        assert await fetched(trusting, address, there.port) == PICTURE
         for one, target in ((client(*private), address), (trusting, named)):
             with pytest.raises(RemoteFailed, match="certificate"):
                 await fetched(one, target, there.port)

@@ -100,7 +100,7 @@ POLICY_KEYS = {
     "timing_allow_origin": "Origins whose pages may read Server-Timing.",
     "declared_non_personal": "You declare that this cloud holds no personal data: longer lifetimes outside, no `must-revalidate`.",
     "originals": "Delivery without a transformation: `stripped` of EXIF, GPS and other metadata, or `as-is`.",
-    "strict_transformations": "Without a signature, URLs get originals and named transformations that are `allowed_for_strict`; all "
+    "strict_transformations": "Without a signature, URLs get originals and transformations that are `allowed_for_strict`, named or spelled out; all "
     "else is 401.",
     "metadata": "What `fl_keep_iptc` and `fl_keep_attribution` may keep in renditions: `none`, `attribution` (creator, credit and "
     "copyright) or `iptc` (headline, description and keywords as well). Never places, times, or addresses.",

@@ -255,6 +255,7 @@ class Upstream:
                 layers=_layers_of(ways),
                 token="" if wanted.held is None else wanted.held.text,
                 target="" if wanted.held is None else wanted.raw_path,
+                ending=ways[0].candidate.ending,
             ),
             tuple(way.name for way in ways),
             tuple(name for way in ways for name in way.overlay_names),

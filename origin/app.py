@@ -30,6 +30,7 @@ from origin.api import (
     text_images,
     transformations,
     triggers,
+    upload_mappings,
 )
 from origin.api.openapi import describe
 from origin.api.routes import CLOUD, Route, find
@@ -110,6 +111,7 @@ ROUTES: tuple[Route, ...] = (
     *folders.ROUTES,
     *triggers.ROUTES,
     Route("openapi", "GET", "/v1_1/openapi.json", openapi),
+    *upload_mappings.ROUTES,
     *audit_log.ROUTES,
 )
 PAGES = ("healthz", "readyz", "metrics")

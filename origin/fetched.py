@@ -1,4 +1,5 @@
-"""Assets of type `fetch`: named by the address that they lie at elsewhere, and brought when somebody asks for them.
+"""Pictures from elsewhere, brought when somebody asks for them: assets of type `fetch`, which are named by their address, and
+uploads in a folder that an upload mapping leads elsewhere (mapped.py).
 
     resolve -> absent, and its name is an address -> one fetch for all who wait -> decode, seal, name -> resolve again
     resolve -> there, and older than the policy's `refresh_seconds` -> told at once, and looked for anew behind it
@@ -20,8 +21,11 @@ from domicile.media.asset import AssetName, NameHash
 from domicile.media.errors import AssetNotFound, LimitExceeded, MediaError, Overloaded, RemoteGone
 from domicile.media.policy import Activity
 from domicile.media.wire import ResolveAnswer, ResolveRequest
+from domicile.service import logging
 from domicile.service.tasks import Background
+from origin import mapped
 from origin.keys import Origin
+from origin.mapped import Mapped
 from origin.records import AssetRecord, NewAsset
 from origin.remote import fetch, rules_of
 
@@ -36,6 +40,8 @@ RETRY_SECONDS = 60.0
 
 Key = tuple[str, NameHash]
 T = TypeVar("T")
+
+log = logging.get()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,7 @@ class Fetched:
         answer = await self._origin.records.resolve(asked)
         for _ in range(BROUGHT_MAX):
             name = _absent(asked, answer)
-            if name is None or not await self._bring(name):
+            if not await (self._bring_mapped(asked, answer) if name is None else self._bring(name, self._anew)):
                 break
             answer = await self._origin.records.resolve(asked)
         if answer.resolved is not None:
@@ -82,7 +88,20 @@ class Fetched:
         self._failures.pop(self._key(name), None)
         await self._once(name, self._anew)
 
-    async def _bring(self, name: AssetName) -> bool:
+    async def _bring_mapped(self, asked: ResolveRequest, answer: ResolveAnswer) -> bool:
+        """False: it stays absent; why it could not be fetched is the owner's to know. Overloaded."""
+        found = await mapped.find(self._origin, asked, answer)
+        if found is None:
+            return False
+        try:
+            return await self._bring(found.name, partial(self._mapped, found))
+        except Overloaded:
+            raise
+        except MediaError as refused:
+            log.info("mapped_picture_not_fetched", error=type(refused).__name__)
+            return False
+
+    async def _bring(self, name: AssetName, work: Callable[[AssetName], Awaitable[None]]) -> bool:
         """False: it was erased, and stays absent."""
         key = self._key(name)
         failure = self._failures.get(key)
@@ -90,7 +109,7 @@ class Fetched:
             raise failure.kind(failure.message)
         if await self._origin.records.fetched.is_shunned(name):
             return False
-        await self._once(name, self._anew)
+        await self._once(name, work)
         return True
 
     async def _look_again(self, name: AssetName) -> None:
@@ -144,14 +163,20 @@ class Fetched:
         origin = self._origin
         if origin.records.fetched.count(name.cloud) >= origin.settings.remote.assets_max:
             raise LimitExceeded("Too many fetched pictures in this cloud")
-        await self._take(name, had=None)
+        await self._take(name, name.public_id, had=None)
+
+    async def _mapped(self, found: Mapped, name: AssetName) -> None:
+        origin = self._origin
+        if origin.records.fetched.count_under(name.cloud, found.folder) >= origin.settings.remote.assets_max:
+            raise LimitExceeded("Too many fetched pictures in this folder")
+        await self._take(name, found.address, had=None)
 
     async def _refresh(self, name: AssetName) -> None:
         record = await self._origin.records.get(name)
         if record is None:
             return
         try:
-            await self._take(name, had=record)
+            await self._take(name, name.public_id, had=record)
         except RemoteGone:
             if record.access_control:  # they go with it: what comes to lie there later would be for everybody
                 await self._origin.records.fetched.shun(name)
@@ -160,7 +185,7 @@ class Fetched:
         except AssetNotFound:
             return  # deleted, erased or replaced meanwhile: whoever asks next has it fetched, if it may be
 
-    async def _take(self, name: AssetName, *, had: AssetRecord | None) -> None:
+    async def _take(self, name: AssetName, address: str, *, had: AssetRecord | None) -> None:
         """Fetch, decode, seal, name; the same bytes as before are only noted. AssetNotFound when `had` went meanwhile."""
         origin = self._origin
         with origin.budget.account() as account:
@@ -171,7 +196,7 @@ class Fetched:
                 gathered.extend(piece)
 
             bytes_max = origin.settings.upload.upload_bytes_max
-            await fetch(origin, name.cloud, name.public_id, into, bytes_max=bytes_max)
+            await fetch(origin, name.cloud, address, into, bytes_max=bytes_max)
             body = bytes(gathered)
             permit = origin.records.permit(name.cloud, Activity.STORE)
             origin.records.permit(name.cloud, Activity.TRANSFORM)
@@ -186,10 +211,13 @@ class Fetched:
             draft = await origin.records.mint(name.cloud)
             try:
                 await origin.records.put_original(draft, body, permit)
+                is_fetch = name.delivery_type == "fetch"
                 asset = NewAsset(
                     name=name,
                     facts=facts,
-                    renews=True,
+                    renews=is_fetch,
+                    overwrite=is_fetch,  # what was uploaded meanwhile stays
+                    is_brought=True,
                     instead_of=None if had is None else had.aid,
                     created_at=origin.now(),
                 )

@@ -54,6 +54,11 @@ class Candidate:
         """
         return self.transformation.layers
 
+    @property
+    def ending(self) -> str:
+        """What stands behind the public_id, as received: ".JPEG"; empty without an extension."""
+        return "" if self.extension is None else f".{self.signed_text.rpartition('.')[2]}"
+
     def settled(self, chain: Chain) -> Candidate:
         """The same, with what its chain stands for put in."""
         return replace(

@@ -141,6 +141,10 @@ class ResolveRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A token that the edge found good for `target`; the origin judges it again, but for the viewer's address."""
     target: str = ""
     """The request target as received; only beside a token."""
+    ending: str = ""
+    """What stands behind the public_id in the URL, as received: ".JPG". A picture that is not here yet may be called so
+    where it lies (upload mappings).
+    """
 
 
 class ResolvedLayer(msgspec.Struct, frozen=True, kw_only=True):

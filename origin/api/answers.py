@@ -156,11 +156,11 @@ def detailed(
         answer.pop("tags")
     if not with_coordinates:
         answer.pop("coordinates", None)
-    answer["derived"] = [_derived(record, rendition, address) for rendition in renditions]
+    answer["derived"] = [derived_of(record, rendition, address) for rendition in renditions]
     return answer
 
 
-def _derived(record: AssetRecord, rendition: RenditionRecord, address: Address) -> Json:
+def derived_of(record: AssetRecord, rendition: RenditionRecord, address: Address) -> Json:
     urls = {}
     for key, base in (("url", address.base), ("secure_url", address.secure_base)):
         plain = delivery_url(base, record.name, version=record.version, extension=rendition.format, api_secret="")
@@ -174,6 +174,12 @@ def _derived(record: AssetRecord, rendition: RenditionRecord, address: Address) 
         "bytes": rendition.body_bytes,
         **urls,
     }
+
+
+def names_of(record: AssetRecord) -> Json:
+    """By which an asset is told from others."""
+    name = record.name
+    return {"public_id": name.public_id, "resource_type": name.resource_type, "type": name.delivery_type}
 
 
 def destroyed(removed: Removed | None) -> Json:

@@ -33,6 +33,7 @@ from origin.api import (
     text_images,
     transformations,
     triggers,
+    upload_mappings,
 )
 from origin.api.admission import PRESET_ONLY
 from origin.api.params import HARMLESS, LIST_ITEMS_MAX, SIGNING, USED
@@ -130,6 +131,10 @@ DESCRIBED: Mapping[Handler, Described] = {
     triggers.update: _admin({"new_uri"}, needs=("new_uri",)),
     triggers.delete: _admin(),
     triggers.test: Described(),
+    upload_mappings.show: _admin(PAGE, {"folder"}),
+    upload_mappings.create: _admin({"folder", "template"}, needs=("folder", "template")),
+    upload_mappings.update: _admin({"folder", "template"}, needs=("folder", "template")),
+    upload_mappings.delete: _admin({"folder"}, needs=("folder",)),
     audit_log.receipt: _admin(),
     audit_log.keys: Described(is_public=True),
     audit_log.checkpoint: Described(is_public=True),

@@ -109,7 +109,7 @@ FOLDERS = CLOUD + "/folders"
 ROUTES = (
     Route("folders", "GET", FOLDERS, listing),
     Route("folders", "GET", FOLDERS + "/{path*}", listing),
-    Route("create_folder", "POST", FOLDERS + "/{path*}", create),
-    Route("rename_folder", "PUT", FOLDERS + "/{path*}", rename),
-    Route("delete_folder", "DELETE", FOLDERS + "/{path*}", delete),
+    Route("folders", "POST", FOLDERS + "/{path*}", create),
+    Route("folders", "PUT", FOLDERS + "/{path*}", rename),
+    Route("folders", "DELETE", FOLDERS + "/{path*}", delete),
 )

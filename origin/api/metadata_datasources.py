@@ -151,8 +151,8 @@ async def _changed(
 
 SOURCE = CLOUD + "/metadata_fields/{id}/datasource"
 ROUTES = (
-    Route("update_datasource", "PUT", SOURCE, update),
-    Route("delete_datasource_entries", "DELETE", SOURCE, delete),
-    Route("order_datasource", "POST", SOURCE + "/order", order),
-    Route("restore_datasource", "POST", SOURCE + "_restore", restore),
+    Route("metadata_fields", "PUT", SOURCE, update),
+    Route("metadata_fields", "DELETE", SOURCE, delete),
+    Route("metadata_fields", "POST", SOURCE + "/order", order),
+    Route("metadata_fields", "POST", SOURCE + "_restore", restore),
 )

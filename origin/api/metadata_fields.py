@@ -230,9 +230,9 @@ def row_of(field: MetadataField) -> Json:
 FIELDS = CLOUD + "/metadata_fields"
 ROUTES = (
     Route("metadata_fields", "GET", FIELDS, listing),
-    Route("create_metadata_field", "POST", FIELDS, create),
-    Route("order_metadata_fields", "PUT", FIELDS + "/order", order),
-    Route("metadata_field", "GET", FIELDS + "/{id}", show),
-    Route("update_metadata_field", "PUT", FIELDS + "/{id}", update),
-    Route("delete_metadata_field", "DELETE", FIELDS + "/{id}", delete),
+    Route("metadata_fields", "POST", FIELDS, create),
+    Route("metadata_fields", "PUT", FIELDS + "/order", order),
+    Route("metadata_fields", "GET", FIELDS + "/{id}", show),
+    Route("metadata_fields", "PUT", FIELDS + "/{id}", update),
+    Route("metadata_fields", "DELETE", FIELDS + "/{id}", delete),
 )

@@ -200,7 +200,7 @@ def _row(rule: MetadataRule) -> Json:
 RULES = CLOUD + "/metadata_rules"
 ROUTES = (
     Route("metadata_rules", "GET", RULES, listing),
-    Route("create_metadata_rule", "POST", RULES, create),
-    Route("update_metadata_rule", "PUT", RULES + "/{id}", update),
-    Route("delete_metadata_rule", "DELETE", RULES + "/{id}", delete),
+    Route("metadata_rules", "POST", RULES, create),
+    Route("metadata_rules", "PUT", RULES + "/{id}", update),
+    Route("metadata_rules", "DELETE", RULES + "/{id}", delete),
 )

@@ -109,8 +109,8 @@ def _row(trigger: Trigger) -> Json:
 TRIGGERS = CLOUD + "/triggers"
 ROUTES = (
     Route("triggers", "GET", TRIGGERS, listing),
-    Route("create_trigger", "POST", TRIGGERS, create),
-    Route("update_trigger", "PUT", TRIGGERS + "/{id}", update),
-    Route("delete_trigger", "DELETE", TRIGGERS + "/{id}", delete),
-    Route("test_trigger", "POST", TRIGGERS + "/{id}/test", test),
+    Route("triggers", "POST", TRIGGERS, create),
+    Route("triggers", "PUT", TRIGGERS + "/{id}", update),
+    Route("triggers", "DELETE", TRIGGERS + "/{id}", delete),
+    Route("triggers", "POST", TRIGGERS + "/{id}/test", test),
 )

@@ -115,10 +115,11 @@ class SearchIndex:
             count, size = self.totals(tenant)
             self._totals[tenant] = (count - 1, size - body_bytes)
 
-    def count(self, tenant: str, *, delivery_type: str) -> int:
-        """Assets of one delivery type."""
-        query = "SELECT count(*) FROM asset WHERE tenant = ? AND delivery_type = ?"
-        count: int = self._db.execute(query, (tenant, delivery_type)).fetchone()[0]
+    def count(self, tenant: str, where: Filter) -> int:
+        """How many match."""
+        clauses, values = _conditions(tenant, where)
+        query = f"SELECT count(*) FROM asset WHERE {' AND '.join(clauses)}"  # noqa: S608 - fixed texts
+        count: int = self._db.execute(query, values).fetchone()[0]
         return count
 
     def folders(self, tenant: str, parent: str, *, limit: int) -> list[str]:

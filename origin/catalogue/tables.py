@@ -230,8 +230,10 @@ shunned = Table(
     "shunned",
     metadata,
     Column("tenant", _CLOUD, primary_key=True),
-    Column("hash", _HEX128, primary_key=True, comment="keyed hash of the name of a fetched asset that was erased"),
-    comment="addresses that were erased and are not fetched again",
+    Column(
+        "hash", _HEX128, primary_key=True, comment="keyed hash of a name that was erased and lies elsewhere, or may"
+    ),
+    comment="names that were erased and are not fetched again",
 )
 
 preset = Table(

@@ -38,6 +38,7 @@ from origin.records.types import (
     SealedBlob,
     Tenant,
 )
+from origin.records.upload_mappings import UploadMapping
 
 __all__ = [
     "EAGER",
@@ -86,6 +87,7 @@ __all__ = [
     "Task",
     "Tenant",
     "Trigger",
+    "UploadMapping",
     "span_of",
     "whole",
 ]

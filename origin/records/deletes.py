@@ -10,6 +10,7 @@ from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.records.core import Core
+from origin.records.fetched import shun
 from origin.records.nonces import Once, spend
 from origin.records.tasks import Word
 from origin.records.types import AssetRecord, Filter, Removed, RemovedMany
@@ -100,6 +101,10 @@ class Deletes:
                     gone.append((row, record, renditions))
             if word is not None and gone:
                 await word.leave(core, change.connection, [record for _, record, _ in gone])
+            ruled = [
+                row.name for row, record, _ in gone if record.access_control and record.name.delivery_type == "upload"
+            ]
+            await shun(change.connection, tenant, ruled)  # its rules go with it: no mapping opens a copy of it
             if chosen:
                 erase_entry(change, chosen)
                 change.after_commit.append(lambda: forget_rows(core, chosen))

@@ -58,7 +58,7 @@ class Edges:
                 file_key=standing.tenant.file_key,
                 config_revision=standing.tenant.config_revision,
                 policy=standing.policy.to_mapping() if standing.policy else {},
-                named={name: named.text for name, named in standing.named.items()},
+                named={name: named.text for name, named in standing.named.items() if not named.is_spelled_out},
                 allowed=tuple(sorted(name for name, named in standing.named.items() if named.allowed_for_strict)),
                 token_keys=standing.tenant.token_keys,
             )

@@ -26,7 +26,7 @@ from origin.records import targets as selection
 from origin.records.core import Core
 from origin.records.deletes import DELETE_ASSETS_MAX, erase_entry, forget_rows
 from origin.records.erasure_rows import ErasureRow, State
-from origin.records.fetched import shun
+from origin.records.fetched import COULD_BE_BROUGHT, shun
 from origin.records.nonces import Once, spend
 from origin.records.statements import body_of
 from origin.records.types import ErasePreview, Fencing, PurgeTargets
@@ -158,8 +158,8 @@ class Erasures:
             renditions += await core.catalogue.remove(change.connection, asset, seq=change.seq)
         if assets:
             records = zip(assets, map(core.open, assets), strict=True)
-            fetched = [row.name for row, record in records if record and record.name.delivery_type == "fetch"]
-            await shun(change.connection, tenant, fetched)
+            brought = [row.name for row, record in records if record and record.name.delivery_type in COULD_BE_BROUGHT]
+            await shun(change.connection, tenant, brought)
             erase_entry(change, assets)
             change.after_commit.append(_forgetting(core, assets))
             if row is None:

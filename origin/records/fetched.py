@@ -1,8 +1,9 @@
-"""What is remembered of fetched assets beside the assets themselves: which addresses were erased, by their keyed hashes.
+"""What is remembered of pictures from elsewhere beside themselves: which names were erased, by their keyed hashes.
 
 An erase forgets a copy; its source goes on having it. So that nobody's request brings it back, the hash of its name stays
-here until the cloud's owner asks for that very address. It is looked at under the lock of the journal's head when a fetched
-picture gets its name: a fetch that was under way when the erase came has lost.
+here: of an address until the cloud's owner asks for that very one, of a public_id that an upload mapping may lead to for
+good, as its owner can upload it himself. It is looked at under the lock of the journal's head when a picture that was brought
+gets its name: a fetch that was under way when the erase came has lost.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from domicile.media.asset import AssetName, NameHash
 from origin.catalogue.sql import batches
 from origin.catalogue.tables import shunned as table
 from origin.records.core import Core
+from origin.records.types import Filter
+
+COULD_BE_BROUGHT = frozenset({"fetch", "upload"})
+"""Delivery types of what a request for it may bring."""
 
 
 class FetchedNames:
@@ -28,8 +33,13 @@ class FetchedNames:
         return self._core.hash_name(name)
 
     def count(self, cloud: str) -> int:
-        """Fetched assets that the cloud has now."""
-        return self._core.search.count(cloud, delivery_type="fetch")
+        """Assets of type `fetch` that the cloud has now."""
+        return self._core.search.count(cloud, Filter(delivery_type="fetch"))
+
+    def count_under(self, cloud: str, folder: str) -> int:
+        """Uploaded pictures whose public_id lies in a folder."""
+        where = Filter(resource_type="image", delivery_type="upload", prefix=f"{folder}/")
+        return self._core.search.count(cloud, where)
 
     async def is_shunned(self, name: AssetName) -> bool:
         async with self._core.database.read() as connection:
@@ -54,7 +64,7 @@ async def is_shunned(connection: AsyncConnection, tenant: str, name: NameHash) -
 
 
 async def shun(connection: AsyncConnection, tenant: str, names: Iterable[NameHash]) -> None:
-    """Names of any type may be among them: only those of fetched assets are ever looked for."""
+    """Names of any type may be among them: only those of what was brought are ever looked for."""
     for batch in batches(dict.fromkeys(names)):
         await connection.execute(delete(table).where(table.c.tenant == tenant, table.c.hash.in_(batch)))
         await connection.execute(insert(table), [{"tenant": tenant, "hash": name} for name in batch])

@@ -18,6 +18,7 @@ from domicile.media.errors import AssetExists, AssetNotFound, LimitExceeded, Med
 from domicile.media.journal import Kind
 from domicile.media.keys import subkey
 from domicile.media.sealed import SALT_BYTES, SealContext, open_sealed, seal
+from domicile.media.strict import SPELLED_OUT
 from origin.catalogue.tables import named as table
 from origin.records.core import Core
 from origin.records.types import Named, NamedCommitted, Tenant
@@ -74,6 +75,21 @@ class NamedTransformations:
             allowed = old.allowed_for_strict if allowed_for_strict is None else allowed_for_strict
             new = replace(old, text=old.text if text is None else text, allowed_for_strict=allowed)
             return _within({**before, name: new})
+
+        return await self._core.shield.run(self._change(cloud, edit))
+
+    async def allow(self, cloud: str, text: str, *, allowed: bool) -> NamedCommitted:
+        """Let a transformation without a name pass as strict, by its canonical text, or no more. LimitExceeded."""
+        name = SPELLED_OUT + text
+
+        def edit(before: Mapping[str, Named]) -> dict[str, Named] | MediaError:
+            others = {one: named for one, named in before.items() if one != name}
+            if not allowed:
+                return others
+            if len(others) >= NAMED_MAX:
+                return LimitExceeded(f"Too many named and allowed transformations - at most {NAMED_MAX} are allowed")
+            made = Named(name=name, text=text, allowed_for_strict=True, created_at=self._core.now())
+            return _within({**others, name: made})
 
         return await self._core.shield.run(self._change(cloud, edit))
 

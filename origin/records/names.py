@@ -17,6 +17,7 @@ from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.records.afterwards import Afterwards, Leave, nothing
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
+from origin.records.fetched import shun
 from origin.records.nonces import Once, spend
 from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord, Committed, Filter
@@ -182,6 +183,8 @@ class Names:
         await core.catalogue.rewrite(change.connection, row.name, renamed, seq=change.seq, labels=core.labels(record))
         change.after_commit.append(lambda: core.search.put(record))
         if renamed.name != row.name:
+            if before.name.delivery_type == "upload" != record.name.delivery_type:
+                await shun(change.connection, change.tenant, [row.name])  # closed now: no mapping opens a copy of it
             return row.name, renamed.name
         kinds = _read_elsewhere(before, record)
         names = tuple(core.hash_of(row.tenant, kind, record.name.text) for kind in kinds)

@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Row, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, NameHash
 from domicile.media.errors import AssetNotFound, BadRequest
 from domicile.media.journal import Kind
 from domicile.media.layer import LAYERS_MAX
 from domicile.media.wire import Rendition, RenditionReport
+from origin.catalogue.sql import batches
 from origin.catalogue.tables import rendition as table
 from origin.catalogue.tables import rendition_layer as layer_table
 from origin.journal import Change
@@ -23,6 +25,11 @@ from origin.records.types import RenditionRecord
 
 RENDITIONS_PER_AID_MAX = 1000
 RENDITIONS_PER_REPORT_MAX = 256
+
+
+def rendition_hash(core: Core, tenant: str, transformation: str, file_format: str) -> NameHash:
+    """By which all renditions of one kind are found, whatever they are of."""
+    return core.hash_of(tenant, "rendition", f"{transformation}\0{file_format}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,21 +49,25 @@ class Renditions:
         self._core = core
 
     async def of(self, tenant: str, aid: Aid) -> tuple[RenditionRecord, ...]:
-        query = select(table.c.hash, table.c.detail).where(table.c.aid == aid, table.c.tenant == tenant)
-        layers = select(layer_table.c.hash, layer_table.c.aid).where(layer_table.c.rendition_aid == aid)
+        query = select(table).where(table.c.aid == aid, table.c.tenant == tenant)
         async with self._core.database.read() as connection:
             rows = (await connection.execute(query.order_by(table.c.hash).limit(RENDITIONS_PER_AID_MAX))).all()
-            laid = (await connection.execute(layers)).all() if rows else []
-        shown: dict[str, list[Aid]] = {row.hash: [aid] for row in rows}
-        for row in laid:
-            shown.get(row.hash, []).append(row.aid)
+            return tuple(record for _, record in await self.opened(connection, rows))
+
+    async def opened(
+        self, connection: AsyncConnection, rows: Sequence[Row[Any]]
+    ) -> list[tuple[Row[Any], RenditionRecord]]:
+        """Rows of the table with what they say, but for those of which a picture has gone."""
+        shown: dict[tuple[Aid, str], list[Aid]] = {(row.aid, row.hash): [row.aid] for row in rows}
+        for batch in batches({row.aid for row in rows}):
+            for laid in await connection.execute(select(layer_table).where(layer_table.c.rendition_aid.in_(batch))):
+                shown.get((laid.rendition_aid, laid.hash), []).append(laid.aid)
         region = self._core.settings.region
-        keys = {row.hash: self._data_keys(shown[row.hash]) for row in rows}
-        return tuple(
-            open_rendition(row.detail, known, tenant=tenant, region=region)
+        return [
+            (row, open_rendition(row.detail, known, tenant=row.tenant, region=region))
             for row in rows
-            if (known := keys[row.hash]) is not None
-        )
+            if (known := self._data_keys(shown[row.aid, row.hash])) is not None
+        ]
 
     async def add(self, report: RenditionReport) -> int:
         if len(report.renditions) > RENDITIONS_PER_REPORT_MAX:
@@ -103,7 +114,7 @@ class Renditions:
         return _Known(owners=owners, counts=counts, pairs=pairs)
 
     def _hash(self, tenant: str, made: Rendition) -> NameHash:
-        return self._core.hash_of(tenant, "rendition", f"{made.transformation}\0{made.format}")
+        return rendition_hash(self._core, tenant, made.transformation, made.format)
 
     def _rows(
         self, tenant: str, renditions: Sequence[Rendition], known: _Known

@@ -46,6 +46,7 @@ from origin.records.settings import RecordsSettings
 from origin.records.spool import Spool
 from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Tasks, Word
 from origin.records.token_keys import TokenKeys
+from origin.records.transformations import UsedTransformations
 from origin.records.triggers import triggers_of
 from origin.records.types import (
     AssetRecord,
@@ -64,6 +65,7 @@ from origin.records.types import (
     RenditionRecord,
     Tenant,
 )
+from origin.records.upload_mappings import upload_mappings_of
 from origin.records.uploads import Uploads
 from origin.records.wire_side import WireSide
 
@@ -84,6 +86,7 @@ class Records(WireSide):
         self._purges = Purges(core)
         self._erasures = Erasures(core)
         self.named = NamedTransformations(core)
+        self.transformations = UsedTransformations(core, self._renditions)
         self.token_keys = TokenKeys(core)
         self.api_keys = ApiKeys(core)
         self.fetched = FetchedNames(core)
@@ -92,6 +95,7 @@ class Records(WireSide):
         self.metadata_rules = metadata_rules_of(core)
         self.folders = Folders(core, self._names)
         self.triggers = triggers_of(core)
+        self.upload_mappings = upload_mappings_of(core)
         self.notices = Tasks(core, NOTICE)
         self.eager = Tasks(core, EAGER)
 

@@ -18,6 +18,7 @@ from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
 from domicile.media.journal import Head
 from domicile.media.statement import ErasureStatement
+from domicile.media.strict import SPELLED_OUT
 from origin.records.prefixes import names_a_folder
 from origin.records.tenant import Tenant
 
@@ -97,6 +98,8 @@ class NewAsset:
     """None: as it was, if this replaces another version; no overwriting opens what was closed by leaving a word out."""
     renews: bool = False
     """The same picture, newer: what its owner has said of the version that it replaces stays."""
+    is_brought: bool = False
+    """It came because somebody asked for it, and not from its owner: dropped, with AssetNotFound, if it was erased before."""
     instead_of: Aid | None = None
     """Only in the place of this version: when that has gone meanwhile, the upload is dropped and raises AssetNotFound."""
     overwrite: bool = True
@@ -351,10 +354,15 @@ class Named:
     """A transformation with a name of its own."""
 
     name: str
+    """Or, of one that has none and is only allowed for strict transformations, its text behind SPELLED_OUT."""
     text: str
     """Canonical; its variables may be set by who uses it."""
     allowed_for_strict: bool
     created_at: float
+
+    @property
+    def is_spelled_out(self) -> bool:
+        return self.name.startswith(SPELLED_OUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,8 +146,9 @@ class Uploads:
             before = core.open(old) if old else None
             record = _record(draft, asset, before)
             keeps = before if before is not None and not asset.overwrite else None
-            if asset.name.delivery_type == "fetch" and await is_shunned(change.connection, tenant, name):
-                raise AssetNotFound("this address was erased")
+            is_brought = asset.is_brought or asset.name.delivery_type == "fetch"
+            if is_brought and await is_shunned(change.connection, tenant, name):
+                raise AssetNotFound("this name was erased")
             if asset.instead_of is not None and (old is None or old.aid != asset.instead_of):
                 raise AssetNotFound("the version that this was to replace has gone")
             if keeps is None and once is not None:

@@ -46,6 +46,7 @@ from origin.api.upload import upload as upload_handler
 from origin.app import ROUTES, api_app
 from origin.keys import ORIGIN
 from origin.records import Filter, MetadataField, MetadataRule, Named, Preset, PurgeTargets, Records, Tenant, Trigger
+from origin.records.upload_mappings import UploadMapping
 from tests.infra.origin import NOW, origin_over
 from tests.infra.records import CLOUD, facts, name, opened, upload
 
@@ -122,6 +123,8 @@ async def installation(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
         told = Trigger(id="e" * 32, uri="https://app.example/", event_type="all", created_at=NOW, updated_at=NOW)
         await records.triggers.add(CLOUD, told.id, told)
         await records.folders.make(CLOUD, THEIRS)
+        mapping = UploadMapping(folder=THEIRS, template="https://app.example/", created_at=NOW)
+        await records.upload_mappings.add(CLOUD, THEIRS, mapping)
         statement = await records.erase(CLOUD, PurgeTargets(public_ids=("gone",)))
         found = await records.get(name(THEIRS))
         page = await records.list(CLOUD, Filter(), max_results=1)
@@ -210,6 +213,8 @@ NEEDED: Mapping[str, str | list[str]] = {
     **dict.fromkeys(("from", "start"), "0"),
     **dict.fromkeys(("to", "end"), "0"),
     "order_by": "label",
+    "folder": "new",
+    "template": "https://app.example/",
     "to_folder": "new",
     "uri": "https://app.example/",
     "new_uri": "https://app.example/",

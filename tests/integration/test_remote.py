@@ -111,6 +111,25 @@ async def test_a_layer_from_elsewhere(stack: Stack, there: Elsewhere) -> None:
         assert (reply.status, color_of(reply.body)) == (200, BLUE)
 
 
+async def test_a_mapped_folder_is_delivered_from_where_its_pictures_lie(stack: Stack, there: Elsewhere) -> None:
+    allow(stack, there, "off")
+    template = there.address("/media/")
+    await asyncio.to_thread(cloudinary.api.create_upload_mapping, "moved", template=template)
+    there.put("/media/team/jane.JPG", picture(RED))
+    await stack.upload("moved/here", picture(BLUE))
+    path = url(stack, "moved/team/jane.JPG", width=20, crop="scale", fetch_format="png")
+    assert path.endswith("/moved/team/jane.JPG")
+    for reply in await stack.everywhere(path):
+        assert (reply.status, color_of(reply.body)) == (200, RED)
+    assert there.asked.count("/media/team/jane.JPG") == 1
+    assert (await asyncio.to_thread(cloudinary.api.resource, "moved/team/jane"))["type"] == "upload"
+    for reply in await stack.everywhere(url(stack, "moved/here.png", version=1)):
+        assert color_of(reply.body) == BLUE
+    gone = await stack.get(url(stack, "moved/nobody.jpg"))
+    assert (gone.status, "127.0.0.1" in gone.headers["x-cld-error"]) == (404, False)
+    await asyncio.to_thread(cloudinary.api.delete_upload_mapping, "moved")
+
+
 async def test_windows_and_tokens_by_the_sdk(stack: Stack) -> None:
     sdk = stack.origin.sdk()
     status, made = operate(stack.origin, "POST", "/_admin/v1/token_keys", {"cloud": "demo"})

@@ -177,3 +177,71 @@ def test_triggers_are_told_of_what_they_ask_for_from_whatever_call(sdk, origin: 
     gone = next(json.loads(body) for path, _, body in there.told if path == f"/{name}/delete")
     assert {row["public_id"] for row in gone["resources"]} == {name, f"{name}b"}
     assert unlisted.told == []
+
+
+def test_upload_mappings_are_kept_where_the_policy_lets_be_fetched(sdk, origin: OriginProcess, name: str) -> None:
+    with running_elsewhere() as there:
+        template = there.address("/media/")
+        with pytest.raises(cloudinary.exceptions.BadRequest, match="template: the host is not in this cloud's list"):
+            sdk.api.create_upload_mapping(name, template=template)
+        listed = f'[zones]\ningress_fetch = ["eu-de"]\n[remote]\nhosts = ["127.0.0.1:{there.port}"]'
+        with policy(origin, listed):
+            for wrong in (template.removesuffix("/media/"), f"{template}#x", "ftp://127.0.0.1/x/", "media/"):
+                with pytest.raises(cloudinary.exceptions.BadRequest, match="template"):
+                    sdk.api.create_upload_mapping(name, template=wrong)
+            assert sdk.api.create_upload_mapping(name, template=template)["message"] == "created"
+            with pytest.raises(cloudinary.exceptions.AlreadyExists):
+                sdk.api.create_upload_mapping(name, template=template)
+            sdk.api.create_upload_mapping(f"{name}/deep", template=template)
+            first = sdk.api.upload_mappings(max_results=1)
+            assert [one["folder"] for one in first["mappings"]] == [name]
+            more = sdk.api.upload_mappings(max_results=1, next_cursor=first["next_cursor"])
+            assert ([one["folder"] for one in more["mappings"]], "next_cursor" in more) == ([f"{name}/deep"], False)
+            sdk.api.update_upload_mapping(name, template=f"{template}new/")
+            assert sdk.api.upload_mapping(name)["template"] == f"{template}new/"
+            for folder in (name, f"{name}/deep"):
+                sdk.api.delete_upload_mapping(folder)
+            with pytest.raises(cloudinary.exceptions.NotFound):
+                sdk.api.upload_mapping(name)
+
+
+def test_transformations_without_a_name_are_listed_shown_allowed_and_deleted(sdk, name: str) -> None:
+    text, width = f"c_scale,e_blur:{int(name[1:5], 16) % 1000 + 1},w_9", {"quality": 71}
+    for n in range(2):
+        made = sdk.uploader.upload(io.BytesIO(PNG), public_id=f"{name}{n}", eager=[f"{text}/jpg", f"{text}/png", width])
+    assert len(made["eager"]) == 3
+    rows: list[dict] = []
+    cursor = None
+    while cursor is not None or not rows:
+        page = sdk.api.transformations(max_results=1, next_cursor=cursor)
+        rows += page["transformations"]
+        cursor = page.get("next_cursor")
+    assert names(rows).count(text) == 1
+    (row,) = [row for row in rows if row["name"] == text]
+    assert row == {"name": text, "allowed_for_strict": False, "used": True, "named": False}
+    assert text not in names(sdk.api.transformations(named=True, max_results=500)["transformations"])
+    first = sdk.api.transformation(text, max_results=3)
+    rest = sdk.api.transformation(text, max_results=3, next_cursor=first["next_cursor"])
+    derived = first["derived"] + rest["derived"]
+    assert {(one["public_id"], one["format"]) for one in derived} == {
+        (f"{name}{n}", kind) for n in range(2) for kind in ("jpg", "png")
+    }
+    assert (len(derived), "next_cursor" in rest) == (4, False)
+    assert sdk.api.update_transformation(text, allowed_for_strict=True)["message"] == "updated"
+    assert sdk.api.transformation(text)["allowed_for_strict"] is True
+    listed = names(sdk.api.transformations(max_results=500)["transformations"])
+    assert listed.count(text) == 1
+    sdk.api.create_transformation(f"{name}part", text)
+    sdk.api.create_transformation(f"{name}idle", "c_scale,w_7/e_sepia:7")
+    assert sdk.api.transformation(f"{name}part")["used"] is True
+    assert len(sdk.api.transformation(f"{name}part")["derived"]) == 4
+    assert sdk.api.transformation(f"{name}idle")["used"] is False
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="only allowed_for_strict"):
+        sdk.api.update_transformation(text, unsafe_update="w_5")
+    assert sdk.api.delete_transformation(text)["domicile"]["fenced"] is True
+    for gone in (sdk.api.transformation, sdk.api.delete_transformation):
+        with pytest.raises(cloudinary.exceptions.NotFound, match="Transformation not found"):
+            gone(text)
+    assert [one["transformation"] for one in sdk.api.resource(f"{name}0")["derived"]] == ["q_71"]
+    for one in ("part", "idle"):
+        sdk.api.delete_transformation(f"{name}{one}")

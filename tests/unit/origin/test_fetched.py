@@ -3,124 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import pytest_asyncio
-import structlog
 
 from domicile.media.access import AccessRule
-from domicile.media.analysis import NOTHING
 from domicile.media.asset import AssetName
 from domicile.media.errors import AssetNotFound, BadSignature, LimitExceeded, Overloaded, RemoteGone
 from domicile.media.layer import LayerName
 from domicile.media.signature import sign_delivery
-from domicile.media.wire import ResolveAnswer, ResolveRequest
 from domicile.service.gate.remote import RemoteClient, RemoteLimits
-from domicile.service.tasks import Background
-from origin.fetched import FAILURE_SECONDS, RETRY_SECONDS, Fetched
-from origin.keys import Origin
-from origin.records import PurgeTargets, Records
-from tests.infra.elsewhere import Elsewhere, running_elsewhere
-from tests.infra.origin import NOW, origin_over
-from tests.infra.records import CLOUD, facts, name, upload
-
-REFRESH_SECONDS = 1000
-POLICY = """
-tenant = "acme"
-[zones]
-ingress_fetch = ["eu-de"]
-[remote]
-hosts = ["127.0.0.1:{port}"]
-delivery = "{delivery}"
-refresh_seconds = 1000
-"""
-
-
-class Decoders:
-    """Finds everything good, when it is let."""
-
-    def __init__(self) -> None:
-        self.go = asyncio.Event()
-        self.go.set()
-        self.reached = asyncio.Event()
-
-    async def probe(self, body: bytes, *_: object, **__: object) -> SimpleNamespace:
-        self.reached.set()
-        await self.go.wait()
-        return SimpleNamespace(done=SimpleNamespace(source=facts(body), analysis=NOTHING))
-
-    def retire(self, tenant: str | None = None) -> None:
-        pass
-
-
-class World:
-    """An origin, a server elsewhere, and a clock for both."""
-
-    def __init__(self, origin: Origin, there: Elsewhere, directory: Path) -> None:
-        self.origin = origin
-        self.there = there
-        self.directory = directory
-        self.now = NOW
-        self.monotonic = 0.0
-
-    @property
-    def records(self) -> Records:
-        return self.origin.records
-
-    async def allow(self, delivery: str) -> None:
-        file = self.directory / "data" / "policies" / "acme.toml"
-        file.write_text(POLICY.format(port=self.there.port, delivery=delivery))
-        await self.records.reload_policies()
-
-    async def resolve(self, address: str, **changes: Any) -> ResolveAnswer:
-        asked = ResolveRequest(
-            **{
-                "cloud": CLOUD,
-                "resource_type": "image",
-                "delivery_type": "fetch",
-                "public_ids": (address,),
-                "transformed": True,
-                "region": "eu-de",
-                "judges": True,
-                **changes,
-            }
-        )
-        return await self.origin.fetched.resolve(asked)
-
-    async def md5(self, address: str) -> str | None:
-        record = await self.records.get(name(address, delivery_type="fetch"))
-        return None if record is None else record.facts.md5
-
-    async def idle(self) -> None:
-        """Until nothing is fetched any more."""
-        async with asyncio.timeout(5):
-            while self.origin.fetched._running:
-                await asyncio.gather(*self.origin.fetched._running.values(), return_exceptions=True)
-                await asyncio.sleep(0)
-
-
-@pytest.fixture(scope="module")
-def there() -> Iterator[Elsewhere]:
-    with running_elsewhere() as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def world(records: Records, there: Elsewhere, tmp_path: Path) -> AsyncIterator[World]:
-    origin = origin_over(records, Decoders())
-    there.asked.clear()
-    made = World(origin, there, tmp_path)
-    origin.now = lambda: made.now
-    origin.remote = RemoteClient(RemoteLimits(), private_hosts=["127.0.0.1"])
-    async with Background(structlog.get_logger()) as background:
-        origin.fetched = Fetched(origin, background, clock=lambda: made.monotonic)
-        await made.allow("open")
-        yield made
+from origin.fetched import FAILURE_SECONDS, RETRY_SECONDS
+from origin.records import PurgeTargets
+from tests.infra.fetching import REFRESH_SECONDS, World
+from tests.infra.origin import NOW
+from tests.infra.records import CLOUD, name, upload
 
 
 async def test_an_address_becomes_an_asset_when_it_is_asked_for_first(world: World) -> None:

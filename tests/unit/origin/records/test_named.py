@@ -49,6 +49,15 @@ async def test_edges_are_told_which_names_are_allowed_for_strict(records: Record
     assert (later.allowed, later.config_revision) == ((), lease.config_revision + 1)
 
 
+async def test_one_without_a_name_is_told_to_edges_among_the_allowed_alone(records: Records) -> None:
+    await records.named.allow(CLOUD, "c_scale,w_5", allowed=True)
+    await records.named.create(CLOUD, named("c"))
+    lease = await granted(records)
+    assert (set(lease.named), lease.allowed) == ({"c"}, ("/c_scale,w_5",))
+    await records.named.allow(CLOUD, "c_scale,w_5", allowed=False)
+    assert (await granted(records)).allowed == ()
+
+
 async def test_they_survive_a_restart_and_stand_in_no_file_in_the_clear(tmp_path: Path) -> None:
     async with opened(tmp_path) as records:
         await records.named.create(CLOUD, named("canaryname", "c_scale,w_54321"))

@@ -14,7 +14,14 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from domicile.media.asset import AID_BYTES, Aid
-from domicile.media.errors import BadRequest, LimitExceeded, MediaError, OutsideRegion
+from domicile.media.errors import (
+    AssetNotFound,
+    BadRequest,
+    LimitExceeded,
+    MediaError,
+    OutsideRegion,
+    UpstreamUnavailable,
+)
 from domicile.media.policy import Place
 from domicile.media.wire import (
     BODY_BYTES_MAX,
@@ -40,6 +47,8 @@ from origin.http import drop_server_header
 from origin.keys import ORIGIN, Origin
 from origin.nodes import AUTHORITIES_MAX, Node
 from origin.purge_door import relayed_purge
+from origin.records import SealedBlob
+from origin.store.port import BlobMissing
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -206,6 +215,7 @@ async def blob(request: web.Request) -> web.StreamResponse:
         raise BadRequest("An aid is 32 hex digits")
     span = _span(request.headers.get(hdrs.RANGE))
     sealed = await origin.records.original_for(aid, Place(name="edge", region=region_of(request)), span)
+    first = await _first_piece(sealed)
     response = web.StreamResponse(
         status=200 if span is None else 206,
         headers={
@@ -217,11 +227,34 @@ async def blob(request: web.Request) -> web.StreamResponse:
     if span is not None:
         response.headers[hdrs.CONTENT_RANGE] = f"bytes {sealed.start}-{sealed.end - 1}/{sealed.total_bytes}"
     await response.prepare(request)
-    async for piece in sealed.pieces:
-        for start in range(0, len(piece), CHUNK_BYTES):
-            await response.write(piece[start : start + CHUNK_BYTES])
+    try:
+        left = sealed.end - sealed.start - len(first)
+        await _write_piece(response, first)
+        async for piece in sealed.pieces:
+            left -= len(piece)
+            await _write_piece(response, piece)
+        if left:
+            raise UpstreamUnavailable("the store ended early")
+    except Exception as failed:  # noqa: BLE001 - the head is gone: what is cut off must not look whole
+        log.warning("original_cut_off", error=type(failed).__name__)
+        if request.transport is not None:
+            request.transport.abort()
+        return response
     await response.write_eof()
     return response
+
+
+async def _first_piece(sealed: SealedBlob) -> bytes:
+    """What a store has to say against an original it says here, before the head of the answer has gone."""
+    try:
+        return await anext(sealed.pieces, b"")
+    except BlobMissing as missing:
+        raise AssetNotFound("no such asset") from missing
+
+
+async def _write_piece(response: web.StreamResponse, piece: bytes) -> None:
+    for start in range(0, len(piece), CHUNK_BYTES):
+        await response.write(piece[start : start + CHUNK_BYTES])
 
 
 def _span(header: str | None) -> tuple[int, int | None] | None:

@@ -97,4 +97,4 @@ class LeaseLost(MediaError):
 
 
 class UpstreamUnavailable(MediaError):
-    """The origin did not answer, or answered with something that cannot be used."""
+    """The origin, or its store, did not answer, or answered with something that cannot be used."""

@@ -101,8 +101,9 @@ def with_choices(field: MetadataField, given: GivenSource) -> MetadataField:
 
 
 def source_of(field: MetadataField) -> Json:
-    """As answers tell it."""
-    return {"values": [msgspec.structs.asdict(choice) for choice in field.choices]}
+    """As answers tell it: what may be chosen."""
+    there = [choice for choice in field.choices if choice.state == ACTIVE]
+    return {"values": [{"external_id": choice.external_id, "value": choice.value} for choice in there]}
 
 
 def missing_field(name: str) -> AssetNotFound:

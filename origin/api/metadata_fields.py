@@ -49,6 +49,7 @@ class FieldChanges(msgspec.Struct, forbid_unknown_fields=True):
 
     type: str | msgspec.UnsetType = msgspec.UNSET
     external_id: str | msgspec.UnsetType = msgspec.UNSET
+    """These two stay whatever it says, as SDKs send the whole field back."""
     label: str | msgspec.UnsetType = msgspec.UNSET
     mandatory: bool | msgspec.UnsetType = msgspec.UNSET
     default_value: MetadataValue | msgspec.UnsetType | None = msgspec.UNSET
@@ -164,12 +165,6 @@ def read_field(body: bytes, *, now: float) -> MetadataField:
 
 def changed_field(field: MetadataField, changes: FieldChanges) -> MetadataField:
     """Raises BadRequest."""
-    for name, said, fixed in (
-        ("type", changes.type, field.type),
-        ("external_id", changes.external_id, field.external_id),
-    ):
-        if said not in (msgspec.UNSET, fixed):
-            raise BadRequest(f"Parameter {name} cannot be changed")
     if changes.allow_dynamic_list_values:
         raise BadRequest("Parameter allow_dynamic_list_values is not supported")
     names = ("label", "mandatory", "default_disabled", "validation", "restrictions")

@@ -338,5 +338,6 @@ place = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False, comment="always 1"),
     Column("region", String(32), nullable=False),
-    comment="the legal place that these records are bound to",
+    Column("store", String(255), nullable=False, server_default="disk", comment="where the originals lie"),
+    comment="the legal place and the store that these records are bound to",
 )

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import insert, select
+from sqlalchemy import exists, insert, select, update
 
 from domicile.media.policy import PolicyError, zones_of
 from domicile.service.settings import BadSetting, blamed
@@ -35,7 +35,8 @@ from origin.records.named import load_named
 from origin.records.settings import RecordsSettings
 from origin.shield import Shield
 from origin.store.guard import GuardedStore
-from origin.store.local import LocalStore
+from origin.store.opening import name_of, opened_store
+from origin.store.port import BlobStore
 from origin.tenants import Tenants
 
 MAINTENANCE_SECONDS = 60.0
@@ -64,7 +65,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(lock.hold(settings.data))
         database = await stack.enter_async_context(opened_database(settings))
-        await _bind_region(database, settings.region)
+        await _bind(database, settings.region, name_of(settings.s3))
         shield = await stack.enter_async_context(Shield())
         keyring = await _open_keyring(settings, shield)
         mirror = None
@@ -73,6 +74,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             stack.callback(mirror.close)
             await recovery.reconcile(database, mirror)
         audit = await _open_audit(settings, database, keyring, stack)
+        store = await _open_store(settings, clocks, stack)
         leases = Leases(monotonic=clocks.monotonic)
         upkeep = Upkeep()
         core = Core(
@@ -84,7 +86,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             keyring=keyring,
             tenants=Tenants(keyring),
             policies=Policies(settings.data / "policies", home=settings.region),
-            blobs=GuardedStore(LocalStore(settings.data / "originals"), region=settings.region, now=clocks.wall),
+            blobs=store,
             leases=leases,
             shield=shield,
             audit=audit,
@@ -94,6 +96,17 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         await _fill(core, mirror)
         stack.enter_context(upkeep.of(core, mirror))
         yield core
+
+
+async def _open_store(settings: RecordsSettings, clocks: Clocks, stack: contextlib.AsyncExitStack) -> BlobStore:
+    opening = opened_store(
+        settings.s3,
+        directory=settings.data / "originals",
+        keys=settings.keys_directory,
+        region=settings.region,
+        now=clocks.wall,
+    )
+    return GuardedStore(await stack.enter_async_context(opening), region=settings.region, now=clocks.wall)
 
 
 async def _open_keyring(settings: RecordsSettings, shield: Shield) -> Keyring:
@@ -140,13 +153,23 @@ def _open_mirror(settings: RecordsSettings) -> Mirror:
         ) from broken
 
 
-async def _bind_region(database: Database, region: str) -> None:
+async def _bind(database: Database, region: str, store: str) -> None:
+    """Records belong to one region, and as long as they have originals to one store."""
     async with database.write() as connection:
-        bound = await connection.scalar(select(t.place.c.region))
+        bound = (await connection.execute(select(t.place.c.region, t.place.c.store))).one_or_none()
         if bound is None:
-            await connection.execute(insert(t.place).values(id=1, region=region))
-        elif bound != region:
-            raise BadSetting(f"origin.records.region: {region!r}, and these records are bound to {bound!r}")
+            await connection.execute(insert(t.place).values(id=1, region=region, store=store))
+            return
+        if bound.region != region:
+            raise BadSetting(f"origin.records.region: {region!r}, and these records are bound to {bound.region!r}")
+        if bound.store != store:
+            holders = (t.version, t.chunk, t.draft, t.doomed)
+            if any([await connection.scalar(select(exists(select(table.c.aid)))) for table in holders]):
+                raise BadSetting(
+                    f"origin.records.s3: these settings mean the store {store!r}, and the originals of these records lie in"
+                    f" {bound.store!r}; allowed: the settings of that one (nothing is moved from one store to another)"
+                )
+            await connection.execute(update(t.place).values(store=store))
 
 
 async def _fill(core: Core, mirror: Mirror | None) -> None:
@@ -169,6 +192,8 @@ async def _fill(core: Core, mirror: Mirror | None) -> None:
         await recovery.forget_erased(core, mirror)
     await chunks.drop_old(core)
     await recovery.finish_doomed(core)
+    if core.settings.s3.is_on:
+        await recovery.check_store(core)
     await recovery.count_unowned(core)
     await recovery.fill_search(core)
 

@@ -31,6 +31,10 @@ from origin.journal import ENTRIES_PER_ANSWER_MAX, chained, read_entries, read_h
 from origin.mirror import Base, Mirror, Missing
 from origin.records.core import Core
 from origin.records.fetched import shun
+from origin.store.port import BlobMissing
+
+ORIGINALS_LOOKED_FOR = 5
+"""At start, to see that the bucket is the one they lie in."""
 
 log = structlog.get_logger(__name__)
 
@@ -156,6 +160,24 @@ async def finish_doomed(core: Core) -> None:
         doomed = await core.catalogue.doomed(connection)
     if doomed:
         await core.forget(doomed)
+
+
+async def check_store(core: Core) -> None:
+    """A bucket that has none of some originals is another one, whatever its name. Raises BadSetting."""
+    async with core.database.read() as connection:
+        query = select(t.version.c.tenant, t.version.c.aid).limit(ORIGINALS_LOOKED_FOR)
+        some = (await connection.execute(query)).all()
+    for row in some:
+        try:
+            await core.blobs.size(row.tenant, Aid(row.aid))
+        except BlobMissing:
+            continue
+        return
+    if some:
+        raise BadSetting(
+            "origin.records.s3: the bucket has none of the originals that these records know: it is another one, or was"
+            " emptied; allowed: the settings of the one they lie in"
+        )
 
 
 async def count_unowned(core: Core) -> int:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domicile.media.cdn import CDNS
-from domicile.service.settings import MIB, setting
+from domicile.service.settings import MIB, group, setting
+from origin.store.s3_settings import S3Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ class RecordsSettings:
         at_least=0,
         at_most=1,
     )
+    s3: S3Settings = group(S3Settings)
 
     @property
     def keys_directory(self) -> Path:

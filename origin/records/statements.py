@@ -53,7 +53,7 @@ def _key_state(core: Core, row: ErasureRow, fenced: FencedState, left: int) -> d
 
 def _origin_place(core: Core, left: int) -> dict[str, Any]:
     state = "pending" if left else "deleted"
-    return {"place": "origin store", "region": core.settings.region, "state": state, "evidence": "unlinked, synced"}
+    return {"place": "origin store", "region": core.settings.region, "state": state, "evidence": core.blobs.evidence}
 
 
 def _edges_place(fenced: FencedState) -> dict[str, Any]:

@@ -18,6 +18,10 @@ class GuardedStore:
         self._region = region
         self._now = now
 
+    @property
+    def evidence(self) -> str:
+        return self._inner.evidence
+
     async def put(self, tenant: str, aid: Aid, pieces: AsyncIterable[bytes], permit: Permit) -> None:
         permit.require(Activity.STORE, tenant)
         if permit.place.region != self._region:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path
 
@@ -12,13 +11,13 @@ from domicile.media.asset import Aid
 from domicile.media.policy import Permit
 from domicile.service.gate import files
 from origin.keyfiles import sync_directory
-from origin.store.port import PIECE_BYTES_MAX, BlobMissing
-
-_AID = re.compile(r"[0-9a-f]{32}")
+from origin.store.port import AID, PIECE_BYTES_MAX, BlobMissing
 
 
 class LocalStore:
     """One directory on one disk. Leftovers of a crash (`*.tmp`) are removed when it is opened."""
+
+    evidence = "unlinked, synced"
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -28,7 +27,7 @@ class LocalStore:
             files.remove(leftover)
 
     def _path(self, tenant: str, aid: Aid) -> Path:
-        if _AID.fullmatch(aid) is None:
+        if AID.fullmatch(aid) is None:
             raise BlobMissing
         return self._directory / tenant / aid[:2] / aid
 
@@ -68,5 +67,5 @@ class LocalStore:
     async def list(self) -> AsyncIterator[tuple[str, Aid]]:
         found = await asyncio.to_thread(lambda: sorted(self._directory.glob("*/*/*")))
         for path in found:
-            if _AID.fullmatch(path.name):
+            if AID.fullmatch(path.name):
                 yield path.parent.parent.name, Aid(path.name)

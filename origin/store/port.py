@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Protocol
 
 from domicile.media.asset import Aid
 from domicile.media.policy import Permit
+
+AID = re.compile(r"[0-9a-f]{32}")
 
 PIECE_BYTES_MAX = 256 * 1024
 """Largest piece that `read` yields."""
@@ -21,6 +24,10 @@ class BlobMissing(Exception):
 
 class BlobStore(Protocol):
     """Sealed files by (tenant, aid). Bytes are opaque here: stores never see a key."""
+
+    @property
+    def evidence(self) -> str:
+        """How a blob that was deleted has gone, for statements of erasures."""
 
     async def put(self, tenant: str, aid: Aid, pieces: AsyncIterable[bytes], permit: Permit) -> None:
         """What `pieces` give, one after the other, which need not lie in memory together; how many bytes they make is not

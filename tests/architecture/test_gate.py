@@ -68,6 +68,19 @@ WITHOUT_PERMIT = {
     "remote.failed": "an error's words",
     "remote.resolve": "a name that `fetch` was given a permit for",
     "remote.system_resolve": "a name that `fetch` was given a permit for",
+    "s3.abort": "forgets",
+    "s3.delete": "forgetting needs no leave",
+    "s3.facts": "what a bucket says of itself",
+    "s3.keys": "names of objects: aids",
+    "s3.open": "opens no connection by itself",
+    "s3.size": "a number",
+    "s3.uploads": "names of objects: aids",
+    "s3_calls.call": "for `s3`, whose functions ask",
+    "s3_calls.code_of": "an error's words",
+    "s3_calls.open": "opens no connection by itself",
+    "s3_calls.request": "for `s3`, whose functions ask",
+    "s3_calls.send": "for `s3`, whose functions ask",
+    "s3_calls.tried": "for `s3`, whose functions ask",
     "tier.client_tls": "reads settings",
     "tier.connect": "takes a connection of the library, and gives back none that leads to another region",
     "tier.open": "opens no connection by itself",
@@ -119,6 +132,17 @@ def test_only_the_gate_connects() -> None:
         and not module.name.startswith(GATE)
     }
     assert found == set(MAY_CONNECT)
+
+
+def test_only_the_gate_imports_a_client_of_buckets() -> None:
+    found = {
+        module.name
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and re.search(r"(import|from) (aiobotocore|botocore|gcloud)", ast.unparse(node))
+    }
+    assert found == {f"{GATE}s3.py", f"{GATE}s3_calls.py"}
 
 
 def test_only_the_gate_writes_files() -> None:

@@ -27,7 +27,7 @@ from tests.sdk.suite import Result
 
 PUBLISHED = "1.46.3"
 """Whose tests the list is of."""
-COUNTS = {"run": 458, "excluded": 71}
+COUNTS = {"run": 462, "excluded": 67}
 SERVER_SHARE_MIN = 0.55
 """Of the tests that need a server and no add-on, how many pass."""
 

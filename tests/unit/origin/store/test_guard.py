@@ -19,6 +19,8 @@ AID = Aid("a" * 32)
 class Shelf:
     """A store that counts what reaches it."""
 
+    evidence = "counted"
+
     def __init__(self) -> None:
         self.puts = self.reads = 0
 

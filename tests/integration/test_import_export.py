@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiobotocore.session import AioSession
 
+from tests.infra import ceph
 from tests.integration.origin_process import OriginProcess, running_origin
 from tests.integration.test_sdk_upload import picture
 
@@ -51,7 +54,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OriginProcess]:
         yield running
 
 
-def command(origin: OriginProcess, *words: str, into: bool = True) -> tuple[int, dict[str, Any], str]:
+def command(origin: OriginProcess, *words: str, **more: str) -> tuple[int, dict[str, Any], str]:
     """Exit code, what it printed as JSON, and what it said beside that."""
     environment = {name: value for name, value in os.environ.items() if name != "CLOUDINARY_URL"}
     done = subprocess.run(
@@ -60,7 +63,7 @@ def command(origin: OriginProcess, *words: str, into: bool = True) -> tuple[int,
         text=True,
         timeout=COMMAND_SECONDS_MAX,
         check=False,
-        env=environment,
+        env={**environment, **more},
         cwd=origin.directory,
     )
     assert "Traceback" not in done.stderr, done.stderr[-3000:]
@@ -70,6 +73,8 @@ def command(origin: OriginProcess, *words: str, into: bool = True) -> tuple[int,
 def let_in(origin: OriginProcess, activity: str) -> None:
     policy = origin.data / "policies" / "demo.toml"
     text = policy.read_text("utf-8")
+    if f"\n{activity} = " in text:
+        return
     if "\n[zones]\n" not in text:
         text += "\n[zones]\n"
     policy.write_text(text + f'{activity} = ["eu-de"]\n', "utf-8")
@@ -167,3 +172,46 @@ def test_an_origin_that_is_not_there_is_said_in_one_line(target: OriginProcess, 
     code, _, said = command(target, "import", "directory", str(tmp_path), *words)
     assert code == 1
     assert re.fullmatch(r"domicile: Cannot connect to host 127\.0\.0\.1:9 .*\(3 attempts\)", said.strip())
+
+
+@pytest.mark.system
+@pytest.mark.slow
+@pytest.mark.timeout(150)
+def test_objects_of_a_real_bucket_come_in_once(target: OriginProcess, tmp_path: Path) -> None:
+    gateway = ceph.cluster().region("eu-de")
+    objects = {
+        "holiday/a.png": picture(color=(1, 2, 3)),
+        "holiday/b c.txt": b"words",
+        "holiday/d/": b"",
+        "other/x.png": picture(),
+    }
+
+    async def fill() -> None:
+        async with AioSession().create_client(
+            "s3",
+            region_name=gateway.region,
+            endpoint_url=gateway.endpoint,
+            aws_access_key_id=ceph.ACCESS_KEY,
+            aws_secret_access_key=ceph.SECRET_KEY,
+        ) as client:
+            await client.create_bucket(
+                Bucket="moving", CreateBucketConfiguration={"LocationConstraint": gateway.region}
+            )
+            for key, body in objects.items():
+                await client.put_object(Bucket="moving", Key=key, Body=body)
+
+    asyncio.run(fill())
+    let_in(target, "ingress_fetch")
+    keys = {"AWS_ACCESS_KEY_ID": ceph.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": ceph.SECRET_KEY}
+    where = ("--endpoint", gateway.endpoint, "--bucket-region", gateway.region)
+    words = ["import", "s3", "s3://moving/holiday/", *where, "--journal", str(tmp_path / ".j")]
+    code, told, said = command(target, *words, **keys)
+    assert (code, told) == (0, {"uploaded": 2}), said
+    sdk = target.sdk()
+    assert sdk.api.resource("holiday/a")["etag"] == hashlib.md5(objects["holiday/a.png"]).hexdigest()
+    assert sdk.api.resource("holiday/b c.txt", resource_type="raw")["bytes"] == 5
+    (tmp_path / ".j").unlink()
+    assert command(target, *words, **keys)[:2] == (0, {"there": 2})
+    code, _, said = command(target, *words, **{**keys, "AWS_SECRET_ACCESS_KEY": "wrong"})
+    assert code == 1
+    assert "the bucket: The store of originals refuses" in said

@@ -10,6 +10,7 @@ import cloudinary.exceptions
 import numpy as np
 from PIL import Image
 
+from benchmarks import large_files
 from benchmarks.hits import noise
 from benchmarks.measured import MeasuredStack as Stack
 from benchmarks.memory import DECODERS, Peaks, processes, watched
@@ -40,6 +41,7 @@ def measure(work: Path, results: Path, *, scale: float = 1.0) -> list[dict[str, 
         ram_tier(work, results, renditions=round(400 * scale)),
         mixed(work, results, requests=round(MIXED_REQUESTS * scale)),
         *huge(work, results, side=round(HUGE_SIDE * scale**0.5)),
+        *large_files.measure(work, results, budget, scale=scale),
     ]
 
 

@@ -119,13 +119,17 @@ POLICY_KEYS = {
     " nobody is.",
     "notifications.hosts": "Hosts that a `notification_url` may name, written like `remote.hosts`.",
     "notifications.digest": "Hash of `X-Cld-Signature`: `sha1` or `sha256`, as `signature_algorithm` of your SDKs.",
+    "backups": "A table, docs/backups.md: versions that are kept when they are deleted or replaced. Needs `zones.backup` where the"
+    " originals are.",
+    "backups.days": "How long they can be restored: at most `origin.records.backup_days_max`; 0: not at all.",
+    "backups.always": "Every upload counts as one with `backup=true`.",
 }
 ZONES = {
     Activity.STORE: "Originals are kept.",
     Activity.TRANSFORM: "Originals are decoded and renditions made; only here their keys are released.",
     Activity.CACHE: "Sealed copies are kept by edges.",
     Activity.DELIVER: "Edges answer viewers. Where the viewers are, nobody asks.",
-    Activity.BACKUP: "Copies for restoring are kept (no backups yet).",
+    Activity.BACKUP: "Deleted and replaced versions are kept for a while, to be restored.",
     Activity.METADATA: "Names are looked up.",
     Activity.LOGS: "Logs are kept (they hold keyed hashes only).",
     Activity.METRICS: "Metrics are collected.",
@@ -326,6 +330,7 @@ def _default(preset: Preset) -> Mapping[str, Any]:
             "remote": its.remote.to_mapping(),
             "notifications": its.notifications.to_mapping(),
             "quotas": "none",
+            "backups": its.backups.to_mapping(),
         }
     )
 

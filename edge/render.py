@@ -3,7 +3,7 @@
     no transformation, policy `originals = "as-is"`     the bytes as uploaded        ETag "<md5>"
     no transformation, `originals = "stripped"`         the same without metadata    ETag "<md5>-s2"
     everything else, and all that a policy redacts      a rendition                  ETag keyed by its contributors
-    a raw file                                          the bytes as uploaded        ETag "<md5>"
+    a raw file, a film, a sound                         the bytes as uploaded        ETag "<md5>"
 
 Untransformed means: no component, and no extension that asks for another format. SDKs compare the first 32 characters
 of those tags with the md5 of what they uploaded (decisions I.3).
@@ -27,11 +27,12 @@ from domicile.media.cost import pixels_of
 from domicile.media.errors import BadTransformation
 from domicile.media.evaluate import Known, evaluate
 from domicile.media.facts import SourceFacts
+from domicile.media.film import FILM_TYPES, NOT_TRANSFORMED
 from domicile.media.grammar import build_transformation
 from domicile.media.keys import delivery_etag
 from domicile.media.negotiate import TYPES, UNWRITTEN_TYPES
 from domicile.media.policy import ResidencyPolicy
-from domicile.media.raw import RAW, raw_type
+from domicile.media.raw import BYTES, RAW, raw_type
 from domicile.media.timing import ContentInfo, Span
 from domicile.media.transformation import Pixels, Transformation
 from domicile.media.wire import Rendition, Resolved, ResolvedLayer
@@ -190,14 +191,21 @@ def type_as_it_is(order: Order) -> str | None:
     Nothing can be made of it, and nobody can redact it. Whoever asks for a rendition may be one who may not have the original,
     so a program that comes to nothing gets nothing. Raises BadTransformation.
     """
-    if order.resolved.facts.format != RAW:
+    facts, candidate = order.resolved.facts, order.way.candidate
+    asked = candidate.transformation_text
+    if facts.film is not None:
+        if asked or candidate.extension not in {None, facts.format}:
+            raise BadTransformation(NOT_TRANSFORMED)
+        kind, what = FILM_TYPES.get(facts.format, BYTES), "Videos"
+    elif facts.format == RAW:
+        if asked:
+            raise BadTransformation.component(f"{asked} (of a raw file)")
+        kind, what = raw_type(candidate.public_id), "Raw files"
+    else:
         return None
-    asked = order.way.candidate.transformation_text
-    if asked:
-        raise BadTransformation.component(f"{asked} (of a raw file)")
     if order.way.redaction:
-        raise BadTransformation("Raw files cannot be redacted, and are not shown where the policy redacts")
-    return raw_type(order.way.candidate.public_id)
+        raise BadTransformation(f"{what} cannot be redacted, and are not shown where the policy redacts")
+    return kind
 
 
 def head_as_it_is(order: Order, content_type: str) -> StoredHead:

@@ -12,10 +12,14 @@ from aiohttp.typedefs import Handler
 from domicile.media.errors import AssetNotFound, MediaError
 from domicile.service import logging
 from origin.api import (
+    account,
     admin,
     archives,
     audit_log,
+    backups,
     cors,
+    deletes,
+    details,
     downloads,
     erasures,
     explicit,
@@ -27,13 +31,15 @@ from origin.api import (
     metadata_fields,
     metadata_rules,
     presets,
+    publish,
+    related,
     text_images,
     transformations,
     triggers,
     upload_mappings,
 )
 from origin.api.openapi import describe
-from origin.api.routes import CLOUD, Route, find
+from origin.api.routes import CLOUD, TYPES, Route, find
 from origin.api.upload import upload
 from origin.errors import as_json, code_of, for_api
 from origin.health import Pages
@@ -44,14 +50,12 @@ log = logging.get()
 
 REQUEST_ID_BYTES = 16
 RT = CLOUD + "/{resource_type}"
-RESOURCES = CLOUD + "/resources"
 PRESETS = CLOUD + "/upload_presets"
 UPLOAD_ROUTES = frozenset(
     {"upload", "destroy", "rename", "explicit", "tags", "context", "metadata", "delete_by_token", "erasures"}
-    | {"generate_archive", "download", "text"}
+    | {"generate_archive", "download", "download_backup", "text"}
 )
 """Answered with statuses that every SDK's uploader accepts."""
-_TYPES: Mapping[str, frozenset[str]] = {"resource_type": frozenset({"image", "video", "raw", "auto"})}
 _ARCHIVED: Mapping[str, frozenset[str]] = {"resource_type": frozenset(archives.RESOURCE_TYPES)}
 
 
@@ -61,41 +65,33 @@ async def openapi(_request: web.Request, _path: Mapping[str, str]) -> web.Respon
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("upload", "POST", RT + "/upload", upload, _TYPES),
-    Route("upload", "POST", RT + "/upload_chunked", upload, _TYPES),
+    Route("upload", "POST", RT + "/upload", upload, TYPES),
+    Route("upload", "POST", RT + "/upload_chunked", upload, TYPES),
     Route("upload", "POST", CLOUD + "/upload", upload),
-    Route("destroy", "POST", RT + "/destroy", manage.destroy, _TYPES),
-    Route("rename", "POST", RT + "/rename", manage.rename, _TYPES),
-    Route("explicit", "POST", RT + "/explicit", explicit.explicit, _TYPES),
-    Route("tags", "POST", RT + "/tags", labels.tags, _TYPES),
-    Route("context", "POST", RT + "/context", labels.context, _TYPES),
-    Route("metadata", "POST", RT + "/metadata", labels.metadata, _TYPES),
+    Route("destroy", "POST", RT + "/destroy", manage.destroy, TYPES),
+    Route("rename", "POST", RT + "/rename", manage.rename, TYPES),
+    Route("explicit", "POST", RT + "/explicit", explicit.explicit, TYPES),
+    Route("tags", "POST", RT + "/tags", labels.tags, TYPES),
+    Route("context", "POST", RT + "/context", labels.context, TYPES),
+    Route("metadata", "POST", RT + "/metadata", labels.metadata, TYPES),
     Route("generate_archive", "POST", RT + "/generate_archive", archives.generate, _ARCHIVED),
     Route("generate_archive", "GET", RT + "/generate_archive", archives.generate, _ARCHIVED),
     Route("generate_archive", "GET", RT + "/download_tag.zip", archives.by_tag, _ARCHIVED),
-    Route("download", "GET", RT + "/download", downloads.download, _TYPES),
+    Route("download", "GET", RT + "/download", downloads.download, TYPES),
     Route("text", "POST", CLOUD + "/image/text", text_images.text),
-    Route("delete_by_token", "POST", RT + "/delete_by_token", manage.delete_by_token, _TYPES),
+    Route("delete_by_token", "POST", RT + "/delete_by_token", manage.delete_by_token, TYPES),
     Route("delete_by_token", "POST", CLOUD + "/delete_by_token", manage.delete_by_token),
     Route("erasures", "POST", CLOUD + "/erasures", erasures.erase),
     Route("erasure", "GET", CLOUD + "/erasures/{id}", erasures.status),
-    Route("erasures", "POST", RT + "/erasures", erasures.erase, _TYPES),  # where a stock SDK's signed call goes
-    Route("ping", "GET", CLOUD + "/ping", listing.ping),
-    Route("usage", "GET", CLOUD + "/usage", listing.usage),
-    Route("usage", "GET", CLOUD + "/usage/{date}", listing.usage),
-    Route("config", "GET", CLOUD + "/config", listing.config),
-    Route("resource_types", "GET", RESOURCES, listing.resource_types),
-    Route("resources_by_asset_ids", "GET", RESOURCES + "/by_asset_ids", listing.resources_by_asset_ids),
-    Route("resources", "GET", RESOURCES + "/{resource_type}", listing.resources, _TYPES),
-    Route("resource_by_asset_id", "GET", RESOURCES + "/{asset_id}", listing.resource_by_asset_id),
-    Route("resources_by_tag", "GET", RESOURCES + "/{resource_type}/tags/{tag*}", listing.resources_by_tag, _TYPES),
-    Route("resources", "GET", RESOURCES + "/{resource_type}/{type}", listing.resources, _TYPES),
-    Route("resource", "GET", RESOURCES + "/{resource_type}/{type}/{public_id*}", listing.resource, _TYPES),
-    Route("update", "POST", RESOURCES + "/{resource_type}/{type}/{public_id*}", admin.update, _TYPES),
-    Route("delete_by_tag", "DELETE", RESOURCES + "/{resource_type}/tags/{tag*}", admin.delete_by_tag, _TYPES),
-    Route("delete_resources", "DELETE", RESOURCES + "/{resource_type}/{type}", admin.delete_resources, _TYPES),
-    Route("delete_by_asset_ids", "DELETE", RESOURCES, admin.delete_by_asset_ids),
-    Route("tag_names", "GET", CLOUD + "/tags/{resource_type}", listing.tags, _TYPES),
+    Route("erasures", "POST", RT + "/erasures", erasures.erase, TYPES),  # where a stock SDK's signed call goes
+    *account.ROUTES,
+    *listing.ROUTES,
+    *details.ROUTES,
+    *backups.ROUTES,
+    *related.ROUTES,
+    *publish.ROUTES,
+    *admin.ROUTES,
+    *deletes.ROUTES,
     Route("transformations", "GET", CLOUD + "/transformations", transformations.show),
     Route("create_transformation", "POST", CLOUD + "/transformations", transformations.create),
     Route("update_transformation", "PUT", CLOUD + "/transformations", transformations.update),

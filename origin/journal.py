@@ -40,7 +40,8 @@ NOTHING = Head(epoch=1, seq=0, chain=GENESIS)
 """Head of a journal without entries."""
 POLL_SECONDS = 1.0
 """How often a waiting reader looks by itself: entries of another origin process wake nobody here."""
-
+_COUNTED = frozenset({Kind.ERASE, Kind.RESTRICT})
+"""Kinds whose aids a restored catalogue is told of again (`records.recovery`)."""
 
 log = structlog.get_logger(__name__)
 
@@ -80,10 +81,10 @@ class Change:
         self, kind: Kind, *, aids: tuple[Aid, ...] = (), names: tuple[NameHash, ...] = (), config_revision: int = 0
     ) -> None:
         """Say what this transaction changed; too many targets become ALL, once."""
-        if kind is not Kind.ERASE and len(aids) + len(names) > ENTRY_TARGETS_MAX:
+        if kind not in _COUNTED and len(aids) + len(names) > ENTRY_TARGETS_MAX:
             kind, aids, names = Kind.ALL, (), ()
         if len(aids) + len(names) > ENTRY_TARGETS_MAX:
-            raise ValueError("an erase is cut into entries by its caller: its aids must not be lost in ALL")
+            raise ValueError(f"{kind} is cut into entries by its caller: its aids must not be lost in ALL")
         plain = Entry(
             tenant=self.tenant,
             epoch=self.epoch,

@@ -57,6 +57,10 @@ interpretation = "strict-eu"
 # hosts = ["app.example.org"]    who may be told, as with [remote]
 # digest = "sha1"                or "sha256": the signature_algorithm of your SDKs
 
+# [backups]                      versions that were uploaded with backup=true and are deleted or replaced
+# days = 30                      how long they can be restored; 0: they are gone at once
+# always = false                 true: every upload counts as one with backup=true
+
 # [quotas]                       how much this cloud may take; what is left out has no limit of its own
 # assets_max = 100000            also: bytes_max uploads_in_flight_max renders_per_day_max calls_per_hour_max
 

@@ -160,9 +160,9 @@ def _check_fetched(request: ResolveRequest, rules: RemoteRules) -> None:
 
 def _needs_signature(request: ResolveRequest, rules: RemoteRules, *, has_token: bool) -> bool:
     """`authenticated`: always. `private`: the original; its renditions are public (cloudinary-compat 3.6), but a raw file
-    has none. A token stands for it, but not where it would have something fetched.
+    or a film has none. A token stands for it, but not where it would have something fetched.
     """
-    if request.delivery_type == "private" and request.transformed and request.resource_type != "raw":
+    if request.delivery_type == "private" and request.transformed and request.resource_type == "image":
         return False
     is_fetch = request.delivery_type == "fetch"
     return needs_signature(request.delivery_type, rules) and (is_fetch or not has_token)

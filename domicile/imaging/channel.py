@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import msgspec
 
-from domicile.imaging.job import Done, Job, Refused
+from domicile.imaging.job import Done, Job, Refused, Wants
 from domicile.media.layer import LAYERS_MAX
 
 MESSAGE_BYTES_MAX = 64 * 1024
@@ -69,7 +69,7 @@ class Broken(msgspec.Struct, frozen=True, kw_only=True, tag="broken"):
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one job."""
 
-    outcome: Done | Refused | Broken
+    outcome: Done | Refused | Wants | Broken
     body_bytes: int = 0
     resident_bytes: int = 0
     """Most memory that the process ever held, by its own account (ru_maxrss)."""

@@ -54,6 +54,13 @@ class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of pixels (and JPEG coefficients) that a decoder process may hold at a time, by estimate."""
 
 
+class FilmParts(msgspec.Struct, frozen=True, kw_only=True):
+    """Which parts of a large file the source is, one behind the other."""
+
+    file_bytes: int
+    spans: tuple[tuple[int, int], ...]
+
+
 class ProbeJob(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
     """Sniff, check the limits from the header, then decode every frame once."""
 
@@ -62,6 +69,8 @@ class ProbeJob(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
     """What to tell of it besides facts: some of `analysis.WISHES`."""
     pdf: bool = False
     """May it be a PDF? None is opened otherwise."""
+    film: FilmParts | None = None
+    """It is to be a film or a sound: only what its container says is asked."""
 
 
 class LayerInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,4 +138,11 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
     message: str
 
 
-Outcome = Done | Refused
+class Wants(msgspec.Struct, frozen=True, kw_only=True, tag="wants"):
+    """Bytes [start, end) of a film are needed, too."""
+
+    start: int
+    end: int
+
+
+Outcome = Done | Refused | Wants

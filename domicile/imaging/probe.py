@@ -9,6 +9,7 @@ import time
 
 from domicile.imaging.analysis.look import analysis_of
 from domicile.imaging.decode import check_renderable, decode_all
+from domicile.imaging.films import probe_film
 from domicile.imaging.guarded import decoder_limits, refusal
 from domicile.imaging.job import Done, Outcome, ProbeJob, Timings
 from domicile.imaging.sniff import sniff
@@ -19,6 +20,8 @@ from domicile.media.errors import LimitExceeded, MediaError
 def probe(source: Bytes, job: ProbeJob) -> Outcome:
     """Facts of the file, or Refused. Never raises for what the bytes are."""
     started, limits = time.perf_counter(), job.limits
+    if job.film is not None:
+        return probe_film(memoryview(source).cast("B"), job.film)
     try:
         with decoder_limits(limits):
             if not job.pdf and sniff(memoryview(source).cast("B")) == "pdf":

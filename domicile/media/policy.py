@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, assert_never
 
+from domicile.media.backup_rules import BackupRules
 from domicile.media.forced import ForcedRedaction
 from domicile.media.notification_rules import NotificationRules
 from domicile.media.quotas import NO_QUOTAS, Quotas
@@ -169,6 +170,8 @@ class ResidencyPolicy:
     """Who may be told of changes."""
     quotas: Quotas = NO_QUOTAS
     """How much there may be. No part of the mapping: what edges need not know is not told to them, and changes nothing there."""
+    backups: BackupRules = field(default_factory=BackupRules)
+    """Which versions are kept when they are deleted or replaced."""
 
     def to_mapping(self) -> dict[str, Any]:
         mapping: dict[str, Any] = {
@@ -204,6 +207,8 @@ class ResidencyPolicy:
             mapping["remote"] = self.remote.to_mapping()
         if self.notifications != NotificationRules():
             mapping["notifications"] = self.notifications.to_mapping()
+        if self.backups != BackupRules():
+            mapping["backups"] = self.backups.to_mapping()
         return mapping
 
 

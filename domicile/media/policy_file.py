@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from domicile.media.backup_rules import DAYS_MAX, BackupRules
 from domicile.media.forced import EFFECTS, ForcedRedaction
 from domicile.media.notification_rules import NotificationRules
 from domicile.media.policy import (
@@ -50,7 +51,7 @@ _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9._~:\[\]-]+")
 _FIELDS = (
     "tenant", "version", "interpretation", "zones", "lifetimes", "lease_seconds", "erased_status",
     "timing_allow_origin", "declared_non_personal", "originals", "metadata", "pdf", "redaction", "strict_transformations",
-    "remote", "notifications", "quotas",
+    "remote", "notifications", "backups", "quotas",
 )  # fmt: skip
 
 
@@ -89,6 +90,7 @@ def from_mapping(raw: Mapping[str, Any], *, home: str) -> ResidencyPolicy:
         remote=_remote(top),
         notifications=_notifications(top),
         quotas=_quotas(top),
+        backups=_backups(top),
     )
 
 
@@ -221,6 +223,13 @@ def _notifications(top: _Table) -> NotificationRules:
 def _quotas(top: _Table) -> Quotas:
     table = top.table("quotas", tuple(Quotas.__dataclass_fields__))
     return Quotas(**{name: table.whole(name, 0, 1, QUOTA_MAX) for name in table.values})
+
+
+def _backups(top: _Table) -> BackupRules:
+    table, usual = top.table("backups", tuple(BackupRules.__dataclass_fields__)), BackupRules()
+    return BackupRules(
+        days=table.whole("days", usual.days, 0, DAYS_MAX), always=table.flag("always", default=usual.always)
+    )
 
 
 def _hosts(table: _Table) -> tuple[str, ...]:

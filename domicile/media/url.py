@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 from domicile.media.asset import DELIVERY_TYPES, IMAGE_EXTENSIONS, RESOURCE_TYPES
 from domicile.media.errors import AssetNotFound, BadSignature, BadUrl
+from domicile.media.film import EXTENSIONS as FILM_EXTENSIONS
 from domicile.media.grammar import DEFAULT_LIMITS, Limits, echo
 from domicile.media.percent import percent_encode
 from domicile.media.raw_path import Segment, read_segments
@@ -55,7 +56,7 @@ RESERVED_CLOUDS = (
 
 EXTENSIONS = {
     "image": IMAGE_EXTENSIONS,
-    "video": {name: name for name in "mp4 webm mov m4v mkv ogv avi m3u8 mpd mp3 wav jpg png webp gif".split()},
+    "video": {name: name for name in "ogv avi m3u8 mpd jpg png webp gif".split()} | FILM_EXTENSIONS,
     "raw": {},
 }
 """Per resource type: what after the last dot is a format (spelling -> family); anything else is part of the public_id."""

@@ -21,7 +21,7 @@ from pathlib import Path
 import structlog
 
 from domicile.imaging.channel import MESSAGE_BYTES_MAX, Broken, Reply, encode
-from domicile.imaging.job import Job, MediaLimits, ProbeJob, RenderJob
+from domicile.imaging.job import Done, FilmParts, Job, MediaLimits, ProbeJob, RenderJob, Wants
 from domicile.media.cost import PIXELS_MIN, pixels_of_bytes
 from domicile.media.errors import LimitExceeded, Overloaded
 from domicile.media.layer import LAYERS_MAX
@@ -146,6 +146,12 @@ class DecoderPool:
         job = ProbeJob(limits=limits, wishes=wishes, pdf=pdf)
         reply, _, queued = await self._run("probe", [source], job, tenant, cost)
         return Probed(done=done_of(reply), queued_seconds=queued, resident_bytes=reply.resident_bytes)
+
+    async def probe_film(self, parts: Body, said: FilmParts, *, tenant: str) -> Done | Wants:
+        """What parts of a film tell of it, or which part is needed, too. Raises UndecodableMedia, LimitExceeded, Overloaded."""
+        job = ProbeJob(limits=MediaLimits(), film=said)
+        reply, _, _ = await self._run("probe", [parts], job, tenant, PIXELS_MIN)
+        return reply.outcome if isinstance(reply.outcome, Wants) else done_of(reply)
 
     async def render(
         self, source: Body, job: RenderJob, *, tenant: str, layers: Sequence[Body] = (), pixels: int = PIXELS_MIN

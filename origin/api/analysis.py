@@ -19,6 +19,7 @@ WISHES = {
     "faces": FACES,
     "colors": COLORS,
     "phash": PHASH,
+    "exif": METADATA,
     "image_metadata": METADATA,
     "media_metadata": METADATA,
     "blurhash": BLURHASH,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from domicile.media.access import write_access_control
+from domicile.media.facts import SourceFacts
+from domicile.media.film import Film
 from domicile.media.journal import Head
 from domicile.media.signature import Digest, sign_answer
 from origin.api.coordinates import told
@@ -116,8 +118,8 @@ def _access(record: AssetRecord) -> Json:
     return {"access_control": write_access_control(record.access_control)} if record.access_control else {}
 
 
-def listed(record: AssetRecord, address: Address, *, with_tags: bool = False, with_context: bool = False) -> Json:
-    """One row of an Admin listing; tags and context only where asked for, as Cloudinary does."""
+def listed(record: AssetRecord, address: Address, also: Collection[str] = ()) -> Json:
+    """One row of an Admin listing. `also`: of `tags context metadata moderations`, which are told only where asked for."""
     row: Json = {
         "asset_id": record.asset_id,
         "public_id": record.name.public_id,
@@ -132,16 +134,20 @@ def listed(record: AssetRecord, address: Address, *, with_tags: bool = False, wi
         "access_mode": record.access_mode,
         **_addresses(record, address),
     }
-    if with_tags:
+    if "tags" in also:
         row["tags"] = list(record.tags)
-    if with_context:
+    if "context" in also:
         row |= _context(record)
+    if "metadata" in also:
+        row["metadata"] = dict(record.metadata)
+    if "moderations" in also:
+        row |= _moderation(record)
     return row
 
 
-def page(found: Page, address: Address, *, with_tags: bool = False, with_context: bool = False) -> Json:
+def page(found: Page, address: Address, also: Collection[str] = ()) -> Json:
     """A listing; `next_cursor` only when there is more."""
-    rows = [listed(record, address, with_tags=with_tags, with_context=with_context) for record in found.records]
+    rows = [listed(record, address, also) for record in found.records]
     return {"resources": rows} | ({"next_cursor": found.next_cursor} if found.next_cursor else {})
 
 
@@ -167,6 +173,7 @@ def derived_of(record: AssetRecord, rendition: RenditionRecord, address: Address
         head, _, tail = plain.rpartition(f"/v{record.version}/")
         urls[key] = "/".join(part for part in (head, rendition.transformation, f"v{record.version}", tail) if part)
     return {
+        "id": f"{record.aid}{rendition.key}",
         "transformation": rendition.transformation,
         "format": rendition.format,
         "width": rendition.width,
@@ -234,11 +241,27 @@ def extension_of(record: AssetRecord) -> str:
 
 
 def _picture(record: AssetRecord) -> Json:
-    """What only a picture has."""
+    """What only a picture has, or a film."""
     if record.name.resource_type == "raw":
         return {}
     facts = record.facts
+    if facts.film is not None:
+        return _film(facts, facts.film)
     return {"width": facts.width, "height": facts.height, "format": facts.format, "pages": facts.frames}
+
+
+def _film(facts: SourceFacts, film: Film) -> Json:
+    """What only a film has, or a sound, which is one without pictures."""
+    answer: Json = {"format": facts.format, "is_audio": not film.video_codec, "duration": round(film.duration, 3)}
+    if film.duration:
+        answer["bit_rate"] = round(facts.body_bytes * 8 / film.duration)
+    if film.video_codec:
+        answer |= {"width": facts.width, "height": facts.height, "rotation": film.rotation}
+        answer |= {"frame_rate": round(film.frame_rate, 3), "video": {"codec": film.video_codec}}
+    if film.audio_codec:
+        audio = {"codec": film.audio_codec, "frequency": film.frequency, "channels": film.channels}
+        answer["audio"] = audio
+    return answer
 
 
 def _folders(record: AssetRecord) -> Json:

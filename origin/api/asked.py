@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from origin.api import breakpoints, eager
 from origin.api.admission import Admitted
 from origin.api.incoming import read_incoming
-from origin.api.kinds import RAW, check_raw
+from origin.api.kinds import RAW, VIDEO, check_as_it_is
 from origin.api.notices import NO_AUDIENCE, Audience, Told, told
 from origin.api.params import Params
 from origin.keys import Origin
@@ -38,8 +38,8 @@ def asked_for(
 ) -> Asked:
     """All that is asked for, understood before anything is done. Raises BadRequest, BadTransformation, LimitExceeded."""
     params, now = who.params, origin.now()
-    if kind == RAW:
-        check_raw(params)
+    if kind in {RAW, VIDEO}:
+        check_as_it_is(kind, params)
     limits = origin.settings.media.limits(origin.settings.upload)
     named = origin.records.named.all(who.caller.tenant.cloud)
     return Asked(

@@ -51,8 +51,7 @@ def _let_in(request: web.Request, origin: Origin, tenant: Tenant, *, is_admin: b
     """Is it this key's to call, and has it calls left? Raises OutOfScope, Overloaded."""
     check_route(tenant.scope, request[ROUTE])
     quotas = quotas_of(origin.records.policy(tenant.cloud))
-    used = origin.limits.count_call(tenant, quotas, is_admin=is_admin, now=origin.now())
-    request[EXTRA_HEADERS].update(used)
+    origin.limits.count_call(tenant, quotas, request[EXTRA_HEADERS], is_admin=is_admin, now=origin.now())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,12 +13,16 @@ from typing import Any
 import msgspec
 
 from origin.api import (
+    account,
     admin,
     analysis,
     archive_plan,
     archives,
     audit_log,
+    backups,
     coordinates,
+    deletes,
+    details,
     downloads,
     erasures,
     explicit,
@@ -30,6 +34,8 @@ from origin.api import (
     metadata_fields,
     metadata_rules,
     presets,
+    publish,
+    related,
     text_images,
     transformations,
     triggers,
@@ -83,20 +89,21 @@ DESCRIBED: Mapping[Handler, Described] = {
     text_images.text: _call(text_images.USED, needs=("text",)),
     erasures.erase: _call(erasures.USED, needs=("mode",)),
     erasures.status: _admin(),
-    listing.ping: _admin(),
-    listing.usage: _admin(),
-    listing.config: _admin({"settings"}),
+    account.ping: _admin(),
+    account.usage: _admin(),
+    account.config: _admin({"settings"}),
     listing.resource_types: _admin(),
     listing.resources: _admin(PAGE, SHOWN, {"prefix", "public_ids", "start_at", "direction", "type"}),
     listing.resources_by_asset_ids: _admin(SHOWN, {"asset_ids"}),
     listing.resources_by_tag: _admin(PAGE, SHOWN, {"start_at", "direction"}),
-    listing.resource: _admin({"coordinates"}, analysis.WISHES),
-    listing.resource_by_asset_id: _admin({"coordinates"}, analysis.WISHES),
+    details.resource: _admin({"coordinates"}, analysis.WISHES),
+    details.resource_by_asset_id: _admin({"coordinates"}, analysis.WISHES),
     listing.tags: _admin(PAGE, {"prefix"}),
     admin.update: _admin(admin.UPDATABLE),
-    admin.delete_resources: _admin({"public_ids", "prefix", "all", "keep_original", "invalidate", "next_cursor"}),
-    admin.delete_by_tag: _admin({"invalidate", "next_cursor"}),
-    admin.delete_by_asset_ids: _admin({"asset_ids", "invalidate"}, needs=("asset_ids",)),
+    admin.update_by_asset_id: _admin(admin.UPDATABLE),
+    deletes.delete_resources: _admin({"public_ids", "prefix", "all", "keep_original", "invalidate", "next_cursor"}),
+    deletes.delete_by_tag: _admin({"invalidate", "next_cursor"}),
+    deletes.delete_by_asset_ids: _admin({"asset_ids", "invalidate"}, needs=("asset_ids",)),
     transformations.show: _admin(PAGE, {"transformation", "named"}),
     transformations.create: _admin({"name", "transformation", "allowed_for_strict"}, needs=("name", "transformation")),
     transformations.update: _admin(
@@ -135,6 +142,17 @@ DESCRIBED: Mapping[Handler, Described] = {
     upload_mappings.create: _admin({"folder", "template"}, needs=("folder", "template")),
     upload_mappings.update: _admin({"folder", "template"}, needs=("folder", "template")),
     upload_mappings.delete: _admin({"folder"}, needs=("folder",)),
+    listing.resources_by_asset_folder: _admin(PAGE, SHOWN, {"asset_folder", "start_at", "direction"}),
+    listing.resources_by_context: _admin(PAGE, SHOWN, {"key", "value", "start_at", "direction"}, needs=("key",)),
+    listing.resources_by_moderation: _admin(PAGE, SHOWN, {"start_at", "direction"}),
+    backups.restore: _admin({"public_ids", "versions"}, needs=("public_ids",)),
+    backups.restore_by_asset_ids: _admin({"asset_ids", "versions"}, needs=("asset_ids",)),
+    backups.forget: _admin({"version_ids"}),
+    backups.download: _call(backups.DOWNLOAD, needs=("asset_id", "version_id")),
+    related.by_name: _admin({"assets_to_relate", "assets_to_unrelate"}),
+    related.by_asset_id: _admin({"assets_to_relate", "assets_to_unrelate"}),
+    publish.publish: _admin({"public_ids", "prefix", "tag", "type", "overwrite", "next_cursor"}),
+    deletes.delete_derived: _admin({"derived_resource_ids"}, needs=("derived_resource_ids",)),
     audit_log.receipt: _admin(),
     audit_log.keys: Described(is_public=True),
     audit_log.checkpoint: Described(is_public=True),
@@ -152,7 +170,7 @@ _FLAGS = (
     " allow_missing attachment flatten_folders use_original_filename flatten_transformations skip_transformation_name async"
     " clear_invalid disallow_public_id live skip_backup"
 ).split()
-_LISTS = "public_ids asset_ids fully_qualified_public_ids prefixes target_tags".split()
+_LISTS = "derived_resource_ids version_ids versions assets_to_relate assets_to_unrelate public_ids asset_ids fully_qualified_public_ids prefixes target_tags".split()
 
 KINDS: Mapping[str, Mapping[str, Any]] = {
     **dict.fromkeys(_FLAGS, _FLAG),

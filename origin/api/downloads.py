@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 
 from domicile.media.asset import IMAGE_EXTENSIONS
 from domicile.media.errors import AssetNotFound, BadRequest
+from domicile.media.film import FILM_TYPES
 from domicile.media.negotiate import CONTENT_TYPES, TYPES, UNWRITTEN_TYPES
 from domicile.media.policy import Activity
 from domicile.media.raw import BYTES, raw_type
@@ -34,14 +35,14 @@ async def download(request: web.Request, path: Mapping[str, str]) -> web.StreamR
     call.origin.records.permit(call.tenant.cloud, Activity.DELIVER)
     wanted = _format(call.params.text("format"), record)
     if wanted is None:
-        body, content_type = await opened_original(call.origin, record), _type_of(record)
+        body, content_type = await opened_original(call.origin, record), type_of(record)
     else:
         async with original_of(call.origin, record) as original:
             limits = call.origin.settings.media.limits(call.origin.settings.upload)
             picture = Picture(name=name, body=original, facts=record.facts, coordinates=record.coordinates)
             rendered = (await make(call.origin, picture, read_order(wanted, {}, limits))).rendered
             body, content_type = Held(rendered.body), rendered.done.content_type
-    headers = download_headers(content_type, _file_name(record, wanted))
+    headers = download_headers(content_type, file_name(record, wanted))
     headers[hdrs.CONTENT_LENGTH] = str(body.body_bytes)
     if name.resource_type == "image" and not call.params.flag("attachment", default=False):
         del headers[hdrs.CONTENT_DISPOSITION]
@@ -63,14 +64,16 @@ def _format(text: str, record: AssetRecord) -> str | None:
     return family
 
 
-def _type_of(record: AssetRecord) -> str:
+def type_of(record: AssetRecord) -> str:
     """An SVG is bytes: it has not been cleaned."""
+    if record.facts.film is not None:
+        return FILM_TYPES.get(record.facts.format, BYTES)
     if record.name.resource_type != "image":
         return raw_type(record.name.public_id)
     return (TYPES | UNWRITTEN_TYPES).get(record.facts.format, BYTES)
 
 
-def _file_name(record: AssetRecord, wanted: str | None) -> str:
+def file_name(record: AssetRecord, wanted: str | None) -> str:
     last = record.name.public_id.rpartition("/")[2]
-    name = last if record.name.resource_type != "image" else f"{last}.{wanted or record.facts.format}"
+    name = last if record.name.resource_type == "raw" else f"{last}.{wanted or record.facts.format}"
     return "".join(char if char.isascii() and (char.isalnum() or char in "._- ") else "_" for char in name)

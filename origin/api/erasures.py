@@ -42,7 +42,8 @@ async def erase(request: web.Request, path: Mapping[str, str]) -> web.Response:
     if mode == "dry_run":
         found = await origin.records.erase_preview(cloud, targets)
         rows = [listed(record, call.address) for record in found.records]
-        return reply({"mode": mode, "total_count": found.total, "cut": found.total > len(rows), "assets": rows})
+        told = {"mode": mode, "total_count": found.total, "cut": found.total > len(rows), "assets": rows}
+        return reply({**told, "backups": found.backups})
     request_id = params.text("request_id")
     if len(request_id) > REQUEST_ID_CHARS_MAX:
         raise BadRequest(f"Parameter request_id is too long: at most {REQUEST_ID_CHARS_MAX} characters")

@@ -15,6 +15,7 @@ from aiohttp import web
 from domicile.media.access import read_access_control
 from domicile.media.asset import AssetName
 from domicile.media.errors import AssetNotFound, BadRequest
+from domicile.media.film import NOT_TRANSFORMED
 from domicile.media.remote_rules import check_fetched
 from origin.api import analysis, breakpoints, coordinates, eager
 from origin.api.answers import asset, changed
@@ -142,6 +143,8 @@ async def _prepared(call: Call, wish: _Wish, names: Sequence[AssetName], edit: E
 async def _made_of(call: Call, wish: _Wish, record: AssetRecord, later: AssetRecord) -> _Ready:
     """`later`: the asset as it will be."""
     origin = call.origin
+    if record.facts.film is not None and (wish.eager.orders or wish.searches):
+        raise BadRequest(NOT_TRANSFORMED)
     if record.name.resource_type != "image" and (wish.eager.orders or wish.searches):
         raise BadRequest("Only images have renditions")
     told = replace(record, analysis=await analysis.analysed(origin, record, wish.told))

@@ -28,8 +28,10 @@ class Limits:
     renders: Rates = field(default_factory=lambda: Rates(window_seconds=DAY_SECONDS))
     uploads: dict[str, int] = field(default_factory=dict)
 
-    def count_call(self, tenant: Tenant, quotas: Quotas, *, is_admin: bool, now: float) -> dict[str, str]:
-        """One call of a key. The headers are those of the limit that is nearest. Raises Overloaded."""
+    def count_call(
+        self, tenant: Tenant, quotas: Quotas, headers: dict[str, str], *, is_admin: bool, now: float
+    ) -> None:
+        """One call of a key. The headers become those of the limit that is nearest. Raises Overloaded."""
         counted = [("this API key", self.keys.count(tenant.api_key, calls_max=tenant.calls_max, now=now))]
         counted.append(
             ("calls_per_hour_max", self.clouds.count(tenant.cloud, calls_max=quotas.calls_per_hour_max, now=now))
@@ -37,9 +39,10 @@ class Limits:
         if is_admin:
             counted.append(("the Admin API", self.admin.count(tenant.cloud, calls_max=self.admin_calls_max, now=now)))
         limited = [(what, used) for what, used in counted if used.limit]
+        if limited:
+            headers.update(min((used for _, used in limited), key=lambda used: used.left).headers)
         for what, used in limited:
             check_rate(used, what)
-        return min((used for _, used in limited), key=lambda used: used.left).headers if limited else {}
 
     def calls_of(self, api_key: str, *, now: float) -> Used:
         """What a key has had in this hour."""

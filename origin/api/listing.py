@@ -1,4 +1,4 @@
-"""Reading the catalogue through the Admin API: listings, one asset, tags, usage."""
+"""Listing assets through the Admin API: by type, prefix, name, tag, context, moderation, folder, id; and the tags in use."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from domicile.media.errors import AssetNotFound, BadRequest
-from origin.api import analysis
-from origin.api.answers import Json, detailed, instant, listed, page
-from origin.api.call import admin, delivery_type_of, name_of, refuse, reply, resource_type_of
-from origin.api.limits import quotas_of
+from domicile.media.errors import BadRequest
+from origin.api.answers import Json, listed, page
+from origin.api.call import admin, delivery_type_of, reply, resource_type_of
+from origin.api.moderation import STATUSES
 from origin.api.params import Params
+from origin.api.routes import CLOUD, RESOURCES, TYPES, Route
 from origin.keys import Origin
 from origin.records import AssetRecord, Filter, Tenant
 
@@ -22,38 +22,8 @@ MAX_RESULTS = 10
 MAX_RESULTS_MAX = 500
 """More is cut to this, as Cloudinary does; `next_cursor` leads on."""
 ALWAYS_SHOWN = frozenset({"asset_id", "public_id", "resource_type", "type"})
-NOT_YET = "exif cinemagraph_analysis accessibility_analysis versions related".split()
-
-
-async def ping(request: web.Request, path: Mapping[str, str]) -> web.Response:
-    await admin(request, path)
-    return reply({"status": "ok"})
-
-
-async def config(request: web.Request, path: Mapping[str, str]) -> web.Response:
-    _, tenant, params = await admin(request, path)
-    answer: Json = {"cloud_name": tenant.cloud, "created_at": instant(tenant.created_at)}
-    if params.flag("settings", default=False):
-        answer["settings"] = {"folder_mode": "dynamic"}
-    return reply(answer)
-
-
-async def usage(request: web.Request, path: Mapping[str, str]) -> web.Response:
-    """Counts of what is stored now; a date in the path is refused, because no history is kept."""
-    origin, tenant, _ = await admin(request, path)
-    if "date" in path:
-        raise BadRequest("Usage of another day is not kept")
-    count, size = origin.records.totals(tenant.cloud)
-    quotas = quotas_of(origin.records.policy(tenant.cloud))
-    return reply(
-        {
-            "plan": "Domicile",
-            "last_updated": instant(origin.now())[:10],
-            "objects": {"usage": count, **_limit(quotas.assets_max)},
-            "storage": {"usage": size, **_limit(quotas.bytes_max)},
-            "resources": count,
-        }
-    )
+TOLD = ("tags", "context", "metadata", "moderations")
+"""Parameters by which a row tells more."""
 
 
 def _limit(quota: int) -> Json:
@@ -61,8 +31,9 @@ def _limit(quota: int) -> Json:
 
 
 async def resource_types(request: web.Request, path: Mapping[str, str]) -> web.Response:
-    await admin(request, path)
-    return reply({"resource_types": ["image"]})
+    """Those of which there are assets."""
+    origin, tenant, _ = await admin(request, path)
+    return reply({"resource_types": list(origin.records.resource_types(tenant.cloud))})
 
 
 async def resources(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -87,27 +58,36 @@ async def resources_by_tag(request: web.Request, path: Mapping[str, str]) -> web
     return await _page(origin, tenant, params, Filter(resource_type=resource_type_of(path), tag=path["tag"]))
 
 
+async def resources_by_context(request: web.Request, path: Mapping[str, str]) -> web.Response:
+    """That have the `key` in their context, with the `value` if one is given."""
+    origin, tenant, params = await admin(request, path)
+    pair = (params.required("key"), params.text("value") if "value" in params.values else None)
+    return await _page(origin, tenant, params, Filter(resource_type=resource_type_of(path), context=pair))
+
+
+async def resources_by_moderation(request: web.Request, path: Mapping[str, str]) -> web.Response:
+    origin, tenant, params = await admin(request, path)
+    if path["status"] not in STATUSES:
+        raise BadRequest(f"Invalid moderation status: must be {', '.join(STATUSES)}")
+    where = Filter(resource_type=resource_type_of(path), moderation=(path["kind"], path["status"]))
+    return await _page(origin, tenant, params, where)
+
+
+async def resources_by_asset_folder(request: web.Request, path: Mapping[str, str]) -> web.Response:
+    """Right in that folder, of every resource type; the empty one is the root."""
+    origin, tenant, params = await admin(request, path)
+    if "asset_folder" not in params.values:
+        raise BadRequest("Missing required parameter - asset_folder")
+    return await _page(origin, tenant, params, Filter(in_folder=params.text("asset_folder").strip("/")))
+
+
 async def resources_by_asset_ids(request: web.Request, path: Mapping[str, str]) -> web.Response:
     origin, tenant, params = await admin(request, path)
-    rows = []
-    for asset_id in dict.fromkeys(params.texts("asset_ids")):
-        record = await origin.records.get_by_asset_id(tenant.cloud, asset_id)
-        if record is not None:
-            rows.append(_row(record, origin, tenant, params))
-    return reply({"resources": rows})
-
-
-async def resource(request: web.Request, path: Mapping[str, str]) -> web.Response:
-    """One asset by name, with `derived`: the renditions that edges have made."""
-    origin, tenant, params = await admin(request, path)
-    name = name_of(tenant, resource_type_of(path), delivery_type_of(path["type"]), path["public_id"])
-    return await _detail(origin, tenant, params, await origin.records.get(name), name.public_id)
-
-
-async def resource_by_asset_id(request: web.Request, path: Mapping[str, str]) -> web.Response:
-    origin, tenant, params = await admin(request, path)
-    record = await origin.records.get_by_asset_id(tenant.cloud, path["asset_id"])
-    return await _detail(origin, tenant, params, record, path["asset_id"])
+    asset_ids = tuple(dict.fromkeys(params.texts("asset_ids")))
+    if not asset_ids:
+        raise BadRequest("Missing required parameter - asset_ids")
+    records = await origin.records.get_by_asset_ids(tenant.cloud, asset_ids)
+    return reply({"resources": [_row(record, origin, tenant, params) for record in records]})
 
 
 async def tags(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -129,7 +109,6 @@ async def tags(request: web.Request, path: Mapping[str, str]) -> web.Response:
 
 
 async def _page(origin: Origin, tenant: Tenant, params: Params, where: Filter) -> web.Response:
-    refuse(params, "moderations")
     most = MAX_RESULTS_MAX if where.public_ids else _max_results(params)
     found = await origin.records.list(
         tenant.cloud,
@@ -139,42 +118,30 @@ async def _page(origin: Origin, tenant: Tenant, params: Params, where: Filter) -
         max_results=most,
         cursor=params.text("next_cursor") or None,
     )
-    answer = page(found, origin.address_of(tenant), **_shown(params))
+    answer = page(found, origin.address_of(tenant), _told(params))
     answer["resources"] = [_only(row, params) for row in answer["resources"]]
     return reply(answer)
 
 
 def _row(record: AssetRecord, origin: Origin, tenant: Tenant, params: Params) -> Json:
-    return _only(listed(record, origin.address_of(tenant), **_shown(params)), params)
+    return _only(listed(record, origin.address_of(tenant), _told(params)), params)
 
 
-def _shown(params: Params) -> dict[str, bool]:
-    fields = set(params.texts("fields", split=True))
-    return {
-        "with_tags": params.flag("tags", default="tags" in fields),
-        "with_context": params.flag("context", default="context" in fields),
-    }
+def _told(params: Params) -> frozenset[str]:
+    """What is asked for by a flag of its own, or among the fields."""
+    fields = _fields(params)
+    return frozenset(name for name in TOLD if params.flag(name, default=name in fields))
+
+
+def _fields(params: Params) -> frozenset[str]:
+    fields = frozenset(params.texts("fields", split=True))
+    return fields | {"moderations"} if "moderation" in fields else fields
 
 
 def _only(row: Json, params: Params) -> Json:
-    fields = set(params.texts("fields", split=True))
-    return {key: value for key, value in row.items() if key in fields | ALWAYS_SHOWN} if fields else row
-
-
-async def _detail(
-    origin: Origin, tenant: Tenant, params: Params, record: AssetRecord | None, asked: str
-) -> web.Response:
-    for name in NOT_YET:
-        if params.flag(name, default=False):
-            raise BadRequest(f"Parameter {name} is not supported yet")
-    if record is None:
-        raise AssetNotFound(f"Resource not found - {asked}")
-    renditions = await origin.records.renditions(tenant.cloud, record.aid)
-    with_coordinates = params.flag("coordinates", default=False)
-    answer = detailed(record, renditions, origin.address_of(tenant), with_coordinates=with_coordinates)
-    wanted = analysis.asked(params)
-    found = await analysis.analysed(origin, record, wanted)
-    return reply(answer | analysis.told(found, record.coordinates, wanted))
+    fields = _fields(params)
+    shown = fields | ALWAYS_SHOWN | ({"moderation"} if "moderations" in fields else set())
+    return {key: value for key, value in row.items() if key in shown} if fields else row
 
 
 def _max_results(params: Params) -> int:
@@ -204,3 +171,22 @@ def _after(params: Params) -> str:
         return base64.urlsafe_b64decode(params.text("next_cursor").encode()).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError) as bad:
         raise BadRequest("Invalid value for parameter next_cursor") from bad
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("resource_types", "GET", RESOURCES, resource_types),
+    Route("resources_by_asset_ids", "GET", RESOURCES + "/by_asset_ids", resources_by_asset_ids),
+    Route("resources_by_asset_folder", "GET", RESOURCES + "/by_asset_folder", resources_by_asset_folder),
+    Route("resources", "GET", RESOURCES + "/{resource_type}", resources, TYPES),
+    Route("resources_by_context", "GET", RESOURCES + "/{resource_type}/context", resources_by_context, TYPES),
+    Route("resources_by_tag", "GET", RESOURCES + "/{resource_type}/tags/{tag*}", resources_by_tag, TYPES),
+    Route(
+        "resources_by_moderation",
+        "GET",
+        RESOURCES + "/{resource_type}/moderations/{kind}/{status}",
+        resources_by_moderation,
+        TYPES,
+    ),
+    Route("resources", "GET", RESOURCES + "/{resource_type}/{type}", resources, TYPES),
+    Route("tag_names", "GET", CLOUD + "/tags/{resource_type}", tags, TYPES),
+)

@@ -11,9 +11,10 @@ from domicile.media.errors import BadRequest
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
 from domicile.media.raw import raw_extension, raw_facts
-from origin.api import analysis, breakpoints, coordinates, naming
+from origin.api import analysis, breakpoints, coordinates, kinds, naming
 from origin.api.asked import Asked
 from origin.api.budget import Account
+from origin.api.films import facts_of_film
 from origin.api.forms import too_large
 from origin.api.incoming import applied
 from origin.api.params import Params, context_of, tags_of
@@ -36,7 +37,18 @@ class Looked:
     made: tuple[MadeNow, ...] = ()
 
 
-async def kept_as_it_is(_origin: Origin, asked: Asked, name: AssetName, body: Body, _account: Account) -> Looked:
+async def look(origin: Origin, asked: Asked, name: AssetName, body: Body, account: Account) -> Looked:
+    """As its kind asks for. Raises what is wrong with the file."""
+    match asked.kind:
+        case kinds.RAW:
+            return _raw(asked, name, body)
+        case kinds.VIDEO:
+            return await _film(origin, asked, name, body)
+        case _:
+            return await _picture_of(origin, asked, name, body, account)
+
+
+def _raw(asked: Asked, name: AssetName, body: Body) -> Looked:
     """A raw file: nobody looks into it. What it is handed out as is what its public_id ends in, whatever it was called."""
     file_format = naming.extension_of(asked.params.text("filename_override") or asked.file_name)
     for one in {raw_extension(name.public_id) or file_format, file_format}:
@@ -44,7 +56,17 @@ async def kept_as_it_is(_origin: Origin, asked: Asked, name: AssetName, body: Bo
     return Looked(body=Hashed(body), facts=raw_facts(body.body_bytes))
 
 
-async def looked_at(origin: Origin, asked: Asked, name: AssetName, body: Body, account: Account) -> Looked:
+async def _film(origin: Origin, asked: Asked, name: AssetName, body: Body) -> Looked:
+    """A film or a sound: what its container says is read behind the walls, from as much of the file as that takes."""
+    origin.records.permit(
+        name.cloud, Activity.TRANSFORM
+    )  # what a decoder process reads must be allowed to be here, too
+    facts = await facts_of_film(origin.pool, body, tenant=name.cloud)
+    _check_format(asked.params, facts.format)
+    return Looked(body=Hashed(body), facts=facts)
+
+
+async def _picture_of(origin: Origin, asked: Asked, name: AssetName, body: Body, account: Account) -> Looked:
     """A picture, decoded once behind the walls."""
     params, cloud = asked.params, name.cloud
     origin.records.permit(cloud, Activity.TRANSFORM)  # decoding is transforming: it must be allowed here too

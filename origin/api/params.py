@@ -38,7 +38,7 @@ USED = SIGNING | frozenset(
     "use_filename unique_filename filename_override discard_original_filename type allowed_formats upload_preset faces face_coordinates custom_coordinates "
     "colors phash quality_analysis image_metadata media_metadata blurhash thumbhash responsive_breakpoints metadata moderation"
     " unique_display_name use_filename_as_display_name return_delete_token notification_url batch_id transformation format"
-    " eager eager_async eager_notification_url access_control".split()
+    " eager eager_async eager_notification_url access_control backup exif".split()
 )
 """Upload parameters that do something."""
 
@@ -55,7 +55,7 @@ HARMLESS: Mapping[str, str] = {
 """Upload parameters that are accepted and change nothing, and why that is what the caller wanted."""
 
 HARMLESS_WHEN_OFF = frozenset(
-    "backup exif cinemagraph_analysis accessibility_analysis visual_search auto_chaptering auto_transcription".split()
+    "cinemagraph_analysis accessibility_analysis visual_search auto_chaptering auto_transcription".split()
 )
 """Upload parameters that switch something on that is not supported yet; switching it off is fine."""
 

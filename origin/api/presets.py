@@ -36,7 +36,7 @@ NEVER = {"file", "public_id", "upload_preset", "batch_id", "display_name", "call
 _FLAGS = frozenset(
     "overwrite use_filename unique_filename discard_original_filename use_asset_folder_as_public_id_prefix"
     " use_filename_as_display_name unique_display_name faces colors phash quality_analysis image_metadata media_metadata blurhash thumbhash"
-    " return_delete_token disallow_public_id live invalidate async eager_async".split()
+    " return_delete_token backup exif disallow_public_id live invalidate async eager_async".split()
 )
 _TEXTS: dict[str, str] = {"true": "true", "1": "true", "false": "false", "0": "false"}
 

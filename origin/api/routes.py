@@ -21,6 +21,9 @@ Handler = Callable[[web.Request, Mapping[str, str]], Awaitable[web.StreamRespons
 PATH_CHARS_MAX = 8192
 CLOUD = "/v1_1/{cloud}"
 """Where all that is about one cloud begins."""
+RESOURCES = CLOUD + "/resources"
+TYPES: Mapping[str, frozenset[str]] = {"resource_type": frozenset({"image", "video", "raw", "auto"})}
+"""What stands where a resource type may."""
 
 
 @dataclass(frozen=True, slots=True)

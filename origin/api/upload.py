@@ -25,9 +25,9 @@ from origin.api.call import count_fence, reply
 from origin.api.chunked import gathered, part_of
 from origin.api.delete_tokens import make_token
 from origin.api.forms import read_upload, too_large
-from origin.api.kinds import RAW, SNIFF_BYTES, check_resource_type, kind_of
+from origin.api.kinds import SNIFF_BYTES, kind_of
 from origin.api.limits import quotas_of
-from origin.api.look import Looked, kept_as_it_is, looked_at
+from origin.api.look import Looked, look
 from origin.api.moderation import first_moderation
 from origin.api.notices import audience_of
 from origin.api.params import Params, context_of, tags_of
@@ -53,7 +53,6 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
         form = await read_upload(request, limits, receiver.take)
         who = await admitted(request, origin, path["cloud"], form.params)
         opened.enter_context(origin.limits.upload(path["cloud"], quotas_of(origin.records.policy(path["cloud"]))))
-        check_resource_type(resource_type)
         sent, file_name = await receiver.file_of(form)
         bytes_max = limits.unsigned_bytes_max if who.is_unsigned else limits.file_bytes_max(resource_type)
         if sent.body_bytes > bytes_max:
@@ -110,7 +109,7 @@ async def store(origin: Origin, asked: Asked, body: Body, account: Account) -> t
     permit = origin.records.permit(tenant.cloud, Activity.STORE)
     schema = await metadata_values.schema_of(origin.records, tenant.cloud)
     metadata = metadata_values.first(metadata_values.given_in(params), schema)
-    looked = await (kept_as_it_is if asked.kind == RAW else looked_at)(origin, asked, name, body, account)
+    looked = await look(origin, asked, name, body, account)
     asset = NewAsset(
         name=name,
         facts=looked.facts,
@@ -125,6 +124,7 @@ async def store(origin: Origin, asked: Asked, body: Body, account: Account) -> t
         moderation=first_moderation(params, now=origin.now()),
         unique_display_name=params.flag("unique_display_name", default=False),
         access_control=read_access_control(params.text("access_control")) if "access_control" in params else None,
+        backup=backup_wanted(origin, params, tenant.cloud),
         overwrite=params.flag("overwrite", default=True),
         created_at=origin.now(),
     )
@@ -148,3 +148,14 @@ async def store(origin: Origin, asked: Asked, body: Body, account: Account) -> t
         origin.pool.retire(tenant.cloud)
     origin.metrics.upload_bytes.add(looked.body.body_bytes)
     return done, looked
+
+
+def backup_wanted(origin: Origin, params: Params, cloud: str) -> bool:
+    """Is this version to be kept when it is deleted or replaced? Raises OutsideRegion where the call asks for what the
+    policy denies.
+    """
+    policy = origin.records.policy(cloud)
+    wanted = params.flag("backup", default=policy is not None and policy.backups.always)
+    if wanted and "backup" in params:
+        origin.records.permit(cloud, Activity.BACKUP)
+    return wanted

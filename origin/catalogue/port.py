@@ -78,6 +78,9 @@ class Catalogue(Protocol):
     async def remove(self, connection: AsyncConnection, row: AssetRow, *, seq: int) -> int:
         """Remove name, version, labels and renditions; the aid is doomed. Returns the number of renditions."""
 
+    async def detach(self, connection: AsyncConnection, row: AssetRow) -> int:
+        """The same, but key and bytes of the aid stay."""
+
     async def forget_renditions(self, connection: AsyncConnection, aid: Aid) -> int:
         """Remove the list of a version's renditions, and those of others that show it. Returns how many there were."""
 

@@ -34,6 +34,11 @@ CREATE INDEX valued_by_asset ON valued (asset_id);
 CREATE TABLE tag (tag TEXT NOT NULL, tenant TEXT NOT NULL, asset_id TEXT NOT NULL, PRIMARY KEY (tenant, tag, asset_id))
     WITHOUT ROWID;
 CREATE INDEX tag_by_asset ON tag (asset_id);
+CREATE TABLE mark (
+    kind TEXT NOT NULL, text TEXT NOT NULL, tenant TEXT NOT NULL, asset_id TEXT NOT NULL,
+    PRIMARY KEY (tenant, kind, text, asset_id)
+) WITHOUT ROWID;
+CREATE INDEX mark_by_asset ON mark (asset_id);
 """
 
 _LAST_CHARACTER = "\U0010ffff"
@@ -73,11 +78,15 @@ class SearchIndex:
         self._db.executemany("INSERT INTO valued VALUES (?, ?, ?)", valued)
         tags = {(tag, name.cloud, record.asset_id) for tag in record.tags}
         self._db.executemany("INSERT INTO tag VALUES (?, ?, ?)", tags)
+        self._db.execute("DELETE FROM mark WHERE asset_id = ?", (record.asset_id,))
+        marks = {(kind, text, name.cloud, record.asset_id) for kind, text in _marks_of(record)}
+        self._db.executemany("INSERT INTO mark VALUES (?, ?, ?, ?)", marks)
 
     def remove(self, asset_id: str) -> None:
         self._count_out(asset_id)
         self._db.execute("DELETE FROM asset WHERE asset_id = ?", (asset_id,))
         self._db.execute("DELETE FROM tag WHERE asset_id = ?", (asset_id,))
+        self._db.execute("DELETE FROM mark WHERE asset_id = ?", (asset_id,))
         self._db.execute("DELETE FROM valued WHERE asset_id = ?", (asset_id,))
 
     def find(
@@ -114,6 +123,11 @@ class SearchIndex:
         for tenant, body_bytes in self._db.execute(query, (asset_id,)).fetchall():
             count, size = self.totals(tenant)
             self._totals[tenant] = (count - 1, size - body_bytes)
+
+    def resource_types(self, tenant: str) -> list[str]:
+        """Those of which there are assets."""
+        query = "SELECT DISTINCT resource_type FROM asset WHERE tenant = ? ORDER BY resource_type"
+        return [row[0] for row in self._db.execute(query, (tenant,))]
 
     def count(self, tenant: str, where: Filter) -> int:
         """How many match."""
@@ -161,6 +175,9 @@ def _conditions(tenant: str, where: Filter) -> tuple[list[str], list[object]]:
     if where.tag is not None:
         clauses.append("asset_id IN (SELECT asset_id FROM tag WHERE tenant = ? AND tag = ?)")
         values += [tenant, where.tag]
+    for mark in _marks_in(where):
+        clauses.append("asset_id IN (SELECT asset_id FROM mark WHERE tenant = ? AND kind = ? AND text = ?)")
+        values += [tenant, *mark]
     if where.folder is not None:
         clauses.append("(folder = ? OR (folder > ? AND folder < ?))")
         values += [where.folder, f"{where.folder}/", f"{where.folder}/{_LAST_CHARACTER}"]
@@ -171,6 +188,24 @@ def _conditions(tenant: str, where: Filter) -> tuple[list[str], list[object]]:
         clauses.append(f"public_id IN ({_marks(where.public_ids)})")
         values += where.public_ids
     return clauses, values
+
+
+def _marks_of(record: AssetRecord) -> list[tuple[str, str]]:
+    """(kind, text) of what listings filter by beside names and tags."""
+    marks = [("folder", record.folder), *(("moderation", f"{one.kind}/{one.status}") for one in record.moderation)]
+    for key, value in record.context.items():
+        marks += [("key", key), ("context", f"{key}\0{value}")]
+    return marks
+
+
+def _marks_in(where: Filter) -> list[tuple[str, str]]:
+    marks = [] if where.in_folder is None else [("folder", where.in_folder)]
+    if where.moderation is not None:
+        marks.append(("moderation", "/".join(where.moderation)))
+    if where.context is not None:
+        key, value = where.context
+        marks.append(("key", key) if value is None else ("context", f"{key}\0{value}"))
+    return marks
 
 
 def _marks(values: Iterable[object]) -> str:

@@ -152,6 +152,11 @@ class SqlCatalogue:
             await connection.execute(insert(t.label), rows)
 
     async def remove(self, connection: AsyncConnection, row: AssetRow, *, seq: int) -> int:
+        gone = await self.detach(connection, row)
+        await self.doom(connection, row.aid, row.tenant, seq=seq)
+        return gone
+
+    async def detach(self, connection: AsyncConnection, row: AssetRow) -> int:
         await connection.execute(
             delete(t.name).where(t.name.c.tenant == row.tenant, t.name.c.hash == row.name, t.name.c.aid == row.aid)
         )
@@ -159,9 +164,7 @@ class SqlCatalogue:
         await connection.execute(delete(t.label).where(t.label.c.asset_id == row.asset_id))
         await connection.execute(delete(t.task).where(t.task.c.aid == row.aid))
         await connection.execute(delete(t.lineage).where(t.lineage.c.aid == row.aid))
-        gone = await self.forget_renditions(connection, row.aid)
-        await self.doom(connection, row.aid, row.tenant, seq=seq)
-        return gone
+        return await self.forget_renditions(connection, row.aid)
 
     async def forget_renditions(self, connection: AsyncConnection, aid: Aid) -> int:
         rendition, laid = t.rendition.c, t.rendition_layer.c

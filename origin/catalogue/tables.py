@@ -103,6 +103,33 @@ label = Table(
     Index(None, "asset_id"),
 )
 
+backup = Table(
+    "backup",
+    metadata,
+    Column("aid", _HEX128, primary_key=True),
+    Column("tenant", _CLOUD, nullable=False),
+    Column("asset_id", _HEX128, nullable=False, comment="whose version it was"),
+    Column("name_hash", _HEX128, nullable=False, comment="the name that it had in the end"),
+    Column("meta", LargeBinary, nullable=False, comment="as in `version`"),
+    Column("ended_at", Float(53), nullable=False, comment="when it was deleted or replaced"),
+    Column("body_bytes", BigInteger, nullable=False),
+    Index(None, "tenant", "asset_id"),
+    Index(None, "tenant", "name_hash"),
+    Index(None, "tenant", "ended_at"),
+    comment="versions under retention: nobody is served them, and they can be restored",
+)
+
+backup_label = Table(
+    "backup_label",
+    metadata,
+    Column("aid", _HEX128, primary_key=True),
+    Column(
+        "hash", _HEX128, primary_key=True, comment="as in `label`: what selects an asset for an erase selects this, too"
+    ),
+    Column("tenant", _CLOUD, nullable=False),
+    Index(None, "tenant", "hash"),
+)
+
 rendition = Table(
     "rendition",
     metadata,

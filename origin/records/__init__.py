@@ -3,22 +3,25 @@
 from origin.records.afterwards import Leave, Left, Made
 from origin.records.bodies import Body, Hashed, Held, span_of, whole
 from origin.records.chunks import Piece
+from origin.records.derived import DerivedAsked, DerivedId, DerivedRemoved
 from origin.records.folders import Folder
 from origin.records.metadata_fields import Choice, MetadataField
 from origin.records.metadata_rules import MetadataRule
 from origin.records.names import Edit
 from origin.records.nonces import Once
 from origin.records.presets import Preset
+from origin.records.purge_types import ErasePreview, PurgeKey, PurgeOutcome, PurgeTargets
+from origin.records.restores import Backup
 from origin.records.seam import Records
 from origin.records.settings import RecordsSettings
 from origin.records.spool import Spool, SpoolFile
 from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Task
 from origin.records.triggers import Trigger
 from origin.records.types import (
+    NO_KEY,
     AssetRecord,
     Committed,
     Draft,
-    ErasePreview,
     ErasureStatement,
     FencedState,
     Fencing,
@@ -29,9 +32,6 @@ from origin.records.types import (
     NamedCommitted,
     NewAsset,
     Page,
-    PurgeKey,
-    PurgeOutcome,
-    PurgeTargets,
     Removed,
     RemovedMany,
     RenditionRecord,
@@ -43,10 +43,15 @@ from origin.records.upload_mappings import UploadMapping
 __all__ = [
     "EAGER",
     "NOTICE",
+    "NO_KEY",
     "AssetRecord",
+    "Backup",
     "Body",
     "Choice",
     "Committed",
+    "DerivedAsked",
+    "DerivedId",
+    "DerivedRemoved",
     "Draft",
     "Edit",
     "ErasePreview",

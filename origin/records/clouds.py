@@ -16,7 +16,8 @@ from origin.journal import Journal, read_head
 from origin.policy import digest
 from origin.records.api_keys import FIRST, first_key, insert_key
 from origin.records.core import Core
-from origin.records.types import PurgeKey, Tenant
+from origin.records.purge_types import PurgeKey
+from origin.records.types import Tenant
 from origin.tenants import (
     CLOUD,
     TENANTS_MAX,

@@ -1,14 +1,18 @@
-"""Destroy and delete: names are freed, caches purged, keys punctured, bytes deleted (decisions B.2, `backup=false`)."""
+"""Destroy and delete: names are freed, caches purged; keys are punctured and bytes deleted, or the version is kept under
+retention if its upload asked for that (decisions B.2, `records.backups`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from domicile.media.asset import Aid, AssetName
 from domicile.media.errors import BadRequest
 from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
+from origin.records.backups import Ended, end, is_kept
 from origin.records.core import Core
 from origin.records.fetched import shun
 from origin.records.nonces import Once, spend
@@ -21,6 +25,32 @@ DELETE_NAMED_MAX = 1000
 """Assets that one call may name; they are deleted in as many entries as it takes."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What one entry is to remove; the union of all fields."""
+
+    tenant: str
+    names: tuple[AssetName, ...] = ()
+    asset_ids: tuple[str, ...] = ()
+    aids: tuple[Aid, ...] = ()
+    where: Filter | None = None
+    fate: bool | None = None
+    """Only those that are kept, or only those that are not; None: it is one, or none."""
+    once: Once | None = None
+    word: Word | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """What one entry has removed."""
+
+    removed: tuple[Removed, ...]
+    more: bool
+    """More match than one entry holds."""
+    others: bool
+    """Some of another fate match as well."""
+
+
 class Deletes:
     """What is selected is selected under the head lock."""
 
@@ -28,13 +58,15 @@ class Deletes:
         self._core = core
 
     async def destroy(self, name: AssetName, *, once: Once | None, word: Word | None) -> Removed | None:
-        many = await self._core.shield.run(self._destroy(name.cloud, [name], [], None, once, word=word))
-        return many.removed[0] if many.removed else None
+        return await self._destroy_one(Asked(tenant=name.cloud, names=(name,), once=once, word=word))
 
     async def destroy_version(self, tenant: str, aid: Aid, *, word: Word | None = None) -> Removed | None:
         """The asset that has this very version now."""
-        many = await self._core.shield.run(self._destroy(tenant, [], [], None, None, aids=[aid], word=word))
-        return many.removed[0] if many.removed else None
+        return await self._destroy_one(Asked(tenant=tenant, aids=(aid,), word=word))
+
+    async def _destroy_one(self, asked: Asked) -> Removed | None:
+        taken = await self._core.shield.run(self._destroy(asked))
+        return taken.removed[0] if taken.removed else None
 
     async def destroy_many(
         self,
@@ -59,100 +91,104 @@ class Deletes:
         where: Filter | None,
         words: Iterator[Word],
     ) -> RemovedMany:
-        step, done = DELETE_ASSETS_MAX, list[RemovedMany]()
+        step, done = DELETE_ASSETS_MAX, list[_Taken]()
         for at in range(0, len(names), step):
-            done.append(await self._destroy(tenant, names[at : at + step], [], None, None, word=next(words, None)))
+            part = Asked(tenant=tenant, names=tuple(names[at : at + step]))
+            done += await self._of_each_fate(part, words)
         for at in range(0, len(asset_ids), step):
-            part = asset_ids[at : at + step]
-            done.append(await self._destroy(tenant, [], part, None, None, word=next(words, None)))
+            part = Asked(tenant=tenant, asset_ids=tuple(asset_ids[at : at + step]))
+            done += await self._of_each_fate(part, words)
         if where is not None:
-            done.append(await self._destroy(tenant, [], [], where, None, word=next(words, None)))
+            done += await self._of_each_fate(Asked(tenant=tenant, where=where), words)
+        removed = tuple(one for taken in done for one in taken.removed)
+        there = {one.name for one in removed}
         return RemovedMany(
-            removed=tuple(removed for many in done for removed in many.removed),
-            missing=tuple(missing for many in done for missing in many.missing),
-            more=any(many.more for many in done),
+            removed=removed,
+            missing=tuple(name for name in names if name not in there),
+            more=bool(done) and done[-1].more,
         )
 
-    async def _destroy(
-        self,
-        tenant: str,
-        names: Sequence[AssetName],
-        asset_ids: Sequence[str],
-        where: Filter | None,
-        once: Once | None,
-        *,
-        aids: Sequence[Aid] = (),
-        word: Word | None = None,
-    ) -> RemovedMany:
+    async def _of_each_fate(self, asked: Asked, words: Iterator[Word]) -> list[_Taken]:
+        """An entry says one thing of all its versions: those that are erased go first, those that are kept follow."""
+        erased = await self._destroy(replace(asked, fate=False, word=next(words, None)))
+        if not erased.others:
+            return [erased]
+        kept = await self._destroy(replace(asked, fate=True, word=next(words, None)))
+        return [erased, replace(kept, more=kept.more or kept.others)]
+
+    async def _destroy(self, asked: Asked) -> _Taken:
         """One entry."""
-        core = self._core
-        gone: list[tuple[AssetRow, AssetRecord, int]] = []
+        core, tenant = self._core, asked.tenant
+        gone: list[tuple[AssetRow, AssetRecord | None, Ended]] = []
         async with core.journal.change(tenant) as change:
-            if once is not None:
-                await spend(change.connection, once, now=core.now())
+            if asked.once is not None:
+                await spend(change.connection, asked.once, now=core.now())
                 change.record(Kind.NAME)  # even if nothing is found: the signature must stay used
-            rows = await self._select(change, tenant, names, asset_ids, where)
-            rows += await core.catalogue.by_aid(change.connection, tenant, aids)
-            chosen, more = rows[:DELETE_ASSETS_MAX], len(rows) > DELETE_ASSETS_MAX
+            rows = await self.select(change, asked)
+            records = {row.aid: core.open(row) for row in rows[:DELETE_ASSETS_MAX]}
+            chosen = [
+                row
+                for row in rows[:DELETE_ASSETS_MAX]
+                if asked.fate is None or is_kept(core, records[row.aid]) is asked.fate
+            ]
             for row in chosen:
-                record = core.open(row)
-                renditions = await core.catalogue.remove(change.connection, row, seq=change.seq)
-                if record is not None:
-                    gone.append((row, record, renditions))
-            if word is not None and gone:
-                await word.leave(core, change.connection, [record for _, record, _ in gone])
+                record = records[row.aid]
+                gone.append((row, record, await end(core, change, row, record)))
+            told = [record for _, record, _ in gone if record is not None]
+            if asked.word is not None and told:
+                await asked.word.leave(core, change.connection, told)
             ruled = [
-                row.name for row, record, _ in gone if record.access_control and record.name.delivery_type == "upload"
+                row.name
+                for row, record, _ in gone
+                if record is not None and record.access_control and record.name.delivery_type == "upload"
             ]
             await shun(change.connection, tenant, ruled)  # its rules go with it: no mapping opens a copy of it
             if chosen:
-                erase_entry(change, chosen)
+                end_entry(change, chosen, gone[0][2].kind)
                 change.after_commit.append(lambda: forget_rows(core, chosen))
-        there = {record.name for _, record, _ in gone}
-        missing = tuple(name for name in names if name not in there)
+        more, others = len(rows) > DELETE_ASSETS_MAX, len(chosen) < len(records)
         if not chosen:
-            return RemovedMany(removed=(), missing=missing)
-        _, state = await core.forget_and_wait(tenant, change.seq, [row.aid for row in chosen])
+            return _Taken(removed=(), more=more, others=others)
+        doomed = [row.aid for row, _, ended in gone if not ended.kept]
+        _, state = await core.forget_and_wait(tenant, change.seq, doomed)
         removed = tuple(
             Removed(
                 name=record.name,
                 asset_id=row.asset_id,
                 aid=row.aid,
-                renditions=renditions,
+                renditions=ended.renditions,
+                kept=ended.kept,
                 head=change.head,
                 fenced=state,
             )
-            for row, record, renditions in gone
+            for row, record, ended in gone
+            if record is not None
         )
-        return RemovedMany(removed=removed, missing=missing, more=more)
+        return _Taken(removed=removed, more=more, others=others)
 
-    async def _select(
-        self,
-        change: Change,
-        tenant: str,
-        names: Sequence[AssetName],
-        asset_ids: Sequence[str],
-        where: Filter | None,
-    ) -> list[AssetRow]:
-        core = self._core
-        hashes = [core.hash_name(name) for name in names if name.cloud == tenant]
+    async def select(self, change: Change, asked: Asked) -> list[AssetRow]:
+        """Of a filter one more than DELETE_ASSETS_MAX, at most."""
+        core, tenant = self._core, asked.tenant
+        hashes = [core.hash_name(name) for name in asked.names if name.cloud == tenant]
         rows = await core.catalogue.named(change.connection, tenant, hashes)
-        ids = list(asset_ids)
-        if where is not None:
-            ids += [hit.asset_id for hit in core.search.find(tenant, where, limit=DELETE_ASSETS_MAX + 1)]
+        ids = list(asked.asset_ids)
+        if asked.where is not None:
+            ids += [hit.asset_id for hit in core.search.find(tenant, asked.where, limit=DELETE_ASSETS_MAX + 1)]
         rows += await core.catalogue.by_asset_id(change.connection, tenant, dict.fromkeys(ids))
+        rows += await core.catalogue.by_aid(change.connection, tenant, asked.aids)
         return list({row.aid: row for row in rows}.values())
 
 
 def entries_of(names: Collection[AssetName], asset_ids: Collection[str], where: Filter | None) -> int:
-    """Into how many entries `destroy_many` cuts a call, at most."""
-    return -(-len(names) // DELETE_ASSETS_MAX) - (-len(asset_ids) // DELETE_ASSETS_MAX) + (where is not None)
+    """Into how many entries `destroy_many` cuts a call, at most: each part in two, by what becomes of its versions."""
+    parts = -(-len(names) // DELETE_ASSETS_MAX) - (-len(asset_ids) // DELETE_ASSETS_MAX) + (where is not None)
+    return 2 * parts
 
 
-def erase_entry(change: Change, rows: Iterable[AssetRow]) -> None:
-    """The one entry of a removal: the aids are dead, the names point elsewhere or nowhere."""
+def end_entry(change: Change, rows: Iterable[AssetRow], kind: Kind) -> None:
+    """The one entry of a removal: nobody is served the aids any more, the names point elsewhere or nowhere."""
     gone = list(rows)
-    change.record(Kind.ERASE, aids=tuple(row.aid for row in gone), names=tuple(row.name for row in gone))
+    change.record(kind, aids=tuple(row.aid for row in gone), names=tuple(row.name for row in gone))
 
 
 def forget_rows(core: Core, rows: Iterable[AssetRow]) -> None:

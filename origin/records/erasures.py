@@ -8,12 +8,12 @@ Order: journal entry, rows and what is remembered of the erasure in one transact
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
+from domicile.media.asset import Aid
 from domicile.media.errors import AssetNotFound
 from domicile.media.journal import Kind
 from domicile.media.receipt import leaf_of, make_receipt
@@ -23,13 +23,15 @@ from origin.journal import Change
 from origin.keyring import Keyring, purpose_id
 from origin.records import erasure_rows as rows_of
 from origin.records import targets as selection
+from origin.records.backups import drop
 from origin.records.core import Core
-from origin.records.deletes import DELETE_ASSETS_MAX, erase_entry, forget_rows
+from origin.records.deletes import DELETE_ASSETS_MAX, end_entry, forget_rows
 from origin.records.erasure_rows import ErasureRow, State
 from origin.records.fetched import COULD_BE_BROUGHT, shun
 from origin.records.nonces import Once, spend
+from origin.records.purge_types import ErasePreview, PurgeTargets
 from origin.records.statements import body_of
-from origin.records.types import ErasePreview, Fencing, PurgeTargets
+from origin.records.types import Fencing
 
 ERASE_ENTRIES_MAX = 1000
 """Entries of one erase call, DELETE_ASSETS_MAX assets each; repeat its request_id to go on."""
@@ -77,7 +79,8 @@ class Erasures:
             total = len(rows)
             if total > PREVIEW_ASSETS_MAX:
                 total = await selection.count(core, connection, tenant, targets)
-        return ErasePreview(records=tuple(core.open_all(rows[:PREVIEW_ASSETS_MAX])), total=total)
+            kept = await selection.select_backups(core, connection, tenant, targets, rows, limit=PREVIEW_ASSETS_MAX)
+        return ErasePreview(records=tuple(core.open_all(rows[:PREVIEW_ASSETS_MAX])), total=total, backups=len(kept))
 
     async def erase(
         self, tenant: str, targets: PurgeTargets, *, request_id: str, once: Once | None
@@ -108,24 +111,25 @@ class Erasures:
     async def _erase(self, asked: _Asked) -> ErasureStatement:
         core, tenant = self._core, asked.tenant
         row: ErasureRow | None = None
-        gone: list[AssetRow] = []
+        gone: list[Aid] = []
         for turn in range(ERASE_ENTRIES_MAX):
             async with core.journal.change(tenant) as change:
                 if turn == 0:
                     row = await self._begin(change, asked)
+                    # later on a URL would mean the next candidate of the same path
+                    targets = await selection.settled(core, change.connection, tenant, asked.targets)
+                    asked = replace(asked, targets=targets)
                 if row is None or not row.state.finished:
                     row, taken = await self._take(change, asked, row)
                     gone += taken
             if row is None or row.state.finished:
                 break
-            # once more a URL would mean the next candidate of the same path
-            asked = replace(asked, targets=replace(asked.targets, urls=()))
         if row is None:
             raise AssetNotFound("nothing matches")
         if row.statement is not None:
             return row.statement
         if gone:
-            forgotten, _ = await core.forget_and_wait(tenant, row.state.head.seq, [asset.aid for asset in gone])
+            forgotten, _ = await core.forget_and_wait(tenant, row.state.head.seq, gone)
             state = msgspec.structs.replace(
                 row.state,
                 originals=row.state.originals + forgotten.blobs,
@@ -147,35 +151,54 @@ class Erasures:
         await rows_of.drop_old(change.connection, now=now)
         return await rows_of.by_request(change.connection, asked.tenant, asked.request, asked.selector)
 
-    async def _take(
-        self, change: Change, asked: _Asked, row: ErasureRow | None
-    ) -> tuple[ErasureRow | None, list[AssetRow]]:
-        """Remove the next assets that match and write down that they are; None when nothing ever matched."""
+    async def _take(self, change: Change, asked: _Asked, row: ErasureRow | None) -> tuple[ErasureRow | None, list[Aid]]:
+        """Remove the next versions that match and write down that they are; None when nothing ever matched.
+
+        Those under retention first, while their assets are still there to find them by; assets only once there are none.
+        """
         core, tenant = self._core, asked.tenant
         assets = await selection.select(core, change.connection, tenant, asked.targets, limit=DELETE_ASSETS_MAX)
+        kept = await selection.select_backups(
+            core, change.connection, tenant, asked.targets, assets, limit=DELETE_ASSETS_MAX
+        )
+        is_last = not kept and len(assets) < DELETE_ASSETS_MAX
+        aids = [one.row.aid for one in kept] or [asset.aid for asset in assets]
         renditions = 0
-        for asset in assets:
-            renditions += await core.catalogue.remove(change.connection, asset, seq=change.seq)
-        if assets:
-            records = zip(assets, map(core.open, assets), strict=True)
-            brought = [row.name for row, record in records if record and record.name.delivery_type in COULD_BE_BROUGHT]
+        if kept:
+            opened = [(one.row.name, core.open(one.row)) for one in kept]
+            brought = [row for row, record in opened if record and record.name.delivery_type in COULD_BE_BROUGHT]
             await shun(change.connection, tenant, brought)
-            erase_entry(change, assets)
-            change.after_commit.append(_forgetting(core, assets))
+            await drop(core.catalogue, change.connection, aids, tenant=tenant, seq=change.seq)
+            change.record(Kind.ERASE, aids=tuple(aids))
+        elif assets:
+            renditions = await self._remove(change, assets)
+        if aids:
             if row is None:
                 state = State(head=change.head, seqs=(), versions=0, shown=(), renditions=0)
                 row_id = secrets.token_hex(ERASURE_ID_BYTES)
                 row = ErasureRow(tenant=tenant, id=row_id, request=asked.request, selector=asked.selector, state=state)
-            hashes = tuple(core.hash_of(tenant, "aid", asset.aid) for asset in assets)
+            hashes = tuple(core.hash_of(tenant, "aid", aid) for aid in aids)
             row = replace(row, state=_with(row.state, change, hashes, renditions))
         if row is None:
             return None, []
-        if len(assets) < DELETE_ASSETS_MAX:
+        if is_last:
             row = replace(row, state=msgspec.structs.replace(row.state, finished=True))
             if change.entry is None:
                 change.record(Kind.NAME)  # a transaction that records nothing is rolled back
         await rows_of.save(change.connection, row)
-        return row, assets
+        return row, aids
+
+    async def _remove(self, change: Change, assets: list[AssetRow]) -> int:
+        """With their entry. Returns how many renditions there were."""
+        core, renditions = self._core, 0
+        for asset in assets:
+            renditions += await core.catalogue.remove(change.connection, asset, seq=change.seq)
+        records = zip(assets, map(core.open, assets), strict=True)
+        brought = [row.name for row, record in records if record and record.name.delivery_type in COULD_BE_BROUGHT]
+        await shun(change.connection, change.tenant, brought)
+        end_entry(change, assets, Kind.ERASE)
+        change.after_commit.append(lambda: forget_rows(core, assets))
+        return renditions
 
     async def _told(self, row: ErasureRow) -> ErasureStatement:
         """The statement as things stand now; the last one is kept."""
@@ -225,7 +248,3 @@ def _with(state: State, change: Change, hashes: tuple[str, ...], renditions: int
         shown=(state.shown + hashes)[:VERSIONS_SHOWN_MAX],
         renditions=state.renditions + renditions,
     )
-
-
-def _forgetting(core: Core, rows: list[AssetRow]) -> Callable[[], None]:
-    return lambda: forget_rows(core, rows)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from domicile.media.asset import Aid, AssetName
+from collections.abc import Sequence
+
+from domicile.media.asset import Aid, AssetId, AssetName
 from domicile.media.errors import BadRequest
 from origin.catalogue.search import from_cursor, to_cursor
 from origin.records.core import Core
@@ -26,6 +28,12 @@ class Listing:
         async with self._core.database.read() as connection:
             rows = await self._core.catalogue.by_asset_id(connection, tenant, [asset_id])
         return self._core.open(rows[0]) if rows else None
+
+    async def get_by_asset_ids(self, tenant: str, asset_ids: Sequence[str]) -> list[AssetRecord]:
+        async with self._core.database.read() as connection:
+            rows = await self._core.catalogue.by_asset_id(connection, tenant, asset_ids)
+        records = {record.asset_id: record for record in self._core.open_all(rows)}
+        return [records[AssetId(asset_id)] for asset_id in asset_ids if asset_id in records]
 
     async def get_version(self, tenant: str, aid: Aid) -> AssetRecord | None:
         async with self._core.database.read() as connection:

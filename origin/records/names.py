@@ -16,7 +16,10 @@ from domicile.media.keys import COORDINATES, LABELS
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.records.afterwards import Afterwards, Leave, nothing
+from origin.records.backups import Ended, end
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
+from origin.records.deletes import forget_rows
+from origin.records.display_names import check_display_name
 from origin.records.fetched import shun
 from origin.records.nonces import Once, spend
 from origin.records.sealing import seal_record
@@ -32,11 +35,23 @@ Edit = Callable[[AssetRecord], AssetRecord]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How a change is made; see `Records.edit`."""
+
+    overwrite: bool
+    once: Once | None
+    waits: bool
+    unique_display_name: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Done:
     before: AssetRecord
     after: AssetRecord
     taken: AssetRow | None
     """Who lost the name."""
+    ended: Ended | None
+    """What became of that one."""
 
 
 class Names:
@@ -55,8 +70,10 @@ class Names:
         once: Once | None = None,
         waits: bool = True,
         leave: Leave = nothing,
+        unique_display_name: bool = False,
     ) -> Committed:
-        work = self._edit(candidates, edit, leave, overwrite=overwrite, once=once, waits=waits)
+        way = _Way(overwrite=overwrite, once=once, waits=waits, unique_display_name=unique_display_name)
+        work = self._edit(candidates, edit, leave, way)
         return await self._core.shield.run(work)
 
     async def edit_where(self, tenant: str, where: Filter, edit: Edit) -> int:
@@ -86,45 +103,39 @@ class Names:
             change.record(Kind.NAME, names=tuple(sorted(names)))
         return len(opened)
 
-    async def _edit(
-        self,
-        candidates: Sequence[AssetName],
-        edit: Edit,
-        leave: Leave,
-        *,
-        overwrite: bool,
-        once: Once | None,
-        waits: bool,
-    ) -> Committed:
+    async def _edit(self, candidates: Sequence[AssetName], edit: Edit, leave: Leave, way: _Way) -> Committed:
         core, cloud = self._core, candidates[0].cloud
         async with core.journal.change(cloud) as change:
-            if once is not None:
-                await spend(change.connection, once, now=core.now())
-            done = await self._apply(change, candidates, edit, leave, overwrite=overwrite)
-            if once is not None and not isinstance(done, _Done):
+            if way.once is not None:
+                await spend(change.connection, way.once, now=core.now())
+            done = await self._apply(change, candidates, edit, leave, way)
+            if way.once is not None and not isinstance(done, _Done):
                 change.record(Kind.NAME)  # the signature must stay used; nothing else is written
         if not isinstance(done, _Done):
             raise done
         taken, changed = done.taken, done.after
-        if taken is None and not waits:
+        if taken is None and not way.waits:
             state = core.leases.state(cloud, change.seq)
         else:
-            _, state = await core.forget_and_wait(cloud, change.seq, [taken.aid] if taken else [])
+            doomed = [taken.aid] if taken is not None and done.ended is not None and not done.ended.kept else []
+            _, state = await core.forget_and_wait(cloud, change.seq, doomed)
         return Committed(record=changed, overwritten=taken is not None, head=change.head, fenced=state)
 
     async def _apply(
-        self, change: Change, candidates: Sequence[AssetName], edit: Edit, leave: Leave, *, overwrite: bool
+        self, change: Change, candidates: Sequence[AssetName], edit: Edit, leave: Leave, way: _Way
     ) -> _Done | MediaError:
         """The change, or why there is none, in which case nothing was written."""
         try:
             row, record = await self._find(change, candidates)
             changed = edit(record)
-            taken = await self._taken(change, record, changed, overwrite=overwrite)
-            data_key = await self._write(change, row, record, changed, taken)
+            taken = await self._taken(change, record, changed, overwrite=way.overwrite)
+            if way.unique_display_name:
+                await check_display_name(self._core, change, changed)
+            data_key, ended = await self._write(change, row, record, changed, taken)
             await self._afterwards.write(change, changed, data_key, leave(changed))
         except (AssetNotFound, AssetExists) as refused:
             return refused
-        return _Done(before=record, after=changed, taken=taken)
+        return _Done(before=record, after=changed, taken=taken, ended=ended)
 
     async def _find(self, change: Change, candidates: Sequence[AssetName]) -> tuple[AssetRow, AssetRecord]:
         hashes = [self._core.hash_name(name) for name in candidates]
@@ -150,20 +161,20 @@ class Names:
 
     async def _write(
         self, change: Change, row: AssetRow, before: AssetRecord, record: AssetRecord, taken: AssetRow | None
-    ) -> bytes:
-        """The version's data key."""
+    ) -> tuple[bytes, Ended | None]:
+        """The version's data key, and what became of whoever lost the name."""
         core = self._core
         data_key = self._data_key(row, record)  # before anything is written: a refusal leaves all as it was
+        ended = None
         if taken is not None:
-            await core.catalogue.remove(change.connection, taken, seq=change.seq)
-            gone_id = taken.asset_id
-            change.after_commit.append(lambda: core.search.remove(gone_id))
+            ended = await end(core, change, taken, core.open(taken))
+            change.after_commit.append(lambda: forget_rows(core, [taken]))
         names = await self._rewrite(change, row, before, record, data_key)
-        if taken is not None:
-            change.record(Kind.ERASE, aids=(taken.aid,), names=names)
+        if taken is not None and ended is not None:
+            change.record(ended.kind, aids=(taken.aid,), names=names)
         else:
             change.record(Kind.NAME, names=names)
-        return data_key
+        return data_key, ended
 
     def _data_key(self, row: AssetRow, record: AssetRecord) -> bytes:
         """Raises AssetNotFound; BadRequest for a record that cannot be written."""

@@ -24,7 +24,7 @@ from origin.keypages import KeyringBroken
 from origin.keyring import Keyring
 from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
-from origin.records import chunks, lineage, recovery, retention, tasks
+from origin.records import backups, chunks, lineage, recovery, retention, tasks
 from origin.records.api_keys import load_keys
 from origin.records.audit import AUDIT_FILE, AuditFile, AuditForked, AuditLog, make_log_key
 from origin.records.clouds import Clouds
@@ -72,7 +72,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         if database.is_sqlite:
             mirror = _open_mirror(settings)
             stack.callback(mirror.close)
-            await recovery.reconcile(database, mirror)
+            await recovery.reconcile(database, mirror, now=clocks.wall())
         audit = await _open_audit(settings, database, keyring, stack)
         store = await _open_store(settings, clocks, stack)
         leases = Leases(monotonic=clocks.monotonic)
@@ -229,6 +229,7 @@ class Upkeep:
             await _tried(recovery.finish_doomed(core))
             await _tried(lineage.sweep(core))
             await _tried(retention.trim(core))
+            await _tried(backups.drop_old(core))
             await _tried(chunks.drop_old(core))
             await _tried(tasks.drop_old(core))
             if mirror is not None:

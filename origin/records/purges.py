@@ -6,6 +6,7 @@ What edges have to remember of purges is bounded per cloud: a purge that would p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -18,11 +19,12 @@ from domicile.media.journal import ENTRY_TARGETS_MAX, Head, Kind
 from domicile.media.outward_tags import months_held, tag, tag_key
 from domicile.media.policy import Lifetimes
 from origin.catalogue import tables as t
+from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.records import targets as selection
 from origin.records.core import Core
 from origin.records.nonces import Once, spend
-from origin.records.types import PurgeOutcome, PurgeTargets
+from origin.records.purge_types import PurgeOutcome, PurgeTargets
 
 TARGETS_PER_ASSET = 2
 """Its aid and its name."""
@@ -115,15 +117,21 @@ class Purges:
                 targets,
                 limit=PURGE_ASSETS_MAX + 1,
             )
-        piled_up = change.purged + TARGETS_PER_ASSET * len(rows)
-        most = self._core.settings.purge_targets_max
-        everything = targets.everything or len(rows) > PURGE_ASSETS_MAX or piled_up > most
-        if everything:
+        if targets.everything or len(rows) > PURGE_ASSETS_MAX:
             change.record(Kind.ALL)
+        else:
+            purge_entry(self._core, change, rows)
+        if change.entry is not None and change.entry.kind == Kind.ALL:
             return _Answer(change.head, 0, everything=True)
-        aids = tuple(row.aid for row in rows)
-        change.record(Kind.ASSET, aids=aids, names=tuple(row.name for row in rows))
-        return _Answer(change.head, len(rows), everything=False, aids=aids)
+        return _Answer(change.head, len(rows), everything=False, aids=tuple(row.aid for row in rows))
+
+
+def purge_entry(core: Core, change: Change, rows: Sequence[AssetRow]) -> None:
+    """The one entry of a purge of at most PURGE_ASSETS_MAX assets: ALL, where edges would have to remember too much."""
+    if change.purged + TARGETS_PER_ASSET * len(rows) > core.settings.purge_targets_max:
+        change.record(Kind.ALL)
+    else:
+        change.record(Kind.ASSET, aids=tuple(row.aid for row in rows), names=tuple(row.name for row in rows))
 
 
 async def _remembered(connection: AsyncConnection, tenant: str, purge_hash: str, call: Call) -> _Answer | None:

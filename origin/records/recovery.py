@@ -1,7 +1,8 @@
 """What a start finds and puts right before it serves: an older catalogue, a shorter mirror, half-forgotten aids.
 
 catalogue behind the mirror   it was restored from a backup: missing entries are taken from the mirror, every erase
-among them is carried out again, the epoch rises, edges drop everything of that cloud; all of it in one transaction
+among them is carried out again, what was put under retention is put there again, the epoch rises, edges drop everything of
+that cloud; all of it in one transaction
 clouds of the mirror alone    they are younger than the restored catalogue: their entries stay in the mirror, and a cloud that
 gets such a name again goes on where they end
 mirror behind the catalogue   a crash between commit and mirror: the mirror catches up
@@ -29,6 +30,7 @@ from origin.catalogue.engine import Database
 from origin.catalogue.sql import SqlCatalogue, batches
 from origin.journal import ENTRIES_PER_ANSWER_MAX, chained, read_entries, read_heads
 from origin.mirror import Base, Mirror, Missing
+from origin.records.backups import drop, keep
 from origin.records.core import Core
 from origin.records.fetched import shun
 from origin.store.port import BlobMissing
@@ -39,7 +41,7 @@ ORIGINALS_LOOKED_FOR = 5
 log = structlog.get_logger(__name__)
 
 
-async def reconcile(database: Database, mirror: Mirror) -> None:
+async def reconcile(database: Database, mirror: Mirror, *, now: float) -> None:
     """Bring journal and mirror to the same end. Raises BadSetting."""
     async with database.read() as connection:
         heads = await read_heads(connection)
@@ -54,7 +56,7 @@ async def reconcile(database: Database, mirror: Mirror) -> None:
     missing = await asyncio.to_thread(mirror.missing, behind) if behind else {}
     for cloud, head in heads.items():
         if cloud in missing:
-            await _take_in(database, cloud, head, missing[cloud])
+            await _take_in(database, cloud, head, missing[cloud], now=now)
         await _catch_up(database, mirror, cloud, ends[cloud])
 
 
@@ -102,7 +104,7 @@ def _two_histories(cloud: str) -> BadSetting:
     return BadSetting(f"cloud {cloud!r}: the catalogue and the journal's mirror tell two histories")
 
 
-async def _take_in(database: Database, cloud: str, head: Head, missing: Missing) -> None:
+async def _take_in(database: Database, cloud: str, head: Head, missing: Missing, *, now: float) -> None:
     """All of a restored catalogue's way back to now, or nothing of it: a crash in between must not look like no restore."""
     log.warning("catalogue_behind_mirror", entries=len(missing.entries), erased=len(missing.erased))
     async with database.write() as connection:
@@ -115,6 +117,8 @@ async def _take_in(database: Database, cloud: str, head: Head, missing: Missing)
             if entry.kind == Kind.ERASE:
                 await _erase_again(connection, cloud, entry.aids, entry.seq)
                 await shun(connection, cloud, entry.names)  # which of them were fetched, and erased, nobody knows now
+            elif entry.kind == Kind.RESTRICT:
+                await _keep_again(connection, cloud, entry.aids, now=now)
             head = Head(epoch=entry.epoch, seq=entry.seq, chain=entry.chain)
         # Edges hold copies of what the restored catalogue has never heard of: they drop everything of this cloud.
         told = Entry(tenant=cloud, epoch=head.epoch + 1, seq=head.seq + 1, kind=Kind.ALL)
@@ -144,6 +148,18 @@ async def _erase_again(connection: AsyncConnection, cloud: str, aids: Iterable[A
             await connection.execute(delete(t.label).where(t.label.c.asset_id == asset_id))
             await SqlCatalogue().forget_renditions(connection, aid)
             await SqlCatalogue().doom(connection, aid, cloud, seq=seq)
+        kept = await connection.execute(select(t.backup.c.aid).where(t.backup.c.aid.in_(batch)))
+        await drop(SqlCatalogue(), connection, [Aid(row.aid) for row in kept.all()], tenant=cloud, seq=seq)
+
+
+async def _keep_again(connection: AsyncConnection, cloud: str, aids: Iterable[Aid], *, now: float) -> None:
+    """Versions that the catalogue takes for living, and that were put under retention since: their days begin anew, as
+    nothing here tells when that was.
+    """
+    for batch in batches(aids):
+        for row in await SqlCatalogue().by_aid(connection, cloud, batch):
+            await keep(connection, row, ended_at=now, body_bytes=0)
+            await SqlCatalogue().detach(connection, row)
 
 
 async def doom_drafts(core: Core) -> None:
@@ -185,6 +201,7 @@ async def count_unowned(core: Core) -> int:
     async with core.database.read() as connection:
         known = {row.aid for row in await connection.execute(select(t.version.c.aid))}
         known |= {row.aid for row in await connection.execute(select(t.chunk.c.aid))}
+        known |= {row.aid for row in await connection.execute(select(t.backup.c.aid))}
         known |= {aid for aid, _ in await core.catalogue.doomed(connection)}
     unowned = 0
     async for _, aid in core.blobs.list():

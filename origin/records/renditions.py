@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Row, func, insert, select
@@ -21,7 +21,7 @@ from origin.catalogue.tables import rendition_layer as layer_table
 from origin.journal import Change
 from origin.records.core import Core
 from origin.records.sealing import open_rendition, seal_rendition
-from origin.records.types import RenditionRecord
+from origin.records.types import NO_KEY, RenditionRecord
 
 RENDITIONS_PER_AID_MAX = 1000
 RENDITIONS_PER_REPORT_MAX = 256
@@ -48,10 +48,12 @@ class Renditions:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def of(self, tenant: str, aid: Aid) -> tuple[RenditionRecord, ...]:
-        query = select(table).where(table.c.aid == aid, table.c.tenant == tenant)
+    async def of(
+        self, tenant: str, aid: Aid, *, after: NameHash = NO_KEY, limit: int = RENDITIONS_PER_AID_MAX
+    ) -> tuple[RenditionRecord, ...]:
+        query = select(table).where(table.c.aid == aid, table.c.tenant == tenant, table.c.hash > after)
         async with self._core.database.read() as connection:
-            rows = (await connection.execute(query.order_by(table.c.hash).limit(RENDITIONS_PER_AID_MAX))).all()
+            rows = (await connection.execute(query.order_by(table.c.hash).limit(limit))).all()
             return tuple(record for _, record in await self.opened(connection, rows))
 
     async def opened(
@@ -64,7 +66,7 @@ class Renditions:
                 shown.get((laid.rendition_aid, laid.hash), []).append(laid.aid)
         region = self._core.settings.region
         return [
-            (row, open_rendition(row.detail, known, tenant=row.tenant, region=region))
+            (row, replace(open_rendition(row.detail, known, tenant=row.tenant, region=region), key=NameHash(row.hash)))
             for row in rows
             if (known := self._data_keys(shown[row.aid, row.hash])) is not None
         ]

@@ -9,7 +9,7 @@ import msgspec
 
 from domicile.media.access import AccessRule
 from domicile.media.analysis import NOTHING, Analysis
-from domicile.media.asset import Aid, AssetName
+from domicile.media.asset import Aid, AssetId, AssetName
 from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
 from domicile.media.keys import content_key, subkey
@@ -38,6 +38,8 @@ class _Meta(msgspec.Struct, frozen=True, kw_only=True):
     moderation: tuple[Moderation, ...] = ()
     sources: tuple[Aid, ...] = ()
     access_control: tuple[AccessRule, ...] = ()
+    backup: bool = False
+    related: tuple[AssetId, ...] = ()
 
 
 def _context(tenant: str, aid: Aid, variant: str, region: str) -> SealContext:
@@ -64,6 +66,8 @@ def seal_record(record: AssetRecord, data_key: bytes, *, region: str) -> bytes:
         moderation=record.moderation,
         sources=record.sources,
         access_control=record.access_control,
+        backup=record.backup,
+        related=record.related,
     )
     context = _context(record.name.cloud, record.aid, "meta", region)
     body = msgspec.msgpack.encode(meta)
@@ -97,6 +101,8 @@ def open_record(row: AssetRow, data_key: bytes, *, region: str) -> AssetRecord:
         moderation=meta.moderation,
         sources=meta.sources,
         access_control=meta.access_control,
+        backup=meta.backup,
+        related=meta.related,
     )
 
 

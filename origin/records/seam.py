@@ -15,23 +15,22 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
 
-from domicile.media.asset import Aid, AssetName
+from domicile.media.asset import Aid, AssetName, NameHash
 from domicile.media.journal import Head
 from domicile.media.policy import Activity, Permit, Place, ResidencyPolicy
 from origin.journal import read_head
 from origin.records.afterwards import Afterwards, Leave, nothing
 from origin.records.api_keys import ApiKeys
-from origin.records.audit import AuditLog
 from origin.records.bodies import Body
 from origin.records.chunks import Chunks
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.deletes import Deletes, entries_of
-from origin.records.erasures import Erasures
+from origin.records.derived import Derived
 from origin.records.fetched import FetchedNames
 from origin.records.folders import Folders
+from origin.records.forgetting_side import ForgettingSide
 from origin.records.listing import Listing
 from origin.records.metadata_fields import metadata_fields_of
 from origin.records.metadata_rules import metadata_rules_of
@@ -41,7 +40,9 @@ from origin.records.nonces import Once
 from origin.records.opening import SYSTEM_CLOCKS, Clocks, opened
 from origin.records.originals import open_original
 from origin.records.presets import presets_of
-from origin.records.purges import Call, Purges
+from origin.records.purge_types import PurgeKey
+from origin.records.renditions import RENDITIONS_PER_AID_MAX
+from origin.records.restores import Backups
 from origin.records.settings import RecordsSettings
 from origin.records.spool import Spool
 from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Tasks, Word
@@ -49,17 +50,13 @@ from origin.records.token_keys import TokenKeys
 from origin.records.transformations import UsedTransformations
 from origin.records.triggers import triggers_of
 from origin.records.types import (
+    NO_KEY,
     AssetRecord,
     Committed,
     Draft,
-    ErasePreview,
-    ErasureStatement,
     Filter,
     NewAsset,
     Page,
-    PurgeKey,
-    PurgeOutcome,
-    PurgeTargets,
     Removed,
     RemovedMany,
     RenditionRecord,
@@ -70,21 +67,22 @@ from origin.records.uploads import Uploads
 from origin.records.wire_side import WireSide
 
 
-class Records(WireSide):
+class Records(WireSide, ForgettingSide):
     """The storage core of one origin process."""
 
     def __init__(self, core: Core) -> None:
-        super().__init__(core)
+        WireSide.__init__(self, core)
+        ForgettingSide.__init__(self, core)
         self._clouds = Clouds(core)
         afterwards = Afterwards(core, self._renditions)
         self._uploads = Uploads(core, afterwards)
         self.chunks = Chunks(core, self._uploads)
+        self.backups = Backups(core, self._uploads)
         self.spool = Spool(core)
         self._listing = Listing(core)
         self._names = Names(core, afterwards)
         self._deletes = Deletes(core)
-        self._purges = Purges(core)
-        self._erasures = Erasures(core)
+        self.derived = Derived(core, self._deletes)
         self.named = NamedTransformations(core)
         self.transformations = UsedTransformations(core, self._renditions)
         self.token_keys = TokenKeys(core)
@@ -194,6 +192,10 @@ class Records(WireSide):
     async def get_by_asset_id(self, tenant: str, asset_id: str) -> AssetRecord | None:
         return await self._listing.get_by_asset_id(tenant, asset_id)
 
+    async def get_by_asset_ids(self, tenant: str, asset_ids: Sequence[str]) -> Sequence[AssetRecord]:
+        """Those that there are, in the order of the ids."""
+        return await self._listing.get_by_asset_ids(tenant, asset_ids)
+
     async def get_version(self, tenant: str, aid: Aid) -> AssetRecord | None:
         """The asset that has this very version now."""
         return await self._listing.get_version(tenant, aid)
@@ -220,13 +222,19 @@ class Records(WireSide):
         """How many assets there are, and how many bytes their originals have."""
         return self._listing.totals(tenant)
 
+    def resource_types(self, tenant: str) -> tuple[str, ...]:
+        """Those of which there are assets, sorted."""
+        return tuple(self._core.search.resource_types(tenant))
+
     def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> tuple[str, ...]:
         """Tags in use that begin with `prefix`, sorted, at most `limit`, after the tag `after`."""
         return self._listing.tags(tenant, resource_type, prefix=prefix, after=after, limit=limit)
 
-    async def renditions(self, tenant: str, aid: Aid) -> tuple[RenditionRecord, ...]:
-        """The API's `derived[]`: at most RENDITIONS_PER_AID_MAX."""
-        return await self._renditions.of(tenant, aid)
+    async def renditions(
+        self, tenant: str, aid: Aid, *, after: NameHash = NO_KEY, limit: int = RENDITIONS_PER_AID_MAX
+    ) -> tuple[RenditionRecord, ...]:
+        """The API's `derived[]`, by their keys: at most `limit`, after one of them."""
+        return await self._renditions.of(tenant, aid, after=after, limit=limit)
 
     async def head(self, tenant: str) -> Head:
         async with self._core.database.read() as connection:
@@ -248,13 +256,17 @@ class Records(WireSide):
         once: Once | None = None,
         waits: bool = True,
         leave: Leave = nothing,
+        unique_display_name: bool = False,
     ) -> Committed:
         """Change name, tags or context of the first of `names` that exists; `edit` gets the record under the lock.
 
         `waits` False: for one change of many, when the caller waits for the last of them (`fenced`).
-        AssetNotFound; AssetExists when it moves to a name that is taken; Replayed.
+        AssetNotFound; AssetExists when it moves to a name that is taken, or `unique_display_name` and another asset of its
+        folder has its name for people; Replayed.
         """
-        return await self._names.edit(names, edit, once=once, waits=waits, leave=leave)
+        return await self._names.edit(
+            names, edit, once=once, waits=waits, leave=leave, unique_display_name=unique_display_name
+        )
 
     async def edit_where(self, tenant: str, where: Filter, edit: Edit) -> int:
         """Change all that match in a way that leaves none that matches; how many there were. For values that no edge reads:
@@ -340,53 +352,3 @@ class Records(WireSide):
         finally:
             for word in words:
                 await self._uploads.discard(word.draft)  # nothing, if it has become the key of a task
-
-    async def purge(
-        self,
-        tenant: str,
-        targets: PurgeTargets,
-        *,
-        purge_id: str,
-        digest: str,
-        keyid: str = "",
-        nonce: str = "",
-        nonce_expires_at: float = 0.0,
-    ) -> PurgeOutcome:
-        """Drop cached copies. Nonce, purge_id and journal entry are one transaction.
-
-        `nonce` empty: the caller was authenticated another way (no replay to stop). `digest` identifies the content.
-        Replayed: the nonce was used. BadRequest: the purge_id was used for other content, or too many targets.
-        OutOfScope: a target lies outside the tenant.
-        """
-        call = Call(purge_id=purge_id, digest=digest, keyid=keyid, nonce=nonce, nonce_expires_at=nonce_expires_at)
-        return await self._purges.purge(tenant, targets, call)
-
-    async def erase(
-        self, tenant: str, targets: PurgeTargets, *, request_id: str = "", once: Once | None = None
-    ) -> ErasureStatement:
-        """Forget: all versions of the matching assets, their keys, names, bytes and cached copies; say so, signed.
-
-        The same `request_id` means the same erasure: it goes on where it was, and its statement is that of now.
-        AssetNotFound when nothing matches (erased before and never existed look the same); Replayed.
-        """
-        return await self._erasures.erase(tenant, targets, request_id=request_id, once=once)
-
-    async def erasure(self, tenant: str, erasure_id: str) -> ErasureStatement:
-        """How far an erasure has come, signed; kept for STATEMENT_KEPT_SECONDS once it is over. AssetNotFound."""
-        return await self._erasures.status(tenant, erasure_id)
-
-    async def erase_preview(self, tenant: str, targets: PurgeTargets) -> ErasePreview:
-        """What `erase` would take, without taking it."""
-        return await self._erasures.preview(tenant, targets)
-
-    def statement_public_key(self) -> bytes:
-        """32 raw bytes: verifies every ErasureStatement of this installation."""
-        return self._erasures.public_key()
-
-    async def receipt(self, tenant: str, erasure_id: str) -> dict[str, Any]:
-        """What an erasure that is over can be proved with, offline: see domicile/media/receipt.py. AssetNotFound."""
-        return await self._erasures.receipt(tenant, erasure_id)
-
-    @property
-    def audit(self) -> AuditLog:
-        return self._core.audit

@@ -52,6 +52,15 @@ class RecordsSettings:
     chunked_seconds_max: float = setting(
         3600.0, "How long an upload in chunks waits for its next one; then it is forgotten.", at_least=1
     )
+    backup_days_max: int = setting(
+        365,
+        "Longest time that deleted and replaced versions are kept, whatever a policy says; 0: none are.",
+        at_least=0,
+        at_most=36_500,
+    )
+    backups_max: int = setting(
+        100_000, "Versions of one cloud that are kept under retention; the oldest ones make room.", at_least=0
+    )
     spool_bytes_max: int = setting(
         16 * 1024 * MIB,
         "Bytes of all files that are on their way in, sealed on the disk; above it, callers get 429.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,9 +11,11 @@ from domicile.media.asset import DELIVERY_TYPES, RESOURCE_TYPES, AssetName, Name
 from domicile.media.errors import BadRequest, MediaError, OutOfScope
 from domicile.media.url import SEO_FORMS, SHORT_FORM, parse
 from origin.catalogue.port import AssetRow
+from origin.records import backups
+from origin.records.backups import Kept
 from origin.records.core import Core
 from origin.records.prefixes import folders_under
-from origin.records.types import PurgeTargets
+from origin.records.purge_types import PurgeTargets
 
 TARGETS_MAX = 100
 """Targets in one call."""
@@ -35,6 +38,55 @@ async def select(
     labels = _labels(core, tenant, targets)
     rows.update((row.aid, row) for row in await catalogue.labelled(connection, tenant, labels, limit))
     return list(rows.values())[:limit]
+
+
+async def select_backups(
+    core: Core,
+    connection: AsyncConnection,
+    tenant: str,
+    targets: PurgeTargets,
+    assets: Iterable[AssetRow],
+    *,
+    limit: int,
+) -> list[Kept]:
+    """At most `limit` versions under retention that the targets mean: those of `assets`, which they select, and those whose
+    asset is no more. URLs: see `settled`.
+    """
+    if targets.everything:
+        return await backups.some(connection, tenant, limit=limit)
+    names = [*targets.names, *_every_type(tenant, targets.public_ids)]
+    hashes = [core.hash_name(name) for name in names]
+    for url in targets.urls:
+        hashes += await _hashes_behind_url(core, connection, tenant, url)
+    return await backups.selected(
+        connection,
+        tenant,
+        asset_ids=[*(asset.asset_id for asset in assets), *targets.asset_ids],
+        names=hashes,
+        carrying=_labels(core, tenant, targets),
+        limit=limit,
+    )
+
+
+async def settled(core: Core, connection: AsyncConnection, tenant: str, targets: PurgeTargets) -> PurgeTargets:
+    """The same with names instead of URLs: what each means now."""
+    if not targets.urls:
+        return targets
+    meant: list[AssetName] = []
+    for url in targets.urls:
+        hashes = set(await _hashes_behind_url(core, connection, tenant, url))
+        meant += [name for name in names_of_url(tenant, url) if core.hash_name(name) in hashes]
+    return replace(targets, urls=(), names=(*targets.names, *meant))
+
+
+async def _hashes_behind_url(core: Core, connection: AsyncConnection, tenant: str, url: str) -> list[NameHash]:
+    """Of the name that a URL means: the first candidate that exists, or else the first one that did."""
+    row = await _behind_url(core, connection, tenant, url)
+    if row is not None:
+        return [row.name]
+    hashes = [core.hash_name(name) for name in names_of_url(tenant, url)]
+    kept = {one.row.name for one in await backups.of_assets(connection, tenant, (), hashes, limit=TARGETS_MAX)}
+    return [name for name in hashes if name in kept][:1]
 
 
 async def count(core: Core, connection: AsyncConnection, tenant: str, targets: PurgeTargets) -> int:

@@ -13,20 +13,18 @@ import msgspec
 
 from domicile.media.access import AccessRule
 from domicile.media.analysis import NOTHING, Analysis
-from domicile.media.asset import Aid, AssetId, AssetName
+from domicile.media.asset import Aid, AssetId, AssetName, NameHash
 from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
 from domicile.media.journal import Head
 from domicile.media.statement import ErasureStatement
 from domicile.media.strict import SPELLED_OUT
-from origin.records.prefixes import names_a_folder
 from origin.records.tenant import Tenant
 
 __all__ = [
     "AssetRecord",
     "Committed",
     "Draft",
-    "ErasePreview",
     "ErasureStatement",
     "FencedState",
     "Fencing",
@@ -37,9 +35,6 @@ __all__ = [
     "NamedCommitted",
     "NewAsset",
     "Page",
-    "PurgeKey",
-    "PurgeOutcome",
-    "PurgeTargets",
     "Removed",
     "RemovedMany",
     "RenditionRecord",
@@ -47,6 +42,8 @@ __all__ = [
     "Tenant",
 ]
 
+
+NO_KEY = NameHash("")
 
 MetadataValue = str | int | list[str]
 """A text (also a date, or the external_id of a choice), a number, or external_ids of several choices."""
@@ -98,6 +95,12 @@ class NewAsset:
     """None: as it was, if this replaces another version; no overwriting opens what was closed by leaving a word out."""
     renews: bool = False
     """The same picture, newer: what its owner has said of the version that it replaces stays."""
+    related: tuple[AssetId, ...] = ()
+    """Where it replaces no version."""
+    backup: bool = False
+    """Keep it under retention when it is deleted or replaced."""
+    restores: Aid | None = None
+    """The version under retention that this is made of: it becomes one of the same asset, if nothing has changed meanwhile."""
     is_brought: bool = False
     """It came because somebody asked for it, and not from its owner: dropped, with AssetNotFound, if it was erased before."""
     instead_of: Aid | None = None
@@ -134,6 +137,10 @@ class AssetRecord:
     """Other versions whose bytes it holds; when one of them goes, so does it."""
     access_control: tuple[AccessRule, ...] = ()
     """Who may see it, and when; empty: everybody whom its delivery type lets."""
+    related: tuple[AssetId, ...] = ()
+    """Other assets that belong to it, as its owner said; some may be no more."""
+    backup: bool = False
+    """Its owner wants this version kept under retention when it is deleted or replaced."""
     created_at: float
     """When this version was uploaded."""
 
@@ -182,7 +189,7 @@ class Committed:
     existing: bool = False
     """`overwrite` was false and the name was taken: `record` is the old one, nothing changed."""
     overwritten: bool = False
-    """Another version lost the name; its key and bytes are gone."""
+    """Another version lost the name; its key and bytes are gone, or it is under retention."""
     head: Head
     """The journal's head right after this change."""
     fenced: FencedState
@@ -197,6 +204,8 @@ class Removed:
     aid: Aid
     renditions: int
     """Renditions that edges had reported."""
+    kept: bool = False
+    """It is under retention, and can be restored."""
     head: Head
     fenced: FencedState
 
@@ -231,6 +240,12 @@ class Filter:
     """Any text that the public_id starts with (not cut at "/")."""
     tag: str | None = None
     public_ids: tuple[str, ...] | None = None
+    context: tuple[str, str | None] | None = None
+    """A key, and the value that it has; None: any."""
+    moderation: tuple[str, str] | None = None
+    """Kind and status."""
+    in_folder: str | None = None
+    """Right in this asset folder."""
     folder: str | None = None
     """In this asset folder, or in one below it."""
     field: str | None = None
@@ -246,6 +261,8 @@ class RenditionRecord:
     width: int
     height: int
     body_bytes: int
+    key: NameHash = NO_KEY
+    """Keyed hash of transformation and format, where it was read; tells it from the others of its version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,91 +279,6 @@ class SealedBlob:
     sequence: int
     """The journal's head when the aid was checked to be live: what the bytes are fresh for."""
     pieces: AsyncIterator[bytes]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PurgeTargets:
-    """What a purge or an erase selects inside one tenant; the union of all fields.
-
-    public_ids  every resource type and delivery type with exactly that name
-    names       exactly that asset
-    urls        delivery paths of this cloud ("/acme/image/upload/w_100/people/jane.jpg" or without the cloud)
-    tags        assets that carry the tag now
-    prefixes    cut at "/": with a leading slash a path, relative to the tenant or starting with its cloud
-                ("/image/upload/people"); without one a folder of public_ids in every type ("people" covers "people/x"
-                and not "people2/x", nor "people" itself)
-    """
-
-    asset_ids: tuple[str, ...] = ()
-    public_ids: tuple[str, ...] = ()
-    names: tuple[AssetName, ...] = ()
-    urls: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    prefixes: tuple[str, ...] = ()
-    everything: bool = False
-
-    @property
-    def count(self) -> int:
-        lists = (self.asset_ids, self.public_ids, self.names, self.urls, self.tags, self.prefixes)
-        return sum(map(len, lists)) + int(self.everything)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErasePreview:
-    """What an erase would take now."""
-
-    records: tuple[AssetRecord, ...]
-    """The first PREVIEW_ASSETS_MAX of them."""
-    total: int
-    """All of them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PurgeOutcome:
-    """Answer of a purge. A repeated `purge_id` with the same digest gives the first head and counts again."""
-
-    purge_id: str
-    head: Head
-    assets: int
-    """Assets that matched; 0 when everything was purged at once."""
-    everything: bool
-    """The whole tenant was purged: asked for, more assets than one entry holds, or more targets than may pile up."""
-    repeated: bool = False
-    """This purge_id was answered before."""
-    fenced: FencedState
-    cdn_tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By CDN of the setting `origin.records.cdns`: the tags to purge there by."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PurgeKey:
-    """A registered public key for signed purges (RFC 9421, ed25519)."""
-
-    tenant: str
-    keyid: str
-    public_key: bytes
-    """32 raw bytes."""
-    operations: frozenset[str]
-    """Of: "asset", "public_id", "url", "tag", "prefix", "all", "erase"."""
-    not_before: float
-    not_after: float
-
-    def covers(self, targets: PurgeTargets) -> bool:
-        """May this key ask for these targets? (The time window is the verifier's to check.)
-
-        A prefix without a folder means everything, so it needs "all". Raises BadRequest, OutOfScope for what is no
-        prefix of this cloud.
-        """
-        wide = [prefix for prefix in targets.prefixes if not names_a_folder(self.tenant, prefix)]
-        wanted = {
-            "asset": targets.asset_ids,
-            "public_id": targets.public_ids or targets.names,
-            "url": targets.urls,
-            "tag": targets.tags,
-            "prefix": targets.prefixes,
-            "all": targets.everything or wide,
-        }
-        return all(operation in self.operations for operation, asked in wanted.items() if asked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

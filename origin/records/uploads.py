@@ -7,12 +7,13 @@ import os
 import secrets
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import AID_BYTES, Aid, AssetId
-from domicile.media.errors import AssetNotFound, BadRequest, Overloaded
+from domicile.media.errors import AssetExists, AssetNotFound, BadRequest, Overloaded
 from domicile.media.journal import Kind
 from domicile.media.policy import Permit
 from domicile.media.quotas import NO_QUOTAS
@@ -20,7 +21,8 @@ from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, Sealer
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.keyring import aid_id
-from origin.records.afterwards import Afterwards, Leave
+from origin.records.afterwards import Afterwards, Leave, nothing
+from origin.records.backups import end, one
 from origin.records.bodies import Body, Held
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
 from origin.records.display_names import check_display_name
@@ -92,7 +94,9 @@ class Uploads:
         else:  # discarded while it was written: nobody else would ever delete it
             await self._core.blobs.delete(draft.tenant, draft.aid)
 
-    async def commit(self, draft: Draft, asset: NewAsset, *, once: Once | None, leave: Leave) -> Committed:
+    async def commit(
+        self, draft: Draft, asset: NewAsset, *, once: Once | None = None, leave: Leave = nothing
+    ) -> Committed:
         check_name(asset.name)
         check_tags(asset.tags)
         check_texts((*asset.context.keys(), *asset.context.values()))
@@ -139,12 +143,14 @@ class Uploads:
             raise
 
     async def _commit(self, draft: Draft, asset: NewAsset, once: Once | None, leave: Leave) -> Committed:
-        core, tenant = self._core, draft.tenant
+        core, tenant, doomed = self._core, draft.tenant, list[Aid]()
         async with core.journal.change(tenant) as change:
             name = core.hash_name(asset.name)
             old = next(iter(await core.catalogue.named(change.connection, tenant, [name])), None)
             before = core.open(old) if old else None
             record = _record(draft, asset, before)
+            if asset.restores is not None:
+                record = await _restored(core, change, asset.restores, record, before)
             keeps = before if before is not None and not asset.overwrite else None
             is_brought = asset.is_brought or asset.name.delivery_type == "fetch"
             if is_brought and await is_shunned(change.connection, tenant, name):
@@ -158,7 +164,7 @@ class Uploads:
                 check_room(core, record, before)
                 if asset.unique_display_name:
                     await check_display_name(core, change, record)
-                await self._store(change, draft, record, old)
+                doomed = await self._store(change, draft, record, old, before)
                 await note_sources(core, change, draft.aid, record.sources)
                 await self._afterwards.write(change, record, draft.data_key, leave(record))
         if keeps is not None:
@@ -166,23 +172,43 @@ class Uploads:
             head = (await core.journal.heads())[tenant]
             state = core.leases.state(tenant, head.seq)
             return Committed(record=keeps, existing=True, head=head, fenced=state)
-        _, state = await core.forget_and_wait(tenant, change.seq, [old.aid] if old else [])
+        _, state = await core.forget_and_wait(tenant, change.seq, doomed)
         return Committed(record=record, overwritten=old is not None, head=change.head, fenced=state)
 
-    async def _store(self, change: Change, draft: Draft, record: AssetRecord, old: AssetRow | None) -> None:
-        core = self._core
+    async def _store(
+        self, change: Change, draft: Draft, record: AssetRecord, old: AssetRow | None, before: AssetRecord | None
+    ) -> list[Aid]:
+        """Aids whose keys and bytes are to go."""
+        core, doomed = self._core, list[Aid]()
         if not await core.catalogue.undraft(change.connection, draft.aid):
             raise BadRequest("this upload is over")
         name = core.hash_name(record.name)
         meta = seal_record(record, draft.data_key, region=core.settings.region)
         row = AssetRow(tenant=draft.tenant, name=name, asset_id=record.asset_id, aid=draft.aid, meta=meta)
         if old:
-            await core.catalogue.remove(change.connection, old, seq=change.seq)
-            change.record(Kind.ERASE, aids=(old.aid,), names=(name,))
+            ended = await end(core, change, old, before)
+            doomed += () if ended.kept else (old.aid,)
+            change.record(ended.kind, aids=(old.aid,), names=(name,))
         else:
             change.record(Kind.NAME, names=(name,))
         await core.catalogue.add(change.connection, row, seq=change.seq, labels=core.labels(record))
         change.after_commit.append(lambda: core.search.put(record))
+        return doomed
+
+
+async def _restored(
+    core: Core, change: Change, aid: Aid, record: AssetRecord, before: AssetRecord | None
+) -> AssetRecord:
+    """The record as one of the asset whose version it restores. Raises AssetNotFound, AssetExists."""
+    kept = await one(change.connection, change.tenant, aid)
+    if kept is None:
+        raise AssetNotFound("the version that was to be restored has gone")
+    living = await core.catalogue.by_asset_id(change.connection, change.tenant, [kept.row.asset_id])
+    if (before.asset_id if before else kept.row.asset_id) != kept.row.asset_id:
+        raise AssetExists(f"public_id {record.name.public_id} already exists")
+    if living and before is None:
+        raise AssetExists("the asset has another name now")
+    return replace(record, asset_id=kept.row.asset_id)
 
 
 def check_room(core: Core, record: AssetRecord, before: AssetRecord | None) -> None:
@@ -232,5 +258,7 @@ def _record(draft: Draft, asset: NewAsset, before: AssetRecord | None) -> AssetR
         metadata=said.metadata,
         moderation=asset.moderation,
         sources=asset.sources,
+        related=before.related if before else asset.related,
+        backup=asset.backup,
         created_at=asset.created_at,
     )

@@ -65,7 +65,7 @@ def judge(corpus: Path, render: Render, row: dict[str, str]) -> Verdict:
     job = RenderJob(transformation=row["transformation"], extension=extension, bucket="", limits=MediaLimits())
     outcome, body = render((corpus / "media" / row["image"]).read_bytes(), job)
     if not isinstance(outcome, Done):
-        return _verdict(row, size_is_right=False, complaints=[f"refused: {outcome.message}"])
+        return _verdict(row, size_is_right=False, complaints=[f"refused: {outcome}"])
     with Image.open(io.BytesIO(body)) as image:
         image.load()
         size_is_right = _near(image.size, row) and (outcome.width, outcome.height) == image.size

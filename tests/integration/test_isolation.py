@@ -28,8 +28,8 @@ from sqlalchemy import event
 from domicile.media.analysis import NOTHING
 from domicile.media.signature import sign_parameters
 from origin.api import (
-    admin,
     archives,
+    deletes,
     erasures,
     labels,
     listing,
@@ -168,7 +168,7 @@ IN_PATH = {
     "asset_id": "ASSET",
     "name": "NAME",
 }
-IN_PATH |= {"id": "NAME", "path": "NAME", "date": "01-01-2026"}
+IN_PATH |= {"kind": "manual", "status": "pending", "id": "NAME", "path": "NAME", "date": "01-01-2026"}
 NAMING: Mapping[str, str | list[str]] = {
     "public_id": "NAME",
     "public_ids": ["NAME"],
@@ -187,6 +187,13 @@ NAMING: Mapping[str, str | list[str]] = {
     "metadata": "NAME=2",
     "token": "TOKEN",
     "next_cursor": "CURSOR",
+    "key": "said",
+    "asset_id": "ASSET",
+    "version_id": "VERSION",
+    "version_ids": ["VERSION"],
+    "versions": ["VERSION"],
+    "assets_to_relate": ["image/upload/NAME"],
+    "assets_to_unrelate": ["image/upload/NAME"],
     "to_folder": "NAME",
     "folder": "NAME",
     "asset_folder": "NAME",
@@ -213,6 +220,10 @@ NEEDED: Mapping[str, str | list[str]] = {
     **dict.fromkeys(("from", "start"), "0"),
     **dict.fromkeys(("to", "end"), "0"),
     "order_by": "label",
+    "key": "said",
+    "asset_id": "d" * 32,
+    "version_id": "d" * 32,
+    "derived_resource_ids": ["d" * 32],
     "folder": "new",
     "template": "https://app.example/",
     "to_folder": "new",
@@ -226,7 +237,7 @@ ALONG: Mapping[Any, Mapping[str, str]] = {
     labels.tags: {"tag": "new"},
     labels.context: {"context": "a=b"},
     listing.resources: {"type": "upload"},
-    admin.delete_resources: {"type": "upload"},
+    deletes.delete_resources: {"type": "upload"},
     transformations.update: {"unsafe_update": "w_8"},
 }
 BODIES: Mapping[type, Mapping[str, Any]] = {
@@ -277,6 +288,7 @@ def filled(value: Any, things: Things, cloud: str) -> Any:
         "ASSET": things.asset_id,
         "TOKEN": things.token,
         "CURSOR": things.cursor,
+        "VERSION": things.aid,
         "CLOUD": cloud,
     }
     for word, meaning in words.items():

@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 MB = 1_000_000
 LARGE_BYTES = 200 * MB
-GROWTH_BYTES_MAX = 48 * MB
-"""A quarter of the file; most of it is the allocator's."""
+GROWTH_BYTES_MAX = 40 * MB
+"""A fifth of the file, and more than the allocator takes."""
 RAW = "/v1_1/demo/raw/upload"
 
 

@@ -105,6 +105,7 @@ def plan_of(fault: Fault, method: str, query: str) -> tuple[threading.Event, obj
     return reached, plan
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault, method, query, size",
     [

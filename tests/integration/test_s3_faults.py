@@ -35,7 +35,7 @@ from tests.infra.s3_proxy import (
 )
 from tests.infra.stores import HOME, REGION, opened_s3
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 CLOUD, NOW, AID = "acme", 1_700_000_000.0, Aid("a" * 32)
 PART_BYTES = 5 * 1024 * 1024

@@ -92,7 +92,7 @@ def _layer(text: str) -> tuple[str, str]:
 def complaints(vector: Vector, outcome: Outcome, body: bytes) -> list[str]:
     """What is not as the vector says; empty when all is."""
     if not isinstance(outcome, Done):
-        return [f"refused: {outcome.message}"]
+        return [f"refused: {outcome}"]
     found = [_check(key, value, outcome, body) for key, value in vector.checks]
     return [complaint for complaint in found if complaint]
 

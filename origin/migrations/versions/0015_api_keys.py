@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0015"
-down_revision = "0013"
+down_revision = "0011"
 
 FIRST = "api_secret"
 """Where the keyring keeps the secret of a cloud's first key: see origin/records/api_keys.py."""

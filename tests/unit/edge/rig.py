@@ -33,6 +33,7 @@ from domicile.media.asset import Aid, AssetName, NameHash
 from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.errors import BadSignature
 from domicile.media.facts import SourceFacts
+from domicile.media.film import Film
 from domicile.media.grammar import DEFAULT_LIMITS
 from domicile.media.journal import Entry, Fence, Kind
 from domicile.media.layer import LayerName
@@ -108,12 +109,13 @@ class Asset:
     coordinates: Coordinates = NOWHERE
     format: str = "png"
     rules: tuple[AccessRule, ...] = ()
+    film: Film | None = None
 
     @property
     def facts(self) -> SourceFacts:
         return SourceFacts(
             format=self.format, width=40, height=30, frames=1, has_alpha=False, orientation=1,
-            body_bytes=len(self.body), md5=hashlib.md5(self.body).hexdigest(),
+            body_bytes=len(self.body), md5=hashlib.md5(self.body).hexdigest(), film=self.film,
         )  # fmt: skip
 
 

@@ -10,10 +10,11 @@ import pytest
 
 from domicile.media.coordinates import Coordinates
 from domicile.media.facts import SourceFacts
+from domicile.media.film import Film
 from domicile.media.journal import Kind
 from domicile.media.keys import COORDINATES, LABELS
 from edge.render import _type_as_uploaded
-from tests.unit.edge.rig import Rig, grant, hash_of, policy
+from tests.unit.edge.rig import Asset, Rig, grant, hash_of, policy
 
 TAGGED = "/demo/image/upload/if_!sale!_in_tags/e_grayscale/if_else/e_sharpen/if_end/v1/pic.png"
 SIZED = "/demo/image/upload/$half_iw_div_2/c_scale,w_$half/if_h_lt_20/e_grayscale/if_end/v1/pic.png"
@@ -210,3 +211,27 @@ async def test_where_faces_are_redacted_no_raw_file_is_shown(rig: Rig) -> None:
     rig.origin.upload("pic.bin", b"a picture, for all we know").format = "raw"
     assert (await rig.get("/demo/image/upload/v1/pic.bin")).status == 400
     assert (await rig.get(f"/demo/image/upload/s--{rig.origin.good_signature}--/v1/pic.bin")).status == 200
+
+
+@pytest.fixture
+def film(rig: Rig) -> Asset:
+    """A film under the name of a picture."""
+    asset = rig.origin.upload("film", b"a film, for all we know", delivery_type="upload")
+    asset.format, asset.film = "png", Film(duration=1.0, video_codec="h264")
+    return asset
+
+
+async def test_a_film_is_handed_out_as_it_is_and_nothing_is_made_of_it(rig: Rig, film: Asset) -> None:
+    got = await rig.get("/demo/image/upload/v1/film.png")
+    assert (got.status, got.body, rig.pool.renders) == (200, film.body, 0)
+    for asked in ("w_5/v1/film.png", "v1/film.jpg", "$a_1/v1/film.png", "if_w_gt_5000/w_10/if_end/v1/film"):
+        made = await rig.get(f"/demo/image/upload/{asked}")
+        assert (made.status, made.headers["X-Cld-Error"]) == (400, "Video transformations are not supported"), asked
+    assert rig.pool.renders == 0
+
+
+async def test_where_faces_are_redacted_no_film_is_shown(rig: Rig, film: Asset) -> None:
+    grant(rig.link, policy(redaction={"faces": "pixelate", "except_signed": True}))
+    assert (await rig.get("/demo/image/upload/v1/film.png")).status == 400
+    signed = await rig.get(f"/demo/image/upload/s--{rig.origin.good_signature}--/v1/film.png")
+    assert (signed.status, signed.body) == (200, film.body)

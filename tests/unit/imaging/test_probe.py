@@ -128,6 +128,7 @@ def _complaints(row: dict[str, str], outcome: Outcome, seconds: float, growth_kb
         if row["expect"] == "ok" and not row["file"].endswith(VIDEO):
             found.append(f"refused: {outcome.message}")
         return found
+    assert isinstance(outcome, Done)
     facts = outcome.source
     if row["expect"] == "refuse":
         found.append("accepted")

@@ -98,7 +98,7 @@ def test_the_secret_is_in_no_answer_and_no_repr() -> None:
 
 def test_lists_show_tags_and_context_only_when_asked() -> None:
     assert not {"tags", "context"} & set(listed(RECORD, ADDRESS))
-    shown = page(Page(records=(RECORD,), next_cursor="n"), ADDRESS, with_tags=True, with_context=True)
+    shown = page(Page(records=(RECORD,), next_cursor="n"), ADDRESS, ("tags", "context"))
     assert shown["next_cursor"] == "n"
     assert shown["resources"][0]["tags"] == ["x", "y"]
     assert "next_cursor" not in page(Page(records=()), ADDRESS)

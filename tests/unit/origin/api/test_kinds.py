@@ -4,7 +4,7 @@ import pytest
 
 from domicile.media.errors import BadRequest
 from domicile.media.raw import BYTES, raw_facts, raw_type
-from origin.api.kinds import check_raw, check_resource_type, kind_of
+from origin.api.kinds import check_as_it_is, kind_of
 from origin.api.params import Params
 
 
@@ -17,6 +17,16 @@ from origin.api.params import Params
         (b"<html><body>", "raw"),
         (b"8BPS", "raw"),
         (b"a,b\n1,2\n", "raw"),
+        (b"\xff\xfea\0", "raw"),
+        (b"\x1aE\xdf\xa3film", "video"),
+        (b"\0\0\0\x14ftypqt  \0\0\0\0", "video"),
+        (b"\0\0\0\x14ftypmp42\0\0\0\0", "video"),
+        (b"\0\0\0\x14ftypavif\0\0\0\0", "image"),
+        (b"\0\0\0\x14ftypheic\0\0\0\0", "image"),
+        (b"RIFF\0\0\0\0WAVEfmt ", "video"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "image"),
+        (b"ID3\4\0\0\0\0\0\0", "video"),
+        (b"\xff\xfb\x90\x64", "video"),
     ],
 )
 def test_auto_goes_by_the_first_bytes(body: bytes, kind: str) -> None:
@@ -25,17 +35,21 @@ def test_auto_goes_by_the_first_bytes(body: bytes, kind: str) -> None:
     assert kind_of("image", body) == "image"
 
 
-@pytest.mark.parametrize("body", [b"\x1aE\xdf\xa3film", b"\0\0\0\x14ftypqt  \0\0\0\0"])
-def test_a_film_is_no_file_that_auto_keeps_in_silence(body: bytes) -> None:
-    for wrong in (lambda: kind_of("auto", body), lambda: check_resource_type("video")):
-        with pytest.raises(BadRequest, match="video is not supported yet"):
-            wrong()
-
-
 def test_a_raw_file_has_nothing_of_a_picture() -> None:
-    check_raw(Params({"tags": "a", "faces": "0", "eager": ""}))
+    check_as_it_is("raw", Params({"tags": "a", "faces": "0", "eager": ""}))
     with pytest.raises(BadRequest, match="eager is not for raw files"):
-        check_raw(Params({"eager": "w_5"}))
+        check_as_it_is("raw", Params({"eager": "w_5"}))
+
+
+def test_a_film_is_not_transformed() -> None:
+    check_as_it_is("video", Params({"tags": "a", "faces": "0"}))
+    with pytest.raises(BadRequest, match="Video transformations are not supported"):
+        check_as_it_is("video", Params({"eager": "w_5"}))
+    with pytest.raises(BadRequest, match="phash is not for videos"):
+        check_as_it_is("video", Params({"phash": "1"}))
+
+
+def test_facts_of_a_raw_file_are_its_size() -> None:
     assert raw_facts(5).body_bytes == 5
 
 

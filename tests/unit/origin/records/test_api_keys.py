@@ -139,7 +139,7 @@ async def test_a_catalogue_of_yesterday_brings_no_revoked_key_back(tmp_path: Pat
 async def test_the_one_key_of_an_older_catalogue_is_the_first_of_several(tmp_path: Path) -> None:
     database = Database.open(sqlite_url(tmp_path / "older.db"))
     async with database.write() as connection:
-        await connection.run_sync(upgrade, "0013")
+        await connection.run_sync(upgrade, "0011")
         await connection.execute(
             text("INSERT INTO tenant VALUES ('acme', '123456789012345', 7.0, 3, :digest)"), {"digest": "0" * 64}
         )

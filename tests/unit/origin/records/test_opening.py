@@ -14,9 +14,11 @@ from sqlalchemy.exc import OperationalError
 
 from domicile.media.errors import MediaError, UpstreamUnavailable
 from domicile.media.policy import Activity
+from domicile.service.settings import BadSetting, Secret
 from origin.catalogue.sql import SqlCatalogue
 from origin.mirror import Mirror
 from origin.records import AssetRecord, NewAsset, Records, opening
+from origin.store.s3_settings import S3Settings
 from tests.infra.records import CLOUD, facts, name, opened, upload
 
 
@@ -111,3 +113,20 @@ async def test_a_full_disk_leaves_no_draft_behind(records: Records, monkeypatch:
         assert core.keyring.of(draft.aid) is None
         assert not records._uploads._drafts
     assert await records.get(name("a")) is None
+
+
+async def test_records_with_originals_do_not_open_with_another_store_and_empty_ones_do(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"endpoint": "http://127.0.0.1:1", "region": "fr-1", "place": "eu-de", "seconds_max": 0.5}
+    bucket = S3Settings(bucket="b", access_key=Secret("a"), secret_key=Secret("s"), **given)
+    async with opened(tmp_path):
+        pass
+    with pytest.raises(BadSetting, match=r"origin\.records\.s3\.endpoint: .* does not answer"):  # it is asked, at least
+        async with opened(tmp_path, s3=bucket):
+            pass
+    async with opened(tmp_path) as records:
+        await upload(records, name("one"))
+    with pytest.raises(
+        BadSetting, match=r"origin\.records\.s3: .* store 's3 fr-1/b/', and the originals .* lie in 'disk'"
+    ):
+        async with opened(tmp_path, s3=bucket):
+            pass

@@ -1,0 +1,202 @@
+"""Versions that were deleted or replaced and are kept under retention, because their uploads asked for it (decisions B.2).
+
+Such a version has left `version` and `name`, in one transaction with an entry RESTRICT: nobody is served it any more and no
+key of it is released, while its own key and its sealed file stay where they are. It ends as an erase, with an entry of its
+own: when its days are over, when its cloud has too many, when somebody says so, or with its asset.
+
+Selected by its asset, by the name that it had in the end, and by its labels, so that an erase finds it by whatever it would
+have found it while it lived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, delete, func, insert, literal, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.media.asset import Aid, AssetId, NameHash
+from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
+from domicile.media.policy import Activity, Permit, decide
+from origin.catalogue.port import AssetRow
+from origin.catalogue.sql import SqlCatalogue, batches
+from origin.catalogue.tables import backup as table
+from origin.catalogue.tables import backup_label as labels
+from origin.catalogue.tables import label as live_labels
+from origin.journal import Change
+from origin.records.core import Core
+from origin.records.types import AssetRecord
+
+DAY_SECONDS = 86_400.0
+SWEPT_MAX = ENTRY_TARGETS_MAX // 2
+"""Versions whose time is over that go with one entry."""
+SWEEPS_MAX = 1000
+"""Entries of one round, of one cloud."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What became of a version that was deleted or replaced."""
+
+    kept: bool
+    renditions: int
+    """Those that edges had reported."""
+
+    @property
+    def kind(self) -> Kind:
+        """Of the entry that says so."""
+        return Kind.RESTRICT if self.kept else Kind.ERASE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """One version under retention."""
+
+    row: AssetRow
+    ended_at: float
+    body_bytes: int
+
+
+def days_of(core: Core, cloud: str) -> int:
+    """How long versions of a cloud are kept; 0: not at all."""
+    standing = core.tenants.all().get(cloud)
+    policy = standing.policy if standing else None
+    return min(policy.backups.days if policy else 0, core.settings.backup_days_max)
+
+
+def is_kept(core: Core, record: AssetRecord | None) -> bool:
+    """Is this version to be kept when it ends now? What holds bytes of others can be made of them again, and is not."""
+    if record is None or not record.backup or record.sources or days_of(core, record.name.cloud) == 0:
+        return False
+    policy = core.tenants.standing(record.name.cloud).policy
+    return isinstance(decide(policy, Activity.BACKUP, core.place, at=core.now()), Permit)
+
+
+async def end(core: Core, change: Change, row: AssetRow, record: AssetRecord | None) -> Ended:
+    """A version ends, in the transaction that says so: it is kept, or doomed. `record`: the row, opened."""
+    if record is None or not is_kept(core, record):
+        gone = await core.catalogue.remove(change.connection, row, seq=change.seq)
+        return Ended(kept=False, renditions=gone)
+    await keep(change.connection, row, ended_at=core.now(), body_bytes=record.body_bytes)
+    return Ended(kept=True, renditions=await core.catalogue.detach(change.connection, row))
+
+
+async def keep(connection: AsyncConnection, row: AssetRow, *, ended_at: float, body_bytes: int) -> None:
+    """Before the version is detached: its labels are taken along."""
+    values = {"aid": row.aid, "tenant": row.tenant, "asset_id": row.asset_id, "name_hash": row.name, "meta": row.meta}
+    await connection.execute(insert(table).values(ended_at=ended_at, body_bytes=body_bytes, **values))
+    carried = select(literal(row.aid), live_labels.c.hash, live_labels.c.tenant).where(
+        live_labels.c.tenant == row.tenant, live_labels.c.asset_id == row.asset_id
+    )
+    await connection.execute(insert(labels).from_select(["aid", "hash", "tenant"], carried))
+
+
+async def drop(
+    catalogue: SqlCatalogue, connection: AsyncConnection, aids: Iterable[Aid], *, tenant: str, seq: int
+) -> None:
+    """They are doomed; the caller records the entry, and forgets them after the commit."""
+    for batch in batches(aids):
+        await connection.execute(delete(labels).where(labels.c.aid.in_(batch)))
+        await connection.execute(delete(table).where(table.c.aid.in_(batch)))
+        for aid in batch:
+            await catalogue.doom(connection, aid, tenant, seq=seq)
+
+
+async def of_assets(
+    connection: AsyncConnection, tenant: str, asset_ids: Iterable[str], names: Iterable[NameHash] = (), *, limit: int
+) -> list[Kept]:
+    """Of these assets, and those that had one of these names when they ended; the newest first."""
+    return await _found(connection, tenant, _selections(asset_ids, names, ()), limit)
+
+
+async def selected(
+    connection: AsyncConnection,
+    tenant: str,
+    *,
+    asset_ids: Iterable[str],
+    names: Iterable[NameHash],
+    carrying: Iterable[NameHash],
+    limit: int,
+) -> list[Kept]:
+    """At most `limit` that any of this selects; `carrying`: hashes of labels."""
+    return await _found(connection, tenant, _selections(asset_ids, names, carrying), limit)
+
+
+async def some(connection: AsyncConnection, tenant: str, *, limit: int) -> list[Kept]:
+    return await _found(connection, tenant, [literal(value=True)], limit)
+
+
+async def one(connection: AsyncConnection, tenant: str, aid: Aid) -> Kept | None:
+    found = await _found(connection, tenant, [table.c.aid == aid], 1)
+    return found[0] if found else None
+
+
+async def totals(connection: AsyncConnection, tenant: str) -> tuple[int, int]:
+    """(versions, bytes of their originals) of a cloud under retention."""
+    counted = select(func.count(), func.coalesce(func.sum(table.c.body_bytes), 0)).where(table.c.tenant == tenant)
+    row = (await connection.execute(counted)).one()
+    return int(row[0]), int(row[1])
+
+
+async def drop_old(core: Core) -> None:
+    """Those whose days are over, and the oldest of a cloud that has too many, are erased."""
+    for cloud in core.tenants.all():
+        for _ in range(SWEEPS_MAX):
+            async with core.database.read() as connection:
+                over = await _over(core, connection, cloud)
+            if not over:
+                break
+            await core.shield.run(_erase_old(core, cloud))
+
+
+async def _erase_old(core: Core, cloud: str) -> None:
+    async with core.journal.change(cloud) as change:  # once more under the lock: somebody may have been quicker
+        over = await _over(core, change.connection, cloud)
+        await drop(core.catalogue, change.connection, over, tenant=cloud, seq=change.seq)
+        if over:
+            change.record(Kind.ERASE, aids=tuple(over))
+    if over:
+        await core.forget([(aid, cloud) for aid in over])
+
+
+async def _over(core: Core, connection: AsyncConnection, cloud: str) -> list[Aid]:
+    until = core.now() - days_of(core, cloud) * DAY_SECONDS
+    mine = select(table.c.aid).where(table.c.tenant == cloud)
+    oldest = mine.order_by(table.c.ended_at, table.c.aid)
+    rows = (await connection.execute(oldest.where(table.c.ended_at <= until).limit(SWEPT_MAX))).all()
+    if not rows:
+        count, _ = await totals(connection, cloud)
+        surplus = min(count - core.settings.backups_max, SWEPT_MAX)
+        rows = (await connection.execute(oldest.limit(surplus))).all() if surplus > 0 else []
+    return [Aid(row.aid) for row in rows]
+
+
+def _selections(
+    asset_ids: Iterable[str], names: Iterable[NameHash], carrying: Iterable[NameHash]
+) -> list[ColumnElement[bool]]:
+    """Conditions, each of which selects some: few enough values in each for every driver."""
+    chosen: list[ColumnElement[bool]] = [table.c.asset_id.in_(batch) for batch in batches(dict.fromkeys(asset_ids))]
+    chosen += [table.c.name_hash.in_(batch) for batch in batches(dict.fromkeys(names))]
+    for batch in batches(dict.fromkeys(carrying)):
+        chosen.append(table.c.aid.in_(select(labels.c.aid).where(labels.c.hash.in_(batch))))
+    return chosen
+
+
+async def _found(
+    connection: AsyncConnection, tenant: str, selections: Sequence[ColumnElement[bool]], limit: int
+) -> list[Kept]:
+    found: dict[Aid, Kept] = {}
+    for condition in selections:
+        query = select(table).where(table.c.tenant == tenant, or_(condition))
+        rows = await connection.execute(query.order_by(table.c.ended_at.desc(), table.c.aid).limit(limit))
+        found.update((kept.row.aid, kept) for kept in map(_kept, rows))
+    return sorted(found.values(), key=lambda kept: (-kept.ended_at, kept.row.aid))[:limit]
+
+
+def _kept(raw: Row[Any]) -> Kept:
+    row = AssetRow(
+        tenant=raw.tenant, name=raw.name_hash, asset_id=AssetId(raw.asset_id), aid=Aid(raw.aid), meta=raw.meta
+    )
+    return Kept(row=row, ended_at=raw.ended_at, body_bytes=int(raw.body_bytes))

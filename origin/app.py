@@ -42,6 +42,7 @@ from origin.api import (
     unsupported,
     upload_mappings,
 )
+from origin.api.openapi import describe
 from origin.api.routes import CLOUD, TYPES, Route, find
 from origin.api.upload import upload
 from origin.errors import as_json, code_of, for_api
@@ -60,6 +61,12 @@ UPLOAD_ROUTES = frozenset(
 )
 """Answered with statuses that every SDK's uploader accepts."""
 _ARCHIVED: Mapping[str, frozenset[str]] = {"resource_type": frozenset(archives.RESOURCE_TYPES)}
+
+
+async def openapi(_request: web.Request, _path: Mapping[str, str]) -> web.Response:
+    """What this page describes."""
+    return web.json_response(describe(ROUTES, uploads=UPLOAD_ROUTES))
+
 
 ROUTES: tuple[Route, ...] = (
     *unsupported.ROUTES,
@@ -107,6 +114,7 @@ ROUTES: tuple[Route, ...] = (
     *triggers.ROUTES,
     *composites.ROUTES,
     *explode.ROUTES,
+    Route("openapi", "GET", "/v1_1/openapi.json", openapi),
     *upload_mappings.ROUTES,
     *audit_log.ROUTES,
 )

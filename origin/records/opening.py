@@ -25,6 +25,7 @@ from origin.keyring import Keyring
 from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
 from origin.records import backups, chunks, drafts, lineage, recovery, retention, tasks
+from origin.records.api_keys import load_keys
 from origin.records.audit import AUDIT_FILE, AuditFile, AuditForked, AuditLog, make_log_key
 from origin.records.clouds import Clouds
 from origin.records.core import Core
@@ -174,6 +175,7 @@ async def _fill(core: Core, mirror: Mirror) -> None:
             await core.tenants.load(connection)
         except KeyError as missing:
             raise BadSetting(f"origin.records.keys: {missing.args[0]}") from missing
+        await load_keys(core, connection)
         await load_named(core, connection)
         await core.leases.load(connection)
     core.leases.know_heads(await core.journal.heads())

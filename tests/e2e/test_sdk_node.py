@@ -26,7 +26,7 @@ from tests.e2e.stack import Stack, free_port, is_first
 from tests.infra.authority import Authority
 from tests.sdk import files, node_run
 
-SCENARIOS, URLS = 16, 13
+SCENARIOS, URLS = 17, 13
 """Tests in each file: a run of none is not taken for a green one."""
 LOOPBACK = x509.IPAddress(ip_address("127.0.0.1"))
 RELOAD_SECONDS_MAX = 60.0

@@ -12,7 +12,7 @@ from domicile.imaging.containers.isofilm import read_iso
 from domicile.imaging.containers.matroska import read_matroska
 from domicile.imaging.containers.sound import read_mp3, read_wav
 from domicile.imaging.containers.spans import Missing, Spans
-from domicile.imaging.film_sniff import container_of
+from domicile.imaging.film_sniff import OLD_BEGINNINGS, container_of
 from domicile.imaging.guarded import refusal
 from domicile.imaging.job import Done, FilmParts, Outcome, Wants
 from domicile.media.errors import MediaError, UndecodableMedia

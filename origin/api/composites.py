@@ -273,6 +273,7 @@ async def _kept(call: Call, asked: Asked, made: Made, kind: str, leave: Leave) -
         name=_name(call, kind, asked.public_id),
         facts=made.facts,
         sources=made.sources,
+        overwrite=call.tenant.scope.allows(Operation.EDIT),
         created_at=call.origin.now(),
     )
     done = await _stored(call, new, made.body, leave)
@@ -289,6 +290,7 @@ async def _kept_beside(call: Call, public_id: str, body: bytes, sources: tuple[A
         name=name,
         facts=raw_facts(len(body), hashlib.md5(body, usedforsecurity=False).hexdigest()),
         sources=sources,
+        overwrite=call.tenant.scope.allows(Operation.EDIT),
         created_at=call.origin.now(),
     )
     return stored((await _stored(call, new, body, nothing, is_signed=False)).record, call.address)

@@ -315,6 +315,14 @@ def test_a_list_grows_by_what_is_said_where_its_field_says_so(sdk, name: str) ->
         put(sdk, name, metadata={name: ["yellow"]})
 
 
+def test_strangers_add_nothing_to_a_list_that_grows(sdk, name: str) -> None:
+    field_of(sdk, name, type="enum", allow_dynamic_list_values=True)
+    sdk.api.create_upload_preset(name=name, unsigned=True)
+    with pytest.raises(cloudinary.exceptions.Error, match="is not one of its values"):
+        sdk.uploader.unsigned_upload(io.BytesIO(PNG), name, metadata={name: "blue"})
+    assert len(sdk.api.metadata_field_by_field_id(name)["datasource"]["values"]) == 1
+
+
 def test_header_fields_that_nobody_misses_are_accepted_and_others_refused_by_name(sdk, name: str) -> None:
     put(sdk, name, headers={"Link": "<https://example.com>; rel=help"})
     put(sdk, name, headers=["link: 1", "Link: 2"])

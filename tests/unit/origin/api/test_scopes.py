@@ -126,6 +126,13 @@ async def test_a_key_that_only_looks_changes_nothing_by_a_route_that_also_looks(
     )
 
 
+@pytest.mark.parametrize("kind", ["sprite", "multi"])
+async def test_who_only_uploads_is_told_and_shown_nothing_of_a_tag(client: Client, records: Records, kind: str) -> None:
+    call = Caller(client, await key_of(records, "upload"))
+    status, said = await call("POST", f"/image/{kind}", data={"tag": "red", "mode": "download"})
+    assert (status, said["error"]["message"]) == (401, "This API key may not read")
+
+
 async def test_who_only_uploads_replaces_nothing_and_is_told_nothing_of_what_is_there(
     client: Client, records: Records
 ) -> None:

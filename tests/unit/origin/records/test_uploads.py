@@ -20,7 +20,6 @@ from origin.records.core import Core
 from origin.store.local import LocalStore
 from tests.infra.records import CLOUD, facts, name, opened, upload
 
-
 TRIES_MAX = 10
 
 

@@ -71,6 +71,12 @@ async def by_id(connection: AsyncConnection, tenant: str, erasure_id: str) -> Er
     return await _one(connection, t.erasure.c.tenant == tenant, t.erasure.c.id == erasure_id)
 
 
+async def open_ones(connection: AsyncConnection, *, limit: int) -> list[ErasureRow]:
+    """Some of those without their last statement, whichever: over many rounds all of them have their turn."""
+    query = select(t.erasure).where(t.erasure.c.statement.is_(None)).order_by(func.random()).limit(limit)
+    return [_row(found) for found in await connection.execute(query)]
+
+
 async def save(connection: AsyncConnection, row: ErasureRow) -> None:
     """Write the state of a row, new or old."""
     packed = msgspec.msgpack.encode(row.state)
@@ -108,8 +114,10 @@ async def doomed(connection: AsyncConnection, row: ErasureRow) -> int:
 
 async def _one(connection: AsyncConnection, *where: Any) -> ErasureRow | None:
     found: Row[Any] | None = (await connection.execute(select(t.erasure).where(*where))).first()
-    if found is None:
-        return None
+    return None if found is None else _row(found)
+
+
+def _row(found: Row[Any]) -> ErasureRow:
     statement = msgspec.msgpack.decode(found.statement) if found.statement is not None else None
     return ErasureRow(
         tenant=found.tenant,

@@ -39,6 +39,8 @@ PREVIEW_ASSETS_MAX = 500
 """Assets that a preview lists; its count is of all."""
 VERSIONS_SHOWN_MAX = 1000
 """Keyed hashes of versions that a statement lists; the counts are always of all."""
+CLOSED_PER_ROUND_MAX = 1000
+"""Erasures looked at by one round of the upkeep."""
 ERASURE_ID_BYTES = 16
 LEAF_KIND = "erasure"
 
@@ -169,7 +171,9 @@ class Erasures:
             brought = [row for row, record in opened if record and record.name.delivery_type in COULD_BE_BROUGHT]
             await shun(change.connection, tenant, brought)
             await drop(core.catalogue, change.connection, aids, tenant=tenant, seq=change.seq)
-            change.record(Kind.ERASE, aids=tuple(aids))
+            change.record(
+                Kind.ERASE, aids=tuple(aids), names=tuple(dict.fromkeys(brought))
+            )  # also for a restored catalogue
         elif assets:
             renditions = await self._remove(change, assets)
         if aids:
@@ -221,6 +225,15 @@ class Erasures:
             kept = await rows_of.by_id(connection, row.tenant, row.id)
         await core.audit.publish()
         return statement if kept is None or kept.statement is None else kept.statement
+
+    async def close_over(self) -> None:
+        """Those that are over and that nobody asked about since: their leaf must not wait for a question."""
+        core = self._core
+        async with core.database.read() as connection:
+            rows = await rows_of.open_ones(connection, limit=CLOSED_PER_ROUND_MAX)
+        for row in rows:
+            if row.state.finished and core.leases.state(row.tenant, row.state.head.seq).state is Fencing.FENCED:
+                await core.shield.run(self._told(row))
 
     async def receipt(self, tenant: str, erasure_id: str) -> dict[str, Any]:
         """The receipt of an erasure that is over, with a proof up to the log's checkpoint of now."""

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData(
@@ -90,6 +91,13 @@ version = Table(
     Column("name_hash", _HEX128, nullable=False),
     Column("seq", BigInteger, nullable=False, comment="journal entry that brought it"),
     Column("meta", LargeBinary, nullable=False, comment="sealed media record under the aid's meta subkey"),
+    Column(
+        "is_hidden",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="nobody is shown it: it is restricted, or holds bytes of one that is",
+    ),
     Index(None, "tenant", "asset_id"),
     comment="versions that have bytes; a row goes when the version is erased",
 )
@@ -113,6 +121,13 @@ backup = Table(
     Column("meta", LargeBinary, nullable=False, comment="as in `version`"),
     Column("ended_at", Float(53), nullable=False, comment="when it was deleted or replaced"),
     Column("body_bytes", BigInteger, nullable=False),
+    Column(
+        "awaits_erase",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="deleted for good while a hold kept it: it is erased when the hold ends, and nobody is shown it",
+    ),
     Index(None, "tenant", "asset_id"),
     Index(None, "tenant", "name_hash"),
     Index(None, "tenant", "ended_at"),
@@ -198,6 +213,45 @@ erasure = Table(
     Column("leaf", BigInteger, nullable=True, comment="its number in the audit log; set with the statement"),
     Index(None, "kept_until"),
     UniqueConstraint("tenant", "request", name="uq_erasure_tenant_request"),
+)
+
+erasure_target = Table(
+    "erasure_target",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("erasure", _HEX128, primary_key=True),
+    Column("asset_id", _HEX128, primary_key=True),
+    comment="what a call that is not carried out at once selected when it was made; a row goes when its asset is dealt with",
+)
+
+restriction = Table(
+    "restriction",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("asset_id", _HEX128, primary_key=True),
+    Column("cause", _HEX128, primary_key=True, comment="an erasure that waits, or `restrict` (GDPR Art. 18)"),
+    Index(None, "tenant", "cause"),
+    comment="assets that nobody is shown; one is shown again when its last row goes",
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("id", _HEX128, primary_key=True),
+    Column("placed_at", Float(53), nullable=False),
+    Column("detail", LargeBinary, nullable=False, comment="who and why, sealed under a key of the cloud"),
+    comment="legal holds; a row goes when the hold is lifted",
+)
+
+held = Table(
+    "held",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("asset_id", _HEX128, primary_key=True),
+    Column("hold", _HEX128, primary_key=True),
+    Index(None, "tenant", "hold"),
+    comment="assets none of whose versions is erased while a hold is on them",
 )
 
 audit_log = Table(

@@ -6,6 +6,9 @@ own: when its days are over, when its cloud has too many, when somebody says so,
 
 Selected by its asset, by the name that it had in the end, and by its labels, so that an erase finds it by whatever it would
 have found it while it lived.
+
+A version under a legal hold is kept in the same way whether its upload asked for it or not; then nobody is shown it, it cannot
+be restored, and it is erased when the hold ends (`awaits_erase`). Nothing that is held or restricted ends by its age.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, literal, or_, select
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, AssetId, NameHash
@@ -27,6 +30,8 @@ from origin.catalogue.tables import backup_label as labels
 from origin.catalogue.tables import label as live_labels
 from origin.journal import Change
 from origin.records.core import Core
+from origin.records.held import held_among, is_held
+from origin.records.restrictions import is_restricted
 from origin.records.types import AssetRecord
 
 DAY_SECONDS = 86_400.0
@@ -41,6 +46,8 @@ class Ended:
     """What became of a version that was deleted or replaced."""
 
     kept: bool
+    awaits_erase: bool = False
+    """Kept by a hold alone: for its owner it is gone."""
     renditions: int
     """Those that edges had reported."""
 
@@ -57,6 +64,7 @@ class Kept:
     row: AssetRow
     ended_at: float
     body_bytes: int
+    awaits_erase: bool
 
 
 def days_of(core: Core, cloud: str) -> int:
@@ -76,17 +84,24 @@ def is_kept(core: Core, record: AssetRecord | None) -> bool:
 
 async def end(core: Core, change: Change, row: AssetRow, record: AssetRecord | None) -> Ended:
     """A version ends, in the transaction that says so: it is kept, or doomed. `record`: the row, opened."""
-    if record is None or not is_kept(core, record):
+    is_asked_for = is_kept(core, record)
+    is_under_hold = record is not None and bool(await held_among(change.connection, row.tenant, [row.asset_id]))
+    if record is None or not (is_asked_for or is_under_hold):
         gone = await core.catalogue.remove(change.connection, row, seq=change.seq)
         return Ended(kept=False, renditions=gone)
-    await keep(change.connection, row, ended_at=core.now(), body_bytes=record.body_bytes)
-    return Ended(kept=True, renditions=await core.catalogue.detach(change.connection, row))
+    awaits = not is_asked_for
+    await keep(change.connection, row, ended_at=core.now(), body_bytes=record.body_bytes, awaits_erase=awaits)
+    gone = await core.catalogue.detach(change.connection, row)
+    return Ended(kept=True, awaits_erase=awaits, renditions=gone)
 
 
-async def keep(connection: AsyncConnection, row: AssetRow, *, ended_at: float, body_bytes: int) -> None:
+async def keep(
+    connection: AsyncConnection, row: AssetRow, *, ended_at: float, body_bytes: int, awaits_erase: bool = False
+) -> None:
     """Before the version is detached: its labels are taken along."""
     values = {"aid": row.aid, "tenant": row.tenant, "asset_id": row.asset_id, "name_hash": row.name, "meta": row.meta}
-    await connection.execute(insert(table).values(ended_at=ended_at, body_bytes=body_bytes, **values))
+    values |= {"ended_at": ended_at, "body_bytes": body_bytes, "awaits_erase": awaits_erase}
+    await connection.execute(insert(table).values(values))
     carried = select(literal(row.aid), live_labels.c.hash, live_labels.c.tenant).where(
         live_labels.c.tenant == row.tenant, live_labels.c.asset_id == row.asset_id
     )
@@ -105,10 +120,34 @@ async def drop(
 
 
 async def of_assets(
-    connection: AsyncConnection, tenant: str, asset_ids: Iterable[str], names: Iterable[NameHash] = (), *, limit: int
+    connection: AsyncConnection,
+    tenant: str,
+    asset_ids: Iterable[str],
+    names: Iterable[NameHash] = (),
+    *,
+    limit: int,
+    shown: bool = False,
 ) -> list[Kept]:
-    """Of these assets, and those that had one of these names when they ended; the newest first."""
-    return await _found(connection, tenant, _selections(asset_ids, names, ()), limit)
+    """Of these assets, and those that had one of these names when they ended; the newest first. `shown`: only those that
+    may be shown and restored.
+    """
+    chosen = _selections(asset_ids, names, ())
+    if shown:
+        may_be = and_(table.c.awaits_erase.is_(False), ~is_restricted(table.c.asset_id, tenant))
+        chosen = [and_(condition, may_be) for condition in chosen]
+    return await _found(connection, tenant, chosen, limit)
+
+
+async def may_be_shown(connection: AsyncConnection, kept: Kept) -> bool:
+    """And restored?"""
+    query = select(table.c.aid).where(table.c.aid == kept.row.aid, ~is_restricted(table.c.asset_id, kept.row.tenant))
+    return not kept.awaits_erase and await connection.scalar(query) is not None
+
+
+async def await_erase(connection: AsyncConnection, aids: Iterable[Aid]) -> None:
+    """Somebody has deleted them for good, and a hold keeps them."""
+    for batch in batches(aids):
+        await connection.execute(update(table).where(table.c.aid.in_(batch)).values(awaits_erase=True))
 
 
 async def selected(
@@ -143,12 +182,17 @@ async def totals(connection: AsyncConnection, tenant: str) -> tuple[int, int]:
 async def drop_old(core: Core) -> None:
     """Those whose days are over, and the oldest of a cloud that has too many, are erased."""
     for cloud in core.tenants.all():
-        for _ in range(SWEEPS_MAX):
-            async with core.database.read() as connection:
-                over = await _over(core, connection, cloud)
-            if not over:
-                break
-            await core.shield.run(_erase_old(core, cloud))
+        await drop_old_of(core, cloud)
+
+
+async def drop_old_of(core: Core, cloud: str) -> None:
+    """Those of one cloud, and those that waited for a hold to end."""
+    for _ in range(SWEEPS_MAX):
+        async with core.database.read() as connection:
+            over = await _over(core, connection, cloud)
+        if not over:
+            break
+        await core.shield.run(_erase_old(core, cloud))
 
 
 async def _erase_old(core: Core, cloud: str) -> None:
@@ -163,9 +207,11 @@ async def _erase_old(core: Core, cloud: str) -> None:
 
 async def _over(core: Core, connection: AsyncConnection, cloud: str) -> list[Aid]:
     until = core.now() - days_of(core, cloud) * DAY_SECONDS
-    mine = select(table.c.aid).where(table.c.tenant == cloud)
+    is_free = and_(~is_held(table.c.asset_id, cloud), ~is_restricted(table.c.asset_id, cloud))
+    mine = select(table.c.aid).where(table.c.tenant == cloud, is_free)
     oldest = mine.order_by(table.c.ended_at, table.c.aid)
-    rows = (await connection.execute(oldest.where(table.c.ended_at <= until).limit(SWEPT_MAX))).all()
+    is_over = or_(table.c.ended_at <= until, table.c.awaits_erase)
+    rows = (await connection.execute(oldest.where(is_over).limit(SWEPT_MAX))).all()
     if not rows:
         count, _ = await totals(connection, cloud)
         surplus = min(count - core.settings.backups_max, SWEPT_MAX)
@@ -199,4 +245,6 @@ def _kept(raw: Row[Any]) -> Kept:
     row = AssetRow(
         tenant=raw.tenant, name=raw.name_hash, asset_id=AssetId(raw.asset_id), aid=Aid(raw.aid), meta=raw.meta
     )
-    return Kept(row=row, ended_at=raw.ended_at, body_bytes=int(raw.body_bytes))
+    return Kept(
+        row=row, ended_at=raw.ended_at, body_bytes=int(raw.body_bytes), awaits_erase=raw.awaits_erase
+    )

@@ -8,7 +8,7 @@ Order: journal entry, rows and what is remembered of the erasure in one transact
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -18,18 +18,19 @@ from domicile.media.errors import AssetNotFound
 from domicile.media.journal import Kind
 from domicile.media.receipt import leaf_of, make_receipt
 from domicile.media.statement import ErasureStatement, canonical, public_key_of, sign
-from origin.catalogue.port import AssetRow
 from origin.journal import Change
-from origin.keyring import Keyring, purpose_id
+from origin.records import deferred, restrictions
 from origin.records import erasure_rows as rows_of
 from origin.records import targets as selection
-from origin.records.backups import drop
 from origin.records.core import Core
-from origin.records.deletes import DELETE_ASSETS_MAX, end_entry
-from origin.records.erasure_rows import ErasureRow, State
-from origin.records.fetched import COULD_BE_BROUGHT, shun
+from origin.records.deferred import ERASURE_ID_BYTES, Asked
+from origin.records.deletes import DELETE_ASSETS_MAX
+from origin.records.erasure_rows import ErasureRow, State, counted
 from origin.records.nonces import Once, spend
 from origin.records.purge_types import ErasePreview, PurgeTargets
+from origin.records.removing import remove_assets, remove_kept
+from origin.records.stages import Mode, Step, next_step
+from origin.records.statement_key import seed_of
 from origin.records.statements import body_of
 from origin.records.types import Fencing
 
@@ -37,30 +38,9 @@ ERASE_ENTRIES_MAX = 1000
 """Entries of one erase call, DELETE_ASSETS_MAX assets each; repeat its request_id to go on."""
 PREVIEW_ASSETS_MAX = 500
 """Assets that a preview lists; its count is of all."""
-VERSIONS_SHOWN_MAX = 1000
-"""Keyed hashes of versions that a statement lists; the counts are always of all."""
 CLOSED_PER_ROUND_MAX = 1000
 """Erasures looked at by one round of the upkeep."""
-ERASURE_ID_BYTES = 16
-LEAF_KIND = "erasure"
-
-SIGNING_KEY = purpose_id("installation", "statement")
-
-
-async def make_signing_key(keyring: Keyring) -> None:
-    """Once, at the first start."""
-    await keyring.get_or_create(SIGNING_KEY)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """One call."""
-
-    tenant: str
-    targets: PurgeTargets
-    request: str | None
-    selector: str
-    once: Once | None
+LEAF_KINDS = {Mode.ERASE: "erasure", Mode.RESTRICT: "restrict", Mode.UNRESTRICT: "unrestrict"}
 
 
 class Erasures:
@@ -70,7 +50,7 @@ class Erasures:
         self._core = core
 
     def public_key(self) -> bytes:
-        return public_key_of(self._seed())
+        return public_key_of(seed_of(self._core))
 
     async def preview(self, tenant: str, targets: PurgeTargets) -> ErasePreview:
         selection.check_targets(targets)
@@ -85,18 +65,43 @@ class Erasures:
         return ErasePreview(records=tuple(core.open_all(rows[:PREVIEW_ASSETS_MAX])), total=total, backups=len(kept))
 
     async def erase(
-        self, tenant: str, targets: PurgeTargets, *, request_id: str, once: Once | None
+        self,
+        tenant: str,
+        targets: PurgeTargets,
+        *,
+        request_id: str,
+        once: Once | None,
+        mode: Mode = Mode.ERASE,
+        grace: int = 0,
+        asked_by: str = "",
     ) -> ErasureStatement:
         selection.check_targets(targets)
         core = self._core
-        asked = _Asked(
+        wanted = f"{request_id}\0{targets!r}" + (f"\0{mode}\0{grace}" if mode is not Mode.ERASE or grace else "")
+        asked = Asked(
             tenant=tenant,
             targets=targets,
             request=core.hash_of(tenant, "request", request_id) if request_id else None,
-            selector=core.hash_of(tenant, "selector", f"{request_id}\0{targets!r}"),
+            selector=core.hash_of(tenant, "selector", wanted),
             once=once,
+            mode=mode,
+            grace=grace,
+            asked_by=core.hash_of(tenant, "api_key", asked_by),
         )
         return await core.shield.run(self._erase(asked))
+
+    async def cancel(self, tenant: str, erasure_id: str) -> ErasureStatement:
+        """One that waits; what it restricted is shown again. BadRequest, AssetNotFound."""
+        core = self._core
+        await core.shield.run(deferred.cancel(core, tenant, erasure_id))
+        return await core.shield.run(self._go_on(tenant, erasure_id))
+
+    async def approve(self, tenant: str, erasure_id: str, *, api_key: str) -> ErasureStatement:
+        """By a second API key. BadRequest, OutOfScope, AssetNotFound."""
+        core = self._core
+        hashed = core.hash_of(tenant, "api_key", api_key)
+        await core.shield.run(deferred.approve(core, tenant, erasure_id, approved_by=hashed))
+        return await core.shield.run(self._go_on(tenant, erasure_id))
 
     async def status(self, tenant: str, erasure_id: str) -> ErasureStatement:
         core = self._core
@@ -108,9 +113,9 @@ class Erasures:
             if row.leaf is not None:
                 await core.audit.publish()  # if a full disk kept its leaf from the file before
             return row.statement
-        return await core.shield.run(self._told(row))
+        return await core.shield.run(self._go_on(tenant, erasure_id))
 
-    async def _erase(self, asked: _Asked) -> ErasureStatement:
+    async def _erase(self, asked: Asked) -> ErasureStatement:
         core, tenant = self._core, asked.tenant
         row: ErasureRow | None = None
         gone: list[Aid] = []
@@ -121,30 +126,60 @@ class Erasures:
                     # later on a URL would mean the next candidate of the same path
                     targets = await selection.settled(core, change.connection, tenant, asked.targets)
                     asked = replace(asked, targets=targets)
-                if row is None or not row.state.finished:
+                    row = row or await deferred.begin(core, change, asked)
+                if asked.mode is Mode.ERASE and not _rests(row):
                     row, taken = await self._take(change, asked, row)
                     gone += taken
-            if row is None or row.state.finished:
+            if row is None or _rests(row):
                 break
         if row is None:
             raise AssetNotFound("nothing matches")
         if row.statement is not None:
             return row.statement
-        if gone:
-            forgotten, _ = await core.forget_and_wait(tenant, row.state.head.seq, gone)
+        row = await self._forget(row, gone)
+        return await (self._told(row) if row.state.deferred is None else self._go_on(tenant, row.id))
+
+    async def _forget(self, row: ErasureRow, gone: list[Aid]) -> ErasureRow:
+        """Keys and bytes of versions that went with an entry of this erasure."""
+        if not gone:
+            return row
+        core = self._core
+        forgotten, _ = await core.forget_and_wait(row.tenant, row.state.head.seq, gone)
+        async with core.database.write() as connection:
+            newest = await rows_of.by_id(connection, row.tenant, row.id) or row
             state = msgspec.structs.replace(
-                row.state,
-                originals=row.state.originals + forgotten.blobs,
-                sealed=forgotten.sealed and (row.state.sealed or not row.state.root_before),
-                root_before=row.state.root_before or forgotten.root_before,
+                newest.state,
+                originals=newest.state.originals + forgotten.blobs,
+                sealed=forgotten.sealed and (newest.state.sealed or not newest.state.root_before),
+                root_before=newest.state.root_before or forgotten.root_before,
                 root_after=forgotten.root_after,
             )
-            row = replace(row, state=state)
-            async with core.database.write() as connection:
-                await rows_of.save(connection, row)
-        return await self._told(row)
+            row = replace(newest, state=state)
+            await rows_of.save(connection, row)
+        return row
 
-    async def _begin(self, change: Change, asked: _Asked) -> ErasureRow | None:
+    async def _go_on(self, tenant: str, erasure_id: str) -> ErasureStatement:
+        """With one that waits, or is cut short, as far as it can go now."""
+        core = self._core
+        async with core.database.read() as connection:
+            row = await rows_of.by_id(connection, tenant, erasure_id)
+            at = None if row is None or row.state.finished else await deferred.standing_of(core, connection, row)
+        if row is None:
+            raise AssetNotFound("no such erasure")
+        if at is not None and next_step(at) is not Step.WAIT:
+            row, gone = await deferred.go_on(core, tenant, erasure_id)
+            row = await self._forget(row, gone)
+        return row.statement or await self._told(row)
+
+    async def resume(self, tenant: str | None = None) -> None:
+        """All that wait, of one cloud or of all: a grace or a hold may have ended."""
+        core = self._core
+        async with core.database.read() as connection:
+            waiting = await deferred.unfinished(connection, limit=CLOSED_PER_ROUND_MAX, tenant=tenant)
+        for cloud, erasure_id in waiting:
+            await core.shield.run(self._go_on(cloud, erasure_id))
+
+    async def _begin(self, change: Change, asked: Asked) -> ErasureRow | None:
         """What an earlier call with this request_id began; the signature is used from here on."""
         now = self._core.now()
         if asked.once is not None:
@@ -153,7 +188,7 @@ class Erasures:
         await rows_of.drop_old(change.connection, now=now)
         return await rows_of.by_request(change.connection, asked.tenant, asked.request, asked.selector)
 
-    async def _take(self, change: Change, asked: _Asked, row: ErasureRow | None) -> tuple[ErasureRow | None, list[Aid]]:
+    async def _take(self, change: Change, asked: Asked, row: ErasureRow | None) -> tuple[ErasureRow | None, list[Aid]]:
         """Remove the next versions that match and write down that they are; None when nothing ever matched.
 
         Those under retention first, while their assets are still there to find them by; assets only once there are none.
@@ -163,26 +198,24 @@ class Erasures:
         kept = await selection.select_backups(
             core, change.connection, tenant, asked.targets, assets, limit=DELETE_ASSETS_MAX
         )
+        ids = [asset.asset_id for asset in assets] + [one.row.asset_id for one in kept]
+        if await deferred.any_held(change.connection, tenant, ids):
+            return await deferred.defer(core, change, asked, row), []
         is_last = not kept and len(assets) < DELETE_ASSETS_MAX
         aids = [one.row.aid for one in kept] or [asset.aid for asset in assets]
         renditions = 0
         if kept:
-            opened = [(one.row.name, core.open(one.row)) for one in kept]
-            brought = [row for row, record in opened if record and record.name.delivery_type in COULD_BE_BROUGHT]
-            await shun(change.connection, tenant, brought)
-            await drop(core.catalogue, change.connection, aids, tenant=tenant, seq=change.seq)
-            change.record(
-                Kind.ERASE, aids=tuple(aids), names=tuple(dict.fromkeys(brought))
-            )  # also for a restored catalogue
+            await remove_kept(core, change, kept)
         elif assets:
-            renditions = await self._remove(change, assets)
+            renditions = await remove_assets(core, change, assets)
+            await restrictions.forget(change.connection, tenant, [asset.asset_id for asset in assets])
         if aids:
             if row is None:
                 state = State(head=change.head, seqs=(), versions=0, shown=(), renditions=0)
                 row_id = secrets.token_hex(ERASURE_ID_BYTES)
                 row = ErasureRow(tenant=tenant, id=row_id, request=asked.request, selector=asked.selector, state=state)
             hashes = tuple(core.hash_of(tenant, "aid", aid) for aid in aids)
-            row = replace(row, state=_with(row.state, change, hashes, renditions))
+            row = replace(row, state=counted(row.state, change.head, hashes, renditions))
         if row is None:
             return None, []
         if is_last:
@@ -192,25 +225,15 @@ class Erasures:
         await rows_of.save(change.connection, row)
         return row, aids
 
-    async def _remove(self, change: Change, assets: list[AssetRow]) -> int:
-        """With their entry. Returns how many renditions there were."""
-        core, renditions = self._core, 0
-        for asset in assets:
-            renditions += await core.catalogue.remove(change.connection, asset, seq=change.seq)
-        records = zip(assets, map(core.open, assets), strict=True)
-        brought = [row.name for row, record in records if record and record.name.delivery_type in COULD_BE_BROUGHT]
-        await shun(change.connection, change.tenant, brought)
-        end_entry(change, assets, Kind.ERASE)
-        await core.search.remove(change, [asset.asset_id for asset in assets])
-        return renditions
-
     async def _told(self, row: ErasureRow) -> ErasureStatement:
         """The statement as things stand now; the last one is kept."""
         core, state = self._core, row.state
         fenced = await core.fenced(row.tenant, state.head.seq)
         async with core.database.read() as connection:
             left = await rows_of.doomed(connection, row)
-        statement = sign(body_of(core, row, fenced, left=left), self._seed())
+            at = await deferred.standing_of(core, connection, row)
+            held = await deferred.held_count(connection, row) if at is not None else 0
+        statement = sign(body_of(core, row, fenced, left=left, at=at, held=held), seed_of(core))
         if state.finished and left == 0 and fenced.state is Fencing.FENCED:
             return await self._close(row, statement)
         return statement
@@ -220,7 +243,7 @@ class Erasures:
         core = self._core
         async with core.database.write() as connection:
             if await rows_of.close(connection, row, statement, now=core.now()):
-                leaf = canonical(leaf_of(statement, kind=LEAF_KIND))
+                leaf = canonical(leaf_of(statement, kind=_leaf_kind(row)))
                 await rows_of.logged(connection, row, await core.audit.append(connection, leaf))
             kept = await rows_of.by_id(connection, row.tenant, row.id)
         await core.audit.publish()
@@ -243,21 +266,14 @@ class Erasures:
         logged = None if row is None or row.leaf is None else await core.audit.in_log(row.leaf)
         if row is None or row.statement is None or logged is None:
             raise AssetNotFound("no such receipt")
-        return make_receipt(row.statement, leaf_of(row.statement, kind=LEAF_KIND), logged, self._seed())
-
-    def _seed(self) -> bytes:
-        seed = self._core.keyring.get(SIGNING_KEY)
-        if seed is None:
-            raise RuntimeError("the signing key is made at start")
-        return seed
+        return make_receipt(row.statement, leaf_of(row.statement, kind=_leaf_kind(row)), logged, seed_of(core))
 
 
-def _with(state: State, change: Change, hashes: tuple[str, ...], renditions: int) -> State:
-    return msgspec.structs.replace(
-        state,
-        head=change.head,
-        seqs=(*state.seqs, change.seq),
-        versions=state.versions + len(hashes),
-        shown=(state.shown + hashes)[:VERSIONS_SHOWN_MAX],
-        renditions=state.renditions + renditions,
-    )
+def _rests(row: ErasureRow | None) -> bool:
+    """Is nothing to be taken at once?"""
+    return row is not None and (row.state.finished or row.state.deferred is not None)
+
+
+def _leaf_kind(row: ErasureRow) -> str:
+    waits = row.state.deferred
+    return LEAF_KINDS[Mode(waits.mode) if waits else Mode.ERASE]

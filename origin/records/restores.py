@@ -14,6 +14,7 @@ from domicile.media.sealed import SealContext
 from origin.records import backups
 from origin.records.bodies import Body
 from origin.records.core import Core
+from origin.records.held import held_among
 from origin.records.stored_bodies import StoredBody
 from origin.records.types import AssetRecord, Committed, NewAsset
 from origin.records.uploads import Uploads
@@ -55,7 +56,9 @@ class Backups:
         core = self._core
         hashes = [core.hash_name(name) for name in names]
         async with core.database.read() as connection:
-            found = await backups.of_assets(connection, tenant, asset_ids, hashes, limit=BACKUPS_SHOWN_MAX)
+            found = await backups.of_assets(
+                connection, tenant, asset_ids, hashes, limit=BACKUPS_SHOWN_MAX, shown=True
+            )
         opened = [(core.open(kept.row), kept.ended_at) for kept in found]
         return tuple(Backup(record=record, ended_at=ended_at) for record, ended_at in opened if record is not None)
 
@@ -105,20 +108,29 @@ class Backups:
             raise
 
     async def forget(self, tenant: str, asset_id: str, aids: Iterable[Aid]) -> tuple[Aid, ...]:
-        """Erase those of these versions that are under retention. Returns which."""
+        """Erase those of these versions that are under retention, at once or when the hold on them ends. Returns which."""
         return await self._core.shield.run(self._forget(tenant, asset_id, frozenset(aids)))
 
     async def _forget(self, tenant: str, asset_id: str, aids: frozenset[Aid]) -> tuple[Aid, ...]:
         core = self._core
         async with core.journal.change(tenant) as change:
-            kept = await backups.of_assets(change.connection, tenant, [asset_id], limit=BACKUPS_SHOWN_MAX)
-            gone = tuple(one.row.aid for one in kept if one.row.aid in aids)
-            await backups.drop(core.catalogue, change.connection, gone, tenant=tenant, seq=change.seq)
-            if gone:
-                change.record(Kind.ERASE, aids=gone)
+            kept = await backups.of_assets(
+                change.connection, tenant, [asset_id], limit=BACKUPS_SHOWN_MAX, shown=True
+            )
+            asked = tuple(one.row.aid for one in kept if one.row.aid in aids)
+            if await held_among(change.connection, tenant, [asset_id]):
+                gone: tuple[Aid, ...] = ()
+                await backups.await_erase(change.connection, asked)
+                if asked:
+                    change.record(Kind.RESTRICT, aids=asked, names=tuple({one.row.name for one in kept}))
+            else:
+                gone = asked
+                await backups.drop(core.catalogue, change.connection, gone, tenant=tenant, seq=change.seq)
+                if gone:
+                    change.record(Kind.ERASE, aids=gone)
         if gone:
             await core.forget_and_wait(tenant, change.seq, gone)
-        return gone
+        return asked
 
 
 def _restored(record: AssetRecord, living: AssetRecord | None, *, now: float) -> NewAsset:

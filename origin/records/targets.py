@@ -30,7 +30,9 @@ def check_targets(targets: PurgeTargets) -> None:
 async def select(
     core: Core, connection: AsyncConnection, tenant: str, targets: PurgeTargets, *, limit: int
 ) -> list[AssetRow]:
-    """At most `limit` matching assets; `everything` matches all. Raises OutOfScope for another tenant's target."""
+    """At most `limit` matching assets, restricted ones too; `everything` matches all. Raises OutOfScope for another
+    tenant's target.
+    """
     catalogue = core.catalogue
     if targets.everything:
         return await catalogue.some(connection, tenant, limit)
@@ -107,15 +109,16 @@ async def _named(core: Core, connection: AsyncConnection, tenant: str, targets: 
     hashes = dict.fromkeys(core.hash_name(name) for name in names)
     return [
         *(row for row in found if row is not None),
-        *await catalogue.by_asset_id(connection, tenant, targets.asset_ids),
-        *await catalogue.named(connection, tenant, hashes),
+        *await catalogue.by_asset_id(connection, tenant, targets.asset_ids, hidden=True),
+        *await catalogue.named(connection, tenant, hashes, hidden=True),
     ]
 
 
 async def _behind_url(core: Core, connection: AsyncConnection, tenant: str, url: str) -> AssetRow | None:
     """What `resolve` would find: the first candidate that exists, and no other."""
     names = [core.hash_name(name) for name in names_of_url(tenant, url)]
-    rows = {row.name: row for row in await core.catalogue.named(connection, tenant, dict.fromkeys(names))}
+    found = await core.catalogue.named(connection, tenant, dict.fromkeys(names), hidden=True)
+    rows = {row.name: row for row in found}
     return next((rows[name] for name in names if name in rows), None)
 
 

@@ -1,0 +1,341 @@
+"""Calls of the Erasures API that are not carried out at once: restrict and unrestrict, an erasure with a grace, one that a hold
+blocks, one that a second person must approve.
+
+Such a call selects once: what it means is written down as asset ids (`erasure_target`), whose rows go one by one as it is
+carried out, a batch with each journal entry. `origin.records.stages` decides each step, under the lock; whoever comes by
+goes on with it: the call itself, a look at its state, the upkeep, the end of a hold.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import msgspec
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.media.asset import Aid
+from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded, OutOfScope
+from domicile.media.journal import Kind
+from origin.catalogue.sql import add_if_absent, batches
+from origin.catalogue.tables import erasure_target as table
+from origin.journal import Change
+from origin.records import backups, restrictions
+from origin.records import erasure_rows as rows_of
+from origin.records import targets as selection
+from origin.records.core import Core
+from origin.records.erasure_rows import Deferred, ErasureRow, State, counted
+from origin.records.held import held_among, is_held
+from origin.records.nonces import Once
+from origin.records.purge_types import PurgeTargets
+from origin.records.removing import remove_assets, remove_kept
+from origin.records.restrictions import ART_18
+from origin.records.stages import Mode, Standing, Step, may_cancel, next_step
+from origin.records.statement_key import log_event
+
+GRACE_SECONDS_MAX = 90 * 86_400
+"""Longest grace of an erasure."""
+APPROVAL_SECONDS_MAX = 7 * 86_400.0
+"""How long an erasure waits for its approval; then it is cancelled."""
+SELECTED_ASSETS_MAX = 20_000
+"""Assets of one such call."""
+DEFERRED_MAX = 100
+"""Such calls of one cloud that are not over."""
+ASSETS_PER_STEP = restrictions.HIDDEN_PER_ENTRY_MAX
+STEPS_MAX = 10_000
+"""Of one go: far more than SELECTED_ASSETS_MAX can need, each step dealing with some."""
+ERASURE_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One call."""
+
+    tenant: str
+    targets: PurgeTargets
+    request: str | None
+    selector: str
+    once: Once | None
+    mode: Mode = Mode.ERASE
+    grace: int = 0
+    """Seconds."""
+    asked_by: str = ""
+    """Keyed hash of the API key."""
+
+
+async def begin(core: Core, change: Change, asked: Asked) -> ErasureRow | None:
+    """What a new call waits for, written down; None: it is carried out at once, or nothing matches.
+
+    LimitExceeded: it selects too much, or too many wait.
+    """
+    now, approve_until = core.now(), 0.0
+    if asked.mode is Mode.ERASE:
+        policy = core.tenants.standing(asked.tenant).policy
+        above = policy.erasures.approval_above if policy else 0
+        if above and await selection.count(core, change.connection, asked.tenant, asked.targets) > above:
+            approve_until = now + APPROVAL_SECONDS_MAX
+        if not approve_until and not asked.grace:
+            return None
+    grace_until = now + asked.grace if asked.grace else 0.0
+    return await defer(core, change, asked, None, approve_until=approve_until, grace_until=grace_until)
+
+
+async def defer(
+    core: Core,
+    change: Change,
+    asked: Asked,
+    row: ErasureRow | None,
+    *,
+    approve_until: float = 0.0,
+    grace_until: float = 0.0,
+) -> ErasureRow | None:
+    """Write down what the call selects now. `row`: of an erasure that has begun, and has come upon a hold."""
+    connection, tenant = change.connection, change.tenant
+    ids = await _selected(core, connection, asked)
+    if not ids:
+        return None
+    await _check_room(connection, tenant)
+    erasure = row.id if row else secrets.token_hex(ERASURE_ID_BYTES)
+    if asked.mode is Mode.RESTRICT:
+        await restrictions.mark(connection, tenant, ids, ART_18)
+    elif grace_until and not approve_until:
+        await restrictions.mark(connection, tenant, ids, erasure)
+    rows = [{"tenant": tenant, "erasure": erasure, "asset_id": asset_id} for asset_id in ids]
+    await add_if_absent(connection, table, *rows)
+    if change.entry is None:
+        change.record(Kind.NAME)
+    waits = Deferred(
+        mode=str(asked.mode),
+        assets=len(ids),
+        asked_by=asked.asked_by,
+        approve_until=approve_until,
+        grace_until=grace_until,
+    )
+    if row is None:
+        state = State(head=change.head, seqs=(), versions=0, shown=(), renditions=0)
+        row = ErasureRow(tenant=tenant, id=erasure, request=asked.request, selector=asked.selector, state=state)
+    row = replace(row, state=msgspec.structs.replace(row.state, deferred=waits, head=change.head))
+    await rows_of.save(connection, row)
+    return row
+
+
+async def _selected(core: Core, connection: AsyncConnection, asked: Asked) -> list[str]:
+    most = SELECTED_ASSETS_MAX + 1
+    assets = await selection.select(core, connection, asked.tenant, asked.targets, limit=most)
+    kept = await selection.select_backups(core, connection, asked.tenant, asked.targets, assets, limit=most)
+    ids = list(dict.fromkeys([asset.asset_id for asset in assets] + [one.row.asset_id for one in kept]))
+    if len(ids) > SELECTED_ASSETS_MAX:
+        raise LimitExceeded(f"The selector matches more than {SELECTED_ASSETS_MAX} assets: use narrower ones")
+    if asked.mode is Mode.UNRESTRICT:
+        restricted = await restrictions.marked(connection, asked.tenant, ART_18, ids)
+        return [asset_id for asset_id in ids if asset_id in restricted]
+    return list(ids)
+
+
+async def _check_room(connection: AsyncConnection, tenant: str) -> None:
+    query = select(func.count(table.c.erasure.distinct())).where(table.c.tenant == tenant)
+    if (await connection.scalar(query) or 0) >= DEFERRED_MAX:
+        raise LimitExceeded(f"At most {DEFERRED_MAX} erasures of a cloud may wait: cancel some")
+
+
+async def unfinished(connection: AsyncConnection, *, limit: int, tenant: str | None = None) -> list[tuple[str, str]]:
+    """(tenant, id) of calls that have something left to do, or to wait for."""
+    query = select(table.c.tenant, table.c.erasure).distinct().limit(limit)
+    if tenant is not None:
+        query = query.where(table.c.tenant == tenant)
+    return [(row.tenant, row.erasure) for row in await connection.execute(query)]
+
+
+async def standing_of(core: Core, connection: AsyncConnection, row: ErasureRow) -> Standing | None:
+    """None for an erasure that is carried out at once."""
+    waits = row.state.deferred
+    if waits is None:
+        return None
+    mode, tenant = Mode(waits.mode), row.tenant
+    policy = core.tenants.standing(tenant).policy
+    hides_held = policy.erasures.held_restricted if policy else True
+    cause = ART_18 if mode is Mode.RESTRICT else row.id
+    held = bool(await _next(connection, row, is_held(table.c.asset_id, tenant), limit=1))
+    shown = await restrictions.is_any_shown(connection, tenant, cause)
+    if not shown and held and hides_held and mode is Mode.ERASE:
+        shown = bool(await _next(connection, row, _is_held_and_unmarked(row), limit=1))
+    return Standing(
+        mode=mode,
+        now=core.now(),
+        approve_until=waits.approve_until,
+        grace_until=waits.grace_until,
+        is_cancelled=waits.cancelled,
+        free=bool(await _next(connection, row, ~is_held(table.c.asset_id, tenant), limit=1)),
+        held=held,
+        shown=shown,
+        held_restricted=hides_held,
+    )
+
+
+async def held_count(connection: AsyncConnection, row: ErasureRow) -> int:
+    mine = (table.c.tenant == row.tenant, table.c.erasure == row.id, is_held(table.c.asset_id, row.tenant))
+    return await connection.scalar(select(func.count()).select_from(table).where(*mine)) or 0
+
+
+async def go_on(core: Core, tenant: str, erasure_id: str) -> tuple[ErasureRow, list[Aid]]:
+    """All that can be done now. The row, and the versions whose keys and bytes are to go."""
+    gone: list[Aid] = []
+    for _ in range(STEPS_MAX):
+        async with core.journal.change(tenant) as change:  # nothing recorded: rolled back, and the number not used
+            row = await rows_of.by_id(change.connection, tenant, erasure_id)
+            if row is None:
+                raise AssetNotFound("no such erasure")
+            at = None if row.state.finished else await standing_of(core, change.connection, row)
+            step = Step.WAIT if at is None else next_step(at)
+            if step is not Step.WAIT:
+                row, taken = await _carry_out(core, change, row, step)
+                gone += taken
+        if step is Step.WAIT:
+            break
+    return row, gone
+
+
+async def _carry_out(core: Core, change: Change, row: ErasureRow, step: Step) -> tuple[ErasureRow, list[Aid]]:
+    taken: list[Aid] = []
+    renditions = 0
+    match step:
+        case Step.CANCEL:
+            row = await _cancelled(core, change, row, outcome="expired")
+        case Step.HIDE:
+            await _hide(core, change, row)
+        case Step.SHOW:
+            await _show(core, change, row)
+        case Step.TAKE:
+            taken, renditions = await _take(core, change, row)
+        case _:
+            row = await _end(core, change, row)
+    if change.entry is None:
+        change.record(Kind.NAME)
+    hashes = tuple(core.hash_of(row.tenant, "aid", aid) for aid in taken)
+    row = replace(row, state=counted(row.state, change.head, hashes, renditions))
+    await rows_of.save(change.connection, row)
+    return row, taken
+
+
+async def _hide(core: Core, change: Change, row: ErasureRow) -> None:
+    cause = row.id
+    if _waits(row).mode == Mode.RESTRICT:
+        cause = ART_18
+    else:
+        unmarked = await _next(change.connection, row, _is_held_and_unmarked(row), limit=ASSETS_PER_STEP)
+        await restrictions.mark(change.connection, row.tenant, unmarked, cause)
+    await restrictions.hide_next(core, change, cause)
+
+
+async def _show(core: Core, change: Change, row: ErasureRow) -> None:
+    ids = await _next(change.connection, row, limit=ASSETS_PER_STEP)
+    cause = ART_18 if _waits(row).mode == Mode.UNRESTRICT else row.id
+    await restrictions.unmark(change.connection, row.tenant, ids, cause)
+    await restrictions.show(core, change, ids)
+    await _settle(change.connection, row, ids)
+
+
+async def _take(core: Core, change: Change, row: ErasureRow) -> tuple[list[Aid], int]:
+    """Versions under retention first, as long as their asset's row says that there may be some."""
+    connection, tenant = change.connection, row.tenant
+    ids = await _next(connection, row, ~is_held(table.c.asset_id, tenant), limit=ASSETS_PER_STEP)
+    kept = await backups.of_assets(connection, tenant, ids, limit=ASSETS_PER_STEP)
+    if kept:
+        return await remove_kept(core, change, kept), 0
+    assets = await core.catalogue.by_asset_id(connection, tenant, ids, hidden=True)
+    renditions = await remove_assets(core, change, assets) if assets else 0
+    await restrictions.forget(connection, tenant, ids)
+    await _settle(connection, row, ids)
+    return [asset.aid for asset in assets], renditions
+
+
+async def _end(core: Core, change: Change, row: ErasureRow) -> ErasureRow:
+    waits = _waits(row)
+    if (waits.cancelled or waits.mode == Mode.UNRESTRICT) and await restrictions.show(core, change, ()):
+        return row  # what only holds bytes of others: asked again, until there is none
+    await _settle(change.connection, row, None)
+    return replace(row, state=msgspec.structs.replace(row.state, finished=True))
+
+
+async def cancel(core: Core, tenant: str, erasure_id: str) -> None:
+    """Nothing of it happens. BadRequest once something was taken, or nothing is waited for; AssetNotFound."""
+    async with core.journal.change(tenant) as change:
+        row = await rows_of.by_id(change.connection, tenant, erasure_id)
+        at = None if row is None else await standing_of(core, change.connection, row)
+        if row is None:
+            raise AssetNotFound("no such erasure")
+        if at is None or row.state.finished or not may_cancel(at, taken=row.state.versions):
+            raise BadRequest("This erasure cannot be cancelled any more")
+        change.record(Kind.NAME)
+        await rows_of.save(change.connection, await _cancelled(core, change, row, outcome="cancelled"))
+    await core.audit.publish()
+
+
+async def _cancelled(core: Core, change: Change, row: ErasureRow, *, outcome: str) -> ErasureRow:
+    if change.entry is None:
+        change.record(Kind.NAME)
+    await log_event(core, change, "cancel", outcome, erasure_id=row.id)
+    waits = msgspec.structs.replace(_waits(row), cancelled=True, approve_until=0.0)
+    return replace(row, state=msgspec.structs.replace(row.state, deferred=waits, head=change.head))
+
+
+async def approve(core: Core, tenant: str, erasure_id: str, *, approved_by: str) -> None:
+    """By another API key than the one that asked (`approved_by`: its keyed hash). BadRequest when no approval is waited for;
+    OutOfScope; AssetNotFound.
+    """
+    async with core.journal.change(tenant) as change:
+        row = await rows_of.by_id(change.connection, tenant, erasure_id)
+        if row is None:
+            raise AssetNotFound("no such erasure")
+        waits = row.state.deferred
+        if waits is None or row.state.finished or not waits.approve_until or core.now() >= waits.approve_until:
+            raise BadRequest("This erasure does not wait for an approval")
+        if waits.asked_by == approved_by:
+            raise OutOfScope("An erasure is approved by another API key than the one that asked for it")
+        if core.now() < waits.grace_until:
+            ids = await _next(change.connection, row, limit=SELECTED_ASSETS_MAX)
+            await restrictions.mark(change.connection, tenant, ids, row.id)
+        change.record(Kind.NAME)
+        await log_event(core, change, "approve", "approved", erasure_id=row.id, assets=waits.assets)
+        state = msgspec.structs.replace(
+            row.state,
+            deferred=msgspec.structs.replace(waits, approve_until=0.0, approved_by=approved_by),
+            head=change.head,
+        )
+        await rows_of.save(change.connection, replace(row, state=state))
+    await core.audit.publish()
+
+
+def _waits(row: ErasureRow) -> Deferred:
+    assert row.state.deferred is not None
+    return row.state.deferred
+
+
+def _is_held_and_unmarked(row: ErasureRow) -> ColumnElement[bool]:
+    return is_held(table.c.asset_id, row.tenant) & ~restrictions.is_marked(table.c.asset_id, row.tenant, row.id)
+
+
+async def _next(
+    connection: AsyncConnection, row: ErasureRow, *conditions: ColumnElement[bool], limit: int
+) -> list[str]:
+    """Assets that the call has still to deal with."""
+    mine = (table.c.tenant == row.tenant, table.c.erasure == row.id, *conditions)
+    found = await connection.scalars(select(table.c.asset_id).where(*mine).order_by(table.c.asset_id).limit(limit))
+    return list(found)
+
+
+async def _settle(connection: AsyncConnection, row: ErasureRow, asset_ids: Iterable[str] | None) -> None:
+    """These are dealt with; None: all of them."""
+    mine = (table.c.tenant == row.tenant, table.c.erasure == row.id)
+    if asset_ids is None:
+        await connection.execute(delete(table).where(*mine))
+        return
+    for batch in batches(asset_ids):
+        await connection.execute(delete(table).where(*mine, table.c.asset_id.in_(batch)))
+
+
+async def any_held(connection: AsyncConnection, tenant: str, asset_ids: Iterable[str]) -> bool:
+    """Does a hold keep some of these?"""
+    return bool(await held_among(connection, tenant, asset_ids))

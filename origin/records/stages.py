@@ -80,7 +80,7 @@ class Standing:
 def next_step(at: Standing) -> Step:
     """One step; asked again after it."""
     if at.is_cancelled:
-        return Step.END
+        return Step.SHOW if at.free or at.held else Step.END
     if at.approve_until:
         return Step.CANCEL if at.now >= at.approve_until else Step.WAIT
     match at.mode:

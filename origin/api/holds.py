@@ -1,8 +1,8 @@
 """Legal holds through the API: no version of what is held is erased, whoever asks, until the hold is lifted.
 
-    POST   holds          selector[public_id | asset_id | tag | prefix | url]=…  placed_by=…  reason=…
-    GET    holds          those that stand, with who placed them and why
-    DELETE holds/{id}     what waited for it goes on
+POST   holds          selector[public_id | asset_id | tag | prefix | url]=…  placed_by=…  reason=…
+GET    holds          those that stand, with who placed them and why
+DELETE holds/{id}     what waited for it goes on
 """
 
 from __future__ import annotations

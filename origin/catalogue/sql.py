@@ -91,9 +91,7 @@ class SqlCatalogue:
         return self._named_in(connection, tenant, names, _NAMED)
 
     @staticmethod
-    def _named_in(
-        connection: Connection, tenant: str, names: Iterable[NameHash], query: Select[Any]
-    ) -> list[AssetRow]:
+    def _named_in(connection: Connection, tenant: str, names: Iterable[NameHash], query: Select[Any]) -> list[AssetRow]:
         rows: list[AssetRow] = []
         for batch in batches(names):
             rows += map(_row, connection.execute(query, {"tenant": tenant, "names": batch}))

@@ -100,8 +100,8 @@ async def keep(
 ) -> None:
     """Before the version is detached: its labels are taken along."""
     values = {"aid": row.aid, "tenant": row.tenant, "asset_id": row.asset_id, "name_hash": row.name, "meta": row.meta}
-    values |= {"ended_at": ended_at, "body_bytes": body_bytes, "awaits_erase": awaits_erase}
-    await connection.execute(insert(table).values(values))
+    how = {"ended_at": ended_at, "body_bytes": body_bytes, "awaits_erase": awaits_erase}
+    await connection.execute(insert(table).values(**how, **values))
     carried = select(literal(row.aid), live_labels.c.hash, live_labels.c.tenant).where(
         live_labels.c.tenant == row.tenant, live_labels.c.asset_id == row.asset_id
     )
@@ -245,6 +245,4 @@ def _kept(raw: Row[Any]) -> Kept:
     row = AssetRow(
         tenant=raw.tenant, name=raw.name_hash, asset_id=AssetId(raw.asset_id), aid=Aid(raw.aid), meta=raw.meta
     )
-    return Kept(
-        row=row, ended_at=raw.ended_at, body_bytes=int(raw.body_bytes), awaits_erase=raw.awaits_erase
-    )
+    return Kept(row=row, ended_at=raw.ended_at, body_bytes=int(raw.body_bytes), awaits_erase=raw.awaits_erase)

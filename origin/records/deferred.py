@@ -184,17 +184,22 @@ async def go_on(core: Core, tenant: str, erasure_id: str) -> tuple[ErasureRow, l
     gone: list[Aid] = []
     for _ in range(STEPS_MAX):
         async with core.journal.change(tenant) as change:  # nothing recorded: rolled back, and the number not used
-            row = await rows_of.by_id(change.connection, tenant, erasure_id)
-            if row is None:
-                raise AssetNotFound("no such erasure")
+            row = await _row_of(change.connection, tenant, erasure_id)
             at = None if row.state.finished else await standing_of(core, change.connection, row)
             step = Step.WAIT if at is None else next_step(at)
             if step is not Step.WAIT:
                 row, taken = await _carry_out(core, change, row, step)
                 gone += taken
         if step is Step.WAIT:
-            break
-    return row, gone
+            return row, gone
+    raise RuntimeError("an erasure went on for ever")
+
+
+async def _row_of(connection: AsyncConnection, tenant: str, erasure_id: str) -> ErasureRow:
+    row = await rows_of.by_id(connection, tenant, erasure_id)
+    if row is None:
+        raise AssetNotFound("no such erasure")
+    return row
 
 
 async def _carry_out(core: Core, change: Change, row: ErasureRow, step: Step) -> tuple[ErasureRow, list[Aid]]:
@@ -262,10 +267,8 @@ async def _end(core: Core, change: Change, row: ErasureRow) -> ErasureRow:
 async def cancel(core: Core, tenant: str, erasure_id: str) -> None:
     """Nothing of it happens. BadRequest once something was taken, or nothing is waited for; AssetNotFound."""
     async with core.journal.change(tenant) as change:
-        row = await rows_of.by_id(change.connection, tenant, erasure_id)
-        at = None if row is None else await standing_of(core, change.connection, row)
-        if row is None:
-            raise AssetNotFound("no such erasure")
+        row = await _row_of(change.connection, tenant, erasure_id)
+        at = await standing_of(core, change.connection, row)
         if at is None or row.state.finished or not may_cancel(at, taken=row.state.versions):
             raise BadRequest("This erasure cannot be cancelled any more")
         change.record(Kind.NAME)
@@ -286,9 +289,7 @@ async def approve(core: Core, tenant: str, erasure_id: str, *, approved_by: str)
     OutOfScope; AssetNotFound.
     """
     async with core.journal.change(tenant) as change:
-        row = await rows_of.by_id(change.connection, tenant, erasure_id)
-        if row is None:
-            raise AssetNotFound("no such erasure")
+        row = await _row_of(change.connection, tenant, erasure_id)
         waits = row.state.deferred
         if waits is None or row.state.finished or not waits.approve_until or core.now() >= waits.approve_until:
             raise BadRequest("This erasure does not wait for an approval")

@@ -137,8 +137,7 @@ class Deletes:
             chosen = [
                 row
                 for row in rows[:DELETE_ASSETS_MAX]
-                if asked.fate is None
-                or (row.asset_id in held or is_kept(core, records[row.aid])) is asked.fate
+                if asked.fate is None or (row.asset_id in held or is_kept(core, records[row.aid])) is asked.fate
             ]
             for row in chosen:
                 record = records[row.aid]

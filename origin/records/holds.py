@@ -107,8 +107,10 @@ class Holds:
         core, most = self._core, HELD_ASSETS_MAX + 1
         assets = await selection.select(core, connection, tenant, targets, limit=most)
         kept = await selection.select_backups(core, connection, tenant, targets, assets, limit=most)
-        aids = [asset.aid for asset in assets] + [one.row.aid for one in kept]
-        ids = dict.fromkeys([asset.asset_id for asset in assets] + [one.row.asset_id for one in kept])
+        aids: list[str] = [asset.aid for asset in assets] + [one.row.aid for one in kept]
+        ids: dict[str, None] = dict.fromkeys(
+            [*(asset.asset_id for asset in assets), *(one.row.asset_id for one in kept)]
+        )
         for _ in range(NESTED_MAX):
             found = [row for batch in batches(aids) for row in await _sources(connection, batch)]
             aids = [aid for aid, asset_id in found if asset_id not in ids]
@@ -130,17 +132,13 @@ class Holds:
         core = self._core
         lifted = None
         async with core.journal.change(tenant) as change:
-            gone = await change.connection.execute(
-                delete(table).where(table.c.tenant == tenant, table.c.id == hold_id)
-            )
+            gone = await change.connection.execute(delete(table).where(table.c.tenant == tenant, table.c.id == hold_id))
             if gone.rowcount:
                 freed = await change.connection.execute(
                     delete(held).where(held.c.tenant == tenant, held.c.hold == hold_id)
                 )
                 change.record(Kind.NAME)
-                lifted = await log_event(
-                    core, change, "release", "released", hold_id=hold_id, assets=freed.rowcount
-                )
+                lifted = await log_event(core, change, "release", "released", hold_id=hold_id, assets=freed.rowcount)
         await core.audit.publish()
         return lifted
 

@@ -56,9 +56,7 @@ class Backups:
         core = self._core
         hashes = [core.hash_name(name) for name in names]
         async with core.database.read() as connection:
-            found = await backups.of_assets(
-                connection, tenant, asset_ids, hashes, limit=BACKUPS_SHOWN_MAX, shown=True
-            )
+            found = await backups.of_assets(connection, tenant, asset_ids, hashes, limit=BACKUPS_SHOWN_MAX, shown=True)
         opened = [(core.open(kept.row), kept.ended_at) for kept in found]
         return tuple(Backup(record=record, ended_at=ended_at) for record, ended_at in opened if record is not None)
 
@@ -114,9 +112,7 @@ class Backups:
     async def _forget(self, tenant: str, asset_id: str, aids: frozenset[Aid]) -> tuple[Aid, ...]:
         core = self._core
         async with core.journal.change(tenant) as change:
-            kept = await backups.of_assets(
-                change.connection, tenant, [asset_id], limit=BACKUPS_SHOWN_MAX, shown=True
-            )
+            kept = await backups.of_assets(change.connection, tenant, [asset_id], limit=BACKUPS_SHOWN_MAX, shown=True)
             asked = tuple(one.row.aid for one in kept if one.row.aid in aids)
             if await held_among(change.connection, tenant, [asset_id]):
                 gone: tuple[Aid, ...] = ()

@@ -95,7 +95,9 @@ async def hide_again(connection: AsyncConnection, tenant: str, aids: Iterable[Ai
     """
     for batch in batches(aids):
         mine = (version.c.tenant == tenant, version.c.aid.in_(batch))
-        rows = await connection.execute(update(version).where(*mine).values(is_hidden=True).returning(version.c.asset_id))
+        rows = await connection.execute(
+            update(version).where(*mine).values(is_hidden=True).returning(version.c.asset_id)
+        )
         await mark(connection, tenant, [row.asset_id for row in rows.all()], ART_18)
 
 
@@ -145,7 +147,9 @@ def _marked(tenant: str, cause: str) -> Select[Any]:
 def _holders(tenant: str) -> Select[Any]:
     """Versions that hold bytes of a hidden one and are not hidden."""
     source = version.alias("source")
-    joined = select(*_COLUMNS).join(lineage, lineage.c.aid == version.c.aid).join(source, source.c.aid == lineage.c.source)
+    joined = (
+        select(*_COLUMNS).join(lineage, lineage.c.aid == version.c.aid).join(source, source.c.aid == lineage.c.source)
+    )
     return joined.where(lineage.c.tenant == tenant, source.c.is_hidden, version.c.is_hidden.is_(False)).distinct()
 
 

@@ -84,9 +84,7 @@ def _waits(row: ErasureRow, at: Standing | None, held: int) -> dict[str, Any]:
     return {"waits": told}
 
 
-def _bound(
-    row: ErasureRow, fenced: FencedState, at: Standing | None, residuals: list[dict[str, Any]]
-) -> int | None:
+def _bound(row: ErasureRow, fenced: FencedState, at: Standing | None, residuals: list[dict[str, Any]]) -> int | None:
     """Seconds until nobody is shown any of it any more, at the latest; None: that is not for this installation to say."""
     if at is not None and (at.is_cancelled or at.mode is Mode.UNRESTRICT or at.approve_until):
         return None

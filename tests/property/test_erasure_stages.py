@@ -5,6 +5,7 @@ when the last hold and the grace have ended, and nothing that an erasure has hid
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -43,7 +44,9 @@ class Installation(RuleBasedStateMachine):
 
     def standing(self, one: Erasure) -> Standing:
         held = one.targets & self.holds
-        shown = (one.marked & self.living) - self.hidden or (held - one.marked if self.now >= one.grace_until else set())
+        shown = (one.marked & self.living) - self.hidden or (
+            held - one.marked if self.now >= one.grace_until else set()
+        )
         return Standing(
             mode=Mode.ERASE,
             now=self.now,
@@ -174,7 +177,7 @@ TestErasuresThatWait = Installation.TestCase
 
 
 def test_a_statement_never_says_more_than_is_so() -> None:
-    def of(**facts: bool | int) -> Stage:
+    def of(**facts: Any) -> Stage:
         return stage_of(None, **{"finished": True, "left": 0, "keys_gone": True, "fenced": True, **facts})
 
     assert of() is Stage.RECEIPTED

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from domicile.media.errors import AssetNotFound, BadRequest, OutOfScope
+from domicile.media.policy import Activity
 from domicile.media.statement import ErasureStatement
 from origin.records import Records
 from origin.records.deferred import APPROVAL_SECONDS_MAX
@@ -168,15 +169,9 @@ async def test_what_is_deleted_or_replaced_under_a_hold_is_gone_for_its_owner_an
         assert await core.blobs.size(CLOUD, jane.aid) > 0
         assert await records.backups.of_asset(CLOUD, jane.asset_id) == ()
         with pytest.raises(AssetNotFound):
-            await records.read_original(jane.aid, core.permit(CLOUD, core_activity()), None)
+            await records.read_original(jane.aid, core.permit(CLOUD, Activity.STORE), None)
         await records.lift_hold(CLOUD, hold)
         assert core.keyring.of(jane.aid) is None
-
-
-def core_activity():  # noqa: ANN201
-    from domicile.media.policy import Activity
-
-    return Activity.STORE
 
 
 async def test_who_placed_a_hold_and_why_is_told_to_those_who_may_ask_and_stands_nowhere_in_the_clear(

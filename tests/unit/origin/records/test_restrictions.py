@@ -50,9 +50,7 @@ async def test_what_is_restricted_is_shown_to_nobody_and_comes_back_as_it_was(re
     assert statement.body["removed"]["versions"] == 0
     assert statement.body["places"][0]["state"] == "kept"
     entry = next(
-        one
-        for one in (await records.entries({CLOUD: 0}, wait_seconds=0)).entries
-        if one.kind == Kind.RESTRICT
+        one for one in (await records.entries({CLOUD: 0}, wait_seconds=0)).entries if one.kind == Kind.RESTRICT
     )
     assert (entry.aids, entry.names) == ((before.aid,), ())
     assert await records.get(name("jane")) is None

@@ -107,7 +107,7 @@ class Holds:
         core, most = self._core, HELD_ASSETS_MAX + 1
         assets = await selection.select(core, connection, tenant, targets, limit=most)
         kept = await selection.select_backups(core, connection, tenant, targets, assets, limit=most)
-        aids: list[str] = [asset.aid for asset in assets] + [one.row.aid for one in kept]
+        aids: Sequence[str] = [asset.aid for asset in assets] + [one.row.aid for one in kept]
         ids: dict[str, None] = dict.fromkeys(
             [*(asset.asset_id for asset in assets), *(one.row.asset_id for one in kept)]
         )

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, NameHash
@@ -132,7 +132,7 @@ async def show_again(connection: AsyncConnection, tenant: str, aids: Iterable[Ai
         await forget(connection, tenant, [row.asset_id for row in rows.all()])
 
 
-async def _set(change: Change, rows: Sequence[Row[Any]], *, is_hidden: bool) -> None:
+async def _set(change: Change, rows: Iterable[Any], *, is_hidden: bool) -> None:
     for batch in batches(row.aid for row in rows):
         await change.connection.execute(update(version).where(version.c.aid.in_(batch)).values(is_hidden=is_hidden))
 

@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domicile.media.asset import Aid
 from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded, OutOfScope
 from domicile.media.journal import Kind
+from origin.catalogue.hold_tables import erasure_target as table
 from origin.catalogue.sql import add_if_absent, batches
-from origin.catalogue.tables import erasure_target as table
 from origin.journal import Change
 from origin.records import backups, restrictions
 from origin.records import erasure_rows as rows_of

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from origin.catalogue.hold_tables import held as table
 from origin.catalogue.sql import batches
-from origin.catalogue.tables import held as table
 
 
 def is_held(asset_id: ColumnElement[str], tenant: str) -> ColumnElement[bool]:

@@ -21,9 +21,10 @@ from domicile.media.journal import Kind
 from domicile.media.keys import subkey
 from domicile.media.sealed import SALT_BYTES, SealContext, open_sealed, seal
 from domicile.media.statement import ErasureStatement
+from origin.catalogue.hold_tables import held
+from origin.catalogue.hold_tables import hold as table
 from origin.catalogue.sql import add_if_absent, batches
-from origin.catalogue.tables import held, lineage, version
-from origin.catalogue.tables import hold as table
+from origin.catalogue.tables import lineage, version
 from origin.records import targets as selection
 from origin.records.core import Core, check_texts
 from origin.records.nonces import Once, spend

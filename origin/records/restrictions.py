@@ -18,9 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, NameHash
 from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
+from origin.catalogue.hold_tables import restriction as table
 from origin.catalogue.sql import add_if_absent, batches
 from origin.catalogue.tables import lineage, version
-from origin.catalogue.tables import restriction as table
 from origin.journal import Change
 from origin.records.core import Core
 

@@ -152,7 +152,7 @@ async def installation(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
             asset_id="a" * 32,
             aid="b" * 32,
             erasure="c" * 32,
-            hold="d" * 32,
+            hold="1" * 32,
             trigger="f" * 32,
             token="A" * len(token),
             cursor=beside(page.next_cursor),

@@ -13,34 +13,41 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import msgspec
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid
-from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded, OutOfScope
+from domicile.media.errors import LimitExceeded
 from domicile.media.journal import Kind
 from origin.catalogue.hold_tables import erasure_target as table
-from origin.catalogue.sql import add_if_absent, batches
+from origin.catalogue.sql import add_if_absent
 from origin.journal import Change
 from origin.records import backups, restrictions
 from origin.records import erasure_rows as rows_of
 from origin.records import targets as selection
+from origin.records.approvals import cancelled
 from origin.records.core import Core
 from origin.records.erasure_rows import Deferred, ErasureRow, State, counted
+from origin.records.erasure_targets import (
+    SELECTED_ASSETS_MAX,
+    is_held_and_unmarked,
+    next_targets,
+    row_of,
+    settle,
+    standing_of,
+    waits_of,
+)
 from origin.records.held import held_among, is_held
 from origin.records.nonces import Once
 from origin.records.purge_types import PurgeTargets
 from origin.records.removing import remove_assets, remove_kept
 from origin.records.restrictions import ART_18
-from origin.records.stages import Mode, Standing, Step, may_cancel, next_step
-from origin.records.statement_key import log_event
+from origin.records.stages import Mode, Step, next_step
 
 GRACE_SECONDS_MAX = 90 * 86_400
 """Longest grace of an erasure."""
 APPROVAL_SECONDS_MAX = 7 * 86_400.0
 """How long an erasure waits for its approval; then it is cancelled."""
-SELECTED_ASSETS_MAX = 20_000
-"""Assets of one such call."""
 DEFERRED_MAX = 100
 """Such calls of one cloud that are not over."""
 ASSETS_PER_STEP = restrictions.HIDDEN_PER_ENTRY_MAX
@@ -140,51 +147,12 @@ async def _check_room(connection: AsyncConnection, tenant: str) -> None:
         raise LimitExceeded(f"At most {DEFERRED_MAX} erasures of a cloud may wait: cancel some")
 
 
-async def unfinished(connection: AsyncConnection, *, limit: int, tenant: str | None = None) -> list[tuple[str, str]]:
-    """(tenant, id) of calls that have something left to do, or to wait for."""
-    query = select(table.c.tenant, table.c.erasure).distinct().limit(limit)
-    if tenant is not None:
-        query = query.where(table.c.tenant == tenant)
-    return [(row.tenant, row.erasure) for row in await connection.execute(query)]
-
-
-async def standing_of(core: Core, connection: AsyncConnection, row: ErasureRow) -> Standing | None:
-    """None for an erasure that is carried out at once."""
-    waits = row.state.deferred
-    if waits is None:
-        return None
-    mode, tenant = Mode(waits.mode), row.tenant
-    policy = core.tenants.standing(tenant).policy
-    hides_held = policy.erasures.held_restricted if policy else True
-    cause = ART_18 if mode is Mode.RESTRICT else row.id
-    held = bool(await _next(connection, row, is_held(table.c.asset_id, tenant), limit=1))
-    shown = await restrictions.is_any_shown(connection, tenant, cause)
-    if not shown and held and hides_held and mode is Mode.ERASE:
-        shown = bool(await _next(connection, row, _is_held_and_unmarked(row), limit=1))
-    return Standing(
-        mode=mode,
-        now=core.now(),
-        approve_until=waits.approve_until,
-        grace_until=waits.grace_until,
-        is_cancelled=waits.cancelled,
-        free=bool(await _next(connection, row, ~is_held(table.c.asset_id, tenant), limit=1)),
-        held=held,
-        shown=shown,
-        held_restricted=hides_held,
-    )
-
-
-async def held_count(connection: AsyncConnection, row: ErasureRow) -> int:
-    mine = (table.c.tenant == row.tenant, table.c.erasure == row.id, is_held(table.c.asset_id, row.tenant))
-    return await connection.scalar(select(func.count()).select_from(table).where(*mine)) or 0
-
-
 async def go_on(core: Core, tenant: str, erasure_id: str) -> tuple[ErasureRow, list[Aid]]:
     """All that can be done now. The row, and the versions whose keys and bytes are to go."""
     gone: list[Aid] = []
     for _ in range(STEPS_MAX):
         async with core.journal.change(tenant) as change:  # nothing recorded: rolled back, and the number not used
-            row = await _row_of(change.connection, tenant, erasure_id)
+            row = await row_of(change.connection, tenant, erasure_id)
             at = None if row.state.finished else await standing_of(core, change.connection, row)
             step = Step.WAIT if at is None else next_step(at)
             if step is not Step.WAIT:
@@ -195,19 +163,12 @@ async def go_on(core: Core, tenant: str, erasure_id: str) -> tuple[ErasureRow, l
     raise RuntimeError("an erasure went on for ever")
 
 
-async def _row_of(connection: AsyncConnection, tenant: str, erasure_id: str) -> ErasureRow:
-    row = await rows_of.by_id(connection, tenant, erasure_id)
-    if row is None:
-        raise AssetNotFound("no such erasure")
-    return row
-
-
 async def _carry_out(core: Core, change: Change, row: ErasureRow, step: Step) -> tuple[ErasureRow, list[Aid]]:
     taken: list[Aid] = []
     renditions = 0
     match step:
         case Step.CANCEL:
-            row = await _cancelled(core, change, row, outcome="expired")
+            row = await cancelled(core, change, row, outcome="expired")
         case Step.HIDE:
             await _hide(core, change, row)
         case Step.SHOW:
@@ -226,115 +187,42 @@ async def _carry_out(core: Core, change: Change, row: ErasureRow, step: Step) ->
 
 async def _hide(core: Core, change: Change, row: ErasureRow) -> None:
     cause = row.id
-    if _waits(row).mode == Mode.RESTRICT:
+    if waits_of(row).mode == Mode.RESTRICT:
         cause = ART_18
     else:
-        unmarked = await _next(change.connection, row, _is_held_and_unmarked(row), limit=ASSETS_PER_STEP)
+        unmarked = await next_targets(change.connection, row, is_held_and_unmarked(row), limit=ASSETS_PER_STEP)
         await restrictions.mark(change.connection, row.tenant, unmarked, cause)
     await restrictions.hide_next(core, change, cause)
 
 
 async def _show(core: Core, change: Change, row: ErasureRow) -> None:
-    ids = await _next(change.connection, row, limit=ASSETS_PER_STEP)
-    cause = ART_18 if _waits(row).mode == Mode.UNRESTRICT else row.id
+    ids = await next_targets(change.connection, row, limit=ASSETS_PER_STEP)
+    cause = ART_18 if waits_of(row).mode == Mode.UNRESTRICT else row.id
     await restrictions.unmark(change.connection, row.tenant, ids, cause)
     await restrictions.show(core, change, ids)
-    await _settle(change.connection, row, ids)
+    await settle(change.connection, row, ids)
 
 
 async def _take(core: Core, change: Change, row: ErasureRow) -> tuple[list[Aid], int]:
     """Versions under retention first, as long as their asset's row says that there may be some."""
     connection, tenant = change.connection, row.tenant
-    ids = await _next(connection, row, ~is_held(table.c.asset_id, tenant), limit=ASSETS_PER_STEP)
+    ids = await next_targets(connection, row, ~is_held(table.c.asset_id, tenant), limit=ASSETS_PER_STEP)
     kept = await backups.of_assets(connection, tenant, ids, limit=ASSETS_PER_STEP)
     if kept:
         return await remove_kept(core, change, kept), 0
     assets = await core.catalogue.by_asset_id(connection, tenant, ids, hidden=True)
     renditions = await remove_assets(core, change, assets) if assets else 0
     await restrictions.forget(connection, tenant, ids)
-    await _settle(connection, row, ids)
+    await settle(connection, row, ids)
     return [asset.aid for asset in assets], renditions
 
 
 async def _end(core: Core, change: Change, row: ErasureRow) -> ErasureRow:
-    waits = _waits(row)
+    waits = waits_of(row)
     if (waits.cancelled or waits.mode == Mode.UNRESTRICT) and await restrictions.show(core, change, ()):
         return row  # what only holds bytes of others: asked again, until there is none
-    await _settle(change.connection, row, None)
+    await settle(change.connection, row, None)
     return replace(row, state=msgspec.structs.replace(row.state, finished=True))
-
-
-async def cancel(core: Core, tenant: str, erasure_id: str) -> None:
-    """Nothing of it happens. BadRequest once something was taken, or nothing is waited for; AssetNotFound."""
-    async with core.journal.change(tenant) as change:
-        row = await _row_of(change.connection, tenant, erasure_id)
-        at = await standing_of(core, change.connection, row)
-        if at is None or row.state.finished or not may_cancel(at, taken=row.state.versions):
-            raise BadRequest("This erasure cannot be cancelled any more")
-        change.record(Kind.NAME)
-        await rows_of.save(change.connection, await _cancelled(core, change, row, outcome="cancelled"))
-    await core.audit.publish()
-
-
-async def _cancelled(core: Core, change: Change, row: ErasureRow, *, outcome: str) -> ErasureRow:
-    if change.entry is None:
-        change.record(Kind.NAME)
-    await log_event(core, change, "cancel", outcome, erasure_id=row.id)
-    waits = msgspec.structs.replace(_waits(row), cancelled=True, approve_until=0.0)
-    return replace(row, state=msgspec.structs.replace(row.state, deferred=waits, head=change.head))
-
-
-async def approve(core: Core, tenant: str, erasure_id: str, *, approved_by: str) -> None:
-    """By another API key than the one that asked (`approved_by`: its keyed hash). BadRequest when no approval is waited for;
-    OutOfScope; AssetNotFound.
-    """
-    async with core.journal.change(tenant) as change:
-        row = await _row_of(change.connection, tenant, erasure_id)
-        waits = row.state.deferred
-        if waits is None or row.state.finished or not waits.approve_until or core.now() >= waits.approve_until:
-            raise BadRequest("This erasure does not wait for an approval")
-        if waits.asked_by == approved_by:
-            raise OutOfScope("An erasure is approved by another API key than the one that asked for it")
-        if core.now() < waits.grace_until:
-            ids = await _next(change.connection, row, limit=SELECTED_ASSETS_MAX)
-            await restrictions.mark(change.connection, tenant, ids, row.id)
-        change.record(Kind.NAME)
-        await log_event(core, change, "approve", "approved", erasure_id=row.id, assets=waits.assets)
-        state = msgspec.structs.replace(
-            row.state,
-            deferred=msgspec.structs.replace(waits, approve_until=0.0, approved_by=approved_by),
-            head=change.head,
-        )
-        await rows_of.save(change.connection, replace(row, state=state))
-    await core.audit.publish()
-
-
-def _waits(row: ErasureRow) -> Deferred:
-    assert row.state.deferred is not None
-    return row.state.deferred
-
-
-def _is_held_and_unmarked(row: ErasureRow) -> ColumnElement[bool]:
-    return is_held(table.c.asset_id, row.tenant) & ~restrictions.is_marked(table.c.asset_id, row.tenant, row.id)
-
-
-async def _next(
-    connection: AsyncConnection, row: ErasureRow, *conditions: ColumnElement[bool], limit: int
-) -> list[str]:
-    """Assets that the call has still to deal with."""
-    mine = (table.c.tenant == row.tenant, table.c.erasure == row.id, *conditions)
-    found = await connection.scalars(select(table.c.asset_id).where(*mine).order_by(table.c.asset_id).limit(limit))
-    return list(found)
-
-
-async def _settle(connection: AsyncConnection, row: ErasureRow, asset_ids: Iterable[str] | None) -> None:
-    """These are dealt with; None: all of them."""
-    mine = (table.c.tenant == row.tenant, table.c.erasure == row.id)
-    if asset_ids is None:
-        await connection.execute(delete(table).where(*mine))
-        return
-    for batch in batches(asset_ids):
-        await connection.execute(delete(table).where(*mine, table.c.asset_id.in_(batch)))
 
 
 async def any_held(connection: AsyncConnection, tenant: str, asset_ids: Iterable[str]) -> bool:

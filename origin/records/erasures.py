@@ -19,7 +19,7 @@ from domicile.media.journal import Kind
 from domicile.media.receipt import leaf_of, make_receipt
 from domicile.media.statement import ErasureStatement, canonical, public_key_of, sign
 from origin.journal import Change
-from origin.records import deferred, restrictions
+from origin.records import approvals, deferred, erasure_targets, restrictions
 from origin.records import erasure_rows as rows_of
 from origin.records import targets as selection
 from origin.records.core import Core
@@ -93,14 +93,14 @@ class Erasures:
     async def cancel(self, tenant: str, erasure_id: str) -> ErasureStatement:
         """One that waits; what it restricted is shown again. BadRequest, AssetNotFound."""
         core = self._core
-        await core.shield.run(deferred.cancel(core, tenant, erasure_id))
+        await core.shield.run(approvals.cancel(core, tenant, erasure_id))
         return await core.shield.run(self._go_on(tenant, erasure_id))
 
     async def approve(self, tenant: str, erasure_id: str, *, api_key: str) -> ErasureStatement:
         """By a second API key. BadRequest, OutOfScope, AssetNotFound."""
         core = self._core
         hashed = core.hash_of(tenant, "api_key", api_key)
-        await core.shield.run(deferred.approve(core, tenant, erasure_id, approved_by=hashed))
+        await core.shield.run(approvals.approve(core, tenant, erasure_id, approved_by=hashed))
         return await core.shield.run(self._go_on(tenant, erasure_id))
 
     async def status(self, tenant: str, erasure_id: str) -> ErasureStatement:
@@ -163,7 +163,7 @@ class Erasures:
         core = self._core
         async with core.database.read() as connection:
             row = await rows_of.by_id(connection, tenant, erasure_id)
-            at = None if row is None or row.state.finished else await deferred.standing_of(core, connection, row)
+            at = None if row is None or row.state.finished else await erasure_targets.standing_of(core, connection, row)
         if row is None:
             raise AssetNotFound("no such erasure")
         if at is not None and next_step(at) is not Step.WAIT:
@@ -175,7 +175,7 @@ class Erasures:
         """All that wait, of one cloud or of all: a grace or a hold may have ended."""
         core = self._core
         async with core.database.read() as connection:
-            waiting = await deferred.unfinished(connection, limit=CLOSED_PER_ROUND_MAX, tenant=tenant)
+            waiting = await erasure_targets.unfinished(connection, limit=CLOSED_PER_ROUND_MAX, tenant=tenant)
         for cloud, erasure_id in waiting:
             await core.shield.run(self._go_on(cloud, erasure_id))
 
@@ -231,8 +231,8 @@ class Erasures:
         fenced = await core.fenced(row.tenant, state.head.seq)
         async with core.database.read() as connection:
             left = await rows_of.doomed(connection, row)
-            at = await deferred.standing_of(core, connection, row)
-            held = await deferred.held_count(connection, row) if at is not None else 0
+            at = await erasure_targets.standing_of(core, connection, row)
+            held = await erasure_targets.held_count(connection, row) if at is not None else 0
         statement = sign(body_of(core, row, fenced, left=left, at=at, held=held), seed_of(core))
         if state.finished and left == 0 and fenced.state is Fencing.FENCED:
             return await self._close(row, statement)

@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+import structlog
 
 from domicile.media.asset import Aid
-from domicile.media.errors import AssetNotFound
+from domicile.media.errors import AssetNotFound, MediaError
 from domicile.media.journal import Kind
 from domicile.media.receipt import leaf_of, make_receipt
 from domicile.media.statement import ErasureStatement, canonical, public_key_of, sign
@@ -41,6 +42,8 @@ PREVIEW_ASSETS_MAX = 500
 CLOSED_PER_ROUND_MAX = 1000
 """Erasures looked at by one round of the upkeep."""
 LEAF_KINDS = {Mode.ERASE: "erasure", Mode.RESTRICT: "restrict", Mode.UNRESTRICT: "unrestrict"}
+
+log = structlog.get_logger(__name__)
 
 
 class Erasures:
@@ -177,7 +180,17 @@ class Erasures:
         async with core.database.read() as connection:
             waiting = await erasure_targets.unfinished(connection, limit=CLOSED_PER_ROUND_MAX, tenant=tenant)
         for cloud, erasure_id in waiting:
-            await core.shield.run(self._go_on(cloud, erasure_id))
+            try:
+                await core.shield.run(self._resume(cloud, erasure_id))
+            except MediaError as failed:  # one must not keep the others waiting
+                log.warning("erasure_not_resumed", error=type(failed).__name__)
+
+    async def _resume(self, tenant: str, erasure_id: str) -> None:
+        async with self._core.database.read() as connection:
+            row = await rows_of.by_id(connection, tenant, erasure_id)
+            at = None if row is None else await erasure_targets.standing_of(self._core, connection, row)
+        if at is not None and next_step(at) is not Step.WAIT:
+            await self._go_on(tenant, erasure_id)
 
     async def _begin(self, change: Change, asked: Asked) -> ErasureRow | None:
         """What an earlier call with this request_id began; the signature is used from here on."""

@@ -19,6 +19,7 @@ _OUTCOMES = {
 }
 """Of an erasure; any other stage is "partial"."""
 _KEPT = "kept: nothing is erased"
+_NOTHING_LEFT = "nothing was left to erase"
 
 
 def body_of(
@@ -49,8 +50,8 @@ def body_of(
         },
         "versions": list(state.shown),
         "journal": {"epoch": state.head.epoch, "seq": state.head.seq, "chain": state.head.chain},
-        "key": _key_state(core, row, fenced, left),
-        "places": [_origin_place(core, row, left), _edges_place(fenced)],
+        "key": _key_state(core, row, fenced, left, stage),
+        "places": [_origin_place(core, row, left, stage), _edges_place(fenced)],
         "bound_seconds": _bound(row, fenced, at, residuals),
         "residuals": residuals,
         "failure_domains": 1,
@@ -94,9 +95,9 @@ def _bound(row: ErasureRow, fenced: FencedState, at: Standing | None, residuals:
     return int(-(-fenced.seconds_left_max // 1)) + outside
 
 
-def _key_state(core: Core, row: ErasureRow, fenced: FencedState, left: int) -> dict[str, Any]:
+def _key_state(core: Core, row: ErasureRow, fenced: FencedState, left: int, stage: Stage) -> dict[str, Any]:
     if not row.state.versions:
-        said = _KEPT
+        said = _NOTHING_LEFT if stage is Stage.RECEIPTED else _KEPT
     elif left and not row.state.sealed:
         said = "not destroyed yet; tried again every minute"
     else:
@@ -110,8 +111,8 @@ def _key_state(core: Core, row: ErasureRow, fenced: FencedState, left: int) -> d
     }
 
 
-def _origin_place(core: Core, row: ErasureRow, left: int) -> dict[str, Any]:
-    state = ("pending" if left else "deleted") if row.state.versions else "kept"
+def _origin_place(core: Core, row: ErasureRow, left: int, stage: Stage) -> dict[str, Any]:
+    state = ("pending" if left else "deleted") if row.state.versions or stage is Stage.RECEIPTED else "kept"
     return {"place": "origin store", "region": core.settings.region, "state": state, "evidence": core.blobs.evidence}
 
 

@@ -133,7 +133,7 @@ class Uploads:
             name = core.hash_name(asset.name)
             old = next(iter(await core.catalogue.named(change.connection, tenant, [name], hidden=True)), None)
             if old is not None and old.is_hidden:
-                raise AssetExists(f"public_id {asset.name.public_id} belongs to an asset that is restricted")
+                raise AssetExists(f"public_id {asset.name.public_id} is taken, and may not be replaced now")
             before = core.open(old) if old else None
             record = _record(draft, asset, before)
             if asset.restores is not None:

@@ -354,7 +354,7 @@ def test_an_asset_is_restricted_held_and_erased_in_the_end(sdk, name: str) -> No
     assert erasures("restrict")["state"] == "restricted"
     with pytest.raises(cloudinary.exceptions.NotFound):
         sdk.api.resource(name)
-    with pytest.raises(cloudinary.exceptions.BadRequest, match="belongs to an asset that is restricted"):
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="may not be replaced now"):
         sdk.uploader.upload(io.BytesIO(PNG), public_id=name)
     assert erasures("unrestrict")["state"] == "unrestricted"
     asset_id = sdk.api.resource(name)["asset_id"]

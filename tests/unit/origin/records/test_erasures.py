@@ -12,8 +12,8 @@ from sqlalchemy import select
 from domicile.media.analysis import NOTHING, Analysis
 from domicile.media.asset import Aid
 from domicile.media.coordinates import NOWHERE, Coordinates
-from domicile.media.errors import AssetNotFound, BadRequest, OutOfScope
-from domicile.media.journal import Kind
+from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded, OutOfScope
+from domicile.media.journal import Head, Kind, follows
 from domicile.media.keys import content_key, subkey
 from domicile.media.layer import LayerName
 from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, open_sealed, seal
@@ -22,8 +22,8 @@ from domicile.media.wire import Ack, LeaseRequest, Rendition, RenditionReport, R
 from origin.catalogue.port import AssetRow
 from origin.catalogue.tables import rendition
 from origin.keytree import KeyTree
-from origin.records import ErasePreview, Filter, PurgeTargets, Records, erasures, recovery
-from origin.records.erasure_rows import STATEMENT_KEPT_SECONDS
+from origin.records import ErasePreview, Filter, PurgeTargets, Records, erasure_rows, erasures, recovery
+from origin.records.erasure_rows import STATEMENT_KEPT_SECONDS, ErasureRow, State
 from origin.records.opening import Clocks
 from origin.records.sealing import open_record, open_rendition
 from origin.store.local import LocalStore
@@ -201,7 +201,7 @@ async def test_erasing_a_url_takes_only_what_the_url_resolves_to(records: Record
 async def test_more_than_one_entry_holds_is_erased_in_several(
     records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(erasures, "DELETE_ASSETS_MAX", 2)
+    monkeypatch.setattr(erasures, "ENTRY_TARGETS_MAX", 4)
     for n in range(5):
         await upload(records, name(f"a/{n}"))
     await upload(records, name("b"))
@@ -209,7 +209,12 @@ async def test_more_than_one_entry_holds_is_erased_in_several(
     assert statement.body["removed"]["versions"] == 5
     assert [record.name.public_id for record in (await records.list(CLOUD, Filter())).records] == ["b"]
     entries = (await records.entries({CLOUD: 6}, wait_seconds=0)).entries
-    assert [entry.kind for entry in entries] == [Kind.ERASE] * 3
+    assert [(entry.kind, len(entry.aids)) for entry in entries] == [(Kind.ERASE, 2), (Kind.ERASE, 2), (Kind.ERASE, 1)]
+    head = await records.head(CLOUD)
+    assert (head.seq, head.chain) == (9, entries[-1].chain)
+    assert statement.body["journal"]["seq"] == 9
+    heads = [Head(epoch=entry.epoch, seq=entry.seq, chain=entry.chain) for entry in entries]
+    assert all(follows(before, after) for before, after in zip(heads, entries[1:], strict=False))
 
 
 async def test_another_clouds_assets_cannot_be_erased(records: Records) -> None:
@@ -268,20 +273,34 @@ async def test_the_same_request_id_is_the_same_erasure(records: Records) -> None
         await records.erase(CLOUD, PurgeTargets(public_ids=("people/joe",)), request_id="r1")
 
 
-async def test_an_erasure_that_was_cut_short_goes_on_under_its_request_id(
+async def test_what_an_older_release_was_cut_short_in_goes_on_under_its_request_id(records: Records) -> None:
+    """It took so many in one transaction and remembered that there were more; today there is no such thing."""
+    for n in range(3):
+        await upload(records, name(f"a/{n}"))
+    core, targets = records._core, PurgeTargets(prefixes=("a",))
+    state = State(head=await records.head(CLOUD), seqs=(7,), versions=2, shown=("h",), renditions=0, finished=False)
+    request, selector = core.hash_of(CLOUD, "request", "r1"), core.hash_of(CLOUD, "selector", f"r1\0{targets!r}")
+    row = ErasureRow(tenant=CLOUD, id="e" * 32, request=request, selector=selector, state=state)
+    async with core.database.write() as connection:
+        await erasure_rows.save(connection, row)
+    assert (await records.erasure(CLOUD, row.id)).body["outcome"] == "partial"
+    statement = await records.erase(CLOUD, targets, request_id="r1")
+    assert (statement.body["outcome"], statement.body["removed"]["versions"]) == ("erased", 5)
+    assert (statement.body["erasure_id"], len(statement.body["versions"])) == (row.id, 4)
+
+
+async def test_more_than_one_call_may_take_is_refused_and_nothing_of_it_is_taken(
     records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(erasures, "DELETE_ASSETS_MAX", 2)
-    for n in range(5):
+    monkeypatch.setattr(erasures, "ERASE_VERSIONS_MAX", 2)
+    for n in range(3):
         await upload(records, name(f"a/{n}"))
-    with monkeypatch.context() as short:
-        short.setattr(erasures, "ERASE_ENTRIES_MAX", 1)
-        first = await records.erase(CLOUD, PurgeTargets(prefixes=("a",)), request_id="r1")
-    assert (first.body["outcome"], first.body["removed"]["versions"]) == ("partial", 2)
-    last = await records.erase(CLOUD, PurgeTargets(prefixes=("a",)), request_id="r1")
-    assert (last.body["outcome"], last.body["removed"]["versions"]) == ("erased", 5)
-    assert last.body["erasure_id"] == first.body["erasure_id"]
-    assert len(last.body["versions"]) == 5
+    for asked in (records.erase_preview, records.erase):
+        with pytest.raises(LimitExceeded, match="one call erases 2 at most"):
+            await asked(CLOUD, PurgeTargets(prefixes=("a",)))
+    assert len((await records.list(CLOUD, Filter())).records) == 3
+    await records.destroy(name("a/0"))
+    assert (await records.erase(CLOUD, PurgeTargets(prefixes=("a",)))).body["outcome"] == "erased"
 
 
 async def test_a_statement_is_kept_for_its_time_and_no_longer(tmp_path: Path) -> None:

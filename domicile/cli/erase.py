@@ -9,6 +9,7 @@ import os
 import secrets
 import time
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
@@ -23,8 +24,9 @@ from domicile.cli.failure import Failure
 from domicile.cli.installation import installation
 from domicile.cli.options import Config, Data
 
+SELECTORS = ("public_id", "asset_id", "tag", "prefix", "url", "subject", "search")
 VERBS = {
-    "erase": "Erase {total} asset(s) for ever?",
+    "erase": "Erase {total} asset(s){old} for ever?",
     "restrict": "Show {total} asset(s) to nobody?",
     "unrestrict": "End the restriction of what is restricted of {total} asset(s)?",
 }
@@ -51,6 +53,13 @@ WAITS = {
 """By state."""
 
 
+class Versions(StrEnum):
+    """Of each asset."""
+
+    ALL = "all"
+    CURRENT = "current"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """Who asks, and where."""
@@ -66,6 +75,13 @@ def erase(
     tag: Annotated[str | None, typer.Option("--tag", help="Assets that carry this tag now.")] = None,
     prefix: Annotated[str | None, typer.Option("--prefix", help="A path, cut at slashes.")] = None,
     url: Annotated[str | None, typer.Option("--url", help="A delivery URL, or its path.")] = None,
+    subject: Annotated[str | None, typer.Option("--subject", help="Assets whose subject_ids name this person.")] = None,
+    search: Annotated[
+        str | None, typer.Option("--search", help="Assets that this search expression is true of.")
+    ] = None,
+    versions: Annotated[
+        Versions, typer.Option(help="All versions of each asset, or only the one that it has now.")
+    ] = Versions.ALL,
     status: Annotated[str | None, typer.Option("--status", help="Only ask how far this erasure_id has come.")] = None,
     cancel: Annotated[str | None, typer.Option("--cancel", help="Cancel this erasure_id, which waits.")] = None,
     approve: Annotated[
@@ -92,14 +108,19 @@ def erase(
 ) -> None:
     """Erase what one selector matches: all versions and their keys. It cannot be undone. Exit code 3: not over yet.
 
+    What matches is decided once, when it is erased; a dry run lists what would match now.
+
     Credentials: CLOUDINARY_URL, or else the file that the origin wrote into the data directory.
     """
-    selector = selector_of(public_id=public_id, asset_id=asset_id, tag=tag, prefix=prefix, url=url)
+    given = {"public_id": public_id, "asset_id": asset_id, "tag": tag, "prefix": prefix, "url": url}
+    selector = selector_of(**given, subject=subject, search=search)
     if len(selector) + sum(one is not None for one in (status, cancel, approve)) != 1:
-        allowed = "--public-id, --asset-id, --tag, --prefix, --url, --status, --cancel, --approve"
-        raise Failure(f"give exactly one of {allowed}", 2)
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in (*SELECTORS, "status", "cancel", "approve"))
+        raise Failure(f"give exactly one of {options}", 2)
     if mode not in VERBS or (grace and mode != "erase"):
         raise Failure(f"--mode is one of {', '.join(VERBS)}, and --grace is for erase alone", 2)
+    if versions is not Versions.ALL:
+        selector["selector[versions]"] = versions.value
     account = account_of(credentials(config, data))
     if status is not None:
         said = _status(account, status)
@@ -129,10 +150,10 @@ def selector_of(**given: str | None) -> dict[str, str]:
 
 def confirm(preview: dict[str, Any], *, yes: bool, may_be_over: bool, verb: str) -> None:
     """Show what would go and ask. Raises Failure when the answer is no, or nothing would go and nothing went before."""
-    found = preview.get("assets", [])
-    if not found and may_be_over:
+    found, kept = preview.get("assets", []), preview.get("backups", 0)
+    if not found and not kept and may_be_over:
         return
-    if not found:
+    if not found and not kept:
         raise Failure("nothing matches; what was erased before and what never existed look the same")
     total = preview.get("total_count", len(found))
     for asset in found[:LISTED_MAX]:
@@ -140,7 +161,10 @@ def confirm(preview: dict[str, Any], *, yes: bool, may_be_over: bool, verb: str)
         line(name, f"{asset.get('bytes', '?')} bytes, {asset.get('created_at', '')}")
     if total > LISTED_MAX:
         out.print(f"  … and {total - min(len(found), LISTED_MAX)} more")
-    if not yes and not typer.confirm(verb.format(total=total), default=False):
+    if kept:
+        line("under retention", f"{kept} version(s)")
+    old = f" and {kept} version(s) under retention" if kept else ""
+    if not yes and not typer.confirm(verb.format(total=total, old=old), default=False):
         raise Failure("nothing was done")
 
 

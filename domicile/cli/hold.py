@@ -9,7 +9,7 @@ import typer
 
 from domicile.cli.calls import call_url
 from domicile.cli.console import as_json, line, out
-from domicile.cli.erase import Account, account_of, credentials, selector_of
+from domicile.cli.erase import SELECTORS, Account, account_of, credentials, selector_of
 from domicile.cli.failure import Failure
 from domicile.cli.options import Config, Data
 
@@ -27,14 +27,20 @@ def place(
     tag: Annotated[str | None, typer.Option("--tag", help="Assets that carry this tag now.")] = None,
     prefix: Annotated[str | None, typer.Option("--prefix", help="A path, cut at slashes.")] = None,
     url: Annotated[str | None, typer.Option("--url", help="A delivery URL, or its path.")] = None,
+    subject: Annotated[str | None, typer.Option("--subject", help="Assets whose subject_ids name this person.")] = None,
+    search: Annotated[
+        str | None, typer.Option("--search", help="Assets that this search expression is true of.")
+    ] = None,
     config: Config = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
     """Hold what one selector matches now."""
-    selector = selector_of(public_id=public_id, asset_id=asset_id, tag=tag, prefix=prefix, url=url)
+    given = {"public_id": public_id, "asset_id": asset_id, "tag": tag, "prefix": prefix, "url": url}
+    selector = selector_of(**given, subject=subject, search=search)
     if len(selector) != 1:
-        raise Failure("give exactly one of --public-id, --asset-id, --tag, --prefix, --url", 2)
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in SELECTORS)
+        raise Failure(f"give exactly one of {options}", 2)
     said = _ask(_account(config, data), "POST", "", {**selector, "placed_by": by, "reason": reason})
     if json:
         as_json(said)

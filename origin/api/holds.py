@@ -1,6 +1,6 @@
 """Legal holds through the API: no version of what is held is erased, whoever asks, until the hold is lifted.
 
-POST   holds          selector[public_id | asset_id | tag | prefix | url]=…  placed_by=…  reason=…
+POST   holds          selector[public_id | asset_id | tag | prefix | url | subject | search]=…  placed_by=…  reason=…
 GET    holds          those that stand, with who placed them and why
 DELETE holds/{id}     what waited for it goes on
 """

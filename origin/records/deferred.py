@@ -9,7 +9,7 @@ goes on with it: the call itself, a look at its state, the upkeep, the end of a 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -20,6 +20,7 @@ from domicile.media.asset import Aid
 from domicile.media.errors import LimitExceeded
 from domicile.media.journal import Kind
 from origin.catalogue.hold_tables import erasure_target as table
+from origin.catalogue.port import AssetRow
 from origin.catalogue.sql import add_if_absent
 from origin.journal import Change
 from origin.records import backups, restrictions
@@ -27,9 +28,8 @@ from origin.records import erasure_rows as rows_of
 from origin.records import targets as selection
 from origin.records.approvals import cancelled
 from origin.records.core import Core
-from origin.records.erasure_rows import Deferred, ErasureRow, State, counted
+from origin.records.erasure_rows import VERSIONS_SHOWN_MAX, Deferred, ErasureRow, State
 from origin.records.erasure_targets import (
-    SELECTED_ASSETS_MAX,
     is_held_and_unmarked,
     next_targets,
     row_of,
@@ -37,12 +37,13 @@ from origin.records.erasure_targets import (
     standing_of,
     waits_of,
 )
-from origin.records.held import held_among, is_held
+from origin.records.held import is_held
 from origin.records.nonces import Once
-from origin.records.purge_types import PurgeTargets
-from origin.records.removing import remove_assets, remove_kept
+from origin.records.purge_types import PurgeTargets, Versions
+from origin.records.removing import ERASE_VERSIONS_MAX, remove
 from origin.records.restrictions import ART_18
 from origin.records.stages import Mode, Step, next_step
+from origin.records.targets import Chosen
 
 GRACE_SECONDS_MAX = 90 * 86_400
 """Longest grace of an erasure."""
@@ -64,6 +65,7 @@ class Asked:
     targets: PurgeTargets
     request: str | None
     selector: str
+    versions: Versions
     once: Once | None
     mode: Mode = Mode.ERASE
     grace: int = 0
@@ -81,7 +83,7 @@ async def begin(core: Core, change: Change, asked: Asked) -> ErasureRow | None:
     if asked.mode is Mode.ERASE:
         policy = core.tenants.standing(asked.tenant).policy
         above = policy.erasures.approval_above if policy else 0
-        if above and await selection.count(core, change.connection, asked.tenant, asked.targets) > above:
+        if above and len((await _chosen(core, change, asked)).assets) > above:
             approve_until = now + APPROVAL_SECONDS_MAX
         if not approve_until and not asked.grace:
             return None
@@ -100,7 +102,7 @@ async def defer(
 ) -> ErasureRow | None:
     """Write down what the call selects now. `row`: of an erasure that has begun, and has come upon a hold."""
     connection, tenant = change.connection, change.tenant
-    ids = await _selected(core, connection, asked)
+    ids = await _selected(core, change, asked)
     if not ids:
         return None
     await _check_room(connection, tenant)
@@ -116,6 +118,7 @@ async def defer(
     waits = Deferred(
         mode=str(asked.mode),
         assets=len(ids),
+        versions=str(asked.versions),
         asked_by=asked.asked_by,
         approve_until=approve_until,
         grace_until=grace_until,
@@ -128,17 +131,26 @@ async def defer(
     return row
 
 
-async def _selected(core: Core, connection: AsyncConnection, asked: Asked) -> list[str]:
-    most = SELECTED_ASSETS_MAX + 1
-    assets = await selection.select(core, connection, asked.tenant, asked.targets, limit=most)
-    kept = await selection.select_backups(core, connection, asked.tenant, asked.targets, assets, limit=most)
-    ids = list(dict.fromkeys([asset.asset_id for asset in assets] + [one.row.asset_id for one in kept]))
-    if len(ids) > SELECTED_ASSETS_MAX:
-        raise LimitExceeded(f"The selector matches more than {SELECTED_ASSETS_MAX} assets: use narrower ones")
+async def _chosen(core: Core, change: Change, asked: Asked) -> Chosen:
+    """All that it means. Raises LimitExceeded."""
+    return await selection.choose(
+        core,
+        change.connection,
+        asked.tenant,
+        asked.targets,
+        versions=asked.versions,
+        limit=ERASE_VERSIONS_MAX,
+        change=change,
+    )
+
+
+async def _selected(core: Core, change: Change, asked: Asked) -> list[str]:
+    chosen = await _chosen(core, change, asked)
+    ids: list[str] = list(dict.fromkeys(version.asset_id for version in chosen.versions))
     if asked.mode is Mode.UNRESTRICT:
-        restricted = await restrictions.marked(connection, asked.tenant, ART_18, ids)
+        restricted = await restrictions.marked(change.connection, asked.tenant, ART_18, ids)
         return [asset_id for asset_id in ids if asset_id in restricted]
-    return list(ids)
+    return ids
 
 
 async def _check_room(connection: AsyncConnection, tenant: str) -> None:
@@ -179,8 +191,7 @@ async def _carry_out(core: Core, change: Change, row: ErasureRow, step: Step) ->
             row = await _end(core, change, row)
     if change.entry is None:
         change.record(Kind.NAME)
-    hashes = tuple(core.hash_of(row.tenant, "aid", aid) for aid in taken)
-    row = replace(row, state=counted(row.state, change.head, hashes, renditions))
+    row = replace(row, state=counted(core, row, change, taken, renditions))
     await rows_of.save(change.connection, row)
     return row, taken
 
@@ -204,17 +215,21 @@ async def _show(core: Core, change: Change, row: ErasureRow) -> None:
 
 
 async def _take(core: Core, change: Change, row: ErasureRow) -> tuple[list[Aid], int]:
-    """Versions under retention first, as long as their asset's row says that there may be some."""
     connection, tenant = change.connection, row.tenant
     ids = await next_targets(connection, row, ~is_held(table.c.asset_id, tenant), limit=ASSETS_PER_STEP)
-    kept = await backups.of_assets(connection, tenant, ids, limit=ASSETS_PER_STEP)
-    if kept:
-        return await remove_kept(core, change, kept), 0
-    assets = await core.catalogue.by_asset_id(connection, tenant, ids, hidden=True)
-    renditions = await remove_assets(core, change, assets) if assets else 0
-    await restrictions.forget(connection, tenant, ids)
-    await settle(connection, row, ids)
-    return [asset.aid for asset in assets], renditions
+    assets = await core.catalogue.by_asset_id(connection, tenant, ids, hidden=True, bare=True)
+    kept: list[AssetRow] = []
+    if waits_of(row).versions == Versions.ALL:
+        most = ERASE_VERSIONS_MAX
+        kept = await backups.selected(connection, tenant, asset_ids=ids, names=(), carrying=(), limit=most)
+    if len(kept) == ERASE_VERSIONS_MAX:
+        assets = []  # the rest of them first: these assets are asked for again
+    chosen = Chosen(assets=tuple(assets), kept=tuple(kept))
+    renditions = await remove(core, change, chosen)
+    if len(kept) < ERASE_VERSIONS_MAX:
+        await restrictions.forget(connection, tenant, ids)
+        await settle(connection, row, ids)
+    return [version.aid for version in chosen.versions], renditions
 
 
 async def _end(core: Core, change: Change, row: ErasureRow) -> ErasureRow:
@@ -225,6 +240,15 @@ async def _end(core: Core, change: Change, row: ErasureRow) -> ErasureRow:
     return replace(row, state=msgspec.structs.replace(row.state, finished=True))
 
 
-async def any_held(connection: AsyncConnection, tenant: str, asset_ids: Iterable[str]) -> bool:
-    """Does a hold keep some of these?"""
-    return bool(await held_among(connection, tenant, asset_ids))
+def counted(core: Core, row: ErasureRow, change: Change, aids: Sequence[Aid], renditions: int) -> State:
+    """A change later: with versions that went with it, and with their renditions."""
+    state = row.state
+    shown = tuple(core.hash_of(row.tenant, "aid", aid) for aid in aids[:VERSIONS_SHOWN_MAX])
+    return msgspec.structs.replace(
+        state,
+        head=change.head,
+        seqs=(*state.seqs, change.seq) if aids else state.seqs,
+        versions=state.versions + len(aids),
+        shown=(state.shown + shown)[:VERSIONS_SHOWN_MAX],
+        renditions=state.renditions + renditions,
+    )

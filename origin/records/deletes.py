@@ -131,17 +131,16 @@ class Deletes:
                 change.record(Kind.NAME)  # even if nothing is found: the signature must stay used
             rows = await self.select(change, asked)
             records = {row.aid: core.open(row) for row in rows[:DELETE_ASSETS_MAX]}
-            held = await held_among(
-                change.connection, tenant, [row.asset_id for row in rows[:DELETE_ASSETS_MAX] if records[row.aid]]
-            )
-            chosen = [
-                row
+            held = await held_among(change.connection, tenant, [row.asset_id for row in rows[:DELETE_ASSETS_MAX]])
+            asked_for = {aid: is_kept(core, record) for aid, record in records.items()}
+            fates = {
+                row.aid: records[row.aid] is not None and (asked_for[row.aid] or row.asset_id in held)
                 for row in rows[:DELETE_ASSETS_MAX]
-                if asked.fate is None or (row.asset_id in held or is_kept(core, records[row.aid])) is asked.fate
-            ]
+            }
+            chosen = [row for row in rows[:DELETE_ASSETS_MAX] if asked.fate is None or fates[row.aid] is asked.fate]
             for row in chosen:
                 record = records[row.aid]
-                gone.append((row, record, await end(core, change, row, record)))
+                gone.append((row, record, await end(core, change, row, record, kept=asked_for[row.aid])))
             told = [record for _, record, _ in gone if record is not None]
             if asked.word is not None and told:
                 await asked.word.leave(core, change.connection, told)

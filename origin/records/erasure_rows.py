@@ -29,6 +29,8 @@ class Deferred(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     assets: int
     """How many it selected."""
+    versions: str = "all"
+    """Of each, or only the current one."""
     asked_by: str = ""
     """Hash of the API key."""
     approved_by: str = ""
@@ -59,18 +61,6 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     root_after: int = 0
     """Roots of the keyring around the first attempt; 0: not made yet."""
     deferred: Deferred | None = None
-
-
-def counted(state: State, head: Head, hashes: tuple[str, ...], renditions: int) -> State:
-    """One entry later: with versions that went with it, as keyed hashes, and with their renditions."""
-    return msgspec.structs.replace(
-        state,
-        head=head,
-        seqs=(*state.seqs, head.seq) if hashes else state.seqs,
-        versions=state.versions + len(hashes),
-        shown=(state.shown + hashes)[:VERSIONS_SHOWN_MAX],
-        renditions=state.renditions + renditions,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from origin.records.held import is_held
 from origin.records.restrictions import ART_18
 from origin.records.stages import Mode, Standing
 
-SELECTED_ASSETS_MAX = 20_000
+SELECTED_ASSETS_MAX = 50_000
 """Assets of one such call."""
 
 

@@ -1,13 +1,15 @@
 """Erase: every version of the matching assets is forgotten, and a signed statement says so (decisions B.2, E).
 
-Order: journal entry, rows and what is remembered of the erasure in one transaction (from here on nobody resolves it)
--> key punctured and bytes deleted, while edges apply the entry -> statement. What takes longer than the call is told by
-`status`; a crash in between leaves the aids doomed, and the next start finishes them.
+Order: journal entries, rows and what is remembered of the erasure in one transaction, whatever the selector means (from
+here on nobody resolves any of it) -> keys punctured and bytes deleted, while edges apply the entries -> statement. What takes
+longer than the call is told by `status`. A crash before the commit has changed nothing; one after it leaves the aids doomed,
+and the next start finishes them (ADR 0043).
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,21 +26,19 @@ from origin.records import approvals, deferred, erasure_targets, restrictions
 from origin.records import erasure_rows as rows_of
 from origin.records import targets as selection
 from origin.records.core import Core
-from origin.records.deferred import ERASURE_ID_BYTES, Asked
-from origin.records.deletes import DELETE_ASSETS_MAX
-from origin.records.erasure_rows import ErasureRow, State, counted
+from origin.records.deferred import ERASURE_ID_BYTES, Asked, counted
+from origin.records.erasure_rows import ErasureRow, State
+from origin.records.held import any_held
 from origin.records.nonces import Once, spend
-from origin.records.purge_types import ErasePreview, PurgeTargets
-from origin.records.removing import remove_assets, remove_kept
+from origin.records.purge_types import ErasePreview, PurgeTargets, Versions
+from origin.records.removing import ERASE_VERSIONS_MAX, remove
 from origin.records.stages import Mode, Step, next_step
 from origin.records.statement_key import seed_of
 from origin.records.statements import body_of
 from origin.records.types import Fencing
 
-ERASE_ENTRIES_MAX = 1000
-"""Entries of one erase call, DELETE_ASSETS_MAX assets each; repeat its request_id to go on."""
 PREVIEW_ASSETS_MAX = 500
-"""Assets that a preview lists; its count is of all."""
+"""Assets that a preview lists; its counts are of all."""
 CLOSED_PER_ROUND_MAX = 1000
 """Erasures looked at by one round of the upkeep."""
 LEAF_KINDS = {Mode.ERASE: "erasure", Mode.RESTRICT: "restrict", Mode.UNRESTRICT: "unrestrict"}
@@ -55,37 +55,43 @@ class Erasures:
     def public_key(self) -> bytes:
         return public_key_of(seed_of(self._core))
 
-    async def preview(self, tenant: str, targets: PurgeTargets) -> ErasePreview:
-        selection.check_targets(targets)
+    async def preview(self, tenant: str, targets: PurgeTargets, versions: Versions) -> ErasePreview:
         core = self._core
         core.tenants.standing(tenant)
+        selection.check_targets(core, tenant, targets)
         async with core.database.read() as connection:
-            rows = await selection.select(core, connection, tenant, targets, limit=PREVIEW_ASSETS_MAX + 1)
-            total = len(rows)
-            if total > PREVIEW_ASSETS_MAX:
-                total = await selection.count(core, connection, tenant, targets)
-            kept = await selection.select_backups(core, connection, tenant, targets, rows, limit=PREVIEW_ASSETS_MAX)
-        return ErasePreview(records=tuple(core.open_all(rows[:PREVIEW_ASSETS_MAX])), total=total, backups=len(kept))
+            chosen = await selection.choose(
+                core, connection, tenant, targets, versions=versions, limit=ERASE_VERSIONS_MAX
+            )
+            shown = [row.asset_id for row in chosen.assets[:PREVIEW_ASSETS_MAX]]
+            rows = {
+                row.asset_id: row for row in await core.catalogue.by_asset_id(connection, tenant, shown, hidden=True)
+            }
+        records = core.open_all(rows[asset_id] for asset_id in shown)
+        return ErasePreview(records=tuple(records), total=len(chosen.assets), backups=len(chosen.kept))
 
     async def erase(
         self,
         tenant: str,
         targets: PurgeTargets,
         *,
+        versions: Versions = Versions.ALL,
         request_id: str,
         once: Once | None,
         mode: Mode = Mode.ERASE,
         grace: int = 0,
         asked_by: str = "",
     ) -> ErasureStatement:
-        selection.check_targets(targets)
         core = self._core
-        wanted = f"{request_id}\0{targets!r}" + (f"\0{mode}\0{grace}" if mode is not Mode.ERASE or grace else "")
+        selection.check_targets(core, tenant, targets)
+        wanted = _selector(request_id, targets, versions)
+        wanted += f"\0{mode}\0{grace}" if mode is not Mode.ERASE or grace else ""
         asked = Asked(
             tenant=tenant,
             targets=targets,
             request=core.hash_of(tenant, "request", request_id) if request_id else None,
             selector=core.hash_of(tenant, "selector", wanted),
+            versions=versions,
             once=once,
             mode=mode,
             grace=grace,
@@ -120,21 +126,13 @@ class Erasures:
 
     async def _erase(self, asked: Asked) -> ErasureStatement:
         core, tenant = self._core, asked.tenant
-        row: ErasureRow | None = None
-        gone: list[Aid] = []
-        for turn in range(ERASE_ENTRIES_MAX):
-            async with core.journal.change(tenant) as change:
-                if turn == 0:
-                    row = await self._begin(change, asked)
-                    # later on a URL would mean the next candidate of the same path
-                    targets = await selection.settled(core, change.connection, tenant, asked.targets)
-                    asked = replace(asked, targets=targets)
-                    row = row or await deferred.begin(core, change, asked)
-                if asked.mode is Mode.ERASE and not _rests(row):
-                    row, taken = await self._take(change, asked, row)
-                    gone += taken
-            if row is None or _rests(row):
-                break
+        gone: tuple[Aid, ...] = ()
+        async with core.journal.change(tenant) as change:
+            row = await self._begin(change, asked) or await deferred.begin(core, change, asked)
+            if asked.mode is Mode.ERASE and not _rests(
+                row
+            ):  # unfinished: a call of an older release, which was cut short
+                row, gone = await self._take(change, asked, row)
         if row is None:
             raise AssetNotFound("nothing matches")
         if row.statement is not None:
@@ -142,7 +140,7 @@ class Erasures:
         row = await self._forget(row, gone)
         return await (self._told(row) if row.state.deferred is None else self._go_on(tenant, row.id))
 
-    async def _forget(self, row: ErasureRow, gone: list[Aid]) -> ErasureRow:
+    async def _forget(self, row: ErasureRow, gone: Sequence[Aid]) -> ErasureRow:
         """Keys and bytes of versions that went with an entry of this erasure."""
         if not gone:
             return row
@@ -201,40 +199,36 @@ class Erasures:
         await rows_of.drop_old(change.connection, now=now)
         return await rows_of.by_request(change.connection, asked.tenant, asked.request, asked.selector)
 
-    async def _take(self, change: Change, asked: Asked, row: ErasureRow | None) -> tuple[ErasureRow | None, list[Aid]]:
-        """Remove the next versions that match and write down that they are; None when nothing ever matched.
-
-        Those under retention first, while their assets are still there to find them by; assets only once there are none.
-        """
+    async def _take(
+        self, change: Change, asked: Asked, row: ErasureRow | None
+    ) -> tuple[ErasureRow | None, tuple[Aid, ...]]:
+        """Remove all that matches and write down that it is; None when nothing ever matched."""
         core, tenant = self._core, asked.tenant
-        assets = await selection.select(core, change.connection, tenant, asked.targets, limit=DELETE_ASSETS_MAX)
-        kept = await selection.select_backups(
-            core, change.connection, tenant, asked.targets, assets, limit=DELETE_ASSETS_MAX
+        chosen = await selection.choose(
+            core,
+            change.connection,
+            tenant,
+            asked.targets,
+            versions=asked.versions,
+            limit=ERASE_VERSIONS_MAX,
+            change=change,
         )
-        ids = [asset.asset_id for asset in assets] + [one.row.asset_id for one in kept]
-        if await deferred.any_held(change.connection, tenant, ids):
-            return await deferred.defer(core, change, asked, row), []
-        is_last = not kept and len(assets) < DELETE_ASSETS_MAX
-        aids = [one.row.aid for one in kept] or [asset.aid for asset in assets]
-        renditions = 0
-        if kept:
-            await remove_kept(core, change, kept)
-        elif assets:
-            renditions = await remove_assets(core, change, assets)
-            await restrictions.forget(change.connection, tenant, [asset.asset_id for asset in assets])
-        if aids:
-            if row is None:
-                state = State(head=change.head, seqs=(), versions=0, shown=(), renditions=0)
-                row_id = secrets.token_hex(ERASURE_ID_BYTES)
-                row = ErasureRow(tenant=tenant, id=row_id, request=asked.request, selector=asked.selector, state=state)
-            hashes = tuple(core.hash_of(tenant, "aid", aid) for aid in aids)
-            row = replace(row, state=counted(row.state, change.head, hashes, renditions))
+        if not chosen.versions and row is None:
+            return None, ()
+        ids = {version.asset_id for version in chosen.versions}
+        if await any_held(change.connection, tenant, ids):
+            return await deferred.defer(core, change, asked, row), ()
+        renditions = await remove(core, change, chosen)
+        await restrictions.forget(change.connection, tenant, (asset.asset_id for asset in chosen.assets))
+        if change.entry is None:
+            change.record(Kind.NAME)  # a transaction that records nothing is rolled back
         if row is None:
-            return None, []
-        if is_last:
-            row = replace(row, state=msgspec.structs.replace(row.state, finished=True))
-            if change.entry is None:
-                change.record(Kind.NAME)  # a transaction that records nothing is rolled back
+            state = State(head=change.head, seqs=(), versions=0, shown=(), renditions=0)
+            row_id = secrets.token_hex(ERASURE_ID_BYTES)
+            row = ErasureRow(tenant=tenant, id=row_id, request=asked.request, selector=asked.selector, state=state)
+        aids = tuple(version.aid for version in chosen.versions)
+        state = counted(core, row, change, aids, renditions)
+        row = replace(row, state=msgspec.structs.replace(state, finished=True))
         await rows_of.save(change.connection, row)
         return row, aids
 
@@ -290,3 +284,9 @@ def _rests(row: ErasureRow | None) -> bool:
 def _leaf_kind(row: ErasureRow) -> str:
     waits = row.state.deferred
     return LEAF_KINDS[Mode(waits.mode) if waits else Mode.ERASE]
+
+
+def _selector(request_id: str, targets: PurgeTargets, versions: Versions) -> str:
+    """What makes two calls of one request_id the same; of what older releases knew as they wrote it."""
+    newer = (targets.subjects, targets.searches, versions)
+    return f"{request_id}\0{targets!r}" + (f"\0{newer!r}" if newer != ((), (), Versions.ALL) else "")

@@ -11,7 +11,7 @@ from origin.records.core import Core
 from origin.records.erasures import Erasures
 from origin.records.holds import Hold, Holds
 from origin.records.nonces import Once
-from origin.records.purge_types import ErasePreview, PurgeOutcome, PurgeTargets
+from origin.records.purge_types import ErasePreview, PurgeOutcome, PurgeTargets, Versions
 from origin.records.purges import Call, Purges
 from origin.records.stages import Mode
 
@@ -50,21 +50,30 @@ class ForgettingSide:
         tenant: str,
         targets: PurgeTargets,
         *,
+        versions: Versions = Versions.ALL,
         request_id: str = "",
         once: Once | None = None,
         grace: int = 0,
         asked_by: str = "",
     ) -> ErasureStatement:
-        """Forget: all versions of the matching assets, their keys, names, bytes and cached copies; say so, signed.
+        """Forget: all versions of the matching assets, their keys, names, bytes and cached copies; say so, signed. What
+        matches is what does at one place of the journal, all of it.
 
-        The same `request_id` means the same erasure: it goes on where it was, and its statement is that of now.
-        AssetNotFound when nothing matches (erased before and never existed look the same); Replayed.
+        The same `request_id` means the same erasure: its statement is that of now.
+        AssetNotFound when nothing matches (erased before and never existed look the same); LimitExceeded when too much
+        does; Replayed.
 
         `grace`: seconds for which it is only restricted, and can be cancelled. `asked_by`: the API key, for who must not be the
         one to approve it. What a hold keeps is erased when that ends.
         """
         return await self._erasures.erase(
-            tenant, targets, request_id=request_id, once=once, grace=grace, asked_by=asked_by
+            tenant,
+            targets,
+            versions=versions,
+            request_id=request_id,
+            once=once,
+            grace=grace,
+            asked_by=asked_by,
         )
 
     async def restrict(
@@ -114,9 +123,11 @@ class ForgettingSide:
         """How far an erasure has come, signed; kept for STATEMENT_KEPT_SECONDS once it is over. AssetNotFound."""
         return await self._erasures.status(tenant, erasure_id)
 
-    async def erase_preview(self, tenant: str, targets: PurgeTargets) -> ErasePreview:
+    async def erase_preview(
+        self, tenant: str, targets: PurgeTargets, *, versions: Versions = Versions.ALL
+    ) -> ErasePreview:
         """What `erase` would take, without taking it."""
-        return await self._erasures.preview(tenant, targets)
+        return await self._erasures.preview(tenant, targets, versions)
 
     def statement_public_key(self) -> bytes:
         """32 raw bytes: verifies every ErasureStatement of this installation."""

@@ -23,3 +23,9 @@ async def held_among(connection: AsyncConnection, tenant: str, asset_ids: Iterab
         mine = (table.c.tenant == tenant, table.c.asset_id.in_(batch))
         found.update(await connection.scalars(select(table.c.asset_id).where(*mine)))
     return found
+
+
+async def any_held(connection: AsyncConnection, tenant: str, asset_ids: Iterable[str]) -> bool:
+    """Is one of these under some hold? One question where the cloud has no holds."""
+    some = select(table.c.hold).where(table.c.tenant == tenant).limit(1)
+    return await connection.scalar(some) is not None and bool(await held_among(connection, tenant, asset_ids))

@@ -25,13 +25,14 @@ from origin.catalogue.hold_tables import held
 from origin.catalogue.hold_tables import hold as table
 from origin.catalogue.sql import add_if_absent, batches
 from origin.catalogue.tables import lineage, version
+from origin.journal import Change
 from origin.records import targets as selection
 from origin.records.core import Core, check_texts
 from origin.records.nonces import Once, spend
-from origin.records.purge_types import PurgeTargets
+from origin.records.purge_types import PurgeTargets, Versions
 from origin.records.statement_key import log_event
 
-HELD_ASSETS_MAX = 20_000
+HELD_ASSETS_MAX = 50_000
 """Of one hold."""
 HOLDS_MAX = 1000
 """Of one cloud."""
@@ -72,7 +73,7 @@ class Holds:
         self, tenant: str, targets: PurgeTargets, *, placed_by: str, reason: str, api_key: str, once: Once | None = None
     ) -> ErasureStatement:
         """What says that it was placed, and its `hold_id`. AssetNotFound: nothing matches. BadRequest, LimitExceeded."""
-        selection.check_targets(targets)
+        selection.check_targets(self._core, tenant, targets)
         check_texts([placed_by, reason])
         if not placed_by or not reason or max(len(placed_by), len(reason)) > TEXT_CHARS_MAX:
             raise BadRequest(f"A hold says who placed it and why, in at most {TEXT_CHARS_MAX} characters each")
@@ -90,7 +91,7 @@ class Holds:
             change.record(Kind.NAME)
             if once is not None:
                 await spend(change.connection, once, now=core.now())
-            ids = await self._selected(change.connection, tenant, targets)
+            ids = await self._selected(change, tenant, targets)
             placed = None
             if ids:
                 mine = select(func.count()).select_from(table).where(table.c.tenant == tenant)
@@ -104,14 +105,14 @@ class Holds:
         await core.audit.publish()
         return placed
 
-    async def _selected(self, connection: AsyncConnection, tenant: str, targets: PurgeTargets) -> Sequence[str]:
-        core, most = self._core, HELD_ASSETS_MAX + 1
-        assets = await selection.select(core, connection, tenant, targets, limit=most)
-        kept = await selection.select_backups(core, connection, tenant, targets, assets, limit=most)
-        aids: Sequence[str] = [asset.aid for asset in assets] + [one.row.aid for one in kept]
-        ids: dict[str, None] = dict.fromkeys(
-            [*(asset.asset_id for asset in assets), *(one.row.asset_id for one in kept)]
+    async def _selected(self, change: Change, tenant: str, targets: PurgeTargets) -> Sequence[str]:
+        core = self._core
+        chosen = await selection.choose(
+            core, change.connection, tenant, targets, versions=Versions.ALL, limit=HELD_ASSETS_MAX, change=change
         )
+        connection = change.connection
+        aids: Sequence[str] = [version.aid for version in chosen.versions]
+        ids: dict[str, None] = dict.fromkeys(version.asset_id for version in chosen.versions)
         for _ in range(NESTED_MAX):
             found = [row for batch in batches(aids) for row in await _sources(connection, batch)]
             aids = [aid for aid, asset_id in found if asset_id not in ids]

@@ -1,39 +1,46 @@
-"""Removing what is to be erased, in the transaction of its entry: rows and what finds them. Keys and bytes follow the commit."""
+"""Removing what is to be erased, in the transaction of its entries: rows and what finds them. Keys and bytes follow the commit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
-from domicile.media.asset import Aid
-from domicile.media.journal import Kind
+from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
-from origin.records.backups import Kept, drop
+from origin.records import backups
 from origin.records.core import Core
-from origin.records.deletes import end_entry
-from origin.records.fetched import COULD_BE_BROUGHT, shun
+from origin.records.fetched import shun
+from origin.records.targets import Chosen
+
+ERASE_VERSIONS_MAX = 50_000
+"""Versions that one call erases: they are removed in one transaction, and changes of the cloud wait for it."""
+TARGETS_PER_VERSION = 2
+"""Its aid and its name."""
 
 
-async def remove_kept(core: Core, change: Change, kept: Iterable[Kept]) -> list[Aid]:
-    """Versions under retention, with their entry."""
-    rows = [one.row for one in kept]
-    aids = [row.aid for row in rows]
-    opened = [(row.name, core.open(row)) for row in rows]
-    brought = [name for name, record in opened if record and record.name.delivery_type in COULD_BE_BROUGHT]
-    await shun(change.connection, change.tenant, brought)
-    await drop(core.catalogue, change.connection, aids, tenant=change.tenant, seq=change.seq)
-    change.record(Kind.ERASE, aids=tuple(aids), names=tuple(dict.fromkeys(brought)))  # also for a restored catalogue
-    return aids
+async def remove(core: Core, change: Change, chosen: Chosen) -> int:
+    """With their entries. Returns how many renditions there were.
 
-
-async def remove_assets(core: Core, change: Change, assets: Sequence[AssetRow]) -> int:
-    """With their entry. Returns how many renditions there were."""
-    renditions = 0
-    for asset in assets:
-        renditions += await core.catalogue.remove(change.connection, asset, seq=change.seq)
-    records = zip(assets, map(core.open, assets), strict=True)
-    brought = [row.name for row, record in records if record and record.name.delivery_type in COULD_BE_BROUGHT]
-    await shun(change.connection, change.tenant, brought)
-    end_entry(change, assets, Kind.ERASE)
-    await core.search.remove(change, [asset.asset_id for asset in assets])
+    No request brings any of the names from elsewhere again: which of them were brought, only their records say, and a
+    restored catalogue is told of all of them as well.
+    """
+    if not chosen.versions:
+        return 0
+    connection, tenant = change.connection, change.tenant
+    await backups.drop(core.catalogue, connection, [row.aid for row in chosen.kept], tenant=tenant, seq=change.seq)
+    await backups.hand_on(connection, tenant, chosen.assets)  # to what is left of them, where only the current ones go
+    renditions = await core.catalogue.remove_all(connection, tenant, chosen.assets, seq=change.seq)
+    await shun(connection, tenant, (row.name for row in chosen.versions))
+    await core.search.remove(change, [row.asset_id for row in chosen.assets])
+    change.entries.clear()
+    for part in _parts(chosen.versions):
+        aids, names = tuple(row.aid for row in part), tuple(dict.fromkeys(row.name for row in part))
+        change.record_more(Kind.ERASE, aids=aids, names=names)
     return renditions
+
+
+def _parts(versions: Sequence[AssetRow]) -> Iterator[Sequence[AssetRow]]:
+    """As many as go into one entry, each."""
+    size = ENTRY_TARGETS_MAX // TARGETS_PER_VERSION
+    for at in range(0, len(versions), size):
+        yield versions[at : at + size]

@@ -12,6 +12,7 @@ from domicile.media.keys import subkey
 from domicile.media.policy import Activity
 from domicile.media.sealed import SealContext
 from origin.records import backups
+from origin.records.backups import Kept
 from origin.records.bodies import Body
 from origin.records.core import Core
 from origin.records.held import held_among
@@ -20,7 +21,7 @@ from origin.records.types import AssetRecord, Committed, NewAsset
 from origin.records.uploads import Uploads
 
 BACKUPS_SHOWN_MAX = 1000
-"""Of one asset, the newest ones."""
+"""Of one asset, the newest ones, where they are listed; each of them can be named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +53,21 @@ class Backups:
             return await self._of(tenant, [row.asset_id for row in living], ())
         return await self._of(tenant, (), [name])
 
+    async def of_versions(self, tenant: str, asset_id: str, aids: Iterable[Aid]) -> tuple[Backup, ...]:
+        """Those of these versions that are kept of one asset, however many newer ones there are; the newest first."""
+        async with self._core.database.read() as connection:
+            found = await backups.of_asset(connection, tenant, asset_id, aids)
+        return self._opened(found)
+
     async def _of(self, tenant: str, asset_ids: Iterable[str], names: Iterable[AssetName]) -> tuple[Backup, ...]:
         core = self._core
         hashes = [core.hash_name(name) for name in names]
         async with core.database.read() as connection:
             found = await backups.of_assets(connection, tenant, asset_ids, hashes, limit=BACKUPS_SHOWN_MAX, shown=True)
-        opened = [(core.open(kept.row), kept.ended_at) for kept in found]
+        return self._opened(found)
+
+    def _opened(self, found: Iterable[Kept]) -> tuple[Backup, ...]:
+        opened = [(self._core.open(kept.row), kept.ended_at) for kept in found]
         return tuple(Backup(record=record, ended_at=ended_at) for record, ended_at in opened if record is not None)
 
     async def totals(self, tenant: str) -> tuple[int, int]:
@@ -112,18 +122,18 @@ class Backups:
     async def _forget(self, tenant: str, asset_id: str, aids: frozenset[Aid]) -> tuple[Aid, ...]:
         core = self._core
         async with core.journal.change(tenant) as change:
-            kept = await backups.of_assets(change.connection, tenant, [asset_id], limit=BACKUPS_SHOWN_MAX, shown=True)
-            asked = tuple(one.row.aid for one in kept if one.row.aid in aids)
+            kept = await backups.of_asset(change.connection, tenant, asset_id, aids)
+            asked = tuple(one.row.aid for one in kept)
             if await held_among(change.connection, tenant, [asset_id]):
                 gone: tuple[Aid, ...] = ()
                 await backups.await_erase(change.connection, asked)
-                if asked:
-                    change.record(Kind.RESTRICT, aids=asked, names=tuple({one.row.name for one in kept}))
             else:
                 gone = asked
                 await backups.drop(core.catalogue, change.connection, gone, tenant=tenant, seq=change.seq)
-                if gone:
-                    change.record(Kind.ERASE, aids=gone)
+            if gone:
+                change.record(Kind.ERASE, aids=gone)
+            elif asked:
+                change.record(Kind.NAME)
         if gone:
             await core.forget_and_wait(tenant, change.seq, gone)
         return asked

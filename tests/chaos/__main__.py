@@ -1,9 +1,9 @@
 """`python -m tests.chaos [--minutes 20] [--seed N]`: what an erasure promises, under partitions, kills, stops and failovers.
 
-    a fifth of the time    L = 2 s, SQLite
-    a fifth                L = 2 s, PostgreSQL whose standby is promoted again and again
-    the rest               L = 30 s, the strictest preset's, SQLite
-    then                   an origin that is away for 45 s under load
+a fifth of the time    L = 2 s, SQLite
+a fifth                L = 2 s, PostgreSQL whose standby is promoted again and again
+the rest               L = 30 s, the strictest preset's, SQLite
+then                   an origin that is away for 45 s under load
 """
 
 from __future__ import annotations
@@ -58,8 +58,12 @@ async def outage(seed: int) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=MINUTES)
-    parser.add_argument("--seed", type=int, default=None, help="of an earlier run: the same is done to the same at the same time")
-    parser.add_argument("--only", type=int, choices=range(len(PARTS) + 1), default=None, help="one of the parts, from 0 on")
+    parser.add_argument(
+        "--seed", type=int, default=None, help="of an earlier run: the same is done to the same at the same time"
+    )
+    parser.add_argument(
+        "--only", type=int, choices=range(len(PARTS) + 1), default=None, help="one of the parts, from 0 on"
+    )
     asked = parser.parse_args()
     seed = secrets.randbelow(10**6) if asked.seed is None else asked.seed
     print(f"seed {seed}", flush=True)

@@ -157,10 +157,11 @@ class Book:
 
     def choose(self, chance: random.Random, pillars: int) -> int:
         """A slot to ask about: what is being erased or just was, more often than its share."""
-        going = [slot for slot, lives in self.lives.items() if lives[-1].erasing_at is not None]
+        last = [lives[-1] for slot, lives in self.lives.items() if slot not in self._abandoned]
+        going = [life.upload.slot for life in last if life.erasing_at is not None]
         if going and chance.random() < 0.5:
             return chance.choice(going)
-        return chance.randrange(pillars) if chance.random() < 0.3 else chance.choice(list(self.lives))
+        return chance.randrange(pillars) if chance.random() < 0.3 else chance.choice(last).upload.slot
 
     def held(self, path: str, slot: int, chance: random.Random) -> str | None:
         """A validator that an asker may have of this path: of the newest version that was seen, or of an older one."""

@@ -18,7 +18,7 @@ from tests.integration.origin_process import OriginProcess
 from tests.soak.oracle import Wrong
 
 CALL_SECONDS_MAX = 60.0
-UPLOAD_SECONDS_MAX = 10.0
+UPLOAD_SECONDS_MAX = 30.0
 ANSWERED_SECONDS_MAX = 300.0
 """By then an erasure is over, whatever happens meanwhile."""
 RETRYABLE = frozenset({420, 429, 500, 503})
@@ -34,12 +34,21 @@ class Caller:
     http: aiohttp.ClientSession
 
     async def upload(self, upload: Upload) -> bool:
-        """Acknowledged? If not, it may still come to pass."""
+        """Acknowledged? If not, it may still come to pass. Waits for an origin that takes no connection."""
+        while True:
+            try:
+                return await self._upload(upload)
+            except aiohttp.ClientConnectorError:
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def _upload(self, upload: Upload) -> bool:
         form = aiohttp.FormData({"public_id": name_of(upload.slot)})
         form.add_field("file", upload.body(), filename="f")
         kind = "raw" if upload.is_raw else "image"
         try:
             status, answer = await self._call("POST", f"/v1_1/demo/{kind}/upload", form, UPLOAD_SECONDS_MAX)
+        except aiohttp.ClientConnectorError:
+            raise
         except (OSError, aiohttp.ClientError, TimeoutError):
             return False
         if status not in {200, *RETRYABLE}:
@@ -68,7 +77,7 @@ class Caller:
     async def _until_answered(self, method: str, path: str, form: dict[str, str] | None) -> dict[str, Any]:
         until = time.monotonic() + ANSWERED_SECONDS_MAX
         while True:
-            said: object = ""
+            said: Any = ""
             try:
                 status, said = await self._call(method, path, form, CALL_SECONDS_MAX)
             except (OSError, aiohttp.ClientError, TimeoutError) as failed:

@@ -108,6 +108,8 @@ class Outage:
         until = time.monotonic() + WATCHED_SECONDS_MAX
         while (seconds := recovered_after(self.samples, since, edges)) is None:
             if time.monotonic() > until:
-                raise Wrong(f"not all are hits again {WATCHED_SECONDS_MAX:g} s after the origin was\n{self.world.logs()}")
+                raise Wrong(
+                    f"not all are hits again {WATCHED_SECONDS_MAX:g} s after the origin was\n{self.world.logs()}"
+                )
             await asyncio.sleep(0.2)
         return seconds

@@ -75,8 +75,7 @@ class Relay:
 
     async def close(self) -> None:
         self.cut()
-        for task in list(self._serving):
-            task.cancel()
+        self.hold(up=False, down=False)  # who waits for that notices that nobody is there
         if self._serving:
             await asyncio.wait(self._serving)
 

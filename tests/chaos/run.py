@@ -24,10 +24,10 @@ from tests.chaos.world import World
 from tests.soak.oracle import Wrong
 
 PILLARS = 8
-SLOTS = 48
-LIVING_MIN = 20
+SLOTS = 240
+LIVING_MIN = 12
 """Uploads keep so many there."""
-ERASERS = 8
+ERASERS = 6
 VIEWERS_EACH = 3
 REQUESTS_EACH_CONNECTION = 25
 """Then another worker may have the next."""
@@ -99,7 +99,9 @@ class Chaos:
         lacking = [name for name in Least.__slots__ if getattr(found, name) < getattr(self.least, name)]
         assert not lacking, f"too little happened, seed {self.seed}: {found}"
         late = max(was.fenced_late, was.verified_late)
-        assert late <= SCHEDULING_SECONDS_MAX, f"an erasure took {late:.1f} s longer than the formula allows: {self.told()}"
+        assert late <= SCHEDULING_SECONDS_MAX, (
+            f"an erasure took {late:.1f} s longer than the formula allows: {self.told()}"
+        )
 
     # --- prepare ----------------------------------------------------------------------------------------------------
 
@@ -161,7 +163,7 @@ class Chaos:
     async def _erase_on(self, caller: Caller, chance: random.Random) -> None:
         while not self._is_over:
             living = [life for life in self.book.living() if life.upload.slot >= PILLARS]
-            if len(living) <= LIVING_MIN // 2:
+            if len(living) <= LIVING_MIN // 3:
                 await asyncio.sleep(0.05)
                 continue
             await self._erase(caller, chance.choice(living))
@@ -190,7 +192,8 @@ class Chaos:
                 return path, {"Range": f"bytes={start}-{start + 2000}"}
             case 1:
                 return path, {"Range": "bytes=0-"}
-        return path, {}
+            case _:
+                return path, {}
 
     async def _view(self, edge: int, viewer: Viewer, slot: int, path: str, fields: dict[str, str]) -> str:
         question = Question(slot, time.monotonic())
@@ -240,9 +243,9 @@ class Chaos:
             viewer = Viewer(VIEW_SECONDS_MAX)
             while True:
                 before = self.book.outcomes["hits"]
-                if await self._view(edge, viewer, slot, path_of(slot, WIDTHS[0]), {}) == "whole":
-                    if self.book.outcomes["hits"] > before:
-                        break
+                outcome = await self._view(edge, viewer, slot, path_of(slot, WIDTHS[0]), {})
+                if outcome == "whole" and self.book.outcomes["hits"] > before:
+                    break
                 if time.monotonic() > deadline:
                     raise Wrong(f"edge {edge} has no hits")
                 await asyncio.sleep(0.02)

@@ -26,7 +26,7 @@ def cut(upload: Upload, length: int) -> Answer:
     return Answer(status=200, etag="", body=upload.body()[:length], is_whole=False)
 
 
-def book(slot: int, **times: float) -> Book:
+def book(slot: int, **times: float | None) -> Book:
     """One that was there at 10 and fenced at 50, unless said otherwise."""
     made = Book()
     life = made.begin(slot, 1.0)
@@ -52,7 +52,7 @@ def test_what_is_asked_for_before_it_is_fenced_may_come(slot: int) -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        lambda upload: answer(upload),
+        answer,
         lambda upload: answer(upload, 206),
         lambda upload: answer(status=304, etag='"a"'),
         lambda upload: answer(status=304, etag='"unknown"'),
@@ -113,7 +113,9 @@ def test_the_bound_is_a_lease_after_the_commit_or_the_last_start() -> None:
     lease, silent = 2.0, silent_seconds(2.0)
     assert silent == pytest.approx(2.27)
     assert fenced_by(life, lease, []) == 11.0 + silent
-    assert fenced_by(life, lease, [Absence(5.0, 9.0, is_start=True), Absence(41.0, 42.0, is_start=True)]) == 11.0 + silent
+    assert (
+        fenced_by(life, lease, [Absence(5.0, 9.0, is_start=True), Absence(41.0, 42.0, is_start=True)]) == 11.0 + silent
+    )
     assert fenced_by(life, lease, [Absence(10.5, 30.0, is_start=True)]) == 30.0 + silent
     assert fenced_by(life, lease, [Absence(12.0, 30.0)]) == 30.0
     assert verified_by(life, lease, [Absence(41.0, 45.0, is_database=True)]) == 45.0 + MAINTENANCE_SECONDS
@@ -143,7 +145,11 @@ def test_an_outage_is_over_when_every_answer_of_every_edge_is_a_hit() -> None:
 
     good = [*every(10, 14, is_hit=True, edge=0), *every(10, 14, is_hit=True, edge=1)]
     assert recovered_after(good, 10.0, 2) == 0.0
-    late = [*every(10, 12, is_hit=False, edge=0), *every(12, 14, is_hit=True, edge=0), *every(10, 14, is_hit=True, edge=1)]
+    late = [
+        *every(10, 12, is_hit=False, edge=0),
+        *every(12, 14, is_hit=True, edge=0),
+        *every(10, 14, is_hit=True, edge=1),
+    ]
     assert recovered_after(sorted(late, key=lambda one: one.at), 10.0, 2) == pytest.approx(1.9)
     assert recovered_after(every(10, 14, is_hit=True, edge=0), 10.0, 2) is None
     assert recovered_after([*good, *every(14, 18, is_hit=False, edge=1)], 13.5, 2) is None

@@ -29,6 +29,8 @@ from tests.integration.node_process import Node
 from tests.integration.origin_process import OriginProcess
 
 WORKERS = 2
+START_SECONDS_MAX = 150.0
+"""Of all edges at once, on a machine that does other things."""
 CLOCKS = Path(__file__).parent / "clocks"
 SKEWED = ("", "1.01:10000", "0.99:-250000")
 """rate:wall of each edge; the origin allows for edges that are a hundredth slow."""
@@ -89,7 +91,7 @@ class World:
             case Kind.KILL_NODE:
                 kill(tree_of(node), signal.SIGKILL)
                 await node.stop()
-                await node.start()
+                await node.start(START_SECONDS_MAX)
             case _:
                 raise ValueError(f"{event.kind} does not happen to an edge")
 
@@ -188,7 +190,7 @@ async def running_world(
             stack.push_async_callback(node.stop, signal.SIGKILL)
         async with asyncio.TaskGroup() as group:
             for node in nodes:
-                group.create_task(node.start())
+                group.create_task(node.start(START_SECONDS_MAX))
         yield world
 
 

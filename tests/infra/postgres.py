@@ -179,7 +179,10 @@ async def _asked(url: str, statement: str) -> Any:
 def options_of(directory: Path, port: int) -> str:
     """Of a server of its own."""
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={directory}"
-    return options + " -c log_error_verbosity=terse -c log_min_error_statement=panic -c log_parameter_max_length_on_error=0"
+    return (
+        options
+        + " -c log_error_verbosity=terse -c log_min_error_statement=panic -c log_parameter_max_length_on_error=0"
+    )
 
 
 @contextmanager

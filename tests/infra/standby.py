@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.infra.postgres import QUICK, Server, as_postgres, free_port, options_of, require, running
 
+
 @dataclass(slots=True)
 class Pair:
     primary: Server

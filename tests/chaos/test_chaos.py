@@ -16,9 +16,10 @@ from tests.chaos.world import SKEWED, running_world
 from tests.infra.told import TOLD
 from tests.soak.oracle import Wrong
 
-SEED = 3
+SEED = 5
+"""Its plan meets all kinds but one ending of the origin in the short time."""
 LEASE_SECONDS = 2.0
-STORM_SECONDS = 5 * LEASE_SECONDS
+STORM_SECONDS = 4 * LEASE_SECONDS
 LEAST = Least(partitions=6, erasures=12, kills=2, stops=2, answers=100)
 WANTED = Wanted(seconds=STORM_SECONDS, lease_seconds=LEASE_SECONDS, edges=len(SKEWED), partitions_min=LEAST.partitions)
 SLOW_CLOCK = "0.02:0"
@@ -27,7 +28,7 @@ HIT_SECONDS_MAX = 30.0
 SLOTS = (3, 4)
 """A raw file and a picture."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 async def test_nothing_is_served_after_it_is_said_to_be_fenced_whatever_happens_meanwhile(record_property) -> None:

@@ -36,6 +36,8 @@ from origin.api import (
     publish,
     related,
     search,
+    subject_cases,
+    subject_exports,
     text_images,
     transformations,
     triggers,
@@ -117,6 +119,8 @@ ROUTES: tuple[Route, ...] = (
     Route("openapi", "GET", "/v1_1/openapi.json", openapi),
     *upload_mappings.ROUTES,
     *audit_log.ROUTES,
+    *subject_exports.ROUTES,
+    *subject_cases.ROUTES,
 )
 PAGES = ("healthz", "readyz", "metrics")
 NO_ROUTE = "none"

@@ -65,6 +65,12 @@ class Metrics:
             " counted once more as given_up after seven days. Gone: deleted or erased before it was sent.",
             {"outcome": NOTICE_OUTCOMES},
         )
+        self.cases = BoundedGauge(
+            to,
+            "domicile_origin_subject_cases",
+            "Requests of persons that are open, of all clouds, and those of them that are overdue.",
+            {"state": ("open", "overdue")},
+        )
         self.upload_memory = BoundedGauge(
             to, "domicile_origin_upload_memory_bytes", "Bytes of uploads that are held in memory now.", {}
         )

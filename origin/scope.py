@@ -30,6 +30,8 @@ class Operation(StrEnum):
     """Rename, relabel, overwrite."""
     DELETE = "delete"
     ERASE = "erase"
+    DPO = "dpo"
+    """Answer persons: look up and export what is held about one, keep the register of their requests."""
     ADMIN = "admin"
     """All of these, and what is set for the whole cloud: presets, transformations, metadata fields, folders."""
 
@@ -106,6 +108,8 @@ def scope_of(operations: tuple[str, ...], folder: str) -> Scope:
         raise BadRequest("Invalid value for parameter folder: must be like team/public, without a slash at either end")
     if folder and Operation.ERASE in found:
         raise BadRequest("Invalid value for parameter scope: a key of one folder cannot erase")
+    if folder and Operation.DPO in found:
+        raise BadRequest("Invalid value for parameter scope: a key of one folder cannot answer persons (dpo)")
     if folder and Operation.ADMIN in found:
         raise BadRequest("Invalid value for parameter scope: a key of one folder needs other operations than admin")
     return Scope(operations=found, folder=folder)

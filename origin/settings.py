@@ -18,6 +18,7 @@ from domicile.service.gate.remote import RemoteLimits
 from domicile.service.pool_settings import PoolSettings
 from domicile.service.settings import MIB, BadSetting, group, load, setting
 from origin.records import RecordsSettings
+from origin.subject_settings import SubjectSettings
 
 PREFIX = "origin"
 SOCKET_PATH_BYTES_MAX = 100
@@ -227,6 +228,7 @@ class OriginSettings:
     media: MediaSettings = group(MediaSettings)
     remote: RemoteSettings = group(RemoteSettings)
     notices: NoticeSettings = group(NoticeSettings)
+    subjects: SubjectSettings = group(SubjectSettings)
     pool: PoolSettings = group(PoolSettings)
 
     @property

@@ -17,6 +17,7 @@ from aiohttp import hdrs, web
 
 from domicile.media.errors import AssetNotFound, BadRequest, MediaError
 from domicile.media.policy import Activity
+from domicile.media.subject_export import NOTHING_HELD
 from origin.api import subject_manifest as told_of
 from origin.api.answers import Json, instant
 from origin.api.authenticate import basic_credentials, check_basic
@@ -125,7 +126,7 @@ async def _nothing(origin: Origin, tenant: Tenant, plan: Plan) -> Json:
     head = told_of.head_of(plan, issuer, salt=told_of.new_salt(), export_id=None, leaf=None, readme=None)
     manifest = told_of.Manifest().encoded(head)
     signature = origin.records.exports.sign(manifest)
-    outcome = told_of.NOTHING_HELD
+    outcome = NOTHING_HELD
     await origin.records.exports.note_answer(plan.head, outcome, hashlib.sha256(manifest).hexdigest())
     return {"outcome": outcome, "manifest": manifest.decode(), "signature": signature}
 

@@ -34,6 +34,7 @@ from origin.api import (
     metadata_rules,
     presets,
     publish,
+    recipients,
     related,
     search,
     subject_cases,
@@ -121,6 +122,7 @@ ROUTES: tuple[Route, ...] = (
     *audit_log.ROUTES,
     *subject_exports.ROUTES,
     *subject_cases.ROUTES,
+    *recipients.ROUTES,
 )
 PAGES = ("healthz", "readyz", "metrics")
 NO_ROUTE = "none"

@@ -47,6 +47,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "subject_exports": Operation.DPO,
     "subject_export": Operation.DPO,
     "subject_cases": Operation.DPO,
+    "recipients": Operation.DPO,
     "subject_case": Operation.DPO,
     "generate_archive": Operation.READ,
     "download": Operation.READ,

@@ -109,6 +109,7 @@ async def download(request: web.Request, path: Mapping[str, str]) -> web.StreamR
             finally:
                 if not archive.is_done:
                     await exports.finish(claimed, None)
+                    await archive.note_recipients()
 
 
 def _is_owner(request: web.Request, origin: Origin, cloud: str) -> bool:

@@ -24,9 +24,10 @@ from domicile.service import logging
 from origin.api import subject_manifest as told_of
 from origin.api.archive_stream import ZipWriter
 from origin.api.downloads import file_name
+from origin.api.recipients import told as told_recipients
 from origin.api.subject_manifest import FileTold, Issuer, LeftOut, Manifest, Told
 from origin.keys import Origin
-from origin.records import Backup, Body, Claimed, Held, HeldVersion
+from origin.records import Backup, Body, Claimed, Held, HeldVersion, RecipientKind
 
 LOOKS_MAX = 3
 """How often a version is looked up that is put under retention, or brought back, just while it is read."""
@@ -70,6 +71,8 @@ class SubjectZip:
         self._manifest = Manifest()
         self._issuer = issuer_of(origin, claimed.tenant)
         self.is_done = False
+        self.handed_out: dict[Aid, None] = {}
+        """Versions of which something has left."""
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """The archive. Raises what a store raises that does not answer."""
@@ -90,8 +93,14 @@ class SubjectZip:
                 async for piece in added:
                     yield piece
         yield await asyncio.to_thread(self._zip.end)
+        await self.note_recipients()
         await origin.records.exports.finish(claimed, hashlib.sha256(manifest).hexdigest())
         self.is_done = True
+
+    async def note_recipients(self) -> None:
+        """Whoever had the link has them now."""
+        export_id, cloud = self._claimed.export_id, self._claimed.tenant
+        await self._origin.records.recipients.note(cloud, self.handed_out, RecipientKind.EXPORT, export_id)
 
     def _head(self, readme: FileTold) -> dict[str, object]:
         claimed = self._claimed
@@ -118,6 +127,7 @@ class SubjectZip:
                     body = await self._body(held)
                     async with aclosing(self._add(file, body, held.record.created_at)) as added:
                         async for piece in added:
+                            self.handed_out[aid] = None
                             yield piece
                 except (
                     AssetNotFound
@@ -151,7 +161,8 @@ class SubjectZip:
     async def _told(self, held: HeldVersion) -> Told:
         records, aid = self._origin.records, held.record.aid
         renditions = await records.renditions(self._claimed.tenant, aid) if held.ended_at is None else ()
-        return Told(renditions=renditions, is_counted_only=self._manifest.is_full)
+        recipients = told_recipients(await records.recipients.of(self._claimed.tenant, aid))
+        return Told(renditions=renditions, recipients=recipients, is_counted_only=self._manifest.is_full)
 
     async def _add(self, file: _File, body: Body, changed_at: float) -> AsyncGenerator[bytes, None]:
         """AssetNotFound before anything of it is there; what is lost in the middle ends its file, which says so."""

@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domicile.media.asset import Aid, NameHash
 from origin.catalogue import tables as t
 from origin.catalogue.port import AssetRow
+from origin.catalogue.subject_tables import recipient
 
 IN_MAX = 500
 """Values in one IN (...): below every driver's limit of parameters."""
@@ -210,6 +211,7 @@ class SqlCatalogue:
 
     async def doom(self, connection: AsyncConnection, aid: Aid, tenant: str, *, seq: int) -> None:
         await add_if_absent(connection, t.doomed, {"aid": aid, "tenant": tenant, "seq": seq})
+        await connection.execute(delete(recipient).where(recipient.c.aid == aid))
 
     async def doom_drafts(self, connection: AsyncConnection) -> int:
         # Removed first: one that somebody is just giving its name is waited for, and is no draft then.

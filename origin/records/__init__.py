@@ -17,6 +17,7 @@ from origin.records.names import Edit
 from origin.records.nonces import Once
 from origin.records.presets import Preset
 from origin.records.purge_types import ErasePreview, PurgeKey, PurgeOutcome, PurgeTargets
+from origin.records.recipients import Recipient, RecipientKind
 from origin.records.restores import Backup
 from origin.records.seam import Records
 from origin.records.searches import FolderHit, FolderPage, Search, SearchPage
@@ -103,6 +104,8 @@ __all__ = [
     "PurgeKey",
     "PurgeOutcome",
     "PurgeTargets",
+    "Recipient",
+    "RecipientKind",
     "Records",
     "RecordsSettings",
     "Removed",

@@ -44,6 +44,7 @@ from origin.records.opening import SYSTEM_CLOCKS, Clocks, opened
 from origin.records.originals import open_original
 from origin.records.presets import presets_of
 from origin.records.purge_types import PurgeKey
+from origin.records.recipients import Recipients
 from origin.records.renditions import RENDITIONS_PER_AID_MAX
 from origin.records.restores import Backups
 from origin.records.searches import FolderPage, Search, SearchPage
@@ -101,6 +102,7 @@ class Records(WireSide, ForgettingSide):
         self.upload_mappings = upload_mappings_of(core)
         self.subjects = Subjects(core)
         self.exports = Exports(core)
+        self.recipients = Recipients(core)
         self.cases = Cases(core, self._words)
         self.notices = Tasks(core, NOTICE)
         self.eager = Tasks(core, EAGER)

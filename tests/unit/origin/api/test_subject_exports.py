@@ -23,7 +23,7 @@ from domicile.media.errors import BadSignature
 from origin.api import subject_zip
 from origin.app import api_app
 from origin.keys import ORIGIN, Origin
-from origin.records import PurgeTargets, Records
+from origin.records import PurgeTargets, RecipientKind, Records
 from origin.scope import scope_of
 from tests.infra.origin import origin_over
 from tests.infra.records import CLOUD, name, upload, written
@@ -96,6 +96,7 @@ async def test_everything_is_in_it_with_what_is_known_and_it_can_be_checked_offl
     records = world.records
     await upload(records, name("people/jane"), b"first", backup=True, **KNOWN)
     now = (await upload(records, name("people/jane"), b"second", **KNOWN)).record
+    await records.recipients.note(CLOUD, [now.aid], RecipientKind.WEBHOOK, "hooks.example")
     await upload(records, name("gone/jane"), b"deleted", backup=True, **KNOWN)
     await records.destroy(name("gone/jane"))
     await upload(records, name("people/joan"), b"not hers", subject_ids=(JOAN,))
@@ -121,8 +122,21 @@ async def test_everything_is_in_it_with_what_is_known_and_it_can_be_checked_offl
     assert manifest["subject_id"] == JANE
     assert manifest["policy"]["zones"]["store"] == ["eu-de"]
     assert JOAN not in files["manifest.json"].decode()
+    assert current["recipients"][0]["who"] == "hooks.example"
     state = await world.state(said)
     assert (state["state"], state["files"], state["gone"], state["bytes"]) == ("done", 3, 0, 18)
+    answer = await world.client.get(f"/v1_1/{CLOUD}/resources/recipients/{now.asset_id}")
+    register = await answer.json()
+    assert {one["state"]: [to["kind"] for to in one["recipients"]] for one in register["versions"]} == {
+        "current": ["webhook", "export"],
+        "under_retention": ["export"],
+    }
+    assert register["versions"][0]["recipients"][1]["who"] == said["export_id"]
+    assert register["places"] == [
+        {"kind": "store", "where": "disk", "region": "eu-de"},
+        {"kind": "viewers", "seconds_max": 60},
+    ]
+    assert (await world.client.get(f"/v1_1/{CLOUD}/resources/recipients/{'a' * 32}")).status == 404
 
 
 async def test_a_link_works_once_for_who_has_its_token_and_not_for_ever(world: World) -> None:

@@ -16,7 +16,7 @@ from origin.records.metadata_rules import MetadataRule
 from origin.records.names import Edit
 from origin.records.nonces import Once
 from origin.records.presets import Preset
-from origin.records.purge_types import ErasePreview, PurgeKey, PurgeOutcome, PurgeTargets
+from origin.records.purge_types import ErasePreview, PurgeKey, PurgeOutcome, PurgeTargets, Versions
 from origin.records.recipients import Recipient, RecipientKind
 from origin.records.restores import Backup
 from origin.records.seam import Records
@@ -121,6 +121,7 @@ __all__ = [
     "Tenant",
     "Trigger",
     "UploadMapping",
+    "Versions",
     "span_of",
     "whole",
 ]

@@ -29,6 +29,7 @@ def body_of(core: Core, row: ErasureRow, fenced: FencedState, *, left: int) -> d
             "renditions": state.renditions,
         },
         "versions": list(state.shown),
+        "recipients": dict(state.recipients),
         "journal": {"epoch": state.head.epoch, "seq": state.head.seq, "chain": state.head.chain},
         "key": _key_state(core, row, fenced, left),
         "places": [_origin_place(core, left), _edges_place(fenced)],

@@ -24,7 +24,8 @@ async def test_each_is_noted_once_and_goes_with_the_version(records: Records, tm
     assert HOST.encode() not in written(tmp_path)
     await records.destroy(name("jane"))
     assert len(await records.recipients.of(CLOUD, first.aid)) == 2, "it is under retention"
-    await records.erase(CLOUD, PurgeTargets(asset_ids=(first.asset_id,)))
+    statement = await records.erase(CLOUD, PurgeTargets(asset_ids=(first.asset_id,)))
+    assert statement.body["recipients"] == {"webhook": 1, "export": 1}
     assert count_rows(tmp_path, "recipient") == 1
     await upload(records, name("joan"), b"replaced")
     assert count_rows(tmp_path, "recipient") == 0

@@ -15,29 +15,27 @@ from origin.api.answers import Json, instant
 from origin.api.call import admin, reply
 from origin.api.routes import RESOURCES, Route
 from origin.keys import Origin
-from origin.records import AssetRecord, Recipient
+from origin.records import HeldVersion, Recipient
 
 
 async def recipients(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """Of all versions that are there or under retention; and the places at which copies may be."""
     origin, tenant, _ = await admin(request, path)
     cloud, asset_id = tenant.cloud, path["asset_id"]
-    record = await origin.records.get_by_asset_id(cloud, asset_id)
-    kept = [(one.record, "under_retention") for one in await origin.records.backups.of_asset(cloud, asset_id)]
-    versions = [*([(record, "current")] if record else []), *kept]
+    versions = await origin.records.subjects.of_asset(cloud, asset_id)
     if not versions:
         raise AssetNotFound("Resource not found - asset")
-    rows = [await _version(origin, one, state) for one, state in versions]
+    rows = [await _version(origin, held) for held in versions]
     return reply({"asset_id": asset_id, "versions": rows, "places": places_of(origin, cloud)})
 
 
-async def _version(origin: Origin, record: AssetRecord, state: str) -> Json:
-    found = await origin.records.recipients.of(record.name.cloud, record.aid)
-    renditions = await origin.records.renditions(record.name.cloud, record.aid) if state == "current" else ()
+async def _version(origin: Origin, held: HeldVersion) -> Json:
+    cloud, aid = held.record.name.cloud, held.record.aid
+    renditions = await origin.records.renditions(cloud, aid) if held.ended_at is None else ()
     return {
-        "version_id": record.aid,
-        "state": state,
-        "recipients": told(found),
+        "version_id": aid,
+        "state": held.state,
+        "recipients": told(await origin.records.recipients.of(cloud, aid)),
         "renditions": len(renditions),
     }
 

@@ -95,7 +95,7 @@ def entry_of(
     entry: dict[str, Any] = {
         "asset_id": record.asset_id,
         "version_id": record.aid,
-        "state": "current" if held.ended_at is None else "under_retention",
+        "state": held.state,
         "about_others": others,
         "file": file.to_mapping() if file else None,
     }

@@ -17,7 +17,6 @@ from typing import Any
 from domicile.media.asset import Aid
 from domicile.media.errors import AssetNotFound
 from domicile.media.forced import forced_effect
-from domicile.media.policy import Activity
 from domicile.media.sealed import SealBroken
 from domicile.media.subject_export import MANIFEST_FILE, README_FILE, SIGNATURE_FILE
 from domicile.service import logging
@@ -27,7 +26,7 @@ from origin.api.downloads import file_name
 from origin.api.recipients import told as told_recipients
 from origin.api.subject_manifest import FileTold, Issuer, LeftOut, Manifest, Told
 from origin.keys import Origin
-from origin.records import Backup, Body, Claimed, Held, HeldVersion, RecipientKind
+from origin.records import Body, Claimed, Held, HeldVersion, RecipientKind
 
 LOOKS_MAX = 3
 """How often a version is looked up that is put under retention, or brought back, just while it is read."""
@@ -124,7 +123,7 @@ class SubjectZip:
             if left_out is None:
                 file = _File(f"files/{progress.files + 1:05}_{file_name(held.record, None)}")
                 try:
-                    body = await self._body(held)
+                    body = self._origin.records.subjects.original(held)
                     async with aclosing(self._add(file, body, held.record.created_at)) as added:
                         async for piece in added:
                             self.handed_out[aid] = None
@@ -151,12 +150,6 @@ class SubjectZip:
         policy = self._origin.records.policy(self._claimed.tenant)
         is_redacted = policy is not None and forced_effect(policy.redaction, held.record.name.public_id, is_signed=True)
         return LeftOut.REDACTED if is_redacted and not self._shows_redacted else None
-
-    async def _body(self, held: HeldVersion) -> Body:
-        records = self._origin.records
-        if held.ended_at is not None:
-            return await records.backups.original(Backup(record=held.record, ended_at=held.ended_at))
-        return await records.open_original(held.record, records.permit(self._claimed.tenant, Activity.STORE))
 
     async def _told(self, held: HeldVersion) -> Told:
         records, aid = self._origin.records, held.record.aid

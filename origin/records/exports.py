@@ -33,7 +33,7 @@ from domicile.media.statement import canonical
 from domicile.media.subject_export import sign_manifest
 from origin.catalogue.subject_tables import subject_export as table
 from origin.records.core import Core
-from origin.records.erasures import SIGNING_KEY
+from origin.records.statement_key import seed_of
 
 TOKEN_BYTES = 32
 EXPORT_ID_BYTES = 16
@@ -124,7 +124,7 @@ class Exports:
         self._running: dict[tuple[str, str], Progress] = {}
 
     def sign(self, manifest: bytes) -> dict[str, str]:
-        return sign_manifest(manifest, self._seed())
+        return sign_manifest(manifest, seed_of(self._core))
 
     async def create(self, tenant: str, plan: Plan, *, body_bytes: int, seconds: float) -> Link:
         """Raises Overloaded: too many wait already."""
@@ -249,12 +249,6 @@ class Exports:
                 "statement": commitment,
             }
         )
-
-    def _seed(self) -> bytes:
-        seed = self._core.keyring.get(SIGNING_KEY)
-        if seed is None:
-            raise RuntimeError("the signing key is made at start")
-        return seed
 
 
 async def drop_old(core: Core) -> None:

@@ -107,7 +107,7 @@ class Recipients:
         return self._core.hash_of(tenant, "recipient", f"{kind}\0{who}")
 
 
-async def counted(connection: AsyncConnection, aids: Iterable[Aid]) -> Counter[str]:
+async def count_by_kind(connection: AsyncConnection, aids: Iterable[Aid]) -> Counter[str]:
     """How many recipients of each kind these versions had; a recipient of several counts once for each."""
     found: Counter[str] = Counter()
     for batch in batches(aids):

@@ -6,19 +6,28 @@ which is rebuilt and may be behind.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Select, and_, literal, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, NameHash
+from domicile.media.errors import AssetNotFound
 from domicile.media.journal import Head
+from domicile.media.policy import Activity
+from domicile.media.sealed import SealContext
 from origin.catalogue import tables as t
 from origin.catalogue.port import AssetRow
 from origin.catalogue.sql import batches
 from origin.journal import read_head
 from origin.records import backups
+from origin.records.backups import Kept
+from origin.records.bodies import Body
 from origin.records.core import Core
+from origin.records.lineage import original_key
+from origin.records.restores import BACKUPS_SHOWN_MAX
+from origin.records.stored_bodies import StoredBody
 from origin.records.types import AssetRecord
 
 VERSIONS_MAX = 2000
@@ -41,11 +50,13 @@ class Holdings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldVersion:
-    """One version as it is now."""
+    """One version as it is now: also one that nobody is shown, as it is held all the same."""
 
     record: AssetRecord
     ended_at: float | None
     """When it was deleted or replaced, if it is under retention."""
+    state: str
+    """"current", "restricted", "under_retention", or "awaits_erase" of what only a hold keeps."""
 
     def others(self, subject: str) -> int:
         """How many other persons it is said to be about."""
@@ -92,16 +103,48 @@ class Subjects:
         """None: it is no more."""
         core = self._core
         async with core.database.read() as connection:
-            live = await core.catalogue.by_aid(connection, tenant, [aid])
-            kept = None if live else await backups.one(connection, tenant, aid)
-        row = live[0] if live else kept.row if kept else None
-        record = None if row is None else core.open(row)
-        if record is None:
-            return None
-        return HeldVersion(record=record, ended_at=kept.ended_at if kept else None)
+            live = await core.catalogue.by_aid(connection, tenant, [aid], hidden=True)
+            kept = [] if live else await backups.several(connection, tenant, [aid])
+        return next(iter(self._held(live, kept)), None)
+
+    async def of_asset(self, tenant: str, asset_id: str) -> tuple[HeldVersion, ...]:
+        """The current one, and those under retention, the newest first."""
+        core = self._core
+        async with core.database.read() as connection:
+            live = await core.catalogue.by_asset_id(connection, tenant, [asset_id], hidden=True)
+            kept = await backups.of_assets(connection, tenant, [asset_id], limit=BACKUPS_SHOWN_MAX)
+        return tuple(self._held(live, kept))
+
+    def original(self, held: HeldVersion) -> Body:
+        """The uploaded bytes, to be read piece by piece. Raises AssetNotFound; reading it does, too. OutsideRegion."""
+        core, record = self._core, held.record
+        tenant, aid = record.name.cloud, record.aid
+        data_key = core.keyring.of(aid)
+        key = None if data_key is None else original_key(core.keyring, aid, data_key, record.sources)
+        if key is None:
+            raise AssetNotFound("no such version")
+        return StoredBody(
+            blobs=core.blobs,
+            tenant=tenant,
+            aid=aid,
+            key=key,
+            context=SealContext.original(tenant=tenant, aid=aid, region=core.settings.region),
+            body_bytes=record.body_bytes,
+            leave=lambda: core.permit(tenant, Activity.STORE),
+            is_live=lambda: all(core.keyring.of(one) is not None for one in (aid, *record.sources)),
+        )
+
+    def _held(self, live: Sequence[AssetRow], kept: Sequence[Kept]) -> Iterator[HeldVersion]:
+        for row in live:
+            if (record := self._core.open(row)) is not None:
+                yield HeldVersion(record=record, ended_at=None, state="restricted" if row.is_hidden else "current")
+        for one in kept:
+            if (record := self._core.open(one.row)) is not None:
+                state = "awaits_erase" if one.awaits_erase else "under_retention"
+                yield HeldVersion(record=record, ended_at=one.ended_at, state=state)
 
     async def _rows(self, connection: AsyncConnection, tenant: str, aids: list[Aid]) -> dict[Aid, AssetRow]:
-        rows = {row.aid: row for row in await self._core.catalogue.by_aid(connection, tenant, aids)}
+        rows = {row.aid: row for row in await self._core.catalogue.by_aid(connection, tenant, aids, hidden=True)}
         rows |= {kept.row.aid: kept.row for kept in await backups.several(connection, tenant, aids)}
         return rows
 

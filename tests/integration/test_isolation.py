@@ -32,6 +32,7 @@ from origin.api import (
     archives,
     deletes,
     erasures,
+    holds,
     labels,
     listing,
     metadata_datasources,
@@ -90,6 +91,7 @@ class Things:
     asset_id: str
     aid: str
     erasure: str
+    hold: str
     trigger: str
     export: str
     case: str
@@ -148,6 +150,9 @@ async def installation(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
         mapping = UploadMapping(folder=THEIRS, template="https://app.example/", created_at=NOW)
         await records.upload_mappings.add(CLOUD, THEIRS, mapping)
         statement = await records.erase(CLOUD, PurgeTargets(public_ids=("gone",)))
+        hold = await records.place_hold(
+            CLOUD, PurgeTargets(public_ids=(THEIRS,)), placed_by=HIDDEN, reason=HIDDEN, api_key="1"
+        )
         found = await records.get(name(THEIRS))
         page = await records.list(CLOUD, Filter(), max_results=1)
         assert found is not None
@@ -163,6 +168,7 @@ async def installation(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
             asset_id=found.asset_id,
             aid=found.aid,
             erasure=str(statement.to_mapping()["erasure_id"]),
+            hold=str(hold.to_mapping()["hold_id"]),
             trigger="e" * 32,
             export=link.export_id,
             case=case.case_id,
@@ -174,9 +180,10 @@ async def installation(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
             asset_id="a" * 32,
             aid="b" * 32,
             erasure="c" * 32,
+            hold="1" * 32,
             trigger="f" * 32,
-            export="1" * 32,
-            case="2" * 32,
+            export="2" * 32,
+            case="3" * 32,
             token="A" * len(token),
             cursor=beside(page.next_cursor),
         )
@@ -251,6 +258,8 @@ NEEDED: Mapping[str, str | list[str]] = {
     "name": "new",
     "transformation": "w_7",
     "mode": "erase",
+    "placed_by": "legal",
+    "reason": "a case",
     "asset_ids": ["d" * 32],
     **dict.fromkeys(("from", "start"), "0"),
     **dict.fromkeys(("to", "end"), "0"),
@@ -268,7 +277,6 @@ NEEDED: Mapping[str, str | list[str]] = {
     "token": "x",
     "subject_id": "new",
     "kind": "access",
-    "reason": "many",
     "outcome": "done",
 }
 ALONG: Mapping[Any, Mapping[str, str]] = {
@@ -381,6 +389,7 @@ async def call(
         if word == "id":
             kinds = {
                 "erasures": things.erasure,
+                "holds": things.hold,
                 "triggers": things.trigger,
                 "exports": things.export,
                 "cases": things.case,
@@ -418,7 +427,7 @@ async def call(
 
 def plain(text: str, things: Things) -> str:
     """Without what differs from call to call: names asked for, ids, times, numbers of the journal."""
-    for word in (things.asset_id, things.erasure, things.trigger, things.export, things.case):
+    for word in (things.asset_id, things.erasure, things.hold, things.trigger, things.export, things.case):
         text = text.replace(word, "ASKED")
     for word in (things.token, things.cursor, things.name):
         text = text.replace(word, "ASKED")
@@ -499,5 +508,6 @@ def test_every_parameter_that_can_name_something_is_known_to_this_test() -> None
         "use_asset_folder_as_public_id_prefix",
         "disallow_public_id",
     }
-    assert erasures.USED - {"mode", "request_id"} <= NAMING.keys()
+    assert erasures.USED - {"mode", "request_id", "grace"} <= NAMING.keys()
+    assert holds.USED - {"placed_by", "reason"} <= NAMING.keys()
     assert ORIGIN is not None

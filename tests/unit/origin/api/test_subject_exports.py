@@ -139,6 +139,17 @@ async def test_everything_is_in_it_with_what_is_known_and_it_can_be_checked_offl
     assert (await world.client.get(f"/v1_1/{CLOUD}/resources/recipients/{'a' * 32}")).status == 404
 
 
+async def test_what_is_restricted_is_held_all_the_same(world: World, tmp_path: Path) -> None:
+    record = (await upload(world.records, name("jane"), b"restricted", **KNOWN)).record
+    await world.records.restrict(CLOUD, PurgeTargets(asset_ids=(record.asset_id,)))
+    assert await world.records.get(name("jane")) is None
+    _, body = await world.fetch(await world.ask())
+    (entry,) = checked(world, body, tmp_path)["assets"]
+    assert (entry["state"], b"restricted" in body) == ("restricted", True)
+    register = await (await world.client.get(f"/v1_1/{CLOUD}/resources/recipients/{record.asset_id}")).json()
+    assert [one["state"] for one in register["versions"]] == ["restricted"]
+
+
 async def test_a_link_works_once_for_who_has_its_token_and_not_for_ever(world: World) -> None:
     await upload(world.records, name("jane"), **KNOWN)
     first, second = await world.ask(), await world.ask(expires_in=60)

@@ -38,8 +38,9 @@ from origin.records import (
 )
 from origin.records.audit import AuditLog
 from origin.records.core import Core
+from origin.records.deferred import Asked
 from origin.records.erasure_rows import STATEMENT_KEPT_SECONDS, ErasureRow, State
-from origin.records.erasures import Erasures, _Asked
+from origin.records.erasures import Erasures
 from origin.records.opening import Clocks
 from origin.records.sealing import open_record, open_rendition
 from origin.store.local import LocalStore
@@ -482,7 +483,7 @@ async def test_a_crash_at_any_statement_of_an_erase_has_changed_nothing(
 async def _taken(records: Records) -> None:
     """The transaction alone."""
     core = records._core
-    asked = _Asked(tenant=CLOUD, targets=WHOLE, versions=Versions.ALL, request=None, selector="s", once=None)
+    asked = Asked(tenant=CLOUD, targets=WHOLE, versions=Versions.ALL, request=None, selector="s", once=None)
     async with core.journal.change(CLOUD) as change:
         await Erasures(core)._take(change, asked, None)
 

@@ -122,13 +122,8 @@ def erase(
     if versions is not Versions.ALL:
         selector["selector[versions]"] = versions.value
     account = account_of(credentials(config, data))
-    if status is not None:
-        said = _status(account, status)
-    elif cancel is not None:
-        said = _of(account, "DELETE", f"/{quote(cancel, safe='')}")
-    elif approve is not None:
-        said = _of(account, "POST", f"/{quote(approve, safe='')}/approve")
-    else:
+    said = _about(account, status=status, cancel=cancel, approve=approve)
+    if said is None:
         preview = _call(account, {**selector, "mode": "dry_run"}).body
         if dry_run:
             as_json(preview)
@@ -141,6 +136,15 @@ def erase(
     if receipt is not None:
         write(receipt, _receipt(account, str(said.get("erasure_id", ""))), "receipt")
         line("receipt", str(receipt))
+
+
+def _about(account: Account, *, status: str | None, cancel: str | None, approve: str | None) -> dict[str, Any] | None:
+    """What is said of an erasure that has its id; None: it is about a new one."""
+    if status is not None:
+        return _status(account, status)
+    if cancel is not None:
+        return _of(account, "DELETE", f"/{quote(cancel, safe='')}")
+    return None if approve is None else _of(account, "POST", f"/{quote(approve, safe='')}/approve")
 
 
 def selector_of(**given: str | None) -> dict[str, str]:

@@ -35,6 +35,7 @@ from origin.records import (
     erasure_rows,
     erasures,
     recovery,
+    removing,
 )
 from origin.records.audit import AuditLog
 from origin.records.core import Core
@@ -218,7 +219,7 @@ async def test_erasing_a_url_takes_only_what_the_url_resolves_to(records: Record
 async def test_more_than_one_entry_holds_is_erased_in_several(
     records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(erasures, "ENTRY_TARGETS_MAX", 4)
+    monkeypatch.setattr(removing, "ENTRY_TARGETS_MAX", 4)
     for n in range(5):
         await upload(records, name(f"a/{n}"))
     await upload(records, name("b"))

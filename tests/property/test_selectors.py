@@ -147,6 +147,8 @@ class Run:
             case ("erase", by):
                 assert entry.kind == Kind.ERASE
                 assert set(entry.aids) == model.take(by), step
+            case _:
+                assert step[0] == "rename", "to the name that it has"
 
 
 @pytest.fixture(scope="module")

@@ -349,8 +349,9 @@ async def test_of_more_versions_than_are_listed_each_can_be_named(
     assert [records._core.keyring.of(one.aid) is None for one in versions] == [True, False, False, False]
 
 
+@pytest.mark.sqlite
 async def test_older_versions_are_given_the_labels_of_later_ones_that_an_older_release_kept(tmp_path: Path) -> None:
-    database = Database.open(settings(tmp_path).database_url or sqlite_url(tmp_path / "catalogue.db"))
+    database = Database.open(sqlite_url(tmp_path / "catalogue.db"))
     async with database.write() as connection:
         await connection.run_sync(upgrade, "0015")
         rows = [

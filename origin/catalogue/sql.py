@@ -92,6 +92,13 @@ class SqlCatalogue:
             rows += map(_row, await connection.execute(_assets(tenant).where(t.version.c.aid.in_(batch))))
         return rows
 
+    def held_in(self, connection: Connection, tenant: str, aids: Iterable[Aid]) -> list[AssetRow]:
+        rows: list[AssetRow] = []
+        for batch in batches(aids):
+            held = select(t.lineage.c.source).where(t.lineage.c.aid.in_(batch))
+            rows += map(_row, connection.execute(_assets(tenant).where(t.version.c.aid.in_(held))))
+        return rows
+
     async def labelled(
         self, connection: AsyncConnection, tenant: str, labels: Iterable[NameHash], limit: int
     ) -> list[AssetRow]:

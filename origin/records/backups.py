@@ -11,22 +11,23 @@ have found it while it lived.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, literal, or_, select
+from sqlalchemy import ColumnElement, Row, delete, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, AssetId, NameHash
 from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
 from domicile.media.policy import Activity, Permit, decide
 from origin.catalogue.port import AssetRow
-from origin.catalogue.sql import SqlCatalogue, batches
+from origin.catalogue.sql import IN_MAX, SqlCatalogue, batches
 from origin.catalogue.tables import backup as table
 from origin.catalogue.tables import backup_label as labels
 from origin.catalogue.tables import label as live_labels
 from origin.journal import Change
 from origin.records.core import Core
+from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord
 
 DAY_SECONDS = 86_400.0
@@ -91,6 +92,26 @@ async def keep(connection: AsyncConnection, row: AssetRow, *, ended_at: float, b
         live_labels.c.tenant == row.tenant, live_labels.c.asset_id == row.asset_id
     )
     await connection.execute(insert(labels).from_select(["aid", "hash", "tenant"], carried))
+
+
+async def follow(core: Core, change: Change, record: AssetRecord) -> None:
+    """The asset's versions under retention are as open as it is from now on: what was closed is not opened by a delete and a
+    restore of an older version.
+    """
+    after = ""
+    mine = select(table).where(table.c.tenant == change.tenant, table.c.asset_id == record.asset_id)
+    while rows := (
+        await change.connection.execute(mine.where(table.c.aid > after).order_by(table.c.aid).limit(IN_MAX))
+    ).all():  # no more than `backups_max`
+        for kept in map(_kept, rows):
+            old, data_key = core.open(kept.row), core.keyring.of(kept.row.aid)
+            if old is None or data_key is None or old.openness == record.openness:
+                continue
+            name = replace(old.name, delivery_type=record.name.delivery_type)
+            ruled = replace(old, name=name, access_control=record.access_control)
+            meta = seal_record(ruled, data_key, region=core.settings.region)
+            await change.connection.execute(update(table).where(table.c.aid == kept.row.aid).values(meta=meta))
+        after = rows[-1].aid
 
 
 async def drop(

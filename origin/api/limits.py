@@ -25,6 +25,8 @@ class Limits:
     admin: Rates = field(default_factory=Rates)
     clouds: Rates = field(default_factory=Rates)
     keys: Rates = field(default_factory=Rates)
+    searches: Rates = field(default_factory=Rates)
+    """Answers to search URLs."""
     requests: Rates = field(default_factory=lambda: Rates(window_seconds=DAY_SECONDS))
     """Of a cloud in a day, which `usage` tells."""
     renders: Rates = field(default_factory=lambda: Rates(window_seconds=DAY_SECONDS))
@@ -46,6 +48,15 @@ class Limits:
             headers.update(min((used for _, used in limited), key=lambda used: used.left).headers)
         for what, used in limited:
             check_rate(used, what)
+
+    def count_search(self, cloud: str, quotas: Quotas, *, now: float) -> None:
+        """One answer to a search URL. A rate of its own, as large as that of calls: whoever has such a URL could otherwise
+        use up what the cloud itself may call. Raises Overloaded.
+        """
+        self.requests.count(cloud, now=now)
+        used = self.searches.count(cloud, calls_max=quotas.calls_per_hour_max, now=now)
+        if used.limit:
+            check_rate(used, "calls_per_hour_max, of search URLs")
 
     def calls_of(self, api_key: str, *, now: float) -> Used:
         """What a key has had in this hour."""

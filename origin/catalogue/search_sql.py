@@ -104,8 +104,10 @@ def count(tenant: str, condition: Condition) -> Select[Any]:
     return select(func.count()).select_from(t.asset).where(_where(tenant, condition))
 
 
-def totals(tenant: str) -> Select[Any]:
-    return select(func.count(), func.coalesce(func.sum(t.asset.c.bytes), 0)).where(t.asset.c.tenant == tenant)
+def sizes(asset_ids: Iterable[str]) -> Select[Any]:
+    """Tenant and bytes of each that is there."""
+    docs = [t.doc_of(asset_id) for asset_id in asset_ids]
+    return select(t.asset.c.tenant, t.asset.c.bytes).where(t.asset.c.doc.in_(docs))
 
 
 def counted_by(tenant: str, condition: Condition, field: str, limit: int) -> Select[Any]:

@@ -31,6 +31,7 @@ from origin.records.fetched import COULD_BE_BROUGHT, shun
 from origin.records.nonces import Once, spend
 from origin.records.purge_types import ErasePreview, PurgeTargets
 from origin.records.statements import body_of
+from origin.records.tasks import drop_told
 from origin.records.types import Fencing
 
 ERASE_ENTRIES_MAX = 1000
@@ -114,10 +115,12 @@ class Erasures:
         core, tenant = self._core, asked.tenant
         row: ErasureRow | None = None
         gone: list[Aid] = []
+        untold: list[Aid] = []
         for turn in range(ERASE_ENTRIES_MAX):
             async with core.journal.change(tenant) as change:
                 if turn == 0:
                     row = await self._begin(change, asked)
+                    untold = await self._untell(change, asked)
                     # later on a URL would mean the next candidate of the same path
                     targets = await selection.settled(core, change.connection, tenant, asked.targets)
                     asked = replace(asked, targets=targets)
@@ -126,6 +129,7 @@ class Erasures:
                     gone += taken
             if row is None or row.state.finished:
                 break
+        await core.forget([(aid, tenant) for aid in untold])
         if row is None:
             raise AssetNotFound("nothing matches")
         if row.statement is not None:
@@ -152,6 +156,14 @@ class Erasures:
             change.record(Kind.NAME)
         await rows_of.drop_old(change.connection, now=now)
         return await rows_of.by_request(change.connection, asked.tenant, asked.request, asked.selector)
+
+    async def _untell(self, change: Change, asked: _Asked) -> list[Aid]:
+        """What was to be told of earlier deletes of the same; the aids of its keys."""
+        told = selection.told_by(self._core, asked.tenant, asked.targets)
+        aids = await drop_told(self._core, change.connection, asked.tenant, told, seq=change.seq)
+        if aids and change.entry is None:
+            change.record(Kind.NAME)  # a transaction that records nothing is rolled back
+        return aids
 
     async def _take(self, change: Change, asked: _Asked, row: ErasureRow | None) -> tuple[ErasureRow | None, list[Aid]]:
         """Remove the next versions that match and write down that they are; None when nothing ever matched.

@@ -16,6 +16,7 @@ from origin.records.backups import Kept
 from origin.records.core import Core
 from origin.records.prefixes import folders_under
 from origin.records.purge_types import PurgeTargets
+from origin.records.tasks import asset_hash
 
 TARGETS_MAX = 100
 """Targets in one call."""
@@ -66,6 +67,16 @@ async def select_backups(
         carrying=_labels(core, tenant, targets),
         limit=limit,
     )
+
+
+def told_by(core: Core, tenant: str, targets: PurgeTargets) -> set[NameHash] | None:
+    """Keyed hashes by which notices of deletes are found that tell of what the targets mean; None: all are meant."""
+    if targets.everything:
+        return None
+    names = [*targets.names, *_every_type(tenant, targets.public_ids)]
+    names += [name for url in targets.urls for name in names_of_url(tenant, url)]
+    assets = (asset_hash(core, tenant, asset_id) for asset_id in targets.asset_ids)
+    return {*map(core.hash_name, names), *assets, *_labels(core, tenant, targets)}
 
 
 async def settled(core: Core, connection: AsyncConnection, tenant: str, targets: PurgeTargets) -> PurgeTargets:

@@ -29,6 +29,8 @@ class Limits:
     """Answers to search URLs."""
     requests: Rates = field(default_factory=lambda: Rates(window_seconds=DAY_SECONDS))
     """Of a cloud in a day, which `usage` tells."""
+    key_requests: Rates = field(default_factory=lambda: Rates(window_seconds=DAY_SECONDS))
+    """The same of a key."""
     renders: Rates = field(default_factory=lambda: Rates(window_seconds=DAY_SECONDS))
     uploads: dict[str, int] = field(default_factory=dict)
 
@@ -37,6 +39,7 @@ class Limits:
     ) -> None:
         """One call of a key. The headers become those of the limit that is nearest. Raises Overloaded."""
         self.requests.count(tenant.cloud, now=now)
+        self.key_requests.count(tenant.api_key, now=now)
         counted = [("this API key", self.keys.count(tenant.api_key, calls_max=tenant.calls_max, now=now))]
         counted.append(
             ("calls_per_hour_max", self.clouds.count(tenant.cloud, calls_max=quotas.calls_per_hour_max, now=now))

@@ -199,13 +199,13 @@ async def _restored(
     as_kept = core.open(kept.row)
     if as_kept is None:
         raise AssetNotFound("the version that was to be restored has gone")
-    if before is None and as_kept.name != record.name:
-        raise AssetExists("the asset has another type now")
-    # Who may see it is the asset's to say, as it is or as it was in the end: no old version opens what was closed since.
-    rules = before.access_control if before else as_kept.access_control
+    if before is None:  # who may see it is the asset's to say: as it was in the end, which `follow` has noted
+        if as_kept.name != record.name:
+            raise AssetExists("the asset has another type now")
+        record = replace(record, access_control=as_kept.access_control)
     # Who is said to be on the asset now may be seen in its old bytes as well.
     subjects = dict.fromkeys((*record.subject_ids, *(before.subject_ids if before else ())))
-    return replace(record, asset_id=kept.row.asset_id, subject_ids=tuple(subjects), access_control=rules)
+    return replace(record, asset_id=kept.row.asset_id, subject_ids=tuple(subjects))
 
 
 async def check_room(core: Core, change: Change, record: AssetRecord, before: AssetRecord | None) -> None:

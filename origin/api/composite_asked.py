@@ -29,6 +29,7 @@ PIECES_MAX = 200
 """Pictures in one."""
 DELAY_MS, DELAY_MS_MAX = 100, 60_000
 """Between frames, where `dl_` does not say."""
+UNFIT = "Invalid value for parameter urls: must be delivery URLs of pictures of this cloud"
 _OWN = re.compile(r"(?:(?<=^)|(?<=[,/]))(f|dl)_([A-Za-z0-9]+)(?:,|(?=/)|$)", re.ASCII)
 
 
@@ -116,9 +117,9 @@ async def _behind(call: Call, url: str, limits: MediaLimits) -> tuple[AssetRecor
     try:
         parsed = parse(path_of(url, origin.settings.delivery_hosts), limits=limits)
     except MediaError as bad:
-        raise BadRequest(f"Invalid value for parameter urls: {bad.message}") from bad
+        raise BadRequest(UNFIT) from bad
     if parsed.cloud != cloud or parsed.resource_type != "image" or parsed.delivery_type == "fetch":
-        raise BadRequest("Invalid value for parameter urls: must be delivery URLs of pictures of this cloud")
+        raise BadRequest(UNFIT)
     for candidate in parsed.candidates:
         name = AssetName(
             cloud=cloud,

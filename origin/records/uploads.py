@@ -172,7 +172,7 @@ class Uploads:
         meta = seal_record(record, draft.data_key, region=core.settings.region)
         row = AssetRow(tenant=draft.tenant, name=name, asset_id=record.asset_id, aid=draft.aid, meta=meta)
         if old:
-            ended = await end(core, change, old, before)
+            ended = await end(core, change, old, before, kept=is_kept(core, before))
             doomed += () if ended.kept else (old.aid,)
             if before is not None and before.openness != record.openness:
                 await follow(core, change, record)
@@ -196,15 +196,15 @@ async def _restored(
         raise AssetExists(f"public_id {record.name.public_id} already exists")
     if living and before is None:
         raise AssetExists("the asset has another name now")
-    as_kept = core.open(kept.row)
-    if as_kept is None:
+    then = core.open(kept.row)
+    if then is None:
         raise AssetNotFound("the version that was to be restored has gone")
     if before is None:  # who may see it is the asset's to say: as it was in the end, which `follow` has noted
-        if as_kept.name != record.name:
+        if then.name != record.name:
             raise AssetExists("the asset has another type now")
-        record = replace(record, access_control=as_kept.access_control)
-    # Who is said to be on the asset now may be seen in its old bytes as well.
-    subjects = dict.fromkeys((*record.subject_ids, *(before.subject_ids if before else ())))
+        record = replace(record, access_control=then.access_control)
+    # Who is said to be on the asset now, or was when a later version of it ended, may be seen in its old bytes as well.
+    subjects = dict.fromkeys((*record.subject_ids, *then.subject_ids, *(before.subject_ids if before else ())))
     return replace(record, asset_id=kept.row.asset_id, subject_ids=tuple(subjects))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from domicile.cli.failure import Failure
 from domicile.cli.transfer import Item
-from domicile.media.account import KEPT_TYPES, path_of, upload_fields
+from domicile.media.account import KEPT_TYPES, SUBJECTS, path_of, upload_fields
 from domicile.media.asset import IMAGE_EXTENSIONS, RESOURCE_TYPES
 from domicile.media.policy import Permit
 from domicile.service.gate.account import AccountClient, Original, taken
@@ -47,9 +47,15 @@ async def assets_of(
 
 
 async def detailed(client: AccountClient, permit: Permit, row: Mapping[str, Any]) -> dict[str, Any]:
-    """All that the account tells of one asset: listings tell less. Raises Refused."""
+    """All that the account tells of one asset, and whom it is about, which is told to who asks for that. Raises Refused."""
     path = path_of(row["resource_type"], row["type"], row["public_id"])
-    return await client.ask(permit, "GET", path)
+    told = await client.ask(permit, "GET", path)
+    if client.account.is_cloudinary:  # which knows no such thing, and counts calls
+        return told
+    asked = {"expression": f'asset_id="{told["asset_id"]}"', "with_field": [SUBJECTS], "max_results": 1}
+    found = (await client.ask(permit, "POST", "/resources/search", body=asked)).get("resources", [])
+    about = found[0].get(SUBJECTS) if found else None
+    return told | {SUBJECTS: about or []}
 
 
 async def account_items(client: AccountClient, permit: Permit, resource_types: tuple[str, ...]) -> AsyncIterator[Item]:

@@ -181,9 +181,10 @@ class MemoryIndex:
 
     def _drop(self, asset_ids: Sequence[str]) -> list[tuple[str, int]]:
         """Tenant and bytes of each that was there."""
-        sizes = [(tenant, size) for tenant, size in self._db.execute(sql.sizes(asset_ids))]
+        sizes: list[tuple[str, int]] = []
         for statement in sql.deletes(asset_ids):
-            self._db.execute(statement)
+            done = self._db.execute(statement)
+            sizes += [(row[0], row[1]) for row in done] if done.returns_rows else []
         return sizes
 
     def _count(self, sizes: Iterable[tuple[str, int]], sign: int) -> None:

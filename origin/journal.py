@@ -36,6 +36,7 @@ from domicile.media.journal import ENTRY_TARGETS_MAX, GENESIS, Entry, Head, Kind
 from domicile.media.wire import JournalAnswer
 from origin.catalogue.engine import Database
 from origin.catalogue.tables import journal_entry, journal_head
+from origin.continuity import Continuity
 from origin.doubts import Doubt, Doubts
 
 ENTRIES_PER_ANSWER_MAX = 512
@@ -137,13 +138,13 @@ class Journal:
         on_put_back: Callable[[], None] | None = None,
     ) -> None:
         """`on_unfinished` is called when an entry is, or may be, committed and its caller hears an error: somebody must
-        clean up. `on_put_back`: see `check`.
+        clean up. `on_put_back`: see `origin.continuity`.
         """
         self._database = database
         self._mirror = mirror
         self._on_commit = on_commit
         self._on_unfinished = on_unfinished
-        self._on_put_back = on_put_back
+        self.continuity = Continuity(lambda: mirror.ends if mirror else {}, on_put_back=on_put_back)
         self._news = asyncio.Event()
         self._unmirrored: list[Entry] = []
         self._copying = asyncio.Lock()
@@ -160,21 +161,6 @@ class Journal:
     def past(self, tenant: str) -> Head | None:
         """Where the mirror's entries of a tenant end; for a tenant that is about to be made."""
         return self._mirror.ends.get(tenant) if self._mirror else None
-
-    def known(self) -> dict[str, Head]:
-        """How far each tenant's journal has come at least, as its mirror tells. To be taken before what `check` compares."""
-        return dict(self._mirror.ends) if self._mirror else {}
-
-    def check(self, known: Mapping[str, Head], heads: Mapping[str, Head]) -> None:
-        """Does the catalogue have all that was committed? Raises UpstreamUnavailable when it was put back to an older state
-        under this process, as by a standby that lacked the last commits: what is in memory is of another catalogue, and only
-        a start brings this one up to date (decisions C.4).
-        """
-        if any(tenant in known and _is_older(head, known[tenant]) for tenant, head in heads.items()):
-            log.error("catalogue_put_back")
-            if self._on_put_back is not None:
-                self._on_put_back()
-            raise UpstreamUnavailable("The catalogue was put back to an older state: try again")
 
     @asynccontextmanager
     async def change(self, tenant: str) -> AsyncIterator[Change]:
@@ -239,7 +225,7 @@ class Journal:
         if row is None:
             raise AssetNotFound("no such cloud")
         before = Head(epoch=row.epoch, seq=row.seq - 1, chain=row.hash)
-        self.check(self.known(), {tenant: before})  # nobody else changes this tenant now
+        self.continuity.check(self.continuity.known(), {tenant: before})  # nobody else changes this tenant now
         return Change(
             connection=connection,
             tenant=tenant,
@@ -334,11 +320,6 @@ def _after(connection: Connection, *, cursors: Mapping[str, int]) -> JournalAnsw
             else:
                 compacted.append(tenant)
     return JournalAnswer(entries=tuple(entries), unknown=tuple(unknown), compacted=tuple(compacted))
-
-
-def _is_older(head: Head, known: Head) -> bool:
-    """An empty chain is not known."""
-    return head.seq < known.seq or (head.seq == known.seq and bool(known.chain) and head.chain != known.chain)
 
 
 def _targets_of(entry: Entry) -> int:

@@ -52,13 +52,13 @@ class Edges:
         )
         # Registered before the heads are read: whatever commits after the reading knows this instance and waits for it.
         instance = core.leases.register(request.node, request.boot, lease_seconds=seconds, tenants=frozenset(granted))
-        known = core.journal.known()
+        known = core.journal.continuity.known()
         async with core.database.write() as connection:
             for gone in core.leases.take_dropped():
                 await drop_beat(connection, *gone)
             await write_beat(connection, instance)
             heads = await read_heads(connection)
-        core.journal.check(known, heads)
+        core.journal.continuity.check(known, heads)
         leases = tuple(
             TenantLease(
                 tenant=cloud,

@@ -1,15 +1,13 @@
-"""Several entries of one change, answers that the wire can carry, and a catalogue that is another one."""
+"""Several entries of one change, and answers that the wire can carry."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from domicile.media.asset import Aid
-from domicile.media.errors import UpstreamUnavailable
 from domicile.media.journal import ENTRY_TARGETS_MAX, GENESIS, Entry, Head, Kind, follows
 from domicile.media.wire import BODY_BYTES_MAX
 from origin import journal as module
@@ -91,48 +89,3 @@ async def test_an_answer_holds_what_the_wire_takes_and_the_next_one_goes_on(
     then = await journal.entries({CLOUD: 3}, wait_seconds=0)
     assert [entry.seq for entry in then.entries] == [4, 5, 6]
     assert (first.compacted, then.compacted) == ((), ())
-
-
-# --- is the catalogue still the one that this process knows? ---
-
-KNOWN = Head(epoch=1, seq=7, chain="c7")
-
-
-class Copied:
-    """A mirror that ends at KNOWN."""
-
-    ends: Mapping[str, Head] = {"acme": KNOWN, "parked": KNOWN}
-
-    def append(self, entries: tuple[Entry, ...], /) -> None:
-        raise AssertionError("nothing is committed here")
-
-
-def journal_beside(told: list[str]) -> Journal:
-    return Journal(cast("Database", None), mirror=Copied(), on_put_back=lambda: told.append("put back"))
-
-
-@pytest.mark.parametrize(
-    "head", [Head(epoch=1, seq=6, chain="c6"), Head(epoch=2, seq=6, chain="c6"), Head(epoch=1, seq=7, chain="other")]
-)
-def test_a_catalogue_that_knows_less_than_its_mirror_or_something_else_was_put_back(head: Head) -> None:
-    told: list[str] = []
-    made = journal_beside(told)
-    with pytest.raises(UpstreamUnavailable, match="put back to an older state"):
-        made.check(made.known(), {"acme": head})
-    assert told == ["put back"]
-
-
-@pytest.mark.parametrize("head", [KNOWN, Head(epoch=1, seq=8, chain="c8")])
-def test_one_that_knows_as_much_or_more_was_not(head: Head) -> None:
-    told: list[str] = []
-    made = journal_beside(told)
-    made.check(made.known(), {"acme": head, "new": Head(epoch=1, seq=0, chain="")})
-    made.check({"acme": Head(epoch=1, seq=7, chain="")}, {"acme": Head(epoch=1, seq=7, chain="c7")})
-    assert told == []
-
-
-def test_what_was_known_is_taken_before_the_heads_are_read() -> None:
-    made = journal_beside([])
-    before = made.known()
-    assert before == Copied.ends
-    assert before is not Copied.ends, "the mirror goes on meanwhile"

@@ -30,6 +30,7 @@ from origin.records.audit import AUDIT_FILE, AuditFile, AuditForked, AuditLog, m
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.database import opened_database
+from origin.records.edges import longest_lease_seconds
 from origin.records.erasures import Erasures
 from origin.records.named import load_named
 from origin.records.settings import RecordsSettings
@@ -73,14 +74,20 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         mirror = _open_mirror(settings)
         stack.callback(mirror.close)
         await recovery.outwait_predecessor(database)
-        await recovery.reconcile(database, mirror, now=clocks.wall())
+        is_restored = await recovery.reconcile(database, mirror, now=clocks.wall())
         audit = await _open_audit(settings, database, keyring, stack)
         leases = Leases(monotonic=clocks.monotonic)
-        upkeep = Upkeep()
+        upkeep, put_back = Upkeep(), asyncio.Event()
         core = Core(
             settings=settings,
             database=database,
-            journal=Journal(database, mirror=mirror, on_commit=leases.committed, on_unfinished=upkeep.hurry),
+            journal=Journal(
+                database,
+                mirror=mirror,
+                on_commit=leases.committed,
+                on_unfinished=upkeep.hurry,
+                on_put_back=put_back.set,
+            ),
             catalogue=SqlCatalogue(),
             search=MemoryIndex(),
             keyring=keyring,
@@ -91,9 +98,12 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             shield=shield,
             audit=audit,
             now=clocks.wall,
+            put_back=put_back,
         )
         stack.push_async_callback(core.search.close)
         await _fill(core, mirror)
+        if is_restored:
+            leases.expect_strangers(longest_lease_seconds(core))
         stack.enter_context(upkeep.of(core, mirror))
         yield core
 

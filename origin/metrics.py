@@ -96,6 +96,15 @@ class Metrics:
             to, "domicile_origin_purges_total", "Signed purge calls, by outcome.", {"outcome": PURGE_OUTCOMES}
         )
         self._pool(to)
+        self._subjects(to)
+
+    def _subjects(self, to: CollectorRegistry) -> None:
+        self.cases = BoundedGauge(
+            to,
+            "domicile_origin_subject_cases",
+            "Requests of persons that are open, of all clouds, and those of them that are overdue.",
+            {"state": ("open", "overdue")},
+        )
 
     def _pool(self, to: CollectorRegistry) -> None:
         self.pool_queue = BoundedGauge(to, "domicile_origin_pool_queue", "Uploads that wait for a decoder.", {})

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -122,6 +122,8 @@ class Journal:
         self._on_unmirrored = on_unmirrored
         self._news = asyncio.Event()
         self._unmirrored: list[Entry] = []
+        self.on_store: Callable[[Change, Entry], Awaitable[None]] | None = None
+        """Called in the transaction of every entry: what it writes is there exactly if the entry is."""
 
     @staticmethod
     async def begin(connection: AsyncConnection, tenant: str, *, past: Head | None = None) -> None:
@@ -182,6 +184,8 @@ class Journal:
         await change.connection.execute(
             update(head).where(head.c.tenant == entry.tenant).values(hash=entry.chain, purged=_piled_up(change, entry))
         )
+        if self.on_store is not None:
+            await self.on_store(change, entry)
 
     async def _committed(self, change: Change, entry: Entry) -> None:
         for step in change.after_commit:

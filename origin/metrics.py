@@ -8,6 +8,7 @@ from typing import get_args
 from prometheus_client import CollectorRegistry
 
 from domicile import __version__
+from domicile.media.cdn_calls import SPEAKERS
 from domicile.media.signature import Digest
 from domicile.service.line import TURNED_AWAY
 from domicile.service.metrics import BoundedCounter, BoundedGauge, BoundedHistogram, new_registry
@@ -64,6 +65,13 @@ class Metrics:
             " Unreachable: no answer. Refused: the policy lets nothing be sent there. Failed: by a fault of ours. Those four are tried again, and"
             " counted once more as given_up after seven days. Gone: deleted or erased before it was sent.",
             {"outcome": NOTICE_OUTCOMES},
+        )
+        self.cdn_purges = BoundedCounter(
+            to,
+            "domicile_origin_cdn_purges_total",
+            "Purges at CDNs by kind of CDN: calls by what came of them (confirmed, later, failed), and purges that were over by the age"
+            " of all copies before a CDN confirmed them (lapsed).",
+            {"cdn": tuple(SPEAKERS), "outcome": ("confirmed", "later", "failed", "lapsed")},
         )
         self.upload_memory = BoundedGauge(
             to, "domicile_origin_upload_memory_bytes", "Bytes of uploads that are held in memory now.", {}

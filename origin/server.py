@@ -18,13 +18,14 @@ from aiohttp import web
 
 from domicile.media.keys import name_hash
 from domicile.service import logging
+from domicile.service.gate.cdn import CdnClient
 from domicile.service.gate.remote import RemoteClient, authorities
 from domicile.service.pool import DecoderPool
 from domicile.service.profile import installed_engines, refuse_unsafe_engines
 from domicile.service.settings import BadSetting, blamed
 from domicile.service.tasks import Background
 from domicile.service.tls import load
-from origin import eager_worker, notice_worker
+from origin import cdn_worker, eager_worker, erasure_worker, notice_worker
 from origin.api.archive_turns import ArchiveTurns
 from origin.api.budget import Budget
 from origin.app import ROUTE_NAMES, api_app
@@ -94,6 +95,7 @@ async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         stack.callback(listener.close)
         origin = await stack.enter_async_context(opened(settings))
+        cdns = await stack.enter_async_context(CdnClient.open(authorities(settings.remote.authority)))
         runners: list[web.BaseRunner] = []
         stack.push_async_callback(_end, origin, runners)
         if settings.demo:
@@ -108,7 +110,13 @@ async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, changed.set)
         _say_ready(settings)
         async with asyncio.TaskGroup() as group:
-            loops = (_reread(origin, tls, changed), eager_worker.run(origin), notice_worker.run(origin))
+            loops = (
+                _reread(origin, tls, changed),
+                eager_worker.run(origin),
+                notice_worker.run(origin),
+                cdn_worker.run(origin, cdns),
+                erasure_worker.run(origin),
+            )
             beside = [group.create_task(loop) for loop in loops]
             await stop.wait()
             for work in beside:

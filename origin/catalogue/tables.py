@@ -176,6 +176,25 @@ erasure = Table(
     UniqueConstraint("tenant", "request", name="uq_erasure_tenant_request"),
 )
 
+cdn_purge = Table(
+    "cdn_purge",
+    metadata,
+    Column("id", _HEX128, primary_key=True),
+    Column("tenant", _CLOUD, nullable=False),
+    Column("seq", BigInteger, nullable=False, comment="of the journal entry that it is made for"),
+    Column("account", String(32), nullable=False),
+    Column("tags", LargeBinary, nullable=False, comment="msgpack of outward tags"),
+    Column("stage", String(8), nullable=False),
+    Column("due_at", Float(53), nullable=False),
+    Column("fenced_at", Float(53), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("token", String(64), nullable=False, comment="of a purge that has begun there"),
+    Column("said", String(160), nullable=False),
+    Index(None, "account", "stage", "due_at"),
+    Index(None, "tenant", "seq"),
+    comment="purges at CDNs, written with the entry that they are made for",
+)
+
 audit_log = Table(
     "audit_log",
     metadata,

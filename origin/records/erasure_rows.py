@@ -100,6 +100,13 @@ async def drop_old(connection: AsyncConnection, *, now: float) -> None:
     await connection.execute(delete(t.erasure).where(t.erasure.c.kept_until < now))
 
 
+async def still_open(connection: AsyncConnection, *, limit: int) -> list[ErasureRow]:
+    """Erasures whose selector is used up, and whose last statement is not made yet; any of them, when there are more."""
+    asked = select(t.erasure).where(t.erasure.c.statement.is_(None)).order_by(func.random()).limit(limit)
+    rows = [_row(found) for found in await connection.execute(asked)]
+    return [row for row in rows if row.state.finished]
+
+
 async def doomed(connection: AsyncConnection, row: ErasureRow) -> int:
     """Versions of this erasure whose key or bytes may still be there."""
     mine = (t.doomed.c.tenant == row.tenant, t.doomed.c.seq.in_(row.state.seqs))
@@ -108,8 +115,10 @@ async def doomed(connection: AsyncConnection, row: ErasureRow) -> int:
 
 async def _one(connection: AsyncConnection, *where: Any) -> ErasureRow | None:
     found: Row[Any] | None = (await connection.execute(select(t.erasure).where(*where))).first()
-    if found is None:
-        return None
+    return None if found is None else _row(found)
+
+
+def _row(found: Row[Any]) -> ErasureRow:
     statement = msgspec.msgpack.decode(found.statement) if found.statement is not None else None
     return ErasureRow(
         tenant=found.tenant,

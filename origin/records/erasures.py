@@ -24,14 +24,14 @@ from origin.keyring import Keyring, purpose_id
 from origin.records import erasure_rows as rows_of
 from origin.records import targets as selection
 from origin.records.backups import drop
+from origin.records.cdn_purges import CdnPurges
 from origin.records.core import Core
 from origin.records.deletes import DELETE_ASSETS_MAX, end_entry, forget_rows
 from origin.records.erasure_rows import ErasureRow, State
 from origin.records.fetched import COULD_BE_BROUGHT, shun
 from origin.records.nonces import Once, spend
 from origin.records.purge_types import ErasePreview, PurgeTargets
-from origin.records.statements import body_of
-from origin.records.types import Fencing
+from origin.records.statements import ERASED, body_of
 
 ERASE_ENTRIES_MAX = 1000
 """Entries of one erase call, DELETE_ASSETS_MAX assets each; repeat its request_id to go on."""
@@ -41,6 +41,8 @@ VERSIONS_SHOWN_MAX = 1000
 """Keyed hashes of versions that a statement lists; the counts are always of all."""
 ERASURE_ID_BYTES = 16
 LEAF_KIND = "erasure"
+SETTLED_MAX = 50
+"""Erasures that one round of `settle` looks at."""
 
 SIGNING_KEY = purpose_id("installation", "statement")
 
@@ -64,8 +66,9 @@ class _Asked:
 class Erasures:
     """What forgets on purpose."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, cdns: CdnPurges) -> None:
         self._core = core
+        self._cdns = cdns
 
     def public_key(self) -> bytes:
         return public_key_of(self._seed())
@@ -206,8 +209,9 @@ class Erasures:
         fenced = await core.fenced(row.tenant, state.head.seq)
         async with core.database.read() as connection:
             left = await rows_of.doomed(connection, row)
-        statement = sign(body_of(core, row, fenced, left=left), self._seed())
-        if state.finished and left == 0 and fenced.state is Fencing.FENCED:
+            cdns = await self._cdns.places(connection, row.tenant, state.seqs)
+        statement = sign(body_of(core, row, fenced, left=left, cdns=cdns), self._seed())
+        if statement.body["outcome"] == ERASED:
             return await self._close(row, statement)
         return statement
 
@@ -221,6 +225,14 @@ class Erasures:
             kept = await rows_of.by_id(connection, row.tenant, row.id)
         await core.audit.publish()
         return statement if kept is None or kept.statement is None else kept.statement
+
+    async def settle(self) -> None:
+        """Close what is over by now, and nobody has asked for."""
+        core = self._core
+        async with core.database.read() as connection:
+            rows = await rows_of.still_open(connection, limit=SETTLED_MAX)
+        for row in rows:
+            await core.shield.run(self._told(row))
 
     async def receipt(self, tenant: str, erasure_id: str) -> dict[str, Any]:
         """The receipt of an erasure that is over, with a proof up to the log's checkpoint of now."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from domicile.media.statement import ErasureStatement
+from origin.cdn_accounts import read_accounts
 from origin.records.audit import AuditLog
+from origin.records.cdn_purges import CdnPurges
 from origin.records.core import Core
 from origin.records.erasures import Erasures
 from origin.records.nonces import Once
@@ -19,7 +21,10 @@ class ForgettingSide:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._purges = Purges(core)
-        self._erasures = Erasures(core)
+        self.cdn_purges = CdnPurges(core, read_accounts(core.settings.keys_directory))
+        if self.cdn_purges.accounts:
+            core.journal.on_store = self.cdn_purges.written
+        self._erasures = Erasures(core, self.cdn_purges)
 
     async def purge(
         self,
@@ -54,6 +59,10 @@ class ForgettingSide:
     async def erasure(self, tenant: str, erasure_id: str) -> ErasureStatement:
         """How far an erasure has come, signed; kept for STATEMENT_KEPT_SECONDS once it is over. AssetNotFound."""
         return await self._erasures.status(tenant, erasure_id)
+
+    async def settle_erasures(self) -> None:
+        """Close erasures that are over by now, whether or not anybody asks: their leaves belong into the log."""
+        await self._erasures.settle()
 
     async def erase_preview(self, tenant: str, targets: PurgeTargets) -> ErasePreview:
         """What `erase` would take, without taking it."""

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from domicile.media.statement import KEY_STATE_FILE, KEY_STATE_WAITING, STATUS_PATH
+from origin.records.cdn_purges import CdnPlace
 from origin.records.core import Core
 from origin.records.erasure_rows import ErasureRow
 from origin.records.types import FencedState, Fencing
 
+ERASED, PARTIAL = "erased", "partial"
+"""What came of an erasure, so far."""
 
-def body_of(core: Core, row: ErasureRow, fenced: FencedState, *, left: int) -> dict[str, Any]:
+
+def body_of(
+    core: Core, row: ErasureRow, fenced: FencedState, *, left: int, cdns: Sequence[CdnPlace] = ()
+) -> dict[str, Any]:
     """The body of a statement as things stand; `left`: versions whose key or bytes may still be there."""
     policy, state = core.tenants.standing(row.tenant).policy, row.state
     lifetimes = policy.lifetimes if policy else None
-    is_over = state.finished and left == 0 and fenced.state is Fencing.FENCED
+    is_over = state.finished and left == 0 and fenced.state is Fencing.FENCED and all(cdn.is_over for cdn in cdns)
     return {
         "tenant": row.tenant,
         "erasure_id": row.id,
@@ -22,7 +29,7 @@ def body_of(core: Core, row: ErasureRow, fenced: FencedState, *, left: int) -> d
         "request": row.request,
         "issued_at": int(core.now()),
         "region": core.settings.region,
-        "outcome": "erased" if is_over else "partial",
+        "outcome": ERASED if is_over else PARTIAL,
         "removed": {
             "versions": state.versions,
             "originals": state.originals if left else state.versions,
@@ -31,7 +38,7 @@ def body_of(core: Core, row: ErasureRow, fenced: FencedState, *, left: int) -> d
         "versions": list(state.shown),
         "journal": {"epoch": state.head.epoch, "seq": state.head.seq, "chain": state.head.chain},
         "key": _key_state(core, row, fenced, left),
-        "places": [_origin_place(core, left), _edges_place(fenced)],
+        "places": [_origin_place(core, left), _edges_place(fenced), *map(_cdn_place, cdns)],
         "residuals": _residuals(lifetimes.browser_seconds_max, lifetimes.shared_seconds_max) if lifetimes else [],
         "failure_domains": 1,
     }
@@ -64,6 +71,16 @@ def _edges_place(fenced: FencedState) -> dict[str, Any]:
         "suspended": fenced.suspended,
         "waiting": fenced.waiting,
         "seconds_left_max": int(-(-fenced.seconds_left_max // 1)),
+    }
+
+
+def _cdn_place(cdn: CdnPlace) -> dict[str, Any]:
+    """`evidence`: the CDN's own name for its purge, what went wrong last, or that the lifetime of all copies is over."""
+    return {
+        "place": f"cdn {cdn.account}",
+        "state": "purged" if cdn.is_over else "pending",
+        "evidence": cdn.said,
+        "seconds_left_max": int(-(-cdn.seconds_left_max // 1)),
     }
 
 

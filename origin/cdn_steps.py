@@ -1,0 +1,96 @@
+"""What comes next for a purge at a CDN: pure decisions, persisted by `records.cdn_purges`, carried out by `cdn_worker`.
+
+fence    wait until no edge can serve the old bytes: a CDN that is purged before takes them again
+first    purge; then wait for what was on its way into the CDN's store when it was fenced (D + T)
+second   purge again
+done     confirmed, or lapsed: the lifetime that was sent with every copy is over
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from domicile.media.cdn_calls import Confirmed, Failed, Later, Verdict
+
+RETRY_SECONDS, RETRY_SECONDS_MAX = 5.0, 600.0
+FENCE_POLL_SECONDS = 0.5
+DOUBLINGS_MAX = 16
+LAPSED = "lapsed: the lifetime of every copy is over"
+
+
+class Stage(StrEnum):
+    FENCE = "fence"
+    FIRST = "first"
+    SECOND = "second"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """In seconds."""
+
+    in_flight: float
+    """D + T: an answer may be that long on its way from an edge into the CDN's store."""
+    lifetime: float
+    """k·C: after so long no copy is used any more, whatever the CDN was told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far a purge at one CDN has come."""
+
+    stage: Stage = Stage.FENCE
+    due_at: float = 0.0
+    fenced_at: float = 0.0
+    attempts: int = 0
+    token: str = ""
+    """Of a purge that has begun there and is asked after."""
+    said: str = ""
+    """The CDN's name for its purge, or what went wrong last."""
+
+
+def fenced(standing: Standing, *, is_fenced: bool, now: float) -> Standing:
+    """After a look at the fence."""
+    if not is_fenced:
+        return replace(standing, due_at=now + FENCE_POLL_SECONDS)
+    return replace(standing, stage=Stage.FIRST, fenced_at=now, due_at=now)
+
+
+def answered(standing: Standing, verdict: Verdict, times: Times, *, now: float) -> Standing:
+    """After a call, and after one that was not answered at all (`Failed`)."""
+    match verdict:
+        case Confirmed(evidence=evidence, in_seconds=seconds) if standing.stage is Stage.FIRST:
+            after = max(now + seconds, standing.fenced_at + times.in_flight)
+            return replace(standing, stage=Stage.SECOND, due_at=after, attempts=0, token="", said=evidence)
+        case Confirmed(evidence=evidence):
+            return replace(
+                standing, stage=Stage.DONE, due_at=now + verdict.in_seconds, attempts=0, token="", said=evidence
+            )
+        case Later(in_seconds=seconds, token=token) if token:
+            return replace(standing, due_at=now + seconds, token=token)
+        case Later(in_seconds=seconds):
+            tried = replace(standing, attempts=standing.attempts + 1, token="", said="the CDN asks for patience")
+            return replace(tried, due_at=now + max(seconds, _pause(standing.attempts)))
+        case Failed(reason=reason):
+            tried = replace(standing, attempts=standing.attempts + 1, token="", said=reason)
+            return replace(tried, due_at=now + _pause(standing.attempts))
+
+
+def lapsed(standing: Standing, times: Times, *, now: float) -> Standing | None:
+    """Done without the CDN's word, when no copy can be in use any more; None before that."""
+    if standing.stage in {Stage.FENCE, Stage.DONE} or now < standing.fenced_at + times.in_flight + times.lifetime:
+        return None
+    return replace(standing, stage=Stage.DONE, due_at=now, token="", said=LAPSED)
+
+
+def seconds_left_max(standing: Standing, times: Times, *, now: float) -> float:
+    """Until it is over at the latest, once it is fenced."""
+    if standing.stage is Stage.DONE:
+        return max(0.0, standing.due_at - now)
+    from_then = now if standing.stage is Stage.FENCE else standing.fenced_at
+    return max(0.0, from_then + times.in_flight + times.lifetime - now)
+
+
+def _pause(attempts: int) -> float:
+    return min(RETRY_SECONDS_MAX, RETRY_SECONDS * 2.0 ** min(attempts, DOUBLINGS_MAX))

@@ -68,9 +68,11 @@ bench: $(VENV)/.test system
 fuzz: $(VENV)/.test
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
-# Kills, overwrites and purges for ten minutes under an oracle, half of it without kills for the memory; ARGS='--minutes 2'.
+# Kills, overwrites and purges for ten minutes under an oracle, half of it without kills for the memory; then kills of the
+# origin and of its database's server for ten minutes, half of it on each database; ARGS='--minutes 2'.
 soak: $(VENV)/.test
 	$(BIN)/python -m tests.soak $(ARGS)
+	$(BIN)/python -m tests.soak.kills $(ARGS)
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/generate.py

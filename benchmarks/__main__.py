@@ -1,4 +1,4 @@
-"""`python -m benchmarks [hits] [transforms] [budgets] [store] [conformance] [fills] [quality]`: measure, and write benchmarks/results/."""
+"""`python -m benchmarks [hits] [transforms] [budgets] [store] [api] [conformance] [fills] [quality]`: measure, and write benchmarks/results/."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from benchmarks import budgets, eviction, hits, report, store_cost, transforms
 
 RESULTS = Path(__file__).parent / "results"
 USUAL = ("hits", "transforms", "budgets", "store")
-PARTS = (*USUAL, "conformance", "fills", "quality")
-"""`quality` has to be asked for: it needs the corpus of photographs, and scores for minutes. So have `conformance` and `fills`:
-they need more programs."""
+PARTS = (*USUAL, "api", "conformance", "fills", "quality")
+"""`quality` has to be asked for: it needs the corpus of photographs, and scores for minutes. So have `api`, `conformance` and
+`fills`: they need more programs, and `api` fills catalogues for many minutes."""
 
 
 def part(text: str) -> str:
@@ -67,6 +67,10 @@ def main() -> int:
             results["eviction"] = eviction.measure(scale=arguments.scale)
             results["objects in memory"] = store_cost.memory(scale=arguments.scale)
             results["start on a full disk"] = store_cost.starting(work, scale=arguments.scale)
+        if "api" in arguments.parts:
+            from benchmarks import api  # its database is that of tests
+
+            results |= api.measure(work, scale=arguments.scale)
         if "conformance" in arguments.parts:
             from benchmarks import conformance  # the suite is that of a test
 

@@ -1,6 +1,7 @@
 """One request in, one response out: routes, methods, errors, and what is counted about them.
 
     GET HEAD OPTIONS  /...                    media (OPTIONS only for browsers that ask first)
+    GET HEAD          /{cloud}/search/...     a signed search, handed on to the origin
     GET               /healthz                this process answers
     GET               /readyz                 and may serve: the node holds a lease
     GET               /metrics                of the whole node
@@ -20,6 +21,7 @@ from aiohttp import web
 from domicile.media.auth_token import NOTHING, TOKEN_NAME, Shown, tokens_of
 from domicile.media.errors import BadUrl, LeaseLost, MediaError, Overloaded, UpstreamUnavailable, WrongPlace
 from domicile.media.pending import NO_HINTS, may_follow_hints, read_hints
+from domicile.media.search_url import parse_search
 from edge.cache.forward import has_come_round
 from edge.deliver import Delivered, Deliverer
 from edge.front import ANYBODY, Asker, Front
@@ -31,6 +33,7 @@ from edge.open_responses import InProgress, OpenResponses
 from edge.plain import Door, Plain
 from edge.rates import RateLimited, Rates
 from edge.respond import Reply, empty, plain, preflight, refusal
+from edge.search import Searches
 from edge.send import CutOff, TooSlow, send
 from edge.store.port import close_body
 from edge.upstream import AssetGone
@@ -71,6 +74,7 @@ class App:
     rates: Rates
     in_progress: InProgress
     purge: Door
+    searches: Searches
     services: dict[str, Door] = field(default_factory=dict)
     """By path; see SERVICE_PATHS."""
     front: Front = ANYBODY
@@ -131,6 +135,10 @@ class App:
             raise RateLimited("This cloud is asked for too often; try again")
         self.in_progress.count += 1
         try:
+            searched = parse_search(request.raw_path)
+            if searched is not None:
+                tally.route = Route.SEARCH
+                return await self._send_plain(request, await self.searches.answer(searched), tally)
             return await self._delivery(request, asker, tally)
         finally:
             self.in_progress.count -= 1

@@ -22,6 +22,7 @@ class Route(StrEnum):
     PEER = "peer"
     TIER = "tier"
     PURGE = "purge"
+    SEARCH = "search"
     SERVICE = "service"
     """Health, readiness, metrics."""
     PASSTHROUGH = "passthrough"

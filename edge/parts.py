@@ -36,6 +36,7 @@ from edge.rates import Rates
 from edge.readings import Readings
 from edge.refusals import Refusals
 from edge.relay import Relay
+from edge.search import Searches
 from edge.settings import EdgeSettings
 from edge.store.disk import DiskStore
 from edge.store.memory import MemoryStore
@@ -128,6 +129,13 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         rates=rates,
         in_progress=in_progress,
         purge=outside.purge,
+        searches=Searches(
+            wire=outside.wire,
+            permits=known.permits,
+            region=settings.region,
+            tenant=outside.link.tenants.get,
+            discover=outside.link.discover,
+        ),
         services=doors(outside.link),
         front=front,
     )

@@ -33,6 +33,7 @@ from origin.api import (
     presets,
     publish,
     related,
+    search,
     text_images,
     transformations,
     triggers,
@@ -78,6 +79,7 @@ ROUTES: tuple[Route, ...] = (
     Route("erasure", "GET", CLOUD + "/erasures/{id}", erasures.status),
     Route("erasures", "POST", RT + "/erasures", erasures.erase, TYPES),  # where a stock SDK's signed call goes
     *account.ROUTES,
+    *search.ROUTES,
     *listing.ROUTES,
     *details.ROUTES,
     *backups.ROUTES,

@@ -19,6 +19,8 @@ from domicile.media.wire import CONTENT_TYPE, WireError
 
 RETRY_AFTER_SECONDS = 2
 """What a caller is told to wait when a queue or quota is full."""
+_PASSING = frozenset({429, 503})
+"""What may be over soon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,7 @@ def code_of_kind(kind: type[MediaError]) -> str:
 def as_json(status: int, message: str) -> web.Response:
     """Cloudinary's error body."""
     response = web.json_response({"error": {"message": message}}, status=status)
-    if status in {429, 503}:
+    if status in _PASSING:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
@@ -100,7 +102,10 @@ def as_json(status: int, message: str) -> web.Response:
 def for_api(error: MediaError, *, upload: bool) -> web.Response:
     """The answer to an SDK."""
     row = answer_for(error)
-    return as_json(row.upload if upload else row.admin, told(error))
+    response = as_json(row.upload if upload else row.admin, told(error))
+    if row.admin in _PASSING:  # also where uploads say 500, because SDKs know no 503
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
 
 
 def for_wire(error: MediaError) -> web.Response:

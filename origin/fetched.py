@@ -161,13 +161,13 @@ class Fetched:
 
     async def _anew(self, name: AssetName) -> None:
         origin = self._origin
-        if origin.records.fetched.count(name.cloud) >= origin.settings.remote.assets_max:
+        if await origin.records.fetched.count(name.cloud) >= origin.settings.remote.assets_max:
             raise LimitExceeded("Too many fetched pictures in this cloud")
         await self._take(name, name.public_id, had=None)
 
     async def _mapped(self, found: Mapped, name: AssetName) -> None:
         origin = self._origin
-        if origin.records.fetched.count_under(name.cloud, found.folder) >= origin.settings.remote.assets_max:
+        if await origin.records.fetched.count_under(name.cloud, found.folder) >= origin.settings.remote.assets_max:
             raise LimitExceeded("Too many fetched pictures in this folder")
         await self._take(name, found.address, had=None)
 

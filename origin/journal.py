@@ -10,6 +10,8 @@ The locked head row orders the transactions of a tenant: commit order is number 
 
 An entry whose copy cannot be written to the mirror is committed all the same, and its caller gets UpstreamUnavailable: an
 answer claims no durability that is not there (decisions C.4). Until the mirror has it, nothing more is committed.
+
+A server that is lost while it commits leaves a doubt, which is settled before anything else is (`origin.doubts`).
 """
 
 from __future__ import annotations
@@ -25,14 +27,15 @@ from typing import Protocol
 import msgspec
 import structlog
 from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction
 
 from domicile.media.asset import Aid, NameHash
-from domicile.media.errors import AssetNotFound, UpstreamUnavailable
+from domicile.media.errors import AssetNotFound, MediaError, UpstreamUnavailable
 from domicile.media.journal import ENTRY_TARGETS_MAX, GENESIS, Entry, Head, Kind, chain_of
 from domicile.media.wire import JournalAnswer
 from origin.catalogue.engine import Database
 from origin.catalogue.tables import journal_entry, journal_head
+from origin.doubts import Doubt, Doubts
 
 ENTRIES_PER_ANSWER_MAX = 512
 WAIT_SECONDS_MAX = 30.0
@@ -113,17 +116,21 @@ class Journal:
         *,
         mirror: Mirrors | None = None,
         on_commit: Callable[[Entry], None] | None = None,
-        on_unmirrored: Callable[[], None] | None = None,
+        on_unfinished: Callable[[], None] | None = None,
     ) -> None:
-        """`on_unmirrored` is called when an entry is committed and its caller hears an error: somebody must clean up."""
+        """`on_unfinished` is called when an entry is, or may be, committed and its caller hears an error: somebody must
+        clean up.
+        """
         self._database = database
         self._mirror = mirror
         self._on_commit = on_commit
-        self._on_unmirrored = on_unmirrored
+        self._on_unfinished = on_unfinished
         self._news = asyncio.Event()
         self._unmirrored: list[Entry] = []
         self.on_store: Callable[[Change, Entry], Awaitable[None]] | None = None
         """Called in the transaction of every entry: what it writes is there exactly if the entry is."""
+        self._copying = asyncio.Lock()
+        self._doubts = Doubts(database)
 
     @staticmethod
     async def begin(connection: AsyncConnection, tenant: str, *, past: Head | None = None) -> None:
@@ -141,20 +148,52 @@ class Journal:
     async def change(self, tenant: str) -> AsyncIterator[Change]:
         """A numbered transaction. Run it inside a Shield.
 
-        Raises AssetNotFound (no such tenant), Overloaded, UpstreamUnavailable (see above; at the end: it is committed).
+        Raises AssetNotFound (no such tenant), Overloaded, UpstreamUnavailable (see above; at the end: it is committed, or
+        may be).
         """
-        async with self._database.writer() as connection:
-            if self._unmirrored and not await self._copied():
-                raise UpstreamUnavailable("The journal's mirror cannot be written; nothing was changed")
-            async with connection.begin() as transaction:
-                change = await self._advance(connection, tenant)
-                yield change
-                if change.entry is None:
-                    await transaction.rollback()
-                else:
-                    await self._store(change, change.entry)
-            if change.entry is not None:  # embedded: still holds the one writer connection, so order is kept
-                await self._committed(change, change.entry)
+        async with self._doubts.turn(tenant):
+            if await self._doubts.settle(tenant):
+                self._unfinished()  # its caller has heard an error
+            try:
+                async with self._database.writer() as connection:
+                    if self._unmirrored and not await self._copied():
+                        raise UpstreamUnavailable("The journal's mirror cannot be written; nothing was changed")
+                    async with connection.begin() as transaction:
+                        change = await self._advance(connection, tenant)
+                        yield change
+                        await self._end(change, transaction)
+                    if change.entry is not None:  # embedded: still holds the one writer connection, so order is kept
+                        await self._committed(change, change.entry)
+            except MediaError:
+                if not self._doubts.has(tenant):
+                    raise
+                await self._resolve(tenant)
+
+    async def _end(self, change: Change, transaction: AsyncTransaction) -> None:
+        if change.entry is None:
+            await transaction.rollback()
+            return
+        await self._store(change, change.entry)
+        try:
+            await transaction.commit()
+        except Exception:
+            self._doubts.note(Doubt(entry=change.entry, follow=partial(self._committed, change, change.entry)))
+            raise
+
+    async def _resolve(self, tenant: str) -> None:
+        try:
+            await self._doubts.settle_soon(tenant)
+        except MediaError:
+            self._unfinished()
+            raise
+
+    def _unfinished(self) -> None:
+        if self._on_unfinished is not None:
+            self._on_unfinished()
+
+    async def settle(self) -> None:
+        """Ask about every commit that is in doubt. Raises Overloaded, UpstreamUnavailable."""
+        await self._doubts.settle_all()
 
     async def _advance(self, connection: AsyncConnection, tenant: str) -> Change:
         head = journal_head
@@ -197,19 +236,22 @@ class Journal:
         if self._mirror is not None:
             self._unmirrored.append(entry)
             if not await self._copied():
-                if self._on_unmirrored is not None:
-                    self._on_unmirrored()
+                self._unfinished()
                 raise UpstreamUnavailable("Done, and not yet copied to the journal's mirror: ask again")
 
     async def _copied(self) -> bool:
         """Is everything that is committed in the mirror now?"""
-        if self._mirror is not None and self._unmirrored:
-            try:
-                await asyncio.to_thread(self._mirror.append, tuple(self._unmirrored))
-            except Exception:  # a disk or a thread: the entries stay here, in order
-                log.exception("journal_not_mirrored", entries=len(self._unmirrored))
-                return False
-            self._unmirrored.clear()
+        async with (
+            self._copying
+        ):  # of several tenants at once, on a server: one call copies what all have committed by then
+            if self._mirror is not None and self._unmirrored:
+                entries = tuple(self._unmirrored)
+                try:
+                    await asyncio.to_thread(self._mirror.append, entries)
+                except Exception:  # a disk or a thread: the entries stay here, in order
+                    log.exception("journal_not_mirrored", entries=len(entries))
+                    return False
+                del self._unmirrored[: len(entries)]
         return True
 
     async def heads(self) -> dict[str, Head]:

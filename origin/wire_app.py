@@ -39,9 +39,11 @@ from domicile.media.wire import (
     PurgeRelay,
     RenditionReport,
     ResolveRequest,
+    SearchRelay,
 )
 from domicile.service import logging
 from domicile.service.zones import zone_of
+from origin.api.search import relayed_search
 from origin.errors import code_of, for_wire
 from origin.http import drop_server_header
 from origin.keys import ORIGIN, Origin
@@ -78,6 +80,7 @@ def wire_app(origin: Origin) -> web.Application:
     app.router.add_get(f"{PREFIX}/blobs/{{aid}}", blob)
     app.router.add_post(f"{PREFIX}/renditions", renditions)
     app.router.add_post(f"{PREFIX}/purge", purge)
+    app.router.add_post(f"{PREFIX}/search", search)
     app.on_response_prepare.append(drop_server_header)
     return app
 
@@ -285,3 +288,10 @@ async def purge(request: web.Request) -> web.Response:
     relay = await _read(request, PurgeRelay)
     region_of(request, relay.region)
     return _write(await relayed_purge(request.app[ORIGIN], relay))
+
+
+async def search(request: web.Request) -> web.Response:
+    """A signed search, as a viewer's URL says it: told where its cloud's policy lets its facts go."""
+    relay = await _read(request, SearchRelay)
+    region = region_of(request, relay.region)
+    return _write(await relayed_search(request.app[ORIGIN], relay, Place(name="edge", region=region)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.corpus import IN_CI
+from tests.infra import postgres
 from tests.infra.shares import Shares, order
 from tests.infra.told import TOLD
 
@@ -22,6 +23,23 @@ settings.load_profile("ci" if IN_CI else "here")
 
 PORTS_MAX = 16
 """Free ports that one call hands out."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--databases",
+        default=",".join(postgres.DATABASES),
+        help="of those on which tests of records and of the API run twice; a comma between them",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What takes `database_kind` runs on every database, unless the mark `sqlite` says that it is about that one."""
+    if "database_kind" in metafunc.fixturenames:
+        asked = str(metafunc.config.getoption("databases")).split(",")
+        is_embedded = any(metafunc.definition.iter_markers("sqlite"))
+        kinds = [kind for kind in asked if kind == "sqlite" or not is_embedded]
+        metafunc.parametrize("database_kind", kinds, indirect=True, scope="module")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -62,6 +80,31 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("DOMICILE_") and name != "DOMICILE_CORPUS":
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """One for all tests of this process."""
+    with postgres.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """ "sqlite", then "postgres"."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def database(request: pytest.FixtureRequest, database_kind: str) -> Iterator[postgres.Rows | None]:
+    """A database of the server for the tests of a file; None on SQLite."""
+    if database_kind == "sqlite":
+        yield None
+        return
+    server: postgres.Server = request.getfixturevalue("postgres_server")
+    rows = postgres.Rows(server=server, url=server.database())
+    yield rows
+    server.give_back(rows.url)
 
 
 @pytest.fixture(scope="session")

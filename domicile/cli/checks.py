@@ -54,6 +54,14 @@ SERVER_LOG: Mapping[str, tuple[str, ...]] = {
 the one to write down."""
 
 
+SERVER_DISK: Mapping[str, tuple[str, ...]] = {
+    "fsync": ("on",),
+    "full_page_writes": ("on",),
+    "synchronous_commit": ("on", "remote_apply", "remote_write", "local"),
+}
+"""Settings of PostgreSQL and the values with which what it has answered is still there after a power cut."""
+
+
 def look(
     place: Installation,
     features: Mapping[str, Any],
@@ -77,6 +85,7 @@ def look(
         cache_region(place.cache / "region.json", place.edge_region),
         policies(place.policies, place.origin_region),
         database_log(server_log),
+        database_disk(server_log),
     ]
 
 
@@ -210,8 +219,27 @@ def database_log(found: Mapping[str, str] | None) -> Check:
         return Check(name=name, level=Level.OK, text="no server: SQLite keeps none")
     if not found:
         return Check(name=name, level=Level.FAIL, text="the server cannot be asked (origin.records.database_url)")
-    wrong = [f"{key} = {found[key]}" for key, good in SERVER_LOG.items() if found.get(key, good[0]) not in good]
-    if wrong:
-        wanted = ", ".join(f"{key} = {SERVER_LOG[key][0]}" for key in (one.split(" = ")[0] for one in wrong))
-        return Check(name=name, level=Level.FAIL, text=f"{', '.join(wrong)}: set {wanted}")
+    if wrong := _wrong(found, SERVER_LOG):
+        return Check(name=name, level=Level.FAIL, text=wrong)
     return Check(name=name, level=Level.OK, text="terse: neither statements nor values")
+
+
+def database_disk(found: Mapping[str, str] | None) -> Check:
+    """A server that answers before its disk has it forgets what was acknowledged, an erase among it."""
+    name = "database disk"
+    if found is None:
+        return Check(name=name, level=Level.OK, text="no server: SQLite waits for its disk")
+    if not found:
+        return Check(name=name, level=Level.FAIL, text="the server cannot be asked (origin.records.database_url)")
+    if wrong := _wrong(found, SERVER_DISK):
+        return Check(name=name, level=Level.FAIL, text=wrong)
+    return Check(name=name, level=Level.OK, text="what is committed is on the disk")
+
+
+def _wrong(found: Mapping[str, str], wanted: Mapping[str, tuple[str, ...]]) -> str:
+    """What is otherwise than wanted, and what to set; empty when nothing is. What a server does not know is well."""
+    wrong = [key for key, good in wanted.items() if found.get(key, good[0]) not in good]
+    if not wrong:
+        return ""
+    is_now, shall_be = ([f"{key} = {value(key)}" for key in wrong] for value in (found.get, lambda key: wanted[key][0]))
+    return f"{', '.join(is_now)}: set {', '.join(shall_be)}"

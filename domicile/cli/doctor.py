@@ -27,7 +27,7 @@ def doctor(
     data: Data = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Look at swap, core dumps, keys, sandbox, formats, disk, regions, policies and the database's log."""
+    """Look at swap, core dumps, keys, sandbox, formats, disk, regions, policies, the database's log and its disk."""
     place = installation(config, data)
     checks = look(place, imaging_features("--layers"), server_log(place.database_url))
     if json:
@@ -40,7 +40,7 @@ def doctor(
 
 
 def server_log(database_url: str) -> dict[str, str] | None:
-    """What the database server writes to its log, asked by the origin's own code; empty when that fails, None for SQLite."""
+    """How the database server writes to its log and its disk, asked by the origin's own code; empty when that fails, None for SQLite."""
     if not database_url:
         return None
     command = [sys.executable, "-P", "-m", "origin.catalogue.server_log"]

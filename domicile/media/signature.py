@@ -141,6 +141,17 @@ def verify_webhook(body: str, timestamp: int, signature: str, secret: str, *, no
         raise StaleRequest("Stale notification")
 
 
+def sign_search(ttl: str, query: str, secret: str) -> str:
+    """The signature of a search URL, over its life and its query as they are spelled there."""
+    return _hex(f"{ttl}{query}{secret}", Digest.SHA256)
+
+
+def verify_search(ttl: str, query: str, signature: str, secret: str) -> None:
+    """Raises BadSignature."""
+    if not _matches_any(signature, [sign_search(ttl, query, secret)]):
+        raise BadSignature("Invalid signature")
+
+
 def _value_text(value: ParameterValue) -> str:
     return ",".join(value) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
 

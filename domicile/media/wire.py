@@ -6,6 +6,7 @@
     POST resolve            ResolveRequest -> ResolveAnswer    name -> aid, sequence, facts, keys, in one snapshot
     GET  blobs/{aid}        sealed bytes of an original, Range allowed; Domicile-Sequence: EPOCH:SEQ
     POST renditions         RenditionReport -> Empty           what edges made; the API's `derived[]`
+    POST search             SearchRelay -> Relayed             a signed search, relayed unread
     POST purge              PurgeRelay -> Relayed              a signed purge, relayed unread
 
 Bodies are msgpack (msgspec). Names travel in bodies, never in URLs or logs. Edges pull; nothing is pushed to them.
@@ -245,6 +246,17 @@ class PurgeRelay(msgspec.Struct, frozen=True, kw_only=True):
     query: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+
+
+class SearchRelay(msgspec.Struct, frozen=True, kw_only=True):
+    """A search URL as an edge received it, in its parts. The origin verifies it: an edge has no API secret."""
+
+    region: str
+    cloud: str
+    signature: str
+    ttl: str
+    query: str
+    next_cursor: str = ""
 
 
 class Relayed(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,7 +36,7 @@ async def usage(request: web.Request, path: Mapping[str, str]) -> web.Response:
     origin, tenant, _ = await admin(request, path)
     if "date" in path and not _is_today(path["date"], origin.now()):
         raise BadRequest("Usage of another day is not kept: ask for today, or without a date")
-    count, size = origin.records.totals(tenant.cloud)
+    count, size = await origin.records.totals(tenant.cloud)
     backups, backup_bytes = await origin.records.backups.totals(tenant.cloud)
     return reply(
         {

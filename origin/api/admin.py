@@ -10,7 +10,7 @@ from aiohttp import web
 from domicile.media.access import read_access_control
 from domicile.media.asset import AssetName
 from domicile.media.errors import AssetNotFound, BadRequest
-from origin.api import coordinates
+from origin.api import coordinates, subjects
 from origin.api.answers import asset, changed
 from origin.api.authenticate import Caller
 from origin.api.call import Call, admin, count_fence, delivery_type_of, name_of, reply, resource_type_of, told_by
@@ -25,9 +25,8 @@ from origin.records import AssetRecord, Edit, Leave, Left, Tenant
 
 UPDATABLE = PARAMETERS | frozenset(
     "tags context metadata face_coordinates custom_coordinates access_control asset_folder display_name"
-    " unique_display_name moderation_status clear_invalid invalidate".split()
+    " unique_display_name moderation_status clear_invalid invalidate subject_ids".split()
 )
-"""`clear_invalid` changes nothing: metadata is checked when it is given, so that none of it is invalid."""
 EVENTS = {
     "tags": "resource_tags_changed",
     "context": "resource_context_changed",
@@ -114,12 +113,15 @@ def edit_of(params: Params, now: float) -> Edit:
     shown = display_name(params, "") if "display_name" in params.values else None
     moderate = moderated(params, now=now)
 
+    about = subjects.subjects_of(params)
+
     def edit(record: AssetRecord) -> AssetRecord:
         return replace(
             record,
             tags=record.tags if tags is None else tags,
             context=record.context if context is None else context,
             coordinates=coordinates.changed(record.coordinates, boxes, record.facts),
+            subject_ids=record.subject_ids if about is None else about,
             access_control=record.access_control if rules is None else rules,
             folder=record.folder if folder is None else folder,
             display_name=record.display_name if shown is None else shown,

@@ -108,13 +108,14 @@ def asset(record: AssetRecord, address: Address) -> Json:
         "access_mode": record.access_mode,
         **_context(record),
         **({"metadata": dict(record.metadata)} if record.metadata else {}),
-        **_moderation(record),
+        **moderation_of(record),
         **told(record.coordinates),
-        **_access(record),
+        **access_of(record),
     }
 
 
-def _access(record: AssetRecord) -> Json:
+def access_of(record: AssetRecord) -> Json:
+    """Who may see it, and when, if that was said."""
     return {"access_control": write_access_control(record.access_control)} if record.access_control else {}
 
 
@@ -140,7 +141,7 @@ def listed(record: AssetRecord, address: Address, also: Collection[str] = ()) ->
     if "metadata" in also:
         row["metadata"] = dict(record.metadata)
     if "moderations" in also:
-        row |= _moderation(record)
+        row |= moderation_of(record)
     return row
 
 
@@ -276,7 +277,8 @@ def _context(record: AssetRecord) -> Json:
     return {"context": {"custom": dict(record.context)}} if record.context else {}
 
 
-def _moderation(record: AssetRecord) -> Json:
+def moderation_of(record: AssetRecord) -> Json:
+    """What somebody said of it who looked, or shall."""
     said = [
         {"kind": one.kind, "status": one.status, "updated_at": instant(one.updated_at)} for one in record.moderation
     ]

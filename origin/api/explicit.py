@@ -17,7 +17,7 @@ from domicile.media.asset import AssetName
 from domicile.media.errors import AssetNotFound, BadRequest
 from domicile.media.film import NOT_TRANSFORMED
 from domicile.media.remote_rules import check_fetched
-from origin.api import analysis, breakpoints, coordinates, eager
+from origin.api import analysis, breakpoints, coordinates, eager, subjects
 from origin.api.answers import asset, changed
 from origin.api.call import Call, count_fence, delivery_type_of, name_of, reply, resource_type_of, signed
 from origin.api.coordinates import coordinates_of
@@ -36,7 +36,7 @@ WIDTH = ("upload", "private", "authenticated")
 """Delivery types, the most public one first."""
 EXPLICIT = frozenset(
     {"public_id", "type", "tags", "context", "metadata", "asset_folder", "display_name", "moderation", "async"}
-    | {"access_control"}
+    | {"access_control", subjects.NAME}
     | {*coordinates.FIELDS, *analysis.WISHES, breakpoints.NAME, *PARAMETERS, *eager.PARAMETERS}
 )
 
@@ -189,6 +189,7 @@ def explicit_edit(params: Params, wanted: str | None, now: float) -> Edit:
     boxes = coordinates_of(params)
     folder = asset_folder(params) if "asset_folder" in params else None
     shown = display_name(params, "") if "display_name" in params else None
+    about = subjects.subjects_of(params)
     moderation = first_moderation(params, now=now)
     rules = read_access_control(params.text("access_control")) if "access_control" in params else None
 
@@ -201,6 +202,7 @@ def explicit_edit(params: Params, wanted: str | None, now: float) -> Edit:
             coordinates=coordinates.changed(record.coordinates, boxes, record.facts),
             folder=record.folder if folder is None else folder,
             display_name=record.display_name if shown is None else shown,
+            subject_ids=record.subject_ids if about is None else about,
             moderation=moderation or record.moderation,
             access_control=record.access_control if rules is None else rules,
         )

@@ -33,7 +33,7 @@ async def listing(request: web.Request, path: Mapping[str, str]) -> web.Response
     left = [one for one in found if one > after]
     return reply(
         {
-            "folders": [_row(origin, tenant.cloud, one) for one in left[:most]],
+            "folders": [folder_row(origin, tenant.cloud, one) for one in left[:most]],
             "next_cursor": _cursor(left[most - 1]) if len(left) > most else None,
             "total_count": len(found),
         }
@@ -45,7 +45,7 @@ async def create(request: web.Request, path: Mapping[str, str]) -> web.Response:
     origin, tenant, _ = await admin(request, path)
     folder = _path(path["path"])
     await origin.records.folders.make(tenant.cloud, folder)
-    row = _row(origin, tenant.cloud, folder)
+    row = folder_row(origin, tenant.cloud, folder)
     await _announce(request, tenant.cloud, "create_folder", {"folder_name": row["name"], "folder_path": folder})
     return reply({"success": True, **row})
 
@@ -57,7 +57,7 @@ async def rename(request: web.Request, path: Mapping[str, str]) -> web.Response:
     await origin.records.folders.move(tenant.cloud, old, new)
     said = {"from_path": old, "to_path": new}
     await _announce(request, tenant.cloud, "move_or_rename_asset_folder", said)
-    return reply({"from": _row(origin, tenant.cloud, old), "to": _row(origin, tenant.cloud, new)})
+    return reply({"from": folder_row(origin, tenant.cloud, old), "to": folder_row(origin, tenant.cloud, new)})
 
 
 async def delete(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -86,7 +86,8 @@ def _path(text: str, parameter: str = "folder") -> str:
     return folder
 
 
-def _row(origin: Origin, cloud: str, path: str) -> Json:
+def folder_row(origin: Origin, cloud: str, path: str) -> Json:
+    """A folder as it is told."""
     return {
         "name": path.rpartition("/")[2],
         "path": path,

@@ -29,7 +29,7 @@ TOLD = ("tags", "context", "metadata", "moderations")
 async def resource_types(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """Those of which there are assets."""
     origin, tenant, _ = await admin(request, path)
-    return reply({"resource_types": list(origin.records.resource_types(tenant.cloud))})
+    return reply({"resource_types": list(await origin.records.resource_types(tenant.cloud))})
 
 
 async def resources(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -88,7 +88,7 @@ async def tags(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """Tags in use, sorted."""
     origin, tenant, params = await admin(request, path)
     most = _max_results(params)
-    found = origin.records.tags(
+    found = await origin.records.tags(
         tenant.cloud,
         resource_type_of(path),
         prefix=params.text("prefix"),

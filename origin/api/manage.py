@@ -106,11 +106,15 @@ async def rename(request: web.Request, path: Mapping[str, str]) -> web.Response:
 
 
 async def metadata_edit(call: Call) -> Edit:
-    """What a call says of structured metadata, checked against the cloud's fields. Raises BadRequest."""
+    """What a call says of structured metadata, checked against the cloud's fields; `clear_invalid`, where a call takes it,
+    leaves out what may not be said. Raises BadRequest.
+    """
     given = metadata_values.given_in(call.params)
     if not given:
         return lambda record: record
     schema = await metadata_values.schema_of(call.origin.records, call.tenant.cloud)
+    if call.params.flag("clear_invalid", default=False):
+        given = metadata_values.valid(given, schema.fields)
     metadata_values.read_given({}, given, schema.fields)  # refused before a change
     return lambda record: replace(record, metadata=metadata_values.changed(record.metadata, given, schema))
 

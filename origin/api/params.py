@@ -38,7 +38,7 @@ USED = SIGNING | frozenset(
     "use_filename unique_filename filename_override discard_original_filename type allowed_formats upload_preset faces face_coordinates custom_coordinates "
     "colors phash quality_analysis image_metadata media_metadata blurhash thumbhash responsive_breakpoints metadata moderation"
     " unique_display_name use_filename_as_display_name return_delete_token notification_url batch_id transformation format"
-    " eager eager_async eager_notification_url access_control backup exif".split()
+    " eager eager_async eager_notification_url access_control backup exif subject_ids".split()
 )
 """Upload parameters that do something."""
 

@@ -31,6 +31,7 @@ from origin.api.moderation import first_moderation
 from origin.api.notices import audience_of
 from origin.api.params import Params, context_of, tags_of
 from origin.api.receiving import Receiver
+from origin.api.subjects import subjects_of
 from origin.keys import ORIGIN, REQUEST_ID, Origin
 from origin.records import AssetRecord, Body, Committed, Hashed, Left, NewAsset, span_of
 
@@ -122,6 +123,7 @@ async def store(origin: Origin, asked: Asked, body: Body, account: Account) -> t
         moderation=first_moderation(params, now=origin.now()),
         unique_display_name=params.flag("unique_display_name", default=False),
         access_control=read_access_control(params.text("access_control")) if "access_control" in params else None,
+        subject_ids=subjects_of(params),
         backup=backup_wanted(origin, params, tenant.cloud),
         overwrite=params.flag("overwrite", default=True),
         created_at=origin.now(),

@@ -4,7 +4,8 @@ SQLite:      driver in autocommit, explicit BEGIN IMMEDIATE for writers and BEGI
              secure_delete; one writer at a time, who waits for its turn at most LOCK_SECONDS.
 PostgreSQL:  writers READ COMMITTED with lock_timeout, readers REPEATABLE READ READ ONLY.
 
-A lock that does not come in time is `Overloaded`. Source: decisions C.1, C.2, L.
+A lock that does not come in time is `Overloaded`; a server that is not there, or goes away, is `UpstreamUnavailable`: what
+had not been committed by then has not happened, and the next call takes a new connection. Source: decisions C.1, C.2, L.
 """
 
 from __future__ import annotations
@@ -21,15 +22,20 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from domicile.media.errors import Overloaded
+from domicile.media.errors import Overloaded, UpstreamUnavailable
 
 LOCK_SECONDS = 2.0
 READERS_MAX = 4
 POSTGRES_WRITERS_MAX = 8
 POSTGRES_CONNECT_SECONDS_MAX = 10.0
+POSTGRES_COMMAND_SECONDS_MAX = 60.0
+"""What no statement of ours takes; a server that has gone without a word is noticed by then."""
 
 _BUSY = "database is locked"
-_LOCK_NOT_AVAILABLE = "55P03"
+_TRY_AGAIN = frozenset({"55P03", "40P01", "40001", "57014"})
+"""SQLSTATEs: no lock in time; a deadlock; an order that cannot be had; a time limit of the server's owner."""
+_GONE = ("08", "57P", "53300")
+"""How SQLSTATEs begin of a connection that is lost, of a server that ends or begins, of one that takes no more."""
 
 T = TypeVar("T")
 
@@ -65,14 +71,14 @@ class Database:
     @asynccontextmanager
     async def writer(self) -> AsyncIterator[AsyncConnection]:
         """A connection that may write and has begun nothing. On SQLite who holds it keeps all other writers out."""
-        with _translated():
+        with _Translated(is_remote=not self.is_sqlite):
             async with self._writer.connect() as connection:
                 yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """One snapshot: everything read in the block belongs to the same instant."""
-        with _translated():
+        with _Translated(is_remote=not self.is_sqlite):
             async with self._reader.begin() as connection:
                 yield connection
 
@@ -80,7 +86,7 @@ class Database:
         """What `work` reads, all of it of the same instant. For what is asked often: `work` knows of no event loop, so on
         SQLite all of it takes one turn of a thread, where `read` takes several for each statement.
         """
-        with _translated():
+        with _Translated(is_remote=not self.is_sqlite):
             if self._in_thread is not None:
                 return await asyncio.to_thread(_begun, self._in_thread, work)
             async with self._reader.begin() as connection:
@@ -98,19 +104,42 @@ def _begun(engine: Engine, work: Callable[[Connection], T]) -> T:
         return work(connection)
 
 
-class _translated:  # noqa: N801 - reads as a verb at its only place of use
-    """Lock time-outs of either driver become Overloaded; everything else passes."""
+class _Translated:
+    """What drivers say when a lock does not come, or a server goes, in the domain's words; everything else passes.
+
+    Nothing but the database is spoken to inside, so whatever a socket says is said of a remote one.
+    """
+
+    def __init__(self, *, is_remote: bool) -> None:
+        self._is_remote = is_remote
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and _is_lock(error)):
-            raise Overloaded("the catalogue is busy") from error
+        if isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and _is_passing(error)):
+            raise Overloaded("The catalogue is busy: try again") from error
+        if self._is_remote and error is not None and _is_lost(error):
+            raise UpstreamUnavailable("The catalogue does not answer: try again") from error
 
 
-def _is_lock(error: DBAPIError) -> bool:
-    return _BUSY in str(error.orig) or getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
+def _sqlstate(error: BaseException) -> str:
+    """Of a driver's error, or of the one it wraps."""
+    for one in (error, getattr(error, "orig", None)):
+        if isinstance(state := getattr(one, "sqlstate", None), str):
+            return state
+    return ""
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    return _BUSY in str(error.orig) or _sqlstate(error) in _TRY_AGAIN
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Connecting fails with a driver's own error, or one of a socket; later it is wrapped."""
+    if isinstance(error, OSError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        return True
+    return _sqlstate(error).startswith(_GONE)
 
 
 def _sqlite(url: URL) -> Database:
@@ -145,13 +174,15 @@ def _postgres(url: URL) -> Database:
     milliseconds = str(int(LOCK_SECONDS * 1000))
     server = {
         "timeout": POSTGRES_CONNECT_SECONDS_MAX,
+        "command_timeout": POSTGRES_COMMAND_SECONDS_MAX,
         "server_settings": {"lock_timeout": milliseconds, "application_name": "domicile"},
     }
-    writer = create_async_engine(
-        url, pool_size=POSTGRES_WRITERS_MAX, max_overflow=0, pool_timeout=LOCK_SECONDS, connect_args=server
-    )
-    reader = create_async_engine(
-        url, pool_size=READERS_MAX, max_overflow=0, pool_timeout=LOCK_SECONDS, connect_args=server
+    # A connection is tried before it is given out: those that a restart of the server has cut off are opened anew.
+    writer, reader = (
+        create_async_engine(
+            url, pool_size=size, max_overflow=0, pool_timeout=LOCK_SECONDS, pool_pre_ping=True, connect_args=server
+        )
+        for size in (POSTGRES_WRITERS_MAX, READERS_MAX)
     )
     return Database(
         writer.execution_options(isolation_level="READ COMMITTED"),

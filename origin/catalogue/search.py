@@ -1,219 +1,198 @@
-"""The search index: plaintext, in memory only, rebuilt from the sealed blobs at start (decisions L).
+"""The search index of an embedded installation: SQLite in memory, in a thread of its own.
 
-Synchronous SQLite in memory: a query takes microseconds to a few milliseconds. It answers in asset ids; records come
-from the catalogue. Changes arrive in commit order, right after each commit.
+What is asked of the thread is done in the order in which it was asked, so whoever asks after a change sees it. A search by
+expression may have to look at every asset: one at a time, and not for longer than SEARCH_SECONDS_MAX, so that listings and
+changes wait for one search at most.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
-import msgspec
+import structlog
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import StaticPool
 
-from domicile.media.errors import BadRequest
-from origin.records.types import AssetRecord, Filter
+from domicile.media.errors import LimitExceeded, Overloaded
+from origin.catalogue import search_sql as sql
+from origin.catalogue import search_tables as t
+from origin.journal import Change
+from origin.search.conditions import Both, Condition
+from origin.search.document import Document
+from origin.search.query import Counting, Found, Hit, Query
 
-_SCHEMA = """
-PRAGMA secure_delete = ON;
-PRAGMA temp_store = MEMORY;
-CREATE TABLE asset (
-    asset_id TEXT PRIMARY KEY, tenant TEXT NOT NULL, resource_type TEXT NOT NULL, delivery_type TEXT NOT NULL,
-    public_id TEXT NOT NULL, created_at REAL NOT NULL, body_bytes INTEGER NOT NULL, folder TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX asset_by_time ON asset (tenant, created_at, asset_id);
-CREATE INDEX asset_by_type ON asset (tenant, delivery_type);
-CREATE INDEX asset_by_name ON asset (tenant, public_id);
-CREATE INDEX asset_by_folder ON asset (tenant, folder);
-CREATE TABLE valued (field TEXT NOT NULL, tenant TEXT NOT NULL, asset_id TEXT NOT NULL,
-    PRIMARY KEY (tenant, field, asset_id)) WITHOUT ROWID;
-CREATE INDEX valued_by_asset ON valued (asset_id);
-CREATE TABLE tag (tag TEXT NOT NULL, tenant TEXT NOT NULL, asset_id TEXT NOT NULL, PRIMARY KEY (tenant, tag, asset_id))
-    WITHOUT ROWID;
-CREATE INDEX tag_by_asset ON tag (asset_id);
-CREATE TABLE mark (
-    kind TEXT NOT NULL, text TEXT NOT NULL, tenant TEXT NOT NULL, asset_id TEXT NOT NULL,
-    PRIMARY KEY (tenant, kind, text, asset_id)
-) WITHOUT ROWID;
-CREATE INDEX mark_by_asset ON mark (asset_id);
-"""
+SEARCH_SECONDS_MAX = 2.0
+"""Of one question."""
+WAITING_MAX = 64
+"""Questions that wait for the thread, and searches that wait for their turn, each."""
+STEPS_PER_LOOK = 10_000
+"""Instructions of SQLite between two looks at the clock."""
+VALUES_MAX = 100
+"""Values that results are counted by, of one field."""
 
-_LAST_CHARACTER = "\U0010ffff"
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """Where an asset stands in a listing."""
+class MemoryIndex:
+    """See `origin.catalogue.search_port.SearchIndex`."""
 
-    asset_id: str
-    created_at: float
+    def __init__(self, *, seconds_max: float = SEARCH_SECONDS_MAX) -> None:
+        self._seconds_max = seconds_max
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="search")
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+        self._searching = 0
+        self._deadline = float("inf")
+        self._db = self._thread.submit(self._open).result()
 
+    def _open(self) -> Connection:
+        engine = create_engine("sqlite://", poolclass=StaticPool, isolation_level="AUTOCOMMIT")
 
-class SearchIndex:
-    """One process's index over all tenants."""
+        @event.listens_for(engine, "connect")
+        def connected(driver: Any, _record: object) -> None:
+            driver.execute("PRAGMA secure_delete = ON")
+            driver.execute("PRAGMA temp_store = MEMORY")
+            driver.set_progress_handler(self._is_late, STEPS_PER_LOOK)
 
-    def __init__(self) -> None:
-        self._db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        self._db.executescript(_SCHEMA)
+        connection = engine.connect()
+        t.metadata.create_all(connection)
+        return connection
 
-    def close(self) -> None:
-        self._db.close()
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._deadline
 
-    def put(self, record: AssetRecord) -> None:
-        """Add or replace an asset."""
-        name = record.name
-        place = (record.asset_id, name.cloud, name.resource_type, name.delivery_type, name.public_id)
-        row = (*place, record.created_at, record.body_bytes, record.folder)
-        self._db.execute("INSERT OR REPLACE INTO asset VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-        self._db.execute("DELETE FROM tag WHERE asset_id = ?", (record.asset_id,))
-        self._db.execute("DELETE FROM valued WHERE asset_id = ?", (record.asset_id,))
-        valued = {(field, name.cloud, record.asset_id) for field in record.metadata}
-        self._db.executemany("INSERT INTO valued VALUES (?, ?, ?)", valued)
-        tags = {(tag, name.cloud, record.asset_id) for tag in record.tags}
-        self._db.executemany("INSERT INTO tag VALUES (?, ?, ?)", tags)
-        self._db.execute("DELETE FROM mark WHERE asset_id = ?", (record.asset_id,))
-        marks = {(kind, text, name.cloud, record.asset_id) for kind, text in _marks_of(record)}
-        self._db.executemany("INSERT INTO mark VALUES (?, ?, ?, ?)", marks)
+    async def put(self, change: Change, document: Document) -> None:
+        rows = sql.rows_of(document)
+        change.after_commit.append(lambda: self._soon(lambda: self._replace([rows])))
 
-    def remove(self, asset_id: str) -> None:
-        self._db.execute("DELETE FROM asset WHERE asset_id = ?", (asset_id,))
-        self._db.execute("DELETE FROM tag WHERE asset_id = ?", (asset_id,))
-        self._db.execute("DELETE FROM mark WHERE asset_id = ?", (asset_id,))
-        self._db.execute("DELETE FROM valued WHERE asset_id = ?", (asset_id,))
+    async def remove(self, change: Change, asset_ids: Iterable[str]) -> None:
+        gone = list(asset_ids)
+        change.after_commit.append(lambda: self._soon(lambda: self._drop(gone)))
 
-    def find(
-        self,
-        tenant: str,
-        where: Filter,
-        *,
-        limit: int,
-        start_at: float | None = None,
-        ascending: bool = False,
-        after: Hit | None = None,
-    ) -> list[Hit]:
-        """Matching assets by time, at most `limit`, after a place in the same order."""
-        clauses, values = _conditions(tenant, where)
-        sign, order = (">", "ASC") if ascending else ("<", "DESC")
-        if start_at is not None:
-            clauses.append(f"created_at {sign}= ?")
-            values.append(start_at)
-        if after is not None:
-            clauses.append(f"(created_at, asset_id) {sign} (?, ?)")
-            values += [after.created_at, after.asset_id]
-        query = (
-            f"SELECT asset_id, created_at FROM asset WHERE {' AND '.join(clauses)}"  # noqa: S608 - fixed texts
-            f" ORDER BY created_at {order}, asset_id {order} LIMIT ?"
-        )
-        return [Hit(asset_id=row[0], created_at=row[1]) for row in self._db.execute(query, (*values, limit))]
+    async def fill(self, documents: Sequence[Document]) -> None:
+        rows = [sql.rows_of(document) for document in documents]
+        await asyncio.wrap_future(self._thread.submit(self._replace, rows))
 
-    def totals(self, tenant: str) -> tuple[int, int]:
-        """(assets, bytes of their originals)."""
-        query = "SELECT count(*), coalesce(sum(body_bytes), 0) FROM asset WHERE tenant = ?"
-        count, size = self._db.execute(query, (tenant,)).fetchone()
-        return count, size
+    async def find(self, query: Query, change: Change | None = None) -> tuple[Hit, ...]:
+        return await self._ask(lambda: self._page(query))
 
-    def resource_types(self, tenant: str) -> list[str]:
-        """Those of which there are assets."""
-        query = "SELECT DISTINCT resource_type FROM asset WHERE tenant = ? ORDER BY resource_type"
-        return [row[0] for row in self._db.execute(query, (tenant,))]
+    async def search(self, query: Query, counts: Sequence[Counting]) -> Found:
+        async with self._my_turn():
+            return await self._ask(lambda: self._found(query, counts))
 
-    def count(self, tenant: str, where: Filter) -> int:
-        """How many match."""
-        clauses, values = _conditions(tenant, where)
-        query = f"SELECT count(*) FROM asset WHERE {' AND '.join(clauses)}"  # noqa: S608 - fixed texts
-        count: int = self._db.execute(query, values).fetchone()[0]
-        return count
+    async def totals(self, tenant: str) -> tuple[int, int]:
+        assets, size = await self._ask(lambda: self._db.execute(sql.totals(tenant)).one())
+        return assets, int(size)
 
-    def folders(self, tenant: str, parent: str, *, limit: int) -> list[str]:
-        """Names of the folders right below one ("": the root) that hold assets, at any depth; at most `limit`, in no order.
+    async def count(self, tenant: str, condition: Condition) -> int:
+        asked = sql.count(tenant, condition)
+        return await self._ask(lambda: self._db.execute(asked).scalar_one())
 
-        It leaps from folder to folder: what it costs follows from how many there are, and not from their assets.
-        """
-        head = f"{parent}/" if parent else ""
-        query = "SELECT min(folder) FROM asset WHERE tenant = ? AND folder > ? AND folder < ?"
-        found, at = dict[str, None](), head
-        while len(found) < limit:
-            (folder,) = self._db.execute(query, (tenant, at, head + _LAST_CHARACTER)).fetchone()
-            if folder is None:
-                break
-            child, slash, _ = folder[len(head) :].partition("/")
+    async def resource_types(self, tenant: str) -> list[str]:
+        return await self._ask(lambda: list(self._db.execute(sql.resource_types(tenant)).scalars()))
+
+    async def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> list[str]:
+        asked = sql.tags(tenant, resource_type, prefix=prefix, after=after, limit=limit)
+        return await self._ask(lambda: list(self._db.execute(asked).scalars()))
+
+    async def folders_below(self, tenant: str, parent: str, *, limit: int) -> list[str]:
+        return await self._ask(lambda: self._folders_below(tenant, f"{parent}/" if parent else "", limit))
+
+    def _folders_below(self, tenant: str, under: str, limit: int) -> list[str]:
+        """Leaps from folder to folder: what it costs follows from how many there are, and not from their assets."""
+        found, at = dict[str, None](), under
+        while len(found) < limit and (folder := self._db.execute(sql.first_folder(tenant, at, under)).scalar()):
+            child, at = sql.child_of(folder, under)
             found[child] = None
-            at = f"{head}{child}/{_LAST_CHARACTER}" if slash else folder
         return list(found)
 
-    def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> list[str]:
-        """Tags in use, sorted, each once, at most `limit`, after one of them."""
-        query = (
-            "SELECT DISTINCT tag FROM tag JOIN asset USING (asset_id)"
-            " WHERE tag.tenant = ? AND asset.resource_type = ? AND tag > ? AND tag >= ? AND tag < ? ORDER BY tag LIMIT ?"
-        )
-        values = (tenant, resource_type, after, prefix, prefix + _LAST_CHARACTER, limit)
-        return [row[0] for row in self._db.execute(query, values)]
+    async def folders(self, tenant: str, limit: int) -> list[str]:
+        return await self._ask(lambda: list(self._db.execute(sql.folders(tenant, limit)).scalars()))
 
+    async def close(self) -> None:
+        await asyncio.to_thread(self._close)
 
-def _conditions(tenant: str, where: Filter) -> tuple[list[str], list[object]]:
-    clauses, values = ["tenant = ?"], list[object]([tenant])
-    for column, wanted in (("resource_type", where.resource_type), ("delivery_type", where.delivery_type)):
-        if wanted is not None:
-            clauses.append(f"{column} = ?")
-            values.append(wanted)
-    if where.prefix:
-        clauses.append("public_id >= ? AND public_id < ?")
-        values += [where.prefix, where.prefix + _LAST_CHARACTER]
-    if where.tag is not None:
-        clauses.append("asset_id IN (SELECT asset_id FROM tag WHERE tenant = ? AND tag = ?)")
-        values += [tenant, where.tag]
-    for mark in _marks_in(where):
-        clauses.append("asset_id IN (SELECT asset_id FROM mark WHERE tenant = ? AND kind = ? AND text = ?)")
-        values += [tenant, *mark]
-    if where.folder is not None:
-        clauses.append("(folder = ? OR (folder > ? AND folder < ?))")
-        values += [where.folder, f"{where.folder}/", f"{where.folder}/{_LAST_CHARACTER}"]
-    if where.field is not None:
-        clauses.append("asset_id IN (SELECT asset_id FROM valued WHERE tenant = ? AND field = ?)")
-        values += [tenant, where.field]
-    if where.public_ids is not None:
-        clauses.append(f"public_id IN ({_marks(where.public_ids)})")
-        values += where.public_ids
-    return clauses, values
+    def _close(self) -> None:
+        self._thread.submit(self._db.engine.dispose).result()
+        self._thread.shutdown()
 
+    @asynccontextmanager
+    async def _my_turn(self) -> AsyncIterator[None]:
+        if self._searching >= WAITING_MAX:
+            raise Overloaded("Too many searches at once; try again")
+        self._searching += 1
+        try:
+            async with self._turn:
+                yield
+        finally:
+            self._searching -= 1
 
-def _marks_of(record: AssetRecord) -> list[tuple[str, str]]:
-    """(kind, text) of what listings filter by beside names and tags."""
-    marks = [("folder", record.folder), *(("moderation", f"{one.kind}/{one.status}") for one in record.moderation)]
-    for key, value in record.context.items():
-        marks += [("key", key), ("context", f"{key}\0{value}")]
-    return marks
+    async def _ask(self, work: Callable[[], T]) -> T:
+        if self._waiting >= WAITING_MAX:
+            raise Overloaded("Too many questions to the search index at once; try again")
+        self._waiting += 1
+        try:
+            return await asyncio.wrap_future(self._thread.submit(self._in_time, work))
+        finally:
+            self._waiting -= 1
 
+    def _in_time(self, work: Callable[[], T]) -> T:
+        self._deadline = time.monotonic() + self._seconds_max
+        try:
+            return work()
+        except OperationalError as failed:
+            if time.monotonic() > self._deadline:
+                raise LimitExceeded("The search takes too long: ask for less") from failed
+            raise
+        finally:
+            self._deadline = float("inf")
 
-def _marks_in(where: Filter) -> list[tuple[str, str]]:
-    marks = [] if where.in_folder is None else [("folder", where.in_folder)]
-    if where.moderation is not None:
-        marks.append(("moderation", "/".join(where.moderation)))
-    if where.context is not None:
-        key, value = where.context
-        marks.append(("key", key) if value is None else ("context", f"{key}\0{value}"))
-    return marks
+    def _soon(self, work: Callable[[], None]) -> None:
+        """A change is committed, so nothing may refuse it here, and nobody waits for it."""
+        self._thread.submit(self._logged, work)
 
+    def _logged(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as failed:  # noqa: BLE001 - the text could hold a name
+            log.error("search_index_failed", error=type(failed).__name__)  # noqa: TRY400
 
-def _marks(values: Iterable[object]) -> str:
-    return ", ".join("?" for _ in values)
+    def _replace(self, many: Sequence[sql.Rows]) -> None:
+        self._db.exec_driver_sql("BEGIN")
+        try:
+            self._drop([rows.asset["asset_id"] for rows in many])
+            for statement, values in sql.inserts(many):
+                self._db.execute(statement, values)
+        except BaseException:
+            self._db.exec_driver_sql("ROLLBACK")
+            raise
+        self._db.exec_driver_sql("COMMIT")
 
+    def _drop(self, asset_ids: Sequence[str]) -> None:
+        for statement in sql.deletes(asset_ids):
+            self._db.execute(statement)
 
-def to_cursor(hit: Hit) -> str:
-    """An opaque text that holds no name."""
-    packed = msgspec.msgpack.encode((hit.created_at, bytes.fromhex(hit.asset_id)))
-    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+    def _page(self, query: Query) -> tuple[Hit, ...]:
+        rows = self._db.execute(sql.page(query))
+        return tuple(Hit(asset_id=row[0], place=tuple(row[1:])) for row in rows)
 
-
-def from_cursor(text: str) -> Hit:
-    """Raises BadRequest for a text that is not ours."""
-    try:
-        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        created_at, asset_id = msgspec.msgpack.decode(packed, type=tuple[float, bytes])
-    except (binascii.Error, ValueError, msgspec.MsgspecError) as bad:
-        raise BadRequest("Invalid next_cursor") from bad
-    return Hit(asset_id=asset_id.hex(), created_at=created_at)
+    def _found(self, query: Query, counts: Sequence[Counting]) -> Found:
+        tenant, condition = query.tenant, query.condition
+        told: dict[str, dict[str, int]] = {}
+        for one in counts:
+            if one.ranges:
+                asked = [(name, sql.count(tenant, Both((condition, there)))) for name, there in one.ranges]
+                told[one.field] = {name: self._db.execute(number).scalar_one() for name, number in asked}
+            else:
+                rows = self._db.execute(sql.counted_by(tenant, condition, one.field, VALUES_MAX))
+                told[one.field] = {row[0]: row[1] for row in rows}
+        total = self._db.execute(sql.count(tenant, condition)).scalar_one()
+        return Found(hits=self._page(query), total=total, counts=told)

@@ -1,4 +1,5 @@
-"""What a PostgreSQL server writes to its log: `python -m origin.catalogue.server_log` prints its settings as JSON.
+"""What a PostgreSQL server writes to its log, and whether it waits for its disk: `python -m origin.catalogue.server_log` prints
+its settings as JSON.
 
 A process of its own, so that the command line needs no driver. The URL comes on stdin, for it may hold a password; exit
 code 1 and the kind of the error on stderr when the server cannot be asked.
@@ -15,8 +16,8 @@ from sqlalchemy import text
 from origin.catalogue.engine import Database
 
 _QUERY = text(
-    "SELECT name, setting FROM pg_settings WHERE name LIKE 'log\\_%' "
-    "AND name ~ '(error|statement|duration|parameter|sample)'"
+    "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') "
+    "OR name LIKE 'log\\_%' AND name ~ '(error|statement|duration|parameter|sample)'"
 )
 
 

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, NameHash
@@ -27,8 +42,18 @@ def batches(values: Iterable[T]) -> Iterable[list[T]]:
         yield batch
 
 
+async def add_if_absent(connection: AsyncConnection, table: Table, *rows: Mapping[str, Any]) -> None:
+    """Rows whose key is there stay as they are, also when two transactions bring the same one at once."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    for batch in batches(rows):
+        await connection.execute(dialect.insert(table).on_conflict_do_nothing(), batch)
+
+
 def _assets(tenant: str | BindParameter[str]) -> Select[Any]:
-    joined = t.name.join(t.version, t.version.c.aid == t.name.c.aid)
+    name, version = t.name.c, t.version.c
+    # By the key of either table, from whichever side a question comes.
+    same = and_(version.aid == name.aid, version.tenant == name.tenant, version.name_hash == name.hash)
+    joined = t.name.join(t.version, same)
     columns = (t.name.c.tenant, t.name.c.hash, t.name.c.asset_id, t.name.c.aid, t.version.c.meta)
     return select(*columns).select_from(joined).where(t.name.c.tenant == tenant)
 
@@ -169,15 +194,12 @@ class SqlCatalogue:
     async def forget_renditions(self, connection: AsyncConnection, aid: Aid) -> int:
         rendition, laid = t.rendition.c, t.rendition_layer.c
         showing = select(laid.rendition_aid, laid.hash).where(laid.aid == aid)
-        gone = await connection.execute(
-            delete(t.rendition).where(or_(rendition.aid == aid, tuple_(rendition.aid, rendition.hash).in_(showing)))
-        )
-        await connection.execute(
-            delete(t.rendition_layer).where(
-                or_(laid.rendition_aid == aid, tuple_(laid.rendition_aid, laid.hash).in_(showing))
-            )
-        )
-        return int(gone.rowcount)
+        gone = 0
+        for mine in (tuple_(rendition.aid, rendition.hash).in_(showing), rendition.aid == aid):
+            gone += (await connection.execute(delete(t.rendition).where(mine))).rowcount
+        for theirs in (tuple_(laid.rendition_aid, laid.hash).in_(showing), laid.rendition_aid == aid):
+            await connection.execute(delete(t.rendition_layer).where(theirs))
+        return gone
 
     async def draft(self, connection: AsyncConnection, aid: Aid, tenant: str) -> None:
         await connection.execute(insert(t.draft).values(aid=aid, tenant=tenant))
@@ -187,14 +209,13 @@ class SqlCatalogue:
         return gone.rowcount > 0
 
     async def doom(self, connection: AsyncConnection, aid: Aid, tenant: str, *, seq: int) -> None:
-        if await connection.scalar(select(t.doomed.c.aid).where(t.doomed.c.aid == aid)) is None:
-            await connection.execute(insert(t.doomed).values(aid=aid, tenant=tenant, seq=seq))
+        await add_if_absent(connection, t.doomed, {"aid": aid, "tenant": tenant, "seq": seq})
 
     async def doom_drafts(self, connection: AsyncConnection) -> int:
-        drafts = (await connection.execute(select(t.draft.c.aid, t.draft.c.tenant))).all()
+        # Removed first: one that somebody is just giving its name is waited for, and is no draft then.
+        drafts = (await connection.execute(delete(t.draft).returning(t.draft.c.aid, t.draft.c.tenant))).all()
         for draft in drafts:
             await self.doom(connection, draft.aid, draft.tenant, seq=0)
-        await connection.execute(delete(t.draft))
         return len(drafts)
 
     async def doomed(self, connection: AsyncConnection) -> list[tuple[Aid, str]]:

@@ -13,6 +13,7 @@ from origin.records.presets import Preset
 from origin.records.purge_types import ErasePreview, PurgeKey, PurgeOutcome, PurgeTargets
 from origin.records.restores import Backup
 from origin.records.seam import Records
+from origin.records.searches import FolderHit, FolderPage, Search, SearchPage
 from origin.records.settings import RecordsSettings
 from origin.records.spool import Spool, SpoolFile
 from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Task
@@ -60,6 +61,8 @@ __all__ = [
     "Fencing",
     "Filter",
     "Folder",
+    "FolderHit",
+    "FolderPage",
     "Hashed",
     "Held",
     "Leave",
@@ -87,6 +90,8 @@ __all__ = [
     "RenditionRecord",
     "Says",
     "SealedBlob",
+    "Search",
+    "SearchPage",
     "Spool",
     "SpoolFile",
     "Task",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import structlog
@@ -16,16 +16,20 @@ from domicile.media.keys import name_hash
 from domicile.media.policy import Activity, Deny, Permit, Place, decide
 from origin.catalogue.engine import Database
 from origin.catalogue.port import AssetRow
-from origin.catalogue.search import SearchIndex
+from origin.catalogue.search_port import SearchIndex
 from origin.catalogue.sql import SqlCatalogue
 from origin.fenced import Leases
-from origin.journal import Journal
+from origin.journal import Change, Journal
 from origin.keyring import Keyring, aid_id
 from origin.policy import Policies
 from origin.records.audit import AuditLog
+from origin.records.documents import document_of
+from origin.records.filtering import condition_of
 from origin.records.sealing import open_record
 from origin.records.settings import RecordsSettings
-from origin.records.types import AssetRecord, FencedState, MetadataValue
+from origin.records.types import AssetRecord, FencedState, Filter, MetadataValue
+from origin.search.document import Document
+from origin.search.query import Query
 from origin.shield import Shield
 from origin.store.port import BlobStore
 from origin.tenants import Tenants
@@ -71,6 +75,8 @@ class Core:
     shield: Shield
     audit: AuditLog
     now: Callable[[], float]
+    undropped: set[tuple[Aid, str]] = field(default_factory=set)
+    """Drafts (aid, tenant) whose row could not be reached when they were over; no more than uploads that failed then."""
 
     @property
     def place(self) -> Place:
@@ -97,11 +103,26 @@ class Core:
         return name_hash(self.tenants.standing(cloud).tenant.name_key, kind, text)
 
     def labels(self, record: AssetRecord) -> set[NameHash]:
-        """Keyed hashes by which the asset can be selected: its tags, every folder around it, the name that people see."""
+        """Keyed hashes by which the asset can be selected: its tags, every folder around it, the persons that
+        it is about, the name that people see.
+        """
         cloud = record.name.cloud
         tags = {self.hash_of(cloud, "tag", tag) for tag in record.tags}
         folders = {self.hash_of(cloud, "folder", folder) for folder in folders_of(record.name)}
-        return {*tags, *folders, self.display_label(record)}
+        return {*tags, *folders, *self.subjects(record), self.display_label(record)}
+
+    def subjects(self, record: AssetRecord) -> set[NameHash]:
+        """Keyed hashes of the persons that it is said to be about."""
+        return {self.hash_of(record.name.cloud, "subject", subject) for subject in record.subject_ids}
+
+    async def matching(self, tenant: str, where: Filter, *, limit: int, change: Change | None = None) -> list[str]:
+        """The newest assets that match, at most `limit`. `change`: as that transaction sees them."""
+        query = Query(tenant=tenant, condition=condition_of(where), limit=limit)
+        return [hit.asset_id for hit in await self.search.find(query, change)]
+
+    def document(self, record: AssetRecord) -> Document:
+        """The asset as the search index sees it."""
+        return document_of(record, subjects=self.subjects(record))
 
     def display_label(self, record: AssetRecord) -> NameHash:
         """Of the name that people see, in its asset folder."""

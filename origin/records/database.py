@@ -28,6 +28,11 @@ async def opened_database(settings: RecordsSettings) -> AsyncIterator[Database]:
             stack.push_async_callback(database.close)
             async with database.write() as connection:
                 await connection.execute(text("SELECT 1"))
+        except ModuleNotFoundError as absent:
+            raise BadSetting(
+                f"origin.records.database_url: PostgreSQL needs {absent.name}, which is not installed; install"
+                " Domicile with its extra: pip install '.[postgres]'"
+            ) from absent
         except Exception as failed:  # whatever a driver raises when it does not come through: they share no base class
             raise BadSetting(
                 f"{_blamed(settings, url)} cannot be reached ({_kind(failed)}); allowed: one that answers"

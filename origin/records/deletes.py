@@ -145,7 +145,7 @@ class Deletes:
             await shun(change.connection, tenant, ruled)  # its rules go with it: no mapping opens a copy of it
             if chosen:
                 end_entry(change, chosen, gone[0][2].kind)
-                change.after_commit.append(lambda: forget_rows(core, chosen))
+                await core.search.remove(change, [row.asset_id for row in chosen])
         more, others = len(rows) > DELETE_ASSETS_MAX, len(chosen) < len(records)
         if not chosen:
             return _Taken(removed=(), more=more, others=others)
@@ -173,7 +173,7 @@ class Deletes:
         rows = await core.catalogue.named(change.connection, tenant, hashes)
         ids = list(asked.asset_ids)
         if asked.where is not None:
-            ids += [hit.asset_id for hit in core.search.find(tenant, asked.where, limit=DELETE_ASSETS_MAX + 1)]
+            ids += await core.matching(tenant, asked.where, limit=DELETE_ASSETS_MAX + 1, change=change)
         rows += await core.catalogue.by_asset_id(change.connection, tenant, dict.fromkeys(ids))
         rows += await core.catalogue.by_aid(change.connection, tenant, asked.aids)
         return list({row.aid: row for row in rows}.values())
@@ -189,9 +189,3 @@ def end_entry(change: Change, rows: Iterable[AssetRow], kind: Kind) -> None:
     """The one entry of a removal: nobody is served the aids any more, the names point elsewhere or nowhere."""
     gone = list(rows)
     change.record(kind, aids=tuple(row.aid for row in gone), names=tuple(row.name for row in gone))
-
-
-def forget_rows(core: Core, rows: Iterable[AssetRow]) -> None:
-    """Take removed assets out of the search index; right after the commit."""
-    for row in rows:
-        core.search.remove(row.asset_id)

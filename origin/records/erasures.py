@@ -26,7 +26,7 @@ from origin.records import targets as selection
 from origin.records.backups import drop
 from origin.records.cdn_purges import CdnPurges
 from origin.records.core import Core
-from origin.records.deletes import DELETE_ASSETS_MAX, end_entry, forget_rows
+from origin.records.deletes import DELETE_ASSETS_MAX, end_entry
 from origin.records.erasure_rows import ErasureRow, State
 from origin.records.fetched import COULD_BE_BROUGHT, shun
 from origin.records.nonces import Once, spend
@@ -200,7 +200,7 @@ class Erasures:
         brought = [row.name for row, record in records if record and record.name.delivery_type in COULD_BE_BROUGHT]
         await shun(change.connection, change.tenant, brought)
         end_entry(change, assets, Kind.ERASE)
-        change.after_commit.append(lambda: forget_rows(core, assets))
+        await core.search.remove(change, [asset.asset_id for asset in assets])
         return renditions
 
     async def _told(self, row: ErasureRow) -> ErasureStatement:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import AssetName, NameHash
-from origin.catalogue.sql import batches
+from origin.catalogue.sql import add_if_absent
 from origin.catalogue.tables import shunned as table
 from origin.records.core import Core
+from origin.records.filtering import condition_of
 from origin.records.types import Filter
 
 COULD_BE_BROUGHT = frozenset({"fetch", "upload"})
@@ -32,14 +33,14 @@ class FetchedNames:
     def hash_of(self, name: AssetName) -> NameHash:
         return self._core.hash_name(name)
 
-    def count(self, cloud: str) -> int:
+    async def count(self, cloud: str) -> int:
         """Assets of type `fetch` that the cloud has now."""
-        return self._core.search.count(cloud, Filter(delivery_type="fetch"))
+        return await self._core.search.count(cloud, condition_of(Filter(delivery_type="fetch")))
 
-    def count_under(self, cloud: str, folder: str) -> int:
+    async def count_under(self, cloud: str, folder: str) -> int:
         """Uploaded pictures whose public_id lies in a folder."""
         where = Filter(resource_type="image", delivery_type="upload", prefix=f"{folder}/")
-        return self._core.search.count(cloud, where)
+        return await self._core.search.count(cloud, condition_of(where))
 
     async def is_shunned(self, name: AssetName) -> bool:
         async with self._core.database.read() as connection:
@@ -65,6 +66,4 @@ async def is_shunned(connection: AsyncConnection, tenant: str, name: NameHash) -
 
 async def shun(connection: AsyncConnection, tenant: str, names: Iterable[NameHash]) -> None:
     """Names of any type may be among them: only those of what was brought are ever looked for."""
-    for batch in batches(dict.fromkeys(names)):
-        await connection.execute(delete(table).where(table.c.tenant == tenant, table.c.hash.in_(batch)))
-        await connection.execute(insert(table), [{"tenant": tenant, "hash": name} for name in batch])
+    await add_if_absent(connection, table, *({"tenant": tenant, "hash": name} for name in dict.fromkeys(names)))

@@ -40,11 +40,11 @@ class Folders(CloudRows[Folder]):
     async def below(self, cloud: str, path: str) -> list[str]:
         """Paths of the folders right below one ("": the root), made or with assets in them, sorted. AssetNotFound."""
         made = await self.all(cloud)
-        if path and not self._is_there(cloud, path, made):
+        if path and not await self._is_there(cloud, path, made):
             raise _missing(path)
         head = f"{path}/" if path else ""
         children = {one.path[len(head) :].partition("/")[0] for one in made if one.path.startswith(head)}
-        children |= set(self._core.search.folders(cloud, path, limit=FOLDERS_MAX))
+        children |= set(await self._core.search.folders_below(cloud, path, limit=FOLDERS_MAX))
         return [head + child for child in sorted(children)[:FOLDERS_MAX]]
 
     async def make(self, cloud: str, path: str) -> None:
@@ -56,7 +56,7 @@ class Folders(CloudRows[Folder]):
     async def drop(self, cloud: str, path: str) -> list[str]:
         """With all that are below it; which were. AssetNotFound; BadRequest while an asset is in one of them."""
         made = [one for one in await self.all(cloud) if _is_in(one.path, path)]
-        if self._has_assets(cloud, path):
+        if await self._has_assets(cloud, path):
             raise BadRequest("Folder is not empty")
         if not made:
             raise _missing(path)
@@ -73,9 +73,9 @@ class Folders(CloudRows[Folder]):
             raise BadRequest("A folder cannot be moved into itself")
         made = {one.path: one for one in await self.all(cloud)}
         folder = made.get(old)
-        if not self._is_there(cloud, old, made.values()):
+        if not await self._is_there(cloud, old, made.values()):
             raise _missing(old)
-        if self._is_there(cloud, new, made.values()) and (folder is None or folder.moving_to != new):
+        if await self._is_there(cloud, new, made.values()) and (folder is None or folder.moving_to != new):
             raise AssetExists(f"Folder {new[:64]} already exists")
         noted = folder or Folder(path=old, created_at=self._core.now())
         await self.write_many(cloud, {old: msgspec.structs.replace(noted, moving_to=new)})
@@ -91,11 +91,11 @@ class Folders(CloudRows[Folder]):
         """What stands for it outside, and does not tell its name."""
         return self._core.hash_of(cloud, table.name, path)
 
-    def _has_assets(self, cloud: str, path: str) -> bool:
-        return bool(self._core.search.find(cloud, Filter(folder=path), limit=1))
+    async def _has_assets(self, cloud: str, path: str) -> bool:
+        return bool(await self._core.matching(cloud, Filter(folder=path), limit=1))
 
-    def _is_there(self, cloud: str, path: str, made: Iterable[Folder]) -> bool:
-        return any(_is_in(one.path, path) for one in made) or self._has_assets(cloud, path)
+    async def _is_there(self, cloud: str, path: str, made: Iterable[Folder]) -> bool:
+        return any(_is_in(one.path, path) for one in made) or await self._has_assets(cloud, path)
 
 
 def around(path: str) -> list[str]:

@@ -18,7 +18,6 @@ from origin.journal import Change
 from origin.records.afterwards import Afterwards, Leave, nothing
 from origin.records.backups import Ended, end
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
-from origin.records.deletes import forget_rows
 from origin.records.display_names import check_display_name
 from origin.records.fetched import shun
 from origin.records.nonces import Once, spend
@@ -90,11 +89,11 @@ class Names:
 
     async def _edit_batch(self, tenant: str, where: Filter, edit: Edit) -> int:
         core = self._core
-        if not core.search.find(tenant, where, limit=1):
+        if not await core.matching(tenant, where, limit=1):
             return 0
         async with core.journal.change(tenant) as change:
-            hits = core.search.find(tenant, where, limit=BATCH_ASSETS_MAX)
-            rows = await core.catalogue.by_asset_id(change.connection, tenant, [hit.asset_id for hit in hits])
+            ids = await core.matching(tenant, where, limit=BATCH_ASSETS_MAX, change=change)
+            rows = await core.catalogue.by_asset_id(change.connection, tenant, ids)
             opened = [(row, record) for row in rows if (record := core.open(row)) is not None]
             names: set[NameHash] = set()
             for row, record in opened:
@@ -168,7 +167,7 @@ class Names:
         ended = None
         if taken is not None:
             ended = await end(core, change, taken, core.open(taken))
-            change.after_commit.append(lambda: forget_rows(core, [taken]))
+            await core.search.remove(change, [taken.asset_id])
         names = await self._rewrite(change, row, before, record, data_key)
         if taken is not None and ended is not None:
             change.record(ended.kind, aids=(taken.aid,), names=names)
@@ -192,7 +191,7 @@ class Names:
         meta = seal_record(record, data_key, region=core.settings.region)
         renamed = replace(row, name=core.hash_name(record.name), meta=meta)
         await core.catalogue.rewrite(change.connection, row.name, renamed, seq=change.seq, labels=core.labels(record))
-        change.after_commit.append(lambda: core.search.put(record))
+        await core.search.put(change, core.document(record))
         if renamed.name != row.name:
             if before.name.delivery_type == "upload" != record.name.delivery_type:
                 await shun(change.connection, change.tenant, [row.name])  # closed now: no mapping opens a copy of it
@@ -213,4 +212,4 @@ def _read_elsewhere(before: AssetRecord, after: AssetRecord) -> tuple[str, ...]:
 def _check(record: AssetRecord) -> None:
     check_name(record.name)
     check_tags(record.tags)
-    check_texts((*record.context.keys(), *record.context.values(), *texts_of(record.metadata)))
+    check_texts((*record.context.keys(), *record.context.values(), *record.subject_ids, *texts_of(record.metadata)))

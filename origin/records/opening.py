@@ -16,7 +16,7 @@ from domicile.service.settings import BadSetting, blamed
 from origin import lock
 from origin.catalogue import tables as t
 from origin.catalogue.engine import Database
-from origin.catalogue.search import SearchIndex
+from origin.catalogue.search import MemoryIndex
 from origin.catalogue.sql import SqlCatalogue
 from origin.fenced import Leases
 from origin.journal import Journal
@@ -24,7 +24,7 @@ from origin.keypages import KeyringBroken
 from origin.keyring import Keyring
 from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
-from origin.records import backups, chunks, lineage, recovery, retention, tasks
+from origin.records import backups, chunks, drafts, lineage, recovery, retention, tasks
 from origin.records.audit import AUDIT_FILE, AuditFile, AuditForked, AuditLog, make_log_key
 from origin.records.clouds import Clouds
 from origin.records.core import Core
@@ -67,11 +67,10 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         await _bind(database, settings.region, name_of(settings.s3))
         shield = await stack.enter_async_context(Shield())
         keyring = await _open_keyring(settings, shield)
-        mirror = None
-        if database.is_sqlite:
-            mirror = _open_mirror(settings)
-            stack.callback(mirror.close)
-            await recovery.reconcile(database, mirror, now=clocks.wall())
+        mirror = _open_mirror(settings)
+        stack.callback(mirror.close)
+        await recovery.outwait_predecessor(database)
+        await recovery.reconcile(database, mirror, now=clocks.wall())
         audit = await _open_audit(settings, database, keyring, stack)
         store = await _open_store(settings, clocks, stack)
         leases = Leases(monotonic=clocks.monotonic)
@@ -79,9 +78,9 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         core = Core(
             settings=settings,
             database=database,
-            journal=Journal(database, mirror=mirror, on_commit=leases.committed, on_unmirrored=upkeep.hurry),
+            journal=Journal(database, mirror=mirror, on_commit=leases.committed, on_unfinished=upkeep.hurry),
             catalogue=SqlCatalogue(),
-            search=SearchIndex(),
+            search=MemoryIndex(),
             keyring=keyring,
             tenants=Tenants(keyring),
             policies=Policies(settings.data / "policies", home=settings.region),
@@ -91,7 +90,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             audit=audit,
             now=clocks.wall,
         )
-        stack.callback(core.search.close)
+        stack.push_async_callback(core.search.close)
         await _fill(core, mirror)
         stack.enter_context(upkeep.of(core, mirror))
         yield core
@@ -122,13 +121,11 @@ async def _open_keyring(settings: RecordsSettings, shield: Shield) -> Keyring:
 async def _open_audit(
     settings: RecordsSettings, database: Database, keyring: Keyring, stack: contextlib.AsyncExitStack
 ) -> AuditLog:
-    """Beside the mirror; PostgreSQL is replicated by itself, and has neither."""
-    file = None
-    if database.is_sqlite:
-        path = settings.mirror_directory / AUDIT_FILE
-        with blamed("origin.records.mirror", path.parent, "a directory that can be made and written to"):
-            file = AuditFile(path)
-        stack.callback(file.close)
+    """Beside the mirror."""
+    path = settings.mirror_directory / AUDIT_FILE
+    with blamed("origin.records.mirror", path.parent, "a directory that can be made and written to"):
+        file = AuditFile(path)
+    stack.callback(file.close)
     audit = AuditLog(database, keyring, file)
     try:
         await audit.reconcile()
@@ -162,7 +159,7 @@ async def _bind(database: Database, region: str, store: str) -> None:
         if bound.region != region:
             raise BadSetting(f"origin.records.region: {region!r}, and these records are bound to {bound.region!r}")
         if bound.store != store:
-            holders = (t.version, t.chunk, t.draft, t.doomed)
+            holders = (t.version, t.backup, t.chunk, t.draft, t.doomed)
             if any([await connection.scalar(select(exists(select(table.c.aid)))) for table in holders]):
                 raise BadSetting(
                     f"origin.records.s3: these settings mean the store {store!r}, and the originals of these records lie in"
@@ -171,7 +168,7 @@ async def _bind(database: Database, region: str, store: str) -> None:
             await connection.execute(update(t.place).values(store=store))
 
 
-async def _fill(core: Core, mirror: Mirror | None) -> None:
+async def _fill(core: Core, mirror: Mirror) -> None:
     """Load what lives in memory, then finish what a crash or a restore left."""
     async with core.database.read() as connection:
         try:
@@ -186,8 +183,7 @@ async def _fill(core: Core, mirror: Mirror | None) -> None:
     except PolicyError as bad:
         raise BadSetting(str(bad)) from bad
     await recovery.doom_drafts(core)
-    if mirror is not None:
-        await recovery.forget_erased(core, mirror)
+    await recovery.forget_erased(core, mirror)
     await chunks.drop_old(core)
     await recovery.finish_doomed(core)
     if core.settings.s3.is_on:
@@ -208,7 +204,7 @@ class Upkeep:
         self._hurry.set()
 
     @contextlib.contextmanager
-    def of(self, core: Core, mirror: Mirror | None) -> Iterator[None]:
+    def of(self, core: Core, mirror: Mirror) -> Iterator[None]:
         core.shield.spawn(self._run(core, mirror))
         try:
             yield
@@ -216,7 +212,7 @@ class Upkeep:
             self._stopping.set()
             self._hurry.set()
 
-    async def _run(self, core: Core, mirror: Mirror | None) -> None:
+    async def _run(self, core: Core, mirror: Mirror) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(MAINTENANCE_SECONDS):
@@ -224,14 +220,15 @@ class Upkeep:
             if self._stopping.is_set():
                 return
             self._hurry.clear()
+            await _tried(core.journal.settle())
+            await _tried(drafts.drop_left(core))
             await _tried(recovery.finish_doomed(core))
             await _tried(lineage.sweep(core))
             await _tried(retention.trim(core))
             await _tried(backups.drop_old(core))
             await _tried(chunks.drop_old(core))
             await _tried(tasks.drop_old(core))
-            if mirror is not None:
-                await _tried(retention.compact(core, mirror))
+            await _tried(retention.compact(core, mirror))
 
 
 async def _tried(work: Coroutine[None, None, None]) -> None:

@@ -23,6 +23,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid
+from domicile.media.errors import Overloaded
 from domicile.media.journal import GENESIS, Entry, Head, Kind, follows
 from domicile.service.settings import BadSetting
 from origin.catalogue import tables as t
@@ -33,12 +34,34 @@ from origin.mirror import Base, Mirror, Missing
 from origin.records.backups import drop, keep
 from origin.records.core import Core
 from origin.records.fetched import shun
+from origin.search.document import Document
 from origin.store.port import BlobMissing
 
 ORIGINALS_LOOKED_FOR = 5
 """At start, to see that the bucket is the one they lie in."""
+FILL_DOCUMENTS = 500
+"""Assets that the search index is given at once at start."""
+
+PREDECESSOR_TURNS_MAX = 10
 
 log = structlog.get_logger(__name__)
+
+
+async def outwait_predecessor(database: Database) -> None:
+    """A server may still commit what a process that was killed had sent. Who holds every head, and that of the audit log, has
+    nothing before it left.
+
+    Raises Overloaded when somebody keeps one for PREDECESSOR_TURNS_MAX times LOCK_SECONDS.
+    """
+    for turn in range(1, PREDECESSOR_TURNS_MAX + 1):
+        try:
+            async with database.write() as connection:
+                await connection.execute(select(t.journal_head.c.tenant).order_by("tenant").with_for_update())
+                await connection.execute(select(t.audit_log.c.size).with_for_update())
+            return
+        except Overloaded:
+            if turn == PREDECESSOR_TURNS_MAX:
+                raise
 
 
 async def reconcile(database: Database, mirror: Mirror, *, now: float) -> None:
@@ -214,8 +237,13 @@ async def count_unowned(core: Core) -> int:
 async def fill_search(core: Core) -> None:
     """Rebuild the index from the sealed records."""
     for cloud in core.tenants.all():
+        batch: list[Document] = []
         async with core.database.read() as connection:
             async for row in core.catalogue.every(connection, cloud):
                 record = core.open(row)
                 if record is not None:
-                    core.search.put(record)
+                    batch.append(core.document(record))
+                if len(batch) == FILL_DOCUMENTS:
+                    await core.search.fill(batch)
+                    batch.clear()
+        await core.search.fill(batch)

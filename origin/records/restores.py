@@ -134,6 +134,7 @@ def _restored(record: AssetRecord, living: AssetRecord | None, *, now: float) ->
         coordinates=record.coordinates,
         analysis=record.analysis,
         metadata=record.metadata,
+        subject_ids=record.subject_ids,
         moderation=record.moderation,
         access_control=None if living else record.access_control,
         related=record.related,

@@ -40,6 +40,7 @@ class _Meta(msgspec.Struct, frozen=True, kw_only=True):
     access_control: tuple[AccessRule, ...] = ()
     backup: bool = False
     related: tuple[AssetId, ...] = ()
+    subject_ids: tuple[str, ...] = ()
 
 
 def _context(tenant: str, aid: Aid, variant: str, region: str) -> SealContext:
@@ -68,6 +69,7 @@ def seal_record(record: AssetRecord, data_key: bytes, *, region: str) -> bytes:
         access_control=record.access_control,
         backup=record.backup,
         related=record.related,
+        subject_ids=record.subject_ids,
     )
     context = _context(record.name.cloud, record.aid, "meta", region)
     body = msgspec.msgpack.encode(meta)
@@ -103,6 +105,7 @@ def open_record(row: AssetRow, data_key: bytes, *, region: str) -> AssetRecord:
         access_control=meta.access_control,
         backup=meta.backup,
         related=meta.related,
+        subject_ids=meta.subject_ids,
     )
 
 

@@ -28,6 +28,7 @@ from origin.records.core import Core
 from origin.records.deletes import Deletes, entries_of
 from origin.records.derived import Derived
 from origin.records.fetched import FetchedNames
+from origin.records.folder_search import search_folders
 from origin.records.folders import Folders
 from origin.records.forgetting_side import ForgettingSide
 from origin.records.listing import Listing
@@ -42,6 +43,7 @@ from origin.records.presets import presets_of
 from origin.records.purge_types import PurgeKey
 from origin.records.renditions import RENDITIONS_PER_AID_MAX
 from origin.records.restores import Backups
+from origin.records.searches import FolderPage, Search, SearchPage
 from origin.records.settings import RecordsSettings
 from origin.records.spool import Spool
 from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Tasks, Word
@@ -215,17 +217,25 @@ class Records(WireSide, ForgettingSide):
             tenant, where, start_at=start_at, direction=direction, max_results=max_results, cursor=cursor
         )
 
-    def totals(self, tenant: str) -> tuple[int, int]:
+    async def search(self, tenant: str, asked: Search) -> SearchPage:
+        """Assets that an expression is true of. BadRequest for one that is none, LimitExceeded for one that takes too long."""
+        return await self._listing.search(tenant, asked)
+
+    async def search_folders(self, tenant: str, asked: Search) -> FolderPage:
+        """The same for folders. BadRequest."""
+        return await search_folders(self._core, self.folders, tenant, asked)
+
+    async def totals(self, tenant: str) -> tuple[int, int]:
         """How many assets there are, and how many bytes their originals have."""
-        return self._listing.totals(tenant)
+        return await self._listing.totals(tenant)
 
-    def resource_types(self, tenant: str) -> tuple[str, ...]:
+    async def resource_types(self, tenant: str) -> tuple[str, ...]:
         """Those of which there are assets, sorted."""
-        return tuple(self._core.search.resource_types(tenant))
+        return tuple(await self._core.search.resource_types(tenant))
 
-    def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> tuple[str, ...]:
+    async def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> tuple[str, ...]:
         """Tags in use that begin with `prefix`, sorted, at most `limit`, after the tag `after`."""
-        return self._listing.tags(tenant, resource_type, prefix=prefix, after=after, limit=limit)
+        return await self._listing.tags(tenant, resource_type, prefix=prefix, after=after, limit=limit)
 
     async def renditions(
         self, tenant: str, aid: Aid, *, after: NameHash = NO_KEY, limit: int = RENDITIONS_PER_AID_MAX

@@ -85,6 +85,8 @@ class NewAsset:
     coordinates: Coordinates = NOWHERE
     analysis: Analysis = NOTHING
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+    subject_ids: tuple[str, ...] | None = field(default=None, repr=False)
+    """Whom it is about. None: as it was, if this replaces another version; nobody is forgotten by leaving a word out."""
     moderation: tuple[Moderation, ...] = ()
     sources: tuple[Aid, ...] = ()
     """Other versions whose bytes it holds: its original is sealed under the keys of all of them, too."""
@@ -131,6 +133,8 @@ class AssetRecord:
     """What was told of this version when somebody asked."""
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
     """Structured metadata: values by the external_id of their fields."""
+    subject_ids: tuple[str, ...] = field(default=(), repr=False)
+    """Whom it is about, as the owner names people. Outside of its sealed record only keyed hashes of them are kept."""
     moderation: tuple[Moderation, ...] = ()
     sources: tuple[Aid, ...] = ()
     """Other versions whose bytes it holds; when one of them goes, so does it."""

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import AID_BYTES, Aid, AssetId
@@ -25,14 +24,13 @@ from origin.records.backups import end, one
 from origin.records.bodies import Body, Held
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
 from origin.records.display_names import check_display_name
+from origin.records.drafts import drop
 from origin.records.fetched import is_shunned
 from origin.records.lineage import note_sources, original_key
 from origin.records.nonces import Once, spend_upload
 from origin.records.sealing import seal_record
 from origin.records.spool import cannot_write
 from origin.records.types import AssetRecord, Committed, Draft, NewAsset
-
-log = structlog.get_logger(__name__)
 
 DRAFTS_MAX = 1000
 """Uploads between `mint` and `commit_upload`."""
@@ -65,7 +63,7 @@ class Uploads:
             await self._core.catalogue.draft(connection, aid, tenant)
         key = await self._core.keyring.create(aid_id(aid))
         if aid not in self._drafts:  # the caller was cancelled meanwhile
-            await self._drop(aid, tenant)
+            await drop(self._core, aid, tenant)
         return key
 
     async def put_original(self, draft: Draft, body: bytes | Body, permit: Permit, sources: Sequence[Aid] = ()) -> None:
@@ -97,7 +95,7 @@ class Uploads:
         check_tags(asset.tags)
         check_texts((*asset.context.keys(), *asset.context.values()))
         check_texts((asset.folder, asset.display_name, asset.original_filename))
-        check_texts(texts_of(asset.metadata))
+        check_texts((*(asset.subject_ids or ()), *texts_of(asset.metadata)))
         if asset.name.cloud != draft.tenant:
             raise BadRequest("the draft belongs to another cloud")
         if not self._drafts.get(draft.aid, False):
@@ -116,20 +114,7 @@ class Uploads:
 
     async def discard(self, draft: Draft) -> None:
         if self._drafts.pop(draft.aid, None) is not None:
-            await self._core.shield.run(self._drop(draft.aid, draft.tenant))
-
-    async def _drop(self, aid: Aid, tenant: str) -> None:
-        """Never raises: it follows on an error, which is the one to tell. What cannot be dropped is at the next start."""
-        core = self._core
-        try:
-            async with core.database.write() as connection:
-                if not await core.catalogue.undraft(connection, aid):
-                    return  # it was committed, and what failed came after
-                await core.catalogue.doom(connection, aid, tenant, seq=0)
-        except Exception as failed:  # noqa: BLE001 - a busy or broken database
-            log.warning("draft_not_dropped", error=type(failed).__name__)
-        else:
-            await core.forget([(aid, tenant)])
+            await self._core.shield.run(drop(self._core, draft.aid, draft.tenant))
 
     async def _commit_or_reopen(self, draft: Draft, asset: NewAsset, once: Once | None, leave: Leave) -> Committed:
         try:
@@ -163,7 +148,7 @@ class Uploads:
                 await note_sources(core, change, draft.aid, record.sources)
                 await self._afterwards.write(change, record, draft.data_key, leave(record))
         if keeps is not None:
-            await self._drop(draft.aid, tenant)
+            await drop(core, draft.aid, tenant)
             head = (await core.journal.heads())[tenant]
             state = core.leases.state(tenant, head.seq)
             return Committed(record=keeps, existing=True, head=head, fenced=state)
@@ -187,7 +172,7 @@ class Uploads:
         else:
             change.record(Kind.NAME, names=(name,))
         await core.catalogue.add(change.connection, row, seq=change.seq, labels=core.labels(record))
-        change.after_commit.append(lambda: core.search.put(record))
+        await core.search.put(change, core.document(record))
         return doomed
 
 
@@ -241,6 +226,7 @@ def _record(draft: Draft, asset: NewAsset, before: AssetRecord | None) -> AssetR
         analysis=asset.analysis,
         access_control=rules,
         metadata=said.metadata,
+        subject_ids=before.subject_ids if before and asset.subject_ids is None else asset.subject_ids or (),
         moderation=asset.moderation,
         sources=asset.sources,
         related=before.related if before else asset.related,

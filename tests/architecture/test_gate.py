@@ -36,7 +36,6 @@ MAY_WRITE = {
     "edge/reserve.py": "zeros, to keep room for the journal",
     "edge/store/guard.py": "the region that a cache directory is bound to",
     "edge/supervisor.py": "a lock file without content",
-    "origin/catalogue/search.py": "the search store of SQLite, in memory",
     "origin/api/archive_stream.py": "a file inside a ZIP, which goes to a sink in memory",
     "origin/credentials.py": "the CLOUDINARY_URL of the demo cloud, mode 0600",
     "origin/keyfiles.py": "keys, policies and the region: durable small files, no personal bytes",

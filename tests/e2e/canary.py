@@ -53,7 +53,7 @@ class Canaries:
 
     def leaks_at_rest(self, stack: Stack) -> Iterator[str]:
         """The same of what is left when it has ended: its log to the last line, its files, the errors it answered."""
-        for place in (stack.log, *_files(stack.data), *_files(stack.keys), *_files(stack.mirror)):
+        for place in (stack.log, *_files(stack.data), *_files(stack.keys), *_files(stack.mirror), *stack.beside()):
             named = self.found_in(place.name.encode())
             yield from (f"{place}: {token}" for token in {*named, *self._found_in_file(place)})
         for asked, answer in self.errors:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.e2e.canary import Canaries
 from tests.e2e.stack import Stack
+from tests.infra import postgres
 
 Installations = Callable[..., Stack]
 
@@ -26,13 +27,25 @@ def canaries() -> Canaries:
 
 
 @pytest.fixture(scope="module")
+def rows() -> postgres.Rows | None:
+    """Where the catalogue is. A module that runs on every database has a fixture of this name that gives `database`."""
+    return None
+
+
+@pytest.fixture(scope="module")
 def stack(
-    tmp_path_factory: pytest.TempPathFactory, canaries: Canaries, request: pytest.FixtureRequest
+    tmp_path_factory: pytest.TempPathFactory,
+    canaries: Canaries,
+    request: pytest.FixtureRequest,
+    rows: postgres.Rows | None,
 ) -> Iterator[Stack]:
     """A running Domicile with as many edge workers as the module's WORKERS says (2 by default)."""
     workers = getattr(request.module, "WORKERS", 2)
     extra = getattr(request.module, "ENVIRONMENT", {})
     running = Stack(tmp_path_factory.mktemp("domicile") / "data", workers=workers, environment=extra)
+    if rows is not None:
+        running.environment = {**extra, **rows.environment}
+        running.beside = rows.files
     running.start()
     with canaries.over(running):
         yield running

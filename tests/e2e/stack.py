@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -73,6 +73,8 @@ class Stack:
     api_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     exit_code: int | None = None
+    beside: Callable[[], Iterable[Path]] = tuple
+    """Files of a database server, if it has one."""
     watchers: list[Callable[[str, Reply], None]] = field(default_factory=list)
     """Shown every answer that `request` and `api` get, with what was asked of which tier."""
 

@@ -39,6 +39,14 @@ def test_a_leak_into_a_file_is_found(stack: Stack, quiet: Canaries, where: str) 
     assert quiet.planted
 
 
+def test_a_leak_into_a_database_server_is_found(stack: Stack, quiet: Canaries, tmp_path: Path) -> None:
+    spy, heap = Canaries(), tmp_path / "heap"
+    heap.write_bytes(b"\0" + spy.name().encode() + b"\0")
+    served = replace(stack, beside=lambda: [heap])
+    assert list(spy.leaks_at_rest(served)) == [f"{heap}: {spy.planted[0]}"]
+    assert list(spy.leaks_at_rest(stack)) == []
+
+
 @pytest.mark.parametrize("tier", ["edge", "origin"])
 def test_a_leak_into_metrics_is_found(
     stack: Stack, quiet: Canaries, tier: str, monkeypatch: pytest.MonkeyPatch

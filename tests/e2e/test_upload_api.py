@@ -19,6 +19,7 @@ from PIL import Image
 
 from tests.e2e.canary import Canaries
 from tests.e2e.stack import Stack
+from tests.infra import postgres
 
 WORKERS = 1
 BYTES_MAX = 2_000_000
@@ -38,6 +39,11 @@ def picture(kind: str = "PNG", size: tuple[int, int] = (64, 48), color: tuple[in
 
 
 PNG = picture()
+
+
+@pytest.fixture(scope="module")
+def rows(database: postgres.Rows | None) -> postgres.Rows | None:
+    return database
 
 
 @pytest.fixture
@@ -437,3 +443,25 @@ def test_a_text_is_drawn_and_kept_as_a_picture(sdk, stack: Stack, name: str) -> 
     with pytest.raises(cloudinary.exceptions.BadRequest, match="Invalid value for parameter type"):
         put(sdk, name, type="text")
     assert sdk.uploader.destroy(name, type="text")["result"] == "ok"
+
+
+def test_what_was_deleted_with_a_backup_is_delivered_again_once_it_is_restored_and_never_after_an_erase(
+    stack: Stack, sdk, name: str
+) -> None:
+    made = put(sdk, name, backup=True)
+    path = f"/demo/image/upload/w_20,c_scale/{name}.png"
+    before = stack.get(path)
+    assert before.status == 200
+    sdk.api.delete_resources([name])
+    assert stack.get(path).status == 404
+    back = sdk.api.restore([name])[name]
+    assert (back["etag"], back["version_id"] == made["version_id"]) == (made["etag"], False)
+    until(lambda: stack.get(path).status == 200)  # an absence is remembered for seconds
+    assert stack.get(path).body == before.body
+    original = sdk.utils.private_download_url(name, "png", type="upload")
+    assert requests.get(original, timeout=10).content == PNG
+    erasure = {"mode": "erase", "selector[asset_id]": made["asset_id"], "timestamp": int(time.time())}
+    assert sdk.uploader.call_api("erasures", erasure)["removed"]["versions"] == 2
+    assert stack.get(path).status == 404
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        sdk.api.restore([name])

@@ -1,22 +1,39 @@
 """A real PostgreSQL for tests: its own directory, its own port, gone afterwards.
 
-Debian's package `postgresql` brings the binaries; the server refuses to run as root, so root becomes user postgres.
+Debian's package `postgresql` brings the binaries; the server refuses to run as root, so root becomes user postgres. A process
+of tests has one server (`postgres_server` in tests/conftest.py), and each test or file a database of its own.
 """
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
+import asyncpg
 import pytest
+from sqlalchemy.engine import make_url
+
+from origin.catalogue.engine import Database
+from origin.catalogue.tables import metadata
+from origin.migrations import migrate
 
 START_SECONDS_MAX = 60
+DATABASES = ("sqlite", "postgres")
+"""What a test that touches records may be run on."""
+_MIGRATED = "migrated"
+
+T = TypeVar("T")
 
 
 def binaries() -> Path | None:
@@ -47,9 +64,119 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _wait_for(work: Coroutine[Any, Any, T]) -> T:
+    """In a loop of its own, for callers with and without one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+@dataclass(slots=True)
+class Server:
+    """One that runs."""
+
+    directory: Path
+    port: int
+    control: list[str]
+    options: str
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _free: list[str] = field(default_factory=list)
+    _has_migrated: bool = False
+    _born: list[str] = field(default_factory=list)
+    """Statements that write the rows with which a database begins."""
+
+    @property
+    def url(self) -> str:
+        """SQLAlchemy's, of the database `postgres`."""
+        return self.url_of("postgres")
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "log"
+
+    def url_of(self, database: str) -> str:
+        return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        _as_postgres([*self.control, "-l", str(self.log), "-o", self.options, "start"])
+
+    def stop(self, how: str = "immediate") -> None:
+        """`immediate` is as a crash is; `fast` cuts connections off and ends in order."""
+        _as_postgres([*self.control, "-m", how, "stop"])
+
+    def database(self) -> str:
+        """URL of a database of the newest schema, without rows."""
+        if self._free:
+            url = self._free.pop()
+            self.ask(url, ";".join([f'DELETE FROM "{table.name}"' for table in metadata.sorted_tables] + self._born))
+            return url
+        if not self._has_migrated:
+            _wait_for(self._migrate())
+            self._has_migrated = True
+        return self.copy(self.url_of(_MIGRATED))
+
+    def give_back(self, url: str) -> None:
+        """Nobody uses it any more: it is emptied for the next one, which costs less than a new one."""
+        self._free.append(url)
+
+    def copy(self, url: str) -> str:
+        """Another database with all that is in one to which nobody is connected."""
+        name = f"d{next(self._numbers)}"
+        self.ask(self.url, f"CREATE DATABASE {name} TEMPLATE {make_url(url).database}")
+        return self.url_of(name)
+
+    def ask(self, url: str, statement: str) -> Any:
+        """As the owner of the server, in no transaction; the rows, if the statement has any."""
+        return _wait_for(_asked(url, statement))
+
+    def files(self, url: str) -> list[Path]:
+        """All that the disk has of a database: its files, and the server's log and WAL, which are of all databases."""
+        oid = self.ask(url, "SELECT oid FROM pg_database WHERE datname = current_database()")[0][0]
+        self.ask(url, "CHECKPOINT")
+        data = self.directory / "data"
+        found = [self.log, *(data / "pg_wal").rglob("*"), *(data / "base" / str(oid)).rglob("*")]
+        return [file for file in found if file.is_file()]
+
+    async def _migrate(self) -> None:
+        await _asked(self.url, f"CREATE DATABASE {_MIGRATED}")
+        database = Database.open(self.url_of(_MIGRATED))
+        await migrate(database)
+        await database.close()
+        for table in (f'"{table.name}"' for table in metadata.sorted_tables):
+            rows = (await _asked(self.url_of(_MIGRATED), f"SELECT json_agg(row) FROM {table} row"))[0][0]
+            if rows is not None:
+                self._born.append(f"INSERT INTO {table} SELECT * FROM json_populate_recordset(null::{table}, '{rows}')")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """One database of a server."""
+
+    server: Server
+    url: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """With which an origin uses it."""
+        return {"DOMICILE_ORIGIN_RECORDS_DATABASE_URL": self.url}
+
+    def files(self) -> list[Path]:
+        return self.server.files(self.url)
+
+
+async def _asked(url: str, statement: str) -> Any:
+    at = make_url(url)
+    connection = await asyncpg.connect(host=at.host, port=at.port, user=at.username, database=at.database)
+    try:
+        if ";" in statement:
+            return await connection.execute(statement)
+        return await connection.fetch(statement)
+    finally:
+        await connection.close()
+
+
 @contextmanager
-def running() -> Iterator[str]:
-    """SQLAlchemy URL of a fresh server; terse error logging as in production (decisions L)."""
+def running(*, quick: bool = True) -> Iterator[Server]:
+    """A fresh server; terse error logging as in production (decisions L). `quick`: it does not wait for its disk."""
     bin_directory = require()
     directory = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # short and traversable by user postgres
     if os.geteuid() == 0:
@@ -57,14 +184,17 @@ def running() -> Iterator[str]:
     data, port = directory / "data", _free_port()
     user = ["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={directory}"
-    quick = " -c fsync=off -c full_page_writes=off -c log_error_verbosity=terse -c log_min_error_statement=panic"
+    options += " -c log_error_verbosity=terse -c log_min_error_statement=panic -c log_parameter_max_length_on_error=0"
+    if quick:
+        options += " -c fsync=off -c full_page_writes=off -c jit=off"
+    control = [str(bin_directory / "pg_ctl"), "-s", "-w", "-D", str(data)]
+    server = Server(directory=directory, port=port, control=control, options=options)
     try:
         _as_postgres([str(bin_directory / "initdb"), "-D", str(data), *user])
-        control = [str(bin_directory / "pg_ctl"), "-s", "-w", "-D", str(data)]
-        _as_postgres([*control, "-l", str(directory / "log"), "-o", options + quick, "start"])
+        server.start()
         try:
-            yield f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres"
+            yield server
         finally:
-            _as_postgres([*control, "-m", "immediate", "stop"])
+            server.stop()
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,77 @@ from domicile.media.asset import AssetName
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
 from origin.records import Committed, NewAsset, Records, RecordsSettings
+from tests.infra import postgres
 
 CLOUD = "acme"
 
 
+_on: postgres.Server | None = None
+_urls: dict[Path, str] = {}
+
+
+@contextmanager
+def on(server: postgres.Server) -> Iterator[None]:
+    """Until it ends, each directory's records have a database of that server."""
+    global _on  # noqa: PLW0603 - one test at a time
+    _on = server
+    try:
+        yield
+    finally:
+        _on = None
+        for url in _urls.values():
+            server.give_back(url)
+        _urls.clear()
+
+
 def settings(directory: Path, **changes: Any) -> RecordsSettings:
+    if _on is not None:
+        if directory not in _urls:
+            _urls[directory] = _on.database()
+        changes.setdefault("database_url", _urls[directory])
     return RecordsSettings(data=directory / "data", **changes)
+
+
+def written(directory: Path) -> bytes:
+    """All that the disk has of the catalogue, the originals and the policies."""
+    files = [file for file in (directory / "data").rglob("*") if file.is_file()]
+    if _on is not None:
+        files += _on.files(_urls[directory])
+    return b"".join(file.read_bytes() for file in files)
+
+
+def count_rows(directory: Path, table: str) -> int:
+    query = f"SELECT count(*) FROM {table}"
+    if _on is not None:
+        return int(_on.ask(_urls[directory], query)[0][0])
+    with closing(sqlite3.connect(directory / "data" / "catalogue.db")) as database:
+        return int(database.execute(query).fetchone()[0])
+
+
+def keep(directory: Path, backup: str) -> None:
+    """Make a backup of DATA and of the catalogue, while no records are open."""
+    shutil.copytree(directory / "data", directory / backup)
+    if _on is not None:
+        _urls[directory / backup] = _on.copy(_urls[directory])
+
+
+def restore(directory: Path, backup: str, *, originals: bool = True) -> None:
+    """Put a backup back; or all of it but the originals, which are too large to be copied every night."""
+    if not originals:
+        shutil.rmtree(directory / backup / "originals")
+        shutil.move(directory / "data" / "originals", directory / backup / "originals")
+    shutil.rmtree(directory / "data")
+    shutil.move(directory / backup, directory / "data")
+    if _on is not None:
+        _on.give_back(_urls[directory])
+        _urls[directory] = _urls.pop(directory / backup)
+
+
+def lose_catalogue(directory: Path) -> None:
+    if _on is not None:
+        _on.give_back(_urls.pop(directory))
+    else:
+        (directory / "data" / "catalogue.db").unlink()
 
 
 @asynccontextmanager

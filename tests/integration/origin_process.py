@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-START_SECONDS_MAX = 30.0
+START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 20.0
 EDGE = "127.0.0.1:18080"
 """Where delivery URLs point; nothing listens there."""
@@ -57,7 +57,7 @@ class OriginProcess:
     def log(self) -> Path:
         return self.directory / "log"
 
-    def start(self) -> None:
+    def start(self, seconds_max: float = START_SECONDS_MAX) -> None:
         environment = {
             **os.environ,
             "DOMICILE_ORIGIN_LISTEN": "127.0.0.1:0",
@@ -78,7 +78,7 @@ class OriginProcess:
                 cwd=Path(__file__).parents[2],
             )
         assert self.process.stdout is not None
-        timer = threading.Timer(START_SECONDS_MAX, self.process.kill)
+        timer = threading.Timer(seconds_max, self.process.kill)
         timer.start()
         line = self.process.stdout.readline()
         timer.cancel()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,12 +24,6 @@ from tests.infra import postgres
 WRITERS = 8
 ENTRIES_EACH = 100
 TENANT = "acme"
-
-
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
-    with postgres.running() as url:
-        yield url
 
 
 async def prepare(url: str) -> None:
@@ -137,5 +130,5 @@ async def test_eight_processes_lose_no_entry_on_sqlite(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(180)
-async def test_eight_processes_lose_no_entry_on_postgresql(postgres_url: str) -> None:
-    await run_processes(postgres_url)
+async def test_eight_processes_lose_no_entry_on_postgresql(postgres_server: postgres.Server) -> None:
+    await run_processes(postgres_server.database())

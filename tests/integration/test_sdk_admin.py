@@ -114,6 +114,18 @@ def test_update_takes_what_records_know_by_name_and_by_id(sdk, origin: OriginPro
         sdk.api.update(name, notification_url="http://example.com")
 
 
+def test_update_checks_metadata_and_leaves_out_what_is_invalid_when_told_to(sdk, name: str) -> None:
+    sdk.api.add_metadata_field({"type": "integer", "external_id": name, "label": name})
+    try:
+        put(sdk, name)
+        assert sdk.api.update(name, metadata={name: "7"})["metadata"] == {name: 7}
+        with pytest.raises(cloudinary.exceptions.BadRequest, match="must be"):
+            sdk.api.update(name, metadata={name: "seven"})
+        assert sdk.api.update(name, metadata={name: "seven"}, clear_invalid=True)["metadata"] == {name: 7}
+    finally:
+        sdk.api.delete_metadata_field(name)
+
+
 def test_derived_are_paged_and_can_be_deleted_alone(sdk, name: str) -> None:
     wishes = [{"width": 10 + n, "crop": "scale"} for n in range(4)]
     put(sdk, name, eager=wishes)

@@ -24,6 +24,7 @@ from domicile.media import merkle
 from domicile.media.receipt import read_receipt
 from domicile.media.statement import canonical
 from tests.corpus import require_corpus
+from tests.infra import postgres
 from tests.infra.elsewhere import running_elsewhere
 from tests.integration.origin_process import EDGE, OriginProcess, running_origin
 from tests.integration.test_origin_wire import operate
@@ -40,9 +41,10 @@ PNG = picture()
 
 
 @pytest.fixture(scope="module")
-def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OriginProcess]:
+def origin(tmp_path_factory: pytest.TempPathFactory, database: postgres.Rows | None) -> Iterator[OriginProcess]:
     with running_origin(
         tmp_path_factory.mktemp("origin"),
+        **(database.environment if database is not None else {}),
         DOMICILE_ORIGIN_UPLOAD_UPLOAD_BYTES_MAX="2000000",
         DOMICILE_ORIGIN_REMOTE_PRIVATE_HOSTS="127.0.0.1",
     ) as running:

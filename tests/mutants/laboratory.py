@@ -18,7 +18,7 @@ from tests.corpus import CORPUS
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("domicile", "edge", "origin", "tests", "pyproject.toml", "README.md")
-OPTIONS = ("-q", "-x", "-n0", "-p", "no:cacheprovider")
+OPTIONS = ("-q", "-x", "-n0", "-p", "no:cacheprovider", "--databases=sqlite")
 TEST_SECONDS_MAX = 120.0
 MUTATED_SECONDS_MIN = 10.0
 MUTATED_TIMES_MAX = 10.0

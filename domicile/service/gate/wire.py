@@ -45,6 +45,7 @@ from domicile.media.wire import (
     RenditionReport,
     ResolveAnswer,
     ResolveRequest,
+    SearchRelay,
     WireError,
 )
 from domicile.service.settings import blamed
@@ -199,6 +200,11 @@ class WireClient:
         for rendition in report.renditions:
             permit.require(Activity.METADATA, rendition.tenant)
         await self._post("renditions", report, Empty)
+
+    async def search(self, permit: Permit, relay: SearchRelay) -> Relayed:
+        """Hand on a signed search. `permit`: Activity.METADATA for `relay.cloud`. BadSignature; BadRequest; Overloaded."""
+        permit.require(Activity.METADATA, relay.cloud)
+        return await self._post("search", relay, Relayed)
 
     async def purge(self, relay: PurgeRelay) -> Relayed:
         """Hand on a signed purge, unread. Whose it is only the origin can tell, so there is no permit to ask for."""

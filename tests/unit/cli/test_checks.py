@@ -105,7 +105,7 @@ def test_a_cache_of_another_region_is_bad(tmp_path: Path) -> None:
 
 def test_every_check_runs_and_has_a_name_of_its_own(tmp_path: Path) -> None:
     found = checks.look(installation(None, tmp_path / "data"), FEATURES, None)
-    assert len({check.name for check in found}) == len(found) == 12
+    assert len({check.name for check in found}) == len(found) == 13
 
 
 def test_a_policy_file_that_is_none_is_bad_and_named(tmp_path: Path) -> None:
@@ -148,6 +148,21 @@ QUIET = {name: good[0] for name, good in checks.SERVER_LOG.items()}
 def test_a_server_that_logs_values_is_bad(found: dict[str, str] | None, level: Level) -> None:
     assert LOUD.keys() == QUIET.keys()
     assert checks.database_log(found).level is level
+
+
+@pytest.mark.parametrize(
+    ("found", "level"),
+    [
+        (None, Level.OK),
+        ({}, Level.FAIL),
+        ({"fsync": "on", "synchronous_commit": "remote_apply"}, Level.OK),
+        ({"fsync": "off"}, Level.FAIL),
+        ({"full_page_writes": "off"}, Level.FAIL),
+        ({"synchronous_commit": "off"}, Level.FAIL),
+    ],
+)
+def test_a_server_that_does_not_wait_for_its_disk_is_bad(found: dict[str, str] | None, level: Level) -> None:
+    assert checks.database_disk(found).level is level
 
 
 def test_what_to_set_is_said() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from unittest.mock import AsyncMock
 
 import pytest
 import pytest_asyncio
@@ -103,7 +104,7 @@ async def test_a_host_that_is_listed_no_more_or_a_place_that_may_not_fetch_bring
 
 async def test_there_are_at_most_so_many_in_a_folder(mapped: World, monkeypatch: pytest.MonkeyPatch) -> None:
     mapped.there.put("/m/x.JPG", b"one")
-    monkeypatch.setattr(type(mapped.records.fetched), "count_under", lambda *_: 10**9)
+    monkeypatch.setattr(type(mapped.records.fetched), "count_under", AsyncMock(return_value=10**9))
     absent(await resolve(mapped, "old/x"))
     assert mapped.there.asked == []
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from domicile.service.settings import BadSetting
 from origin.catalogue import tables as t
 from origin.records import PurgeTargets, Records
 from origin.records.audit import AuditFile
-from tests.infra.records import CLOUD, name, opened, upload
+from tests.infra.records import CLOUD, keep, name, opened, restore, upload
 
 
 def keys_of(records: Records) -> dict[str, Any]:
@@ -130,13 +129,12 @@ async def test_there_is_no_proof_of_a_log_that_never_was(records: Records, befor
 async def test_a_catalogue_put_back_gets_the_leaves_that_it_lacks(tmp_path: Path) -> None:
     async with opened(tmp_path) as records:
         await erased(records, "people/1")
-    database = tmp_path / "data" / "catalogue.db"
-    kept = shutil.copy(database, tmp_path / "kept")
+    keep(tmp_path, "kept")
     async with opened(tmp_path) as records:
         for number in range(2, 5):
             await erased(records, f"people/{number}")
         before = await head(records)
-    shutil.copy(kept, database)
+    restore(tmp_path, "kept", originals=False)
     async with opened(tmp_path) as records:
         assert await head(records) == before
         await erased(records, "people/5")

@@ -13,7 +13,7 @@ from origin.records import Piece, Records
 from origin.records import chunks as module
 from origin.records import whole as joined
 from origin.records.opening import Clocks
-from tests.infra.records import CLOUD, opened, settings
+from tests.infra.records import CLOUD, opened, settings, written
 
 BODY = bytes(range(250)) * 4
 
@@ -76,7 +76,7 @@ async def test_an_upload_goes_on_after_a_crash_and_half_a_piece_is_gone(tmp_path
         assert not await put(records, 300, 600)
         assert await put(records, 600, 1000)
         assert await whole(records) == BODY
-    kept = b"".join(file.read_bytes() for file in settings(tmp_path).data.rglob("*") if file.is_file())
+    kept = written(tmp_path)
     assert BODY[:64] not in kept
 
 

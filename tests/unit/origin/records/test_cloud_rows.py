@@ -9,7 +9,7 @@ import pytest
 
 from domicile.media.errors import AssetExists, AssetNotFound, LimitExceeded
 from origin.records import Folder, Preset, Records
-from tests.infra.records import CLOUD, opened, settings
+from tests.infra.records import CLOUD, opened, written
 
 
 def preset(name: str, **values: str) -> Preset:
@@ -20,7 +20,7 @@ async def test_they_survive_a_restart_and_stand_in_no_file_in_the_clear(tmp_path
     async with opened(tmp_path) as records:
         await records.presets.add(CLOUD, "canaryname", preset("canaryname", folder="canaryfolder"))
         await records.folders.add(CLOUD, "canarypath", Folder(path="canarypath", created_at=1.0))
-    body = b"".join(file.read_bytes() for file in settings(tmp_path).data.rglob("*") if file.is_file())
+    body = written(tmp_path)
     assert b"lease_beat" in body
     assert b"canary" not in body
     async with opened(tmp_path) as records:

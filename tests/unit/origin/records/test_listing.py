@@ -131,13 +131,13 @@ async def test_a_rendition_reported_for_another_cloud_is_dropped(records: Record
 async def test_totals_count_every_asset_of_this_cloud_as_it_is_now(records: Records) -> None:
     await records.create_tenant("other")
     await upload(records, name("a", cloud="other"), b"12345")
-    assert records.totals(CLOUD) == (0, 0)
+    assert await records.totals(CLOUD) == (0, 0)
     await upload(records, name("a"), b"123")
     await upload(records, name("b"), b"1234")
     await upload(records, name("a"), b"1")
-    assert records.totals(CLOUD) == (2, 5)
+    assert await records.totals(CLOUD) == (2, 5)
     await records.destroy(name("b"))
-    assert records.totals(CLOUD) == (1, 1)
+    assert await records.totals(CLOUD) == (1, 1)
 
 
 async def test_tags_are_sorted_each_once_and_paged(records: Records) -> None:
@@ -146,13 +146,13 @@ async def test_tags_are_sorted_each_once_and_paged(records: Records) -> None:
     await upload(records, name("a"), tags=("tb", "ta", "ü"))
     await upload(records, name("b"), tags=("tb", "tc", "s"))
 
-    def tags(prefix: str = "", after: str = "", limit: int = 10) -> tuple[str, ...]:
-        return records.tags(CLOUD, "image", prefix=prefix, after=after, limit=limit)
+    async def tags(prefix: str = "", after: str = "", limit: int = 10) -> tuple[str, ...]:
+        return await records.tags(CLOUD, "image", prefix=prefix, after=after, limit=limit)
 
-    assert tags() == ("s", "ta", "tb", "tc", "ü")
-    assert tags(prefix="t") == ("ta", "tb", "tc")
-    assert tags(prefix="t", after="ta", limit=1) == ("tb",)
-    assert records.tags(CLOUD, "raw", prefix="", after="", limit=10) == ()
+    assert await tags() == ("s", "ta", "tb", "tc", "ü")
+    assert await tags(prefix="t") == ("ta", "tb", "tc")
+    assert await tags(prefix="t", after="ta", limit=1) == ("tb",)
+    assert await records.tags(CLOUD, "raw", prefix="", after="", limit=10) == ()
 
 
 async def test_a_rendition_is_forgotten_with_any_picture_that_it_shows(records: Records) -> None:

@@ -10,7 +10,7 @@ from domicile.media.journal import Kind
 from domicile.media.wire import LeaseRequest, TenantLease
 from origin.records import Named, Records
 from origin.records import named as module
-from tests.infra.records import CLOUD, opened, settings
+from tests.infra.records import CLOUD, opened, settings, written
 
 
 def named(name: str, text: str = "c_scale,w_5") -> Named:
@@ -61,7 +61,7 @@ async def test_one_without_a_name_is_told_to_edges_among_the_allowed_alone(recor
 async def test_they_survive_a_restart_and_stand_in_no_file_in_the_clear(tmp_path: Path) -> None:
     async with opened(tmp_path) as records:
         await records.named.create(CLOUD, named("canaryname", "c_scale,w_54321"))
-    body = b"".join(file.read_bytes() for file in settings(tmp_path).data.rglob("*") if file.is_file())
+    body = written(tmp_path)
     assert b"lease_beat" in body
     assert b"canaryname" not in body
     assert b"54321" not in body

@@ -16,7 +16,18 @@ from origin.journal import Journal
 from origin.mirror import Mirror
 from origin.records import Filter, NewAsset, Records, recovery
 from origin.records.core import Core, Forgotten
-from tests.infra.records import CLOUD, facts, name, opened, settings, upload
+from tests.infra.records import (
+    CLOUD,
+    count_rows,
+    facts,
+    keep,
+    lose_catalogue,
+    name,
+    opened,
+    restore,
+    settings,
+    upload,
+)
 
 
 async def test_everything_is_there_again_after_a_restart(tmp_path: Path) -> None:
@@ -33,11 +44,10 @@ async def test_yesterdays_catalogue_with_the_keys_of_now_gives_all_but_the_erase
     """Decisions E.1, both directions: one of many erased, the rest readable, the erased one not."""
     async with opened(tmp_path) as records:
         kept = [(await upload(records, name(f"n{n}"), b"%d" % n)).record for n in range(20)]
-    shutil.copytree(tmp_path / "data", tmp_path / "yesterday")
+    keep(tmp_path, "yesterday")
     async with opened(tmp_path) as records:
         await records.destroy(name("n7"))
-    shutil.rmtree(tmp_path / "data")
-    shutil.move(tmp_path / "yesterday", tmp_path / "data")
+    restore(tmp_path, "yesterday")
     async with opened(tmp_path) as records:
         for n, record in enumerate(kept):
             found = await records.get(record.name)
@@ -71,12 +81,11 @@ async def test_a_mirror_that_a_crash_left_behind_catches_up(tmp_path: Path) -> N
 async def test_two_histories_are_refused(tmp_path: Path) -> None:
     async with opened(tmp_path) as records:
         await upload(records, name("a"))
-    shutil.copytree(tmp_path / "data", tmp_path / "fork")
+    keep(tmp_path, "fork")
     async with opened(tmp_path) as records:
         await upload(records, name("b"))
     mirror = (tmp_path / "data.mirror" / "journal").read_bytes()
-    shutil.rmtree(tmp_path / "data")
-    shutil.move(tmp_path / "fork", tmp_path / "data")
+    restore(tmp_path, "fork")
     (tmp_path / "data.mirror" / "journal").write_bytes(mirror[: len(mirror) // 2])
     async with opened(tmp_path) as records:
         await upload(records, name("c"))
@@ -89,7 +98,7 @@ async def test_two_histories_are_refused(tmp_path: Path) -> None:
 async def test_a_lost_catalogue_beside_a_full_mirror_is_refused(tmp_path: Path) -> None:
     async with opened(tmp_path) as records:
         await upload(records, name("a"))
-    (tmp_path / "data" / "catalogue.db").unlink()
+    lose_catalogue(tmp_path)
     with pytest.raises(BadSetting, match="mirror"):
         async with Records.open(settings(tmp_path)):
             pass
@@ -106,9 +115,7 @@ async def test_a_crash_between_the_entry_and_the_forgetting_is_finished_at_start
     async with opened(tmp_path) as records:
         assert records._core.keyring.of(record.aid) is None
         assert not list((tmp_path / "data" / "originals").rglob(record.aid))
-    with closing(sqlite3.connect(tmp_path / "data" / "catalogue.db")) as database:
-        rows = database.execute("SELECT count(*) FROM doomed").fetchone()
-    assert rows == (0,)
+    assert count_rows(tmp_path, "doomed") == 0
 
 
 async def test_two_processes_cannot_share_a_data_directory(tmp_path: Path) -> None:
@@ -145,19 +152,6 @@ async def test_secrets_that_are_gone_are_told_and_not_replaced(tmp_path: Path) -
     with pytest.raises(BadSetting, match="not in the keyring"):
         async with opened(tmp_path):
             pass
-
-
-def keep(tmp_path: Path, backup: str) -> None:
-    shutil.copytree(tmp_path / "data", tmp_path / backup)
-
-
-def restore(tmp_path: Path, backup: str, *, originals: bool = True) -> None:
-    """Put a backup of DATA back; or of all but the originals, which are too large to be copied every night."""
-    if not originals:
-        shutil.rmtree(tmp_path / backup / "originals")
-        shutil.move(tmp_path / "data" / "originals", tmp_path / backup / "originals")
-    shutil.rmtree(tmp_path / "data")
-    shutil.move(tmp_path / backup, tmp_path / "data")
 
 
 async def test_a_restored_catalogue_deletes_nothing_it_does_not_know_however_often_it_starts(tmp_path: Path) -> None:
@@ -232,6 +226,7 @@ async def test_an_erase_that_was_not_finished_is_finished_by_a_catalogue_that_ne
         assert not list((tmp_path / "data" / "originals").rglob(record.aid))
 
 
+@pytest.mark.sqlite
 async def test_an_upload_that_ran_while_the_backup_was_made_is_no_draft_any_more(tmp_path: Path) -> None:
     async with opened(tmp_path) as records:
         draft = await records.mint(CLOUD)
@@ -345,6 +340,7 @@ async def test_a_new_cloud_with_a_lost_clouds_name_tells_the_edges_at_once(tmp_p
 async def test_a_lost_catalogue_says_what_else_to_remove_for_a_new_start(tmp_path: Path) -> None:
     async with opened(tmp_path) as records:
         await upload(records, name("a"))
+    lose_catalogue(tmp_path)
     shutil.rmtree(tmp_path / "data")
     shutil.rmtree(tmp_path / "data.keys")
     with pytest.raises(BadSetting, match=rf"rm -rf {tmp_path / 'data.mirror'}"):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,15 +11,9 @@ from domicile.media.journal import GENESIS, Head, Kind
 from edge.journal import may_resync, sort
 from origin.mirror import Mirror
 from origin.records import PurgeTargets, Records, opening, retention
-from tests.infra.records import CLOUD, name, opened, upload
+from tests.infra.records import CLOUD, count_rows, keep, name, opened, restore, upload
 
 KEPT = 5
-
-
-def rows(tmp_path: Path, table: str) -> int:
-    with closing(sqlite3.connect(tmp_path / "data" / "catalogue.db")) as database:
-        count: int = database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-    return count
 
 
 async def purge(records: Records, purge_id: str, targets: PurgeTargets) -> bool:
@@ -38,8 +29,8 @@ async def test_older_entries_and_purge_ids_are_dropped_and_readers_behind_them_s
             await purge(records, f"p{n}", PurgeTargets(public_ids=(f"n{n}",)))
         await retention.trim(records._core)
         head = await records.head(CLOUD)
-        assert rows(tmp_path, "journal_entry") == KEPT + 1, "the other cloud keeps its own"
-        assert rows(tmp_path, "purge_call") == 3
+        assert count_rows(tmp_path, "journal_entry") == KEPT + 1, "the other cloud keeps its own"
+        assert count_rows(tmp_path, "purge_call") == 3
         kept = await records.entries({CLOUD: head.seq - KEPT}, wait_seconds=0)
         assert [entry.seq for entry in kept.entries] == list(range(head.seq - KEPT + 1, head.seq + 1))
         assert kept.compacted == ()
@@ -59,7 +50,7 @@ async def test_a_long_past_is_dropped_in_steps(tmp_path: Path, monkeypatch: pyte
         for n in range(8):
             await upload(records, name(f"n{n}"))
         await retention.trim(records._core)
-        assert rows(tmp_path, "journal_entry") == 1
+        assert count_rows(tmp_path, "journal_entry") == 1
 
 
 async def test_purges_that_pile_up_too_many_targets_become_one_for_everything(tmp_path: Path) -> None:
@@ -88,7 +79,7 @@ async def test_a_catalogue_from_before_the_past_that_is_kept_is_brought_up_to_da
     async with opened(tmp_path, journal_entries_max=KEPT) as records:
         gone = (await upload(records, name("gone"))).record
         kept = (await upload(records, name("kept"))).record
-    shutil.copytree(tmp_path / "data", tmp_path / "yesterday")
+    keep(tmp_path, "yesterday")
     async with opened(tmp_path, journal_entries_max=KEPT) as records:
         await records.destroy(name("gone"))
         for n in range(2 * KEPT):
@@ -98,8 +89,7 @@ async def test_a_catalogue_from_before_the_past_that_is_kept_is_brought_up_to_da
         mirror = Mirror(tmp_path / "data.mirror")
         mirror.compact(KEPT)
         mirror.close()
-    shutil.rmtree(tmp_path / "data")
-    shutil.move(tmp_path / "yesterday", tmp_path / "data")
+    restore(tmp_path, "yesterday")
     for _ in range(2):
         async with opened(tmp_path, journal_entries_max=KEPT) as records:
             assert await records.get(kept.name) == kept
@@ -138,6 +128,6 @@ async def test_the_upkeep_trims_and_compacts(tmp_path: Path, monkeypatch: pytest
         for n in range(1, 12):
             await upload(records, name(f"n{n}"))
         async with asyncio.timeout(30):
-            while rows(tmp_path, "journal_entry") > 1 or mirror.stat().st_size > 5 * one_entry:
+            while count_rows(tmp_path, "journal_entry") > 1 or mirror.stat().st_size > 5 * one_entry:
                 await asyncio.sleep(0.01)
         assert await records.get(name("n0")) is not None

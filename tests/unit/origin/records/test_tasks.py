@@ -15,7 +15,7 @@ from origin.catalogue.tables import task as table
 from origin.records import NOTICE, AssetRecord, Filter, Left, Made, NewAsset, NewTask, Once, Records, RenditionRecord
 from origin.records.opening import Clocks
 from origin.records.tasks import TASK_KEPT_SECONDS, drop_old
-from tests.infra.records import CLOUD, facts, name, opened, settings, upload
+from tests.infra.records import CLOUD, facts, name, opened, settings, upload, written
 
 
 def leave(record: AssetRecord) -> Left:
@@ -34,7 +34,7 @@ async def test_a_task_is_there_after_a_restart_and_until_it_is_done(tmp_path: Pa
     async with opened(tmp_path) as records:
         record = (await put(records, "jane")).record
         assert [made.transformation for made in await records.renditions(CLOUD, record.aid)] == ["w_5"]
-    body = b"".join(file.read_bytes() for file in settings(tmp_path).data.rglob("*") if file.is_file())
+    body = written(tmp_path)
     assert body.count(record.aid.encode()) > 0
     async with opened(tmp_path) as records:
         (task,) = await records.notices.due(limit=10)

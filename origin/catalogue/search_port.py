@@ -1,0 +1,50 @@
+"""What the storage core asks of the search index. It holds plaintext, and is always rebuilt, never restored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from origin.journal import Change
+from origin.search.conditions import Condition
+from origin.search.document import Document
+from origin.search.query import Counting, Found, Hit, Query
+
+
+class SearchIndex(Protocol):
+    """All tenants' assets. Questions raise Overloaded when too many wait, LimitExceeded when one takes too long."""
+
+    async def put(self, change: Change, document: Document) -> None:
+        """Add or replace an asset; seen by whoever asks once the change is committed."""
+
+    async def remove(self, change: Change, asset_ids: Iterable[str]) -> None:
+        """Nothing of them stays: see `scrub`."""
+
+    async def fill(self, documents: Sequence[Document]) -> None:
+        """Add assets that were there before this process."""
+
+    async def find(self, query: Query, change: Change | None = None) -> tuple[Hit, ...]:
+        """Assets in the order asked for. `change`: as that transaction sees them."""
+
+    async def search(self, query: Query, counts: Sequence[Counting]) -> Found:
+        """The same, and how many there are in all. One after the other: it may take long."""
+
+    async def totals(self, tenant: str) -> tuple[int, int]:
+        """(assets, bytes of their originals)."""
+
+    async def count(self, tenant: str, condition: Condition) -> int:
+        """How many match."""
+
+    async def resource_types(self, tenant: str) -> list[str]:
+        """Those of which there are assets, sorted."""
+
+    async def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> list[str]:
+        """Tags in use, sorted, each once, at most `limit`, after one of them."""
+
+    async def folders_below(self, tenant: str, parent: str, *, limit: int) -> list[str]:
+        """Names of the folders right below one ("": the root) that hold assets, at any depth; at most `limit`, in no order."""
+
+    async def folders(self, tenant: str, limit: int) -> list[str]:
+        """Asset folders in use, sorted, each once."""
+
+    async def close(self) -> None: ...

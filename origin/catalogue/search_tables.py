@@ -1,0 +1,93 @@
+"""The search index's tables: plaintext, so they lie in memory (SQLite) or are not logged (PostgreSQL), and are rebuilt from
+the sealed records whenever they are not there (decisions L). No migration knows them.
+
+Plain B-trees and no full-text engine: what is deleted from them is overwritten at once (`secure_delete`), and both
+databases mean the same by a word (ADR 0033).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table, text
+
+metadata = MetaData()
+
+_TEXT = String().with_variant(String(collation="C"), "postgresql")
+"""Ordered by code points in both databases."""
+_DOC = BigInteger().with_variant(Integer, "sqlite")
+TEXT_COLUMNS = (
+    "tenant",
+    "asset_id",
+    "resource_type",
+    "type",
+    "public_id",
+    "folder",
+    "asset_folder",
+    "display_name",
+    "filename",
+    "format",
+    "etag",
+    "access_mode",
+    "transparent",
+    "grayscale",
+)
+NUMBER_COLUMNS = ("created_at", "bytes", "width", "height", "aspect_ratio", "pixels", "pages", "faces")
+ALWAYS = frozenset({*TEXT_COLUMNS, "created_at", "bytes"})
+"""Columns that every asset has a value in."""
+SCALARS = frozenset({*TEXT_COLUMNS, *NUMBER_COLUMNS})
+
+asset = Table(
+    "search_asset",
+    metadata,
+    Column("doc", _DOC, primary_key=True, autoincrement=False),
+    *(Column(name, _TEXT, nullable=False) for name in TEXT_COLUMNS),
+    *(Column(name, Float(53), nullable=name not in ALWAYS) for name in NUMBER_COLUMNS),
+    Index("search_asset_by_time", "tenant", "created_at", "asset_id"),
+    Index("search_asset_by_type", "tenant", "type"),
+    Index("search_asset_by_name", "tenant", "public_id"),
+    Index("search_asset_by_folder", "tenant", "asset_folder"),
+)
+
+word = Table(
+    "search_word",
+    metadata,
+    Column("doc", _DOC, primary_key=True),
+    Column("field", _TEXT, primary_key=True),
+    Column("word", _TEXT, primary_key=True),
+    Column("tenant", _TEXT, nullable=False),
+    Index("search_word_by_word", "tenant", "field", "word", "doc"),
+    sqlite_with_rowid=False,
+)
+
+phrase = Table(
+    "search_phrase",
+    metadata,
+    Column("doc", _DOC, primary_key=True),
+    Column("field", _TEXT, primary_key=True),
+    Column("text", _TEXT, primary_key=True, comment="words of one value, with a space around each; two at least"),
+    sqlite_with_rowid=False,
+)
+
+value = Table(
+    "search_value",
+    metadata,
+    Column("doc", _DOC, primary_key=True),
+    Column("field", _TEXT, primary_key=True),
+    Column("text", _TEXT, primary_key=True),
+    Column("tenant", _TEXT, nullable=False),
+    Column("number", Float(53)),
+    Index("search_value_by_text", "tenant", "field", "text", "doc"),
+    Index(
+        "search_value_by_number",
+        "tenant",
+        "field",
+        "number",
+        sqlite_where=text("number IS NOT NULL"),
+        postgresql_where=text("number IS NOT NULL"),
+    ),
+    sqlite_with_rowid=False,
+)
+
+
+def doc_of(asset_id: str) -> int:
+    """63 of its random bits: the same in every process, and no counter to keep."""
+    return int(asset_id[:16], 16) >> 1

@@ -6,8 +6,6 @@ Only the index is measured: no HTTP, and no opening of the sealed records of a p
 if it is a search, for the number of all. Prints one JSON object a line.
 """
 
-
-
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,4 @@
-"""Write docs/settings.md, docs/metrics.md, docs/errors.md and docs/policy.md from the code: `make docs`. A test compares them.
+"""Write docs/settings.md, docs/metrics.md, docs/errors.md, docs/policy.md and docs/openapi.json from the code: `make docs`. A test compares them.
 
 python docs/generate.py            write
 python docs/generate.py --check    say which are out of date, exit 1
@@ -7,6 +7,7 @@ python docs/generate.py --check    say which are out of date, exit 1
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
@@ -27,7 +28,8 @@ from edge.exporter import NODE_HELP
 from edge.metrics import HELP, PREFIX, Gauge
 from edge.metrics import totals as edge_points
 from edge.settings import EdgeSettings
-from origin.app import ROUTE_NAMES
+from origin.api.openapi import describe
+from origin.app import ROUTE_NAMES, ROUTES, UPLOAD_ROUTES
 from origin.fenced import CLOCK_DRIFT, CLOCK_MARGIN_SECONDS
 from origin.metrics import Metrics
 from origin.settings import OriginSettings
@@ -93,6 +95,8 @@ POLICY_KEYS = {
     "lifetimes.edge_seconds_max": "How long an edge may serve a copy without reading it again; purges do not wait for it.",
     "lease_seconds": "L, below: 1 to 3600.",
     "erased_status": "What a URL of an erased asset answers: 404 like any name that never was, or 410.",
+    "quotas": "A table of what this cloud may take at most; what is left out has no limit of its own: `assets_max`, `bytes_max` (of originals), "
+    "`uploads_in_flight_max`, `renders_per_day_max` (that API calls ask for), `calls_per_hour_max` ([more](tenants.md)).",
     "timing_allow_origin": "Origins whose pages may read Server-Timing.",
     "declared_non_personal": "You declare that this cloud holds no personal data: longer lifetimes outside, no `must-revalidate`.",
     "originals": "Delivery without a transformation: `stripped` of EXIF, GPS and other metadata, or `as-is`.",
@@ -325,6 +329,7 @@ def _default(preset: Preset) -> Mapping[str, Any]:
             "zones": {str(activity): list(zones) for activity, zones in its.zones.items()},
             "remote": its.remote.to_mapping(),
             "notifications": its.notifications.to_mapping(),
+            "quotas": "none",
             "backups": its.backups.to_mapping(),
         }
     )
@@ -373,7 +378,18 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-PAGES = {"settings.md": settings, "metrics.md": metrics, "errors.md": errors, "policy.md": policy}
+def openapi() -> str:
+    """The API, for tools; `GET /v1_1/openapi.json` answers the same."""
+    return json.dumps(describe(ROUTES, uploads=UPLOAD_ROUTES), indent=1, ensure_ascii=False) + "\n"
+
+
+PAGES = {
+    "settings.md": settings,
+    "metrics.md": metrics,
+    "errors.md": errors,
+    "policy.md": policy,
+    "openapi.json": openapi,
+}
 
 
 def main() -> int:

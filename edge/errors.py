@@ -29,6 +29,7 @@ STATUS: dict[type[MediaError], int] = {
     errors.LimitExceeded: 400,
     errors.ProcessingFailed: 500,
     errors.Overloaded: 503,
+    errors.QuotaUsedUp: 503,
     errors.LeaseLost: 503,
     errors.UpstreamUnavailable: 503,
 }

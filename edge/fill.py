@@ -104,15 +104,15 @@ class Filler:
             sequence=resolved.sequence,
             now=self.wall_clock(),
         )
-        inherited = None if self.parent is None else await self.parent.made(wanted, order, state)
-        if inherited is not None:
-            fill.spans = inherited.spans
-            await self._keep(fill, wanted, order, state, inherited)
-            return
         try:
             relayed = self._relayed(order, state)
             if relayed is not None:
                 fill.settle(relayed)
+                return
+            inherited = None if self.parent is None else await self.parent.made(wanted, order, state)
+            if inherited is not None:
+                fill.spans = inherited.spans
+                await self._keep(fill, wanted, order, state, inherited)
                 return
             plain = plain_of(way, resolved)
             async with self.upstream.originals(resolved, state, plain.layers, order.names) as originals:

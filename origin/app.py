@@ -17,12 +17,14 @@ from origin.api import (
     archives,
     audit_log,
     backups,
+    composites,
     cors,
     deletes,
     details,
     downloads,
     erasures,
     explicit,
+    explode,
     folders,
     labels,
     listing,
@@ -37,8 +39,10 @@ from origin.api import (
     text_images,
     transformations,
     triggers,
+    unsupported,
     upload_mappings,
 )
+from origin.api.openapi import describe
 from origin.api.routes import CLOUD, TYPES, Route, find
 from origin.api.upload import upload
 from origin.errors import as_json, code_of, for_api
@@ -53,12 +57,19 @@ RT = CLOUD + "/{resource_type}"
 PRESETS = CLOUD + "/upload_presets"
 UPLOAD_ROUTES = frozenset(
     {"upload", "destroy", "rename", "explicit", "tags", "context", "metadata", "delete_by_token", "erasures"}
-    | {"generate_archive", "download", "download_backup", "text"}
+    | {"generate_archive", "download", "download_backup", "text", "explode", "sprite", "multi", "unsupported"}
 )
 """Answered with statuses that every SDK's uploader accepts."""
 _ARCHIVED: Mapping[str, frozenset[str]] = {"resource_type": frozenset(archives.RESOURCE_TYPES)}
 
+
+async def openapi(_request: web.Request, _path: Mapping[str, str]) -> web.Response:
+    """What this page describes."""
+    return web.json_response(describe(ROUTES, uploads=UPLOAD_ROUTES))
+
+
 ROUTES: tuple[Route, ...] = (
+    *unsupported.ROUTES,
     Route("upload", "POST", RT + "/upload", upload, TYPES),
     Route("upload", "POST", RT + "/upload_chunked", upload, TYPES),
     Route("upload", "POST", CLOUD + "/upload", upload),
@@ -88,19 +99,22 @@ ROUTES: tuple[Route, ...] = (
     *admin.ROUTES,
     *deletes.ROUTES,
     Route("transformations", "GET", CLOUD + "/transformations", transformations.show),
-    Route("create_transformation", "POST", CLOUD + "/transformations", transformations.create),
-    Route("update_transformation", "PUT", CLOUD + "/transformations", transformations.update),
-    Route("delete_transformation", "DELETE", CLOUD + "/transformations", transformations.delete),
+    Route("transformations", "POST", CLOUD + "/transformations", transformations.create),
+    Route("transformations", "PUT", CLOUD + "/transformations", transformations.update),
+    Route("transformations", "DELETE", CLOUD + "/transformations", transformations.delete),
     Route("upload_presets", "GET", PRESETS, presets.listing),
-    Route("create_upload_preset", "POST", PRESETS, presets.create),
-    Route("upload_preset", "GET", PRESETS + "/{name}", presets.show),
-    Route("update_upload_preset", "PUT", PRESETS + "/{name}", presets.update),
-    Route("delete_upload_preset", "DELETE", PRESETS + "/{name}", presets.delete),
+    Route("upload_presets", "POST", PRESETS, presets.create),
+    Route("upload_presets", "GET", PRESETS + "/{name}", presets.show),
+    Route("upload_presets", "PUT", PRESETS + "/{name}", presets.update),
+    Route("upload_presets", "DELETE", PRESETS + "/{name}", presets.delete),
     *metadata_fields.ROUTES,
     *metadata_datasources.ROUTES,
     *metadata_rules.ROUTES,
     *folders.ROUTES,
     *triggers.ROUTES,
+    *composites.ROUTES,
+    *explode.ROUTES,
+    Route("openapi", "GET", "/v1_1/openapi.json", openapi),
     *upload_mappings.ROUTES,
     *audit_log.ROUTES,
 )

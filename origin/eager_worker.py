@@ -16,7 +16,7 @@ from domicile.media.errors import (
     UpstreamUnavailable,
 )
 from domicile.service import logging
-from origin.api.eager import EagerTask, finished, read_orders
+from origin.api.eager import ORDERS_MAX, EagerTask, finished, read_orders
 from origin.api.notices import Told, audience_of
 from origin.api.originals import original_of
 from origin.keys import Origin
@@ -91,7 +91,7 @@ async def make_task(origin: Origin, task: Task) -> None:
     def leave(current: AssetRecord) -> Left:
         if current.aid != record.aid:
             return Left()
-        left = finished(current, made, failed, notice, address)
+        left = finished(current, made, failed, notice, address, detail.kind)
         return Left(made=left.made, tasks=left.tasks, over=(task.id,))
 
     try:
@@ -106,7 +106,7 @@ async def _made(
     made, failed = list[MadeNow](), list[tuple[Order, MediaError]]()
     limits = origin.settings.media.limits(origin.settings.upload)
     try:
-        orders = read_orders(detail.eager, origin.records.named.all(record.name.cloud), limits)
+        orders = read_orders(detail.eager, origin.records.named.all(record.name.cloud), limits, most=ORDERS_MAX)
     except MediaError as refused:  # a named transformation has changed since
         log.info("eager_not_understood", error=type(refused).__name__)
         return made, failed

@@ -56,12 +56,15 @@ STATUS: dict[type[MediaError], Answer] = {
     errors.LimitExceeded: Answer(admin=400, upload=400, wire=400),
     errors.ProcessingFailed: Answer(admin=500, upload=500, wire=500),
     errors.Overloaded: Answer(admin=429, upload=429, wire=503),
-    errors.LeaseLost: Answer(admin=503, upload=500, wire=503),
-    errors.UpstreamUnavailable: Answer(admin=503, upload=500, wire=503),
+    errors.QuotaUsedUp: Answer(admin=420, upload=420, wire=503),
+    errors.LeaseLost: Answer(admin=500, upload=500, wire=503),
+    errors.UpstreamUnavailable: Answer(admin=500, upload=500, wire=503),
 }
 
 UPLOAD_STATUSES = frozenset({200, 400, 401, 404, 420, 429, 500})
 """What npm's uploader accepts."""
+ADMIN_STATUSES = UPLOAD_STATUSES | {403, 409}
+"""What npm's Admin API client accepts."""
 
 
 def answer_for(error: MediaError) -> Answer:

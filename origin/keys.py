@@ -15,10 +15,12 @@ from domicile.service.pool import DecoderPool
 from origin.api.answers import Address
 from origin.api.archive_turns import ArchiveTurns
 from origin.api.budget import Budget
+from origin.api.limits import Limits
 from origin.metrics import Metrics
 from origin.nodes import Nodes
 from origin.rates import Rates
 from origin.records import Records, Tenant
+from origin.scope import Operation
 from origin.settings import OriginSettings
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class Origin:
     metrics: Metrics
     now: Callable[[], float]
     budget: Budget
-    rates: Rates
+    limits: Limits
     remote: RemoteClient
     webhooks: RemoteClient
     """For notices alone: slow receivers keep no fetch waiting."""
@@ -51,7 +53,9 @@ class Origin:
     """API requests that are being answered."""
 
     def address_of(self, tenant: Tenant, digest: Digest = Digest.SHA1) -> Address:
+        """As the calling key sees it. One that may not look gets no signed URLs either."""
         return Address(
+            signs_urls=tenant.scope.allows(Operation.READ),
             base=self.settings.delivery_base,
             secure_base=self.settings.secure_base,
             api_secret=tenant.api_secret,

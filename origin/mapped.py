@@ -7,6 +7,7 @@ The rest of the public_id is encoded as a path: nothing that a viewer writes bec
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -47,6 +48,10 @@ async def find(origin: Origin, asked: ResolveRequest, answer: ResolveAnswer) -> 
     return None
 
 
+_HOST_ALONE = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
+"""Whatever follows such a template must not become part of the host."""
+
+
 def mapping_of(public_id: str, mappings: Iterable[UploadMapping]) -> UploadMapping | None:
     """The mapping with the longest folder that the public_id lies in."""
     around = [one for one in mappings if public_id.startswith(f"{one.folder}/")]
@@ -58,5 +63,8 @@ def address_of(mapping: UploadMapping, public_id: str, ending: str) -> str:
 
     >>> address_of(UploadMapping(folder="a", template="https://x.example/m?f=", created_at=0), "a/b c/d?e", ".JPG")
     'https://x.example/m?f=b%20c/d%3Fe.JPG'
+    >>> address_of(UploadMapping(folder="a", template="https://x.example", created_at=0), "a/.evil.example", "")
+    'https://x.example/.evil.example'
     """
-    return mapping.template + escape(public_id.removeprefix(f"{mapping.folder}/") + ending)
+    between = "/" if _HOST_ALONE.fullmatch(mapping.template) else ""
+    return mapping.template + between + escape(public_id.removeprefix(f"{mapping.folder}/") + ending)

@@ -122,7 +122,7 @@ class Metrics:
             to,
             "domicile_origin_pool_job_seconds",
             "Seconds of decoder jobs.",
-            {"kind": ("probe", "render"), "outcome": POOL_OUTCOMES},
+            {"kind": ("probe", "render", "gather"), "outcome": POOL_OUTCOMES},
         )
         self.pool_kills = BoundedCounter(
             to,

@@ -8,6 +8,7 @@
     POST /_admin/v1/token_keys/list    {"cloud"}          ->  {"ids": [...]}
     POST /_admin/v1/token_keys/retire  {"cloud", "id"}    ->  {"fenced": true | false}
     POST /_admin/v1/policies                        ->  {"changed": [...]}    reads DATA/policies again
+    …    /_admin/v1/api_keys…                        see operator_keys.py
 
 Whoever can open the socket owns the installation, so there is no other check. Bodies and errors are JSON.
 """
@@ -27,14 +28,16 @@ from domicile.service import logging
 from domicile.service.signing import KEY_ID
 from origin.api.answers import instant
 from origin.api.call import count_fence
-from origin.api.forms import read_params
 from origin.api.params import Params
 from origin.api.routes import Route, find
 from origin.credentials import cloudinary_url
 from origin.errors import as_json, code_of, for_api
 from origin.http import drop_server_header
 from origin.keys import ORIGIN, Origin
+from origin.operator_keys import ROUTES as API_KEY_ROUTES
+from origin.operator_keys import read
 from origin.records import Fencing, PurgeKey
+from origin.scope import API_KEY
 
 OPERATIONS = frozenset({"asset", "public_id", "url", "tag", "prefix", "all", "erase"})
 DAYS = 365
@@ -75,7 +78,7 @@ async def answering(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 async def create_tenant(request: web.Request, _: Mapping[str, str]) -> web.Response:
-    origin, params = await _read(request)
+    origin, params = await read(request)
     tenant = await origin.records.create_tenant(params.required("cloud"))
     log.info("tenant_created")
     return web.json_response(
@@ -89,7 +92,7 @@ async def list_tenants(request: web.Request, _: Mapping[str, str]) -> web.Respon
 
 async def add_key(request: web.Request, _: Mapping[str, str]) -> web.Response:
     """Register the public half of a key that may sign purges of one cloud."""
-    origin, params = await _read(request)
+    origin, params = await read(request)
     key = key_of(params, now=origin.now())
     if origin.records.tenant(key.tenant) is None:
         raise AssetNotFound("There is no such cloud")
@@ -101,7 +104,7 @@ async def add_key(request: web.Request, _: Mapping[str, str]) -> web.Response:
 def key_of(params: Params, *, now: float) -> PurgeKey:
     """The key that a call describes. Raises BadRequest."""
     keyid = params.required("keyid")
-    if not KEY_ID.fullmatch(keyid):
+    if not KEY_ID.fullmatch(keyid) or API_KEY.fullmatch(keyid):  # `domicile key revoke` tells them apart by their looks
         raise BadRequest("Invalid value for parameter keyid")
     try:
         public_key = base64.b64decode(params.required("public_key"), validate=True)
@@ -124,13 +127,13 @@ def key_of(params: Params, *, now: float) -> PurgeKey:
 
 
 async def revoke_key(request: web.Request, _: Mapping[str, str]) -> web.Response:
-    origin, params = await _read(request)
+    origin, params = await read(request)
     revoked = await origin.records.revoke_purge_key(params.required("keyid"))
     return web.json_response({"revoked": revoked})
 
 
 async def add_token_key(request: web.Request, _: Mapping[str, str]) -> web.Response:
-    origin, params = await _read(request)
+    origin, params = await read(request)
     made, state = await origin.records.token_keys.create(params.required("cloud"))
     count_fence(origin, state)
     log.info("token_key_added")
@@ -138,12 +141,12 @@ async def add_token_key(request: web.Request, _: Mapping[str, str]) -> web.Respo
 
 
 async def list_token_keys(request: web.Request, _: Mapping[str, str]) -> web.Response:
-    origin, params = await _read(request)
+    origin, params = await read(request)
     return web.json_response({"ids": [one.id for one in origin.records.token_keys.all(params.required("cloud"))]})
 
 
 async def retire_token_key(request: web.Request, _: Mapping[str, str]) -> web.Response:
-    origin, params = await _read(request)
+    origin, params = await read(request)
     state = await origin.records.token_keys.retire(params.required("cloud"), params.required("id"))
     count_fence(origin, state)
     log.info("token_key_retired")
@@ -158,11 +161,6 @@ async def reload_policies(request: web.Request, _: Mapping[str, str]) -> web.Res
     return web.json_response({"changed": list(changed)})
 
 
-async def _read(request: web.Request) -> tuple[Origin, Params]:
-    origin = request.app[ORIGIN]
-    return origin, await read_params(request, origin.settings.upload)
-
-
 ROUTES = (
     Route("create_tenant", "POST", "/_admin/v1/tenants", create_tenant),
     Route("list_tenants", "GET", "/_admin/v1/tenants", list_tenants),
@@ -172,4 +170,5 @@ ROUTES = (
     Route("list_token_keys", "POST", "/_admin/v1/token_keys/list", list_token_keys),
     Route("retire_token_key", "POST", "/_admin/v1/token_keys/retire", retire_token_key),
     Route("reload_policies", "POST", "/_admin/v1/policies", reload_policies),
+    *API_KEY_ROUTES,
 )

@@ -61,6 +61,9 @@ interpretation = "strict-eu"
 # days = 30                      how long they can be restored; 0: they are gone at once
 # always = false                 true: every upload counts as one with backup=true
 
+# [quotas]                       how much this cloud may take; what is left out has no limit of its own
+# assets_max = 100000            also: bytes_max uploads_in_flight_max renders_per_day_max calls_per_hour_max
+
 # [zones]                        each line widens or narrows one activity: store transform cache deliver backup
 # cache = ["eea"]                metadata logs metrics keys ingress_fetch egress_webhook
 

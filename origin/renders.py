@@ -27,6 +27,7 @@ from domicile.media.negotiate import negotiate
 from domicile.media.pending import NO_HINTS, read_named, settled
 from domicile.media.program import parse_segment
 from domicile.service.pool_values import Rendered
+from origin.api.limits import quotas_of
 from origin.api.originals import original_of
 from origin.keys import Origin
 from origin.records import AssetRecord, Made, Named, RenditionRecord
@@ -131,6 +132,7 @@ async def render(
     """`layers` and their `bodies`: in the order in which the transformation names them."""
     limits, cloud = origin.settings.media.limits(origin.settings.upload), picture.name.cloud
     policy = origin.records.policy(cloud)
+    origin.limits.count_render(cloud, quotas_of(policy), now=origin.now())
 
     def redaction(public_id: str) -> str:
         if policy is None or not shown.redacts:

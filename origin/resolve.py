@@ -28,6 +28,7 @@ from origin.catalogue.port import AssetRow
 from origin.journal import head_in
 from origin.records.core import Core
 from origin.records.lineage import original_key
+from origin.records.tenant import Tenant
 from origin.records.types import AssetRecord
 from origin.tenants import Standing
 
@@ -45,7 +46,7 @@ async def resolve(core: Core, verify: VerifyDelivery, request: ResolveRequest) -
     token_until = _token_until(request, standing, now=core.now())
     rules = standing.policy.remote if standing.policy else RemoteRules()
     _check_fetched(request, rules)
-    signed = _signed(request, standing.tenant.api_secret, verify, rules, has_token=token_until > 0)
+    signed = _signed(request, standing.tenant, verify, rules, has_token=token_until > 0)
     hashes = {core.hash_name(_name(request, index)): index for index in reversed(signed)}
     laid = {
         index: [core.hash_name(_layer_name(request, layer)) for layer in _layers(request, index)] for index in signed
@@ -127,7 +128,7 @@ def _token_until(request: ResolveRequest, standing: Standing, *, now: float) -> 
 
 
 def _signed(
-    request: ResolveRequest, api_secret: str, verify: VerifyDelivery, rules: RemoteRules, *, has_token: bool
+    request: ResolveRequest, tenant: Tenant, verify: VerifyDelivery, rules: RemoteRules, *, has_token: bool
 ) -> list[int]:
     """Candidates that may be looked up: all, or those the signature covers. Raises BadSignature when none is left.
 
@@ -142,7 +143,7 @@ def _signed(
         return everything
     if len(request.signed_texts) != len(request.public_ids):
         raise BadSignature("a signature needs the texts that it covers")
-    covered = [index for index in everything if _holds(request, index, api_secret, verify)]
+    covered = [index for index in everything if _holds(request, index, tenant, verify)]
     if not covered:
         raise BadSignature("the signature does not match")
     return covered
@@ -167,7 +168,13 @@ def _needs_signature(request: ResolveRequest, rules: RemoteRules, *, has_token: 
     return needs_signature(request.delivery_type, rules) and (is_fetch or not has_token)
 
 
-def _holds(request: ResolveRequest, index: int, api_secret: str, verify: VerifyDelivery) -> bool:
+def _holds(request: ResolveRequest, index: int, tenant: Tenant, verify: VerifyDelivery) -> bool:
+    """By any key that may see all that is shown."""
+    shown = (request.public_ids[index], *(layer.public_id for layer in _layers(request, index)))
+    return any(_verified(request, index, secret, verify) for secret in tenant.delivery_secrets(shown))
+
+
+def _verified(request: ResolveRequest, index: int, api_secret: str, verify: VerifyDelivery) -> bool:
     try:
         verify(request.signed_texts[index], request.signature or "", api_secret)
     except BadSignature:

@@ -28,6 +28,7 @@ from domicile.service.tls import load
 from origin import cdn_worker, eager_worker, erasure_worker, notice_worker
 from origin.api.archive_turns import ArchiveTurns
 from origin.api.budget import Budget
+from origin.api.limits import Limits
 from origin.app import ROUTE_NAMES, api_app
 from origin.credentials import write_credentials
 from origin.demo import prepare_demo
@@ -74,7 +75,7 @@ async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
                 metrics=metrics,
                 now=time.time,
                 budget=Budget(settings.upload.in_flight_bytes_max),
-                rates=Rates(settings.admin_calls_max),
+                limits=Limits(admin_calls_max=settings.admin_calls_max),
                 remote=remote,
                 webhooks=webhooks,
                 unsigned_rates=Rates(settings.upload.unsigned_calls_max),

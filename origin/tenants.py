@@ -1,10 +1,8 @@
-"""Clouds and their secrets. Secrets live in the keyring; the catalogue knows the name, the api_key and the revision."""
+"""Clouds and their secrets. Secrets live in the keyring; the catalogue knows the name, the revision and which keys there are."""
 
 from __future__ import annotations
 
-import base64
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -15,13 +13,13 @@ from domicile.media.errors import AssetNotFound
 from domicile.media.policy import ResidencyPolicy
 from origin.catalogue.tables import tenant as table
 from origin.keyring import Keyring, purpose_id
-from origin.records.types import Named, Tenant
+from origin.records.tenant import Tenant
+from origin.records.types import Named
 
 CLOUD = re.compile(r"[a-z0-9-]{1,63}")
-API_SECRET_CHARACTERS = 27
 TENANTS_MAX = 10_000
 
-_SECRETS = ("api_secret", "name", "file")
+_SECRETS = ("name", "file")
 _TOKEN_KEYS = ("token-1", "token-2")
 """Two places: one key is in use, another is coming or going."""
 
@@ -53,11 +51,6 @@ async def make_secrets(keyring: Keyring, cloud: str) -> None:
         await keyring.get_or_create(key_id)
 
 
-def new_api_key() -> str:
-    """15 digits, the first not 0."""
-    return str(secrets.randbelow(9 * 10**14) + 10**14)
-
-
 class Tenants:
     """All clouds in memory, as the catalogue knows them."""
 
@@ -69,19 +62,18 @@ class Tenants:
     async def load(self, connection: AsyncConnection) -> None:
         """Read every cloud; policies come later, through `stand`."""
         for row in await connection.execute(select(table)):
-            tenant = self.build(row.cloud, row.api_key, row.config_revision, row.created_at)
+            tenant = self.build(row.cloud, row.config_revision, row.created_at)
             self.put(Standing(tenant=tenant, policy=None, policy_digest=row.policy_digest))
 
-    def build(self, cloud: str, api_key: str, config_revision: int, created_at: float) -> Tenant:
-        """A tenant with its secrets out of the keyring. Raises KeyError when they are gone."""
-        keys = [self._keyring.get(key_id) for key_id in secret_ids(cloud)]
-        api_secret, name_key, file_key = keys
-        if api_secret is None or name_key is None or file_key is None:
+    def build(self, cloud: str, config_revision: int, created_at: float) -> Tenant:
+        """A tenant with its secrets out of the keyring, and no key of the API yet. Raises KeyError when they are gone."""
+        name_key, file_key = [self._keyring.get(key_id) for key_id in secret_ids(cloud)]
+        if name_key is None or file_key is None:
             raise KeyError(f"the secrets of cloud {cloud!r} are not in the keyring")
         return Tenant(
             cloud=cloud,
-            api_key=api_key,
-            api_secret=base64.urlsafe_b64encode(api_secret).decode()[:API_SECRET_CHARACTERS],
+            api_key="",
+            api_secret="",
             name_key=name_key,
             file_key=file_key,
             token_keys=tuple(key for key in map(self._keyring.get, token_key_ids(cloud)) if key is not None),
@@ -90,8 +82,12 @@ class Tenants:
         )
 
     def put(self, standing: Standing) -> None:
-        self._by_cloud[standing.tenant.cloud] = standing
-        self._by_api_key[standing.tenant.api_key] = standing.tenant.cloud
+        before, tenant = self.get(standing.tenant.cloud), standing.tenant
+        if before is None or before.keys is not tenant.keys:
+            for key in before.keys if before else ():
+                self._by_api_key.pop(key.api_key, None)
+            self._by_api_key.update((key.api_key, tenant.cloud) for key in tenant.keys if key.is_enabled)
+        self._by_cloud[tenant.cloud] = standing
 
     def standing(self, cloud: str) -> Standing:
         """Raises AssetNotFound: an unknown cloud looks like an unknown asset."""
@@ -105,7 +101,10 @@ class Tenants:
         return standing.tenant if standing else None
 
     def by_api_key(self, api_key: str) -> Tenant | None:
-        return self.get(self._by_api_key.get(api_key, ""))
+        """The cloud of an enabled key, as that key sees it."""
+        tenant = self.get(self._by_api_key.get(api_key, ""))
+        key = next((key for key in tenant.keys if key.api_key == api_key), None) if tenant else None
+        return tenant.called_by(key) if tenant and key else None
 
     def all(self) -> Mapping[str, Standing]:
         return self._by_cloud
@@ -115,7 +114,6 @@ async def insert_tenant(connection: AsyncConnection, tenant: Tenant, policy_dige
     await connection.execute(
         insert(table).values(
             cloud=tenant.cloud,
-            api_key=tenant.api_key,
             created_at=tenant.created_at,
             config_revision=tenant.config_revision,
             policy_digest=policy_digest,

@@ -1,4 +1,7 @@
-"""`domicile key new` and `key revoke`: keys that sign purges. The private key is made here and never leaves its file."""
+"""`domicile key`: keys of the API (see api_key.py), and keys that sign purges.
+
+The private half of a key for purges is made here and never leaves its file.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from domicile.cli import api_key
 from domicile.cli.calls import call_admin
 from domicile.cli.console import as_json, line, out
 from domicile.cli.failure import Failure
@@ -18,7 +22,13 @@ from domicile.service.signing import SigningKey, new_key
 
 OPERATIONS = "asset,public_id,url,tag,prefix,all"
 
-app = typer.Typer(help="Keys that sign purge calls.", no_args_is_help=True)
+app = typer.Typer(
+    help="Keys of the API (create, list, disable, enable), and keys that sign purges (new).", no_args_is_help=True
+)
+app.command("create")(api_key.create)
+app.command("list")(api_key.listing)
+app.command("disable")(api_key.disable)
+app.command("enable")(api_key.enable)
 
 
 @app.command("new")
@@ -61,11 +71,15 @@ def new(
 
 @app.command("revoke")
 def revoke(
-    keyid: Annotated[str, typer.Argument(help="The key's name.")],
+    keyid: Annotated[str, typer.Argument(metavar="KEY", help="An API key (15 digits), or the name of a signing key.")],
+    cloud: Annotated[str, typer.Option(help="The cloud of an API key.")] = "demo",
     config: Config = None,
     data: Data = None,
 ) -> None:
     """From now on the origin takes nothing that this key signed."""
+    if api_key.API_KEY.fullmatch(keyid):
+        api_key.revoke(keyid, cloud, config, data)
+        return
     answer = call_admin(
         installation(config, data).require_admin_socket(), "POST", "/_admin/v1/keys/revoke", {"keyid": keyid}
     )

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from domicile.cli import doctor, erase, key, purge, serve, tenant, tier, token, verify
+from domicile.cli import bucket, doctor, erase, export, imports, key, purge, serve, tenant, tier, token, verify
 from domicile.cli.console import complain
 from domicile.cli.failure import Failure
 from domicile.service.settings import BadSetting
@@ -26,6 +26,9 @@ app.command("purge")(purge.purge)
 app.command("erase")(erase.erase)
 app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
+app.command("export")(export.export)
+imports.app.command("s3")(bucket.s3)
+app.add_typer(imports.app, name="import")
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(key.app, name="key")
 app.add_typer(token.app, name="token")

@@ -104,7 +104,20 @@ class RenderJob(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
     """In the order in which their bodies come; each name once."""
 
 
-Job = ProbeJob | RenderJob
+class GatherJob(msgspec.Struct, frozen=True, kw_only=True, tag="gather"):
+    """Put pictures that decoders have made (PNG) on one sheet, or one after the other as an animation; again as PNG."""
+
+    limits: MediaLimits
+    sizes: tuple[int, ...]
+    """Bytes of each of them; the source is all of them, one behind the other."""
+    canvas: tuple[int, int]
+    places: tuple[tuple[int, int], ...]
+    """Where the top left corner of each comes to lie."""
+    duration_ms: int = 0
+    """Of each frame of an animation; 0: all lie on one sheet."""
+
+
+Job = ProbeJob | RenderJob | GatherJob
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,7 +40,7 @@ from domicile.imaging.channel import (
     decode_job,
     encode,
 )
-from domicile.imaging.job import Job, Outcome, ProbeJob, Refused, RenderJob
+from domicile.imaging.job import GatherJob, Job, Outcome, ProbeJob, Refused, RenderJob
 from domicile.imaging.memory import give_back
 
 QUIET_SECONDS = 0.5
@@ -54,12 +54,18 @@ OURS = Path(__file__).parents[1]
 Source = bytes | mmap.mmap
 
 
+def _gathers_nothing(_source: Source, _job: GatherJob) -> tuple[Outcome, bytes]:
+    """Of handlers that tests bring, which may have none."""
+    return Refused(code="bad_transformation", message="Not here"), b""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handlers:
-    """The two jobs. Bad input is answered with Refused, not raised. `render` gets the layers in the job's order, too."""
+    """The three jobs. Bad input is answered with Refused, not raised. `render` gets the layers in the job's order, too."""
 
     probe: Callable[[Source, ProbeJob], Outcome]
     render: Callable[[Source, RenderJob, tuple[Source, ...]], tuple[Outcome, bytes]]
+    gather: Callable[[Source, GatherJob], tuple[Outcome, bytes]] = _gathers_nothing
 
 
 # --- the zygote -------------------------------------------------------------------------------------------------------
@@ -110,13 +116,14 @@ def load_handlers(path: str | None) -> Handlers:
         importlib.import_module("domicile.imaging.preload").preload()
         probe: Any = importlib.import_module("domicile.imaging.probe")
         render: Any = importlib.import_module("domicile.imaging.pipeline")
+        gather: Any = importlib.import_module("domicile.imaging.gather")
     else:
         spec = importlib.util.spec_from_file_location("decoder_handlers", path)
         assert spec is not None
         assert spec.loader is not None
-        probe = render = importlib.util.module_from_spec(spec)
+        probe = render = gather = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(probe)
-    return Handlers(probe=probe.probe, render=render.render)
+    return Handlers(probe=probe.probe, render=render.render, gather=getattr(gather, "gather", _gathers_nothing))
 
 
 # --- a worker ---------------------------------------------------------------------------------------------------------
@@ -208,6 +215,8 @@ def _handle(job: Job, sources: list[Source], handlers: Handlers) -> tuple[Outcom
             return handlers.probe(source, job), b""
         case RenderJob():
             return handlers.render(source, job, tuple(layers))
+        case GatherJob():
+            return handlers.gather(source, job)
 
 
 def _map(source: int) -> Source:

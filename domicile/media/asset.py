@@ -31,7 +31,7 @@ IMAGE_EXTENSIONS = {name: name for name in "jpg png webp avif gif tiff bmp ico h
     "heif": "heic",
 }
 """What after the last dot of an image's path is a format (spelling -> family); anything else is part of the public_id."""
-DELIVERY_TYPES = frozenset({"upload", "private", "authenticated", "fetch", "text"})
+DELIVERY_TYPES = frozenset({"upload", "private", "authenticated", "fetch", "text", "sprite", "multi"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,6 +88,10 @@ class Overloaded(MediaError):
     """A queue or quota is full; trying again later may work."""
 
 
+class QuotaUsedUp(MediaError):
+    """A cloud or a key has had what it may have for now; there is more at a time that its message tells."""
+
+
 class LeaseLost(MediaError):
     """The edge cannot confirm the journal head, so it serves no personal media."""
 

@@ -19,6 +19,7 @@ from typing import Any, assert_never
 from domicile.media.backup_rules import BackupRules
 from domicile.media.forced import ForcedRedaction
 from domicile.media.notification_rules import NotificationRules
+from domicile.media.quotas import NO_QUOTAS, Quotas
 from domicile.media.remote_rules import RemoteRules
 
 EU_COUNTRIES = frozenset("at be bg hr cy cz dk ee fi fr de gr hu ie it lv lt lu mt nl pl pt ro sk si es se".split())
@@ -167,6 +168,8 @@ class ResidencyPolicy:
     """What may be fetched from elsewhere."""
     notifications: NotificationRules = field(default_factory=NotificationRules)
     """Who may be told of changes."""
+    quotas: Quotas = NO_QUOTAS
+    """How much there may be. No part of the mapping: what edges need not know is not told to them, and changes nothing there."""
     backups: BackupRules = field(default_factory=BackupRules)
     """Which versions are kept when they are deleted or replaced."""
 

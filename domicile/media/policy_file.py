@@ -26,6 +26,7 @@ from domicile.media.policy import (
     preset_zones,
 )
 from domicile.media.public_id import public_id_problem
+from domicile.media.quotas import Quotas
 from domicile.media.remote import read_entry
 from domicile.media.remote_rules import DELIVERY, REFRESH_SECONDS, RemoteRules
 from domicile.media.signature import Digest
@@ -41,6 +42,7 @@ FOLDERS = 'folders like "profiles" or "team/public", without a slash at either e
 HOSTS = 'hosts like "images.example.org", "*.example.net" or "media.example.org:8443"'
 REFRESH_SECONDS_MIN = 10
 ORIGIN_CHARACTERS_MAX = 255
+QUOTA_MAX = 10**15
 SHOWN_CHARACTERS_MAX = 60
 """Of a wrong value, this much is repeated."""
 
@@ -49,7 +51,7 @@ _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9._~:\[\]-]+")
 _FIELDS = (
     "tenant", "version", "interpretation", "zones", "lifetimes", "lease_seconds", "erased_status",
     "timing_allow_origin", "declared_non_personal", "originals", "metadata", "pdf", "redaction", "strict_transformations",
-    "remote", "notifications", "backups",
+    "remote", "notifications", "backups", "quotas",
 )  # fmt: skip
 
 
@@ -87,6 +89,7 @@ def from_mapping(raw: Mapping[str, Any], *, home: str) -> ResidencyPolicy:
         strict_transformations=top.flag("strict_transformations", default=False),
         remote=_remote(top),
         notifications=_notifications(top),
+        quotas=_quotas(top),
         backups=_backups(top),
     )
 
@@ -215,6 +218,11 @@ def _remote(top: _Table) -> RemoteRules:
 def _notifications(top: _Table) -> NotificationRules:
     table = top.table("notifications", tuple(NotificationRules.__dataclass_fields__))
     return NotificationRules(hosts=_hosts(table), digest=table.text("digest", Digest.SHA1, tuple(Digest)))
+
+
+def _quotas(top: _Table) -> Quotas:
+    table = top.table("quotas", tuple(Quotas.__dataclass_fields__))
+    return Quotas(**{name: table.whole(name, 0, 1, QUOTA_MAX) for name in table.values})
 
 
 def _backups(top: _Table) -> BackupRules:

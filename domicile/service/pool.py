@@ -21,7 +21,7 @@ from pathlib import Path
 import structlog
 
 from domicile.imaging.channel import MESSAGE_BYTES_MAX, Broken, Reply, encode
-from domicile.imaging.job import Done, FilmParts, Job, MediaLimits, ProbeJob, RenderJob, Wants
+from domicile.imaging.job import Done, FilmParts, GatherJob, Job, MediaLimits, ProbeJob, RenderJob, Wants
 from domicile.media.cost import PIXELS_MIN, pixels_of_bytes
 from domicile.media.errors import LimitExceeded, Overloaded
 from domicile.media.layer import LAYERS_MAX
@@ -132,7 +132,7 @@ class DecoderPool:
             if tenant in {None, decoder.tenant}:
                 decoder.jobs = self._settings.jobs_per_process_max
 
-    # --- the two jobs -------------------------------------------------------------------------------------------------
+    # --- the three jobs -----------------------------------------------------------------------------------------------
 
     async def probe(
         self, source: Body, limits: MediaLimits, *, tenant: str, wishes: tuple[str, ...] = (), pdf: bool = False
@@ -164,6 +164,13 @@ class DecoderPool:
         if len(layers) != len(job.layers):
             raise ValueError("a job needs one body for each of its layers")
         reply, body, queued = await self._run("render", [source, *layers], job, tenant, pixels)
+        return Rendered(done=done_of(reply), body=body, queued_seconds=queued, resident_bytes=reply.resident_bytes)
+
+    async def gather(self, pieces: Sequence[bytes], job: GatherJob, *, tenant: str) -> Rendered:
+        """One picture of many, in the order of the job. Raises as `render`."""
+        sheets = len(job.places) if job.duration_ms else 1
+        pixels = max(PIXELS_MIN, sheets * job.canvas[0] * job.canvas[1])
+        reply, body, queued = await self._run("gather", [b"".join(pieces)], job, tenant, pixels)
         return Rendered(done=done_of(reply), body=body, queued_seconds=queued, resident_bytes=reply.resident_bytes)
 
     async def _run(

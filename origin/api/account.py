@@ -10,6 +10,7 @@ from aiohttp import web
 from domicile.media.errors import BadRequest
 from origin.api.answers import Json, instant
 from origin.api.call import admin, reply
+from origin.api.limits import quotas_of
 from origin.api.routes import CLOUD, Route
 
 DATES = ("%d-%m-%Y", "%Y-%m-%d")
@@ -37,19 +38,24 @@ async def usage(request: web.Request, path: Mapping[str, str]) -> web.Response:
     if "date" in path and not _is_today(path["date"], origin.now()):
         raise BadRequest("Usage of another day is not kept: ask for today, or without a date")
     count, size = await origin.records.totals(tenant.cloud)
+    quotas = quotas_of(origin.records.policy(tenant.cloud))
     backups, backup_bytes = await origin.records.backups.totals(tenant.cloud)
     return reply(
         {
             "plan": "Domicile",
             "last_updated": instant(origin.now())[:10],
             "date_requested": instant(origin.now()),
-            "objects": {"usage": count + backups},
-            "storage": {"usage": size + backup_bytes},
+            "objects": {"usage": count + backups, **_limit(quotas.assets_max)},
+            "storage": {"usage": size + backup_bytes, **_limit(quotas.bytes_max)},
             "resources": count,
             "backups": {"usage": backups, "bytes": backup_bytes},
             "derived_resources": await origin.records.derived.count(tenant.cloud),
         }
     )
+
+
+def _limit(quota: int) -> Json:
+    return {"limit": quota} if quota else {}
 
 
 def _is_today(text: str, now: float) -> bool:

@@ -134,5 +134,5 @@ def edit_of(params: Params, now: float) -> Edit:
 ROUTES: tuple[Route, ...] = (
     Route("update", "POST", RESOURCES + "/{resource_type}/{type}/{public_id*}", update, TYPES),
     Route("update", "PUT", RESOURCES + "/{resource_type}/{type}/{public_id*}", update, TYPES),
-    Route("update", "PUT", RESOURCES + "/{asset_id}", update_by_asset_id),
+    Route("update_by_asset_id", "PUT", RESOURCES + "/{asset_id}", update_by_asset_id),
 )

@@ -16,8 +16,11 @@ from domicile.media.errors import AssetNotFound, BadRequest
 from origin.api.authenticate import Caller
 from origin.api.call import authenticate
 from origin.api.params import USED, Params, Value, check_parameters, context_of, write_context
+from origin.api.scopes import check_layers
 from origin.keys import Origin
+from origin.rates import check_rate
 from origin.records import Preset
+from origin.scope import Operation
 
 ANYBODY = (
     "upload_preset,callback,public_id,folder,asset_folder,tags,context,metadata,face_coordinates,custom_coordinates,"
@@ -41,6 +44,11 @@ class Admitted:
     is_unsigned: bool
 
     @property
+    def sees(self) -> bool:
+        """May they be told what is there already?"""
+        return not self.is_unsigned and self.caller.tenant.scope.allows(Operation.READ)
+
+    @property
     def identity(self) -> str:
         """Whose calls belong together."""
         return f"preset:{self.params.text('upload_preset')}" if self.is_unsigned else self.caller.tenant.api_key
@@ -52,9 +60,13 @@ async def admitted(request: web.Request, origin: Origin, cloud: str, params: Par
         return await _through_preset(origin, cloud, params)
     caller = authenticate(request, origin, cloud, params)
     check_parameters(params, USED)
+    scope = caller.tenant.scope
+    check_layers(scope, params)
     if "upload_preset" in params:
         preset = await _preset(origin, cloud, params)
         params = with_preset(params, preset.settings, preset_wins=False)
+    if not scope.allows(Operation.EDIT):
+        params = Params({**params.values, "overwrite": "false"})
     return Admitted(caller=caller, params=params, is_unsigned=False)
 
 
@@ -68,7 +80,7 @@ async def _through_preset(origin: Origin, cloud: str, params: Params) -> Admitte
     tenant = origin.records.tenant(cloud)
     if tenant is None:
         raise BadRequest("Upload preset not found")
-    origin.unsigned_rates.count(cloud, now=origin.now())
+    check_rate(origin.unsigned_rates.count(cloud, now=origin.now()), "unsigned uploads")
     preset = await _preset(origin, cloud, params)
     if not preset.unsigned:
         raise BadRequest("Upload preset must be whitelisted for unsigned uploads")

@@ -130,6 +130,7 @@ def listed(record: AssetRecord, address: Address, also: Collection[str] = ()) ->
         "type": record.name.delivery_type,
         "created_at": instant(record.created_at),
         "bytes": record.body_bytes,
+        "etag": record.facts.md5,
         **_folders(record),
         "access_mode": record.access_mode,
         **_addresses(record, address),

@@ -35,6 +35,7 @@ from origin.api.originals import check_handing_out, opened_original, original_of
 from origin.api.params import Params, Value, check_parameters, tags_of
 from origin.records import AssetRecord, Body, Filter, Hashed, Held, Left, NewAsset
 from origin.renders import Picture, make, read_order
+from origin.scope import Operation
 
 RESOURCE_TYPES: Mapping[str, tuple[str, ...]] = {
     "image": ("image",),
@@ -215,6 +216,7 @@ async def _download(request: web.Request, call: Call, content: Content, kind: st
 async def _create(request: web.Request, call: Call, content: Content, kind: str) -> web.Response:
     """The archive as a raw asset; its sources are the versions that are in it, and no more people may see it than these."""
     origin, params, cloud = call.origin, call.params, call.tenant.cloud
+    call.tenant.scope.require(Operation.UPLOAD)
     public_id = check_public_id(params.text("target_public_id") or f"{random_id()}.{kind}", "target_public_id")
     word = told_by(call, request)
     permit = origin.records.permit(cloud, Activity.STORE)

@@ -72,9 +72,13 @@ def check_basic(credentials: tuple[str, str] | None, cloud: str, find: FindByKey
     if credentials is None:
         raise BadSignature("Must supply api_key")
     key, secret = credentials
-    tenant = _tenant_of(key, cloud, find)
+    tenant = find(key)
+    if tenant is None:
+        raise _unknown(key)
     if not hmac.compare_digest(secret.encode(), tenant.api_secret.encode()):
-        raise BadSignature("api_secret mismatch")
+        raise BadSignature("api_secret mismatch") if tenant.cloud == cloud else _unknown(key)
+    if tenant.cloud != cloud:
+        raise BadSignature("cloud_name mismatch")
     return tenant
 
 
@@ -115,14 +119,19 @@ def check_signed(
         raise BadRequest("Missing required parameter - signature")
     if not key:
         raise BadRequest("Missing required parameter - api_key")
-    tenant = _tenant_of(key, cloud, find)
+    tenant = find(key)
+    if tenant is None:
+        raise _unknown(key)
+    may_be_left_out = LEFT_OUT_BY_SOME if notification_unsigned else frozenset()
+    if tenant.cloud != cloud:
+        raise _of_another(key, tenant, params, allow_version_1=allow_version_1, may_be_left_out=may_be_left_out)
     timestamp = timestamp_of(params)
     signed = verify_parameters(
         params.values,
         signature,
         tenant.api_secret,
         allow_version_1=allow_version_1,
-        may_be_left_out=LEFT_OUT_BY_SOME if notification_unsigned else frozenset(),
+        may_be_left_out=may_be_left_out,
     )
     if may_expire and "expires_at" in params:
         _check_until(params, now)
@@ -157,10 +166,23 @@ def _check_time(timestamp: int, now: float) -> None:
         raise StaleRequest(f"Stale request - reported time is {shown} which is more than 1 hour ahead")
 
 
-def _tenant_of(key: str, cloud: str, find: FindByKey) -> Tenant:
-    tenant = find(key)
-    if tenant is None:
-        raise BadSignature(f"Unknown API key {key[:64]}")
-    if tenant.cloud != cloud:
-        raise BadSignature("cloud_name mismatch")
-    return tenant
+def _unknown(key: str) -> BadSignature:
+    """Also for a key of another cloud, to whoever does not hold its secret: which keys there are is nobody's business."""
+    return BadSignature(f"Unknown API key {key[:64]}")
+
+
+def _of_another(
+    key: str, tenant: Tenant, params: Params, *, allow_version_1: bool, may_be_left_out: frozenset[str]
+) -> BadSignature:
+    """A key that is not of this cloud: its owner is told of the mistake, everybody else that there is no such key."""
+    try:
+        verify_parameters(
+            params.values,
+            params.text("signature"),
+            tenant.api_secret,
+            allow_version_1=allow_version_1,
+            may_be_left_out=may_be_left_out,
+        )
+    except BadSignature:
+        return _unknown(key)
+    return BadSignature("cloud_name mismatch")

@@ -8,21 +8,23 @@ from dataclasses import dataclass, field
 from aiohttp import hdrs, web
 
 from domicile.media.asset import AssetName
-from domicile.media.errors import AssetNotFound, BadRequest, MediaError, Overloaded
+from domicile.media.errors import AssetNotFound, BadRequest, MediaError
 from domicile.media.public_id import public_id_problem
 from origin.api.answers import Address, Json
 from origin.api.authenticate import Caller, basic_credentials, check_basic, check_signed
 from origin.api.forms import read_body, read_params
+from origin.api.limits import quotas_of
 from origin.api.notices import NO_AUDIENCE, Audience, Told, audience_of, told
 from origin.api.params import Params
-from origin.keys import EXTRA_HEADERS, ORIGIN, REQUEST_ID, Origin
+from origin.api.scopes import check_route
+from origin.keys import EXTRA_HEADERS, ORIGIN, REQUEST_ID, ROUTE, Origin
 from origin.records import FencedState, Once, Tenant
 
 RESOURCE_TYPES = frozenset({"image", "video", "raw"})
 UPLOADED = frozenset({"upload", "private", "authenticated"})
 """Delivery types that a caller may give an asset."""
-DELIVERY_TYPES = UPLOADED | {"text", "fetch"}
-"""Those that an asset may have: `text` is drawn here."""
+DELIVERY_TYPES = UPLOADED | {"text", "fetch", "sprite", "multi"}
+"""Those that an asset may have: `text`, `sprite` and `multi` are made here."""
 
 
 async def admin(request: web.Request, path: Mapping[str, str]) -> tuple[Origin, Tenant, Params]:
@@ -41,12 +43,15 @@ def _admin(request: web.Request, path: Mapping[str, str]) -> tuple[Origin, Tenan
     origin = request.app[ORIGIN]
     credentials = basic_credentials(request.headers.get(hdrs.AUTHORIZATION))
     tenant = check_basic(credentials, path["cloud"], origin.records.tenant_by_api_key)
-    try:
-        request[EXTRA_HEADERS].update(origin.rates.count(tenant.cloud, now=origin.now()))
-    except Overloaded:
-        request[EXTRA_HEADERS].update(origin.rates.told(tenant.cloud, now=origin.now()))
-        raise
+    _let_in(request, origin, tenant, is_admin=True)
     return origin, tenant
+
+
+def _let_in(request: web.Request, origin: Origin, tenant: Tenant, *, is_admin: bool) -> None:
+    """Is it this key's to call, and has it calls left? Raises OutOfScope, Overloaded."""
+    check_route(tenant.scope, request[ROUTE])
+    quotas = quotas_of(origin.records.policy(tenant.cloud))
+    origin.limits.count_call(tenant, quotas, request[EXTRA_HEADERS], is_admin=is_admin, now=origin.now())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +119,7 @@ def authenticate(
     caller = _proved(request, origin, cloud, params, notification_unsigned=notification_unsigned, may_expire=may_expire)
     if caller.signed is not None:
         origin.metrics.signatures.add(version=str(caller.signed.version), hash=str(caller.signed.digest))
+    _let_in(request, origin, caller.tenant, is_admin=False)
     return caller
 
 
@@ -165,6 +171,8 @@ def delivery_type_of(text: str, parameter: str = "type", *, allowed: frozenset[s
 
 
 def name_of(tenant: Tenant, resource_type: str, delivery_type: str, public_id: str) -> AssetName:
+    """Raises OutOfScope for what is not this key's to name."""
+    tenant.scope.require_name(public_id)
     return AssetName(cloud=tenant.cloud, resource_type=resource_type, delivery_type=delivery_type, public_id=public_id)
 
 

@@ -28,6 +28,8 @@ EAGER_MAX = 25
 """Of one call."""
 BATCH_ID_BYTES = 16
 KIND = "eager"
+ORDERS_MAX = 100
+"""Of one task."""
 
 
 class EagerTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +41,8 @@ class EagerTask(msgspec.Struct, frozen=True, kw_only=True):
     """Who is told; empty: nobody."""
     batch_id: str
     request_id: str
+    kind: str = KIND
+    """The notification_type of what is told when they are made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +103,13 @@ def read_wish(
     return Wish(orders=read_orders(text, named, limits), text=text, is_async=is_async, notice=notice)
 
 
-def read_orders(text: str, named: Mapping[str, Named], limits: MediaLimits) -> tuple[Order, ...]:
+def read_orders(
+    text: str, named: Mapping[str, Named], limits: MediaLimits, *, most: int = EAGER_MAX
+) -> tuple[Order, ...]:
     """Raises BadRequest, BadTransformation, LimitExceeded."""
     parts = [part for part in text.split("|") if part] if text else []
-    if len(parts) > EAGER_MAX:
-        raise BadRequest(f"Too many eager transformations: at most {EAGER_MAX}")
+    if len(parts) > most:
+        raise BadRequest(f"Too many eager transformations: at most {most}")
     return tuple(read_order(part, named, limits) for part in parts)
 
 
@@ -113,6 +119,7 @@ def finished(
     failed: Sequence[tuple[Order, MediaError]],
     notice: Told,
     address: Address,
+    kind: str = KIND,
 ) -> Left:
     """All are made, or will never be: the list of the asset's renditions, and word of it."""
     rows = [done(one, record, address) for one in made]
@@ -121,7 +128,7 @@ def finished(
     def says(record: AssetRecord) -> Json:
         return {**asset(record, address), KIND: rows}
 
-    return Left(made=tuple(one.kept for one in made), tasks=notice.of(KIND, record, says))
+    return Left(made=tuple(one.kept for one in made), tasks=notice.of(kind, record, says))
 
 
 def done(made: MadeNow, record: AssetRecord, address: Address) -> Json:

@@ -27,6 +27,7 @@ from origin.api.naming import asset_folder, display_name
 from origin.api.notices import PARAMETERS
 from origin.api.originals import original_of
 from origin.api.params import Params, check_parameters, context_of, tags_of
+from origin.api.scopes import check_layers
 from origin.keys import REQUEST_ID
 from origin.records import AssetRecord, Edit, Left
 from origin.remote import rules_of
@@ -51,6 +52,7 @@ async def explicit(request: web.Request, path: Mapping[str, str]) -> web.Respons
     call = await signed(request, path)
     params = call.params
     check_parameters(params, EXPLICIT)
+    check_layers(call.tenant.scope, params)
     public_id = params.required("public_id")
     wanted = delivery_type_of(params.text("type")) if "type" in params else None
     names = [name_of(call.tenant, resource_type_of(path), kind, public_id) for kind in types_looked_in(wanted)]

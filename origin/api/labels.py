@@ -38,6 +38,8 @@ async def tags(request: web.Request, path: Mapping[str, str]) -> web.Response:
     given = tags_of(call.params, "tag")
     if not given and command != "remove_all":
         raise BadRequest("Missing required parameter - tag")
+    if command == "set_exclusive":
+        call.tenant.scope.require_everywhere()
     losers = await _carriers(call, given) if command == "set_exclusive" else set()
     notice = told_by(call, request)
     done = await _edit_all(

@@ -26,6 +26,10 @@ TOLD = ("tags", "context", "metadata", "moderations")
 """Parameters by which a row tells more."""
 
 
+def _limit(quota: int) -> Json:
+    return {"limit": quota} if quota else {}
+
+
 async def resource_types(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """Those of which there are assets."""
     origin, tenant, _ = await admin(request, path)
@@ -44,6 +48,8 @@ async def resources(request: web.Request, path: Mapping[str, str]) -> web.Respon
         prefix=params.text("prefix") or None,
         public_ids=params.texts("public_ids") or None,
     )
+    for named in where.public_ids or (where.prefix or "",):
+        tenant.scope.require_name(named)
     return await _page(origin, tenant, params, where)
 
 

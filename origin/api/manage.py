@@ -82,6 +82,7 @@ async def rename(request: web.Request, path: Mapping[str, str]) -> web.Response:
     to_type = delivery_type_of(params.text("to_type") or delivery_type, "to_type", allowed=UPLOADED | {delivery_type})
     old = name_of(call.tenant, resource_type_of(path), delivery_type, params.required("from_public_id"))
     new = check_public_id(params.required("to_public_id"), "to_public_id")
+    call.tenant.scope.require_name(new)
     overwrite = params.flag("overwrite", default=False)
     given = context_of(params)
     values = await metadata_edit(call)

@@ -42,7 +42,7 @@ class GivenSource(msgspec.Struct, forbid_unknown_fields=True):
     values: list[GivenChoice]
 
 
-class _Ids(msgspec.Struct, forbid_unknown_fields=True):
+class GivenIds(msgspec.Struct, forbid_unknown_fields=True):
     external_ids: list[str]
 
 
@@ -121,7 +121,7 @@ def is_backwards(params: Params) -> bool:
 
 def _read_ids(body: bytes) -> list[str]:
     try:
-        ids = msgspec.json.decode(body, type=_Ids).external_ids
+        ids = msgspec.json.decode(body, type=GivenIds).external_ids
     except (msgspec.MsgspecError, RecursionError) as bad:
         raise BadRequest("Invalid value for parameter external_ids: must be a list of texts") from bad
     if not 0 < len(ids) <= CHOICES_MAX:

@@ -29,7 +29,7 @@ TYPES = frozenset({"string", "integer", "date", "enum", "set"})
 _RULES = frozenset({"strlen", "greater_than", "less_than", "and"})
 
 
-class _Given(msgspec.Struct, forbid_unknown_fields=True):
+class GivenField(msgspec.Struct, forbid_unknown_fields=True):
     """As SDKs write it."""
 
     type: str
@@ -44,7 +44,7 @@ class _Given(msgspec.Struct, forbid_unknown_fields=True):
     allow_dynamic_list_values: bool = False
 
 
-class _Changes(msgspec.Struct, forbid_unknown_fields=True):
+class FieldChanges(msgspec.Struct, forbid_unknown_fields=True):
     """What a change says; what it leaves out stays."""
 
     type: str | msgspec.UnsetType = msgspec.UNSET
@@ -73,7 +73,7 @@ async def create(request: web.Request, path: Mapping[str, str]) -> web.Response:
 async def update(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """What is named is replaced; type and external_id stay as they are. Values that assets have are not looked at."""
     origin, tenant, body = await admin_json(request, path)
-    changes = _decoded(body, _Changes)
+    changes = _decoded(body, FieldChanges)
 
     def edit(field: MetadataField) -> MetadataField:
         return changed_field(field, changes)
@@ -138,7 +138,7 @@ async def delete(request: web.Request, path: Mapping[str, str]) -> web.Response:
 
 def read_field(body: bytes, *, now: float) -> MetadataField:
     """Raises BadRequest."""
-    given = _decoded(body, _Given)
+    given = _decoded(body, GivenField)
     if given.type not in TYPES:
         raise BadRequest(f"Invalid value for parameter type: must be one of {', '.join(sorted(TYPES))}")
     if given.external_id and not ID.fullmatch(given.external_id):
@@ -150,7 +150,7 @@ def read_field(body: bytes, *, now: float) -> MetadataField:
     )
     return changed_field(
         field,
-        _Changes(
+        FieldChanges(
             label=given.label,
             mandatory=given.mandatory,
             default_value=given.default_value,
@@ -163,7 +163,7 @@ def read_field(body: bytes, *, now: float) -> MetadataField:
     )
 
 
-def changed_field(field: MetadataField, changes: _Changes) -> MetadataField:
+def changed_field(field: MetadataField, changes: FieldChanges) -> MetadataField:
     """Raises BadRequest."""
     if changes.allow_dynamic_list_values:
         raise BadRequest("Parameter allow_dynamic_list_values is not supported")

@@ -29,7 +29,7 @@ _TESTS = ("equals", "includes", "populated")
 Fields = Mapping[str, MetadataField]
 
 
-class _Changes(msgspec.Struct, forbid_unknown_fields=True):
+class RuleChanges(msgspec.Struct, forbid_unknown_fields=True):
     """As SDKs write it; what a change leaves out stays."""
 
     external_id: str = ""
@@ -98,7 +98,7 @@ async def delete(request: web.Request, path: Mapping[str, str]) -> web.Response:
     return reply({"message": "ok", "success": True})
 
 
-def changed_rule(rule: MetadataRule, given: _Changes, fields: Fields) -> MetadataRule:
+def changed_rule(rule: MetadataRule, given: RuleChanges, fields: Fields) -> MetadataRule:
     """Raises BadRequest for what could never be followed."""
     names = ("metadata_field_id", "name", "condition", "result", "state", "position")
     said = {name: getattr(given, name) for name in names if getattr(given, name) not in ("", None)}
@@ -182,9 +182,9 @@ def _check_mode(part: Mapping[str, Any], usual: str) -> None:
         raise BadRequest(f"Invalid value for parameter result: mode must be {usual} or append")
 
 
-def _decoded(body: bytes) -> _Changes:
+def _decoded(body: bytes) -> RuleChanges:
     try:
-        return msgspec.json.decode(body, type=_Changes)
+        return msgspec.json.decode(body, type=RuleChanges)
     except (msgspec.MsgspecError, RecursionError) as bad:
         raise BadRequest("Invalid metadata rule: must be an object of known settings") from bad
 

@@ -40,8 +40,13 @@ def name_for(tenant: Tenant, params: Params, file_name: str, resource_type: str 
         cloud=tenant.cloud,
         resource_type=resource_type,
         delivery_type=delivery_type_of(params.text("type"), allowed=UPLOADED),
-        public_id=check_public_id(public_id),
+        public_id=check_public_id(_within(tenant, public_id)),
     )
+
+
+def _within(tenant: Tenant, public_id: str) -> str:
+    tenant.scope.require_name(public_id)
+    return public_id
 
 
 def random_id(count: int = RANDOM_ID_CHARS) -> str:

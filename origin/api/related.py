@@ -53,6 +53,7 @@ async def by_asset_id(request: web.Request, path: Mapping[str, str]) -> web.Resp
 
 async def related_page(origin: Origin, tenant: Tenant, record: AssetRecord, params: Params) -> Json:
     """The fields of a look-up."""
+    tenant.scope.require_everywhere()
     start = params.number("related_next_cursor", 0, at_least=0, at_most=RELATED_MAX)
     ids = record.related[start : start + PAGE]
     rows = [listed(one, origin.address_of(tenant)) for one in await origin.records.get_by_asset_ids(tenant.cloud, ids)]

@@ -18,9 +18,10 @@ from aiohttp import web
 
 from domicile.media.errors import BadRequest, BadSignature
 from domicile.media.policy import Activity, Place
+from domicile.media.raw import raw_extension
 from domicile.media.signature import verify_search
 from domicile.media.wire import Relayed, SearchRelay
-from origin.api.answers import Address, Json, access_of, instant, listed, moderation_of
+from origin.api.answers import Address, Json, access_of, extension_of, instant, listed, moderation_of
 from origin.api.call import admin_json, reply
 from origin.api.folders import folder_row
 from origin.api.listing import ALWAYS_SHOWN
@@ -83,6 +84,7 @@ def _row(record: AssetRecord, address: Address, asked: Asked) -> Json:
     """`fields`: nothing but these, and what says which asset it is."""
     row: Json = {
         **listed(record, address),
+        "format": extension_of(record) or raw_extension(record.name.public_id),
         "filename": record.original_filename or record.name.public_id.rpartition("/")[2],
         "uploaded_at": instant(record.created_at),
         "status": ACTIVE,
@@ -157,7 +159,9 @@ async def relayed_search(origin: Origin, relay: SearchRelay, place: Place) -> Re
 
 ROUTES = (
     Route("search", "POST", CLOUD + "/resources/search", resources),
+    Route("search", "POST", CLOUD + "/resources%2Fsearch", resources),  # as npm's SDK writes it
     Route("search", "GET", CLOUD + "/resources/search", resources),
     Route("search_folders", "POST", CLOUD + "/folders/search", folders),
+    Route("search_folders", "POST", CLOUD + "/folders%2Fsearch", folders),
     Route("search_folders", "GET", CLOUD + "/folders/search", folders),
 )

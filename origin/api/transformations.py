@@ -34,7 +34,7 @@ USED_CURSOR = "#"
 
 LONG_NAMES = {
     "a": "angle", "ar": "aspect_ratio", "b": "background", "c": "crop", "dpr": "dpr", "e": "effect", "f": "fetch_format",
-    "fl": "flags", "g": "gravity", "h": "height", "if": "if", "o": "opacity", "q": "quality", "r": "radius", "w": "width",
+    "fl": "flags", "g": "gravity", "h": "height", "if": "if", "l": "overlay", "o": "opacity", "q": "quality", "r": "radius", "u": "underlay", "w": "width",
     "x": "x", "y": "y",
 }  # fmt: skip
 """Names of parameters as SDKs spell them, for `info`; others stand under their key."""
@@ -134,7 +134,7 @@ async def _details(origin: Origin, tenant: Tenant, params: Params) -> web.Respon
     address = origin.address_of(tenant)
     derived = [{**names_of(record), **derived_of(record, rendition, address)} for record, rendition in made]
     more = {"next_cursor": place} if place is not None else {}
-    return reply({**row, "info": info_of(text), "derived": derived, **more})
+    return reply({**row, "info": info_of(asked.spelled or text), "derived": derived, **more})
 
 
 def _check(params: Params, used: set[str]) -> None:
@@ -156,6 +156,8 @@ class _Asked:
 
     name: str | None
     text: str = ""
+    spelled: str = ""
+    """The text as it came: `info` tells it in the caller's words."""
 
 
 def _asked(params: Params, named: Mapping[str, Named]) -> _Asked:
@@ -168,7 +170,7 @@ def _asked(params: Params, named: Mapping[str, Named]) -> _Asked:
         text = _definition(given)
     except MediaError:
         raise missing(name[:64]) from None
-    return _Asked(name=None, text=text)
+    return _Asked(name=None, text=text, spelled=given)
 
 
 def _definition(text: str) -> str:

@@ -26,6 +26,7 @@ from origin.api.chunked import gathered, part_of
 from origin.api.delete_tokens import make_token
 from origin.api.forms import read_upload, too_large
 from origin.api.kinds import SNIFF_BYTES, kind_of
+from origin.api.limits import quotas_of
 from origin.api.look import Looked, look
 from origin.api.moderation import first_moderation
 from origin.api.notices import audience_of
@@ -52,6 +53,7 @@ async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
         )
         form = await read_upload(request, limits, receiver.take)
         who = await admitted(request, origin, path["cloud"], form.params)
+        opened.enter_context(origin.limits.upload(path["cloud"], quotas_of(origin.records.policy(path["cloud"]))))
         sent, file_name = await receiver.file_of(form)
         bytes_max = limits.unsigned_bytes_max if who.is_unsigned else limits.file_bytes_max(resource_type)
         if sent.body_bytes > bytes_max:
@@ -82,7 +84,7 @@ async def _answer(origin: Origin, asked: Asked, done: Committed, looked: Looked)
     who, caller, params = asked.who, asked.who.caller, asked.params
     count_fence(origin, done.fenced)
     address = _address(origin, who)
-    if done.existing and who.is_unsigned:
+    if done.existing and not who.sees:
         return found_by_stranger(done.record, address)
     answer = uploaded(done, address, api_key="" if who.is_unsigned else caller.tenant.api_key)
     if done.existing:  # what is told is of the picture that is there
@@ -98,7 +100,7 @@ async def _answer(origin: Origin, asked: Asked, done: Committed, looked: Looked)
 
 
 def _address(origin: Origin, who: Admitted) -> Address:
-    return replace(origin.address_of(who.caller.tenant, who.caller.digest), signs_urls=not who.is_unsigned)
+    return replace(origin.address_of(who.caller.tenant, who.caller.digest), signs_urls=who.sees)
 
 
 async def store(origin: Origin, asked: Asked, body: Body, account: Account) -> tuple[Committed, Looked]:

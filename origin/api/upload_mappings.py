@@ -22,7 +22,7 @@ from origin.records import Tenant, UploadMapping
 from origin.remote import rules_of
 
 RESULTS_DEFAULT, RESULTS_MAX = 10, 500
-_WITH_PATH = re.compile(r"https?://[^/?#]+/.*", re.IGNORECASE | re.DOTALL)
+_ONE_HOST = re.compile(r"https?://[^/?#]+(/.*)?", re.IGNORECASE | re.DOTALL)
 
 
 async def show(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -91,8 +91,8 @@ def _template(origin: Origin, tenant: Tenant, params: Params) -> str:
         address = read_address(template)
     except BadRequest as bad:
         raise BadRequest(f"Invalid value for parameter template: {bad.message}") from bad
-    if _WITH_PATH.fullmatch(template) is None or "#" in template:
-        raise BadRequest("Invalid value for parameter template: must have a path, and no fragment")
+    if _ONE_HOST.fullmatch(template) is None or "#" in template:
+        raise BadRequest("Invalid value for parameter template: must have a path before a query, and no fragment")
     if not is_listed(address, rules_of(origin, tenant.cloud).hosts):
         raise BadRequest("Invalid value for parameter template: the host is not in this cloud's list")
     return template

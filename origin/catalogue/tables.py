@@ -6,7 +6,19 @@ Times are Unix seconds. `tenant` is the name of a cloud. Changing anything here 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -42,10 +54,22 @@ tenant = Table(
     "tenant",
     metadata,
     Column("cloud", _CLOUD, primary_key=True),
-    Column("api_key", String(15), nullable=False, unique=True),
     Column("created_at", Float(53), nullable=False),
     Column("config_revision", BigInteger, nullable=False),
     Column("policy_digest", _HEX256, nullable=False),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("api_key", String(15), primary_key=True),
+    Column("tenant", _CLOUD, nullable=False),
+    Column("place", _HEX128, nullable=False, comment="where the keyring keeps its secret; without that, it is no key"),
+    Column("is_enabled", Boolean, nullable=False),
+    Column("created_at", Float(53), nullable=False),
+    Column("detail", LargeBinary, nullable=True, comment="sealed under a key of the cloud; none: it may do everything"),
+    Index(None, "tenant"),
+    comment="keys of the API; their secrets are in the keyring alone",
 )
 
 name = Table(

@@ -74,8 +74,7 @@ class AuditFile:
 class AuditLog:
     """The log of one installation."""
 
-    def __init__(self, database: Database, keyring: Keyring, file: AuditFile | None) -> None:
-        """`file`: None with a database that is replicated by itself."""
+    def __init__(self, database: Database, keyring: Keyring, file: AuditFile) -> None:
         self._database = database
         self._keyring = keyring
         self._file = file
@@ -103,22 +102,18 @@ class AuditLog:
 
     async def reconcile(self) -> None:
         """At start: what only the catalogue has goes to the file, what only the file has to the catalogue. AuditForked."""
-        leaves = [] if self._file is None else self._file.taken_leaves()
+        leaves = self._file.taken_leaves()
         async with self._database.read() as connection:
             size = await _size(connection)
             for start in range(0, min(size, len(leaves)), LEAVES_PER_ANSWER_MAX):
                 known = await _leaves(connection, start, min(start + LEAVES_PER_ANSWER_MAX, size, len(leaves)))
                 if known != leaves[start : start + len(known)]:
-                    raise AuditForked(f"{self._file_name} tells of another past than the catalogue, after leaf {start}")
+                    raise AuditForked(f"{self._file.path} tells of another past than the catalogue, after leaf {start}")
         async with self._database.write() as connection:
             for leaf in leaves[size:]:
                 await self.append(connection, leaf)
         self._published = len(leaves)
         await self.publish()
-
-    @property
-    def _file_name(self) -> str:
-        return "" if self._file is None else str(self._file.path)
 
     async def append(self, connection: AsyncConnection, leaf: bytes) -> int:
         """In a writing transaction: the leaf's index. Every other one that appends waits for its end."""
@@ -143,11 +138,10 @@ class AuditLog:
                     new = await _leaves(connection, self._published, self._published + LEAVES_PER_ANSWER_MAX)
                 if not new:
                     return
-                if self._file is not None:
-                    try:
-                        await asyncio.to_thread(self._file.append, new)
-                    except OSError as full:
-                        raise UpstreamUnavailable("The audit log cannot be written") from full
+                try:
+                    await asyncio.to_thread(self._file.append, new)
+                except OSError as full:
+                    raise UpstreamUnavailable("The audit log cannot be written") from full
                 self._published += len(new)
 
     # --- reading ------------------------------------------------------------------------------------------------------

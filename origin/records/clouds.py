@@ -14,6 +14,7 @@ from domicile.media.url import RESERVED_CLOUDS
 from origin.catalogue.tables import purge_key as table
 from origin.journal import Journal, read_head
 from origin.policy import digest
+from origin.records.api_keys import FIRST, first_key, insert_key
 from origin.records.core import Core
 from origin.records.purge_types import PurgeKey
 from origin.records.types import Tenant
@@ -23,7 +24,6 @@ from origin.tenants import (
     Standing,
     insert_tenant,
     make_secrets,
-    new_api_key,
     next_config,
     update_config,
 )
@@ -53,13 +53,15 @@ class Clouds:
         """Keys and policy first: a crash leaves neither a cloud without secrets nor one without a policy."""
         core = self._core
         await make_secrets(core.keyring, cloud)
+        key = await first_key(core, cloud)
         core.policies.write_strictest(cloud)
         policy = core.policies.read(cloud)
-        tenant = core.tenants.build(cloud, new_api_key(), 1, core.now())
+        tenant = core.tenants.build(cloud, 1, core.now()).with_keys((key,))
         past = core.journal.past(cloud)
         try:
             async with core.database.write() as connection:
                 await insert_tenant(connection, tenant, digest(policy))
+                await insert_key(connection, cloud, key, FIRST, None)
                 await Journal.begin(connection, cloud, past=past)
                 head = await read_head(connection, cloud)
         except IntegrityError as taken:

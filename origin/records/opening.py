@@ -25,6 +25,7 @@ from origin.keyring import Keyring
 from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
 from origin.records import backups, chunks, drafts, lineage, recovery, retention, tasks
+from origin.records.api_keys import load_keys
 from origin.records.audit import AUDIT_FILE, AuditFile, AuditForked, AuditLog, make_log_key
 from origin.records.clouds import Clouds
 from origin.records.core import Core
@@ -65,6 +66,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         stack.enter_context(lock.hold(settings.data))
         database = await stack.enter_async_context(opened_database(settings))
         await _bind(database, settings.region, name_of(settings.s3))
+        store = await _open_store(settings, clocks, stack)  # it closes after what the shield still waits for
         shield = await stack.enter_async_context(Shield())
         keyring = await _open_keyring(settings, shield)
         mirror = _open_mirror(settings)
@@ -72,7 +74,6 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         await recovery.outwait_predecessor(database)
         await recovery.reconcile(database, mirror, now=clocks.wall())
         audit = await _open_audit(settings, database, keyring, stack)
-        store = await _open_store(settings, clocks, stack)
         leases = Leases(monotonic=clocks.monotonic)
         upkeep = Upkeep()
         core = Core(
@@ -121,7 +122,6 @@ async def _open_keyring(settings: RecordsSettings, shield: Shield) -> Keyring:
 async def _open_audit(
     settings: RecordsSettings, database: Database, keyring: Keyring, stack: contextlib.AsyncExitStack
 ) -> AuditLog:
-    """Beside the mirror."""
     path = settings.mirror_directory / AUDIT_FILE
     with blamed("origin.records.mirror", path.parent, "a directory that can be made and written to"):
         file = AuditFile(path)
@@ -175,6 +175,7 @@ async def _fill(core: Core, mirror: Mirror) -> None:
             await core.tenants.load(connection)
         except KeyError as missing:
             raise BadSetting(f"origin.records.keys: {missing.args[0]}") from missing
+        await load_keys(core, connection)
         await load_named(core, connection)
         await core.leases.load(connection)
     core.leases.know_heads(await core.journal.heads())
@@ -188,7 +189,6 @@ async def _fill(core: Core, mirror: Mirror) -> None:
     await recovery.finish_doomed(core)
     if core.settings.s3.is_on:
         await recovery.check_store(core)
-    await recovery.count_unowned(core)
     await recovery.fill_search(core)
 
 
@@ -213,6 +213,7 @@ class Upkeep:
             self._hurry.set()
 
     async def _run(self, core: Core, mirror: Mirror) -> None:
+        await _tried(recovery.tell_unowned(core, is_over=self._stopping.is_set))
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(MAINTENANCE_SECONDS):

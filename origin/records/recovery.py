@@ -15,7 +15,8 @@ originals without a version   are told and kept: only a catalogue that was resto
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import msgspec
 import structlog
@@ -37,6 +38,8 @@ from origin.records.fetched import shun
 from origin.search.document import Document
 from origin.store.port import BlobMissing
 
+LISTED_AT_ONCE = 1000
+"""Originals that are compared with the catalogue in one go."""
 ORIGINALS_LOOKED_FOR = 5
 """At start, to see that the bucket is the one they lie in."""
 FILL_DOCUMENTS = 500
@@ -219,18 +222,39 @@ async def check_store(core: Core) -> None:
         )
 
 
-async def count_unowned(core: Core) -> int:
-    """Originals that this catalogue does not know. They are kept: another backup of the catalogue may know them."""
-    async with core.database.read() as connection:
-        known = {row.aid for row in await connection.execute(select(t.version.c.aid))}
-        known |= {row.aid for row in await connection.execute(select(t.chunk.c.aid))}
-        known |= {row.aid for row in await connection.execute(select(t.backup.c.aid))}
-        known |= {aid for aid, _ in await core.catalogue.doomed(connection)}
-    unowned = 0
-    async for _, aid in core.blobs.list():
-        unowned += aid not in known
-    if unowned:
+async def tell_unowned(core: Core, *, is_over: Callable[[], bool]) -> None:
+    """Beside the calls: a large store takes long to list."""
+    if unowned := await count_unowned(core, is_over=is_over):
         log.warning("originals_without_version", originals=unowned)
+
+
+async def count_unowned(core: Core, *, is_over: Callable[[], bool] = lambda: False) -> int:
+    """Originals that this catalogue does not know. They are kept: another backup of the catalogue may know them."""
+    unowned = 0
+    listed: list[tuple[str, Aid]] = []
+    async for entry in core.blobs.list():
+        if is_over():
+            return 0
+        listed.append(entry)
+        if len(listed) >= LISTED_AT_ONCE:
+            unowned += await _unowned(core, listed)
+            listed.clear()
+    return unowned + await _unowned(core, listed)
+
+
+async def _unowned(core: Core, listed: list[tuple[str, Aid]]) -> int:
+    """How many of these nobody knows, after they were listed: each has a row before its bytes, and loses it after them."""
+    known: set[str] = set()
+    async with core.database.read() as connection:
+        for batch in batches(aid for _, aid in listed):
+            for table in (t.draft, t.version, t.chunk, t.backup, t.doomed):
+                known.update(await connection.scalars(select(table.c.aid).where(table.c.aid.in_(batch))))
+    unowned = 0
+    for tenant, aid in listed:
+        if aid not in known:
+            with suppress(BlobMissing):  # it has gone meanwhile, row and all
+                await core.blobs.size(tenant, aid)
+                unowned += 1
     return unowned
 
 

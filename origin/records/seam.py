@@ -21,6 +21,7 @@ from domicile.media.journal import Head
 from domicile.media.policy import Activity, Permit, Place, ResidencyPolicy
 from origin.journal import read_head
 from origin.records.afterwards import Afterwards, Leave, nothing
+from origin.records.api_keys import ApiKeys
 from origin.records.bodies import Body
 from origin.records.chunks import Chunks
 from origin.records.clouds import Clouds
@@ -87,6 +88,7 @@ class Records(WireSide, ForgettingSide):
         self.named = NamedTransformations(core)
         self.transformations = UsedTransformations(core, self._renditions)
         self.token_keys = TokenKeys(core)
+        self.api_keys = ApiKeys(core)
         self.fetched = FetchedNames(core)
         self.presets = presets_of(core)
         self.metadata_fields = metadata_fields_of(core)
@@ -119,6 +121,7 @@ class Records(WireSide, ForgettingSide):
         return self._core.tenants.get(cloud)
 
     def tenant_by_api_key(self, api_key: str) -> Tenant | None:
+        """The cloud of a key that may call, as that key sees it."""
         return self._core.tenants.by_api_key(api_key)
 
     def tenants(self) -> tuple[str, ...]:

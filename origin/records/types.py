@@ -19,6 +19,7 @@ from domicile.media.facts import SourceFacts
 from domicile.media.journal import Head
 from domicile.media.statement import ErasureStatement
 from domicile.media.strict import SPELLED_OUT
+from origin.records.tenant import Tenant
 
 __all__ = [
     "AssetRecord",
@@ -282,22 +283,6 @@ class SealedBlob:
     sequence: int
     """The journal's head when the aid was checked to be live: what the bytes are fresh for."""
     pieces: AsyncIterator[bytes]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tenant:
-    """A cloud with its secrets. Keep it in memory only."""
-
-    cloud: str
-    api_key: str
-    """15 digits; not secret."""
-    api_secret: str = field(repr=False)
-    name_key: bytes = field(repr=False)
-    file_key: bytes = field(repr=False)
-    token_keys: tuple[bytes, ...] = field(default=(), repr=False)
-    """What tokens of this cloud are made with."""
-    config_revision: int
-    created_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

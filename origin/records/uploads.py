@@ -15,6 +15,7 @@ from domicile.media.asset import AID_BYTES, Aid, AssetId
 from domicile.media.errors import AssetExists, AssetNotFound, BadRequest, Overloaded
 from domicile.media.journal import Kind
 from domicile.media.policy import Permit
+from domicile.media.quotas import NO_QUOTAS
 from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, Sealer
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
@@ -45,7 +46,10 @@ class Uploads:
         self._drafts: dict[Aid, bool] = {}  # aid -> are its bytes stored?
 
     async def mint(self, tenant: str) -> Draft:
-        self._core.tenants.standing(tenant)
+        """LimitExceeded where there is no room for a byte, before one is written."""
+        policy = self._core.tenants.standing(tenant).policy
+        if policy is not None and policy.quotas != NO_QUOTAS:
+            policy.quotas.check_room(*await self._core.search.totals(tenant), more_assets=0, more_bytes=1)
         if len(self._drafts) >= DRAFTS_MAX:
             raise Overloaded("too many uploads at once")
         aid = Aid(secrets.token_hex(AID_BYTES))
@@ -142,6 +146,7 @@ class Uploads:
                 current = old.aid if old else None
                 await spend_upload(change.connection, once, name=name, current=current, made=draft.aid, now=core.now())
             if keeps is None:
+                await check_room(core, record, before)
                 if asset.unique_display_name:
                     await check_display_name(core, change, record)
                 doomed = await self._store(change, draft, record, old, before)
@@ -189,6 +194,16 @@ async def _restored(
     if living and before is None:
         raise AssetExists("the asset has another name now")
     return replace(record, asset_id=kept.row.asset_id)
+
+
+async def check_room(core: Core, record: AssetRecord, before: AssetRecord | None) -> None:
+    """Under the head's lock, so that two uploads do not take the same place. Raises LimitExceeded, naming the quota."""
+    policy = core.tenants.standing(record.name.cloud).policy
+    if policy is not None and policy.quotas != NO_QUOTAS:
+        more_bytes = record.body_bytes - (before.body_bytes if before else 0)
+        policy.quotas.check_room(
+            *await core.search.totals(record.name.cloud), more_assets=0 if before else 1, more_bytes=more_bytes
+        )
 
 
 async def _sealed(sealer: Sealer, body: Body) -> AsyncGenerator[bytes, None]:

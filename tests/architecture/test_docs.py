@@ -27,7 +27,7 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["settings.md", "metrics.md", "errors.md", "policy.md"])
+@pytest.mark.parametrize("name", ["settings.md", "metrics.md", "errors.md", "policy.md", "openapi.json"])
 def test_a_page_made_from_the_code_is_up_to_date(name: str) -> None:
     assert (ROOT / "docs" / name).read_text("utf-8") == generator().PAGES[name](), "run `make docs`"
 

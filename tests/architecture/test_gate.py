@@ -27,6 +27,7 @@ MAY_CONNECT = {
 WRITE_FLAGS = re.compile(r"O_(WRONLY|RDWR|CREAT|APPEND|TRUNC)")
 MAY_WRITE = {
     "domicile/cli/erase.py": "the signed statement, which names nobody, to a file that the caller names",
+    "domicile/cli/transfer.py": "what an import has done: keyed hashes",
     "domicile/cli/key.py": "a fresh private key, to a file that the caller names",
     "domicile/imaging/sandbox.py": "this process' own oom_score_adj, and a trial result on stdout",
     "domicile/imaging/worker.py": "opens /dev/null",
@@ -45,6 +46,10 @@ MAY_WRITE = {
 }
 
 WITHOUT_PERMIT = {
+    "account.done": "of an original that is being taken for a permit",
+    "account.open": "opens no connection by itself",
+    "account.read": "of an original that was taken for a permit",
+    "account.write": "of an original that is being taken for a permit",
     "assets.authority": "reads a setting",
     "assets.body_bytes": "of an answer that `exchange` gave out for a permit",
     "assets.close": "closes",
@@ -66,6 +71,7 @@ WITHOUT_PERMIT = {
     "s3.delete": "forgetting needs no leave",
     "s3.facts": "what a bucket says of itself",
     "s3.keys": "names of objects: aids",
+    "s3.objects": "names of objects, of an operator's own bucket too",
     "s3.open": "opens no connection by itself",
     "s3.size": "a number",
     "s3.uploads": "names of objects: aids",

@@ -8,7 +8,11 @@ from __future__ import annotations
 import http.client
 import os
 import shutil
+import signal
+import socket
+import ssl
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -18,12 +22,14 @@ import pytest
 from cryptography import x509
 
 from tests.e2e.canary import Canaries
-from tests.e2e.stack import Stack, free_port
+from tests.e2e.stack import Stack, free_port, is_first
 from tests.infra.authority import Authority
 from tests.sdk import files, node_run
 
-SCENARIOS, URLS = 16, 13
+SCENARIOS, URLS = 17, 13
 """Tests in each file: a run of none is not taken for a green one."""
+LOOPBACK = x509.IPAddress(ip_address("127.0.0.1"))
+RELOAD_SECONDS_MAX = 60.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.timeout(300)]
 
@@ -45,12 +51,14 @@ def receiver_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def stack(
-    tmp_path_factory: pytest.TempPathFactory, installed: Path, receiver_port: int, canaries: Canaries
-) -> Iterator[Stack]:
-    place = tmp_path_factory.mktemp("tls")
-    authority = Authority.make(place, "authority")
-    certificate, key = authority.issue("domicile", x509.IPAddress(ip_address("127.0.0.1")))
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority.make(tmp_path_factory.mktemp("tls"), "authority")
+
+
+@pytest.fixture(scope="module")
+def stack(authority: Authority, installed: Path, receiver_port: int, canaries: Canaries) -> Iterator[Stack]:
+    place = authority.directory
+    certificate, key = authority.issue("domicile", LOOPBACK)
     data = place / "data"
     (data / "policies").mkdir(parents=True, mode=0o700)
     (data / "policies" / "demo.toml").write_text(
@@ -121,3 +129,37 @@ def test_there_is_no_plaintext_where_there_is_tls(stack: Stack) -> None:
             connection.request("GET", "/healthz")
             connection.getresponse()
         connection.close()
+
+
+def test_both_tiers_take_a_new_certificate_on_sighup(stack: Stack, authority: Authority) -> None:
+    assert stack.tls is not None
+    certificate, key, believed = stack.tls
+    context = ssl.create_default_context(cafile=believed)
+    ports = (stack.edge_port, stack.api_port)
+
+    def shown(port: int) -> object:
+        """The number of its certificate. A connection waits while the only worker is replaced."""
+        plain = socket.create_connection(("127.0.0.1", port), RELOAD_SECONDS_MAX)
+        with plain, context.wrap_socket(plain, server_hostname="127.0.0.1") as tls:
+            return (tls.getpeercert() or {})["serialNumber"]
+
+    before = [shown(port) for port in ports]
+    for old, new in zip((certificate, key), authority.issue("renewed", LOOPBACK), strict=True):
+        old.write_bytes(new.read_bytes())
+    (origin,) = filter(is_first, stack.processes("origin"))
+    (supervisor,) = (pid for pid in stack.processes("edge") if not PARTS & words_of(pid))
+    for pid in (origin, supervisor):
+        os.kill(pid, signal.SIGHUP)
+    until = time.monotonic() + RELOAD_SECONDS_MAX
+    while any(shown(port) == old for port, old in zip(ports, before, strict=True)):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert shown(ports[0]) == shown(ports[1])
+
+
+PARTS = {b"worker", b"agent"}
+"""Of the edge, beside its supervisor."""
+
+
+def words_of(pid: int) -> set[bytes]:
+    return set(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"))

@@ -85,6 +85,31 @@ def test_a_directory_is_uploaded_with_its_folders(cld: Cld, tree: Path, canaries
     assert raw["bytes"] == len("not a picture")
 
 
+def test_in_folders_that_are_apart_from_names_a_directory_is_uploaded_too(
+    cld: Cld, tree: Path, canaries: Canaries
+) -> None:
+    folder = canaries.name()
+    cld("upload_dir", str(tree), "-f", folder)
+    for place, shown in (("pictures", ["logo"]), ("pictures/deep", ["inner", "notes"])):
+        found = json.loads(cld("admin", "resources_by_asset_folder", f"{folder}/{place}"))["resources"]
+        assert sorted(one["display_name"] for one in found) == shown
+        assert {one["asset_folder"] for one in found} == {f"{folder}/{place}"}
+
+
+def test_a_directory_is_pushed_changed_and_pulled(cld: Cld, tree: Path, canaries: Canaries) -> None:
+    folder = canaries.name()
+    cld("sync", "--push", "-fm", "fixed", str(tree), folder)
+    (tree / "deep" / "notes.txt").write_text("changed")
+    (tree / "logo.png").unlink()
+    cld("sync", "--push", "-F", "-fm", "fixed", str(tree), folder)
+    other = tree.with_name("other")
+    other.mkdir()
+    cld("sync", "--pull", "-fm", "fixed", str(other), folder)
+    pulled = {str(one.relative_to(other)) for one in other.rglob("*") if one.is_file()}
+    assert {one for one in pulled if not one.startswith(".")} == {"deep/inner.png", "deep/notes.txt"}
+    assert (other / "deep" / "notes.txt").read_text() == "changed"
+
+
 def test_one_file_is_uploaded_renamed_and_destroyed(cld: Cld, tree: Path, canaries: Canaries) -> None:
     name = canaries.name()
     made = json.loads(cld("uploader", "upload", str(tree / "logo.png"), f"public_id={name}", "tags=one,two"))

@@ -176,7 +176,8 @@ class Cluster:
 
     def _spawn(self, program: str, *words: str) -> None:
         with (self.home / "log" / f"{program}.out").open("ab") as log:
-            command = [program, *self._config(program), *words]
+            # A process that is killed runs no exit handler: what it started goes with it.
+            command = ["setpriv", "--pdeathsig", "KILL", program, *self._config(program), *words]
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/")
         self.processes.append(process)
 

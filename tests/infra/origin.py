@@ -8,6 +8,7 @@ from domicile.service.gate.remote import RemoteClient
 from domicile.service.pool import DecoderPool
 from origin.api.archive_turns import ArchiveTurns
 from origin.api.budget import Budget
+from origin.api.limits import Limits
 from origin.app import ROUTE_NAMES
 from origin.keys import Origin
 from origin.metrics import Metrics
@@ -27,7 +28,7 @@ def origin_over(records: Records, decoders: object = None) -> Origin:
         metrics=Metrics(region="eu-de", routes=ROUTE_NAMES),
         now=lambda: NOW,
         budget=Budget(settings.upload.in_flight_bytes_max),
-        rates=Rates(settings.admin_calls_max),
+        limits=Limits(admin_calls_max=settings.admin_calls_max),
         remote=RemoteClient(settings.remote.limits()),
         webhooks=RemoteClient(settings.notices.limits()),
         unsigned_rates=Rates(settings.upload.unsigned_calls_max),

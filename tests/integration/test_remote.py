@@ -130,6 +130,21 @@ async def test_a_mapped_folder_is_delivered_from_where_its_pictures_lie(stack: S
     await asyncio.to_thread(cloudinary.api.delete_upload_mapping, "moved")
 
 
+async def test_what_is_made_of_many_is_delivered_until_one_of_them_goes(stack: Stack) -> None:
+    for public_id, color in (("many-a", RED), ("many-b", BLUE)):
+        await stack.upload(public_id, picture(color), tags=["many"])
+    uploader = stack.origin.sdk().uploader
+    film = await asyncio.to_thread(uploader.multi, tag="many")
+    sheet = await asyncio.to_thread(uploader.generate_sprite, tag="many")
+    places = {address: address[address.index("/demo") :] for address in (film["url"], sheet["url"], sheet["css_url"])}
+    replies = [await stack.get(path) for path in places.values()]
+    assert [reply.headers["content-type"].split(";")[0] for reply in replies] == ["image/gif", "image/png", "text/css"]
+    assert color_of((await stack.get(f"/demo/image/multi/w_5,pg_2/v{film['version']}/many.png")).body) == BLUE
+    await asyncio.to_thread(uploader.destroy, "many-b")
+    for path in places.values():
+        assert await statuses(stack, path) == {404}
+
+
 async def test_windows_and_tokens_by_the_sdk(stack: Stack) -> None:
     sdk = stack.origin.sdk()
     status, made = operate(stack.origin, "POST", "/_admin/v1/token_keys", {"cloud": "demo"})

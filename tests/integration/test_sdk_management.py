@@ -10,11 +10,12 @@ from contextlib import contextmanager
 
 import cloudinary.exceptions
 import pytest
+from PIL import Image
 
 from tests.infra.elsewhere import Elsewhere, running_elsewhere
 from tests.integration.origin_process import OriginProcess, running_origin
 from tests.integration.test_origin_wire import operate
-from tests.integration.test_sdk_upload import PNG
+from tests.integration.test_sdk_upload import PNG, picture
 
 
 @pytest.fixture(scope="module")
@@ -245,3 +246,100 @@ def test_transformations_without_a_name_are_listed_shown_allowed_and_deleted(sdk
     assert [one["transformation"] for one in sdk.api.resource(f"{name}0")["derived"]] == ["q_71"]
     for one in ("part", "idle"):
         sdk.api.delete_transformation(f"{name}{one}")
+
+
+def animation(*colors: tuple[int, int, int]) -> bytes:
+    frames = [Image.new("RGB", (8, 6), color) for color in colors]
+    body = io.BytesIO()
+    frames[0].save(body, "GIF", save_all=True, append_images=frames[1:], duration=100)
+    return body.getvalue()
+
+
+def test_pages_are_made_one_by_one_and_told(sdk, origin: OriginProcess, name: str) -> None:
+    sdk.uploader.upload(io.BytesIO(animation((255, 0, 0), (0, 255, 0), (0, 0, 255))), public_id=name)
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="must have pg_all"):
+        sdk.uploader.explode(name, width=4, crop="scale")
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        sdk.uploader.explode(f"{name}-nobody", page="all")
+    with running_elsewhere() as there:
+        hook = there.put(f"/{name}", b"")
+        listed = f'[notifications]\nhosts = ["127.0.0.1:{there.port}"]\n[zones]\negress_webhook = ["eu-de"]\n'
+        with policy(origin, listed):
+            made = sdk.uploader.explode(name, page="all", width=4, crop="scale", format="png", notification_url=hook)
+            there.wait_until_told(1)
+    assert (made["status"], len(made["batch_id"])) == ("processing", 32)
+    [word] = [json.loads(body) for _, _, body in there.told]
+    assert (word["notification_type"], word["batch_id"], word["public_id"]) == ("explode", made["batch_id"], name)
+    derived = {(one["transformation"], one["format"]) for one in sdk.api.resource(name)["derived"]}
+    assert derived == {(f"c_scale,pg_{n},w_4", "png") for n in (1, 2, 3)}
+
+
+def test_what_is_not_supported_is_said_by_name(sdk, origin: OriginProcess) -> None:
+    for ask, what in (
+        (sdk.api.list_streaming_profiles, "streaming_profiles"),
+        (lambda: sdk.api.get_streaming_profile("hd"), "streaming_profiles"),
+        (lambda: sdk.uploader.create_slideshow(manifest_json={"w": 1}), "create_slideshow"),
+        (lambda: sdk.api.visual_search(text="cats"), "visual_search"),
+        (lambda: sdk.api.analyze("uri", "captioning", uri="https://x.example/a"), "analysis"),
+        (lambda: sdk.api.notifications(channel="c"), "polling for notifications"),
+    ):
+        with pytest.raises(cloudinary.exceptions.NotFound, match=f"{what} is not supported"):
+            ask()
+
+
+def colored(sdk, public_id: str, color: tuple[int, int, int], size: tuple[int, int], **options) -> None:
+    sdk.uploader.upload(io.BytesIO(picture("PNG", size, color)), public_id=public_id, **options)
+
+
+def test_a_sprite_is_made_of_all_with_a_tag_and_goes_with_any_of_them(sdk, origin: OriginProcess, name: str) -> None:
+    colored(sdk, f"{name}/b", (0, 0, 255), (10, 30), tags=[name])
+    colored(sdk, f"{name}/a", (255, 0, 0), (40, 20), tags=[name])
+    made = sdk.uploader.generate_sprite(tag=name, width=20, crop="scale", public_id=f"{name}-s")
+    assert (made["public_id"], made["type"], made["format"]) == (f"{name}-s", "sprite", "png")
+    assert made["image_infos"] == {
+        f"{name}/a": {"width": 20, "height": 10, "x": 0, "y": 0},
+        f"{name}/b": {"width": 20, "height": 60, "x": 0, "y": 10},
+    }
+    assert (made["width"], made["height"]) == (20, 70)
+    assert made["css_url"].endswith(f"/raw/sprite/v{made['version']}/{name}-s.css")
+    address = sdk.uploader.download_generated_sprite(tag=name, width=20, crop="scale")
+    answer = origin.request("GET", address[address.index("/v1_1") :])
+    assert (answer.status, answer.headers["content-type"]) == (200, "image/png")
+    with Image.open(io.BytesIO(answer.body)) as sheet:
+        assert [sheet.convert("RGB").getpixel(at) for at in ((5, 5), (5, 40))] == [(255, 0, 0), (0, 0, 255)]
+    kept = [("image", f"{name}-s"), ("raw", f"{name}-s.css"), ("raw", f"{name}-s.json")]
+    for kind, public_id in kept:
+        assert sdk.api.resource(public_id, resource_type=kind, type="sprite")["bytes"] > 0
+    sdk.uploader.destroy(f"{name}/a")
+    for kind, public_id in kept:
+        with pytest.raises(cloudinary.exceptions.NotFound):
+            sdk.api.resource(public_id, resource_type=kind, type="sprite")
+
+
+def test_an_animation_is_made_of_all_with_a_tag(sdk, origin: OriginProcess, name: str) -> None:
+    for n, color in enumerate(((255, 0, 0), (0, 255, 0), (0, 0, 255))):
+        colored(sdk, f"{name}{n}", color, (8, 8 + n), tags=[name])
+    made = sdk.uploader.multi(tag=name, delay=70)
+    assert (made["public_id"], made["type"], made["format"], made["pages"]) == (name, "multi", "gif", 3)
+    assert sdk.uploader.multi(tag=name, format="webp")["format"] == "webp"
+    address = sdk.uploader.download_multi(tag=name, delay=70)
+    body = origin.request("GET", address[address.index("/v1_1") :]).body
+    with Image.open(io.BytesIO(body)) as film:
+        assert (film.format, getattr(film, "n_frames", 1), film.size, film.info["duration"]) == ("GIF", 3, (8, 10), 70)
+    for wrong, why in (({"format": "mp4"}, "mp4 cannot be made"), ({"raw_transformation": "dl_0"}, "delay")):
+        with pytest.raises(cloudinary.exceptions.BadRequest, match=why):
+            sdk.uploader.multi(tag=name, **wrong)
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        sdk.uploader.multi(tag=f"{name}-nobody")
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="urls is not supported"):
+        sdk.uploader.multi(urls=["https://x.example/a.png"])
+
+
+def test_nothing_that_is_not_for_everybody_becomes_part_of_what_is(sdk, name: str) -> None:
+    colored(sdk, f"{name}a", (255, 0, 0), (8, 8), tags=[name])
+    colored(sdk, f"{name}p", (255, 0, 0), (8, 8), tags=[name], type="private")
+    assert sdk.uploader.multi(tag=name)["pages"] == 1
+    colored(sdk, f"{name}r", (255, 0, 0), (8, 8), tags=[name], access_control=[{"access_type": "token"}])
+    for make in (sdk.uploader.multi, sdk.uploader.generate_sprite):
+        with pytest.raises(cloudinary.exceptions.BadRequest, match="everybody may see"):
+            make(tag=name)

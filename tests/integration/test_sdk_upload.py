@@ -602,7 +602,7 @@ def test_a_stale_request_is_refused(sdk, monkeypatch: pytest.MonkeyPatch) -> Non
     [
         (b"this is no picture", {}, "Invalid image file"),
         (PNG[:60], {}, "Invalid image file"),
-        (PNG, {"resource_type": "video"}, "video is not supported yet"),
+        (PNG, {"resource_type": "video"}, "Unsupported video format or file"),
         (PNG, {"ocr": "adv_ocr"}, "ocr is not supported yet"),
         (PNG, {"faces": "maybe"}, "Invalid value for parameter faces"),
         (PNG, {"allowed_formats": ["jpg"]}, "format png not allowed"),

@@ -48,6 +48,16 @@ class S3Piece:
     etag: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Object:
+    """As a listing tells of it."""
+
+    key: str
+    etag: str
+    """MD5 of an object that came in one piece; with a hyphen of one that came in parts."""
+    body_bytes: int
+
+
 class S3Bucket:
     """One process's connections to one bucket. Keys are names of objects, chosen by the caller."""
 
@@ -137,11 +147,16 @@ class S3Bucket:
 
     async def keys(self, prefix: str) -> AsyncIterator[str]:
         """Names of all objects that begin so, page by page."""
+        async for each in self.objects(prefix):
+            yield each.key
+
+    async def objects(self, prefix: str) -> AsyncIterator[S3Object]:
+        """All that begin so, page by page."""
         after: dict[str, Any] = {}
         while True:
             page = await self._call("list_objects_v2", Prefix=prefix, MaxKeys=PAGE_NAMES_MAX, **after)
             for item in page.get("Contents", ()):
-                yield str(item["Key"])
+                yield S3Object(key=str(item["Key"]), etag=str(item["ETag"]).strip('"'), body_bytes=int(item["Size"]))
             if not page.get("IsTruncated"):
                 return
             after = {"ContinuationToken": page["NextContinuationToken"]}

@@ -169,6 +169,19 @@ test('the Admin API lists, pages, changes and deletes', async () => {
   assert.equal((await cloudinary.api.ping()).status, 'ok')
 })
 
+test('a search finds by expression, sorts and pages, and its signed URL is answered where media is delivered', async () => {
+  const tag = `${process.env.PREFIX}_found`
+  for (const each of ['b', 'a', 'c']) await cloudinary.uploader.upload(LOGO, { public_id: name(`found/${each}`), tags: [tag], context: { stage: each } })
+  const query = () => cloudinary.search.expression(`tags=${tag}`).sort_by('public_id', 'asc').max_results(2).with_field('context')
+  const first = await query().execute()
+  assert.deepEqual([first.total_count, ...first.resources.map((one) => one.public_id)], [3, name('found/a'), name('found/b')])
+  assert.deepEqual(first.resources[0].context.stage || first.resources[0].context.custom.stage, 'a')
+  const second = await query().next_cursor(first.next_cursor).execute()
+  assert.deepEqual(second.resources.map((one) => one.public_id), [name('found/c')])
+  const got = await fetched(cloudinary.search.expression(`tags=${tag}`).to_url(300))
+  assert.deepEqual([got.status, JSON.parse(got.body).total_count], [200, 3])
+})
+
 test('a named transformation is kept, used and deleted', async () => {
   const title = `${process.env.PREFIX}_thumb`
   await cloudinary.api.create_transformation(title, { width: 33, crop: 'scale' })

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 
 import msgspec
+import pytest
+from cloudinary import exceptions
+from cloudinary.api_client.execute_request import EXCEPTION_CODES
 
 from domicile.media import errors
 from domicile.media.errors import MediaError
 from domicile.media.wire import WireError
-from origin.errors import STATUS, UPLOAD_STATUSES, code_of, for_api, for_wire, told
+from origin.errors import ADMIN_STATUSES, STATUS, UPLOAD_STATUSES, code_of, code_of_kind, for_api, for_wire, told
 
 
 def every_kind(base: type[MediaError] = MediaError) -> set[type[MediaError]]:
@@ -23,6 +26,39 @@ def test_every_domain_error_has_a_status() -> None:
 
 def test_uploads_answer_only_what_npm_accepts() -> None:
     assert {row.upload for row in STATUS.values()} <= UPLOAD_STATUSES
+
+
+PYTHON = {
+    "BadRequest": (exceptions.BadRequest, exceptions.BadRequest),
+    "BadUrl": (exceptions.BadRequest, exceptions.BadRequest),
+    "BadTransformation": (exceptions.BadRequest, exceptions.BadRequest),
+    "BadSignature": (exceptions.AuthorizationRequired, exceptions.AuthorizationRequired),
+    "StaleRequest": (exceptions.BadRequest, exceptions.BadRequest),
+    "Replayed": (exceptions.BadRequest, exceptions.AlreadyExists),
+    "OutOfScope": (exceptions.AuthorizationRequired, exceptions.NotAllowed),
+    "WrongPlace": (exceptions.BadRequest, exceptions.BadRequest),
+    "OutsideRegion": (exceptions.BadRequest, exceptions.NotAllowed),
+    "AssetNotFound": (exceptions.NotFound, exceptions.NotFound),
+    "AssetExists": (exceptions.BadRequest, exceptions.AlreadyExists),
+    "RemoteFailed": (exceptions.BadRequest, exceptions.BadRequest),
+    "RemoteGone": (exceptions.BadRequest, exceptions.BadRequest),
+    "UndecodableMedia": (exceptions.BadRequest, exceptions.BadRequest),
+    "LimitExceeded": (exceptions.BadRequest, exceptions.BadRequest),
+    "ProcessingFailed": (exceptions.GeneralError, exceptions.GeneralError),
+    "Overloaded": (exceptions.RateLimited, exceptions.RateLimited),
+    "QuotaUsedUp": (exceptions.RateLimited, exceptions.RateLimited),
+    "LeaseLost": (exceptions.GeneralError, exceptions.GeneralError),
+    "UpstreamUnavailable": (exceptions.GeneralError, exceptions.GeneralError),
+}
+"""What the official SDK raises: of an upload, of an Admin call."""
+
+
+@pytest.mark.parametrize("kind", sorted(STATUS, key=str), ids=code_of_kind)
+def test_every_error_is_an_exception_of_its_own_kind_in_pycloudinary_and_known_to_npm(kind: type[MediaError]) -> None:
+    row = STATUS[kind]
+    assert (EXCEPTION_CODES[row.upload], EXCEPTION_CODES[row.admin]) == PYTHON[kind.__name__]
+    assert row.upload in UPLOAD_STATUSES
+    assert row.admin in ADMIN_STATUSES
 
 
 def test_no_answer_is_one_of_the_statuses_that_sdks_do_not_know() -> None:

@@ -14,6 +14,7 @@ from domicile.media.signature import sign_delivery
 from domicile.media.wire import Absent, ResolveAnswer
 from domicile.service.gate.remote import RemoteClient, RemoteLimits
 from origin.fetched import FAILURE_SECONDS
+from origin.mapped import address_of
 from origin.records import PurgeTargets, UploadMapping
 from tests.infra.fetching import World
 from tests.infra.origin import NOW
@@ -180,3 +181,14 @@ async def test_only_what_a_signature_covers_is_brought(mapped: World) -> None:
     signed = {"signature": sign_delivery("a", tenant.api_secret), "signed_texts": ("a", "b")}
     absent(await resolve(mapped, "nobody", "old/x", **signed))
     assert mapped.there.asked == []
+
+
+def test_what_follows_a_template_that_is_a_host_alone_is_no_part_of_the_host() -> None:
+    for template in ("https://x.example", "HTTP://x.example:8080"):
+        alone = UploadMapping(folder="a", template=template, created_at=0.0)
+        for written, kept in (
+            ("a/.evil.example", ".evil.example"),
+            ("a/@evil.example/x", "%40evil.example/x"),
+            ("a/:1/x", ":1/x"),
+        ):
+            assert address_of(alone, written, "") == f"{template}/{kept}"

@@ -181,3 +181,15 @@ def test_a_secret_counts_for_more_where_nobody_else_reads_it(
     peer: str | None, proto: str | None, private: bool
 ) -> None:
     assert is_private_way(peer, proto, NETWORKS) is private
+
+
+def test_a_key_of_another_cloud_is_unknown_to_who_does_not_hold_its_secret() -> None:
+    unknown = "^Unknown API key 123456789012345$"
+    with pytest.raises(BadSignature, match=unknown):
+        check_basic((ACME.api_key, "guessed"), "other", find)
+    with pytest.raises(BadSignature, match=unknown):
+        check(call(unsigned={"tags": "guessed"}), cloud="other")
+    with pytest.raises(BadSignature, match="cloud_name mismatch"):
+        check_basic((ACME.api_key, ACME.api_secret), "other", find)
+    with pytest.raises(BadSignature, match="cloud_name mismatch"):
+        check(call(), cloud="other")

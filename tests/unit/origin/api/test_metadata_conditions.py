@@ -9,7 +9,7 @@ import pytest
 
 from domicile.media.errors import BadRequest
 from origin.api.metadata_conditions import holds
-from origin.api.metadata_rules import _Changes, changed_rule
+from origin.api.metadata_rules import RuleChanges, changed_rule
 from origin.api.metadata_values import Schema, changed, first
 from origin.records import Choice, MetadataField, MetadataRule
 
@@ -124,7 +124,7 @@ for _ in range(6):
     ],
 )
 def test_a_rule_that_could_never_be_followed_is_refused(changes: dict[str, Any]) -> None:
-    usual = _Changes(metadata_field_id="colors", name="r", condition=IS_PORTRAIT, result={"enable": False})
+    usual = RuleChanges(metadata_field_id="colors", name="r", condition=IS_PORTRAIT, result={"enable": False})
     empty = MetadataRule(external_id="r", metadata_field_id="", name="", condition={}, result={}, position=0)
     assert changed_rule(empty, usual, FIELDS).metadata_field_id == "colors"
     with pytest.raises(BadRequest):

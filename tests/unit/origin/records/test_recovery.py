@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from domicile.media.asset import Aid
 from domicile.media.journal import Kind, follows
 from domicile.media.policy import Activity
 from domicile.service.settings import BadSetting
@@ -351,3 +353,27 @@ async def test_a_lost_catalogue_says_what_else_to_remove_for_a_new_start(tmp_pat
     shutil.rmtree(tmp_path / "data.mirror")
     async with opened(tmp_path) as records:
         assert await records.get(name("a")) is None
+
+
+async def test_what_is_uploaded_or_deleted_while_the_store_is_listed_is_not_taken_for_unowned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "LISTED_AT_ONCE", 2)
+    async with opened(tmp_path) as records:
+        for number in range(5):
+            await upload(records, name(f"kept{number}"))
+        gone = await upload(records, name("gone"))
+        draft = await records.mint(CLOUD)
+        await records.put_original(draft, b"not committed yet", records.permit(CLOUD, Activity.STORE))
+        blobs = records._core.blobs
+        listed = [entry async for entry in blobs.list()]
+        assert len(listed) == 7
+
+        async def late() -> AsyncIterator[tuple[str, Aid]]:
+            for entry in listed:
+                yield entry
+
+        await records.destroy(name("gone"))
+        assert await records.get_version(CLOUD, gone.record.aid) is None
+        monkeypatch.setattr(type(blobs), "list", lambda self: late())
+        assert await recovery.count_unowned(records._core) == 0

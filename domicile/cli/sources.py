@@ -1,0 +1,162 @@
+"""Where assets come from: an account of the API, or a directory (also one that `domicile export` has written)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from domicile.cli.failure import Failure
+from domicile.cli.transfer import Item
+from domicile.media.account import KEPT_TYPES, path_of, upload_fields
+from domicile.media.asset import IMAGE_EXTENSIONS
+from domicile.media.policy import Permit
+from domicile.service.gate.account import AccountClient, Original, taken
+
+PAGE = 500
+PIECE_BYTES = 256 * 1024
+LISTING = "assets.jsonl"
+LINE_CHARS_MAX = 1024 * 1024
+FILES_MAX = 20_000_000
+
+
+async def assets_of(
+    client: AccountClient, permit: Permit, resource_types: tuple[str, ...]
+) -> AsyncIterator[dict[str, Any]]:
+    """Rows of all assets that an upload can bring, one type after the other. Raises Refused."""
+    for resource_type in resource_types:
+        for delivery_type in sorted(KEPT_TYPES):
+            cursor = ""
+            while True:
+                query = [("max_results", str(PAGE)), *([("next_cursor", cursor)] if cursor else [])]
+                path = f"/resources/{resource_type}/{delivery_type}"
+                answer = await client.ask(permit, "GET", path, query)
+                for row in answer.get("resources", []):
+                    yield row
+                cursor = answer.get("next_cursor") or ""
+                if not cursor:
+                    break
+
+
+async def detailed(client: AccountClient, permit: Permit, row: Mapping[str, Any]) -> dict[str, Any]:
+    """All that the account tells of one asset: listings tell less. Raises Refused."""
+    path = path_of(row["resource_type"], row["type"], row["public_id"])
+    return await client.ask(permit, "GET", path)
+
+
+async def account_items(client: AccountClient, permit: Permit, resource_types: tuple[str, ...]) -> AsyncIterator[Item]:
+    """Assets of an account. Raises Refused."""
+    async for row in assets_of(client, permit, resource_types):
+
+        async def fetch(row: dict[str, Any] = row) -> tuple[Original, Mapping[str, str]]:
+            told = await detailed(client, permit, row)
+            return await client.download(permit, {**row, **told}), upload_fields({**row, **told})
+
+        etag = str(row.get("etag") or "")
+        yield Item(
+            resource_type=row["resource_type"],
+            delivery_type=row["type"],
+            public_id=row["public_id"],
+            mark=etag or f"{row.get('version')}",
+            etag=etag,
+            fetch=fetch,
+        )
+
+
+async def copy_fields(source: AccountClient, reads: Permit, into: AccountClient, writes: Permit) -> int:
+    """Fields of structured metadata that the cloud does not have yet: values need them. Raises Refused."""
+    theirs = (await source.ask(reads, "GET", "/metadata_fields")).get("metadata_fields", [])
+    ours = (await into.ask(writes, "GET", "/metadata_fields")).get("metadata_fields", [])
+    known = {one["external_id"] for one in ours}
+    names = ("type", "label", "external_id", "mandatory", "default_value", "validation", "datasource")
+    made = 0
+    for one in theirs:
+        if one.get("external_id") not in known:
+            body = {name: one[name] for name in names if one.get(name) is not None}
+            await into.ask(writes, "POST", "/metadata_fields", body=body)
+            made += 1
+    return made
+
+
+async def directory_items(
+    directory: Path, permit: Permit, *, folder: str, kind_of: Callable[[Path], str | None]
+) -> AsyncIterator[Item]:
+    """Files below a directory; one with a listing of an export is read by that. Raises Failure."""
+    listing = directory / LISTING
+    found = exported(listing) if listing.is_file() else walked(directory, folder, kind_of)
+    for path, asset in found:
+
+        async def fetch(path: Path = path, asset: dict[str, Any] = asset) -> tuple[Original, Mapping[str, str]]:
+            return await taken(permit, pieces_of(path)), upload_fields(asset)
+
+        stat = path.stat()
+        etag = str(asset.get("etag") or "") or await asyncio.to_thread(md5_of, path)
+        yield Item(
+            resource_type=asset["resource_type"],
+            delivery_type=asset["type"],
+            public_id=asset["public_id"],
+            mark=f"{stat.st_size}:{stat.st_mtime_ns}:{etag}",
+            etag=etag,
+            fetch=fetch,
+        )
+
+
+def walked(
+    directory: Path, folder: str, kind_of: Callable[[Path], str | None]
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Each regular file, in order, under the name that its path says; hidden ones and links are left out."""
+    for count, path in enumerate(sorted(directory.rglob("*"))):
+        if count > FILES_MAX:
+            raise Failure(f"{directory}: more than {FILES_MAX} files")
+        inside = path.relative_to(directory)
+        if path.is_symlink() or not path.is_file() or any(part.startswith(".") for part in inside.parts):
+            continue
+        resource_type = kind_of(path)
+        if resource_type is not None:
+            name = inside.as_posix() if resource_type == "raw" else inside.with_suffix("").as_posix()
+            public_id = f"{folder.strip('/')}/{name}" if folder.strip("/") else name
+            yield path, {"resource_type": resource_type, "type": "upload", "public_id": public_id}
+
+
+def kind_by_extension(path: Path) -> str | None:
+    """Pictures are images, all else is raw."""
+    return "image" if path.suffix.lower().removeprefix(".") in IMAGE_EXTENSIONS else "raw"
+
+
+def exported(listing: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The files of an export, as its listing tells them. Raises Failure."""
+    newest = {asset["file"]: number for number, asset in _lines(listing)}
+    for number, asset in _lines(listing):
+        path = listing.parent / asset["file"]
+        if not path.resolve().is_relative_to(listing.parent.resolve()):
+            raise Failure(f"{listing}, line {number}: a file outside of the export")
+        if newest[asset["file"]] == number:  # what was exported again has another line, further down
+            yield path, asset
+
+
+def _lines(listing: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    with listing.open("r", encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                asset = json.loads(line[:LINE_CHARS_MAX])
+                is_one = all(isinstance(asset[name], str) for name in ("file", "resource_type", "type", "public_id"))
+            except (ValueError, KeyError, TypeError) as bad:
+                raise Failure(f"{listing}, line {number}: no asset of an export") from bad
+            if not is_one or number > FILES_MAX:
+                raise Failure(f"{listing}, line {number}: no asset of an export, or too many of them")
+            yield number, asset
+
+
+def md5_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+async def pieces_of(path: Path) -> AsyncIterator[bytes]:
+    """A file, a piece at a time. Raises OSError."""
+    with path.open("rb") as file:
+        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+            yield piece

@@ -1,0 +1,312 @@
+"""`sprite` and `multi`: one picture of all that carry a tag, kept as an asset of that type, or handed out at once.
+
+    sprite   a sheet of them, beneath each other, with a stylesheet and a list that say where each one lies (raw files)
+    multi    an animation of them, one after the other
+
+Each picture is first made as the transformation says, as everybody may see it. What is kept is sealed under the keys of all
+that is in it, and goes with any of them (records/lineage.py); it is open to everybody, so nothing else may be in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+from aiohttp import web
+
+from domicile.imaging.job import GatherJob
+from domicile.media.asset import IMAGE_EXTENSIONS, Aid, AssetName
+from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded
+from domicile.media.facts import SourceFacts
+from domicile.media.policy import Activity
+from domicile.media.raw import raw_facts
+from origin.api import archive_plan
+from origin.api.answers import Json, stored
+from origin.api.budget import Account
+from origin.api.call import Call, check_public_id, count_fence, reply, signed
+from origin.api.handing_out import download_headers
+from origin.api.manage import leaving
+from origin.api.notices import PARAMETERS
+from origin.api.originals import original_of
+from origin.api.params import check_parameters
+from origin.api.routes import CLOUD, Route
+from origin.records import AssetRecord, Committed, Filter, Leave, NewAsset
+from origin.records.afterwards import nothing
+from origin.renders import Order, Picture, make, read_order
+
+USED = PARAMETERS | {"tag", "transformation", "public_id", "mode", "async"}
+PIECES_MAX = 200
+"""Pictures in one."""
+DELAY_MS, DELAY_MS_MAX = 100, 60_000
+"""Between frames, where `dl_` does not say."""
+SPRITE, MULTI = "sprite", "multi"
+ANIMATED = frozenset({"gif", "webp", "png"})
+_OWN = re.compile(r"(?:(?<=^)|(?<=[,/]))(f|dl)_([A-Za-z0-9]+)(?:,|(?=/)|$)", re.ASCII)
+_UNFIT = re.compile(r"[^A-Za-z0-9_-]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a call asks for."""
+
+    tag: str = field(repr=False)
+    public_id: str = field(repr=False)
+    order: Order
+    extension: str
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """One picture as it will lie there."""
+
+    record: AssetRecord
+    body: bytes = field(repr=False)
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What became of all."""
+
+    body: bytes = field(repr=False)
+    facts: SourceFacts
+    pieces: tuple[Piece, ...]
+    places: tuple[tuple[int, int], ...]
+    sources: tuple[Aid, ...]
+
+
+async def sprite(request: web.Request, path: Mapping[str, str]) -> web.Response:
+    """POST or GET /image/sprite."""
+    call = await signed(request, path)
+    asked = _asked(request, call, usual="png", formats=frozenset(IMAGE_EXTENSIONS.values()))
+    made = await _made(call, asked, is_animated=False)
+    if call.params.text("mode") == "download":
+        return _handed_out(call, made, asked)
+    done = await _kept(call, asked, made, SPRITE, leaving(SPRITE, call, request))
+    infos = {
+        piece.record.name.public_id: {"width": piece.width, "height": piece.height, "x": x, "y": y}
+        for piece, (x, y) in zip(made.pieces, made.places, strict=True)
+    }
+    answer = stored(done.record, call.address)
+    sources = (done.record.aid, *made.sources)
+    said: Json = {"image_infos": infos}
+    for kind, text in (
+        ("css", stylesheet(infos, answer["secure_url"])),
+        ("json", msgspec.json.encode(infos).decode()),
+    ):
+        raw = await _kept_beside(call, f"{asked.public_id}.{kind}", text.encode(), sources)
+        said |= {f"{kind}_url": raw["url"], f"secure_{kind}_url": raw["secure_url"]}
+    return reply({**answer, "image_url": answer["url"], "secure_image_url": answer["secure_url"], **said})
+
+
+async def multi(request: web.Request, path: Mapping[str, str]) -> web.Response:
+    """POST or GET /image/multi."""
+    call = await signed(request, path)
+    asked = _asked(request, call, usual="gif", formats=ANIMATED)
+    made = await _made(call, asked, is_animated=True)
+    if call.params.text("mode") == "download":
+        return _handed_out(call, made, asked)
+    done = await _kept(call, asked, made, MULTI, leaving(MULTI, call, request))
+    return reply(stored(done.record, call.address))
+
+
+def _asked(request: web.Request, call: Call, *, usual: str, formats: frozenset[str]) -> Asked:
+    """Raises BadRequest, BadTransformation, LimitExceeded."""
+    params = call.params
+    if "urls" in params:
+        raise BadRequest("Parameter urls is not supported yet: give the pictures a tag")
+    check_parameters(params, USED)
+    if params.text("mode") not in {"", "download"}:
+        raise BadRequest("Invalid value for parameter mode")
+    if request.method != "POST" and params.text("mode") != "download":
+        raise BadRequest("What is kept is asked for by POST")
+    tag = params.required("tag")
+    text, own = split_own(params.text("transformation"))
+    wanted = own.get("f", usual).lower()
+    extension = IMAGE_EXTENSIONS.get(wanted, "")
+    if extension not in formats:
+        raise BadRequest(f"Invalid value for parameter format: {wanted[:16]} cannot be made of many pictures")
+    delay = own.get("dl", str(DELAY_MS))
+    if not delay.isdigit() or not 0 < int(delay) <= DELAY_MS_MAX:
+        raise BadRequest(f"Invalid value for parameter delay: must be 1 to {DELAY_MS_MAX}")
+    limits = call.origin.settings.media.limits(call.origin.settings.upload)
+    return Asked(
+        tag=tag,
+        public_id=check_public_id(params.text("public_id") or tag),
+        order=read_order(f"{text}/png", call.origin.records.named.all(call.tenant.cloud), limits),
+        extension=extension,
+        delay_ms=int(delay),
+    )
+
+
+def split_own(transformation: str) -> tuple[str, dict[str, str]]:
+    """What is about the whole, and not about each picture, taken out: format and delay.
+
+    >>> split_own("c_fill,dl_50,w_5/f_gif")
+    ('c_fill,w_5', {'dl': '50', 'f': 'gif'})
+    """
+    own: dict[str, str] = dict(_OWN.findall(transformation))
+    rest = [part.strip(",") for part in _OWN.sub("", transformation).split("/")]
+    return "/".join(part for part in rest if part), own
+
+
+async def _made(call: Call, asked: Asked, *, is_animated: bool) -> Made:
+    origin, cloud = call.origin, call.tenant.cloud
+    where = Filter(resource_type="image", delivery_type="upload", tag=asked.tag)
+    found = await origin.records.list(cloud, where, max_results=PIECES_MAX)
+    if found.next_cursor is not None:
+        raise LimitExceeded(f"Too many pictures with this tag: at most {PIECES_MAX}")
+    if not found.records:
+        raise AssetNotFound("Resource not found - no picture has this tag")
+    records = sorted(found.records, key=lambda one: one.name.public_id)
+    shown: dict[Aid, AssetRecord] = {}
+    with origin.archives.turn(), origin.budget.account() as account:
+        pieces = [await _piece(call, record, asked.order, shown, account) for record in records]
+        if archive_plan.type_of(shown.values(), (), origin.records.policy(cloud)) != "upload":
+            raise BadRequest("Only of pictures that everybody may see one can be made that everybody may see")
+        return await _gathered(call, asked, pieces, shown, is_animated=is_animated)
+
+
+async def _piece(
+    call: Call, record: AssetRecord, order: Order, shown: dict[Aid, AssetRecord], account: Account
+) -> Piece:
+    async with original_of(call.origin, record) as body:
+        picture = Picture(
+            name=record.name,
+            body=body,
+            facts=record.facts,
+            coordinates=record.coordinates,
+            tags=record.tags,
+            context=record.context,
+        )
+        made = await make(call.origin, picture, order)
+    account.take(len(made.rendered.body))
+    shown.update({one.aid: one for one in (record, *made.layers)})
+    done = made.rendered.done
+    return Piece(record=record, body=made.rendered.body, width=done.width, height=done.height)
+
+
+async def _gathered(
+    call: Call, asked: Asked, pieces: Sequence[Piece], shown: Mapping[Aid, AssetRecord], *, is_animated: bool
+) -> Made:
+    origin, cloud = call.origin, call.tenant.cloud
+    limits = origin.settings.media.limits(origin.settings.upload)
+    canvas, places = (centred if is_animated else stacked)([(one.width, one.height) for one in pieces])
+    job = GatherJob(
+        limits=limits,
+        sizes=tuple(len(one.body) for one in pieces),
+        canvas=canvas,
+        places=places,
+        duration_ms=asked.delay_ms if is_animated else 0,
+    )
+    gathered = await origin.pool.gather([one.body for one in pieces], job, tenant=cloud)
+    body, facts = gathered.body, gathered.done.source
+    if asked.extension != "png":
+        order = read_order(f"/{asked.extension}", {}, limits)
+        whole = Picture(name=_name(call, SPRITE, asked.public_id), body=body, facts=facts)
+        body = (await make(origin, whole, order, redacts=False)).rendered.body
+    probed = await origin.pool.probe(body, limits, tenant=cloud)
+    return Made(
+        body=body,
+        facts=probed.done.source,
+        pieces=tuple(pieces),
+        places=places,
+        sources=archive_plan.sources_of(shown.values()),
+    )
+
+
+def stacked(sizes: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], tuple[tuple[int, int], ...]]:
+    """The sheet, and where each lies: beneath each other.
+
+    >>> stacked([(2, 3), (4, 1)])
+    ((4, 4), ((0, 0), (0, 3)))
+    """
+    tops = [sum(height for _, height in sizes[:n]) for n in range(len(sizes))]
+    return (max(width for width, _ in sizes), sum(height for _, height in sizes)), tuple((0, top) for top in tops)
+
+
+def centred(sizes: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], tuple[tuple[int, int], ...]]:
+    """A canvas that holds each of them, in its middle.
+
+    >>> centred([(2, 3), (4, 1)])
+    ((4, 3), ((1, 0), (0, 1)))
+    """
+    width, height = max(one for one, _ in sizes), max(one for _, one in sizes)
+    return (width, height), tuple(((width - one) // 2, (height - other) // 2) for one, other in sizes)
+
+
+def stylesheet(infos: Mapping[str, Mapping[str, int]], url: str) -> str:
+    """One class a picture, named by its public_id with other characters as hyphens."""
+    rules = [
+        f".{_class(name)} {{ width: {at['width']}px; height: {at['height']}px;"
+        f' background: url("{url}") no-repeat; background-position: {-at["x"]}px {-at["y"]}px }}'
+        for name, at in infos.items()
+    ]
+    return "\n".join(rules) + "\n"
+
+
+def _class(public_id: str) -> str:
+    name = _UNFIT.sub("-", public_id)
+    return f"_{name}" if name[:1].isdigit() or name.startswith("-") else name
+
+
+def _handed_out(call: Call, made: Made, asked: Asked) -> web.Response:
+    call.origin.records.permit(call.tenant.cloud, Activity.DELIVER)
+    headers = download_headers(f"image/{asked.extension}", f"pictures.{asked.extension}")
+    return web.Response(body=made.body, headers=headers)
+
+
+def _name(call: Call, delivery_type: str, public_id: str) -> AssetName:
+    return AssetName(cloud=call.tenant.cloud, resource_type="image", delivery_type=delivery_type, public_id=public_id)
+
+
+async def _kept(call: Call, asked: Asked, made: Made, kind: str, leave: Leave) -> Committed:
+    new = NewAsset(
+        name=_name(call, kind, asked.public_id),
+        facts=made.facts,
+        sources=made.sources,
+        created_at=call.origin.now(),
+    )
+    done = await _stored(call, new, made.body, leave)
+    count_fence(call.origin, done.fenced)
+    if done.overwritten:
+        call.origin.pool.retire(call.tenant.cloud)
+    return done
+
+
+async def _kept_beside(call: Call, public_id: str, body: bytes, sources: tuple[Aid, ...]) -> Json:
+    """What is said of a sprite, as a raw file of the same type."""
+    name = AssetName(cloud=call.tenant.cloud, resource_type="raw", delivery_type=SPRITE, public_id=public_id)
+    new = NewAsset(
+        name=name,
+        facts=raw_facts(len(body), hashlib.md5(body, usedforsecurity=False).hexdigest()),
+        sources=sources,
+        created_at=call.origin.now(),
+    )
+    return stored((await _stored(call, new, body, nothing, is_signed=False)).record, call.address)
+
+
+async def _stored(call: Call, new: NewAsset, body: bytes, leave: Leave, *, is_signed: bool = True) -> Committed:
+    origin, cloud = call.origin, call.tenant.cloud
+    permit = origin.records.permit(cloud, Activity.STORE)
+    draft = await origin.records.mint(cloud)
+    try:
+        await origin.records.put_original(draft, body, permit, new.sources)
+        once = call.once if is_signed else None  # the signature is used up by the picture
+        return await origin.records.commit_upload(draft, new, once=once, leave=leave)
+    except BaseException:
+        await origin.records.discard(draft)
+        raise
+
+
+ROUTES = (
+    Route(SPRITE, "POST", CLOUD + "/image/sprite", sprite),
+    Route(SPRITE, "GET", CLOUD + "/image/sprite", sprite),
+    Route(MULTI, "POST", CLOUD + "/image/multi", multi),
+    Route(MULTI, "GET", CLOUD + "/image/multi", multi),
+)

@@ -1,0 +1,71 @@
+"""What one cloud, and one key, may have: calls in an hour, renditions in a day, uploads at a time. One origin process counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from domicile.media.errors import QuotaUsedUp
+from domicile.media.policy import ResidencyPolicy
+from domicile.media.quotas import NO_QUOTAS, Quotas
+from origin.rates import DAY_SECONDS, Rates, Used, check_daily, check_rate
+from origin.records import Tenant
+
+
+def quotas_of(policy: ResidencyPolicy | None) -> Quotas:
+    return policy.quotas if policy is not None else NO_QUOTAS
+
+
+@dataclass(slots=True, kw_only=True)
+class Limits:
+    """Counts of all clouds."""
+
+    admin_calls_max: int
+    admin: Rates = field(default_factory=Rates)
+    clouds: Rates = field(default_factory=Rates)
+    keys: Rates = field(default_factory=Rates)
+    renders: Rates = field(default_factory=lambda: Rates(window_seconds=DAY_SECONDS))
+    uploads: dict[str, int] = field(default_factory=dict)
+
+    def count_call(
+        self, tenant: Tenant, quotas: Quotas, headers: dict[str, str], *, is_admin: bool, now: float
+    ) -> None:
+        """One call of a key. The headers become those of the limit that is nearest. Raises Overloaded."""
+        counted = [("this API key", self.keys.count(tenant.api_key, calls_max=tenant.calls_max, now=now))]
+        counted.append(
+            ("calls_per_hour_max", self.clouds.count(tenant.cloud, calls_max=quotas.calls_per_hour_max, now=now))
+        )
+        if is_admin:
+            counted.append(("the Admin API", self.admin.count(tenant.cloud, calls_max=self.admin_calls_max, now=now)))
+        limited = [(what, used) for what, used in counted if used.limit]
+        if limited:
+            headers.update(min((used for _, used in limited), key=lambda used: used.left).headers)
+        for what, used in limited:
+            check_rate(used, what)
+
+    def calls_of(self, api_key: str, *, now: float) -> Used:
+        """What a key has had in this hour."""
+        return self.keys.used(api_key, now=now)
+
+    def count_render(self, cloud: str, quotas: Quotas, *, now: float) -> None:
+        """Raises QuotaUsedUp."""
+        if quotas.renders_per_day_max:
+            used = self.renders.count(cloud, calls_max=quotas.renders_per_day_max, now=now)
+            check_daily(used, "renders_per_day_max")
+
+    @contextmanager
+    def upload(self, cloud: str, quotas: Quotas) -> Iterator[None]:
+        """One upload that is being dealt with. Raises QuotaUsedUp."""
+        running, most = self.uploads.get(cloud, 0), quotas.uploads_in_flight_max
+        if most and running >= most:
+            raise QuotaUsedUp(f"Quota exceeded - uploads_in_flight_max: {most} at a time. Try again")
+        self.uploads[cloud] = running + 1
+        try:
+            yield
+        finally:
+            left = self.uploads[cloud] - 1
+            if left:
+                self.uploads[cloud] = left
+            else:
+                del self.uploads[cloud]

@@ -12,6 +12,7 @@ layers = 1                   # caches in a row that start a copy's lifetime anew
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import tomllib
@@ -19,9 +20,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from domicile.media.cdn_calls import SPEAKERS, CdnAccount
+from domicile.media.cdn_calls.port import Speaker
 from domicile.service.settings import BadSetting
 
 FILE = "cdns.toml"
@@ -30,6 +31,7 @@ FILE_BYTES_MAX = 64 * 1024
 ANSWER_SECONDS, ANSWER_SECONDS_MAX = 60.0, 3600.0
 LAYERS_MAX = 8
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_BASE = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?")
 _WORDS = frozenset({"name", "kind", "base", "zone", "clouds", "answer_seconds_max", "layers"})
 
 
@@ -51,9 +53,9 @@ def read_accounts(keys: Path) -> tuple[Account, ...]:
     """Those of a directory of keys; none without a file. Raises BadSetting, which shows no value of the file."""
     file = keys / FILE
     try:
-        if stat.S_IMODE(file.stat().st_mode) & 0o077:
-            raise _bad("may be read by others: chmod 600")
         with file.open("rb") as opened:
+            if stat.S_IMODE(os.fstat(opened.fileno()).st_mode) & 0o077:
+                raise _bad("may be read by others: chmod 600")
             text = opened.read(FILE_BYTES_MAX + 1)
     except FileNotFoundError:
         return ()
@@ -63,8 +65,8 @@ def read_accounts(keys: Path) -> tuple[Account, ...]:
         raise _bad(f"is longer than {FILE_BYTES_MAX} bytes")
     try:
         told = tomllib.loads(text.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as bad:
-        raise _bad("is no TOML") from None if isinstance(bad, tomllib.TOMLDecodeError) else bad
+    except ValueError:  # whose text, or whose object, would be a piece of the file
+        raise _bad("is no TOML") from None
     entries = told.pop("cdn", [])
     if told or not isinstance(entries, list) or len(entries) > ACCOUNTS_MAX:
         raise _bad(f"is not a list of at most {ACCOUNTS_MAX} [[cdn]]")
@@ -88,24 +90,28 @@ def _account(entry: Any, number: int) -> Account:
     name = _text(entry, "name", where)
     if _NAME.fullmatch(name) is None:
         raise _bad(f"{where}: name is not 1 to 32 letters, digits, - and _")
-    base = str(entry.get("base", speaker.default_base)).rstrip("/")
-    parts = urlsplit(base)
-    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.path or parts.query or "@" in parts.netloc:
-        raise _bad(f"{where}: base is not like https://api.example")
-    if parts.scheme == "http" and speaker.credentials:
-        raise _bad(f"{where}: base must be https: credentials go there")
+    base = _base(entry, speaker, where)
     return Account(
         name=name,
         cdn=CdnAccount(
             kind=str(kind),
             base=base,
-            zone=_text(entry, "zone", where) if speaker.needs_zone else str(entry.get("zone", "")),
+            zone=_text(entry, "zone", where) if speaker.needs_zone or "zone" in entry else "",
             credentials={word: _text(entry, word, where) for word in speaker.credentials},
         ),
         clouds=frozenset(_texts(entry, "clouds", where)),
         answer_seconds_max=_number(entry, "answer_seconds_max", where, ANSWER_SECONDS, 1.0, ANSWER_SECONDS_MAX),
-        layers=int(_number(entry, "layers", where, 1, 1, LAYERS_MAX)),
+        layers=_whole(entry, "layers", where, 1, LAYERS_MAX),
     )
+
+
+def _base(entry: Mapping[str, Any], speaker: Speaker, where: str) -> str:
+    base = entry.get("base", speaker.default_base)
+    if not isinstance(base, str) or _BASE.fullmatch(base) is None:
+        raise _bad(f"{where}: base is not like https://api.example")
+    if speaker.credentials and not base.startswith("https://"):
+        raise _bad(f"{where}: base must be https: credentials go there")
+    return base
 
 
 def _text(entry: Mapping[str, Any], name: str, where: str) -> str:
@@ -127,6 +133,13 @@ def _number(entry: Mapping[str, Any], name: str, where: str, usual: float, least
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
         raise _bad(f"{where}: {name} is not a number from {least:g} to {most:g}")
     return float(value)
+
+
+def _whole(entry: Mapping[str, Any], name: str, where: str, usual: int, most: int) -> int:
+    value = _number(entry, name, where, usual, 1, most)
+    if value != int(value):
+        raise _bad(f"{where}: {name} is no whole number")
+    return int(value)
 
 
 def _bad(what: str) -> BadSetting:

@@ -14,8 +14,8 @@ from enum import StrEnum
 from domicile.media.cdn_calls import Confirmed, Failed, Later, Verdict
 
 RETRY_SECONDS, RETRY_SECONDS_MAX = 5.0, 600.0
-FENCE_POLL_SECONDS = 0.5
 DOUBLINGS_MAX = 16
+PATIENCE = "the CDN asks for patience"
 LAPSED = "lapsed: the lifetime of every copy is over"
 
 
@@ -50,10 +50,27 @@ class Standing:
     """The CDN's name for its purge, or what went wrong last."""
 
 
-def fenced(standing: Standing, *, is_fenced: bool, now: float) -> Standing:
-    """After a look at the fence."""
-    if not is_fenced:
-        return replace(standing, due_at=now + FENCE_POLL_SECONDS)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How an account is spoken to after it has refused, was busy or silent: not at all for a while, whatever is due."""
+
+    refusals: int = 0
+    until: float = 0.0
+
+
+def paced(pace: Pace, verdict: Verdict, *, now: float) -> Pace:
+    """After a call."""
+    match verdict:
+        case Later(in_seconds=seconds, token=""):
+            return Pace(refusals=pace.refusals + 1, until=now + max(seconds, _pause(pace.refusals)))
+        case Failed():
+            return Pace(refusals=pace.refusals + 1, until=now + _pause(pace.refusals))
+        case _:
+            return Pace()
+
+
+def fenced(standing: Standing, *, now: float) -> Standing:
+    """No edge can serve the old bytes from here on."""
     return replace(standing, stage=Stage.FIRST, fenced_at=now, due_at=now)
 
 
@@ -70,7 +87,7 @@ def answered(standing: Standing, verdict: Verdict, times: Times, *, now: float) 
         case Later(in_seconds=seconds, token=token) if token:
             return replace(standing, due_at=now + seconds, token=token)
         case Later(in_seconds=seconds):
-            tried = replace(standing, attempts=standing.attempts + 1, token="", said="the CDN asks for patience")
+            tried = replace(standing, attempts=standing.attempts + 1, said=PATIENCE)  # what has begun there goes on
             return replace(tried, due_at=now + max(seconds, _pause(standing.attempts)))
         case Failed(reason=reason):
             tried = replace(standing, attempts=standing.attempts + 1, token="", said=reason)
@@ -82,14 +99,6 @@ def lapsed(standing: Standing, times: Times, *, now: float) -> Standing | None:
     if standing.stage in {Stage.FENCE, Stage.DONE} or now < standing.fenced_at + times.in_flight + times.lifetime:
         return None
     return replace(standing, stage=Stage.DONE, due_at=now, token="", said=LAPSED)
-
-
-def seconds_left_max(standing: Standing, times: Times, *, now: float) -> float:
-    """Until it is over at the latest, once it is fenced."""
-    if standing.stage is Stage.DONE:
-        return max(0.0, standing.due_at - now)
-    from_then = now if standing.stage is Stage.FENCE else standing.fenced_at
-    return max(0.0, from_then + times.in_flight + times.lifetime - now)
 
 
 def _pause(attempts: int) -> float:

@@ -1,20 +1,21 @@
-"""Purges at CDNs, carried out: one loop an account, so that a CDN that is slow or down keeps no other waiting.
+"""Purges at CDNs, carried out: one loop an account, so that a CDN that is slow or down keeps no other waiting, and one for
+fences and for what is over by its age, which wait for no CDN at all.
 
-Each round takes what is due: looks at the fence, or calls with the tags of as many purges as fit into one call. What is decided
-is in `cdn_steps`; a crash between a call and its note repeats the call, which does no harm.
+A call takes the tags of as many purges as fit into it. What is decided is in `cdn_steps`; a crash between a call and its note
+repeats the call, which does no harm.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from domicile.media.cdn_calls import (
     SPEAKERS,
     Asked,
-    Call,
     Confirmed,
     Failed,
     Later,
@@ -29,12 +30,12 @@ from domicile.service import logging
 from domicile.service.gate.cdn import CdnClient
 from origin import cdn_steps
 from origin.cdn_accounts import Account
-from origin.cdn_steps import Stage, Standing
+from origin.cdn_steps import Pace
 from origin.keys import Origin
-from origin.records.cdn_purges import CdnPurge
-from origin.records.types import Fencing
+from origin.records.cdn_purges import CLEANED_MAX, CdnPurge
 
-POLL_SECONDS = 0.5
+POLL_SECONDS, IDLE_SECONDS = 0.5, 5.0
+"""Between looks while something waits, and while nothing is known to."""
 ROUND_MAX = 256
 """Purges that one round looks at."""
 CLEAN_SECONDS = 600.0
@@ -43,103 +44,127 @@ CONFIRMED, LATER, FAILED, LAPSED = "confirmed", "later", "failed", "lapsed"
 log = logging.get()
 
 
+@dataclass(slots=True)
+class Line:
+    """One account, and how it is spoken to just now."""
+
+    account: Account
+    pace: Pace = Pace()
+
+
 async def run(origin: Origin, client: CdnClient) -> None:
-    """Until it is cancelled."""
-    accounts = origin.records.cdn_purges.accounts.values()
-    if not accounts:
-        return
+    """Until it is cancelled. Purges of an account that is no more in the file end by their age."""
     async with asyncio.TaskGroup() as group:
         group.create_task(_clean(origin))
-        for account in accounts:
-            group.create_task(_serve(origin, client, account))
+        group.create_task(_tend(origin))
+        for account in origin.records.cdn_purges.accounts.values():
+            group.create_task(_serve(origin, client, Line(account)))
 
 
 async def _clean(origin: Origin) -> None:
     while True:
+        more = False
         try:
-            await origin.records.cdn_purges.clean()
+            more = await origin.records.cdn_purges.clean() >= CLEANED_MAX
         except Exception as failed:  # noqa: BLE001 - a busy database: the next round cleans
             log.warning("cdn_purges_not_cleaned", error=type(failed).__name__)
-        await asyncio.sleep(CLEAN_SECONDS)
+        await asyncio.sleep(POLL_SECONDS if more else CLEAN_SECONDS)
 
 
-async def _serve(origin: Origin, client: CdnClient, account: Account) -> None:
+async def _tend(origin: Origin) -> None:
+    news = origin.records.cdn_purges.news
     while True:
-        worked = False
+        news.clear()
+        waits = POLL_SECONDS
         try:
-            worked = await round_of(origin, client, account)
+            waits = POLL_SECONDS if await tend(origin) else IDLE_SECONDS
         except Exception as failed:  # noqa: BLE001 - a busy database: what is due stays due
             log.warning("cdn_round_failed", error=type(failed).__name__)
-        if not worked:
+        if waits == POLL_SECONDS:
+            await asyncio.sleep(POLL_SECONDS)
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(waits):
+                    await news.wait()
+
+
+async def tend(origin: Origin) -> bool:
+    """Look at fences, and end what is over by its age. True: something waits to be fenced, or more may be over."""
+    purges = origin.records.cdn_purges
+    waiting = await purges.fence()
+    found = await purges.lapsing(limit=ROUND_MAX)
+    over = [(one, cdn_steps.lapsed(one.standing, one.times, now=origin.now())) for one in found]
+    await purges.save([replace(one, standing=end) for one, end in over if end is not None])
+    for one, end in over:
+        account = purges.accounts.get(one.account)
+        if account is not None and end is not None:
+            origin.metrics.cdn_purges.add(cdn=account.cdn.kind, outcome=LAPSED)
+    return waiting > 0 or len(found) == ROUND_MAX
+
+
+async def _serve(origin: Origin, client: CdnClient, line: Line) -> None:
+    while True:
+        called = False
+        try:
+            called = await round_of(origin, client, line)
+        except Exception as failed:  # noqa: BLE001 - a busy database: what is due stays due
+            log.warning("cdn_round_failed", error=type(failed).__name__)
+        if not called:
             await asyncio.sleep(POLL_SECONDS)
 
 
-async def round_of(origin: Origin, client: CdnClient, account: Account) -> bool:
-    """What is due now; False: nothing was."""
-    purges = origin.records.cdn_purges
-    due = await purges.due(account.name, limit=ROUND_MAX)
-    fences = [one for one in due if one.standing.stage is Stage.FENCE]
-    if fences:
-        await purges.save([await _looked(origin, one) for one in fences])
-    calls = [one for one in due if one.standing.stage is not Stage.FENCE]
-    over = [one for one in calls if _lapsed(origin, one) is not None]
-    if over:
-        origin.metrics.cdn_purges.add(len(over), cdn=account.cdn.kind, outcome=LAPSED)
-        await purges.save([replace(one, standing=_lapsed(origin, one) or one.standing) for one in over])
-    left = [one for one in calls if one not in over]
-    if left:
-        batch = batch_of(left, SPEAKERS[account.cdn.kind].tags_max)
-        verdict = await _asked(origin, client, account, batch)
-        origin.metrics.cdn_purges.add(cdn=account.cdn.kind, outcome=_outcome(verdict))
-        if isinstance(verdict, Failed):
-            log.warning("cdn_purge_failed", cdn=account.cdn.kind, reason=verdict.reason, purges=len(batch))
-        await purges.save([_after(origin, one, verdict) for one in batch])
-    return bool(due)
+async def round_of(origin: Origin, client: CdnClient, line: Line) -> bool:
+    """One call, if one is due and the account is not to be left in peace. False: none was made."""
+    purges, kind = origin.records.cdn_purges, line.account.cdn.kind
+    if origin.now() < line.pace.until:
+        return False
+    due = await purges.due(line.account.name, limit=ROUND_MAX)
+    if not due:
+        return False
+    batch = batch_of(due, SPEAKERS[kind].tags_max)
+    verdict, is_ours = await _asked(origin, client, line.account, batch)
+    now = origin.now()
+    if not is_ours:
+        line.pace = cdn_steps.paced(line.pace, verdict, now=now)
+    origin.metrics.cdn_purges.add(cdn=kind, outcome=_outcome(verdict))
+    if isinstance(verdict, Failed):
+        log.warning("cdn_purge_failed", cdn=kind, reason=verdict.reason, purges=len(batch))
+    after = [replace(one, standing=cdn_steps.answered(one.standing, verdict, one.times, now=now)) for one in batch]
+    await purges.save(after)
+    return True
 
 
 def batch_of(purges: Sequence[CdnPurge], tags_max: int) -> list[CdnPurge]:
-    """The first one, and others that one call can make with it: none, when it is asked after."""
+    """The first one, and others that one call can make with it; those that have begun with it, when it is asked after."""
     first = purges[0]
-    if first.standing.token:
-        return [first]
     batch, tags = [first], set(first.tags)
     for one in purges[1:]:
-        if not one.standing.token and len(tags.union(one.tags)) <= tags_max and one.tenant == first.tenant:
+        if one.tenant != first.tenant or one.standing.token != first.standing.token:
+            continue
+        if first.standing.token or len(tags.union(one.tags)) <= tags_max:
             batch.append(one)
             tags.update(one.tags)
     return batch
 
 
-async def _looked(origin: Origin, purge: CdnPurge) -> CdnPurge:
-    state = await origin.records.fenced(purge.tenant, purge.seq)
-    is_fenced = state.state is Fencing.FENCED
-    return replace(purge, standing=cdn_steps.fenced(purge.standing, is_fenced=is_fenced, now=origin.now()))
-
-
-def _lapsed(origin: Origin, purge: CdnPurge) -> Standing | None:
-    return cdn_steps.lapsed(purge.standing, origin.records.cdn_purges.times(purge), now=origin.now())
-
-
-def _after(origin: Origin, purge: CdnPurge, verdict: Verdict) -> CdnPurge:
-    times = origin.records.cdn_purges.times(purge)
-    return replace(purge, standing=cdn_steps.answered(purge.standing, verdict, times, now=origin.now()))
-
-
-async def _asked(origin: Origin, client: CdnClient, account: Account, batch: Sequence[CdnPurge]) -> Verdict:
+async def _asked(
+    origin: Origin, client: CdnClient, account: Account, batch: Sequence[CdnPurge]
+) -> tuple[Verdict, bool]:
+    """True: it failed before anything was sent, for a reason that is not the account's."""
     first = batch[0]
     asked = Asked(at=origin.now(), nonce=secrets.token_hex(16))
     tags = list(dict.fromkeys(tag for one in batch for tag in one.tags))
-    call: Call = (
-        follow_up_of(account.cdn, first.standing.token, asked)
-        if first.standing.token
-        else call_of(account.cdn, tags, asked)
-    )
+    token = first.standing.token
     try:
         permit = origin.records.permit(first.tenant, Activity.METADATA)
+        call = follow_up_of(account.cdn, token, asked) if token else call_of(account.cdn, tags, asked)
+    except MediaError as denied:
+        return Failed(reason=denied.message), True
+    try:
         status, headers, body = await client.call(permit, first.tenant, call)
     except MediaError as failed:
-        return Failed(reason=failed.message)
-    return verdict_of(account.cdn.kind, status, headers, body)
+        return Failed(reason=failed.message), False
+    return verdict_of(account.cdn.kind, status, headers, body), False
 
 
 def _outcome(verdict: Verdict) -> str:

@@ -211,6 +211,8 @@ cdn_purge = Table(
     Column("stage", String(8), nullable=False),
     Column("due_at", Float(53), nullable=False),
     Column("fenced_at", Float(53), nullable=False),
+    Column("in_flight", Float(53), nullable=False, comment="D + T, seconds"),
+    Column("lifetime", Float(53), nullable=False, comment="k * C of then, seconds"),
     Column("attempts", Integer, nullable=False),
     Column("token", String(64), nullable=False, comment="of a purge that has begun there"),
     Column("said", String(160), nullable=False),

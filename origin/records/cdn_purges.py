@@ -1,34 +1,46 @@
 """Purges at CDNs that are still to be made: a row for each account and batch of tags, written with the journal entry itself.
 
-So none is forgotten by whoever writes an entry, and none is lost in a crash. A row holds opaque tags; nobody's name.
+So none is forgotten by whoever writes an entry, and none is lost in a crash. A row holds opaque tags; nobody's name. It holds its
+own times, too, so that it ends when it has to, whatever becomes of the account and the policy.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, case, delete, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.cdn_calls import batches
 from domicile.media.journal import Entry, Kind
-from domicile.media.outward_tags import TAGGED_SECONDS_MAX, months_held, tag, tag_key
+from domicile.media.outward_tags import TAGGED_SECONDS_MAX, month_of, months_held, tag, tag_key
 from domicile.media.policy import Lifetimes
 from origin.catalogue.tables import cdn_purge as table
+from origin.catalogue.tables import erasure
 from origin.cdn_accounts import Account
-from origin.cdn_steps import Stage, Standing, Times, seconds_left_max
-from origin.journal import Change
+from origin.cdn_steps import LAPSED, Stage, Standing, Times
+from origin.journal import Change, read_entries
 from origin.records.core import Core
 
 DONE_KEPT_SECONDS = 86_400.0
-"""A purge that is over is kept for the statement of its erasure, which may be asked for until then."""
-IN_FLIGHT_SECONDS = 30.0
-"""D: how long an answer that an edge has handed over may be on its way (`edge.delivery.progress_seconds_max`)."""
-ROWS_PER_CLEANING_MAX = 10_000
+"""A purge that is over is kept this long, and then until the erasures of its cloud are over, for their statements."""
+KEPT_SECONDS_MAX = 30 * 86_400.0
+"""Whatever is open by then."""
+CALLS_PER_ENTRY_MAX = 64
+"""Of one entry at one CDN; what would need more purges all of the cloud there."""
+AHEAD_SECONDS = 3600.0
+"""Until the fence an edge may still tag by the month that begins then, or that its clock says."""
+CLEANED_MAX = 10_000
+"""Rows of one transaction."""
+SEQS_MAX = 256
+"""Entries of one cloud whose fence is looked at in a round."""
+_OPEN = table.c.stage != Stage.DONE
+_LAPSES_AT = table.c.fenced_at + table.c.in_flight + table.c.lifetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +52,7 @@ class CdnPurge:
     seq: int
     account: str
     tags: tuple[str, ...]
+    times: Times
     standing: Standing
 
 
@@ -51,118 +64,198 @@ class CdnPlace:
     is_over: bool
     said: str
     seconds_left_max: float
+    """Until it is over at the latest, once the entry is fenced."""
 
 
 class CdnPurges:
-    """Of one origin; without accounts it costs nothing."""
+    """Of one origin."""
 
     def __init__(self, core: Core, accounts: Sequence[Account]) -> None:
         self._core = core
         self.accounts = {account.name: account for account in accounts}
+        self.news = asyncio.Event()
+        """Set when there is something new to do."""
 
     # --- with a change ------------------------------------------------------------------------------------------------
 
     async def written(self, change: Change, entry: Entry) -> None:
         """An entry of the journal is about to be committed: so are the purges that it means."""
-        rows = [
-            {"id": secrets.token_hex(16), "tenant": entry.tenant, "seq": entry.seq, "account": account.name}
-            | {"tags": msgspec.msgpack.encode(batch), **_columns(Standing(due_at=self._core.now()))}
-            for account in self.accounts.values()
-            if account.serves(entry.tenant)
-            for batch in batches(account.cdn.kind, self._tags(entry, account.cdn.kind))
-        ]
-        if rows:
-            await change.connection.execute(insert(table), rows)
+        if await self._insert(change.connection, entry):
+            change.after_commit.append(self.news.set)
 
-    def _tags(self, entry: Entry, cdn: str) -> list[str]:
-        """A copy bears the aid of every picture in it, so names add nothing to aids."""
-        said: list[tuple[str, str]]
-        match entry.kind:
-            case Kind.ASSET | Kind.ERASE | Kind.RESTRICT | Kind.NAME:
-                said = [("aid", str(aid)) for aid in entry.aids] or [("mark", str(name)) for name in entry.names]
-            case Kind.CONFIG:
-                return []  # copies of before go by their age, as in browsers
-            case _:
-                said = [("cloud", "")]
-        name_key, shared = self._core.tenants.standing(entry.tenant).tenant.name_key, self._shared_seconds(entry.tenant)
-        months = months_held(self._core.now(), seconds_max=shared) if said else ()
-        keys = [tag_key(name_key, cdn=cdn, month=month) for month in months]
-        return [tag(key, kind, text) for key in keys for kind, text in said]
+    async def catch_up(self) -> None:
+        """A start that took a restored catalogue's way back from the mirror has ended it with an entry that voids everything, and
+        no account had been read by then.
+        """
+        if not self.accounts:
+            return
+        for cloud, head in (await self._core.journal.heads()).items():
+            async with self._core.database.write() as connection:
+                last = await read_entries(connection, cloud, after=head.seq - 2, limit=2)
+                rises = len(last) == 2 and last[0].epoch < last[1].epoch
+                mine = exists(select(table.c.id).where(table.c.tenant == cloud, table.c.seq == head.seq))
+                if rises and last[-1].kind == Kind.ALL and not await connection.scalar(select(mine)):
+                    await self._insert(connection, last[-1])
+
+    async def _insert(self, connection: AsyncConnection, entry: Entry) -> bool:
+        rows = [row for account in self.accounts.values() for row in self._rows(account, entry)]
+        if rows:
+            await connection.execute(insert(table), rows)
+        return bool(rows)
+
+    def _rows(self, account: Account, entry: Entry) -> Iterator[dict[str, Any]]:
+        said = _said(entry)
+        if not said or not account.serves(entry.tenant) or self._core.tenants.get(entry.tenant) is None:
+            return
+        standing, now = self._core.tenants.standing(entry.tenant), self._core.now()
+        shared = (standing.policy.lifetimes if standing.policy else Lifetimes()).shared_seconds_max
+        times = Times(
+            in_flight=self._core.settings.cdn_in_flight_seconds + account.answer_seconds_max,
+            lifetime=float(min(shared, TAGGED_SECONDS_MAX) * account.layers),
+        )
+        months = dict.fromkeys((*months_held(now, seconds_max=int(times.lifetime)), month_of(now + AHEAD_SECONDS)))
+        kind = account.cdn.kind
+        keys = [tag_key(standing.tenant.name_key, cdn=kind, month=month) for month in months]
+        calls = list(batches(kind, [tag(key, *one) for key in keys for one in said]))
+        if len(calls) > CALLS_PER_ENTRY_MAX:
+            calls = list(batches(kind, [tag(key, "cloud", "") for key in keys]))
+        for tags in calls:
+            yield {
+                "id": secrets.token_hex(16),
+                "tenant": entry.tenant,
+                "seq": entry.seq,
+                "account": account.name,
+                "tags": msgspec.msgpack.encode(tags),
+                "in_flight": times.in_flight,
+                "lifetime": times.lifetime,
+                **_columns(Standing(due_at=now)),
+            }
 
     # --- afterwards ---------------------------------------------------------------------------------------------------
 
-    def times(self, purge: CdnPurge) -> Times:
-        account = self.accounts.get(purge.account)
-        answer, layers = (account.answer_seconds_max, account.layers) if account else (0.0, 1)
-        lifetime = min(self._shared_seconds(purge.tenant), TAGGED_SECONDS_MAX) * layers
-        return Times(in_flight=IN_FLIGHT_SECONDS + answer, lifetime=float(lifetime))
+    async def fence(self) -> int:
+        """Let go what no edge can serve any more. Returns how many entries still wait.
 
-    def _shared_seconds(self, tenant: str) -> int:
-        standing = self._core.tenants.get(tenant) and self._core.tenants.standing(tenant)
-        policy = standing.policy if standing else None
-        return (policy.lifetimes if policy else Lifetimes()).shared_seconds_max
+        Entries of a cloud are fenced in their order, so one look at each, and one statement for all that have come so far.
+        """
+        core, waiting = self._core, 0
+        async with core.database.read() as connection:
+            asked = select(table.c.tenant).where(table.c.stage == Stage.FENCE).distinct()
+            tenants = (await connection.scalars(asked)).all()
+            seqs = {tenant: (await connection.scalars(_fencing(tenant))).all() for tenant in tenants}
+        for tenant, numbers in seqs.items():
+            fenced = [seq for seq in numbers if not core.leases.state(tenant, seq).waiting]
+            waiting += len(numbers) - len(fenced)
+            if fenced:
+                values = {"stage": str(Stage.FIRST), "fenced_at": core.now(), "due_at": core.now()}
+                mine = (table.c.stage == Stage.FENCE, table.c.tenant == tenant, table.c.seq <= max(fenced))
+                async with core.database.write() as connection:
+                    await connection.execute(update(table).where(*mine).values(values))
+        return waiting
 
     async def due(self, account: str, *, limit: int) -> list[CdnPurge]:
-        """Of one account, the oldest first."""
-        now = self._core.now()
-        asked = (
-            select(table)
-            .where(table.c.account == account, table.c.stage != Stage.DONE, table.c.due_at <= now)
-            .order_by(table.c.due_at)
-            .limit(limit)
+        """Calls to be made for one account, the longest due first."""
+        mine = (table.c.account == account, table.c.stage.in_((Stage.FIRST, Stage.SECOND)))
+        return await self._read(*mine, table.c.due_at <= self._core.now(), limit=limit)
+
+    async def lapsing(self, *, limit: int) -> list[CdnPurge]:
+        """Of any account, also of one that is no more: no copy can be in use."""
+        return await self._read(
+            table.c.stage.in_((Stage.FIRST, Stage.SECOND)), self._core.now() >= _LAPSES_AT, limit=limit
         )
+
+    async def _read(self, *where: ColumnElement[bool], limit: int) -> list[CdnPurge]:
         async with self._core.database.read() as connection:
-            return [_purge(row) for row in await connection.execute(asked)]
+            rows = await connection.execute(select(table).where(*where).order_by(table.c.due_at).limit(limit))
+            return [_purge(row) for row in rows]
 
     async def save(self, purges: Sequence[CdnPurge]) -> None:
+        """Unless it is over by now."""
+        if not purges:
+            return
+        standing: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _columns(Standing())}
+        values = [{f"new_{name}": value for name, value in _columns(one.standing).items()} for one in purges]
+        rows = [{"this": one.id, **new} for one, new in zip(purges, values, strict=True)]
         async with self._core.database.write() as connection:
-            for purge in purges:
-                await connection.execute(update(table).where(table.c.id == purge.id).values(_columns(purge.standing)))
+            await connection.execute(update(table).where(table.c.id == bindparam("this"), _OPEN).values(standing), rows)
 
-    async def clean(self) -> None:
-        """Forget what has been over for long, and what is for an account that is no more."""
-        old = self._core.now() - DONE_KEPT_SECONDS
+    async def clean(self) -> int:
+        """Forget what has been over for long. Returns how many rows are gone; CLEANED_MAX: there may be more."""
+        now = self._core.now()
+        is_asked_for = exists().where(erasure.c.tenant == table.c.tenant, erasure.c.statement.is_(None))
+        is_old = or_(
+            and_(table.c.due_at < now - DONE_KEPT_SECONDS, ~is_asked_for), table.c.due_at < now - KEPT_SECONDS_MAX
+        )
+        gone = select(table.c.id).where(table.c.stage == Stage.DONE, is_old).limit(CLEANED_MAX)
         async with self._core.database.write() as connection:
-            gone = (
-                select(table.c.id).where(table.c.stage == Stage.DONE, table.c.due_at < old).limit(ROWS_PER_CLEANING_MAX)
-            )
-            await connection.execute(delete(table).where(table.c.id.in_(gone)))
-            await connection.execute(delete(table).where(table.c.account.not_in(list(self.accounts))))
+            return (await connection.execute(delete(table).where(table.c.id.in_(gone)))).rowcount
 
     async def places(self, connection: AsyncConnection, tenant: str, seqs: Sequence[int]) -> list[CdnPlace]:
         """How far the accounts have come with entries of one tenant, each account once."""
-        if not self.accounts:
-            return []
-        now, found = self._core.now(), dict[str, list[CdnPurge]]()
-        asked = select(table).where(table.c.tenant == tenant, table.c.seq.in_(seqs))
-        for row in await connection.execute(asked):
-            found.setdefault(row.account, []).append(_purge(row))
-        return [self._place(account, purges, now) for account, purges in sorted(found.items())]
-
-    def _place(self, account: str, purges: list[CdnPurge], now: float) -> CdnPlace:
-        left = [one for one in purges if one.standing.stage is not Stage.DONE or one.standing.due_at > now]
-        said = (left or purges)[0].standing
-        return CdnPlace(
-            account=account,
-            is_over=not left,
-            said=said.said or str(said.stage),
-            seconds_left_max=max(
-                (seconds_left_max(one.standing, self.times(one), now=now) for one in left), default=0.0
-            ),
+        now = self._core.now()
+        is_left = or_(_OPEN, table.c.due_at > now)
+        ends_at = case(
+            (table.c.stage == Stage.DONE, table.c.due_at),
+            (table.c.stage == Stage.FENCE, now + table.c.in_flight + table.c.lifetime),
+            else_=_LAPSES_AT,
         )
+        told = case((table.c.said == "", table.c.stage), else_=table.c.said)
+        asked = (
+            select(
+                table.c.account,
+                func.max(case((is_left, told))).label("left"),
+                func.max(case((table.c.said == LAPSED, LAPSED))).label("lapsed"),
+                func.max(told).label("over"),
+                func.max(ends_at).label("ends_at"),
+            )
+            .where(table.c.tenant == tenant, table.c.seq.in_(seqs))
+            .group_by(table.c.account)
+            .order_by(table.c.account)
+        )
+        return [
+            CdnPlace(
+                account=row.account,
+                is_over=row.left is None,
+                said=row.left or row.lapsed or row.over,
+                seconds_left_max=0.0 if row.left is None else max(0.0, row.ends_at - now),
+            )
+            for row in await connection.execute(asked)
+        ]
+
+
+def _said(entry: Entry) -> list[tuple[str, str]]:
+    """What copies bear that the entry voids."""
+    match entry.kind:
+        case Kind.ASSET | Kind.ERASE | Kind.RESTRICT | Kind.NAME:
+            return [("aid", str(aid)) for aid in entry.aids] + [("mark", str(name)) for name in entry.names]
+        case Kind.CONFIG:
+            return []  # copies of before go by their age, as in browsers
+        case _:
+            return [("cloud", "")]
+
+
+def _fencing(tenant: str) -> Any:
+    mine = (table.c.stage == Stage.FENCE, table.c.tenant == tenant)
+    return select(table.c.seq).where(*mine).distinct().order_by(table.c.seq).limit(SEQS_MAX)
 
 
 def _purge(row: Row[Any]) -> CdnPurge:
-    standing = Standing(
-        stage=Stage(row.stage),
-        due_at=row.due_at,
-        fenced_at=row.fenced_at,
-        attempts=row.attempts,
-        token=row.token,
-        said=row.said,
+    return CdnPurge(
+        id=row.id,
+        tenant=row.tenant,
+        seq=row.seq,
+        account=row.account,
+        tags=msgspec.msgpack.decode(row.tags, type=tuple[str, ...]),
+        times=Times(in_flight=row.in_flight, lifetime=row.lifetime),
+        standing=Standing(
+            stage=Stage(row.stage),
+            due_at=row.due_at,
+            fenced_at=row.fenced_at,
+            attempts=row.attempts,
+            token=row.token,
+            said=row.said,
+        ),
     )
-    tags = msgspec.msgpack.decode(row.tags, type=tuple[str, ...])
-    return CdnPurge(id=row.id, tenant=row.tenant, seq=row.seq, account=row.account, tags=tags, standing=standing)
 
 
 def _columns(standing: Standing) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+import structlog
 
 from domicile.media.asset import Aid
 from domicile.media.errors import AssetNotFound
@@ -44,6 +45,8 @@ LEAF_KIND = "erasure"
 SETTLED_MAX = 50
 """Erasures that one round of `settle` looks at."""
 
+log = structlog.get_logger(__name__)
+
 SIGNING_KEY = purpose_id("installation", "statement")
 
 
@@ -69,6 +72,8 @@ class Erasures:
     def __init__(self, core: Core, cdns: CdnPurges) -> None:
         self._core = core
         self._cdns = cdns
+        self._at_work: set[tuple[str, str]] = set()
+        """Tenant and id of those whose call still counts what it has forgotten: nobody else closes them."""
 
     def public_key(self) -> bytes:
         return public_key_of(self._seed())
@@ -132,6 +137,13 @@ class Erasures:
         if row.statement is not None:
             return row.statement
         if gone:
+            row = await self._forget(row, gone)
+        return await self._told(row)
+
+    async def _forget(self, row: ErasureRow, gone: list[Aid]) -> ErasureRow:
+        core, tenant = self._core, row.tenant
+        self._at_work.add((tenant, row.id))
+        try:
             forgotten, _ = await core.forget_and_wait(tenant, row.state.head.seq, gone)
             state = msgspec.structs.replace(
                 row.state,
@@ -143,7 +155,9 @@ class Erasures:
             row = replace(row, state=state)
             async with core.database.write() as connection:
                 await rows_of.save(connection, row)
-        return await self._told(row)
+        finally:
+            self._at_work.discard((tenant, row.id))
+        return row
 
     async def _begin(self, change: Change, asked: _Asked) -> ErasureRow | None:
         """What an earlier call with this request_id began; the signature is used from here on."""
@@ -203,10 +217,11 @@ class Erasures:
         await core.search.remove(change, [asset.asset_id for asset in assets])
         return renditions
 
-    async def _told(self, row: ErasureRow) -> ErasureStatement:
+    async def _told(self, row: ErasureRow, *, waits: bool = True) -> ErasureStatement:
         """The statement as things stand now; the last one is kept."""
         core, state = self._core, row.state
-        fenced = await core.fenced(row.tenant, state.head.seq)
+        seconds = core.settings.ack_seconds_max if waits else 0.0
+        fenced = await core.leases.wait(row.tenant, state.head.seq, wait_seconds=seconds)
         async with core.database.read() as connection:
             left = await rows_of.doomed(connection, row)
             cdns = await self._cdns.places(connection, row.tenant, state.seqs)
@@ -232,7 +247,12 @@ class Erasures:
         async with core.database.read() as connection:
             rows = await rows_of.still_open(connection, limit=SETTLED_MAX)
         for row in rows:
-            await core.shield.run(self._told(row))
+            if (row.tenant, row.id) in self._at_work:
+                continue
+            try:
+                await core.shield.run(self._told(row, waits=False))
+            except Exception as failed:  # noqa: BLE001 - one that cannot be closed keeps no other open
+                log.warning("erasure_not_settled", error=type(failed).__name__)
 
     async def receipt(self, tenant: str, erasure_id: str) -> dict[str, Any]:
         """The receipt of an erasure that is over, with a proof up to the log's checkpoint of now."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from domicile.media.statement import KEY_STATE_FILE, KEY_STATE_WAITING, STATUS_PATH
+from origin.cdn_steps import LAPSED
 from origin.records.cdn_purges import CdnPlace
 from origin.records.core import Core
 from origin.records.erasure_rows import ErasureRow
@@ -78,10 +79,16 @@ def _cdn_place(cdn: CdnPlace) -> dict[str, Any]:
     """`evidence`: the CDN's own name for its purge, what went wrong last, or that the lifetime of all copies is over."""
     return {
         "place": f"cdn {cdn.account}",
-        "state": "purged" if cdn.is_over else "pending",
+        "state": _cdn_state(cdn),
         "evidence": cdn.said,
         "seconds_left_max": int(-(-cdn.seconds_left_max // 1)),
     }
+
+
+def _cdn_state(cdn: CdnPlace) -> str:
+    if not cdn.is_over:
+        return "pending"
+    return "expired" if cdn.said == LAPSED else "purged"
 
 
 def _residuals(browser_seconds: int, shared_seconds: int) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0017"
-down_revision = "0011"
+down_revision = "0015"
 
 
 def upgrade() -> None:
@@ -20,6 +20,8 @@ def upgrade() -> None:
         sa.Column("stage", sa.String(length=8), nullable=False),
         sa.Column("due_at", sa.Float(precision=53), nullable=False),
         sa.Column("fenced_at", sa.Float(precision=53), nullable=False),
+        sa.Column("in_flight", sa.Float(precision=53), nullable=False),
+        sa.Column("lifetime", sa.Float(precision=53), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("token", sa.String(length=64), nullable=False),
         sa.Column("said", sa.String(length=160), nullable=False),

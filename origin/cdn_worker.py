@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from domicile.media.cdn_calls import (
     SPEAKERS,
@@ -49,7 +49,7 @@ class Line:
     """One account, and how it is spoken to just now."""
 
     account: Account
-    pace: Pace = Pace()
+    pace: Pace = field(default_factory=Pace)
 
 
 async def run(origin: Origin, client: CdnClient) -> None:

@@ -147,7 +147,7 @@ async def test_an_erasure_is_over_when_the_cdn_has_purged_twice_and_then_has_a_r
 
 
 async def test_no_cdn_is_told_before_the_last_edge_is_fenced(scene: Scene) -> None:
-    await scene.records.grant_lease(LeaseRequest(node="n", boot="b", region="eu-de", authorities=()))
+    await scene.records.grant_lease(LeaseRequest(node="n", boot="b", region="eu-de", authorities=(), heads={}))
     await uploaded(scene)
     statement = await scene.records.erase(CLOUD, JANE)
     assert not await scene.turn()

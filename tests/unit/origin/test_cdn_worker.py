@@ -147,14 +147,16 @@ async def test_an_erasure_is_over_when_the_cdn_has_purged_twice_and_then_has_a_r
 
 
 async def test_no_cdn_is_told_before_the_last_edge_is_fenced(scene: Scene) -> None:
-    await scene.records.grant_lease(LeaseRequest(node="n", boot="b", region="eu-de", authorities=(), heads={}))
+    await scene.records.grant_lease(
+        LeaseRequest(node="1" * 32, boot="2" * 32, region="eu-de", authorities=(), heads={})
+    )
     await uploaded(scene)
     statement = await scene.records.erase(CLOUD, JANE)
     assert not await scene.turn()
     assert scene.there.calls == []
     assert (await scene.stages()) == ["fence"]
     head = (await scene.records._core.journal.heads())[CLOUD]
-    await scene.records.ack(Ack(node="n", boot="b", applied={CLOUD: head}))
+    await scene.records.ack(Ack(node="1" * 32, boot="2" * 32, applied={CLOUD: head}))
     assert await scene.turn()
     assert len(scene.there.calls) == 1
     assert statement.body["outcome"] == "partial"

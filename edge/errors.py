@@ -36,6 +36,7 @@ STATUS: dict[type[MediaError], int] = {
 
 RETRY_AFTER_SECONDS: dict[type[MediaError], int] = {
     errors.Overloaded: 1,
+    errors.QuotaUsedUp: 60,
     errors.LeaseLost: 2,
     errors.UpstreamUnavailable: 2,
 }

@@ -8,7 +8,7 @@ goes and the ordinary path decides anew. Heads are written by the same functions
 `Date` and the seconds left change in them.
 
 While an event is on its way to this worker nobody may be answered. Requests of that millisecond are held as they came, and
-looked at again when the event is taken in (`hold`, `release`): on the ordinary path each would cost a hundred hits.
+looked at again when the event is taken in (`hold`, `release`): on the ordinary path each would cost many hits.
 """
 
 from __future__ import annotations

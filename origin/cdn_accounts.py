@@ -2,8 +2,8 @@
 
 [[cdn]]
 name = "shop"                # for statements and metrics: plain letters, digits, - and _
-kind = "fastly"              # as `edge.cdn.kind`; nginx and generic cannot be told
-zone = "SU1Z0isxPaozGVKXdv0eY"
+kind = "fastly"              # as `edge.cdn.kind`; nginx cannot be told, generic by a webhook
+zone = "SU1Z0isxPaozGVKXdv0eY"  # of a generic one: the path that is called
 token = "…"                  # the credentials by the CDN's own words for them
 clouds = ["demo"]            # empty: all
 answer_seconds_max = 60      # T: how long the CDN waits for an edge's answer at most
@@ -20,16 +20,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from domicile.media.cdn_calls import SPEAKERS, CdnAccount
 from domicile.media.cdn_calls.port import Speaker
 from domicile.service.settings import BadSetting
+from origin.cdn_lifetimes import LAYERS_MAX
 
 FILE = "cdns.toml"
 ACCOUNTS_MAX = 32
 FILE_BYTES_MAX = 64 * 1024
 ANSWER_SECONDS, ANSWER_SECONDS_MAX = 60.0, 3600.0
-LAYERS_MAX = 8
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _BASE = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?")
 _WORDS = frozenset({"name", "kind", "base", "zone", "clouds", "answer_seconds_max", "layers"})
@@ -97,7 +99,7 @@ def _account(entry: Any, number: int) -> Account:
             kind=str(kind),
             base=base,
             zone=_text(entry, "zone", where) if speaker.needs_zone or "zone" in entry else "",
-            credentials={word: _text(entry, word, where) for word in speaker.credentials},
+            credentials={word: _credential(entry, word, where, speaker) for word in speaker.credentials},
         ),
         clouds=frozenset(_texts(entry, "clouds", where)),
         answer_seconds_max=_number(entry, "answer_seconds_max", where, ANSWER_SECONDS, 1.0, ANSWER_SECONDS_MAX),
@@ -109,9 +111,17 @@ def _base(entry: Mapping[str, Any], speaker: Speaker, where: str) -> str:
     base = entry.get("base", speaker.default_base)
     if not isinstance(base, str) or _BASE.fullmatch(base) is None:
         raise _bad(f"{where}: base is not like https://api.example")
-    if speaker.credentials and not base.startswith("https://"):
-        raise _bad(f"{where}: base must be https: credentials go there")
+    is_near = not speaker.sends_credentials and urlsplit(base).hostname in LOOPBACK
+    if speaker.credentials and not base.startswith("https://") and not is_near:
+        raise _bad(f"{where}: base must be https: credentials go there, or what is believed comes from there")
     return base
+
+
+def _credential(entry: Mapping[str, Any], name: str, where: str, speaker: Speaker) -> str:
+    text = _text(entry, name, where)
+    if len(text) < speaker.credential_characters_min:
+        raise _bad(f"{where}: {name} is shorter than {speaker.credential_characters_min} characters")
+    return text
 
 
 def _text(entry: Mapping[str, Any], name: str, where: str) -> str:

@@ -3,7 +3,8 @@
 fence    wait until no edge can serve the old bytes: a CDN that is purged before takes them again
 first    purge; then wait for what was on its way into the CDN's store when it was fenced (D + T)
 second   purge again
-done     confirmed, or lapsed: the lifetime that was sent with every copy is over
+done     the second is confirmed and carried out
+lapsed   the CDN did not say so, and the lifetime that was sent with every copy is over
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from domicile.media.cdn_calls import Confirmed, Failed, Later, Verdict
 RETRY_SECONDS, RETRY_SECONDS_MAX = 5.0, 600.0
 DOUBLINGS_MAX = 16
 PATIENCE = "the CDN asks for patience"
-LAPSED = "lapsed: the lifetime of every copy is over"
+DENIED = "the policy lets no metadata go out from here, so the CDN is not told"
 
 
 class Stage(StrEnum):
@@ -24,6 +25,11 @@ class Stage(StrEnum):
     FIRST = "first"
     SECOND = "second"
     DONE = "done"
+    LAPSED = "lapsed"
+
+
+CLOSED = (Stage.DONE, Stage.LAPSED)
+"""Nothing comes after these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +39,7 @@ class Times:
     in_flight: float
     """D + T: an answer may be that long on its way from an edge into the CDN's store."""
     lifetime: float
-    """k·C: after so long no copy is used any more, whatever the CDN was told."""
+    """The longest k·C of copies that are out there: after so long none is used any more, whatever the CDN was told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +48,10 @@ class Standing:
 
     stage: Stage = Stage.FENCE
     due_at: float = 0.0
+    """When the next call is due; when it was over, once it is."""
     fenced_at: float = 0.0
+    first_at: float = 0.0
+    """When the CDN had carried out the first purge, by its own word."""
     attempts: int = 0
     token: str = ""
     """Of a purge that has begun there and is asked after."""
@@ -78,12 +87,11 @@ def answered(standing: Standing, verdict: Verdict, times: Times, *, now: float) 
     """After a call, and after one that was not answered at all (`Failed`)."""
     match verdict:
         case Confirmed(evidence=evidence, in_seconds=seconds) if standing.stage is Stage.FIRST:
-            after = max(now + seconds, standing.fenced_at + times.in_flight)
-            return replace(standing, stage=Stage.SECOND, due_at=after, attempts=0, token="", said=evidence)
-        case Confirmed(evidence=evidence):
-            return replace(
-                standing, stage=Stage.DONE, due_at=now + verdict.in_seconds, attempts=0, token="", said=evidence
-            )
+            first_at = now + seconds
+            second = replace(standing, stage=Stage.SECOND, first_at=first_at, attempts=0, token="", said=evidence)
+            return replace(second, due_at=max(first_at, standing.fenced_at + times.in_flight))
+        case Confirmed(evidence=evidence, in_seconds=seconds):
+            return replace(standing, stage=Stage.DONE, due_at=now + seconds, attempts=0, token="", said=evidence)
         case Later(in_seconds=seconds, token=token) if token:
             return replace(standing, due_at=now + seconds, token=token)
         case Later(in_seconds=seconds):
@@ -95,10 +103,11 @@ def answered(standing: Standing, verdict: Verdict, times: Times, *, now: float) 
 
 
 def lapsed(standing: Standing, times: Times, *, now: float) -> Standing | None:
-    """Done without the CDN's word, when no copy can be in use any more; None before that."""
-    if standing.stage in {Stage.FENCE, Stage.DONE} or now < standing.fenced_at + times.in_flight + times.lifetime:
+    """Over without the CDN's word, when no copy can be in use any more; None before that. What went wrong stays said."""
+    is_called_for = standing.stage in {Stage.FIRST, Stage.SECOND}
+    if not is_called_for or now < standing.fenced_at + times.in_flight + times.lifetime:
         return None
-    return replace(standing, stage=Stage.DONE, due_at=now, token="", said=LAPSED)
+    return replace(standing, stage=Stage.LAPSED, due_at=now, token="")
 
 
 def _pause(attempts: int) -> float:

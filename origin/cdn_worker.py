@@ -1,8 +1,8 @@
 """Purges at CDNs, carried out: one loop an account, so that a CDN that is slow or down keeps no other waiting, and one for
 fences and for what is over by its age, which wait for no CDN at all.
 
-A call takes the tags of as many purges as fit into it. What is decided is in `cdn_steps`; a crash between a call and its note
-repeats the call, which does no harm.
+A call takes the tags of as many purges of one cloud as fit into it, by leave of its policy. What is decided is in `cdn_steps`; a
+crash between a call and its note repeats the call, which does no harm.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ from domicile.media.cdn_calls import (
     verdict_of,
 )
 from domicile.media.errors import MediaError
-from domicile.media.policy import Activity
+from domicile.media.policy import Activity, Permit
 from domicile.service import logging
 from domicile.service.gate.cdn import CdnClient
 from origin import cdn_steps
 from origin.cdn_accounts import Account
 from origin.cdn_steps import Pace
 from origin.keys import Origin
+from origin.metrics import CDN_OUTCOMES
 from origin.records.cdn_purges import CLEANED_MAX, CdnPurge
 
 POLL_SECONDS, IDLE_SECONDS = 0.5, 5.0
@@ -39,7 +40,7 @@ POLL_SECONDS, IDLE_SECONDS = 0.5, 5.0
 ROUND_MAX = 256
 """Purges that one round looks at."""
 CLEAN_SECONDS = 600.0
-CONFIRMED, LATER, FAILED, LAPSED = "confirmed", "later", "failed", "lapsed"
+CONFIRMED, LATER, FAILED, DENIED, LAPSED = CDN_OUTCOMES
 
 log = logging.get()
 
@@ -121,14 +122,21 @@ async def round_of(origin: Origin, client: CdnClient, line: Line) -> bool:
     due = await purges.due(line.account.name, limit=ROUND_MAX)
     if not due:
         return False
+    first = due[0]
     batch = batch_of(due, SPEAKERS[kind].tags_max)
-    verdict, is_ours = await _asked(origin, client, line.account, batch)
+    try:
+        permit = origin.records.permit(first.tenant, Activity.METADATA)
+    except MediaError:
+        verdict: Verdict = Failed(reason=cdn_steps.DENIED)
+        log.warning("cdn_purge_denied", cdn=kind, purges=len(batch))
+        origin.metrics.cdn_purges.add(cdn=kind, outcome=DENIED)
+    else:
+        verdict = await _asked(origin, client, permit, line.account, batch)
+        line.pace = cdn_steps.paced(line.pace, verdict, now=origin.now())
+        origin.metrics.cdn_purges.add(cdn=kind, outcome=_outcome(verdict))
+        if isinstance(verdict, Failed):
+            log.warning("cdn_purge_failed", cdn=kind, reason=verdict.reason, purges=len(batch))
     now = origin.now()
-    if not is_ours:
-        line.pace = cdn_steps.paced(line.pace, verdict, now=now)
-    origin.metrics.cdn_purges.add(cdn=kind, outcome=_outcome(verdict))
-    if isinstance(verdict, Failed):
-        log.warning("cdn_purge_failed", cdn=kind, reason=verdict.reason, purges=len(batch))
     after = [replace(one, standing=cdn_steps.answered(one.standing, verdict, one.times, now=now)) for one in batch]
     await purges.save(after)
     return True
@@ -148,23 +156,18 @@ def batch_of(purges: Sequence[CdnPurge], tags_max: int) -> list[CdnPurge]:
 
 
 async def _asked(
-    origin: Origin, client: CdnClient, account: Account, batch: Sequence[CdnPurge]
-) -> tuple[Verdict, bool]:
-    """True: it failed before anything was sent, for a reason that is not the account's."""
+    origin: Origin, client: CdnClient, permit: Permit, account: Account, batch: Sequence[CdnPurge]
+) -> Verdict:
     first = batch[0]
     asked = Asked(at=origin.now(), nonce=secrets.token_hex(16))
     tags = list(dict.fromkeys(tag for one in batch for tag in one.tags))
     token = first.standing.token
-    try:
-        permit = origin.records.permit(first.tenant, Activity.METADATA)
-        call = follow_up_of(account.cdn, token, asked) if token else call_of(account.cdn, tags, asked)
-    except MediaError as denied:
-        return Failed(reason=denied.message), True
+    call = follow_up_of(account.cdn, token, asked) if token else call_of(account.cdn, tags, asked)
     try:
         status, headers, body = await client.call(permit, first.tenant, call)
     except MediaError as failed:
-        return Failed(reason=failed.message), False
-    return verdict_of(account.cdn.kind, status, headers, body), False
+        return Failed(reason=failed.message)
+    return verdict_of(account.cdn.kind, status, headers, body)
 
 
 def _outcome(verdict: Verdict) -> str:

@@ -106,7 +106,7 @@ def for_api(error: MediaError, *, upload: bool) -> web.Response:
     """The answer to an SDK."""
     row = answer_for(error)
     response = as_json(row.upload if upload else row.admin, told(error))
-    if row.admin in _PASSING:  # also where uploads say 500, because SDKs know no 503
+    if row.wire in _PASSING:  # also where SDKs are told 500, because they know no 503
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 

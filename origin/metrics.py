@@ -22,6 +22,7 @@ PURGE_OUTCOMES = (
     "replay", "place", "scope", "body",
 )  # fmt: skip
 """Outcomes of signed purges; the caller of a call that proves nothing learns only 401."""
+CDN_OUTCOMES = ("confirmed", "later", "failed", "denied", "lapsed")
 NOTICE_OUTCOMES = ("delivered", "answered", "unreachable", "refused", "failed", "given_up", "gone")
 POOL_OUTCOMES = (
     "done", "undecodable_media", "limit_exceeded", "bad_transformation", "known_killer", *get_args(Death),
@@ -69,9 +70,9 @@ class Metrics:
         self.cdn_purges = BoundedCounter(
             to,
             "domicile_origin_cdn_purges_total",
-            "Purges at CDNs by kind of CDN: calls by what came of them (confirmed, later, failed), and purges that were over by the age"
-            " of all copies before a CDN confirmed them (lapsed).",
-            {"cdn": tuple(SPEAKERS), "outcome": ("confirmed", "later", "failed", "lapsed")},
+            "Purges at CDNs by kind of CDN: calls by what came of them (confirmed, later, failed), calls that were not made because a"
+            " policy lets no metadata go out (denied), and purges that were over by the age of all copies before a CDN confirmed them (lapsed).",
+            {"cdn": tuple(SPEAKERS), "outcome": CDN_OUTCOMES},
         )
         self.upload_memory = BoundedGauge(
             to, "domicile_origin_upload_memory_bytes", "Bytes of uploads that are held in memory now.", {}

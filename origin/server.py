@@ -25,7 +25,7 @@ from domicile.service.profile import installed_engines, refuse_unsafe_engines
 from domicile.service.settings import BadSetting, blamed
 from domicile.service.tasks import Background
 from domicile.service.tls import load
-from origin import cdn_worker, eager_worker, erasure_worker, notice_worker
+from origin import cdn_worker, eager_worker, notice_worker
 from origin.api.archive_turns import ArchiveTurns
 from origin.api.budget import Budget
 from origin.api.limits import Limits
@@ -116,7 +116,6 @@ async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
                 eager_worker.run(origin),
                 notice_worker.run(origin),
                 cdn_worker.run(origin, cdns),
-                erasure_worker.run(origin),
             )
             beside = [group.create_task(loop) for loop in loops]
             await stop.wait()

@@ -10,8 +10,9 @@ import struct
 
 from domicile.imaging.containers.isofilm import read_iso
 from domicile.imaging.containers.matroska import read_matroska
-from domicile.imaging.containers.sound import is_frame, read_mp3, read_wav
+from domicile.imaging.containers.sound import read_mp3, read_wav
 from domicile.imaging.containers.spans import Missing, Spans
+from domicile.imaging.film_sniff import OLD_BEGINNINGS, container_of
 from domicile.imaging.guarded import refusal
 from domicile.imaging.job import Done, FilmParts, Outcome, Wants
 from domicile.media.errors import MediaError, UndecodableMedia
@@ -19,28 +20,10 @@ from domicile.media.facts import SourceFacts
 from domicile.media.film import Film
 
 SNIFF_BYTES = 64
-PICTURE_BRANDS = frozenset({b"avif", b"avis", b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
-"""Files of the same container that are the picture decoders'."""
-OLD_BEGINNINGS = frozenset({b"moov", b"mdat", b"wide"})
-"""Of QuickTime before brands were thought of."""
 SOUND_BRANDS = frozenset({b"M4A ", b"M4B "})
-EBML, RIFF, ID3 = b"\x1aE\xdf\xa3", b"RIFF", b"ID3"
 SIDE_MAX = 2**16 - 1
 SECONDS_MAX = 10_000_000.0
 """Four months."""
-
-
-def container_of(head: bytes) -> str | None:
-    """Which reader a file is for, by its first bytes; None: it is no film and no sound."""
-    if head[4:8] == b"ftyp":
-        return None if head[8:12] in PICTURE_BRANDS else "iso"
-    if head[4:8] in OLD_BEGINNINGS:
-        return "iso"
-    if head.startswith(EBML):
-        return "matroska"
-    if head[:4] == RIFF and head[8:12] == b"WAVE":
-        return "wav"
-    return "mp3" if head.startswith(ID3) or is_frame(head[:4]) else None
 
 
 def probe_film(parts: memoryview, said: FilmParts) -> Outcome:

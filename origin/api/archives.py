@@ -239,6 +239,7 @@ async def _create(request: web.Request, call: Call, content: Content, kind: str)
             tags=tags_of(params, "target_tags"),
             folder=params.text("target_asset_folder").strip("/"),
             sources=sources,
+            overwrite=call.tenant.scope.allows(Operation.EDIT),
             created_at=origin.now(),
         )
         draft = await origin.records.mint(cloud)

@@ -49,7 +49,7 @@ def _admin(request: web.Request, path: Mapping[str, str]) -> tuple[Origin, Tenan
 
 def _let_in(request: web.Request, origin: Origin, tenant: Tenant, *, is_admin: bool) -> None:
     """Is it this key's to call, and has it calls left? Raises OutOfScope, Overloaded."""
-    check_route(tenant.scope, request[ROUTE])
+    check_route(tenant.scope, request[ROUTE], request.method)
     quotas = quotas_of(origin.records.policy(tenant.cloud))
     origin.limits.count_call(tenant, quotas, request[EXTRA_HEADERS], is_admin=is_admin, now=origin.now())
 

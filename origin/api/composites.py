@@ -36,6 +36,7 @@ from origin.api.routes import CLOUD, Route
 from origin.records import AssetRecord, Committed, Filter, Leave, NewAsset
 from origin.records.afterwards import nothing
 from origin.renders import Order, Picture, make, read_order
+from origin.scope import Operation
 
 USED = PARAMETERS | {"tag", "transformation", "public_id", "mode", "async"}
 PIECES_MAX = 200
@@ -83,6 +84,7 @@ class Made:
 async def sprite(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """POST or GET /image/sprite."""
     call = await signed(request, path)
+    call.tenant.scope.require(Operation.READ)  # who is told which pictures have a tag, and shown them, looks
     asked = _asked(request, call, usual="png", formats=frozenset(IMAGE_EXTENSIONS.values()))
     made = await _made(call, asked, is_animated=False)
     if call.params.text("mode") == "download":
@@ -107,6 +109,7 @@ async def sprite(request: web.Request, path: Mapping[str, str]) -> web.Response:
 async def multi(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """POST or GET /image/multi."""
     call = await signed(request, path)
+    call.tenant.scope.require(Operation.READ)  # who is told which pictures have a tag, and shown them, looks
     asked = _asked(request, call, usual="gif", formats=ANIMATED)
     made = await _made(call, asked, is_animated=True)
     if call.params.text("mode") == "download":
@@ -270,6 +273,7 @@ async def _kept(call: Call, asked: Asked, made: Made, kind: str, leave: Leave) -
         name=_name(call, kind, asked.public_id),
         facts=made.facts,
         sources=made.sources,
+        overwrite=call.tenant.scope.allows(Operation.EDIT),
         created_at=call.origin.now(),
     )
     done = await _stored(call, new, made.body, leave)
@@ -286,6 +290,7 @@ async def _kept_beside(call: Call, public_id: str, body: bytes, sources: tuple[A
         name=name,
         facts=raw_facts(len(body), hashlib.md5(body, usedforsecurity=False).hexdigest()),
         sources=sources,
+        overwrite=call.tenant.scope.allows(Operation.EDIT),
         created_at=call.origin.now(),
     )
     return stored((await _stored(call, new, body, nothing, is_signed=False)).record, call.address)

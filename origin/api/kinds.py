@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domicile.imaging.films import container_of
+from domicile.imaging.film_sniff import container_of
 from domicile.imaging.sniff import SVG_SNIFF_BYTES, sniff
 from domicile.media.errors import BadRequest, UndecodableMedia
 from domicile.media.film import NOT_TRANSFORMED

@@ -15,6 +15,7 @@ from domicile.media.errors import AssetNotFound, BadRequest
 from origin.api import metadata_values
 from origin.api.answers import asset
 from origin.api.call import Call, count_fence, delivery_type_of, name_of, reply, resource_type_of, signed, told_by
+from origin.api.metadata_growth import grow
 from origin.api.notices import PARAMETERS, Told
 from origin.api.params import check_parameters, context_of, tags_of
 from origin.records import AssetRecord, Edit, Filter, Left
@@ -113,6 +114,7 @@ async def metadata(request: web.Request, path: Mapping[str, str]) -> web.Respons
     check_parameters(call.params, METADATA)
     call.params.required("metadata")
     given = metadata_values.given_in(call.params)
+    await grow(call.origin.records, call.tenant.cloud, given)
     schema = await metadata_values.schema_of(call.origin.records, call.tenant.cloud)
     if call.params.flag("clear_invalid", default=False):
         given = metadata_values.valid(given, schema.fields)

@@ -25,6 +25,8 @@ class Limits:
     admin: Rates = field(default_factory=Rates)
     clouds: Rates = field(default_factory=Rates)
     keys: Rates = field(default_factory=Rates)
+    requests: Rates = field(default_factory=lambda: Rates(window_seconds=DAY_SECONDS))
+    """Of a cloud in a day, which `usage` tells."""
     renders: Rates = field(default_factory=lambda: Rates(window_seconds=DAY_SECONDS))
     uploads: dict[str, int] = field(default_factory=dict)
 
@@ -32,6 +34,7 @@ class Limits:
         self, tenant: Tenant, quotas: Quotas, headers: dict[str, str], *, is_admin: bool, now: float
     ) -> None:
         """One call of a key. The headers become those of the limit that is nearest. Raises Overloaded."""
+        self.requests.count(tenant.cloud, now=now)
         counted = [("this API key", self.keys.count(tenant.api_key, calls_max=tenant.calls_max, now=now))]
         counted.append(
             ("calls_per_hour_max", self.clouds.count(tenant.cloud, calls_max=quotas.calls_per_hour_max, now=now))
@@ -50,8 +53,8 @@ class Limits:
 
     def count_render(self, cloud: str, quotas: Quotas, *, now: float) -> None:
         """Raises QuotaUsedUp."""
-        if quotas.renders_per_day_max:
-            used = self.renders.count(cloud, calls_max=quotas.renders_per_day_max, now=now)
+        used = self.renders.count(cloud, calls_max=quotas.renders_per_day_max, now=now)
+        if used.limit:
             check_daily(used, "renders_per_day_max")
 
     @contextmanager

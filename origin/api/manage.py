@@ -29,6 +29,7 @@ from origin.api.call import (
 )
 from origin.api.delete_tokens import read_token
 from origin.api.forms import read_params
+from origin.api.metadata_growth import grow
 from origin.api.notices import PARAMETERS, Told
 from origin.api.params import check_parameters, context_of
 from origin.keys import ORIGIN
@@ -113,6 +114,7 @@ async def metadata_edit(call: Call) -> Edit:
     given = metadata_values.given_in(call.params)
     if not given:
         return lambda record: record
+    await grow(call.origin.records, call.tenant.cloud, given)
     schema = await metadata_values.schema_of(call.origin.records, call.tenant.cloud)
     if call.params.flag("clear_invalid", default=False):
         given = metadata_values.valid(given, schema.fields)

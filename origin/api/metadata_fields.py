@@ -57,7 +57,7 @@ class FieldChanges(msgspec.Struct, forbid_unknown_fields=True):
     validation: dict[str, Any] | msgspec.UnsetType | None = msgspec.UNSET
     restrictions: dict[str, Any] | msgspec.UnsetType | None = msgspec.UNSET
     datasource: GivenSource | msgspec.UnsetType = msgspec.UNSET
-    allow_dynamic_list_values: bool = False
+    allow_dynamic_list_values: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 async def create(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -165,9 +165,9 @@ def read_field(body: bytes, *, now: float) -> MetadataField:
 
 def changed_field(field: MetadataField, changes: FieldChanges) -> MetadataField:
     """Raises BadRequest."""
-    if changes.allow_dynamic_list_values:
-        raise BadRequest("Parameter allow_dynamic_list_values is not supported")
-    names = ("label", "mandatory", "default_disabled", "validation", "restrictions")
+    if changes.allow_dynamic_list_values is True and field.type not in LISTS:
+        raise BadRequest("Invalid value for parameter allow_dynamic_list_values: only enum and set have a list")
+    names = ("label", "mandatory", "default_disabled", "validation", "restrictions", "allow_dynamic_list_values")
     said_of = {name: getattr(changes, name) for name in names if getattr(changes, name) is not msgspec.UNSET}
     if not 0 < len(said_of.get("label", field.label)) <= LABEL_CHARS_MAX:
         raise BadRequest(f"Invalid value for parameter label: must have 1 to {LABEL_CHARS_MAX} characters")
@@ -217,6 +217,8 @@ def row_of(field: MetadataField) -> Json:
         "validation": field.validation,
         **({"restrictions": field.restrictions} if field.restrictions else {}),
     }
+    if field.type in LISTS:
+        row["allow_dynamic_list_values"] = field.allow_dynamic_list_values
     if field.choices:
         row["datasource"] = source_of(field)
     return row

@@ -78,7 +78,7 @@ def read_given(old: Mapping[str, MetadataValue], given: Given, fields: Fields) -
 
 def valid(given: Given, fields: Fields) -> dict[str, str]:
     """Those of the given that may be said: for calls that ask to leave the others out (`clear_invalid`)."""
-    return {name: text for name, text in given.items() if _is_valid(name, text, fields)}
+    return {name: text for name, text in given.items() if is_valid(name, text, fields)}
 
 
 def first(given: Given, schema: Schema) -> dict[str, MetadataValue]:
@@ -128,7 +128,7 @@ def read_value(field: MetadataField, text: str) -> MetadataValue:
         case "enum":
             value = _choices(field, [text])[0]
         case "set":
-            value = _choices(field, _list(field, text))
+            value = _choices(field, read_list(field, text))
         case _:
             value = text
     _check(field, value)
@@ -140,7 +140,7 @@ def read_any(field: MetadataField, value: MetadataValue) -> MetadataValue:
     return read_value(field, msgspec.json.encode(value).decode() if isinstance(value, list) else str(value))
 
 
-def _is_valid(name: str, text: str, fields: Fields) -> bool:
+def is_valid(name: str, text: str, fields: Fields) -> bool:
     try:
         read_given({}, {name: text}, fields)
     except BadRequest:
@@ -155,7 +155,7 @@ def _date(field: MetadataField, text: str) -> str:
         raise _bad(field, "must be a date like 2026-11-24") from bad
 
 
-def _list(field: MetadataField, text: str) -> list[str]:
+def read_list(field: MetadataField, text: str) -> list[str]:
     if not text.startswith("["):
         return [part.strip() for part in text.split(",")]
     try:
@@ -166,6 +166,9 @@ def _list(field: MetadataField, text: str) -> list[str]:
 
 def _choices(field: MetadataField, wanted: Sequence[str]) -> list[str]:
     active = {choice.external_id for choice in field.choices if choice.state == "active"}
+    if field.allow_dynamic_list_values:  # those who add to a list do not choose external_ids
+        by_value = {choice.value: choice.external_id for choice in field.choices}
+        wanted = [one if one in active else by_value.get(one, one) for one in wanted]
     unknown = next((one for one in wanted if one not in active), None)
     if unknown is not None:
         raise _bad(field, f"{unknown[:64]} is not one of its values")

@@ -54,13 +54,19 @@ HARMLESS: Mapping[str, str] = {
 }
 """Upload parameters that are accepted and change nothing, and why that is what the caller wanted."""
 
+HEADERS = "headers"
+HARMLESS_HEADERS: Mapping[str, str] = {"link": "a hint, which nobody may depend on"}
+"""Header fields that an upload may ask for and delivery does not send, and why nobody misses them. Others are refused by
+name: who asks for `X-Robots-Tag: noindex` must know that it will not be sent.
+"""
+
 HARMLESS_WHEN_OFF = frozenset(
     "cinemagraph_analysis accessibility_analysis visual_search auto_chaptering auto_transcription".split()
 )
 """Upload parameters that switch something on that is not supported yet; switching it off is fine."""
 
 REFUSED = frozenset(
-    "headers ocr similarity_search auto_tagging eval on_success proxy regions quality_override access_mode".split()
+    "ocr similarity_search auto_tagging eval on_success proxy regions quality_override access_mode".split()
 )
 """Upload parameters of Cloudinary that are not supported yet; a value gets 400 with the name."""
 
@@ -201,6 +207,9 @@ def check_parameters(params: Params, used: frozenset[str]) -> None:
     for name in params.names():
         if name not in params or name in used or name in SIGNING or name in HARMLESS:
             continue
+        if name == HEADERS:
+            _check_headers(params.text(name))
+            continue
         if name in HARMLESS_WHEN_OFF and params.text(name) in _FALSE:
             continue
         if name in NO_SUCH:
@@ -208,6 +217,18 @@ def check_parameters(params: Params, used: frozenset[str]) -> None:
         if name in REFUSED or name in HARMLESS_WHEN_OFF:
             raise BadRequest(f"Parameter {name} is not supported yet")
         raise BadRequest(f"Unknown parameter - {name[:64]}")
+
+
+def _check_headers(text: str) -> None:
+    """Of delivery, a line each. Raises BadRequest for what its caller would miss."""
+    for line in text.splitlines():
+        field, colon, _ = line.partition(":")
+        if not colon:
+            raise BadRequest(f"Invalid value for parameter {HEADERS}: must be lines like Link: <address>")
+        if field.strip().lower() not in HARMLESS_HEADERS:
+            raise BadRequest(
+                f"Parameter {HEADERS}: {field.strip()[:VALUE_CHARS_MAX]} is not supported, what is delivered has the policy's"
+            )
 
 
 def tags_of(params: Params, name: str = "tags") -> tuple[str, ...]:

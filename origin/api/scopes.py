@@ -61,11 +61,14 @@ OPERATIONS: Mapping[str, Operation] = {
     "metadata_field": Operation.READ,
     "metadata_rules": Operation.READ,
     "folders": Operation.READ,
-    "create_folder": Operation.EDIT,
-    "rename_folder": Operation.EDIT,
-    "delete_folder": Operation.EDIT,
 }
 """By the name of the route."""
+
+READS_BY_POST = frozenset({"search", "search_folders", "generate_archive"})
+"""Only looking, whatever the method: their questions are long. An archive that is kept needs more (`archives`)."""
+CHANGES: Mapping[str, Operation] = {"folders": Operation.EDIT}
+"""What changing is, where a route of this name also looks; not named: for a key that may do everything."""
+SAFE = frozenset({"GET", "HEAD"})
 
 IN_FOLDER = ANY_KEY | frozenset(
     {
@@ -87,10 +90,18 @@ SHOWS_OTHERS = ("transformation", "eager", "responsive_breakpoints")
 """Parameters that can lay other pictures over the one that is uploaded."""
 
 
-def check_route(scope: Scope, route: str) -> None:
+def operation_of(route: str, method: str) -> Operation:
+    """Several routes share a name: what a key may look at it may not change."""
+    operation = OPERATIONS.get(route, Operation.ADMIN)
+    if operation is Operation.READ and method not in SAFE and route not in READS_BY_POST:
+        return CHANGES.get(route, Operation.ADMIN)
+    return operation
+
+
+def check_route(scope: Scope, route: str, method: str) -> None:
     """May this key call this endpoint at all? Raises OutOfScope."""
     if route not in ANY_KEY:
-        scope.require(OPERATIONS.get(route, Operation.ADMIN))
+        scope.require(operation_of(route, method))
     if route not in IN_FOLDER:
         scope.require_everywhere()
 

@@ -121,7 +121,7 @@ _TOLD_WITH: Mapping[str, Callable[[AssetRecord], object]] = {
     "tags": lambda record: list(record.tags),
     "context": lambda record: dict(record.context),
     "metadata": lambda record: dict(record.metadata),
-    "image_metadata": lambda record: record.analysis.metadata,
+    "image_metadata": lambda record: record.analysis.metadata or {},  # what is kept; a search looks into no picture
     "image_analysis": _analysed,
     SUBJECTS: lambda record: list(record.subject_ids),
 }

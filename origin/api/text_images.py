@@ -25,6 +25,7 @@ from origin.api.params import Params, check_parameters
 from origin.keys import ORIGIN
 from origin.records import NewAsset
 from origin.renders import Picture, make, read_order
+from origin.scope import Operation
 
 USED = frozenset(
     "text public_id font_family font_size font_color text_align font_weight font_style background opacity"
@@ -61,7 +62,7 @@ async def text(request: web.Request, path: Mapping[str, str]) -> web.Response:
     picture = Picture(name=name, body=POINT, facts=POINT_FACTS)
     body = (await make(origin, picture, order, redacts=False)).rendered.body
     facts = (await origin.pool.probe(body, limits, tenant=cloud)).done.source
-    overwrite = params.flag("overwrite", default=True)
+    overwrite = params.flag("overwrite", default=True) and call.tenant.scope.allows(Operation.EDIT)
     new = NewAsset(name=name, facts=facts, overwrite=overwrite, created_at=origin.now())
     draft = await origin.records.mint(cloud)
     try:

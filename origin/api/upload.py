@@ -28,6 +28,7 @@ from origin.api.forms import read_upload, too_large
 from origin.api.kinds import SNIFF_BYTES, kind_of
 from origin.api.limits import quotas_of
 from origin.api.look import Looked, look
+from origin.api.metadata_growth import grow
 from origin.api.moderation import first_moderation
 from origin.api.notices import audience_of
 from origin.api.params import Params, context_of, tags_of
@@ -108,8 +109,11 @@ async def store(origin: Origin, asked: Asked, body: Body, account: Account) -> t
     params, tenant = asked.params, asked.who.caller.tenant
     name = naming.name_for(tenant, params, asked.file_name, asked.kind)
     permit = origin.records.permit(tenant.cloud, Activity.STORE)
+    given = metadata_values.given_in(params)
+    if not asked.who.is_unsigned:
+        await grow(origin.records, tenant.cloud, given)
     schema = await metadata_values.schema_of(origin.records, tenant.cloud)
-    metadata = metadata_values.first(metadata_values.given_in(params), schema)
+    metadata = metadata_values.first(given, schema)
     looked = await look(origin, asked, name, body, account)
     asset = NewAsset(
         name=name,

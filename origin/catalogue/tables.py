@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -197,28 +198,8 @@ erasure = Table(
     Column("kept_until", Float(53), nullable=True, comment="set with the statement"),
     Column("leaf", BigInteger, nullable=True, comment="its number in the audit log; set with the statement"),
     Index(None, "kept_until"),
+    Index("ix_erasure_open", "tenant", sqlite_where=text("statement IS NULL"), postgresql_where=text("statement IS NULL")),
     UniqueConstraint("tenant", "request", name="uq_erasure_tenant_request"),
-)
-
-cdn_purge = Table(
-    "cdn_purge",
-    metadata,
-    Column("id", _HEX128, primary_key=True),
-    Column("tenant", _CLOUD, nullable=False),
-    Column("seq", BigInteger, nullable=False, comment="of the journal entry that it is made for"),
-    Column("account", String(32), nullable=False),
-    Column("tags", LargeBinary, nullable=False, comment="msgpack of outward tags"),
-    Column("stage", String(8), nullable=False),
-    Column("due_at", Float(53), nullable=False),
-    Column("fenced_at", Float(53), nullable=False),
-    Column("in_flight", Float(53), nullable=False, comment="D + T, seconds"),
-    Column("lifetime", Float(53), nullable=False, comment="k * C of then, seconds"),
-    Column("attempts", Integer, nullable=False),
-    Column("token", String(64), nullable=False, comment="of a purge that has begun there"),
-    Column("said", String(160), nullable=False),
-    Index(None, "account", "stage", "due_at"),
-    Index(None, "tenant", "seq"),
-    comment="purges at CDNs, written with the entry that they are made for",
 )
 
 audit_log = Table(

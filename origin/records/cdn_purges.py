@@ -13,18 +13,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, and_, bindparam, case, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.cdn_calls import batches
 from domicile.media.journal import Entry, Kind
-from domicile.media.outward_tags import TAGGED_SECONDS_MAX, month_of, months_held, tag, tag_key
-from domicile.media.policy import Lifetimes
-from origin.catalogue.tables import cdn_purge as table
+from domicile.media.outward_tags import month_of, months_held, tag, tag_key
+from origin import cdn_lifetimes
+from origin.catalogue.cdn_tables import cdn_purge as table
 from origin.catalogue.tables import erasure
 from origin.cdn_accounts import Account
-from origin.cdn_steps import LAPSED, Stage, Standing, Times
+from origin.cdn_lifetimes import Held
+from origin.cdn_steps import CLOSED, Stage, Standing, Times
 from origin.journal import Change, read_entries
+from origin.records import shared_lifetimes
 from origin.records.core import Core
 
 DONE_KEPT_SECONDS = 86_400.0
@@ -39,7 +41,9 @@ CLEANED_MAX = 10_000
 """Rows of one transaction."""
 SEQS_MAX = 256
 """Entries of one cloud whose fence is looked at in a round."""
-_OPEN = table.c.stage != Stage.DONE
+URGENT, USUAL = 0, 1
+"""What is forgotten or hidden is called for first, however many uploads were before it."""
+_CALLED_FOR = table.c.stage.in_((Stage.FIRST, Stage.SECOND))
 _LAPSES_AT = table.c.fenced_at + table.c.in_flight + table.c.lifetime
 
 
@@ -54,17 +58,6 @@ class CdnPurge:
     tags: tuple[str, ...]
     times: Times
     standing: Standing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CdnPlace:
-    """What a statement says of one account."""
-
-    account: str
-    is_over: bool
-    said: str
-    seconds_left_max: float
-    """Until it is over at the latest, once the entry is fenced."""
 
 
 class CdnPurges:
@@ -98,24 +91,24 @@ class CdnPurges:
                     await self._insert(connection, last[-1])
 
     async def _insert(self, connection: AsyncConnection, entry: Entry) -> bool:
-        rows = [row for account in self.accounts.values() for row in self._rows(account, entry)]
-        if rows:
-            await connection.execute(insert(table), rows)
-        return bool(rows)
+        accounts = [account for account in self.accounts.values() if account.serves(entry.tenant)]
+        if not accounts or not _said(entry) or self._core.tenants.get(entry.tenant) is None:
+            return False
+        policy = self._core.tenants.standing(entry.tenant).policy
+        held = await shared_lifetimes.held(connection, entry.tenant, policy)
+        rows = [row for account in accounts for row in self._rows(account, entry, held)]
+        await connection.execute(insert(table), rows)
+        return True
 
-    def _rows(self, account: Account, entry: Entry) -> Iterator[dict[str, Any]]:
-        said = _said(entry)
-        if not said or not account.serves(entry.tenant) or self._core.tenants.get(entry.tenant) is None:
-            return
-        standing, now = self._core.tenants.standing(entry.tenant), self._core.now()
-        shared = (standing.policy.lifetimes if standing.policy else Lifetimes()).shared_seconds_max
-        times = Times(
-            in_flight=self._core.settings.cdn_in_flight_seconds + account.answer_seconds_max,
-            lifetime=float(min(shared, TAGGED_SECONDS_MAX) * account.layers),
-        )
+    def _rows(self, account: Account, entry: Entry, held: Held) -> Iterator[dict[str, Any]]:
+        said, now = _said(entry), self._core.now()
+        in_flight = self._core.settings.cdn_in_flight_seconds + account.answer_seconds_max
+        lifetime = cdn_lifetimes.tagged_seconds_max(held, now=now, in_flight=in_flight, layers=account.layers)
+        times = Times(in_flight=in_flight, lifetime=lifetime)
+        name_key = self._core.tenants.standing(entry.tenant).tenant.name_key
         months = dict.fromkeys((*months_held(now, seconds_max=int(times.lifetime)), month_of(now + AHEAD_SECONDS)))
         kind = account.cdn.kind
-        keys = [tag_key(standing.tenant.name_key, cdn=kind, month=month) for month in months]
+        keys = [tag_key(name_key, cdn=kind, month=month) for month in months]
         calls = list(batches(kind, [tag(key, *one) for key in keys for one in said]))
         if len(calls) > CALLS_PER_ENTRY_MAX:
             calls = list(batches(kind, [tag(key, "cloud", "") for key in keys]))
@@ -126,6 +119,7 @@ class CdnPurges:
                 "seq": entry.seq,
                 "account": account.name,
                 "tags": msgspec.msgpack.encode(tags),
+                "rank": URGENT if entry.kind in {Kind.ERASE, Kind.RESTRICT} else USUAL,
                 "in_flight": times.in_flight,
                 "lifetime": times.lifetime,
                 **_columns(Standing(due_at=now)),
@@ -154,20 +148,18 @@ class CdnPurges:
         return waiting
 
     async def due(self, account: str, *, limit: int) -> list[CdnPurge]:
-        """Calls to be made for one account, the longest due first."""
-        mine = (table.c.account == account, table.c.stage.in_((Stage.FIRST, Stage.SECOND)))
-        return await self._read(*mine, table.c.due_at <= self._core.now(), limit=limit)
+        """Calls to be made for one account: urgent ones first, of those the longest due."""
+        mine = (table.c.account == account, _CALLED_FOR, table.c.due_at <= self._core.now())
+        return await self._read(*mine, limit=limit)
 
     async def lapsing(self, *, limit: int) -> list[CdnPurge]:
         """Of any account, also of one that is no more: no copy can be in use."""
-        return await self._read(
-            table.c.stage.in_((Stage.FIRST, Stage.SECOND)), self._core.now() >= _LAPSES_AT, limit=limit
-        )
+        return await self._read(_CALLED_FOR, self._core.now() >= _LAPSES_AT, limit=limit)
 
     async def _read(self, *where: ColumnElement[bool], limit: int) -> list[CdnPurge]:
+        asked = select(table).where(*where).order_by(table.c.rank, table.c.due_at).limit(limit)
         async with self._core.database.read() as connection:
-            rows = await connection.execute(select(table).where(*where).order_by(table.c.due_at).limit(limit))
-            return [_purge(row) for row in rows]
+            return [_purge(row) for row in await connection.execute(asked)]
 
     async def save(self, purges: Sequence[CdnPurge]) -> None:
         """Unless it is over by now."""
@@ -177,7 +169,7 @@ class CdnPurges:
         values = [{f"new_{name}": value for name, value in _columns(one.standing).items()} for one in purges]
         rows = [{"this": one.id, **new} for one, new in zip(purges, values, strict=True)]
         async with self._core.database.write() as connection:
-            await connection.execute(update(table).where(table.c.id == bindparam("this"), _OPEN).values(standing), rows)
+            await connection.execute(update(table).where(table.c.id == bindparam("this"), _CALLED_FOR).values(standing), rows)
 
     async def clean(self) -> int:
         """Forget what has been over for long. Returns how many rows are gone; CLEANED_MAX: there may be more."""
@@ -186,41 +178,9 @@ class CdnPurges:
         is_old = or_(
             and_(table.c.due_at < now - DONE_KEPT_SECONDS, ~is_asked_for), table.c.due_at < now - KEPT_SECONDS_MAX
         )
-        gone = select(table.c.id).where(table.c.stage == Stage.DONE, is_old).limit(CLEANED_MAX)
+        gone = select(table.c.id).where(table.c.stage.in_(CLOSED), is_old).limit(CLEANED_MAX)
         async with self._core.database.write() as connection:
             return (await connection.execute(delete(table).where(table.c.id.in_(gone)))).rowcount
-
-    async def places(self, connection: AsyncConnection, tenant: str, seqs: Sequence[int]) -> list[CdnPlace]:
-        """How far the accounts have come with entries of one tenant, each account once."""
-        now = self._core.now()
-        is_left = or_(_OPEN, table.c.due_at > now)
-        ends_at = case(
-            (table.c.stage == Stage.DONE, table.c.due_at),
-            (table.c.stage == Stage.FENCE, now + table.c.in_flight + table.c.lifetime),
-            else_=_LAPSES_AT,
-        )
-        told = case((table.c.said == "", table.c.stage), else_=table.c.said)
-        asked = (
-            select(
-                table.c.account,
-                func.max(case((is_left, told))).label("left"),
-                func.max(case((table.c.said == LAPSED, LAPSED))).label("lapsed"),
-                func.max(told).label("over"),
-                func.max(ends_at).label("ends_at"),
-            )
-            .where(table.c.tenant == tenant, table.c.seq.in_(seqs))
-            .group_by(table.c.account)
-            .order_by(table.c.account)
-        )
-        return [
-            CdnPlace(
-                account=row.account,
-                is_over=row.left is None,
-                said=row.left or row.lapsed or row.over,
-                seconds_left_max=0.0 if row.left is None else max(0.0, row.ends_at - now),
-            )
-            for row in await connection.execute(asked)
-        ]
 
 
 def _said(entry: Entry) -> list[tuple[str, str]]:
@@ -251,6 +211,7 @@ def _purge(row: Row[Any]) -> CdnPurge:
             stage=Stage(row.stage),
             due_at=row.due_at,
             fenced_at=row.fenced_at,
+            first_at=row.first_at,
             attempts=row.attempts,
             token=row.token,
             said=row.said,
@@ -263,6 +224,7 @@ def _columns(standing: Standing) -> dict[str, Any]:
         "stage": str(standing.stage),
         "due_at": standing.due_at,
         "fenced_at": standing.fenced_at,
+        "first_at": standing.first_at,
         "attempts": standing.attempts,
         "token": standing.token,
         "said": standing.said,

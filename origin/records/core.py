@@ -77,6 +77,8 @@ class Core:
     now: Callable[[], float]
     undropped: set[tuple[Aid, str]] = field(default_factory=set)
     """Drafts (aid, tenant) whose row could not be reached when they were over; no more than uploads that failed then."""
+    counting: set[tuple[str, str]] = field(default_factory=set)
+    """Erasures (tenant, id) whose call has yet to write down what it has forgotten: nobody closes them meanwhile."""
 
     @property
     def place(self) -> Place:

@@ -71,6 +71,12 @@ async def by_id(connection: AsyncConnection, tenant: str, erasure_id: str) -> Er
     return await _one(connection, t.erasure.c.tenant == tenant, t.erasure.c.id == erasure_id)
 
 
+async def open_ones(connection: AsyncConnection, *, limit: int) -> list[ErasureRow]:
+    """Some of those without their last statement, whichever: over many rounds all of them have their turn."""
+    query = select(t.erasure).where(t.erasure.c.statement.is_(None)).order_by(func.random()).limit(limit)
+    return [_row(found) for found in await connection.execute(query)]
+
+
 async def save(connection: AsyncConnection, row: ErasureRow) -> None:
     """Write the state of a row, new or old."""
     packed = msgspec.msgpack.encode(row.state)
@@ -98,13 +104,6 @@ async def logged(connection: AsyncConnection, row: ErasureRow, leaf: int) -> Non
 
 async def drop_old(connection: AsyncConnection, *, now: float) -> None:
     await connection.execute(delete(t.erasure).where(t.erasure.c.kept_until < now))
-
-
-async def still_open(connection: AsyncConnection, *, limit: int) -> list[ErasureRow]:
-    """Erasures whose selector is used up, and whose last statement is not made yet; any of them, when there are more."""
-    asked = select(t.erasure).where(t.erasure.c.statement.is_(None)).order_by(func.random()).limit(limit)
-    rows = [_row(found) for found in await connection.execute(asked)]
-    return [row for row in rows if row.state.finished]
 
 
 async def doomed(connection: AsyncConnection, row: ErasureRow) -> int:

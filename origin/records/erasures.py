@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
-import structlog
 
 from domicile.media.asset import Aid
 from domicile.media.errors import AssetNotFound
@@ -20,19 +19,22 @@ from domicile.media.journal import Kind
 from domicile.media.receipt import leaf_of, make_receipt
 from domicile.media.statement import ErasureStatement, canonical, public_key_of, sign
 from origin.catalogue.port import AssetRow
+from origin.cdn_lifetimes import seconds_max
 from origin.journal import Change
 from origin.keyring import Keyring, purpose_id
 from origin.records import erasure_rows as rows_of
+from origin.records import shared_lifetimes
 from origin.records import targets as selection
 from origin.records.backups import drop
-from origin.records.cdn_purges import CdnPurges
+from origin.records.cdn_places import cdn_places
 from origin.records.core import Core
 from origin.records.deletes import DELETE_ASSETS_MAX, end_entry
 from origin.records.erasure_rows import ErasureRow, State
 from origin.records.fetched import COULD_BE_BROUGHT, shun
 from origin.records.nonces import Once, spend
 from origin.records.purge_types import ErasePreview, PurgeTargets
-from origin.records.statements import ERASED, body_of
+from origin.records.statements import Facts, body_of, is_over
+from origin.records.types import Fencing
 
 ERASE_ENTRIES_MAX = 1000
 """Entries of one erase call, DELETE_ASSETS_MAX assets each; repeat its request_id to go on."""
@@ -40,12 +42,10 @@ PREVIEW_ASSETS_MAX = 500
 """Assets that a preview lists; its count is of all."""
 VERSIONS_SHOWN_MAX = 1000
 """Keyed hashes of versions that a statement lists; the counts are always of all."""
+CLOSED_PER_ROUND_MAX = 1000
+"""Erasures looked at by one round of the upkeep."""
 ERASURE_ID_BYTES = 16
 LEAF_KIND = "erasure"
-SETTLED_MAX = 50
-"""Erasures that one round of `settle` looks at."""
-
-log = structlog.get_logger(__name__)
 
 SIGNING_KEY = purpose_id("installation", "statement")
 
@@ -69,11 +69,8 @@ class _Asked:
 class Erasures:
     """What forgets on purpose."""
 
-    def __init__(self, core: Core, cdns: CdnPurges) -> None:
+    def __init__(self, core: Core) -> None:
         self._core = core
-        self._cdns = cdns
-        self._at_work: set[tuple[str, str]] = set()
-        """Tenant and id of those whose call still counts what it has forgotten: nobody else closes them."""
 
     def public_key(self) -> bytes:
         return public_key_of(self._seed())
@@ -142,7 +139,7 @@ class Erasures:
 
     async def _forget(self, row: ErasureRow, gone: list[Aid]) -> ErasureRow:
         core, tenant = self._core, row.tenant
-        self._at_work.add((tenant, row.id))
+        core.counting.add((tenant, row.id))
         try:
             forgotten, _ = await core.forget_and_wait(tenant, row.state.head.seq, gone)
             state = msgspec.structs.replace(
@@ -156,7 +153,7 @@ class Erasures:
             async with core.database.write() as connection:
                 await rows_of.save(connection, row)
         finally:
-            self._at_work.discard((tenant, row.id))
+            core.counting.discard((tenant, row.id))
         return row
 
     async def _begin(self, change: Change, asked: _Asked) -> ErasureRow | None:
@@ -186,7 +183,9 @@ class Erasures:
             brought = [row for row, record in opened if record and record.name.delivery_type in COULD_BE_BROUGHT]
             await shun(change.connection, tenant, brought)
             await drop(core.catalogue, change.connection, aids, tenant=tenant, seq=change.seq)
-            change.record(Kind.ERASE, aids=tuple(aids))
+            change.record(
+                Kind.ERASE, aids=tuple(aids), names=tuple(dict.fromkeys(brought))
+            )  # also for a restored catalogue
         elif assets:
             renditions = await self._remove(change, assets)
         if aids:
@@ -217,18 +216,27 @@ class Erasures:
         await core.search.remove(change, [asset.asset_id for asset in assets])
         return renditions
 
-    async def _told(self, row: ErasureRow, *, waits: bool = True) -> ErasureStatement:
+    async def _told(self, row: ErasureRow) -> ErasureStatement:
         """The statement as things stand now; the last one is kept."""
-        core, state = self._core, row.state
-        seconds = core.settings.ack_seconds_max if waits else 0.0
-        fenced = await core.leases.wait(row.tenant, state.head.seq, wait_seconds=seconds)
+        core, tenant = self._core, row.tenant
+        await core.fenced(tenant, row.state.head.seq)
+        is_counted = (tenant, row.id) not in core.counting  # before the row is read: then it has what was counted
         async with core.database.read() as connection:
+            row = await rows_of.by_id(connection, tenant, row.id) or row
             left = await rows_of.doomed(connection, row)
-            cdns = await self._cdns.places(connection, row.tenant, state.seqs)
-        statement = sign(body_of(core, row, fenced, left=left, cdns=cdns), self._seed())
-        if statement.body["outcome"] == ERASED:
-            return await self._close(row, statement)
-        return statement
+            cdns = await cdn_places(connection, tenant, row.state.seqs, now=core.now())
+            held = await shared_lifetimes.held(connection, tenant, core.tenants.standing(tenant).policy)
+        if row.statement is not None:
+            return row.statement
+        facts = Facts(
+            fenced=core.leases.state(tenant, row.state.head.seq),
+            left=left,
+            is_counted=is_counted,
+            cdns=cdns,
+            shared_seconds=int(seconds_max(held, now=core.now())),
+        )
+        statement = sign(body_of(core, row, facts), self._seed())
+        return await self._close(row, statement) if is_over(row, facts) else statement
 
     async def _close(self, row: ErasureRow, statement: ErasureStatement) -> ErasureStatement:
         """Keep the last statement, and write into the log that it was made; what was kept, if somebody was faster."""
@@ -241,18 +249,14 @@ class Erasures:
         await core.audit.publish()
         return statement if kept is None or kept.statement is None else kept.statement
 
-    async def settle(self) -> None:
-        """Close what is over by now, and nobody has asked for."""
+    async def close_over(self) -> None:
+        """Those that are over and that nobody asked about since: their leaf must not wait for a question."""
         core = self._core
         async with core.database.read() as connection:
-            rows = await rows_of.still_open(connection, limit=SETTLED_MAX)
+            rows = await rows_of.open_ones(connection, limit=CLOSED_PER_ROUND_MAX)
         for row in rows:
-            if (row.tenant, row.id) in self._at_work:
-                continue
-            try:
-                await core.shield.run(self._told(row, waits=False))
-            except Exception as failed:  # noqa: BLE001 - one that cannot be closed keeps no other open
-                log.warning("erasure_not_settled", error=type(failed).__name__)
+            if row.state.finished and core.leases.state(row.tenant, row.state.head.seq).state is Fencing.FENCED:
+                await core.shield.run(self._told(row))
 
     async def receipt(self, tenant: str, erasure_id: str) -> dict[str, Any]:
         """The receipt of an erasure that is over, with a proof up to the log's checkpoint of now."""

@@ -24,7 +24,7 @@ class ForgettingSide:
         self.cdn_purges = CdnPurges(core, read_accounts(core.settings.keys_directory))
         if self.cdn_purges.accounts:
             core.journal.on_store = self.cdn_purges.written
-        self._erasures = Erasures(core, self.cdn_purges)
+        self._erasures = Erasures(core)
 
     async def purge(
         self,
@@ -59,10 +59,6 @@ class ForgettingSide:
     async def erasure(self, tenant: str, erasure_id: str) -> ErasureStatement:
         """How far an erasure has come, signed; kept for STATEMENT_KEPT_SECONDS once it is over. AssetNotFound."""
         return await self._erasures.status(tenant, erasure_id)
-
-    async def settle_erasures(self) -> None:
-        """Close erasures that are over by now, whether or not anybody asks: their leaves belong into the log."""
-        await self._erasures.settle()
 
     async def erase_preview(self, tenant: str, targets: PurgeTargets) -> ErasePreview:
         """What `erase` would take, without taking it."""

@@ -38,6 +38,8 @@ class MetadataField(msgspec.Struct, frozen=True, kw_only=True):
     choices: tuple[Choice, ...] = ()
     default_disabled: bool = False
     """Nobody may say anything in it unless a rule lets him."""
+    allow_dynamic_list_values: bool = False
+    """What is said and not in the list is added to it."""
     restrictions: dict[str, Any] | None = None
     """For dialogs, as the API spells it; nothing is held to it here."""
     position: int = 0

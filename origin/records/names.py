@@ -193,8 +193,8 @@ class Names:
         await core.catalogue.rewrite(change.connection, row.name, renamed, seq=change.seq, labels=core.labels(record))
         await core.search.put(change, core.document(record))
         if renamed.name != row.name:
-            if before.name.delivery_type == "upload" != record.name.delivery_type:
-                await shun(change.connection, change.tenant, [row.name])  # closed now: no mapping opens a copy of it
+            if before.name.delivery_type == "upload":  # no mapping brings a copy that no rule and no erase would reach
+                await shun(change.connection, change.tenant, [row.name])
             return row.name, renamed.name
         kinds = _read_elsewhere(before, record)
         names = tuple(core.hash_of(row.tenant, kind, record.name.text) for kind in kinds)

@@ -30,7 +30,7 @@ from origin.records.audit import AUDIT_FILE, AuditFile, AuditForked, AuditLog, m
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.database import opened_database
-from origin.records.erasures import make_signing_key
+from origin.records.erasures import Erasures, make_signing_key
 from origin.records.named import load_named
 from origin.records.settings import RecordsSettings
 from origin.shield import Shield
@@ -224,6 +224,7 @@ class Upkeep:
             await _tried(core.journal.settle())
             await _tried(drafts.drop_left(core))
             await _tried(recovery.finish_doomed(core))
+            await _tried(Erasures(core).close_over())
             await _tried(lineage.sweep(core))
             await _tried(retention.trim(core))
             await _tried(backups.drop_old(core))

@@ -23,6 +23,7 @@ from domicile.media.asset import Aid
 from domicile.media.keys import subkey
 from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, open_sealed, seal
 from origin.catalogue.tables import task as table
+from origin.records import backups
 from origin.records.core import Core
 from origin.records.types import AssetRecord, Draft
 
@@ -168,11 +169,12 @@ async def add_tasks(
 async def drop_and_forget(core: Core, which: ColumnElement[bool]) -> int:
     """How many there were. Keys that were there for a task alone are destroyed: see `Word`."""
     async with core.database.write() as connection:
-        gone = (await connection.execute(select(table.c.id, table.c.aid, table.c.tenant).where(which))).all()
-        await connection.execute(delete(table).where(table.c.id.in_([row.id for row in gone])))
+        # Only what this removes itself: a version that is put under retention meanwhile takes its tasks along.
+        gone = (await connection.execute(delete(table).where(which).returning(table.c.aid, table.c.tenant))).all()
         doomed: list[tuple[Aid, str]] = []
         for aid, tenant in {(Aid(row.aid), row.tenant) for row in gone}:
-            if await core.catalogue.owner(connection, aid) is None:
+            is_owned = await core.catalogue.owner(connection, aid) is not None
+            if not is_owned and await backups.one(connection, tenant, aid) is None:
                 await core.catalogue.doom(connection, aid, tenant, seq=0)
                 doomed.append((aid, tenant))
     if doomed:

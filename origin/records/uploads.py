@@ -193,7 +193,9 @@ async def _restored(
         raise AssetExists(f"public_id {record.name.public_id} already exists")
     if living and before is None:
         raise AssetExists("the asset has another name now")
-    return replace(record, asset_id=kept.row.asset_id)
+    # Who is said to be on the asset now may be seen in its old bytes as well.
+    subjects = dict.fromkeys((*record.subject_ids, *(before.subject_ids if before else ())))
+    return replace(record, asset_id=kept.row.asset_id, subject_ids=tuple(subjects))
 
 
 async def check_room(core: Core, record: AssetRecord, before: AssetRecord | None) -> None:

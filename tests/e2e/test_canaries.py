@@ -83,13 +83,20 @@ def test_an_error_that_names_somebody_is_found(stack: Stack, quiet: Canaries) ->
 
 
 def test_no_module_starts_an_installation_that_is_not_swept() -> None:
-    """`Stack(…)` stands in the fixtures alone; another one would run without canaries."""
+    """`Stack(…)` stands in fixtures that put canaries over it; another one would run without."""
     modules = sorted(Path(__file__).parent.glob("test_*.py"))
     assert len(modules) > 5
-    own = [
-        f"{module.name}:{node.lineno}"
+    fixtures = [
+        (module.name, node)
         for module in modules
         for node in ast.walk(ast.parse(module.read_text("utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Stack"
+        if isinstance(node, ast.FunctionDef) and "Stack" in called(node)
     ]
-    assert own == []
+    assert [f"{name}:{node.lineno}" for name, node in fixtures if "over" not in called(node)] == []
+    assert len(fixtures) > 1
+
+
+def called(node: ast.AST) -> set[str]:
+    """Names of all functions and methods that are called in it."""
+    calls = [call.func for call in ast.walk(node) if isinstance(call, ast.Call)]
+    return {func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in calls}

@@ -265,11 +265,76 @@ def test_usage_is_of_today(sdk) -> None:
     today = datetime.now(UTC)
     told = sdk.api.usage()
     assert told["objects"]["usage"] >= told["resources"] > 0
-    assert not {"bandwidth", "transformations"} & told.keys(), "nobody counts them"
-    assert sdk.api.usage(date=today)["resources"] == told["resources"]
-    for day in (today - timedelta(days=1), "yesterday"):
+    assert told["bandwidth"] == {"usage": None}, "the origin does not know what edges deliver"
+    assert told["media_limits"]["image_max_size_bytes"] > 0
+    again = sdk.api.usage(date=today)
+    assert again["resources"] == told["resources"]
+    assert again["requests"] == told["requests"] + 1
+    for day in (today + timedelta(days=1), "yesterday"):
         with pytest.raises(cloudinary.exceptions.BadRequest):
             sdk.api.usage(date=day)
+
+
+def test_usage_counts_what_was_drawn_today(sdk, name: str) -> None:
+    before = sdk.api.usage()["transformations"]["usage"]
+    put(sdk, name, eager=[{"width": 3}])
+    assert sdk.api.usage()["transformations"]["usage"] == before + 1
+
+
+def test_usage_of_a_past_day_has_the_shape_and_says_null_for_what_is_not_known(sdk) -> None:
+    today, past = sdk.api.usage(), sdk.api.usage(date=datetime.now(UTC) - timedelta(days=1))
+    assert past.keys() == today.keys()
+    assert past["last_updated"] < today["last_updated"]
+    assert (past["requests"], past["storage"], past["resources"]) == (None, {"usage": None}, None)
+
+
+# --- lists that grow, and what an upload may say beside -----------------------------------------------------------------
+
+
+def field_of(sdk, name: str, **settings: object) -> dict:
+    source = {"values": [{"external_id": "red", "value": "Red"}]}
+    return sdk.api.add_metadata_field({"external_id": name, "label": name, "datasource": source, **settings})
+
+
+def test_a_list_grows_by_what_is_said_where_its_field_says_so(sdk, name: str) -> None:
+    closed = field_of(sdk, f"{name}-closed", type="enum")
+    assert closed["allow_dynamic_list_values"] is False
+    with pytest.raises(cloudinary.exceptions.Error, match="is not one of its values"):
+        put(sdk, name, metadata={f"{name}-closed": "blue"})
+    assert field_of(sdk, name, type="set", allow_dynamic_list_values=True)["allow_dynamic_list_values"] is True
+    made = put(sdk, name, metadata={name: ["Red", "blue", "dark green"]})
+    kept = made["metadata"][name]
+    assert kept[:2] == ["red", "blue"]
+    choices = sdk.api.metadata_field_by_field_id(name)["datasource"]["values"]
+    assert [choice["value"] for choice in choices] == ["Red", "blue", "dark green"]
+    assert choices[2]["external_id"] == kept[2]
+    sdk.uploader.update_metadata({name: ["dark green"]}, [name])
+    assert sdk.api.resource(name)["metadata"][name] == [kept[2]], "said again, it is the same one"
+    sdk.api.update_metadata_field(name, {"allow_dynamic_list_values": False})
+    with pytest.raises(cloudinary.exceptions.Error, match="is not one of its values"):
+        put(sdk, name, metadata={name: ["yellow"]})
+
+
+def test_strangers_add_nothing_to_a_list_that_grows(sdk, name: str) -> None:
+    field_of(sdk, name, type="enum", allow_dynamic_list_values=True)
+    sdk.api.create_upload_preset(name=name, unsigned=True)
+    with pytest.raises(cloudinary.exceptions.Error, match="is not one of its values"):
+        sdk.uploader.unsigned_upload(io.BytesIO(PNG), name, metadata={name: "blue"})
+    assert len(sdk.api.metadata_field_by_field_id(name)["datasource"]["values"]) == 1
+
+
+def test_header_fields_that_nobody_misses_are_accepted_and_others_refused_by_name(sdk, name: str) -> None:
+    put(sdk, name, headers={"Link": "<https://example.com>; rel=help"})
+    put(sdk, name, headers=["link: 1", "Link: 2"])
+    for wrong in (["X-Robots-Tag: noindex"], ["Link"], ["Link: 1", "Set-Cookie: a=b"]):
+        with pytest.raises(cloudinary.exceptions.Error, match="arameter headers"):
+            put(sdk, name, headers=wrong)
+
+
+def test_a_search_tells_what_is_kept_of_image_metadata(sdk, name: str) -> None:
+    put(sdk, name)
+    (found,) = sdk.search.Search().expression(f"public_id={name}").with_field("image_metadata").execute()["resources"]
+    assert found["image_metadata"] == {}
 
 
 def test_answers_tell_the_rate_and_a_spent_one_is_429_with_it(tmp_path) -> None:

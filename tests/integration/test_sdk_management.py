@@ -187,7 +187,7 @@ def test_upload_mappings_are_kept_where_the_policy_lets_be_fetched(sdk, origin: 
             sdk.api.create_upload_mapping(name, template=template)
         listed = f'[zones]\ningress_fetch = ["eu-de"]\n[remote]\nhosts = ["127.0.0.1:{there.port}"]'
         with policy(origin, listed):
-            for wrong in (template.removesuffix("/media/"), f"{template}#x", "ftp://127.0.0.1/x/", "media/"):
+            for wrong in (f"{template}#x", "ftp://127.0.0.1/x/", "media/"):
                 with pytest.raises(cloudinary.exceptions.BadRequest, match="template"):
                     sdk.api.create_upload_mapping(name, template=wrong)
             assert sdk.api.create_upload_mapping(name, template=template)["message"] == "created"

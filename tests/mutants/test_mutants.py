@@ -34,7 +34,7 @@ GUARDS = {
     "salt": ("domicile", "edge", "origin"),
     "redaction": ("domicile", "edge"),
     "order": ("domicile", "edge", "origin"),
-    "signature": ("edge", "origin"),
+    "signature": ("domicile", "edge", "origin"),
     "text": ("domicile",),
     "remote fetch": ("domicile", "edge", "origin"),
     "access": ("domicile", "edge", "origin"),

@@ -22,6 +22,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -78,8 +79,14 @@ def main() -> None:
 
 
 def answered(asked: dict[str, Any]) -> dict[str, Any]:
-    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as found:
+    with (
+        tempfile.TemporaryFile() as said,
+        tempfile.TemporaryFile() as found,
+        tempfile.TemporaryDirectory(prefix="m-", ignore_cleanup_errors=True) as place,
+    ):
         if (child := os.fork()) == 0:
+            # Of its own: many pytests that make and clear directories in one place trip over each other at their ends.
+            os.environ["PYTEST_DEBUG_TEMPROOT"] = place
             run(asked, said.fileno(), found.fileno())
         began = time.monotonic()
         code = waited(child, asked["seconds_max"])
@@ -134,6 +141,7 @@ def run(asked: dict[str, Any], said: int, found: int) -> NoReturn:
             code = int(pytest.main([*asked["options"], asked["test"]], [watch]))
         except Exception:
             if not watch.failed:
+                traceback.print_exc()
                 raise
             code = int(pytest.ExitCode.TESTS_FAILED)  # pytest complains at its end of what a failed test left open
         facts = {**asdict(watch), "strangers": strangers(tree)}

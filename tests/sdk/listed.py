@@ -11,8 +11,10 @@ from tests.sdk.suite import Result
 LIST = Path(__file__).parent / "pycloudinary.tsv"
 HEAD = "test\tstate\tserver\twhy"
 RUN, EXCLUDED = "run", "excluded"
-SERVER, OFFLINE, ADD_ON = "server", "offline", "add-on"
-"""What a test needs: a server, none, or what its makers sell beside their server."""
+SERVER, BEYOND, OFFLINE, ADD_ON = "server", "beyond", "offline", "add-on"
+"""What a test needs: a server, one that does more than serve images (it transforms videos, it runs a caller's JavaScript), none, or
+what its makers sell beside their server.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ def read() -> dict[str, Row]:
     rows = [Row(*line.split("\t")) for line in lines]
     for row in rows:
         assert row.state in {RUN, EXCLUDED}, row
-        assert row.needs in {SERVER, OFFLINE, ADD_ON}, row
+        assert row.needs in {SERVER, BEYOND, OFFLINE, ADD_ON}, row
         assert bool(row.why) == (row.state == EXCLUDED), row
     assert [row.test for row in rows] == sorted({row.test for row in rows})
     return {row.test: row for row in rows}

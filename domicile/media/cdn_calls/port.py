@@ -23,7 +23,7 @@ class CdnAccount:
     base: str
     """Scheme and authority of the API, without a slash at its end."""
     zone: str = ""
-    """The service, zone, distribution or pull zone."""
+    """The service, zone, distribution or pull zone; of a webhook its path."""
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     """By the CDN's own words for them, in lower case."""
 
@@ -89,6 +89,9 @@ class Speaker:
     needs_zone: bool
     purge: Callable[[CdnAccount, Sequence[str], Asked], Call]
     verdict: Callable[[int, Mapping[str, str], bytes], Verdict]
+    sends_credentials: bool = True
+    """False: they only sign, and stay here."""
+    credential_characters_min: int = 1
     follow_up: Callable[[CdnAccount, str, Asked], Call] | None = None
     """The call that asks how a purge is getting on."""
 

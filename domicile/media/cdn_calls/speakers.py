@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from domicile.media.cdn_calls import akamai, bunny, cloudflare, cloudfront, fastly, varnish
+from domicile.media.cdn_calls import akamai, bunny, cloudflare, cloudfront, fastly, varnish, webhook
 from domicile.media.cdn_calls.port import ANSWER_BYTES_MAX, Asked, Call, CdnAccount, Failed, Speaker, Verdict
 
 SPEAKERS: Mapping[str, Speaker] = {
@@ -14,6 +14,7 @@ SPEAKERS: Mapping[str, Speaker] = {
     "akamai": akamai.SPEAKER,
     "bunny": bunny.SPEAKER,
     "varnish": varnish.SPEAKER,
+    "generic": webhook.SPEAKER,
 }
 """By the kind of `domicile.media.cdn`."""
 

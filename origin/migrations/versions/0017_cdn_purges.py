@@ -1,4 +1,4 @@
-"""Purges at CDNs that are still to be made."""
+"""Purges at CDNs that are still to be made, what C was before, and erasures that are not over yet."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ def upgrade() -> None:
         sa.Column("account", sa.String(length=32), nullable=False),
         sa.Column("tags", sa.LargeBinary(), nullable=False),
         sa.Column("stage", sa.String(length=8), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.Float(precision=53), nullable=False),
         sa.Column("fenced_at", sa.Float(precision=53), nullable=False),
+        sa.Column("first_at", sa.Float(precision=53), nullable=False),
         sa.Column("in_flight", sa.Float(precision=53), nullable=False),
         sa.Column("lifetime", sa.Float(precision=53), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
@@ -27,9 +29,21 @@ def upgrade() -> None:
         sa.Column("said", sa.String(length=160), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cdn_purge")),
     )
-    op.create_index(op.f("ix_cdn_purge_account_stage_due_at"), "cdn_purge", ["account", "stage", "due_at"])
-    op.create_index(op.f("ix_cdn_purge_tenant_seq"), "cdn_purge", ["tenant", "seq"])
+    for columns in (("account", "stage", "rank", "due_at"), ("stage", "tenant", "seq"), ("tenant", "seq")):
+        op.create_index(op.f(f"ix_cdn_purge_{'_'.join(columns)}"), "cdn_purge", columns)
+    op.create_table(
+        "shared_lifetime",
+        sa.Column("tenant", sa.String(length=63), nullable=False),
+        sa.Column("seconds", sa.Integer(), nullable=False),
+        sa.Column("longer_seconds", sa.Integer(), nullable=False),
+        sa.Column("longer_until", sa.Float(precision=53), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_shared_lifetime")),
+    )
+    is_open = sa.text("statement IS NULL")
+    op.create_index("ix_erasure_open", "erasure", ["tenant"], sqlite_where=is_open, postgresql_where=is_open)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_erasure_open", table_name="erasure")
+    op.drop_table("shared_lifetime")
     op.drop_table("cdn_purge")

@@ -12,10 +12,13 @@ from domicile.media.signature import (
     delivery_text,
     parameters_text,
     sign_answer,
+    sign_delivery,
     sign_parameters,
+    sign_search,
     sign_webhook,
     verify_delivery,
     verify_parameters,
+    verify_search,
     verify_webhook,
 )
 from domicile.media.url import parse
@@ -153,3 +156,27 @@ def test_the_signature_of_a_webhook_is_what_the_sdk_checks(sdk):
         verify_webhook(body, timestamp, signature, SECRET, now=timestamp + WEBHOOK_SECONDS_MAX + 1)
     with pytest.raises(BadSignature):
         verify_webhook(body, timestamp + 1, signature, SECRET, now=timestamp)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_signature_of_an_answer_is_none_of_a_call(version: int) -> None:
+    """An unsigned upload is shown one, over a public_id of its own choice: `&` folds into other parameters in version 1."""
+    named = "victim&timestamp=1315060510&transformation=l_text:Arial_10:a"
+    shown = sign_answer(named, 7, SECRET)
+    folded = {"public_id": "victim", "timestamp": "1315060510", "transformation": "l_text:Arial_10:a&version=7"}
+    spelled = {"public_id": named, "version": "7"}
+    for parameters in (folded, spelled):
+        with pytest.raises(BadSignature):
+            verify_parameters(parameters, shown, SECRET, allow_version_1=version == 1)
+    assert sign_parameters(folded, SECRET, version=1) == shown  # it is the very text
+
+
+def test_nothing_is_signed_by_no_secret() -> None:
+    for checked in (
+        lambda: verify_parameters({"public_id": "a"}, sign_parameters({"public_id": "a"}, ""), ""),
+        lambda: verify_search("300", "e30=", sign_search("300", "e30=", ""), ""),
+        lambda: verify_webhook("{}", 0, sign_webhook("{}", 0, ""), "", now=0.0),
+        lambda: verify_delivery("a.jpg", sign_delivery("a.jpg", ""), ""),
+    ):
+        with pytest.raises(BadSignature):
+            checked()

@@ -174,6 +174,16 @@ async def test_what_was_deleted_is_brought_again_but_not_what_was_closed(mapped:
     assert mapped.there.asked == ["/m/x.JPG", "/m/x.JPG"]
 
 
+async def test_what_was_renamed_is_not_brought_under_the_name_that_it_had(mapped: World) -> None:
+    mapped.there.put("/m/x.JPG", b"one")
+    await resolve(mapped, "old/x")
+    await mapped.records.rename(name("old/x"), "old/y")
+    absent(await resolve(mapped, "old/x"))
+    await mapped.records.erase(CLOUD, PurgeTargets(public_ids=("old/y",)))
+    absent(await resolve(mapped, "old/x"))
+    assert mapped.there.asked == ["/m/x.JPG"]
+
+
 async def test_only_what_a_signature_covers_is_brought(mapped: World) -> None:
     mapped.there.put("/m/x.JPG", b"one")
     tenant = mapped.records.tenant(CLOUD)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from domicile.media.errors import BadRequest
 from origin.api.metadata_fields import read_field
-from origin.api.metadata_values import Schema, changed, first, given_in, holds, read_value, valid
+from origin.api.metadata_growth import grown
+from origin.api.metadata_values import CHOICES_MAX, Schema, changed, first, given_in, holds, read_value, valid
 from origin.api.params import Params
-from origin.records import MetadataField
+from origin.records import Choice, MetadataField
 
 
 def field(kind: str = "string", **settings: object) -> MetadataField:
@@ -96,3 +98,31 @@ def test_an_upload_takes_defaults_and_misses_nothing_mandatory() -> None:
 def test_a_field_that_nobody_could_fill_is_refused(text: str) -> None:
     with pytest.raises(BadRequest):
         made(text)
+
+
+def test_a_list_that_may_grow_takes_what_is_said_and_nothing_that_was_taken_out() -> None:
+    dynamic = msgspec.structs.replace(SET, allow_dynamic_list_values=True)
+    after = grown(dynamic, '["a","new one","c","b","c"]')
+    assert [choice.value for choice in after.choices] == ["A", "B", "new one", "c"]
+    assert after.choices[3].external_id == "c"
+    assert read_value(after, "c,A") == ["c", "a"]
+    with pytest.raises(BadRequest):
+        read_value(grown(dynamic, "b"), "b")
+    assert grown(SET, "c") is SET
+
+
+@pytest.mark.parametrize("text", ["", "[", "x" * 256])
+def test_a_list_does_not_grow_by_what_is_no_value(text: str) -> None:
+    dynamic = msgspec.structs.replace(SET, allow_dynamic_list_values=True)
+    assert grown(dynamic, text) is dynamic
+
+
+def test_a_list_does_not_grow_beyond_its_end() -> None:
+    full = tuple(Choice(external_id=f"n{n}", value=f"n{n}") for n in range(CHOICES_MAX))
+    dynamic = msgspec.structs.replace(SET, allow_dynamic_list_values=True, choices=full)
+    assert grown(dynamic, "c") is dynamic
+
+
+def test_only_fields_with_a_list_may_grow() -> None:
+    with pytest.raises(BadRequest, match="allow_dynamic_list_values"):
+        made('{"type":"string","label":"S","allow_dynamic_list_values":true}')

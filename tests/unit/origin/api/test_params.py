@@ -9,6 +9,7 @@ from domicile.media.errors import BadRequest
 from origin.api.params import (
     HARMLESS,
     HARMLESS_WHEN_OFF,
+    HEADERS,
     LIST_ITEMS_MAX,
     NO_SUCH,
     REFUSED,
@@ -84,9 +85,9 @@ def test_a_list_is_no_text() -> None:
 
 
 def test_every_upload_parameter_of_the_sdk_is_decided() -> None:
-    decided = USED | set(HARMLESS) | HARMLESS_WHEN_OFF | REFUSED | set(NO_SUCH)
+    decided = USED | set(HARMLESS) | HARMLESS_WHEN_OFF | REFUSED | set(NO_SUCH) | {HEADERS}
     assert set(cloudinary.utils.upload_params) <= decided
-    lists = [USED, set(HARMLESS), HARMLESS_WHEN_OFF, REFUSED, set(NO_SUCH)]
+    lists = [USED, set(HARMLESS), HARMLESS_WHEN_OFF, REFUSED, set(NO_SUCH), {HEADERS}]
     assert sum(map(len, lists)) == len(decided)
 
 
@@ -98,6 +99,10 @@ def test_nothing_is_ignored_silently() -> None:
     for name in NO_SUCH:
         with pytest.raises(BadRequest, match=r"x{64}.*: it is not supported here"):
             check_parameters(Params({name: "x" * 99}), USED)
+    check_parameters(Params({HEADERS: "Link: 1\nlink: 2"}), USED)
+    for text in ("X-Robots-Tag: noindex", "Link: 1\nSet-Cookie: a=b"):
+        with pytest.raises(BadRequest, match=r"Parameter headers: .* is not supported"):
+            check_parameters(Params({HEADERS: text}), USED)
     with pytest.raises(BadRequest, match="Unknown parameter - brand_new"):
         check_parameters(Params({"brand_new": "x"}), USED)
 

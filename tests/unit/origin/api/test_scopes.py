@@ -96,9 +96,41 @@ async def test_a_key_of_one_operation_does_that_and_nothing_else(
 
 async def test_an_endpoint_that_nobody_has_named_is_for_admins_alone(client: Client, records: Records) -> None:
     named = OPERATIONS.keys() | IN_FOLDER
-    assert {route.name for route in ROUTES} - named >= {"create_transformation", "delete_upload_preset"}
+    assert {route.name for route in ROUTES} - named >= {"upload_mappings", "triggers"}
     call = Caller(client, await key_of(records, *(set(Operation) - {Operation.ADMIN})))
     assert (await call("DELETE", "/upload_presets/x"))[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/metadata_fields"),
+        ("DELETE", "/metadata_fields/x"),
+        ("POST", "/metadata_rules"),
+        ("DELETE", "/metadata_rules/x"),
+        ("POST", "/transformations"),
+        ("DELETE", "/transformations"),
+        ("POST", "/folders/x"),
+        ("DELETE", "/folders/x"),
+    ],
+)
+async def test_a_key_that_only_looks_changes_nothing_by_a_route_that_also_looks(
+    client: Client, records: Records, method: str, path: str
+) -> None:
+    call = Caller(client, await key_of(records, "read"))
+    assert (await call("GET", path.removesuffix("/x")))[0] == 200
+    status, said = await call(method, path)
+    assert (status, said["error"]["message"]) == (
+        403,
+        f"This API key may not {'edit' if 'folders' in path else 'admin'}",
+    )
+
+
+@pytest.mark.parametrize("kind", ["sprite", "multi"])
+async def test_who_only_uploads_is_told_and_shown_nothing_of_a_tag(client: Client, records: Records, kind: str) -> None:
+    call = Caller(client, await key_of(records, "upload"))
+    status, said = await call("POST", f"/image/{kind}", data={"tag": "red", "mode": "download"})
+    assert (status, said["error"]["message"]) == (401, "This API key may not read")
 
 
 async def test_who_only_uploads_replaces_nothing_and_is_told_nothing_of_what_is_there(

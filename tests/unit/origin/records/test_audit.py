@@ -16,11 +16,12 @@ from domicile.media import merkle
 from domicile.media.checkpoint import Checkpoint, read_checkpoint
 from domicile.media.errors import AssetNotFound, BadRequest, UpstreamUnavailable
 from domicile.media.statement import canonical, key_id
+from domicile.media.wire import Ack, LeaseRequest
 from domicile.service.settings import BadSetting
 from origin.catalogue import tables as t
-from origin.records import PurgeTargets, Records
+from origin.records import PurgeTargets, Records, opening
 from origin.records.audit import AuditFile
-from tests.infra.records import CLOUD, keep, name, opened, restore, upload
+from tests.infra.records import CLOUD, count_rows, keep, name, opened, restore, upload
 
 
 def keys_of(records: Records) -> dict[str, Any]:
@@ -197,3 +198,23 @@ async def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:
     async with opened(tmp_path) as records:
         assert await head(records) == before
     assert file.read_bytes() == whole
+
+
+async def test_an_erasure_that_nobody_asks_about_again_has_its_leaf(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge = LeaseRequest(node="a" * 32, boot="b" * 32, region="eu-de", authorities=(), heads={})
+    monkeypatch.setattr(opening, "MAINTENANCE_SECONDS", 0.01)
+    async with opened(tmp_path, ack_seconds_max=0.05) as records:
+        await upload(records, name("people/jane"))
+        await records.grant_lease(edge)
+        first = await records.erase(CLOUD, PurgeTargets(public_ids=("people/jane",)))
+        assert first.body["outcome"] == "partial"
+        await asyncio.sleep(0.1)
+        assert count_rows(tmp_path, "audit_leaf") == 0, "it is not over"
+        await records.ack(Ack(node="a" * 32, boot="b" * 32, applied={CLOUD: await records.head(CLOUD)}))
+        async with asyncio.timeout(30):
+            while count_rows(tmp_path, "audit_leaf") == 0:
+                await asyncio.sleep(0.01)
+        await records.erasure(CLOUD, first.body["erasure_id"])
+        assert count_rows(tmp_path, "audit_leaf") == 1

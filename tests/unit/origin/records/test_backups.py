@@ -11,7 +11,7 @@ from domicile.media.journal import Kind
 from domicile.media.policy import Activity
 from origin.records import AssetRecord, Filter, NewAsset, PurgeTargets, Records, backups, recovery, whole
 from origin.records.opening import SYSTEM_CLOCKS, Clocks
-from tests.infra.records import CLOUD, facts, name, opened, settings, upload
+from tests.infra.records import CLOUD, facts, keep, name, opened, restore, settings, upload
 
 DAY = 86_400.0
 
@@ -309,3 +309,24 @@ async def test_yesterdays_catalogue_does_not_bring_back_what_was_deleted_since(t
         assert records._core.keyring.of(erased.aid) is None
         (backup,) = await records.backups.of_name(name("deleted"))
         assert (await records.backups.restore(backup)).record.tags == deleted.tags
+
+
+async def test_what_is_restored_is_about_everybody_that_the_asset_is_about_now(records: Records) -> None:
+    await kept(records, "jane", b"one", subject_ids=("p1",))
+    await kept(records, "jane", b"two", subject_ids=("p1", "p2"))
+    (first,) = await records.backups.of_name(name("jane"))
+    assert (await records.backups.restore(first)).record.subject_ids == ("p1", "p2")
+
+
+async def test_a_restored_catalogue_knows_the_names_of_erased_backups(tmp_path: Path) -> None:
+    async with opened(tmp_path) as records:
+        await kept(records, "jane")
+        await records.destroy(name("jane"))
+    keep(tmp_path, "yesterday")
+    async with opened(tmp_path) as records:
+        await records.erase(CLOUD, PurgeTargets(public_ids=("jane",)))
+        assert await records.fetched.is_shunned(name("jane"))
+    restore(tmp_path, "yesterday")
+    async with opened(tmp_path) as records:
+        assert await records.backups.of_name(name("jane")) == ()
+        assert await records.fetched.is_shunned(name("jane")), "no upload mapping brings it again"

@@ -14,7 +14,7 @@ from domicile.media.policy import Activity
 from origin.catalogue.tables import task as table
 from origin.records import NOTICE, AssetRecord, Filter, Left, Made, NewAsset, NewTask, Once, Records, RenditionRecord
 from origin.records.opening import Clocks
-from origin.records.tasks import TASK_KEPT_SECONDS, drop_old
+from origin.records.tasks import TASK_KEPT_SECONDS, add_tasks, drop_old
 from tests.infra.records import CLOUD, facts, name, opened, settings, upload, written
 
 
@@ -133,3 +133,19 @@ async def test_what_is_done_takes_no_living_key_along(records: Records) -> None:
     await records.notices.done(task.id)
     assert records._core.keyring.of(record.aid) is not None
     assert await records.get(name("jane")) is not None
+
+
+async def test_the_end_of_a_task_takes_no_version_under_retention_along(records: Records) -> None:
+    """As when the version was deleted between the reading of the task and its end."""
+    record = (await upload(records, name("jane"), backup=True)).record
+    await records.destroy(name("jane"))
+    core = records._core
+    key = core.keyring.of(record.aid)
+    assert key is not None
+    async with core.database.write() as connection:
+        await add_tasks(core, connection, CLOUD, record.aid, key, [NewTask(kind=NOTICE, detail=b"x")])
+    (task,) = await records.notices.due(limit=10)
+    await records.notices.done(task.id)
+    assert await records.notices.due(limit=10) == ()
+    (backup,) = await records.backups.of_name(name("jane"))
+    assert (await records.backups.restore(backup)).record.asset_id == record.asset_id

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from domicile.media.errors import AssetNotFound, BadRequest
+from domicile.media.errors import AssetNotFound, BadRequest, Overloaded
 from domicile.media.journal import Kind
 from domicile.media.keys import subkey
 from domicile.media.policy import Activity
@@ -18,6 +19,8 @@ from origin.records import NewAsset, Records
 from origin.records.core import Core
 from origin.store.local import LocalStore
 from tests.infra.records import CLOUD, facts, name, opened, upload
+
+TRIES_MAX = 10
 
 
 def core_of(records: Records) -> Core:
@@ -141,9 +144,16 @@ async def test_a_cancelled_caller_does_not_stop_a_commit(records: Records) -> No
 
 
 async def test_many_uploads_at_once_all_arrive(records: Records) -> None:
+    async def arrives(n: int) -> None:
+        for _ in range(TRIES_MAX):  # on a busy machine the lock's time may run out: whoever is told to come again does
+            with contextlib.suppress(Overloaded):
+                await upload(records, name(f"n{n}"))
+                return
+        pytest.fail("it never had its turn")
+
     async with asyncio.TaskGroup() as group:
         for n in range(20):
-            group.create_task(upload(records, name(f"n{n}")))
+            group.create_task(arrives(n))
     assert (await records.head(CLOUD)).seq == 20
     assert all([await records.get(name(f"n{n}")) for n in range(20)])
 

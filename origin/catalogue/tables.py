@@ -198,7 +198,9 @@ erasure = Table(
     Column("kept_until", Float(53), nullable=True, comment="set with the statement"),
     Column("leaf", BigInteger, nullable=True, comment="its number in the audit log; set with the statement"),
     Index(None, "kept_until"),
-    Index("ix_erasure_open", "tenant", sqlite_where=text("statement IS NULL"), postgresql_where=text("statement IS NULL")),
+    Index(
+        "ix_erasure_open", "tenant", sqlite_where=text("statement IS NULL"), postgresql_where=text("statement IS NULL")
+    ),
     UniqueConstraint("tenant", "request", name="uq_erasure_tenant_request"),
 )
 

@@ -43,6 +43,7 @@ SEQS_MAX = 256
 """Entries of one cloud whose fence is looked at in a round."""
 URGENT, USUAL = 0, 1
 """What is forgotten or hidden is called for first, however many uploads were before it."""
+_OPEN = and_(*(table.c.stage != stage for stage in CLOSED))
 _CALLED_FOR = table.c.stage.in_((Stage.FIRST, Stage.SECOND))
 _LAPSES_AT = table.c.fenced_at + table.c.in_flight + table.c.lifetime
 
@@ -169,7 +170,7 @@ class CdnPurges:
         values = [{f"new_{name}": value for name, value in _columns(one.standing).items()} for one in purges]
         rows = [{"this": one.id, **new} for one, new in zip(purges, values, strict=True)]
         async with self._core.database.write() as connection:
-            await connection.execute(update(table).where(table.c.id == bindparam("this"), _CALLED_FOR).values(standing), rows)
+            await connection.execute(update(table).where(table.c.id == bindparam("this"), _OPEN).values(standing), rows)
 
     async def clean(self) -> int:
         """Forget what has been over for long. Returns how many rows are gone; CLEANED_MAX: there may be more."""

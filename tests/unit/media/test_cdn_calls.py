@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -53,8 +56,7 @@ def said(kind: str, tags: tuple[str, ...] = TAGS) -> Call:
 
 
 def test_every_cdn_that_purges_by_tag_is_spoken_to() -> None:
-    by_tag = {name for name, cdn in CDNS.items() if cdn.tag_field is not None}
-    assert by_tag - set(SPEAKERS) == {"generic"}
+    assert {name for name, cdn in CDNS.items() if cdn.tag_field is not None} == set(SPEAKERS)
 
 
 @pytest.mark.parametrize("kind", SPEAKERS)
@@ -100,6 +102,24 @@ def test_varnish() -> None:
     call = said("varnish")
     assert (call.method, call.url, dict(call.headers)) == ("PURGE", "https://api.example/", {"xkey": " ".join(TAGS)})
     assert isinstance(verdict_of("varnish", 200, {}, b""), Confirmed)
+
+
+def test_a_webhook_is_signed_as_standard_webhooks_says() -> None:
+    """Read as its receivers read it: the parts joined by dots, the secret as it was given."""
+    who = account("generic", zone="hooks/purge it", credentials={"secret": "a secret of an operator"})
+    call = call_of(who, TAGS, ASKED)
+    assert (call.method, call.url) == ("POST", "https://api.example/hooks/purge%20it")
+    assert json.loads(call.body) == {"type": "cdn.purge", "data": {"tags": list(TAGS)}}
+    assert (call.headers["webhook-id"], call.headers["webhook-timestamp"]) == (ASKED.nonce, "1795673162")
+    signed = b".".join([ASKED.nonce.encode(), b"1795673162", call.body])
+    wanted = base64.b64encode(hmac.new(b"a secret of an operator", signed, hashlib.sha256).digest()).decode()
+    assert call.headers["webhook-signature"] == "v1," + wanted
+
+
+def test_a_webhook_has_done_what_it_says_it_has_done() -> None:
+    assert verdict_of("generic", 200, {}, b'{"id": "p-1"}') == Confirmed(evidence="p-1")
+    assert verdict_of("generic", 204, {}, b"") == Confirmed(evidence="status:204")
+    assert verdict_of("generic", 202, {"retry-after": "9"}, b'{"id": "p-1"}') == Later(in_seconds=9.0)
 
 
 def test_akamai_is_signed_as_its_own_library_signs() -> None:

@@ -45,6 +45,10 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> No
         read_accounts(write(tmp_path, GOOD, mode))
 
 
+SECRET = "0123456789abcdef"
+HOOK = (
+    f'[[cdn]]\nname = "hook"\nkind = "generic"\nbase = "https://hooks.example"\nzone = "purge"\nsecret = "{SECRET}"\n'
+)
 VARNISH = '[[cdn]]\nname = "v"\nkind = "varnish"\nbase = '
 
 
@@ -83,6 +87,8 @@ VARNISH = '[[cdn]]\nname = "v"\nkind = "varnish"\nbase = '
         (GOOD + "answer_seconds_max = 0", "answer_seconds_max is not a number"),
         (GOOD + "answer_seconds_max = 3601", "answer_seconds_max is not a number"),
         (GOOD + "answer_seconds_max = true", "answer_seconds_max is not a number"),
+        (HOOK.replace("https", "http"), "base must be https"),
+        (HOOK.replace(SECRET, "short"), "secret is shorter than 16 characters"),
         (GOOD + "layers = 9", "layers is not a number"),
         (GOOD + "layers = 1.5", "layers is no whole number"),
     ],
@@ -97,6 +103,12 @@ def test_what_cannot_be_meant_is_refused_and_no_secret_is_shown(tmp_path: Path, 
 def test_no_credentials_need_no_https(tmp_path: Path) -> None:
     (account,) = read_accounts(write(tmp_path, VARNISH + '"http://127.0.0.1:6081"'))
     assert account.cdn.base == "http://127.0.0.1:6081"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:9000", "[::1]", "localhost"])
+def test_a_webhook_needs_no_https_to_a_neighbour_on_the_same_machine(tmp_path: Path, host: str) -> None:
+    (account,) = read_accounts(write(tmp_path, HOOK.replace("https://hooks.example", f"http://{host}")))
+    assert (account.cdn.base, account.cdn.zone) == (f"http://{host}", "purge")
 
 
 def test_a_directory_of_that_name_is_refused(tmp_path: Path) -> None:

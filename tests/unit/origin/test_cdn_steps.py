@@ -6,7 +6,6 @@ import pytest
 
 from domicile.media.cdn_calls import Confirmed, Failed, Later
 from origin.cdn_steps import (
-    LAPSED,
     PATIENCE,
     RETRY_SECONDS,
     RETRY_SECONDS_MAX,
@@ -36,6 +35,7 @@ def test_the_second_comes_when_nothing_is_on_its_way_any_more_and_the_first_is_c
 ) -> None:
     second = answered(FIRST, Confirmed(evidence="id", in_seconds=takes), TIMES, now=now)
     assert (second.stage, second.due_at, second.said) == (Stage.SECOND, due, "id")
+    assert second.first_at == now + takes
 
 
 def test_it_is_done_once_the_second_is_confirmed_and_carried_out() -> None:
@@ -90,11 +90,12 @@ def test_an_account_that_refuses_waits_longer_each_time_until_it_answers() -> No
 def test_it_lapses_exactly_when_the_last_copy_that_can_be_is_too_old(stage: Stage) -> None:
     standing = replace(FIRST, stage=stage, token="t")
     assert lapsed(standing, TIMES, now=1389.99) is None
-    end = lapsed(standing, TIMES, now=1390.0)
+    end = lapsed(replace(standing, said="it refuses"), TIMES, now=1390.0)
     assert end is not None
-    assert (end.stage, end.said, end.token) == (Stage.DONE, LAPSED, "")
+    assert (end.stage, end.said, end.token, end.due_at) == (Stage.LAPSED, "it refuses", "", 1390.0)
 
 
 def test_what_is_not_fenced_does_not_lapse() -> None:
     assert lapsed(Standing(), TIMES, now=1e12) is None
     assert lapsed(replace(FIRST, stage=Stage.DONE), TIMES, now=1e12) is None
+    assert lapsed(replace(FIRST, stage=Stage.LAPSED), TIMES, now=1e12) is None

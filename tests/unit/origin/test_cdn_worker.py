@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from prometheus_client import generate_latest
 from sqlalchemy import insert, select, text
 
 from domicile.media.asset import Aid
@@ -19,10 +20,11 @@ from domicile.media.outward_tags import month_of, tag, tag_key
 from domicile.media.wire import Ack, LeaseRequest
 from domicile.service.gate.cdn import CdnClient
 from origin import cdn_worker
-from origin.catalogue.tables import cdn_purge as table
+from origin.catalogue.cdn_tables import cdn_purge as table
 from origin.catalogue.tables import journal_entry
 from origin.cdn_accounts import Account
-from origin.cdn_steps import LAPSED, RETRY_SECONDS, Stage
+from origin.cdn_lifetimes import SETTLED_SECONDS
+from origin.cdn_steps import DENIED, RETRY_SECONDS, Stage
 from origin.cdn_worker import Line, batch_of, round_of, tend
 from origin.keys import Origin
 from origin.records import PurgeTargets, Records, cdn_purges
@@ -33,6 +35,7 @@ from tests.infra.records import CLOUD, name, opened, upload
 
 JANE = PurgeTargets(public_ids=("jane",))
 IN_FLIGHT, LIFETIME = 90.0, 300.0
+SHORT = "[lifetimes]\nshared_seconds_max = 10\nbrowser_seconds_max = 10\n"
 
 
 @dataclass
@@ -64,6 +67,17 @@ class Scene:
         await tend(self.origin)
         return await round_of(self.origin, self.client, self.line)
 
+    async def close(self) -> None:
+        """As the upkeep does every minute."""
+        await self.records._erasures.close_over()
+
+    async def outcome_of(self, erasure_id: str) -> str:
+        return str((await self.records.erasure(CLOUD, erasure_id)).body["outcome"])
+
+    async def set_policy(self, directory: Path, text: str) -> None:
+        (directory / "data" / "policies" / f"{CLOUD}.toml").write_text(f'tenant = "{CLOUD}"\n{text}')
+        await self.records.reload_policies()
+
     async def stages(self) -> list[str]:
         async with self.records._core.database.read() as connection:
             return sorted((await connection.scalars(select(table.c.stage))).all())
@@ -72,7 +86,7 @@ class Scene:
 def use(records: Records, accounts: Sequence[Account]) -> None:
     """As if the file had these."""
     purges = CdnPurges(records._core, accounts)
-    records.cdn_purges = records._erasures._cdns = purges
+    records.cdn_purges = purges
     records._core.journal.on_store = purges.written if accounts else None
 
 
@@ -123,7 +137,7 @@ async def test_an_erasure_is_over_when_the_cdn_has_purged_twice_and_then_has_a_r
     assert await scene.turn()
     assert scene.there.copies == {}
     assert not await scene.turn()  # what is on its way may still come in
-    await scene.records.settle_erasures()
+    await scene.close()
     assert (await scene.records.erasure(CLOUD, erasure)).body["outcome"] == "partial"
 
     scene.there.copies["late"] = set(scene.there.calls[0])
@@ -132,7 +146,7 @@ async def test_an_erasure_is_over_when_the_cdn_has_purged_twice_and_then_has_a_r
     scene.pass_time(0.01)
     assert await scene.turn()
     assert scene.there.copies == {}
-    await scene.records.settle_erasures()
+    await scene.close()
     receipt = await scene.records.receipt(CLOUD, erasure)
     assert receipt
     done = await scene.records.erasure(CLOUD, erasure)
@@ -141,6 +155,12 @@ async def test_an_erasure_is_over_when_the_cdn_has_purged_twice_and_then_has_a_r
         "place": "cdn shop",
         "state": "purged",
         "evidence": "2-1634836801",
+        "purges": 1,
+        "confirmed": 1,
+        "expired": 0,
+        "fenced_at": 1_800_000_000,
+        "first_purged_at": 1_800_000_000,
+        "ended_at": 1_800_000_000 + IN_FLIGHT,
         "seconds_left_max": 0,
     }
     assert scene.there.tokens == {TOKEN}
@@ -229,13 +249,13 @@ async def test_a_cdn_that_does_not_answer_keeps_fences_and_lapses_of_no_purge_wa
     await tend(scene.origin)
     scene.pass_time(IN_FLIGHT + LIFETIME)
     await tend(scene.origin)
-    assert await scene.stages() == ["done", "done"]
-    await scene.records.settle_erasures()
-    done = await scene.records.erasure(CLOUD, erased.body["erasure_id"])
-    assert (place_of(done.body)["state"], place_of(done.body)["evidence"]) == ("expired", LAPSED)
+    assert await scene.stages() == ["lapsed", "lapsed"]
+    await scene.close()
+    place = place_of((await scene.records.erasure(CLOUD, erased.body["erasure_id"])).body)
+    assert (place["state"], place["confirmed"], place["expired"]) == ("expired", 0, 1)
     scene.there.slow.set()
     assert await call
-    assert await scene.stages() == ["done", "done"]  # an answer that comes late begins nothing anew
+    assert await scene.stages() == ["lapsed", "lapsed"]  # an answer that comes late begins nothing anew
 
 
 async def test_purges_of_an_account_that_was_taken_from_the_file_stay_pending_until_their_age_ends_them(
@@ -248,7 +268,7 @@ async def test_purges_of_an_account_that_was_taken_from_the_file_stay_pending_un
     for passing, outcome in ((0.0, "partial"), (IN_FLIGHT + LIFETIME - 0.01, "partial"), (0.02, "erased")):
         scene.pass_time(passing)
         await tend(scene.origin)
-        await scene.records.settle_erasures()
+        await scene.close()
         assert (await scene.records.erasure(CLOUD, erased.body["erasure_id"])).body["outcome"] == outcome
 
 
@@ -256,12 +276,117 @@ async def test_a_shorter_lifetime_of_later_does_not_end_purges_of_before(scene: 
     await uploaded(scene)
     await scene.records.erase(CLOUD, JANE)
     await tend(scene.origin)
-    policy = f'tenant = "{CLOUD}"\n[lifetimes]\nshared_seconds_max = 10\nbrowser_seconds_max = 10\n'
-    (tmp_path / "data" / "policies" / f"{CLOUD}.toml").write_text(policy)
-    await scene.records.reload_policies()
+    await scene.set_policy(tmp_path, SHORT)
     scene.pass_time(IN_FLIGHT + LIFETIME - 1)
     await tend(scene.origin)
     assert await scene.stages() == ["first"]
+
+
+@pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
+async def test_copies_of_before_a_shorter_lifetime_keep_an_erasure_open_as_long_as_they_were_told_to_live(
+    tmp_path: Path, there: CacheApi, is_running: bool
+) -> None:
+    there.moods = ["broken"] * 9
+    async with scene_in(tmp_path, there, now=1_800_000_000.0) as scene:
+        await uploaded(scene)
+        if is_running:
+            await scene.set_policy(tmp_path, SHORT)
+    if not is_running:
+        (tmp_path / "data" / "policies" / f"{CLOUD}.toml").write_text(f'tenant = "{CLOUD}"\n{SHORT}')
+    async with scene_in(tmp_path, there, now=1_800_000_000.0) as scene:
+        erased = (await scene.records.erase(CLOUD, JANE)).body
+        assert {one["seconds_max"] for one in erased["residuals"]} == {10, LIFETIME}
+        await scene.turn()
+        scene.pass_time(IN_FLIGHT + LIFETIME - 0.01)
+        await tend(scene.origin)
+        assert await scene.outcome_of(erased["erasure_id"]) == "partial"
+        scene.pass_time(0.02)
+        await tend(scene.origin)
+        assert await scene.outcome_of(erased["erasure_id"]) == "erased"
+
+        # once the last of them is gone, the shorter one is all there is
+        scene.pass_time(SETTLED_SECONDS)
+        await uploaded(scene)
+        erased = (await scene.records.erase(CLOUD, JANE)).body
+        assert {one["seconds_max"] for one in erased["residuals"]} == {10}
+        await tend(scene.origin)
+        scene.pass_time(IN_FLIGHT + 10)
+        await tend(scene.origin)
+        assert await scene.outcome_of(erased["erasure_id"]) == "erased"
+
+
+async def test_erasures_are_called_for_before_uploads_that_came_earlier(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aid = await uploaded(scene)
+    monkeypatch.setattr(cdn_worker, "batch_of", lambda due, _most: [due[0]])
+    for number in range(3):
+        await upload(scene.records, name(f"p{number}"))
+        scene.pass_time(1)
+    await scene.records.erase(CLOUD, JANE)
+    for _ in range(4):
+        await scene.turn()
+    with_aid = [scene.tag_of("aid", aid) in tags for tags in scene.there.calls]
+    assert with_aid == [True, False, False, False]
+    assert await scene.stages() == ["second"] * 4
+
+
+async def test_what_the_policy_does_not_let_be_told_is_said_in_the_statement_and_ends_by_its_age(
+    scene: Scene, tmp_path: Path
+) -> None:
+    await uploaded(scene)
+    await scene.set_policy(tmp_path, "[zones]\nmetadata = []\n")
+    erased = (await scene.records.erase(CLOUD, JANE)).body["erasure_id"]
+    assert await scene.turn()
+    assert scene.there.calls == []
+    assert scene.line.pace.until == 0  # the CDN has refused nothing
+    place = place_of((await scene.records.erasure(CLOUD, erased)).body)
+    assert (place["state"], place["evidence"], place["confirmed"]) == ("pending", DENIED, 0)
+    scraped = generate_latest(scene.origin.metrics.registry).decode()
+    assert 'domicile_origin_cdn_purges_total{cdn="fastly",outcome="denied",region="eu-de"} 1.0' in scraped
+    scene.pass_time(IN_FLIGHT + LIFETIME)
+    await tend(scene.origin)
+    place = place_of((await scene.records.erasure(CLOUD, erased)).body)
+    assert (place["state"], place["evidence"], place["expired"]) == ("expired", DENIED, 1)
+
+
+async def test_a_cdn_that_refuses_to_the_end_is_named_with_its_words_and_its_copies_with_their_age(
+    scene: Scene,
+) -> None:
+    await uploaded(scene)
+    await uploaded(scene, "john")
+    erased = (await scene.records.erase(CLOUD, JANE)).body["erasure_id"]
+    scene.there.moods = ["nameless"] * 3
+    await scene.turn()
+    place = place_of((await scene.records.erasure(CLOUD, erased)).body)
+    assert (place["state"], place["evidence"]) == ("pending", "the CDN's answer names no purge")
+    assert place["seconds_left_max"] == IN_FLIGHT + LIFETIME
+    scene.pass_time(IN_FLIGHT + LIFETIME)
+    await tend(scene.origin)
+    await scene.close()
+    assert (await scene.records.receipt(CLOUD, erased))["statement"]["outcome"] == "erased"
+
+
+async def test_nobody_closes_an_erasure_before_what_it_has_forgotten_is_written_down(scene: Scene) -> None:
+    use(scene.records, [])
+    await uploaded(scene)
+    core = scene.records._core
+    told: list[str] = []
+    forget = core.forget
+
+    async def forgets(doomed: Any) -> Any:
+        done = await forget(doomed)
+        async with core.database.read() as connection:
+            (erasure_id,) = (await connection.execute(text("SELECT id FROM erasure"))).scalars()
+        await scene.close()
+        told.append(await scene.outcome_of(erasure_id))
+        return done
+
+    object.__setattr__(core, "forget", forgets)
+    statement = await scene.records.erase(CLOUD, JANE)
+    assert told == ["partial"]
+    key = statement.body["key"]
+    assert (statement.body["outcome"], key["root_after"] - key["root_before"]) == ("erased", 1)
 
 
 async def test_what_is_to_be_purged_survives_the_end_of_the_process(tmp_path: Path, there: CacheApi) -> None:
@@ -370,7 +495,7 @@ async def test_what_is_over_is_forgotten_but_not_before_the_erasures_of_its_clou
     assert await scene.stages() == ["done"]
     scene.pass_time(DONE_KEPT_SECONDS + 1)
     assert await scene.records.cdn_purges.clean() == 0
-    await scene.records.settle_erasures()
+    await scene.close()
     assert await scene.records.cdn_purges.clean() == 1
 
 

@@ -53,27 +53,6 @@ class Metrics:
         self.upload_bytes = BoundedCounter(
             to, "domicile_origin_upload_bytes_total", "Bytes of originals that were stored.", {}
         )
-        self.remote_fetches = BoundedCounter(
-            to,
-            "domicile_origin_remote_fetches_total",
-            "Fetches of pictures from elsewhere, by outcome. Refused: no capacity, too large, or no room in memory.",
-            {"outcome": ("fetched", "failed", "refused")},
-        )
-        self.notices = BoundedCounter(
-            to,
-            "domicile_origin_notices_total",
-            "Attempts to tell of a change (webhooks), by outcome. Delivered: a status of 2xx. Answered: another one."
-            " Unreachable: no answer. Refused: the policy lets nothing be sent there. Failed: by a fault of ours. Those four are tried again, and"
-            " counted once more as given_up after seven days. Gone: deleted or erased before it was sent.",
-            {"outcome": NOTICE_OUTCOMES},
-        )
-        self.cdn_purges = BoundedCounter(
-            to,
-            "domicile_origin_cdn_purges_total",
-            "Purges at CDNs by kind of CDN: calls by what came of them (confirmed, later, failed), calls that were not made because a"
-            " policy lets no metadata go out (denied), and purges that were over by the age of all copies before a CDN confirmed them (lapsed).",
-            {"cdn": tuple(SPEAKERS), "outcome": CDN_OUTCOMES},
-        )
         self.upload_memory = BoundedGauge(
             to, "domicile_origin_upload_memory_bytes", "Bytes of uploads that are held in memory now.", {}
         )
@@ -104,7 +83,32 @@ class Metrics:
         self.purges = BoundedCounter(
             to, "domicile_origin_purges_total", "Signed purge calls, by outcome.", {"outcome": PURGE_OUTCOMES}
         )
+        self._outside(to)
         self._pool(to)
+
+    def _outside(self, to: CollectorRegistry) -> None:
+        """What is asked of others."""
+        self.remote_fetches = BoundedCounter(
+            to,
+            "domicile_origin_remote_fetches_total",
+            "Fetches of pictures from elsewhere, by outcome. Refused: no capacity, too large, or no room in memory.",
+            {"outcome": ("fetched", "failed", "refused")},
+        )
+        self.notices = BoundedCounter(
+            to,
+            "domicile_origin_notices_total",
+            "Attempts to tell of a change (webhooks), by outcome. Delivered: a status of 2xx. Answered: another one."
+            " Unreachable: no answer. Refused: the policy lets nothing be sent there. Failed: by a fault of ours. Those four are tried again, and"
+            " counted once more as given_up after seven days. Gone: deleted or erased before it was sent.",
+            {"outcome": NOTICE_OUTCOMES},
+        )
+        self.cdn_purges = BoundedCounter(
+            to,
+            "domicile_origin_cdn_purges_total",
+            "Purges at CDNs by kind of CDN: calls by what came of them (confirmed, later, failed), calls that were not made because a"
+            " policy lets no metadata go out (denied), and purges that were over by the age of all copies before a CDN confirmed them (lapsed).",
+            {"cdn": tuple(SPEAKERS), "outcome": CDN_OUTCOMES},
+        )
 
     def _pool(self, to: CollectorRegistry) -> None:
         self.pool_queue = BoundedGauge(to, "domicile_origin_pool_queue", "Uploads that wait for a decoder.", {})

@@ -22,7 +22,7 @@ from tests.infra import cdn_hook
 from tests.infra.cdn import SECRET, varnish
 from tests.infra.cdn_hook import Hook, Way, running_hook, running_way
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 ENVIRONMENT = {
     "DOMICILE_EDGE_CDN_KIND": "generic",

@@ -6,6 +6,8 @@ from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, S
 
 from origin.catalogue.tables import metadata
 
+__all__ = ["cdn_purge", "metadata", "shared_lifetime"]
+
 _CLOUD, _HEX128 = String(63), String(32)
 
 cdn_purge = Table(

@@ -53,6 +53,8 @@ class CacheApi:
                 return web.json_response({})
             case "moved":
                 return web.Response(status=307, headers={"Location": f"http://127.0.0.1:{self.port}/elsewhere"})
+            case _:
+                pass
         if mood != "dropped":
             self.copies = {name: bears for name, bears in self.copies.items() if not bears & set(tags)}
         body = json.dumps({tag: f"{len(self.calls)}-1634836801" for tag in tags}).encode()

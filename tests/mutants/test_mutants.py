@@ -43,7 +43,7 @@ GUARDS = {
     "lineage": ("origin",),
     "receipt": ("domicile",),
     "flight": ("edge",),
-    "cdn": ("domicile", "edge"),
+    "cdn": ("domicile", "edge", "origin"),
     "tier": ("edge",),
     "restart": ("edge",),
     "tls": ("domicile",),

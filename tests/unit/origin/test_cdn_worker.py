@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from origin.records.cdn_purges import CALLS_PER_ENTRY_MAX, DONE_KEPT_SECONDS, KE
 from origin.records.core import Core
 from tests.infra.cache_api import TOKEN, CacheApi, running_cache_api
 from tests.infra.origin import origin_over
-from tests.infra.records import CLOUD, name, opened, upload
+from tests.infra.records import CLOUD, name, on, opened, upload
 
 JANE = PurgeTargets(public_ids=("jane",))
 IN_FLIGHT, LIFETIME = 90.0, 300.0
@@ -97,6 +97,13 @@ async def scene_in(directory: Path, there: CacheApi, now: float | None = None) -
         scene = Scene(records, origin_over(records), there, client, Line(there.account()))
         scene.pass_time(0 if now is None else now - scene.now)
         yield scene
+
+
+@pytest.fixture
+def either_database(request: pytest.FixtureRequest, database_kind: str) -> Iterator[None]:
+    """For tests that between them ask every kind of statement: they run on both."""
+    with on(request.getfixturevalue("postgres_server")) if database_kind == "postgres" else nullcontext():
+        yield
 
 
 @pytest_asyncio.fixture
@@ -235,6 +242,7 @@ async def test_an_answer_in_pieces_is_read_to_its_end(scene: Scene) -> None:
     assert await scene.stages() == ["second"]
 
 
+@pytest.mark.usefixtures("either_database")
 async def test_a_cdn_that_does_not_answer_keeps_fences_and_lapses_of_no_purge_waiting(scene: Scene) -> None:
     await uploaded(scene)
     await uploaded(scene, "john")
@@ -282,6 +290,7 @@ async def test_a_shorter_lifetime_of_later_does_not_end_purges_of_before(scene: 
     assert await scene.stages() == ["first"]
 
 
+@pytest.mark.usefixtures("either_database")
 @pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
 async def test_copies_of_before_a_shorter_lifetime_keep_an_erasure_open_as_long_as_they_were_told_to_live(
     tmp_path: Path, there: CacheApi, is_running: bool
@@ -315,6 +324,7 @@ async def test_copies_of_before_a_shorter_lifetime_keep_an_erasure_open_as_long_
         assert await scene.outcome_of(erased["erasure_id"]) == "erased"
 
 
+@pytest.mark.usefixtures("either_database")
 async def test_erasures_are_called_for_before_uploads_that_came_earlier(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -392,6 +402,7 @@ async def test_nobody_closes_an_erasure_before_what_it_has_forgotten_is_written_
     assert (statement.body["outcome"], key["root_after"] - key["root_before"]) == ("erased", 1)
 
 
+@pytest.mark.usefixtures("either_database")
 async def test_what_is_to_be_purged_survives_the_end_of_the_process(tmp_path: Path, there: CacheApi) -> None:
     async with scene_in(tmp_path, there) as scene:
         await uploaded(scene)
@@ -489,6 +500,7 @@ async def test_a_new_cloud_can_be_made(scene: Scene) -> None:
     assert await scene.stages() == []
 
 
+@pytest.mark.usefixtures("either_database")
 async def test_what_is_over_is_forgotten_but_not_before_the_erasures_of_its_cloud_are(scene: Scene) -> None:
     await uploaded(scene)
     await scene.records.erase(CLOUD, JANE)

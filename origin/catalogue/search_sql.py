@@ -27,6 +27,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import KeyedColumnElement
 
 from origin.catalogue import search_tables as t
+from origin.catalogue.sql import batches
 from origin.search.conditions import (
     Begins,
     Between,
@@ -86,8 +87,11 @@ def inserts(many: Iterable[Rows]) -> list[tuple[Insert, list[dict[str, Any]]]]:
 
 
 def deletes(asset_ids: Iterable[str]) -> list[Any]:
-    docs = [t.doc_of(asset_id) for asset_id in asset_ids]
-    return [delete(table).where(table.c.doc.in_(docs)) for table in (t.asset, t.word, t.phrase, t.value)]
+    return [
+        delete(table).where(table.c.doc.in_(docs))
+        for docs in batches(t.doc_of(asset_id) for asset_id in asset_ids)
+        for table in (t.asset, t.word, t.phrase, t.value)
+    ]
 
 
 def page(query: Query) -> Select[Any]:

@@ -77,7 +77,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as nowhere:
         nothing = Path(nowhere, "pytest.ini")
         nothing.write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n", "ascii")
-        pytest.main(["--collect-only", "-p", "no:cacheprovider", "-c", str(nothing), nowhere], [Libraries()])
+        pytest.main(
+            ["--collect-only", "-p", "no:cacheprovider", "-p", "no:schemathesis", "-c", str(nothing), nowhere],
+            [Libraries()],
+        )
     assert not OURS & sys.modules.keys()
     gc.collect()
     gc.freeze()  # pytest ends with a full collection, which would walk through all of the libraries in every fork

@@ -26,7 +26,7 @@ from origin.cdn_lifetimes import SETTLED_SECONDS
 from origin.cdn_steps import DENIED, RETRY_SECONDS, Stage
 from origin.cdn_worker import Line, batch_of, round_of, tend
 from origin.keys import Origin
-from origin.records import PurgeTargets, Records, cdn_purges
+from origin.records import PurgeTargets, Records, cdn_purges, erasures
 from origin.records.cdn_purges import CALLS_PER_ENTRY_MAX, DONE_KEPT_SECONDS, KEPT_SECONDS_MAX, CdnPurges
 from origin.records.core import Core
 from tests.infra.cache_api import TOKEN, CacheApi, running_cache_api
@@ -376,6 +376,26 @@ async def test_a_cdn_that_refuses_to_the_end_is_named_with_its_words_and_its_cop
     await tend(scene.origin)
     await scene.close()
     assert (await scene.records.receipt(CLOUD, erased))["statement"]["outcome"] == "erased"
+
+
+async def test_an_erasure_of_several_entries_is_over_when_the_cdn_has_purged_for_all_of_them(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasures, "ENTRY_TARGETS_MAX", 4)
+    monkeypatch.setattr(cdn_worker, "batch_of", lambda due, _most: [due[0]])
+    for number in range(3):
+        await upload(scene.records, name(f"p{number}"), tags=("all",))
+    async with scene.records._core.database.write() as connection:
+        await connection.execute(table.delete())
+    erased = (await scene.records.erase(CLOUD, PurgeTargets(tags=("all",)))).body
+    assert place_of(erased)["purges"] == 2
+    for turns in (2, 1):
+        for _ in range(turns):
+            assert await scene.turn()
+        scene.pass_time(IN_FLIGHT)
+    assert await scene.outcome_of(erased["erasure_id"]) == "partial"
+    assert await scene.turn()
+    assert await scene.outcome_of(erased["erasure_id"]) == "erased"
 
 
 async def test_nobody_closes_an_erasure_before_what_it_has_forgotten_is_written_down(

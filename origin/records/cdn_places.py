@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from origin.catalogue.cdn_tables import cdn_purge as table
 from origin.cdn_steps import CLOSED, Stage
 
-_LAPSES_AT = table.c.fenced_at + table.c.in_flight + table.c.lifetime
+LAPSES_AT = table.c.fenced_at + table.c.in_flight + table.c.lifetime
+"""When no copy of before the fence can be in use any more."""
 _IS_LAPSED = table.c.stage == Stage.LAPSED
 
 
@@ -47,7 +48,7 @@ async def cdn_places(connection: AsyncConnection, tenant: str, seqs: Sequence[in
     ends_at = case(
         (table.c.stage.in_(CLOSED), table.c.due_at),
         (table.c.stage == Stage.FENCE, now + table.c.in_flight + table.c.lifetime),
-        else_=_LAPSES_AT,
+        else_=LAPSES_AT,
     )
     asked = (
         select(

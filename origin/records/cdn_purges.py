@@ -27,6 +27,7 @@ from origin.cdn_lifetimes import Held
 from origin.cdn_steps import CLOSED, Stage, Standing, Times
 from origin.journal import Change, read_entries
 from origin.records import shared_lifetimes
+from origin.records.cdn_places import LAPSES_AT
 from origin.records.core import Core
 
 DONE_KEPT_SECONDS = 86_400.0
@@ -45,7 +46,6 @@ URGENT, USUAL = 0, 1
 """What is forgotten or hidden is called for first, however many uploads were before it."""
 _OPEN = and_(*(table.c.stage != stage for stage in CLOSED))
 _CALLED_FOR = table.c.stage.in_((Stage.FIRST, Stage.SECOND))
-_LAPSES_AT = table.c.fenced_at + table.c.in_flight + table.c.lifetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +155,7 @@ class CdnPurges:
 
     async def lapsing(self, *, limit: int) -> list[CdnPurge]:
         """Of any account, also of one that is no more: no copy can be in use."""
-        return await self._read(_CALLED_FOR, self._core.now() >= _LAPSES_AT, limit=limit)
+        return await self._read(_CALLED_FOR, self._core.now() >= LAPSES_AT, limit=limit)
 
     async def _read(self, *where: ColumnElement[bool], limit: int) -> list[CdnPurge]:
         asked = select(table).where(*where).order_by(table.c.rank, table.c.due_at).limit(limit)

@@ -26,6 +26,7 @@ from origin.api import (
     explicit,
     explode,
     folders,
+    holds,
     labels,
     listing,
     manage,
@@ -34,8 +35,11 @@ from origin.api import (
     metadata_rules,
     presets,
     publish,
+    recipients,
     related,
     search,
+    subject_cases,
+    subject_exports,
     text_images,
     transformations,
     triggers,
@@ -88,6 +92,9 @@ ROUTES: tuple[Route, ...] = (
     Route("delete_by_token", "POST", CLOUD + "/delete_by_token", manage.delete_by_token),
     Route("erasures", "POST", CLOUD + "/erasures", erasures.erase),
     Route("erasure", "GET", CLOUD + "/erasures/{id}", erasures.status),
+    Route("erasure", "DELETE", CLOUD + "/erasures/{id}", erasures.cancel),
+    Route("erasure_approval", "POST", CLOUD + "/erasures/{id}/approve", erasures.approve),
+    *holds.ROUTES,
     Route("erasures", "POST", RT + "/erasures", erasures.erase, TYPES),  # where a stock SDK's signed call goes
     *account.ROUTES,
     *search.ROUTES,
@@ -117,6 +124,9 @@ ROUTES: tuple[Route, ...] = (
     Route("openapi", "GET", "/v1_1/openapi.json", openapi),
     *upload_mappings.ROUTES,
     *audit_log.ROUTES,
+    *subject_exports.ROUTES,
+    *subject_cases.ROUTES,
+    *recipients.ROUTES,
 )
 PAGES = ("healthz", "readyz", "metrics")
 NO_ROUTE = "none"

@@ -29,6 +29,7 @@ from origin.api import (
     explicit,
     explode,
     folders,
+    holds,
     labels,
     listing,
     manage,
@@ -37,8 +38,11 @@ from origin.api import (
     metadata_rules,
     presets,
     publish,
+    recipients,
     related,
     search,
+    subject_cases,
+    subject_exports,
     text_images,
     transformations,
     triggers,
@@ -48,6 +52,7 @@ from origin.api.admission import PRESET_ONLY
 from origin.api.params import HARMLESS, LIST_ITEMS_MAX, SIGNING, USED
 from origin.api.routes import Handler
 from origin.api.upload import upload
+from origin.records.deferred import GRACE_SECONDS_MAX
 
 PAGE = frozenset({"max_results", "next_cursor"})
 SHOWN = frozenset({"tags", "context", "fields"})
@@ -92,6 +97,11 @@ DESCRIBED: Mapping[Handler, Described] = {
     text_images.text: _call(text_images.USED, needs=("text",)),
     erasures.erase: _call(erasures.USED, needs=("mode",)),
     erasures.status: _admin(),
+    erasures.cancel: _admin(),
+    erasures.approve: _admin(),
+    holds.place: _admin(holds.USED, needs=("placed_by", "reason")),
+    holds.listing: _admin(),
+    holds.lift: _admin(),
     account.ping: _admin(),
     account.usage: _admin(),
     account.config: _admin({"settings"}),
@@ -166,6 +176,16 @@ DESCRIBED: Mapping[Handler, Described] = {
     audit_log.checkpoint: Described(is_public=True),
     audit_log.consistency: Described(takes=frozenset({"from", "to"}), needs=("from", "to"), is_public=True),
     audit_log.leaves: Described(takes=frozenset({"start", "end"}), needs=("start", "end"), is_public=True),
+    subject_exports.export: _admin(subject_exports.EXPORT, needs=("subject_id",)),
+    subject_exports.status: _admin(),
+    recipients.recipients: _admin(),
+    subject_cases.open_case: _admin(subject_cases.OPEN, needs=("kind",)),
+    subject_cases.listing: _admin(subject_cases.LISTING),
+    subject_cases.show: _admin(),
+    subject_cases.extend: _admin(subject_cases.EXTEND, needs=("reason",)),
+    subject_cases.close: _admin(subject_cases.CLOSE, needs=("outcome",)),
+    subject_cases.link: _admin(subject_cases.LINKS),
+    subject_exports.download: Described(takes=subject_exports.DOWNLOAD, needs=("token",), is_public=True),
 }
 
 _NUMBER: Mapping[str, Any] = {"type": "integer", "minimum": 0}
@@ -190,7 +210,11 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "max_results": {"type": "integer", "minimum": 1, "maximum": listing.MAX_RESULTS_MAX},
     "sort_by": {"type": "array", "items": {"type": "object"}, "maxItems": LIST_ITEMS_MAX},
     "expires_at": {"type": "integer", "minimum": 0},
+    "expires_in": {"type": "integer", "minimum": subject_exports.LINK_SECONDS_MIN},
+    "received": {"type": "string", "format": "date"},
+    "multi_subject": {"enum": [subject_exports.INCLUDE, subject_exports.LEAVE_OUT]},
     "direction": {"enum": ["asc", "desc"]},
+    "grace": {"type": "integer", "minimum": 0, "maximum": GRACE_SECONDS_MAX},
     "mode": {"type": "string", "examples": list(erasures.MODES)},
     "target_format": {"enum": sorted(archive_plan.FORMATS)},
     "context": {"type": "string", "examples": ["alt=A house|caption=Our house"]},

@@ -24,15 +24,16 @@ from origin.keypages import KeyringBroken
 from origin.keyring import Keyring
 from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
-from origin.records import backups, chunks, drafts, lineage, recovery, retention, tasks
+from origin.records import backups, cases, chunks, drafts, exports, lineage, recovery, retention, tasks
 from origin.records.api_keys import load_keys
 from origin.records.audit import AUDIT_FILE, AuditFile, AuditForked, AuditLog, make_log_key
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.database import opened_database
-from origin.records.erasures import Erasures, make_signing_key
+from origin.records.erasures import Erasures
 from origin.records.named import load_named
 from origin.records.settings import RecordsSettings
+from origin.records.statement_key import make_signing_key
 from origin.shield import Shield
 from origin.store.guard import GuardedStore
 from origin.store.opening import name_of, opened_store
@@ -224,12 +225,15 @@ class Upkeep:
             await _tried(core.journal.settle())
             await _tried(drafts.drop_left(core))
             await _tried(recovery.finish_doomed(core))
+            await _tried(Erasures(core).resume())
             await _tried(Erasures(core).close_over())
             await _tried(lineage.sweep(core))
             await _tried(retention.trim(core))
             await _tried(backups.drop_old(core))
             await _tried(chunks.drop_old(core))
             await _tried(tasks.drop_old(core))
+            await _tried(exports.drop_old(core))
+            await _tried(cases.drop_old(core))
             await _tried(retention.compact(core, mirror))
 
 

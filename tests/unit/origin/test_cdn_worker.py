@@ -26,7 +26,7 @@ from origin.cdn_lifetimes import SETTLED_SECONDS
 from origin.cdn_steps import DENIED, RETRY_SECONDS, Stage
 from origin.cdn_worker import Line, batch_of, round_of, tend
 from origin.keys import Origin
-from origin.records import PurgeTargets, Records, cdn_purges, erasures
+from origin.records import PurgeTargets, Records, cdn_purges, removing
 from origin.records.cdn_purges import CALLS_PER_ENTRY_MAX, DONE_KEPT_SECONDS, KEPT_SECONDS_MAX, CdnPurges
 from origin.records.core import Core
 from tests.infra.cache_api import TOKEN, CacheApi, running_cache_api
@@ -381,7 +381,7 @@ async def test_a_cdn_that_refuses_to_the_end_is_named_with_its_words_and_its_cop
 async def test_an_erasure_of_several_entries_is_over_when_the_cdn_has_purged_for_all_of_them(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(erasures, "ENTRY_TARGETS_MAX", 4)
+    monkeypatch.setattr(removing, "ENTRY_TARGETS_MAX", 4)
     monkeypatch.setattr(cdn_worker, "batch_of", lambda due, _most: [due[0]])
     for number in range(3):
         await upload(scene.records, name(f"p{number}"), tags=("all",))

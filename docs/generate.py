@@ -369,8 +369,8 @@ def _bounds() -> str:
         ("B", "copies in browsers", "policy: `lifetimes.browser_seconds_max`", f"{browser} s"),
         ("D", "a viewer that takes no bytes for so long is cut off; also the TCP user time-out",
          "setting: `edge.delivery.progress_seconds_max`", f"{stall:g} s"),
-        ("T", "a CDN's own time-out towards us: a request that it sent may come back so much later", "your CDN",
-         "not known here"),
+        ("T", "a CDN's own time-out towards us: a request that it sent may come back so much later",
+         "your CDN; `answer_seconds_max` of its [account](cdn.md#purged-by-domicile-itself)", "60 s"),
     ]  # fmt: skip
     table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     fence = f"L x {1 + CLOCK_DRIFT:g} + {CLOCK_MARGIN_SECONDS:g} s, counted from its last renewal ({fenced:g} s with `strict-eu`)"

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -147,6 +147,8 @@ class Journal:
         self.continuity = Continuity(lambda: mirror.ends if mirror else {}, on_put_back=on_put_back)
         self._news = asyncio.Event()
         self._unmirrored: list[Entry] = []
+        self.on_store: Callable[[Change, Entry], Awaitable[None]] | None = None
+        """Called in the transaction of every entry: what it writes is there exactly if the entry is."""
         self._copying = asyncio.Lock()
         self._doubts = Doubts(database)
 
@@ -247,6 +249,9 @@ class Journal:
             .where(head.c.tenant == change.tenant)
             .values(seq=last.seq, hash=last.chain, purged=_piled_up(change))
         )
+        if self.on_store is not None:
+            for entry in change.entries:
+                await self.on_store(change, entry)
 
     async def _committed(self, change: Change) -> None:
         for step in change.after_commit:

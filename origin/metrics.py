@@ -8,6 +8,7 @@ from typing import get_args
 from prometheus_client import CollectorRegistry
 
 from domicile import __version__
+from domicile.media.cdn_calls import SPEAKERS
 from domicile.media.signature import Digest
 from domicile.service.line import TURNED_AWAY
 from domicile.service.metrics import BoundedCounter, BoundedGauge, BoundedHistogram, new_registry
@@ -21,6 +22,7 @@ PURGE_OUTCOMES = (
     "replay", "place", "scope", "body",
 )  # fmt: skip
 """Outcomes of signed purges; the caller of a call that proves nothing learns only 401."""
+CDN_OUTCOMES = ("confirmed", "later", "failed", "denied", "lapsed")
 NOTICE_OUTCOMES = ("delivered", "answered", "unreachable", "refused", "failed", "given_up", "gone")
 POOL_OUTCOMES = (
     "done", "undecodable_media", "limit_exceeded", "bad_transformation", "known_killer", *get_args(Death),
@@ -50,20 +52,6 @@ class Metrics:
         )
         self.upload_bytes = BoundedCounter(
             to, "domicile_origin_upload_bytes_total", "Bytes of originals that were stored.", {}
-        )
-        self.remote_fetches = BoundedCounter(
-            to,
-            "domicile_origin_remote_fetches_total",
-            "Fetches of pictures from elsewhere, by outcome. Refused: no capacity, too large, or no room in memory.",
-            {"outcome": ("fetched", "failed", "refused")},
-        )
-        self.notices = BoundedCounter(
-            to,
-            "domicile_origin_notices_total",
-            "Attempts to tell of a change (webhooks), by outcome. Delivered: a status of 2xx. Answered: another one."
-            " Unreachable: no answer. Refused: the policy lets nothing be sent there. Failed: by a fault of ours. Those four are tried again, and"
-            " counted once more as given_up after seven days. Gone: deleted or erased before it was sent.",
-            {"outcome": NOTICE_OUTCOMES},
         )
         self.upload_memory = BoundedGauge(
             to, "domicile_origin_upload_memory_bytes", "Bytes of uploads that are held in memory now.", {}
@@ -95,6 +83,7 @@ class Metrics:
         self.purges = BoundedCounter(
             to, "domicile_origin_purges_total", "Signed purge calls, by outcome.", {"outcome": PURGE_OUTCOMES}
         )
+        self._outside(to)
         self._pool(to)
         self._subjects(to)
 
@@ -104,6 +93,30 @@ class Metrics:
             "domicile_origin_subject_cases",
             "Requests of persons that are open, of all clouds, and those of them that are overdue.",
             {"state": ("open", "overdue")},
+        )
+
+    def _outside(self, to: CollectorRegistry) -> None:
+        """What is asked of others."""
+        self.remote_fetches = BoundedCounter(
+            to,
+            "domicile_origin_remote_fetches_total",
+            "Fetches of pictures from elsewhere, by outcome. Refused: no capacity, too large, or no room in memory.",
+            {"outcome": ("fetched", "failed", "refused")},
+        )
+        self.notices = BoundedCounter(
+            to,
+            "domicile_origin_notices_total",
+            "Attempts to tell of a change (webhooks), by outcome. Delivered: a status of 2xx. Answered: another one."
+            " Unreachable: no answer. Refused: the policy lets nothing be sent there. Failed: by a fault of ours. Those four are tried again, and"
+            " counted once more as given_up after seven days. Gone: deleted or erased before it was sent.",
+            {"outcome": NOTICE_OUTCOMES},
+        )
+        self.cdn_purges = BoundedCounter(
+            to,
+            "domicile_origin_cdn_purges_total",
+            "Purges at CDNs by kind of CDN: calls by what came of them (confirmed, later, failed), calls that were not made because a"
+            " policy lets no metadata go out (denied), and purges that were over by the age of all copies before a CDN confirmed them (lapsed).",
+            {"cdn": tuple(SPEAKERS), "outcome": CDN_OUTCOMES},
         )
 
     def _pool(self, to: CollectorRegistry) -> None:

@@ -37,7 +37,7 @@ REQUEST_ID_BYTES = 16
 POLL_SECONDS = 1.0
 """Between two questions of `--wait`; the answer itself waits for edges for a second."""
 EXIT_PARTIAL = 3
-"""Exit code while an edge may still serve what was erased, or something is waited for."""
+"""Exit code while an edge, or a CDN, may still serve what was erased, or something is waited for."""
 OVER = {
     "erased": "erased",
     "restricted": "restricted: kept, and shown to nobody until --mode unrestrict",
@@ -95,7 +95,9 @@ def erase(
     ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    wait: Annotated[float, typer.Option(help="Seconds to wait until no edge can serve it any more.", min=0)] = 0.0,
+    wait: Annotated[
+        float, typer.Option(help="Seconds to wait until no edge and no CDN can serve it any more.", min=0)
+    ] = 0.0,
     request_id: Annotated[
         str | None, typer.Option("--request-id", help="The same one means the same erasure; default: a random one.")
     ] = None,
@@ -201,11 +203,20 @@ def tell(said: dict[str, Any], statement: Path | None) -> None:
     if (state := str(said.get("state"))) in WAITS:
         raise Failure(f"not over yet: {WAITS[state]}. Its id: {said.get('erasure_id', '')}", EXIT_PARTIAL)
     edges: dict[str, Any] = next((place for place in said.get("places", []) if place.get("place") == "edges"), {})
+    cdns = [place for place in said.get("places", []) if str(place.get("place")).startswith("cdn ")]
     raise Failure(
         f"not over yet: {edges.get('waiting', '?')} edge(s) may serve old copies for at most"
-        f" {edges.get('seconds_left_max', '?')} s. Ask again with --status {said.get('erasure_id', '')} --wait SECONDS",
+        f" {edges.get('seconds_left_max', '?')} s{''.join(map(_pending, cdns))}."
+        f" Ask again with --status {said.get('erasure_id', '')} --wait SECONDS",
         EXIT_PARTIAL,
     )
+
+
+def _pending(cdn: dict[str, Any]) -> str:
+    if cdn.get("state") != "pending":
+        return ""
+    why = f" ({cdn['evidence']})" if cdn.get("evidence") else ""
+    return f"; {cdn.get('place')} is not done{why}, for at most {cdn.get('seconds_left_max', '?')} s"
 
 
 def credentials(config: Path | None, data: Path | None) -> str:

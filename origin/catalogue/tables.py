@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     false,
+    text,
 )
 
 metadata = MetaData(
@@ -213,6 +214,9 @@ erasure = Table(
     Column("kept_until", Float(53), nullable=True, comment="set with the statement"),
     Column("leaf", BigInteger, nullable=True, comment="its number in the audit log; set with the statement"),
     Index(None, "kept_until"),
+    Index(
+        "ix_erasure_open", "tenant", sqlite_where=text("statement IS NULL"), postgresql_where=text("statement IS NULL")
+    ),
     UniqueConstraint("tenant", "request", name="uq_erasure_tenant_request"),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from origin.catalogue.tables import metadata
+from origin.catalogue.cdn_tables import metadata  # with those of `tables`
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -14,6 +14,7 @@ from domicile.media.url import RESERVED_CLOUDS
 from origin.catalogue.tables import purge_key as table
 from origin.journal import Journal, read_head
 from origin.policy import digest
+from origin.records import shared_lifetimes
 from origin.records.api_keys import FIRST, first_key, insert_key
 from origin.records.core import Core
 from origin.records.purge_types import PurgeKey
@@ -62,6 +63,7 @@ class Clouds:
             async with core.database.write() as connection:
                 await insert_tenant(connection, tenant, digest(policy))
                 await insert_key(connection, cloud, key, FIRST, None)
+                await shared_lifetimes.begin(connection, cloud, policy)
                 await Journal.begin(connection, cloud, past=past)
                 head = await read_head(connection, cloud)
         except IntegrityError as taken:
@@ -84,7 +86,18 @@ class Clouds:
                 changed.append(cloud)
             else:
                 self._core.tenants.put(replace(standing, policy=policy))
+        await self._know_lifetimes()
         return tuple(changed)
+
+    async def _know_lifetimes(self) -> None:
+        """Of clouds that were made before lifetimes were remembered."""
+        core = self._core
+        async with core.database.read() as connection:
+            known = await shared_lifetimes.known(connection)
+        if unknown := [one for cloud, one in core.tenants.all().items() if cloud not in known]:
+            async with core.database.write() as connection:
+                for standing in unknown:
+                    await shared_lifetimes.begin(connection, standing.tenant.cloud, standing.policy)
 
     async def _apply(self, cloud: str, policy: ResidencyPolicy | None) -> None:
         core = self._core
@@ -92,6 +105,7 @@ class Clouds:
             # Under the lock: a named transformation may have changed since, and is not lost.
             standing = next_config(core.tenants.standing(cloud), policy, digest(policy))
             await update_config(change.connection, standing)
+            await shared_lifetimes.change(change.connection, cloud, policy, now=core.now())
             change.record(Kind.CONFIG, config_revision=standing.tenant.config_revision)
             change.after_commit.append(lambda: core.tenants.put(standing))
 

@@ -79,6 +79,8 @@ class Core:
     """The catalogue is older than what this process has in memory: it must end (see `origin.continuity`)."""
     undropped: set[tuple[Aid, str]] = field(default_factory=set)
     """Drafts (aid, tenant) whose row could not be reached when they were over; no more than uploads that failed then."""
+    counting: set[tuple[str, str]] = field(default_factory=set)
+    """Erasures (tenant, id) whose call has yet to write down what it has forgotten: nobody closes them meanwhile."""
 
     @property
     def place(self) -> Place:

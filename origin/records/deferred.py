@@ -253,7 +253,7 @@ def counted(core: Core, row: ErasureRow, change: Change, aids: Sequence[Aid], go
     return msgspec.structs.replace(
         state,
         head=change.head,
-        seqs=(*state.seqs, change.seq) if aids else state.seqs,
+        seqs=(*state.seqs, *(entry.seq for entry in change.entries)) if aids else state.seqs,
         versions=state.versions + len(aids),
         shown=(state.shown + shown)[:VERSIONS_SHOWN_MAX],
         renditions=state.renditions + gone.renditions,

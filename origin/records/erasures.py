@@ -15,16 +15,19 @@ from typing import Any
 
 import msgspec
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid
 from domicile.media.errors import AssetNotFound, MediaError
 from domicile.media.journal import Kind
 from domicile.media.receipt import leaf_of, make_receipt
 from domicile.media.statement import ErasureStatement, canonical, public_key_of, sign
+from origin.cdn_lifetimes import seconds_max
 from origin.journal import Change
-from origin.records import approvals, deferred, erasure_targets, restrictions
+from origin.records import approvals, deferred, erasure_targets, restrictions, shared_lifetimes
 from origin.records import erasure_rows as rows_of
 from origin.records import targets as selection
+from origin.records.cdn_places import cdn_places
 from origin.records.core import Core
 from origin.records.deferred import ERASURE_ID_BYTES, Asked, counted
 from origin.records.erasure_rows import ErasureRow, State
@@ -34,7 +37,7 @@ from origin.records.purge_types import ErasePreview, PurgeTargets, Versions
 from origin.records.removing import ERASE_VERSIONS_MAX, remove
 from origin.records.stages import Mode, Step, next_step
 from origin.records.statement_key import seed_of
-from origin.records.statements import body_of
+from origin.records.statements import Facts, body_of, is_over
 from origin.records.tasks import drop_told
 from origin.records.types import Fencing
 
@@ -147,6 +150,14 @@ class Erasures:
         if not gone:
             return row
         core = self._core
+        core.counting.add((row.tenant, row.id))
+        try:
+            return await self._counted(row, gone)
+        finally:
+            core.counting.discard((row.tenant, row.id))
+
+    async def _counted(self, row: ErasureRow, gone: Sequence[Aid]) -> ErasureRow:
+        core = self._core
         forgotten, _ = await core.forget_and_wait(row.tenant, row.state.head.seq, gone)
         async with core.database.write() as connection:
             newest = await rows_of.by_id(connection, row.tenant, row.id) or row
@@ -243,16 +254,30 @@ class Erasures:
 
     async def _told(self, row: ErasureRow) -> ErasureStatement:
         """The statement as things stand now; the last one is kept."""
-        core, state = self._core, row.state
-        fenced = await core.fenced(row.tenant, state.head.seq)
+        core, tenant = self._core, row.tenant
+        await core.fenced(tenant, row.state.head.seq)
+        is_counted = (tenant, row.id) not in core.counting  # before the row is read: then it has what was counted
         async with core.database.read() as connection:
-            left = await rows_of.doomed(connection, row)
+            row = await rows_of.by_id(connection, tenant, row.id) or row
             at = await erasure_targets.standing_of(core, connection, row)
-            held = await erasure_targets.held_count(connection, row) if at is not None else 0
-        statement = sign(body_of(core, row, fenced, left=left, at=at, held=held), seed_of(core))
-        if state.finished and left == 0 and fenced.state is Fencing.FENCED:
-            return await self._close(row, statement)
-        return statement
+            facts = Facts(
+                fenced=core.leases.state(tenant, row.state.head.seq),
+                left=await rows_of.doomed(connection, row),
+                is_counted=is_counted,
+                cdns=await cdn_places(connection, tenant, row.state.seqs, now=core.now()),
+                shared_seconds=await self._shared_seconds(connection, tenant),
+                at=at,
+                held=await erasure_targets.held_count(connection, row) if at is not None else 0,
+            )
+        if row.statement is not None:
+            return row.statement
+        statement = sign(body_of(core, row, facts), seed_of(core))
+        return await self._close(row, statement) if is_over(row, facts) else statement
+
+    async def _shared_seconds(self, connection: AsyncConnection, tenant: str) -> int:
+        core = self._core
+        held = await shared_lifetimes.held(connection, tenant, core.tenants.standing(tenant).policy)
+        return int(seconds_max(held, now=core.now()))
 
     async def _close(self, row: ErasureRow, statement: ErasureStatement) -> ErasureStatement:
         """Keep the last statement, and write into the log that it was made; what was kept, if somebody was faster."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from domicile.media.statement import ErasureStatement
+from origin.cdn_accounts import read_accounts
 from origin.records import backups
 from origin.records.audit import AuditLog
+from origin.records.cdn_purges import CdnPurges
 from origin.records.core import Core
 from origin.records.erasures import Erasures
 from origin.records.holds import Hold, Holds
@@ -22,6 +24,9 @@ class ForgettingSide:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._purges = Purges(core)
+        self.cdn_purges = CdnPurges(core, read_accounts(core.settings.keys_directory))
+        if self.cdn_purges.accounts:
+            core.journal.on_store = self.cdn_purges.written
         self._erasures = Erasures(core)
         self._holds = Holds(core)
 

@@ -17,10 +17,11 @@ from domicile.media.asset import Aid
 from domicile.media.errors import BadRequest
 from domicile.media.journal import ENTRY_TARGETS_MAX, Head, Kind
 from domicile.media.outward_tags import months_held, tag, tag_key
-from domicile.media.policy import Lifetimes
 from origin.catalogue import tables as t
 from origin.catalogue.port import AssetRow
+from origin.cdn_lifetimes import IN_FLIGHT_SECONDS_MAX, Held, seconds_max
 from origin.journal import Change
+from origin.records import shared_lifetimes
 from origin.records import targets as selection
 from origin.records.core import Core
 from origin.records.nonces import Once, spend
@@ -75,6 +76,7 @@ class Purges:
         async with core.journal.change(tenant) as change:
             if call.nonce:
                 await spend(change.connection, _once(call, now=core.now()), now=core.now())
+            held = await shared_lifetimes.held(change.connection, tenant, core.tenants.standing(tenant).policy)
             first = await _remembered(change.connection, tenant, purge_hash, call)
             answer = first or await self._append(change, targets)
             if first is None:
@@ -91,17 +93,16 @@ class Purges:
             everything=answer.everything,
             repeated=first is not None,
             fenced=state,
-            cdn_tags={cdn: self._tags(tenant, cdn, answer) for cdn in core.settings.cdns},
+            cdn_tags={cdn: self._tags(tenant, cdn, answer, held) for cdn in core.settings.cdns},
         )
 
-    def _tags(self, tenant: str, cdn: str, answer: _Answer) -> tuple[str, ...]:
+    def _tags(self, tenant: str, cdn: str, answer: _Answer, held: Held) -> tuple[str, ...]:
         """By which this CDN's copies go. A copy bears the aid of every picture in it, so names add nothing."""
         standing, now = self._core.tenants.standing(tenant), self._core.now()
-        policy = standing.policy
-        lifetimes = Lifetimes() if policy is None else policy.lifetimes
+        held_seconds = int(seconds_max(held, now=now, in_flight=IN_FLIGHT_SECONDS_MAX))
         keys = [
             tag_key(standing.tenant.name_key, cdn=cdn, month=month)
-            for month in months_held(now, seconds_max=lifetimes.shared_seconds_max)
+            for month in months_held(now, seconds_max=held_seconds)
         ]
         if answer.everything:
             return tuple(tag(key, "cloud", "") for key in keys)

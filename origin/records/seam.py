@@ -117,7 +117,9 @@ class Records(WireSide, ForgettingSide):
         others, or DATA belongs to another region; PolicyError for a policy file that is none.
         """
         async with opened(settings, clocks) as core:
-            yield cls(core)
+            records = cls(core)
+            await records.cdn_purges.catch_up()
+            yield records
 
     @property
     def put_back(self) -> asyncio.Event:

@@ -81,6 +81,13 @@ class RecordsSettings:
         at_least=0,
         at_most=1,
     )
+    cdn_in_flight_seconds: float = setting(
+        30.0,
+        "D: how long an answer that an edge has given away may be on its way to a CDN, at least every edge's"
+        " `edge.delivery.progress_seconds_max`; the second purge there waits for it.",
+        at_least=0,
+        at_most=3600,
+    )
     s3: S3Settings = group(S3Settings)
 
     @property

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from domicile.media.statement import KEY_STATE_FILE, KEY_STATE_WAITING, STATUS_PATH
+from origin.records.cdn_places import CdnPlace
 from origin.records.core import Core
 from origin.records.erasure_rows import ErasureRow
 from origin.records.stages import Mode, Stage, Standing, stage_of
@@ -22,16 +26,41 @@ _KEPT = "kept: nothing is erased"
 _NOTHING_LEFT = "nothing was left to erase"
 
 
-def body_of(
-    core: Core, row: ErasureRow, fenced: FencedState, *, left: int, at: Standing | None = None, held: int = 0
-) -> dict[str, Any]:
-    """The body of a statement as things stand; `left`: versions whose key or bytes may still be there; `at`: where a call
-    stands that is not carried out at once, `held`: how many of its assets a hold keeps.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """How an erasure stands."""
+
+    fenced: FencedState
+    left: int
+    """Versions whose key or bytes may still be there."""
+    is_counted: bool
+    """What was forgotten is written down."""
+    cdns: Sequence[CdnPlace]
+    shared_seconds: int
+    """The longest that a copy in a shared cache may have been told to live."""
+    at: Standing | None = None
+    """Where a call stands that is not carried out at once."""
+    held: int = 0
+    """How many of its assets a hold keeps."""
+
+    @property
+    def is_outside_over(self) -> bool:
+        """At edges and CDNs."""
+        return self.fenced.state is Fencing.FENCED and all(cdn.is_over for cdn in self.cdns)
+
+
+def is_over(row: ErasureRow, facts: Facts) -> bool:
+    """Nothing is left to do, here, at an edge or at a CDN: the one place that decides it."""
+    return row.state.finished and facts.left == 0 and facts.is_counted and facts.is_outside_over
+
+
+def body_of(core: Core, row: ErasureRow, facts: Facts) -> dict[str, Any]:
+    """The body of a statement as things stand."""
     policy, state = core.tenants.standing(row.tenant).policy, row.state
+    fenced, left, at = facts.fenced, facts.left, facts.at
     lifetimes = policy.lifetimes if policy else None
-    stage = _stage(row, fenced, left, at)
-    residuals = _residuals(lifetimes.browser_seconds_max, lifetimes.shared_seconds_max) if lifetimes else []
+    stage = _stage(row, facts)
+    residuals = _residuals(lifetimes.browser_seconds_max, facts.shared_seconds) if lifetimes else []
     return {
         "tenant": row.tenant,
         "erasure_id": row.id,
@@ -42,7 +71,7 @@ def body_of(
         "mode": str(at.mode) if at else Mode.ERASE.value,
         "state": str(stage),
         "outcome": _outcome(stage, at, versions=state.versions),
-        **_waits(row, at, held),
+        **_waits(row, at, facts.held),
         "removed": {
             "versions": state.versions,
             "originals": state.originals if left else state.versions,
@@ -52,20 +81,20 @@ def body_of(
         "recipients": dict(state.recipients),
         "journal": {"epoch": state.head.epoch, "seq": state.head.seq, "chain": state.head.chain},
         "key": _key_state(core, row, fenced, left, stage),
-        "places": [_origin_place(core, row, left, stage), _edges_place(fenced)],
+        "places": [_origin_place(core, row, left, stage), _edges_place(fenced), *map(_cdn_place, facts.cdns)],
         "bound_seconds": _bound(row, fenced, at, residuals),
         "residuals": residuals,
         "failure_domains": 1,
     }
 
 
-def _stage(row: ErasureRow, fenced: FencedState, left: int, at: Standing | None) -> Stage:
+def _stage(row: ErasureRow, facts: Facts) -> Stage:
     return stage_of(
-        at,
-        finished=row.state.finished,
-        left=left,
-        keys_gone=not left or row.state.sealed,
-        fenced=fenced.state is Fencing.FENCED,
+        facts.at,
+        finished=row.state.finished and facts.is_counted,
+        left=facts.left,
+        keys_gone=not facts.left or row.state.sealed,
+        fenced=facts.is_outside_over,
     )
 
 
@@ -126,6 +155,28 @@ def _edges_place(fenced: FencedState) -> dict[str, Any]:
         "waiting": fenced.waiting,
         "seconds_left_max": int(-(-fenced.seconds_left_max // 1)),
     }
+
+
+def _cdn_place(cdn: CdnPlace) -> dict[str, Any]:
+    """`evidence`: the CDN's own name for its purge, or what went wrong last. Whether it told the truth we do not know."""
+    return {
+        "place": f"cdn {cdn.account}",
+        "state": _cdn_state(cdn),
+        "evidence": cdn.said,
+        "purges": cdn.purges,
+        "confirmed": cdn.confirmed,
+        "expired": cdn.lapsed,
+        "fenced_at": int(cdn.fenced_at),
+        "first_purged_at": int(cdn.first_at),
+        "ended_at": int(cdn.ended_at),
+        "seconds_left_max": math.ceil(cdn.seconds_left_max),
+    }
+
+
+def _cdn_state(cdn: CdnPlace) -> str:
+    if not cdn.is_over:
+        return "pending"
+    return "expired" if cdn.lapsed else "purged"
 
 
 def _residuals(browser_seconds: int, shared_seconds: int) -> list[dict[str, Any]]:

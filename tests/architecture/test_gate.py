@@ -57,6 +57,7 @@ WITHOUT_PERMIT = {
     "cache_files.maker_of_temporary": "reads a file name",
     "cache_files.new_maker": "draws a random number",
     "cache_files.probe": "writes zeros and deletes them",
+    "cdn.open": "opens no connection by itself",
     "files.abandon": "removing needs no leave",
     "files.finish": "of a file that was begun for a permit",
     "files.remove": "removing needs no leave",

@@ -35,13 +35,18 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def varnish(edge_port: int) -> Iterator[int]:
-    """The port that Varnish listens on, with xkey."""
+def varnish(edge_port: int, *, tag_field: str = "xkey") -> Iterator[int]:
+    """The port that Varnish listens on, with xkey. `tag_field`: in which the edge says tags, if it takes Varnish for something else."""
     program, port = require("varnishd"), free_port()
     with _directory() as directory:
         text = (DEPLOY / "cdn" / "varnish.vcl").read_text("utf-8")
         vcl = directory / "domicile.vcl"
-        vcl.write_text(text.replace('.port = "8080"', f'.port = "{edge_port}"'), "utf-8")
+        text = text.replace('.port = "8080"', f'.port = "{edge_port}"')
+        if tag_field != "xkey":
+            text = text.replace(
+                "set beresp.keep", f"set beresp.http.xkey = beresp.http.{tag_field};\n    set beresp.keep"
+            )
+        vcl.write_text(text, "utf-8")
         command = [
             program, "-F", "-n", str(directory / "v"), "-a", f"127.0.0.1:{port}", "-f", str(vcl), "-s", "malloc,32m",
             "-j", "none", "-p", "thread_pools=1", "-p", "thread_pool_min=10",

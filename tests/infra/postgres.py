@@ -24,8 +24,8 @@ import asyncpg
 import pytest
 from sqlalchemy.engine import make_url
 
+from origin.catalogue.cdn_tables import metadata
 from origin.catalogue.engine import Database
-from origin.catalogue.tables import metadata
 from origin.migrations import migrate
 
 START_SECONDS_MAX = 60

@@ -109,6 +109,18 @@ async def test_reads_and_changes_of_few_assets_scan_no_large_table(
     assert scans == {}
 
 
+async def test_erasures_that_are_not_over_are_found_among_many_that_are(tmp_path: Path) -> None:
+    async with Records.open(settings(tmp_path)) as records:
+        over = {"tenant": CLOUD, "selector": "0", "state": b"", "statement": b"signed", "kept_until": 1e12}
+        async with records._core.database.write() as connection:
+            await connection.execute(insert(t.erasure), [{**over, "id": f"{n:032x}"} for n in range(2000)])
+            await connection.execute(text("ANALYZE"))
+        heard = Heard(records._core.database)
+        await records._erasures.close_over()
+        (plan,) = (await plans(records._core.database, heard.statements)).values()
+        assert any("ix_erasure_open" in line for line in plan), plan
+
+
 def test_a_scan_would_be_seen() -> None:
     assert re.findall(SCANNED["sqlite"], "SCAN name USING COVERING INDEX x") == ["name"]
     assert re.findall(SCANNED["postgres"], "  ->  Parallel Seq Scan on version  (cost=0.00..1.00)") == ["version"]

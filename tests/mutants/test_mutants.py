@@ -48,7 +48,7 @@ GUARDS = {
     "approval": ("origin",),
     "receipt": ("domicile",),
     "flight": ("edge",),
-    "cdn": ("domicile", "edge"),
+    "cdn": ("domicile", "edge", "origin"),
     "tier": ("edge",),
     "restart": ("edge",),
     "tls": ("domicile",),

@@ -72,7 +72,11 @@ class Origin:
 
     def _statement(self) -> Answer:
         outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
-        places = [{"place": "edges", "waiting": 2, "seconds_left_max": 30}]
+        places = [
+            {"place": "edges", "waiting": 2, "seconds_left_max": 30},
+            {"place": "cdn shop", "state": "pending", "evidence": "it is busy", "seconds_left_max": 390},
+            {"place": "cdn done", "state": "purged", "evidence": "x", "seconds_left_max": 0},
+        ]
         body = {"outcome": outcome, "state": self.state, "erasure_id": "e1", "places": places}
         return Answer(status=200, body=body)
 
@@ -137,6 +141,7 @@ def test_an_erasure_that_is_not_over_is_not_called_erased(origin: Origin) -> Non
     assert isinstance(done.exception, Failure)
     assert done.exception.code == 3
     assert "2 edge(s) may serve old copies for at most 30 s" in str(done.exception)
+    assert "30 s; cdn shop is not done (it is busy), for at most 390 s. Ask" in str(done.exception)
     assert "--status e1" in str(done.exception)
     assert "erased;" not in done.output
 

@@ -1,0 +1,82 @@
+"""A stand-in for a CDN with an API like Fastly's, on loopback: it keeps copies by their tags, purges them, and misbehaves when told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from domicile.media.cdn_calls import CdnAccount
+from origin.cdn_accounts import Account
+
+TOKEN = "s3cr3t-t0k3n"
+
+
+@dataclass
+class CacheApi:
+    port: int = 0
+    copies: dict[str, set[str]] = field(default_factory=dict)
+    """Name of a copy -> its tags."""
+    moods: list[str] = field(default_factory=list)
+    """What the next calls meet: busy, broken, reset, slow, nameless, dropped, moved, in pieces; then it behaves."""
+    calls: list[list[str]] = field(default_factory=list)
+    """Tags of each call that came."""
+    tokens: set[str] = field(default_factory=set)
+    slow: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set to let slow answers go."""
+
+    def account(self, name: str = "shop", **changes: object) -> Account:
+        cdn = CdnAccount(kind="fastly", base=f"http://127.0.0.1:{self.port}", zone="SU1Z", credentials={"token": TOKEN})
+        return Account(**{"name": name, "cdn": cdn, "answer_seconds_max": 60.0, **changes})  # type: ignore[arg-type]
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        tags = json.loads(await request.read())["surrogate_keys"]
+        self.calls.append(tags)
+        self.tokens.add(request.headers["Fastly-Key"])
+        mood = self.moods.pop(0) if self.moods else ""
+        match mood:
+            case "busy":
+                return web.Response(status=429, headers={"Retry-After": "70"})
+            case "broken":
+                return web.Response(status=500, text="<html>" + TOKEN)
+            case "reset":
+                assert request.transport is not None
+                request.transport.abort()
+                return web.Response()
+            case "slow":
+                await self.slow.wait()
+            case "nameless":
+                return web.json_response({})
+            case "moved":
+                return web.Response(status=307, headers={"Location": f"http://127.0.0.1:{self.port}/elsewhere"})
+            case _:
+                pass
+        if mood != "dropped":
+            self.copies = {name: bears for name, bears in self.copies.items() if not bears & set(tags)}
+        body = json.dumps({tag: f"{len(self.calls)}-1634836801" for tag in tags}).encode()
+        if mood != "in pieces":
+            return web.Response(body=body, content_type="application/json")
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for start in range(0, len(body), 20):
+            await answer.write(body[start : start + 20])
+            await asyncio.sleep(0.002)
+        return answer
+
+
+@asynccontextmanager
+async def running_cache_api() -> AsyncIterator[CacheApi]:
+    there = CacheApi()
+    server = web.Server(there.answer)
+    listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
+    there.port = listening.sockets[0].getsockname()[1]
+    try:
+        yield there
+    finally:
+        there.slow.set()
+        listening.close()
+        await server.shutdown(1)

@@ -100,9 +100,9 @@ async def measured(count: int, rounds: int) -> None:
     for one in records(count):
         batch.append(document_of(one))
         if len(batch) == BATCH:
-            await index.fill(batch)
+            await index.fill(CLOUD, batch, head=0)
             batch = []
-    await index.fill(batch)
+    await index.fill(CLOUD, batch, head=0)
     say(
         assets=count,
         fill_seconds=round(time.perf_counter() - started, 1),
@@ -139,7 +139,7 @@ async def plan(index: MemoryIndex, query: Query) -> list[str]:
     def rows() -> list[str]:
         return [row[3] for row in index._db.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
 
-    return await index._ask(rows)
+    return await index._ask(CLOUD, rows)
 
 
 async def index_bytes(index: MemoryIndex) -> int:
@@ -147,7 +147,7 @@ async def index_bytes(index: MemoryIndex) -> int:
         pages, page_bytes = (index._db.exec_driver_sql(f"PRAGMA {one}").scalar() for one in ("page_count", "page_size"))
         return pages * page_bytes
 
-    return await index._ask(size)
+    return await index._ask(CLOUD, size)
 
 
 def say(**what: object) -> None:

@@ -77,6 +77,13 @@ class Metrics:
         self.journal_head = BoundedGauge(
             to, "domicile_origin_journal_head", "Journal entries ever written, over all clouds.", {}
         )
+        self.search_built = BoundedGauge(
+            to,
+            "domicile_origin_search_built_ratio",
+            "Share of the assets that the search index has been given since it was begun anew; below 1 searches, listings and uploads under a"
+            " quota can be answered 429.",
+            {},
+        )
         self.leases = BoundedCounter(
             to,
             "domicile_origin_leases_total",

@@ -59,6 +59,9 @@ class Catalogue(Protocol):
     ) -> int:
         """All assets of the tenant; with `aids` these and those that carry any of the labels, each once."""
 
+    async def page(self, connection: AsyncConnection, tenant: str, *, after: str, limit: int) -> list[AssetRow]:
+        """All assets of the tenant in the order of their names' hashes, at most `limit`, after one of those."""
+
     async def owner(self, connection: AsyncConnection, aid: Aid) -> str | None:
         """Tenant of a version that has bytes."""
 

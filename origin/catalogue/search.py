@@ -8,6 +8,7 @@ changes wait for one search at most.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +16,15 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, Table, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
 from domicile.media.errors import LimitExceeded, Overloaded
 from origin.catalogue import search_sql as sql
 from origin.catalogue import search_tables as t
+from origin.catalogue.search_building import Building, Told
+from origin.catalogue.sql import batches
 from origin.journal import Change
 from origin.search.conditions import Both, Condition
 from origin.search.document import Document
@@ -46,6 +49,9 @@ class MemoryIndex:
 
     def __init__(self, *, seconds_max: float = SEARCH_SECONDS_MAX) -> None:
         self._seconds_max = seconds_max
+        self.building = Building()
+        self._told: dict[str, Told] = {}
+        """Of each tenant that is being built."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="search")
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -71,40 +77,68 @@ class MemoryIndex:
 
     async def put(self, change: Change, document: Document) -> None:
         rows = sql.rows_of(document)
-        change.after_commit.append(lambda: self._soon(lambda: self._replace([rows])))
+        self._after(change, [str(document.scalars["asset_id"])], lambda: self._replace([rows]))
 
     async def remove(self, change: Change, asset_ids: Iterable[str]) -> None:
         gone = list(asset_ids)
-        change.after_commit.append(lambda: self._soon(lambda: self._drop(gone)))
+        docs = [t.doc_of(asset_id) for asset_id in gone]
+        self._after(change, gone, lambda: self._drop(docs))
 
-    async def fill(self, documents: Sequence[Document]) -> None:
-        rows = [sql.rows_of(document) for document in documents]
-        await asyncio.wrap_future(self._thread.submit(self._replace, rows))
+    def _after(self, change: Change, asset_ids: Sequence[str], work: Callable[[], None]) -> None:
+        def committed() -> None:
+            if change.tenant in self._told:
+                self._told[change.tenant].note(asset_ids, change.seq)
+            self._soon(work)
+
+        change.after_commit.append(committed)
+
+    async def begin(self, tenants: Iterable[str]) -> None:
+        self._told = {tenant: Told() for tenant in tenants}
+        self.building.begin(self._told)
+
+    async def fill(self, tenant: str, documents: Sequence[Document], *, head: int) -> bool:
+        rows = await asyncio.to_thread(lambda: [sql.rows_of(document) for document in documents])
+        told = self._told.get(tenant, Told())
+        fresh = told.fresh([one.asset_id for one in rows], head)
+        if fresh is None:
+            return False
+        kept = [one for one, is_fresh in zip(rows, fresh, strict=True) if is_fresh]
+        # Nothing is waited for between the look and this: changes of later are behind it in the thread.
+        await asyncio.wrap_future(self._thread.submit(self._replace, kept))
+        return True
+
+    async def complete(self, tenant: str) -> None:
+        self._told.pop(tenant, None)
+        self.building.end(tenant)
+
+    async def ready(self, tenant: str) -> None:
+        await self.building.outwait(tenant)
 
     async def find(self, query: Query, change: Change | None = None) -> tuple[Hit, ...]:
-        return await self._ask(lambda: self._page(query))
+        return await self._ask(query.tenant, lambda: self._page(query), change)
 
     async def search(self, query: Query, counts: Sequence[Counting]) -> Found:
+        await self.ready(query.tenant)
         async with self._my_turn():
-            return await self._ask(lambda: self._found(query, counts))
+            return await self._ask(query.tenant, lambda: self._found(query, counts))
 
-    async def totals(self, tenant: str) -> tuple[int, int]:
-        assets, size = await self._ask(lambda: self._db.execute(sql.totals(tenant)).one())
+    async def totals(self, tenant: str, change: Change | None = None) -> tuple[int, int]:
+        assets, size = await self._ask(tenant, lambda: self._db.execute(sql.totals(tenant)).one(), change)
         return assets, int(size)
 
     async def count(self, tenant: str, condition: Condition) -> int:
         asked = sql.count(tenant, condition)
-        return await self._ask(lambda: self._db.execute(asked).scalar_one())
+        return await self._ask(tenant, lambda: self._db.execute(asked).scalar_one())
 
     async def resource_types(self, tenant: str) -> list[str]:
-        return await self._ask(lambda: list(self._db.execute(sql.resource_types(tenant)).scalars()))
+        return await self._ask(tenant, lambda: list(self._db.execute(sql.resource_types(tenant)).scalars()))
 
     async def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> list[str]:
         asked = sql.tags(tenant, resource_type, prefix=prefix, after=after, limit=limit)
-        return await self._ask(lambda: list(self._db.execute(asked).scalars()))
+        return await self._ask(tenant, lambda: list(self._db.execute(asked).scalars()))
 
     async def folders_below(self, tenant: str, parent: str, *, limit: int) -> list[str]:
-        return await self._ask(lambda: self._folders_below(tenant, f"{parent}/" if parent else "", limit))
+        return await self._ask(tenant, lambda: self._folders_below(tenant, f"{parent}/" if parent else "", limit))
 
     def _folders_below(self, tenant: str, under: str, limit: int) -> list[str]:
         """Leaps from folder to folder: what it costs follows from how many there are, and not from their assets."""
@@ -115,7 +149,7 @@ class MemoryIndex:
         return list(found)
 
     async def folders(self, tenant: str, limit: int) -> list[str]:
-        return await self._ask(lambda: list(self._db.execute(sql.folders(tenant, limit)).scalars()))
+        return await self._ask(tenant, lambda: list(self._db.execute(sql.folders(tenant, limit)).scalars()))
 
     async def close(self) -> None:
         await asyncio.to_thread(self._close)
@@ -135,7 +169,11 @@ class MemoryIndex:
         finally:
             self._searching -= 1
 
-    async def _ask(self, work: Callable[[], T]) -> T:
+    async def _ask(self, tenant: str, work: Callable[[], T], change: Change | None = None) -> T:
+        if change is None:
+            await self.ready(tenant)
+        else:
+            self.building.refuse(tenant)
         if self._waiting >= WAITING_MAX:
             raise Overloaded("Too many questions to the search index at once; try again")
         self._waiting += 1
@@ -168,17 +206,24 @@ class MemoryIndex:
     def _replace(self, many: Sequence[sql.Rows]) -> None:
         self._db.exec_driver_sql("BEGIN")
         try:
-            self._drop([rows.asset["asset_id"] for rows in many])
-            for statement, values in sql.inserts(many):
-                self._db.execute(statement, values)
+            self._drop([rows.doc for rows in many])
+            for table, values in sql.rows_by_table(many):
+                self._insert(table, values)
         except BaseException:
             self._db.exec_driver_sql("ROLLBACK")
             raise
         self._db.exec_driver_sql("COMMIT")
 
-    def _drop(self, asset_ids: Sequence[str]) -> None:
-        for statement in sql.deletes(asset_ids):
-            self._db.execute(statement)
+    def _insert(self, table: Table, rows: Sequence[sql.Row]) -> None:
+        """Past SQLAlchemy, which takes as long to look at them as SQLite does to write them."""
+        driver = self._db.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.executemany(f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.c))})", rows)  # noqa: S608 - ours
+
+    def _drop(self, docs: Sequence[int]) -> None:
+        for batch in batches(docs):
+            for statement in sql.deletes(batch):
+                self._db.execute(statement)
 
     def _page(self, query: Query) -> tuple[Hit, ...]:
         rows = self._db.execute(sql.page(query))

@@ -9,14 +9,14 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    Delete,
     FunctionElement,
-    Insert,
     Select,
+    Table,
     and_,
     delete,
     false,
     func,
-    insert,
     not_,
     or_,
     select,
@@ -41,6 +41,7 @@ from origin.search.conditions import (
 )
 from origin.search.document import Document
 from origin.search.query import Query
+from origin.search.values import Scalar
 
 Clause = ColumnElement[bool]
 _LAST = 0x10FFFF
@@ -49,32 +50,37 @@ _NO_NUMBER = -1.0
 """Where an asset without that number stands in an order."""
 
 
+Row = tuple[Scalar, ...]
+"""In the order of the table's columns: there are many, and a name beside each value would cost more than the value."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """What one document is in the tables."""
 
-    asset: dict[str, Any]
-    words: list[dict[str, Any]]
-    phrases: list[dict[str, Any]]
-    values: list[dict[str, Any]]
+    asset_id: str
+    doc: int
+    asset: Row
+    words: list[Row]
+    phrases: list[Row]
+    values: list[Row]
 
 
 def rows_of(document: Document) -> Rows:
-    tenant = document.scalars["tenant"]
-    doc = t.doc_of(str(document.scalars["asset_id"]))
+    scalars = document.scalars
+    tenant, asset_id = scalars["tenant"], str(scalars["asset_id"])
+    doc = t.doc_of(asset_id)
     return Rows(
-        asset={"doc": doc, **document.scalars},
-        words=[{"doc": doc, "field": name, "word": word, "tenant": tenant} for name, word in document.words],
-        phrases=[{"doc": doc, "field": name, "text": text} for name, text in document.texts if text.count(" ") > 2],
-        values=[
-            {"doc": doc, "field": name, "text": text, "tenant": tenant, "number": number}
-            for (name, text), number in document.values.items()
-        ],
+        asset_id=asset_id,
+        doc=doc,
+        asset=(doc, *(scalars[name] for name in t.COLUMNS)),
+        words=[(doc, name, word, tenant) for name, word in document.words],
+        phrases=[(doc, name, text) for name, text in document.texts if text.count(" ") > 2],
+        values=[(doc, name, text, tenant, number) for (name, text), number in document.values.items()],
     )
 
 
-def inserts(many: Iterable[Rows]) -> list[tuple[Insert, list[dict[str, Any]]]]:
-    """Of documents that are not there."""
+def rows_by_table(many: Iterable[Rows]) -> list[tuple[Table, list[Row]]]:
     every = list(many)
     pairs = (
         (t.asset, [rows.asset for rows in every]),
@@ -82,12 +88,11 @@ def inserts(many: Iterable[Rows]) -> list[tuple[Insert, list[dict[str, Any]]]]:
         (t.phrase, [row for rows in every for row in rows.phrases]),
         (t.value, [row for rows in every for row in rows.values]),
     )
-    return [(insert(table), rows) for table, rows in pairs if rows]
+    return [(table, rows) for table, rows in pairs if rows]
 
 
-def deletes(asset_ids: Iterable[str]) -> list[Any]:
-    docs = [t.doc_of(asset_id) for asset_id in asset_ids]
-    return [delete(table).where(table.c.doc.in_(docs)) for table in (t.asset, t.word, t.phrase, t.value)]
+def deletes(docs: Sequence[int]) -> list[Delete]:
+    return [delete(table).where(table.c.doc.in_(docs)) for table in t.TABLES]
 
 
 def page(query: Query) -> Select[Any]:

@@ -31,9 +31,10 @@ TEXT_COLUMNS = (
     "grayscale",
 )
 NUMBER_COLUMNS = ("created_at", "bytes", "width", "height", "aspect_ratio", "pixels", "pages", "faces")
+COLUMNS = (*TEXT_COLUMNS, *NUMBER_COLUMNS)
 ALWAYS = frozenset({*TEXT_COLUMNS, "created_at", "bytes"})
 """Columns that every asset has a value in."""
-SCALARS = frozenset({*TEXT_COLUMNS, *NUMBER_COLUMNS})
+SCALARS = frozenset(COLUMNS)
 
 asset = Table(
     "search_asset",
@@ -86,6 +87,9 @@ value = Table(
     ),
     sqlite_with_rowid=False,
 )
+
+
+TABLES = (asset, word, phrase, value)
 
 
 def doc_of(asset_id: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -30,7 +30,6 @@ from origin.catalogue.port import AssetRow
 
 IN_MAX = 500
 """Values in one IN (...): below every driver's limit of parameters."""
-ROWS_PER_READ = 500
 
 T = TypeVar("T")
 
@@ -121,17 +120,9 @@ class SqlCatalogue:
             query = query.where(or_(t.name.c.aid.in_(list(aids)), t.name.c.asset_id.in_(carrying)))
         return await connection.scalar(query) or 0
 
-    async def every(self, connection: AsyncConnection, tenant: str) -> AsyncIterator[AssetRow]:
-        """All assets of a tenant, read in steps; for building the search index at start."""
-        after = ""
-        while True:
-            query = _assets(tenant).where(t.name.c.hash > after).order_by(t.name.c.hash).limit(ROWS_PER_READ)
-            found: Sequence[Any] = (await connection.execute(query)).all()
-            for raw in found:
-                yield _row(raw)
-            if len(found) < ROWS_PER_READ:
-                return
-            after = found[-1].hash
+    async def page(self, connection: AsyncConnection, tenant: str, *, after: str, limit: int) -> list[AssetRow]:
+        query = _assets(tenant).where(t.name.c.hash > after).order_by(t.name.c.hash).limit(limit)
+        return [_row(raw) for raw in await connection.execute(query)]
 
     async def owner(self, connection: AsyncConnection, aid: Aid) -> str | None:
         return await connection.run_sync(self.owner_in, aid)

@@ -32,6 +32,7 @@ from origin.records.core import Core
 from origin.records.database import opened_database
 from origin.records.erasures import Erasures, make_signing_key
 from origin.records.named import load_named
+from origin.records.search_build import SearchBuild
 from origin.records.settings import RecordsSettings
 from origin.shield import Shield
 from origin.store.guard import GuardedStore
@@ -67,6 +68,8 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         database = await stack.enter_async_context(opened_database(settings))
         await _bind(database, settings.region, name_of(settings.s3))
         store = await _open_store(settings, clocks, stack)  # it closes after what the shield still waits for
+        search = MemoryIndex()  # so does this
+        stack.push_async_callback(search.close)
         shield = await stack.enter_async_context(Shield())
         keyring = await _open_keyring(settings, shield)
         mirror = _open_mirror(settings)
@@ -81,7 +84,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             database=database,
             journal=Journal(database, mirror=mirror, on_commit=leases.committed, on_unfinished=upkeep.hurry),
             catalogue=SqlCatalogue(),
-            search=MemoryIndex(),
+            search=search,
             keyring=keyring,
             tenants=Tenants(keyring),
             policies=Policies(settings.data / "policies", home=settings.region),
@@ -91,9 +94,10 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             audit=audit,
             now=clocks.wall,
         )
-        stack.push_async_callback(core.search.close)
         await _fill(core, mirror)
+        await core.search.begin(core.tenants.all())
         stack.enter_context(upkeep.of(core, mirror))
+        stack.enter_context(SearchBuild(core).running())
         yield core
 
 
@@ -169,7 +173,7 @@ async def _bind(database: Database, region: str, store: str) -> None:
 
 
 async def _fill(core: Core, mirror: Mirror) -> None:
-    """Load what lives in memory, then finish what a crash or a restore left."""
+    """Load what lives in memory but the search index, then finish what a crash or a restore left."""
     async with core.database.read() as connection:
         try:
             await core.tenants.load(connection)
@@ -189,7 +193,6 @@ async def _fill(core: Core, mirror: Mirror) -> None:
     await recovery.finish_doomed(core)
     if core.settings.s3.is_on:
         await recovery.check_store(core)
-    await recovery.fill_search(core)
 
 
 class Upkeep:

@@ -146,7 +146,7 @@ class Uploads:
                 current = old.aid if old else None
                 await spend_upload(change.connection, once, name=name, current=current, made=draft.aid, now=core.now())
             if keeps is None:
-                await check_room(core, record, before)
+                await check_room(core, change, record, before)
                 if asset.unique_display_name:
                     await check_display_name(core, change, record)
                 doomed = await self._store(change, draft, record, old, before)
@@ -198,14 +198,13 @@ async def _restored(
     return replace(record, asset_id=kept.row.asset_id, subject_ids=tuple(subjects))
 
 
-async def check_room(core: Core, record: AssetRecord, before: AssetRecord | None) -> None:
+async def check_room(core: Core, change: Change, record: AssetRecord, before: AssetRecord | None) -> None:
     """Under the head's lock, so that two uploads do not take the same place. Raises LimitExceeded, naming the quota."""
     policy = core.tenants.standing(record.name.cloud).policy
     if policy is not None and policy.quotas != NO_QUOTAS:
         more_bytes = record.body_bytes - (before.body_bytes if before else 0)
-        policy.quotas.check_room(
-            *await core.search.totals(record.name.cloud), more_assets=0 if before else 1, more_bytes=more_bytes
-        )
+        there = await core.search.totals(record.name.cloud, change)
+        policy.quotas.check_room(*there, more_assets=0 if before else 1, more_bytes=more_bytes)
 
 
 async def _sealed(sealer: Sealer, body: Body) -> AsyncGenerator[bytes, None]:

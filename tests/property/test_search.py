@@ -175,7 +175,7 @@ def test_the_index_finds_what_a_walk_over_all_records_finds(
     documents = [document_of(record) for record in catalogue]
 
     async def found() -> list[set[str]]:
-        await index.fill(documents)
+        await index.fill(CLOUD, documents, head=0)
         queries = [Query(tenant=CLOUD, condition=condition, limit=100) for condition in conditions]
         hits = [await index.find(query) for query in queries]
         change = Change(connection=cast("object", None), tenant=CLOUD, epoch=1, seq=1, previous="", purged=0)  # type: ignore[arg-type]

@@ -46,7 +46,7 @@ system:
 
 test:
 	@$(MAKE) --no-print-directory -j 2 $(VENV)/.test system
-	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+	$(BIN)/python -m tests.run -n $(JOBS) $(PYTEST_ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

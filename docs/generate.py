@@ -57,7 +57,7 @@ METRICS_HEAD = f"""# Metrics
 
 {MADE}
 
-Prometheus text at `/metrics` of each tier. Labels take values from fixed lists, anything else counts as `other`: no request can
+Prometheus text at `/metrics` of each tier, for private networks (`metrics_networks`). Labels take values from fixed lists, anything else counts as `other`: no request can
 make a series, and no name, path or address can become a label. `process_*` are the usual ones."""
 
 ERRORS_HEAD = f"""# Errors

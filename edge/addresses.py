@@ -6,21 +6,12 @@ The key is random, of this process, and goes with it. An IPv6 client is its /64:
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections.abc import Iterable
+
+from domicile.service.networks import Network, address_of
 
 HASH_BYTES = 8
 KEY_BYTES = 32
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-def read_network(text: str) -> Network | None:
-    """`192.0.2.0/24`, `2001:db8::/32` or one address; None when it is no network."""
-    try:
-        return ipaddress.ip_network(text)
-    except ValueError:
-        return None
 
 
 class Addresses:
@@ -42,9 +33,7 @@ class Addresses:
         """
         if not self._max or not host:
             return b""
-        address = ipaddress.ip_address(host.partition("%")[0])
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
+        address = address_of(host)
         if any(address in network for network in self._trusted):
             return b""
         shared = address.packed[:8]  # all of an IPv4 address, the /64 of an IPv6 one

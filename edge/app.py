@@ -4,7 +4,7 @@
     GET HEAD          /{cloud}/search/...     a signed search, handed on to the origin
     GET               /healthz                this process answers
     GET               /readyz                 and may serve: the node holds a lease
-    GET               /metrics                of the whole node
+    GET               /metrics                of the whole node, for whom edge.metrics_networks lets
     POST              /_edge/v1/purge         a signed purge, handed on unread
 
 The target of the request is looked at as received (`message.path`), never through a URL library.
@@ -40,7 +40,8 @@ from edge.upstream import AssetGone
 from edge.wording import Wording
 
 PURGE_PATH = "/_edge/v1/purge"
-SERVICE_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+METRICS_PATH = "/metrics"
+SERVICE_PATHS = frozenset({"/healthz", "/readyz", METRICS_PATH})
 MEDIA_METHODS = frozenset({"GET", "HEAD"})
 TIERS = {"memory": Cache.MEMORY, "disk": Cache.DISK, "peer": Cache.PEER, None: Cache.MISS}
 
@@ -113,6 +114,8 @@ class App:
             return await self._send_plain(request, await self.purge(request), tally)
         if path in SERVICE_PATHS and request.method in MEDIA_METHODS:
             tally.route = Route.SERVICE
+            if path == METRICS_PATH and self._is_cdn(request):
+                return await self._send_empty(request, empty(404, region=self.region), tally)
             return await self._send_plain(request, await self.services[path](request), tally)
         if request.method == "OPTIONS":
             return await self._send_empty(request, preflight(self.region), tally)
@@ -201,6 +204,11 @@ class App:
     async def _send_empty(self, request: web.BaseRequest, reply: Reply, tally: _Tally) -> web.StreamResponse:
         tally.status = reply.status
         return await send(request, reply, progress_seconds_max=self.progress_seconds_max)
+
+    def _is_cdn(self, request: web.BaseRequest) -> bool:
+        """A CDN asks for anybody."""
+        asker = self.front.asker(request.headers.getall(self.front.secret_field, ()))
+        return self.front.is_closed or asker is Asker.CDN
 
     async def _send_plain(self, request: web.BaseRequest, answer: Plain, tally: _Tally) -> web.StreamResponse:
         reply = plain(answer, region=self.region, method=request.method)

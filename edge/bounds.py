@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from edge.addresses import Network, read_network
+from domicile.service.networks import Network, read_networks
 from edge.settings import EdgeSettings
 
 
@@ -37,7 +37,7 @@ def bounds_of(settings: EdgeSettings) -> Bounds:
         per_address_max=own.per_address_max,
         handshakes_max=own.handshakes_max,
         handshakes_per_address_max=own.handshakes_per_address_max,
-        trusted=tuple(network for text in own.trusted_networks if (network := read_network(text)) is not None),
+        trusted=read_networks(own.trusted_networks),
     )
 
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from domicile.service.networks import NETWORKS_LIKE, are_networks
 from domicile.service.settings import setting
-from edge.addresses import read_network
-
-
-def _are_networks(texts: tuple[str, ...]) -> bool:
-    return all(read_network(text) is not None for text in texts)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +38,6 @@ class ConnectionSettings:
         ("127.0.0.0/8", "::1/128"),
         "Networks of the proxies and CDNs in front of this node. Their connections are those of many viewers, and not counted by"
         " address. No field of theirs is believed: nothing here asks who the viewer is.",
-        check=_are_networks,
-        like="networks without host bits, like 192.0.2.0/24 or 2001:db8::/32",
+        check=are_networks,
+        like=NETWORKS_LIKE,
     )

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from domicile.media.errors import MediaError
 from domicile.service.health import RETRY_AFTER_SECONDS, Health
+from domicile.service.networks import Network, may_scrape
 from edge.link import NodeLink
 from edge.plain import Door, Plain
 
@@ -15,8 +16,8 @@ JSON = ("Content-Type", "application/json")
 METRICS_TYPE = ("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 
 
-def doors(link: NodeLink) -> dict[str, Door]:
-    """What answers each service path."""
+def doors(link: NodeLink, metrics_networks: tuple[Network, ...]) -> dict[str, Door]:
+    """What answers each service path. `metrics_networks`: who may read the numbers."""
     health = Health()
     health.add("lease", lambda: None if link.serving() else "no_lease")
     health.add("listening", lambda: None if link.slot.listening else "stopping")
@@ -30,7 +31,9 @@ def doors(link: NodeLink) -> dict[str, Door]:
         later = () if report.ready else (("Retry-After", str(RETRY_AFTER_SECONDS)),)
         return Plain(status=200 if report.ready else 503, headers=(NO_STORE, JSON, *later), body=body)
 
-    async def metrics(_: web.BaseRequest) -> Plain:
+    async def metrics(request: web.BaseRequest) -> Plain:
+        if not may_scrape(request.remote, request.headers, metrics_networks):
+            return Plain(status=404, headers=(NO_STORE,), body=b"")
         try:
             text = await link.metrics_text()
         except MediaError:  # the agent is away; its own alarm is that this page is missing

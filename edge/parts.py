@@ -10,6 +10,7 @@ from domicile.media.policy import Place
 from domicile.service.gate.peer import PeerClient
 from domicile.service.gate.tier import TierClient
 from domicile.service.gate.wire import WireClient
+from domicile.service.networks import read_networks
 from domicile.service.pool import DecoderPool
 from edge.app import App
 from edge.deliver import Deliverer
@@ -136,7 +137,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
             tenant=outside.link.tenants.get,
             discover=outside.link.discover,
         ),
-        services=doors(outside.link),
+        services=doors(outside.link, read_networks(settings.metrics_networks)),
         front=front,
     )
     door = PeerDoor(deliverer=deliverer, responses=responses, counters=counters, progress_seconds_max=seconds_max)

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from domicile.media.policy import zones_of
+from domicile.service.networks import INSIDE, NETWORKS_LIKE, are_networks
 from domicile.service.pool_settings import PoolSettings
 from domicile.service.settings import KIB, BadSetting, Secret, group, setting
 from edge.cdn_settings import LISTEN_LIKE, CdnSettings, is_listen
@@ -117,6 +118,13 @@ class EdgeSettings:
     tier: TierSettings = group(TierSettings)
     passthrough: PassthroughSettings = group(PassthroughSettings)
     pool: PoolSettings = group(PoolSettings)
+    metrics_networks: tuple[str, ...] = setting(
+        INSIDE,
+        "Networks from which /metrics may be read, and not through a proxy (one that says so in Via, Forwarded, X-Forwarded-For or"
+        " CDN-Loop); everybody else gets 404.",
+        check=are_networks,
+        like=NETWORKS_LIKE,
+    )
     log_lines_per_second_max: int = setting(
         50,
         "Log lines of one event that a process writes a second; the others are counted, and the next line says how many.",

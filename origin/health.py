@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from aiohttp import hdrs, web
 
+from domicile.media.errors import AssetNotFound
 from domicile.service.health import Health
 from domicile.service.metrics import exposition
+from domicile.service.networks import may_scrape, read_networks
 from origin.keys import Origin
 
 CLOUDS_COUNTED_MAX = 1000
@@ -34,6 +36,8 @@ class Pages:
     async def metrics(self, request: web.Request, _: Mapping[str, str]) -> web.Response:
         """Numbers that are states are read when they are asked for."""
         origin = self._origin
+        if not may_scrape(request.remote, request.headers, read_networks(origin.settings.metrics_networks)):
+            raise AssetNotFound("Not found")
         clouds = origin.records.tenants()[:CLOUDS_COUNTED_MAX]
         origin.metrics.journal_head.set(sum([(await origin.records.head(cloud)).seq for cloud in clouds]))
         origin.metrics.upload_memory.set(origin.budget.used)

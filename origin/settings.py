@@ -15,6 +15,7 @@ from domicile.imaging.job import MediaLimits
 from domicile.media.policy import zones_of
 from domicile.media.remote import read_entry
 from domicile.service.gate.remote import RemoteLimits
+from domicile.service.networks import INSIDE, NETWORKS_LIKE, are_networks
 from domicile.service.pool_settings import PoolSettings
 from domicile.service.settings import MIB, BadSetting, group, load, setting
 from origin.records import RecordsSettings
@@ -205,6 +206,13 @@ class OriginSettings:
         "127.0.0.0/8, ::1/128",
         "Networks from which Basic credentials may erase by tag, prefix or URL; add a TLS proxy's, which sets"
         " X-Forwarded-Proto.",
+    )
+    metrics_networks: tuple[str, ...] = setting(
+        INSIDE,
+        "Networks from which /metrics may be read, and not through a proxy (one that says so in Via, Forwarded, X-Forwarded-For or"
+        " CDN-Loop); everybody else gets 404.",
+        check=are_networks,
+        like=NETWORKS_LIKE,
     )
     wire_socket: Path | None = setting(None, "UNIX socket (mode 0600) for edges of this machine; empty: none.")
     admin_socket: Path | None = setting(

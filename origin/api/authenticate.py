@@ -13,10 +13,10 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from domicile.media.errors import BadRequest, BadSignature, StaleRequest
 from domicile.media.signature import LEFT_OUT_BY_SOME, Digest, SignedAs, verify_parameters
+from domicile.service.networks import Network, is_within
 from origin.api.params import Params
 from origin.records import Once, Tenant
 
@@ -30,7 +30,6 @@ REPEAT_SECONDS = 5.0
 """Two equal calls within one second carry equal signatures; this long after its first sight, an equal one is a replay."""
 BASIC_CHARS_MAX = 1024
 
-Network = IPv4Network | IPv6Network
 FindByKey = Callable[[str], Tenant | None]
 
 
@@ -87,14 +86,7 @@ def is_private_way(peer: str | None, forwarded_proto: str | None, networks: Iter
 
     `peer`: address of the other end, empty for a UNIX socket. `forwarded_proto`: X-Forwarded-Proto, which a proxy sets.
     """
-    if not peer:
-        return True
-    try:
-        address = ip_address(peer.partition("%")[0])
-    except ValueError:
-        return False
-    plain = getattr(address, "ipv4_mapped", None) or address
-    return any(plain in network for network in networks) and forwarded_proto in {None, "https"}
+    return is_within(peer, networks) and (not peer or forwarded_proto in {None, "https"})
 
 
 def check_signed(

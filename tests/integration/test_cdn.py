@@ -58,6 +58,8 @@ async def test_varnish_keeps_a_picture_until_it_is_purged_here_and_there_by_an_o
     rig, port = behind_varnish
     seen = [await ask(rig, port, path) for path in (PATH, PATH, PATH + "?_a=x")]
     assert [got.headers["X-Cache"] for got in seen] == ["MISS", "HIT", "HIT"]
+    assert [(await ask(rig, port, "/metrics")).status, (await rig.get("/metrics")).status] == [404, 200]
+    assert (await rig.get("/metrics", Domicile_CDN_Secret=SECRET)).status == 404
     assert {got.status for got in seen} == {200}
     assert not {"xkey", "Surrogate-Control"} & set(seen[1].headers)
     assert (await rig.get(PATH)).status == 403  # past the CDN

@@ -282,6 +282,7 @@ async def test_purges_that_are_not_proved_not_ours_or_not_allowed(
     assert operate(origin, "POST", "/_admin/v1/keys/revoke", {"keyid": narrow.key_id}) == (200, {"revoked": True})
     assert (await wire.purge(relayed(narrow, target))).status == 401
     page = origin.request("GET", "/metrics").body.decode()
+    assert origin.request("GET", "/metrics", headers={"Via": "1.1 proxy"}).status == 404
     assert 'domicile_origin_purges_total{outcome="scope"} 1.0' in page
     assert 'domicile_origin_purges_total{outcome="digest"} 1.0' in page
 

@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from edge.addresses import Addresses, read_network
+from edge.addresses import Addresses
 
 KEY = b"k" * 32
 
@@ -61,8 +61,3 @@ def test_nothing_is_left_of_a_client_that_is_gone_and_nothing_says_who_is_there(
 
 def test_without_a_limit_or_an_address_nothing_is_counted() -> None:
     assert [addresses(0).enter("192.0.2.1"), addresses(1).enter(None), addresses(1).enter("")] == [b"", b"", b""]
-
-
-@pytest.mark.parametrize("text", ["192.0.2.1/24", "x", "", "1.2.3.4/33", "::1/129"])
-def test_what_is_no_network_is_not_read(text: str) -> None:
-    assert read_network(text) is None

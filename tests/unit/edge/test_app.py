@@ -89,6 +89,8 @@ async def test_service_routes(rig: Rig) -> None:
     assert (await rig.get("/readyz")).status == 200
     assert b"domicile_edge_flights" in (await rig.get("/metrics")).body
     assert (await rig.request("HEAD", "/metrics")).body == b""
+    passed_on = await rig.get("/metrics", X_Forwarded_For="192.0.2.1")
+    assert (passed_on.status, passed_on.body, passed_on.headers["Cache-Control"]) == (404, b"", "no-store")
     rig.link.lease(-1)
     not_ready = await rig.get("/readyz")
     assert (not_ready.status, not_ready.headers["Retry-After"]) == (503, "1")

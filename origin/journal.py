@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -115,14 +115,16 @@ class Journal:
         database: Database,
         *,
         mirror: Mirrors | None = None,
+        follow: Callable[[Change], Awaitable[None]] | None = None,
         on_commit: Callable[[Entry], None] | None = None,
         on_unfinished: Callable[[], None] | None = None,
     ) -> None:
-        """`on_unfinished` is called when an entry is, or may be, committed and its caller hears an error: somebody must
+        """`follow` is the last that a change does in its transaction. `on_unfinished` is called when an entry is, or may be, committed and its caller hears an error: somebody must
         clean up.
         """
         self._database = database
         self._mirror = mirror
+        self._follow = follow
         self._on_commit = on_commit
         self._on_unfinished = on_unfinished
         self._news = asyncio.Event()
@@ -172,6 +174,8 @@ class Journal:
             await transaction.rollback()
             return
         await self._store(change, change.entry)
+        if self._follow is not None:
+            await self._follow(change)
         try:
             await transaction.commit()
         except Exception:

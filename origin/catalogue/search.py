@@ -10,34 +10,31 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Table, create_engine, event
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import StaticPool
 
-from domicile.media.errors import LimitExceeded, Overloaded
+from domicile.media.errors import LimitExceeded
+from domicile.media.journal import Head
+from origin.catalogue import search_answers as answers
 from origin.catalogue import search_sql as sql
 from origin.catalogue import search_tables as t
 from origin.catalogue.search_building import Building, Told
+from origin.catalogue.search_turns import SEARCH_SECONDS_MAX, TOO_LONG, Turns
 from origin.catalogue.sql import batches
 from origin.journal import Change
-from origin.search.conditions import Both, Condition
+from origin.search.conditions import Condition
 from origin.search.document import Document
 from origin.search.query import Counting, Found, Hit, Query
 
-SEARCH_SECONDS_MAX = 2.0
-"""Of one question."""
-WAITING_MAX = 64
-"""Questions that wait for the thread, and searches that wait for their turn, each."""
 STEPS_PER_LOOK = 10_000
 """Instructions of SQLite between two looks at the clock."""
-VALUES_MAX = 100
-"""Values that results are counted by, of one field."""
 
 T = TypeVar("T")
 
@@ -53,9 +50,7 @@ class MemoryIndex:
         self._told: dict[str, Told] = {}
         """Of each tenant that is being built."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="search")
-        self._turn = asyncio.Lock()
-        self._waiting = 0
-        self._searching = 0
+        self._turns = Turns()
         self._deadline = float("inf")
         self._db = self._thread.submit(self._open).result()
 
@@ -92,6 +87,12 @@ class MemoryIndex:
 
         change.after_commit.append(committed)
 
+    async def follow(self, change: Change) -> None:
+        """It is gone with the process, so nobody asks how far it went."""
+
+    async def adopt(self, connection: AsyncConnection, tenant: str, head: Head) -> None:
+        """It has no assets that could be missing."""
+
     async def begin(self, tenants: Iterable[str]) -> None:
         self._told = {tenant: Told() for tenant in tenants}
         self.building.begin(self._told)
@@ -107,7 +108,7 @@ class MemoryIndex:
         await asyncio.wrap_future(self._thread.submit(self._replace, kept))
         return True
 
-    async def complete(self, tenant: str) -> None:
+    async def complete(self, tenant: str, era: int) -> None:
         self._told.pop(tenant, None)
         self.building.end(tenant)
 
@@ -115,41 +116,38 @@ class MemoryIndex:
         await self.building.outwait(tenant)
 
     async def find(self, query: Query, change: Change | None = None) -> tuple[Hit, ...]:
-        return await self._ask(query.tenant, lambda: self._page(query), change)
+        return await self._ask(query.tenant, lambda: answers.page(self._db, query), change)
 
     async def search(self, query: Query, counts: Sequence[Counting]) -> Found:
         await self.ready(query.tenant)
-        async with self._my_turn():
-            return await self._ask(query.tenant, lambda: self._found(query, counts))
+        async with self._turns.search():
+            return await self._ask(query.tenant, lambda: answers.found(self._db, query, counts))
 
     async def totals(self, tenant: str, change: Change | None = None) -> tuple[int, int]:
-        assets, size = await self._ask(tenant, lambda: self._db.execute(sql.totals(tenant)).one(), change)
-        return assets, int(size)
+        return await self._ask(tenant, lambda: answers.totals(self._db, tenant), change)
 
     async def count(self, tenant: str, condition: Condition) -> int:
-        asked = sql.count(tenant, condition)
-        return await self._ask(tenant, lambda: self._db.execute(asked).scalar_one())
+        return await self._ask(tenant, lambda: answers.count(self._db, tenant, condition))
 
     async def resource_types(self, tenant: str) -> list[str]:
-        return await self._ask(tenant, lambda: list(self._db.execute(sql.resource_types(tenant)).scalars()))
+        return await self._ask(tenant, lambda: answers.texts(self._db, sql.resource_types(tenant)))
 
     async def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> list[str]:
         asked = sql.tags(tenant, resource_type, prefix=prefix, after=after, limit=limit)
-        return await self._ask(tenant, lambda: list(self._db.execute(asked).scalars()))
+        return await self._ask(tenant, lambda: answers.texts(self._db, asked))
 
     async def folders_below(self, tenant: str, parent: str, *, limit: int) -> list[str]:
-        return await self._ask(tenant, lambda: self._folders_below(tenant, f"{parent}/" if parent else "", limit))
-
-    def _folders_below(self, tenant: str, under: str, limit: int) -> list[str]:
-        """Leaps from folder to folder: what it costs follows from how many there are, and not from their assets."""
-        found, at = dict[str, None](), under
-        while len(found) < limit and (folder := self._db.execute(sql.first_folder(tenant, at, under)).scalar()):
-            child, at = sql.child_of(folder, under)
-            found[child] = None
-        return list(found)
+        return await self._ask(tenant, lambda: answers.folders_below(self._db, tenant, parent, limit))
 
     async def folders(self, tenant: str, limit: int) -> list[str]:
-        return await self._ask(tenant, lambda: list(self._db.execute(sql.folders(tenant, limit)).scalars()))
+        return await self._ask(tenant, lambda: answers.texts(self._db, sql.folders(tenant, limit)))
+
+    @property
+    def residual(self) -> str:
+        return ""
+
+    async def scrub(self) -> None:
+        """Every byte of what was deleted has been overwritten."""
 
     async def close(self) -> None:
         await asyncio.to_thread(self._close)
@@ -158,29 +156,13 @@ class MemoryIndex:
         self._thread.submit(self._db.engine.dispose).result()
         self._thread.shutdown()
 
-    @asynccontextmanager
-    async def _my_turn(self) -> AsyncIterator[None]:
-        if self._searching >= WAITING_MAX:
-            raise Overloaded("Too many searches at once; try again")
-        self._searching += 1
-        try:
-            async with self._turn:
-                yield
-        finally:
-            self._searching -= 1
-
     async def _ask(self, tenant: str, work: Callable[[], T], change: Change | None = None) -> T:
         if change is None:
             await self.ready(tenant)
         else:
             self.building.refuse(tenant)
-        if self._waiting >= WAITING_MAX:
-            raise Overloaded("Too many questions to the search index at once; try again")
-        self._waiting += 1
-        try:
+        with self._turns.question():
             return await asyncio.wrap_future(self._thread.submit(self._in_time, work))
-        finally:
-            self._waiting -= 1
 
     def _in_time(self, work: Callable[[], T]) -> T:
         self._deadline = time.monotonic() + self._seconds_max
@@ -188,7 +170,7 @@ class MemoryIndex:
             return work()
         except OperationalError as failed:
             if time.monotonic() > self._deadline:
-                raise LimitExceeded("The search takes too long: ask for less") from failed
+                raise LimitExceeded(TOO_LONG) from failed
             raise
         finally:
             self._deadline = float("inf")
@@ -224,20 +206,3 @@ class MemoryIndex:
         for batch in batches(docs):
             for statement in sql.deletes(batch):
                 self._db.execute(statement)
-
-    def _page(self, query: Query) -> tuple[Hit, ...]:
-        rows = self._db.execute(sql.page(query))
-        return tuple(Hit(asset_id=row[0], place=tuple(row[1:])) for row in rows)
-
-    def _found(self, query: Query, counts: Sequence[Counting]) -> Found:
-        tenant, condition = query.tenant, query.condition
-        told: dict[str, dict[str, int]] = {}
-        for one in counts:
-            if one.ranges:
-                asked = [(name, sql.count(tenant, Both((condition, there)))) for name, there in one.ranges]
-                told[one.field] = {name: self._db.execute(number).scalar_one() for name, number in asked}
-            else:
-                rows = self._db.execute(sql.counted_by(tenant, condition, one.field, VALUES_MAX))
-                told[one.field] = {row[0]: row[1] for row in rows}
-        total = self._db.execute(sql.count(tenant, condition)).scalar_one()
-        return Found(hits=self._page(query), total=total, counts=told)

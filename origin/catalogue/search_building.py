@@ -49,6 +49,8 @@ class Building:
     """Which clouds are not whole, and how far all of them are."""
 
     def __init__(self) -> None:
+        self.era = 0
+        """Rises when what was built so far is thrown away, or lost."""
         self._left: dict[str, asyncio.Event] = {}
         self._begun = asyncio.Event()
         self._waiting = 0

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.media.journal import Head
 from origin.catalogue.search_building import Building
 from origin.journal import Change
 from origin.search.conditions import Condition
@@ -20,6 +23,10 @@ class SearchIndex(Protocol):
     building: Building
     """How far it is."""
 
+    @property
+    def residual(self) -> str:
+        """Where bytes of what was removed may still lie; empty: nowhere."""
+
     async def begin(self, tenants: Iterable[str]) -> None:
         """At a start: those of them that it does not hold as they are now are built from here on."""
 
@@ -34,11 +41,20 @@ class SearchIndex(Protocol):
         False: read them again.
         """
 
-    async def complete(self, tenant: str) -> None:
-        """Every asset was given to `fill`."""
+    async def complete(self, tenant: str, era: int) -> None:
+        """Every asset was given to `fill` since `building.era` was that."""
 
     async def ready(self, tenant: str) -> None:
         """Returns once none is missing. Raises Overloaded after a wait."""
+
+    async def follow(self, change: Change) -> None:
+        """At the end of every change: the index has everything up to its number."""
+
+    async def adopt(self, connection: AsyncConnection, tenant: str, head: Head) -> None:
+        """In the transaction that makes a cloud."""
+
+    async def scrub(self) -> None:
+        """Bytes of what was removed go, too, as far as they can; looked after now and then."""
 
     async def find(self, query: Query, change: Change | None = None) -> tuple[Hit, ...]:
         """Assets in the order asked for. `change`: as that transaction sees them."""

@@ -17,10 +17,12 @@ from sqlalchemy import (
     delete,
     false,
     func,
+    literal,
     not_,
     or_,
     select,
     true,
+    union,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -74,10 +76,22 @@ def rows_of(document: Document) -> Rows:
         asset_id=asset_id,
         doc=doc,
         asset=(doc, *(scalars[name] for name in t.COLUMNS)),
-        words=[(doc, name, word, tenant) for name, word in document.words],
-        phrases=[(doc, name, text) for name, text in document.texts if text.count(" ") > 2],
-        values=[(doc, name, text, tenant, number) for (name, text), number in document.values.items()],
+        words=[(doc, name, word, tenant) for name, word in _keys(document.words)],
+        phrases=[(doc, at, t.field_of(name), text) for at, (name, text) in enumerate(document.texts) if _is_kept(text)],
+        values=[
+            (doc, at, t.field_of(name), *t.key_of(text), tenant, number)
+            for at, ((name, text), number) in enumerate(document.values.items())
+        ],
     )
+
+
+def _keys(words: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    return {(t.field_of(name), t.key_of(word)[0]) for name, word in words}
+
+
+def _is_kept(text: str) -> bool:
+    """Several words, or one of which an index holds only the beginning."""
+    return text.count(" ") > 2 or len(text) > t.KEY_CHARS_MAX
 
 
 def rows_by_table(many: Iterable[Rows]) -> list[tuple[Table, list[Row]]]:
@@ -89,6 +103,13 @@ def rows_by_table(many: Iterable[Rows]) -> list[tuple[Table, list[Row]]]:
         (t.value, [row for rows in every for row in rows.values]),
     )
     return [(table, rows) for table, rows in pairs if rows]
+
+
+def drop(docs: Sequence[int]) -> Select[Any]:
+    """All of it in one statement; PostgreSQL's alone."""
+    return select(literal(1)).add_cte(
+        *(delete(table).where(table.c.doc.in_(docs)).cte(table.name + "_gone") for table in t.TABLES)
+    )
 
 
 def deletes(docs: Sequence[int]) -> list[Delete]:
@@ -123,7 +144,7 @@ def counted_by(tenant: str, condition: Condition, field: str, limit: int) -> Sel
 def first_folder(tenant: str, after: str, under: str) -> Select[Any]:
     """The first asset folder in use after a text, of those that begin so."""
     column = t.asset.c.asset_folder
-    return select(func.min(column)).where(t.asset.c.tenant == tenant, column > after, _begins(column, under))
+    return select(func.min(column)).where(t.asset.c.tenant == tenant, column > _storable(after), _begins(column, under))
 
 
 def child_of(folder: str, under: str) -> tuple[str, str]:
@@ -143,12 +164,12 @@ def resource_types(tenant: str) -> Select[Any]:
 
 
 def tags(tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> Select[Any]:
-    text = t.value.c.text
+    text = t.value.c.key
     tagged = t.value.join(t.asset, t.asset.c.doc == t.value.c.doc)
     return (
         select(text)
         .select_from(tagged)
-        .where(t.value.c.tenant == tenant, t.value.c.field == "tags", text > after, _begins(text, prefix))
+        .where(t.value.c.tenant == tenant, t.value.c.field == "tags", text > _storable(after), _begins(text, prefix))
         .where(t.asset.c.resource_type == resource_type)
         .distinct()
         .order_by(text)
@@ -158,21 +179,41 @@ def tags(tenant: str, resource_type: str, *, prefix: str, after: str, limit: int
 
 def clause(tenant: str, condition: Condition) -> Clause:
     """The condition over `search_asset`; never NULL, so that NOT means not."""
+    if docs := _docs(tenant, condition):
+        return t.asset.c.doc.in_(docs[0] if len(docs) == 1 else union(*docs))
     match condition:
         case Every():
             return true()
         case Nothing():
             return false()
-        case Words():
-            return _words(tenant, condition)
         case OneOf() | Begins() | Between():
-            return _field(tenant, condition)
+            return _matches(t.asset.c[condition.field], condition)
         case Neither(inner):
             return not_(clause(tenant, inner))
         case Both(parts):
             return and_(true(), *(clause(tenant, part) for part in parts))
         case Either(parts):
             return or_(false(), *(clause(tenant, part) for part in parts))
+        case _:  # words, and fields of rows beside the asset: see `_docs`
+            raise ValueError(condition)
+
+
+def _docs(tenant: str, condition: Condition) -> list[Select[Any]]:
+    """The assets of which rows beside them make it true, as sets that are joined; none where others have a say. Of several such
+    conditions any of which is enough there is one set: with an OR of two PostgreSQL would go through all assets.
+    """
+    match condition:
+        case Words():
+            return [_words(tenant, condition)]
+        case OneOf(field) | Begins(field) | Between(field) if field not in t.SCALARS:
+            value = t.value.c
+            is_mine = and_(value.tenant == tenant, value.field == t.field_of(field))
+            return [select(value.doc).where(is_mine, _matches_value(condition))]
+        case Either(parts):
+            found = [_docs(tenant, part) for part in parts]
+            return [one for some in found for one in some] if all(found) else []
+        case _:
+            return []
 
 
 def _where(tenant: str, condition: Condition) -> Clause:
@@ -198,36 +239,63 @@ def _is_named(condition: Condition) -> bool:
             return False
 
 
-def _words(tenant: str, asked: Words) -> Clause:
+def _words(tenant: str, asked: Words) -> Select[Any]:
     """The longest whole word by the index, as it may be the rarest; words side by side are looked at in what that leaves."""
     word, is_alone = t.word.c, len(asked.words) == 1
+    fields = [t.field_of(field) for field in asked.fields]
     if is_alone and asked.goes_on:
-        matches = _begins(word.word, asked.words[0])
+        longest = asked.words[0]
+        matches = _begins(word.word, t.key_of(longest)[0])
     else:
-        matches = word.word == max(asked.words[:-1] if asked.goes_on else asked.words, key=len)
-    found = select(word.doc).where(word.tenant == tenant, word.field.in_(asked.fields), matches)
-    if not is_alone:
+        longest = max(asked.words[:-1] if asked.goes_on else asked.words, key=len)
+        matches = word.word == t.key_of(longest)[0]
+    found = select(word.doc).where(word.tenant == tenant, word.field.in_(fields), matches)
+    if not is_alone or len(longest) > t.KEY_CHARS_MAX:
         text = f" {' '.join(asked.words)}" + " " * (not asked.goes_on)
         found = found.join(t.phrase, and_(t.phrase.c.doc == word.doc, t.phrase.c.field == word.field))
         found = found.where(Holds(t.phrase.c.text, text))
-    return t.asset.c.doc.in_(found)
+    return found
 
 
-def _field(tenant: str, asked: OneOf | Begins | Between) -> Clause:
-    """A column's, or that of any row of the asset."""
-    value, is_scalar = t.value.c, asked.field in t.SCALARS
-    if isinstance(asked, Between):
-        matches = _between(t.asset.c[asked.field] if is_scalar else value.number, asked)
-    else:
-        column = t.asset.c[asked.field] if is_scalar else value.text
-        matches = _begins(column, asked.text) if isinstance(asked, Begins) else column.in_(asked.texts)
-    if is_scalar:
-        return matches
-    return t.asset.c.doc.in_(select(value.doc).where(value.tenant == tenant, value.field == asked.field, matches))
+def _matches(column: ColumnElement[Any], asked: OneOf | Begins | Between) -> Clause:
+    match asked:
+        case Between():
+            return _between(column, asked)
+        case Begins(_, start):
+            return _begins(column, start)
+        case OneOf(_, texts):
+            return column.in_(list(filter(_can_be, texts)))
+
+
+def _matches_value(asked: OneOf | Begins | Between) -> Clause:
+    """The same of a text that lies in two columns."""
+    value = t.value.c
+    match asked:
+        case Between():
+            return _between(value.number, asked)
+        case Begins(_, start):
+            key, rest = t.key_of(start)
+            return and_(value.key == key, _begins(value.rest, rest)) if rest else _begins(value.key, key)
+        case OneOf(_, texts):
+            split = [t.key_of(text) for text in texts if _can_be(text)]
+            key_is = value.key.in_([key for key, _ in split])
+            return and_(key_is, or_(false(), *(and_(value.key == key, value.rest == rest) for key, rest in split)))
+
+
+def _can_be(text: str) -> bool:
+    """PostgreSQL takes no zero, not even to say that nothing has one."""
+    return "\0" not in text
+
+
+def _storable(after: str) -> str:
+    """The same texts come after it, as none has a zero."""
+    return after.partition("\0")[0]
 
 
 def _begins(column: ColumnElement[Any], start: str) -> Clause:
     """A range, so that an index answers it."""
+    if not _can_be(start):
+        return false()
     if not start:
         return column > ""
     end = successor(start)
@@ -269,7 +337,8 @@ def _after(order: Sequence[tuple[str, bool]], keys: Sequence[ColumnElement[Any]]
     for at, (_, descends) in enumerate(order):
         same = [key == held for key, held in zip(keys[:at], place, strict=False)]
         steps.append(and_(*same, keys[at] < place[at] if descends else keys[at] > place[at]))
-    return or_(*steps)
+    (_, descends), key, first = order[0], keys[0], place[0]
+    return and_(key <= first if descends else key >= first, or_(*steps))  # the first says where in an index to begin
 
 
 class Holds(FunctionElement[bool]):

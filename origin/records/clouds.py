@@ -64,6 +64,7 @@ class Clouds:
                 await insert_key(connection, cloud, key, FIRST, None)
                 await Journal.begin(connection, cloud, past=past)
                 head = await read_head(connection, cloud)
+                await core.search.adopt(connection, cloud, head)
         except IntegrityError as taken:
             raise AssetExists(f"cloud {cloud} already exists") from taken
         core.leases.know_heads({cloud: head})

@@ -17,6 +17,8 @@ from origin import lock
 from origin.catalogue import tables as t
 from origin.catalogue.engine import Database
 from origin.catalogue.search import MemoryIndex
+from origin.catalogue.search_port import SearchIndex
+from origin.catalogue.search_server import ServerIndex
 from origin.catalogue.sql import SqlCatalogue
 from origin.fenced import Leases
 from origin.journal import Journal
@@ -68,7 +70,9 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         database = await stack.enter_async_context(opened_database(settings))
         await _bind(database, settings.region, name_of(settings.s3))
         store = await _open_store(settings, clocks, stack)  # it closes after what the shield still waits for
-        search = MemoryIndex()  # so does this
+        search: SearchIndex = (
+            MemoryIndex() if database.is_sqlite else await ServerIndex.opened(database)
+        )  # so does this
         stack.push_async_callback(search.close)
         shield = await stack.enter_async_context(Shield())
         keyring = await _open_keyring(settings, shield)
@@ -82,7 +86,13 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         core = Core(
             settings=settings,
             database=database,
-            journal=Journal(database, mirror=mirror, on_commit=leases.committed, on_unfinished=upkeep.hurry),
+            journal=Journal(
+                database,
+                mirror=mirror,
+                follow=search.follow,
+                on_commit=leases.committed,
+                on_unfinished=upkeep.hurry,
+            ),
             catalogue=SqlCatalogue(),
             search=search,
             keyring=keyring,
@@ -225,6 +235,7 @@ class Upkeep:
                 return
             self._hurry.clear()
             await _tried(core.journal.settle())
+            await _tried(core.search.scrub())
             await _tried(drafts.drop_left(core))
             await _tried(recovery.finish_doomed(core))
             await _tried(Erasures(core).close_over())

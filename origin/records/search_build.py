@@ -66,9 +66,10 @@ class SearchBuild:
         async with core.database.read() as connection:
             sizes = {cloud: await core.catalogue.count(connection, cloud) for cloud in clouds}
         core.search.building.expect(sum(sizes.values()))
+        era = core.search.building.era
         for cloud in sorted(clouds, key=sizes.__getitem__):
             if await self._fill(cloud):
-                await core.search.complete(cloud)
+                await core.search.complete(cloud, era)
         if not core.search.building.left:
             seconds = round(time.monotonic() - began, 1)
             log.info("search_index_built", assets=sum(sizes.values()), seconds=seconds, broken=self._broken)

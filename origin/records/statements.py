@@ -32,7 +32,10 @@ def body_of(core: Core, row: ErasureRow, fenced: FencedState, *, left: int) -> d
         "journal": {"epoch": state.head.epoch, "seq": state.head.seq, "chain": state.head.chain},
         "key": _key_state(core, row, fenced, left),
         "places": [_origin_place(core, left), _edges_place(fenced)],
-        "residuals": _residuals(lifetimes.browser_seconds_max, lifetimes.shared_seconds_max) if lifetimes else [],
+        "residuals": [
+            *(_residuals(lifetimes.browser_seconds_max, lifetimes.shared_seconds_max) if lifetimes else []),
+            *([{"place": core.search.residual}] if core.search.residual else []),
+        ],
         "failure_domains": 1,
     }
 

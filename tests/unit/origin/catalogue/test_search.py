@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from domicile.media.errors import LimitExceeded, Overloaded
-from origin.catalogue import search
+from origin.catalogue import search, search_turns
 from origin.catalogue.search import MemoryIndex
 from origin.catalogue.search_sql import successor
 from origin.journal import Change
@@ -95,7 +95,7 @@ async def test_what_was_read_before_a_change_does_not_go_in_after_it(index: Memo
     for step in change.after_commit:
         step()
     assert await index.fill(CLOUD, [gone, kept], head=4)
-    await index.complete(CLOUD)
+    await index.complete(CLOUD, index.building.era)
     assert await found(index, Every()) == 1
 
 
@@ -126,7 +126,7 @@ async def test_a_question_that_takes_too_long_is_ended_and_the_next_is_answered(
 
 
 async def test_no_more_searches_wait_than_may(index: MemoryIndex, monkeypatch) -> None:
-    monkeypatch.setattr(search, "WAITING_MAX", 2)
+    monkeypatch.setattr(search_turns, "WAITING_MAX", 2)
     asked = [found(index, Every()) for _ in range(3)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(answer) for answer in answers] == [int, int, Overloaded]

@@ -21,7 +21,7 @@ from origin.records.core import Core
 from origin.records.search_build import SearchBuild
 from origin.search.document import Document
 from tests.infra.origin import origin_over
-from tests.infra.records import CLOUD, name, opened, upload
+from tests.infra.records import CLOUD, lose_index, name, opened, upload
 
 WAIT_SECONDS_MAX = 20.0
 TEAM = Filter(tag="team")
@@ -75,6 +75,7 @@ async def test_what_is_changed_before_the_index_is_built_is_in_it_as_it_is_now(
     async with opened(tmp_path) as records:
         for public_id in ("edited", "erased", "gone", "kept", "old", "over"):
             await upload(records, name(public_id), tags=("team",) if public_id != "edited" else ())
+    lose_index(tmp_path)
     held = Held(monkeypatch)
     async with held.opened(tmp_path) as records:
         await records.edit([name("edited")], tagged)
@@ -95,6 +96,7 @@ async def test_half_an_index_answers_nothing_and_selects_nothing(
 ) -> None:
     async with opened(tmp_path) as records:
         await upload(records, name("a"), tags=("team",))
+    lose_index(tmp_path)
     held = Held(monkeypatch)
     async with held.opened(tmp_path) as records:
         head = await records.head(CLOUD)
@@ -125,6 +127,7 @@ async def test_what_cannot_be_read_now_is_read_later_and_a_broken_record_stops_n
         broken = (await upload(records, name("broken"))).record.aid
         for n in range(5):
             await upload(records, name(f"n{n}"))
+    lose_index(tmp_path)
     monkeypatch.setattr(search_build, "STEP_ASSETS", 2)
     monkeypatch.setattr(search_build, "PAUSE_SECONDS", 0.0)
     real, failures = Core.open, [OSError, OSError]

@@ -6,7 +6,8 @@
     # committed, mirrored, readers woken
 
 The locked head row orders the transactions of a tenant: commit order is number order, there are no gaps and no clocks
-(decisions C.1; a sequence or max()+1 loses entries to a tailing reader). A block that records nothing is rolled back.
+(decisions C.1; a sequence or max()+1 loses entries to a tailing reader). A block that records nothing is rolled back; one that
+changes more than an entry holds records several, with numbers one after the other.
 
 An entry whose copy cannot be written to the mirror is committed all the same, and its caller gets UpstreamUnavailable: an
 answer claims no durability that is not there (decisions C.4). Until the mirror has it, nothing more is committed.
@@ -38,6 +39,8 @@ from origin.catalogue.tables import journal_entry, journal_head
 from origin.doubts import Doubt, Doubts
 
 ENTRIES_PER_ANSWER_MAX = 512
+TARGETS_PER_ANSWER_MAX = 50_000
+"""Targets of the entries of one answer, beside those of its last entry: half of what the wire takes (`wire.BODY_BYTES_MAX`)."""
 WAIT_SECONDS_MAX = 30.0
 NOTHING = Head(epoch=1, seq=0, chain=GENESIS)
 """Head of a journal without entries."""
@@ -73,38 +76,52 @@ class Change:
     tenant: str
     epoch: int
     seq: int
+    """Of its first entry."""
     previous: str
     purged: int
     """Targets that this tenant's purges have piled up since the last entry ALL, before this change."""
-    entry: Entry | None = None
+    entries: list[Entry] = field(default_factory=list)
     after_commit: list[Callable[[], None]] = field(default_factory=list)
     """Called in commit order, before anybody else may commit: for indexes in memory. Must not fail."""
 
     def record(
         self, kind: Kind, *, aids: tuple[Aid, ...] = (), names: tuple[NameHash, ...] = (), config_revision: int = 0
     ) -> None:
-        """Say what this transaction changed; too many targets become ALL, once."""
+        """Say what this transaction changed, in place of what was said before; too many targets become ALL, once."""
         if kind not in _COUNTED and len(aids) + len(names) > ENTRY_TARGETS_MAX:
             kind, aids, names = Kind.ALL, (), ()
+        self.entries.clear()
+        self._add(kind, aids, names, config_revision)
+
+    def record_more(self, kind: Kind, *, aids: tuple[Aid, ...] = (), names: tuple[NameHash, ...] = ()) -> None:
+        """One more entry of this transaction, after those that it has."""
+        self._add(kind, aids, names, 0)
+
+    def _add(self, kind: Kind, aids: tuple[Aid, ...], names: tuple[NameHash, ...], config_revision: int) -> None:
         if len(aids) + len(names) > ENTRY_TARGETS_MAX:
             raise ValueError(f"{kind} is cut into entries by its caller: its aids must not be lost in ALL")
         plain = Entry(
             tenant=self.tenant,
             epoch=self.epoch,
-            seq=self.seq,
+            seq=self.seq + len(self.entries),
             kind=kind,
             aids=aids,
             names=names,
             config_revision=config_revision,
         )
-        self.entry = chained(self.previous, plain)
+        self.entries.append(chained(self.entries[-1].chain if self.entries else self.previous, plain))
+
+    @property
+    def entry(self) -> Entry | None:
+        """The last one."""
+        return self.entries[-1] if self.entries else None
 
     @property
     def head(self) -> Head:
         """The head once this is committed."""
         if self.entry is None:
             raise ValueError("nothing recorded yet")
-        return Head(epoch=self.epoch, seq=self.seq, chain=self.entry.chain)
+        return Head(epoch=self.epoch, seq=self.entry.seq, chain=self.entry.chain)
 
 
 class Journal:
@@ -162,8 +179,8 @@ class Journal:
                         change = await self._advance(connection, tenant)
                         yield change
                         await self._end(change, transaction)
-                    if change.entry is not None:  # embedded: still holds the one writer connection, so order is kept
-                        await self._committed(change, change.entry)
+                    if change.entries:  # embedded: still holds the one writer connection, so order is kept
+                        await self._committed(change)
             except MediaError:
                 if not self._doubts.has(tenant):
                     raise
@@ -179,7 +196,7 @@ class Journal:
         try:
             await transaction.commit()
         except Exception:
-            self._doubts.note(Doubt(entry=change.entry, follow=partial(self._committed, change, change.entry)))
+            self._doubts.note(Doubt(entry=change.entry, follow=partial(self._committed, change)))
             raise
 
     async def _resolve(self, tenant: str) -> None:
@@ -217,24 +234,29 @@ class Journal:
             purged=row.purged,
         )
 
-    async def _store(self, change: Change, entry: Entry) -> None:
+    async def _store(self, change: Change, last: Entry) -> None:
         head = journal_head
+        rows = [
+            {"tenant": entry.tenant, "seq": entry.seq, "entry": msgspec.msgpack.encode(entry)}
+            for entry in change.entries
+        ]
+        await change.connection.execute(insert(journal_entry), rows)
         await change.connection.execute(
-            insert(journal_entry).values(tenant=entry.tenant, seq=entry.seq, entry=msgspec.msgpack.encode(entry))
-        )
-        await change.connection.execute(
-            update(head).where(head.c.tenant == entry.tenant).values(hash=entry.chain, purged=_piled_up(change, entry))
+            update(head)
+            .where(head.c.tenant == change.tenant)
+            .values(seq=last.seq, hash=last.chain, purged=_piled_up(change))
         )
 
-    async def _committed(self, change: Change, entry: Entry) -> None:
+    async def _committed(self, change: Change) -> None:
         for step in change.after_commit:
             step()
         if self._on_commit is not None:
-            self._on_commit(entry)
+            for entry in change.entries:
+                self._on_commit(entry)
         waiting, self._news = self._news, asyncio.Event()
         waiting.set()
         if self._mirror is not None:
-            self._unmirrored.append(entry)
+            self._unmirrored += change.entries
             if not await self._copied():
                 self._unfinished()
                 raise UpstreamUnavailable("Done, and not yet copied to the journal's mirror: ask again")
@@ -285,23 +307,33 @@ def _after(connection: Connection, *, cursors: Mapping[str, int]) -> JournalAnsw
     unknown: list[str] = []
     compacted: list[str] = []
     heads = _heads_in(connection)
+    targets = TARGETS_PER_ANSWER_MAX
     for tenant, cursor in cursors.items():
         if tenant not in heads or cursor > heads[tenant].seq:
             unknown.append(tenant)
-        elif cursor < heads[tenant].seq and (room := ENTRIES_PER_ANSWER_MAX - len(entries)) > 0:
-            found = _entries_in(connection, tenant, after=cursor, limit=room)
+        elif cursor < heads[tenant].seq and targets > 0 and (room := ENTRIES_PER_ANSWER_MAX - len(entries)) > 0:
+            found = _entries_in(connection, tenant, after=cursor, limit=room, targets=targets)
             if found and found[0].seq == cursor + 1:
                 entries += found
+                targets -= sum(map(_targets_of, found))
             else:
                 compacted.append(tenant)
     return JournalAnswer(entries=tuple(entries), unknown=tuple(unknown), compacted=tuple(compacted))
 
 
-def _piled_up(change: Change, entry: Entry) -> int:
+def _targets_of(entry: Entry) -> int:
+    return len(entry.aids) + len(entry.names)
+
+
+def _piled_up(change: Change) -> int:
     """Targets of purges since the last ALL, which is what a reader's fence has to remember of them."""
-    if entry.kind == Kind.ALL:
-        return 0
-    return change.purged + (len(entry.aids) + len(entry.names) if entry.kind == Kind.ASSET else 0)
+    purged = change.purged
+    for entry in change.entries:
+        if entry.kind == Kind.ALL:
+            purged = 0
+        elif entry.kind == Kind.ASSET:
+            purged += _targets_of(entry)
+    return purged
 
 
 async def read_heads(connection: AsyncConnection) -> dict[str, Head]:
@@ -335,11 +367,12 @@ def head_in(connection: Connection, tenant: str) -> Head:
 
 
 async def read_entries(connection: AsyncConnection, tenant: str, *, after: int, limit: int) -> list[Entry]:
-    """Entries with a number above `after`, in order."""
-    return await connection.run_sync(_entries_in, tenant, after=after, limit=limit)
+    """Entries with a number above `after`, in order; fewer than `limit` where they hold many targets."""
+    return await connection.run_sync(_entries_in, tenant, after=after, limit=limit, targets=TARGETS_PER_ANSWER_MAX)
 
 
-def _entries_in(connection: Connection, tenant: str, *, after: int, limit: int) -> list[Entry]:
+def _entries_in(connection: Connection, tenant: str, *, after: int, limit: int, targets: int) -> list[Entry]:
+    """As many as it takes to have so many targets, if there are."""
     table = journal_entry
     rows = connection.execute(
         select(table.c.entry)
@@ -347,4 +380,11 @@ def _entries_in(connection: Connection, tenant: str, *, after: int, limit: int) 
         .order_by(table.c.seq)
         .limit(max(limit, 0))
     )
-    return [msgspec.msgpack.decode(row.entry, type=Entry) for row in rows]
+    entries: list[Entry] = []
+    for row in rows:
+        entries.append(msgspec.msgpack.decode(row.entry, type=Entry))
+        targets -= _targets_of(entries[-1])
+        if targets <= 0:
+            rows.close()
+            break
+    return entries

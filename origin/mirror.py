@@ -7,8 +7,8 @@ It holds what the journal holds: aids and keyed hashes, no personal data. When D
 origin takes the missing entries from here before it serves, so nothing of it is lost quietly: a last record that runs past
 the end was being written when the power went, and is cut off; anything else that cannot be read is MirrorBroken.
 
-Compacting keeps the newest entries of each tenant and, of all older ones, the aids that were erased: a catalogue of any age
-can still be brought up to date, only the steps in between are gone.
+Compacting keeps the newest entries of each tenant and, of all older ones, the aids that were erased, and those that were
+restricted and not erased since: a catalogue of any age can still be brought up to date, only the steps in between are gone.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -31,7 +32,7 @@ from origin.keyfiles import sync_directory
 _HEAD = struct.Struct(">III")
 RECORD_BYTES_MAX = 128 * 1024
 BASE_AIDS_MAX = 2000
-"""Aids in one base record; more erases make more records."""
+"""Aids in one base record; more of them make more records."""
 COMPACT_BYTES_MIN = 8 * 1024 * 1024
 """A smaller file is not compacted; a larger one when it has doubled since."""
 
@@ -43,12 +44,14 @@ class MirrorBroken(Exception):
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True):
-    """Stands for all entries of a tenant up to `head`; of them only the erased aids are kept."""
+    """Stands for all entries of a tenant up to `head`; of them only aids are kept: of what nobody may be served."""
 
     tenant: str
     head: Head
     """An empty chain: not known, because the entries were gone before they could be mirrored."""
     erased: tuple[Aid, ...] = ()
+    restricted: tuple[Aid, ...] = ()
+    """And not erased by any entry that the mirror had when it was made anew."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,6 +63,8 @@ class Missing:
     """The entries begin after this head; None: they begin where the catalogue ends."""
     erased: list[Aid] = field(default_factory=list)
     """Aids erased by entries that were compacted away; among them older ones that the catalogue knows to be erased."""
+    restricted: list[Aid] = field(default_factory=list)
+    """The same of aids that were restricted: carried out before the entries, which may erase some of them."""
 
 
 def pack(record: Entry | Base) -> bytes:
@@ -149,6 +154,7 @@ class Mirror:
             if isinstance(record, Base):
                 lacking.base = record.head
                 lacking.erased += record.erased
+                lacking.restricted += record.restricted
             else:
                 lacking.entries.append(record)
         return found
@@ -195,25 +201,44 @@ class Mirror:
 
     def _kept(self, size: int, limits: Mapping[str, int]) -> Iterator[Entry | Base]:
         """The records of the first `size` bytes as they are written anew: bases before the entries of their tenant."""
-        last = {r.tenant: _end_of(r) for r, _ in self._records(size) if _end_of(r).seq <= limits.get(r.tenant, 0)}
+        last, restricted = self._summed_up(size, limits)
         erased: dict[str, list[Aid]] = {tenant: [] for tenant in last}
 
-        def base(tenant: str, aids: list[Aid]) -> Base:
-            return Base(tenant=tenant, head=last[tenant], erased=tuple(aids))
+        def rest(tenant: str) -> Iterator[Base]:
+            """What was restricted does not fit into the record of what was erased."""
+            yield Base(tenant=tenant, head=last[tenant], erased=tuple(erased.pop(tenant)))
+            aids = iter(restricted[tenant])
+            while part := tuple(islice(aids, BASE_AIDS_MAX)):
+                yield Base(tenant=tenant, head=last[tenant], restricted=part)
 
         for record, _ in self._records(size):
             tenant = record.tenant
             if _end_of(record).seq > limits.get(tenant, 0):
                 if tenant in erased:
-                    yield base(tenant, erased.pop(tenant))
+                    yield from rest(tenant)
                 yield record
                 continue
             erased[tenant] += _erased_by(record)
             while len(erased[tenant]) > BASE_AIDS_MAX:
-                yield base(tenant, erased[tenant][:BASE_AIDS_MAX])
+                yield Base(tenant=tenant, head=last[tenant], erased=tuple(erased[tenant][:BASE_AIDS_MAX]))
                 del erased[tenant][:BASE_AIDS_MAX]
-        for tenant, aids in erased.items():
-            yield base(tenant, aids)
+        for tenant in list(erased):
+            yield from rest(tenant)
+
+    def _summed_up(self, size: int, limits: Mapping[str, int]) -> tuple[dict[str, Head], dict[str, dict[Aid, None]]]:
+        """By tenant: the head after the records that will go, and what they restricted and nothing has erased since, which are
+        no more than are under retention.
+        """
+        last: dict[str, Head] = {}
+        restricted: dict[str, dict[Aid, None]] = {}
+        for record, _ in self._records(size):
+            mine = restricted.setdefault(record.tenant, {})
+            if _end_of(record).seq <= limits.get(record.tenant, 0):
+                last[record.tenant] = _end_of(record)
+                mine.update(dict.fromkeys(_restricted_by(record)))
+            for aid in _erased_by(record):
+                mine.pop(aid, None)
+        return last, restricted
 
 
 def _write(handle: int, content: bytes) -> int:
@@ -233,3 +258,9 @@ def _erased_by(record: Entry | Base) -> tuple[Aid, ...]:
     if isinstance(record, Base):
         return record.erased
     return record.aids if record.kind == Kind.ERASE else ()
+
+
+def _restricted_by(record: Entry | Base) -> tuple[Aid, ...]:
+    if isinstance(record, Base):
+        return record.restricted
+    return record.aids if record.kind == Kind.RESTRICT else ()

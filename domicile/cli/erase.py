@@ -7,6 +7,7 @@ import os
 import secrets
 import time
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
@@ -28,6 +29,13 @@ EXIT_PARTIAL = 3
 """Exit code while an edge may still serve what was erased."""
 
 
+class Versions(StrEnum):
+    """Of each asset."""
+
+    ALL = "all"
+    CURRENT = "current"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """Who asks, and where."""
@@ -43,6 +51,13 @@ def erase(
     tag: Annotated[str | None, typer.Option("--tag", help="Assets that carry this tag now.")] = None,
     prefix: Annotated[str | None, typer.Option("--prefix", help="A path, cut at slashes.")] = None,
     url: Annotated[str | None, typer.Option("--url", help="A delivery URL, or its path.")] = None,
+    subject: Annotated[str | None, typer.Option("--subject", help="Assets whose subject_ids name this person.")] = None,
+    search: Annotated[
+        str | None, typer.Option("--search", help="Assets that this search expression is true of.")
+    ] = None,
+    versions: Annotated[
+        Versions, typer.Option(help="All versions of each asset, or only the one that it has now.")
+    ] = Versions.ALL,
     status: Annotated[str | None, typer.Option("--status", help="Only ask how far this erasure_id has come.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -59,12 +74,18 @@ def erase(
 ) -> None:
     """Erase what one selector matches: all versions and their keys. It cannot be undone. Exit code 3: not over yet.
 
+    What matches is decided once, when it is erased; a dry run lists what would match now.
+
     Credentials: CLOUDINARY_URL, or else the file that the origin wrote into the data directory.
     """
     given = {"public_id": public_id, "asset_id": asset_id, "tag": tag, "prefix": prefix, "url": url}
+    given |= {"subject": subject, "search": search}
     selector = {f"selector[{name}]": value for name, value in given.items() if value}
     if len(selector) + (status is not None) != 1:
-        raise Failure("give exactly one of --public-id, --asset-id, --tag, --prefix, --url, --status", 2)
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in (*given, "status"))
+        raise Failure(f"give exactly one of {options}", 2)
+    if versions is not Versions.ALL:
+        selector["selector[versions]"] = versions.value
     account = account_of(credentials(config, data))
     if status is not None:
         said = _status(account, status)
@@ -84,10 +105,10 @@ def erase(
 
 def confirm(preview: dict[str, Any], *, yes: bool, may_be_over: bool) -> None:
     """Show what would go and ask. Raises Failure when the answer is no, or nothing would go and nothing went before."""
-    found = preview.get("assets", [])
-    if not found and may_be_over:
+    found, kept = preview.get("assets", []), preview.get("backups", 0)
+    if not found and not kept and may_be_over:
         return
-    if not found:
+    if not found and not kept:
         raise Failure("nothing matches; what was erased before and what never existed look the same")
     total = preview.get("total_count", len(found))
     for asset in found[:LISTED_MAX]:
@@ -95,7 +116,10 @@ def confirm(preview: dict[str, Any], *, yes: bool, may_be_over: bool) -> None:
         line(name, f"{asset.get('bytes', '?')} bytes, {asset.get('created_at', '')}")
     if total > LISTED_MAX:
         out.print(f"  … and {total - min(len(found), LISTED_MAX)} more")
-    if not yes and not typer.confirm(f"Erase {total} asset(s) for ever?", default=False):
+    if kept:
+        line("under retention", f"{kept} version(s)")
+    old = f" and {kept} version(s) under retention" if kept else ""
+    if not yes and not typer.confirm(f"Erase {total} asset(s){old} for ever?", default=False):
         raise Failure("nothing was erased")
 
 

@@ -73,10 +73,10 @@ async def download(request: web.Request, path: Mapping[str, str]) -> web.StreamR
     call = await signed(request, path, may_expire=True)
     check_parameters(call.params, DOWNLOAD)
     asset_id, version = call.params.required("asset_id"), call.params.required("version_id")
-    found = await call.origin.records.backups.of_asset(call.tenant.cloud, asset_id)
-    backup = next((one for one in found if one.record.aid == version), None)
-    if backup is None:
+    found = await call.origin.records.backups.of_versions(call.tenant.cloud, asset_id, [Aid(version)])
+    if not found:
         raise AssetNotFound(f"Resource not found - {asset_id}")
+    backup = found[0]
     check_handing_out(call, backup.record)
     call.origin.records.permit(call.tenant.cloud, Activity.DELIVER)
     body = await call.origin.records.backups.original(backup)

@@ -1,6 +1,7 @@
 """Erasing through the API: forget assets everywhere, and ask later how far it has come.
 
-    POST erasures        selector[public_id | asset_id | tag | prefix | url]=…  mode=erase | dry_run  request_id=…
+    POST erasures        selector[public_id | asset_id | tag | prefix | url | subject | search]=…
+                         selector[versions]=all | current  mode=erase | dry_run  request_id=…
     GET  erasures/{id}   the statement as things stand now
 
 An SDK signature does not say which endpoint it was made for, so nothing here is a parameter of another endpoint, and
@@ -18,13 +19,15 @@ from origin.api.answers import listed
 from origin.api.authenticate import is_private_way
 from origin.api.call import Call, admin, reply, signed
 from origin.api.params import Params, check_parameters
+from origin.api.subjects import SUBJECT_CHARS_MAX
 from origin.delivery_url import path_of
 from origin.keys import Origin
-from origin.records import PurgeTargets
+from origin.records import PurgeTargets, Versions
 
 MODES = ("erase", "dry_run")
-SELECTORS = ("public_id", "asset_id", "tag", "prefix", "url")
-USED = frozenset({"mode", "request_id", *(f"selector[{name}]" for name in SELECTORS)})
+SELECTORS = ("public_id", "asset_id", "tag", "prefix", "url", "subject", "search")
+VERSIONS = "selector[versions]"
+USED = frozenset({"mode", "request_id", VERSIONS, *(f"selector[{name}]" for name in SELECTORS)})
 REQUEST_ID_CHARS_MAX = 128
 
 
@@ -36,18 +39,18 @@ async def erase(request: web.Request, path: Mapping[str, str]) -> web.Response:
     mode = params.required("mode")
     if mode not in MODES:
         raise BadRequest(f"Invalid value for parameter mode: must be {' or '.join(MODES)}")
-    targets = targets_of(params, origin)
-    if targets.tags or targets.prefixes or targets.urls:
+    targets, versions = targets_of(params, origin), versions_of(params)
+    if targets.are_wide:
         check_wide(request, call)
     if mode == "dry_run":
-        found = await origin.records.erase_preview(cloud, targets)
+        found = await origin.records.erase_preview(cloud, targets, versions=versions)
         rows = [listed(record, call.address) for record in found.records]
         told = {"mode": mode, "total_count": found.total, "cut": found.total > len(rows), "assets": rows}
         return reply({**told, "backups": found.backups})
     request_id = params.text("request_id")
     if len(request_id) > REQUEST_ID_CHARS_MAX:
         raise BadRequest(f"Parameter request_id is too long: at most {REQUEST_ID_CHARS_MAX} characters")
-    statement = await origin.records.erase(cloud, targets, request_id=request_id, once=call.once)
+    statement = await origin.records.erase(cloud, targets, versions=versions, request_id=request_id, once=call.once)
     origin.pool.retire(cloud)
     return reply(statement.to_mapping())
 
@@ -80,8 +83,30 @@ def targets_of(params: Params, origin: Origin) -> PurgeTargets:
     settings = origin.settings
     urls = tuple(path_of(url, settings.delivery_hosts) for url in of("url"))
     targets = PurgeTargets(
-        asset_ids=of("asset_id"), public_ids=of("public_id"), tags=of("tag"), prefixes=of("prefix"), urls=urls
+        asset_ids=of("asset_id"),
+        public_ids=of("public_id"),
+        tags=of("tag"),
+        prefixes=of("prefix"),
+        urls=urls,
+        subjects=tuple(map(subject_of, of("subject"))),
+        searches=of("search"),
     )
     if targets.count != 1:
         raise BadRequest(f"Missing required parameter - selector with one of {', '.join(SELECTORS)}")
     return targets
+
+
+def subject_of(text: str) -> str:
+    """As an upload would keep it. Raises BadRequest."""
+    subject = text.strip()
+    if not 0 < len(subject) <= SUBJECT_CHARS_MAX:
+        raise BadRequest(f"Invalid value for parameter selector[subject]: must be 1 to {SUBJECT_CHARS_MAX} characters")
+    return subject
+
+
+def versions_of(params: Params) -> Versions:
+    """Raises BadRequest."""
+    given = params.text(VERSIONS, Versions.ALL)
+    if given not in set(Versions):
+        raise BadRequest(f"Invalid value for parameter {VERSIONS}: must be {' or '.join(Versions)}")
+    return Versions(given)

@@ -14,6 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, AssetId, NameHash
 
+BARE = b""
+"""Stands for the sealed blob of a row that was read without it: of many assets whose places are all that is asked for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetRow:
@@ -35,29 +38,24 @@ class Catalogue(Protocol):
     def named_in(self, connection: Connection, tenant: str, names: Iterable[NameHash]) -> list[AssetRow]:
         """The same inside a snapshot (`Database.snapshot`), as are all whose name ends so."""
 
-    async def by_asset_id(self, connection: AsyncConnection, tenant: str, ids: Iterable[str]) -> list[AssetRow]:
-        """Rows of these assets, in no order."""
+    async def by_asset_id(
+        self, connection: AsyncConnection, tenant: str, ids: Iterable[str], *, bare: bool = False
+    ) -> list[AssetRow]:
+        """Rows of these assets, in no order; `bare`: without their blobs."""
 
     async def by_aid(self, connection: AsyncConnection, tenant: str, aids: Iterable[Aid]) -> list[AssetRow]:
         """Rows of the assets whose version these are now, in no order."""
 
     async def labelled(
-        self, connection: AsyncConnection, tenant: str, labels: Iterable[NameHash], limit: int
+        self, connection: AsyncConnection, tenant: str, labels: Iterable[NameHash], limit: int, *, bare: bool = False
     ) -> list[AssetRow]:
         """At most `limit` assets that carry any of the labels (tags or folders)."""
 
-    async def some(self, connection: AsyncConnection, tenant: str, limit: int) -> list[AssetRow]:
+    async def some(self, connection: AsyncConnection, tenant: str, limit: int, *, bare: bool = False) -> list[AssetRow]:
         """At most `limit` assets of the tenant."""
 
-    async def count(
-        self,
-        connection: AsyncConnection,
-        tenant: str,
-        *,
-        aids: Iterable[Aid] | None = None,
-        labels: Iterable[NameHash] = (),
-    ) -> int:
-        """All assets of the tenant; with `aids` these and those that carry any of the labels, each once."""
+    async def count(self, connection: AsyncConnection, tenant: str) -> int:
+        """All assets of the tenant."""
 
     async def page(self, connection: AsyncConnection, tenant: str, *, after: str, limit: int) -> list[AssetRow]:
         """All assets of the tenant in the order of their names' hashes, at most `limit`, after one of those."""
@@ -81,11 +79,14 @@ class Catalogue(Protocol):
     async def remove(self, connection: AsyncConnection, row: AssetRow, *, seq: int) -> int:
         """Remove name, version, labels and renditions; the aid is doomed. Returns the number of renditions."""
 
+    async def remove_all(self, connection: AsyncConnection, tenant: str, rows: Iterable[AssetRow], *, seq: int) -> int:
+        """The same of many, which may be bare."""
+
     async def detach(self, connection: AsyncConnection, row: AssetRow) -> int:
         """The same, but key and bytes of the aid stay."""
 
-    async def forget_renditions(self, connection: AsyncConnection, aid: Aid) -> int:
-        """Remove the list of a version's renditions, and those of others that show it. Returns how many there were."""
+    async def forget_renditions(self, connection: AsyncConnection, aids: Iterable[Aid]) -> int:
+        """Remove the lists of these versions' renditions, and those of others that show them. Returns how many there were."""
 
     async def draft(self, connection: AsyncConnection, aid: Aid, tenant: str) -> None:
         """An upload begins."""
@@ -95,6 +96,8 @@ class Catalogue(Protocol):
 
     async def doom(self, connection: AsyncConnection, aid: Aid, tenant: str, *, seq: int) -> None:
         """Key and bytes of the aid are to go; `seq`: the entry that says so, 0 when none does. The first one stays."""
+
+    async def doom_all(self, connection: AsyncConnection, aids: Iterable[Aid], tenant: str, *, seq: int) -> None: ...
 
     async def doom_drafts(self, connection: AsyncConnection) -> int:
         """All drafts become doomed. Returns how many."""

@@ -104,7 +104,7 @@ class ServerIndex:
     async def follow(self, change: Change) -> None:
         """Only from the number right before it: whoever has missed one is not to look as if nothing were missing."""
         mine = (_state.tenant == change.tenant, _state.epoch == change.epoch, _state.seq == change.seq - 1)
-        await change.connection.execute(update(shape.state).where(*mine).values(seq=change.seq))
+        await change.connection.execute(update(shape.state).where(*mine).values(seq=change.head.seq))
 
     async def adopt(self, connection: AsyncConnection, tenant: str, head: Head) -> None:
         await connection.execute(delete(shape.state).where(_state.tenant == tenant))

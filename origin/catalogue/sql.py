@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     BindParameter,
+    CompoundSelect,
     Connection,
     Select,
     Table,
@@ -16,7 +17,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    or_,
     select,
     tuple_,
     update,
@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, NameHash
 from origin.catalogue import tables as t
-from origin.catalogue.port import AssetRow
+from origin.catalogue.port import BARE, AssetRow
 
 IN_MAX = 500
 """Values in one IN (...): below every driver's limit of parameters."""
@@ -48,12 +48,21 @@ async def add_if_absent(connection: AsyncConnection, table: Table, *rows: Mappin
         await connection.execute(dialect.insert(table).on_conflict_do_nothing(), batch)
 
 
-def _assets(tenant: str | BindParameter[str]) -> Select[Any]:
+async def add_selected_if_absent(connection: AsyncConnection, table: Table, rows: CompoundSelect[Any]) -> None:
+    """The same for rows that are in the database already, under the names of the table's columns."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    await connection.execute(
+        dialect.insert(table).from_select(rows.selected_columns.keys(), rows).on_conflict_do_nothing()
+    )
+
+
+def _assets(tenant: str | BindParameter[str], *, bare: bool = False) -> Select[Any]:
     name, version = t.name.c, t.version.c
     # By the key of either table, from whichever side a question comes.
     same = and_(version.aid == name.aid, version.tenant == name.tenant, version.name_hash == name.hash)
     joined = t.name.join(t.version, same)
-    columns = (t.name.c.tenant, t.name.c.hash, t.name.c.asset_id, t.name.c.aid, t.version.c.meta)
+    places = (t.name.c.tenant, t.name.c.hash, t.name.c.asset_id, t.name.c.aid)
+    columns = places if bare else (*places, t.version.c.meta)
     return select(*columns).select_from(joined).where(t.name.c.tenant == tenant)
 
 
@@ -63,7 +72,8 @@ _OWNER = select(t.version.c.tenant).where(t.version.c.aid == bindparam("aid"))
 
 
 def _row(raw: Any) -> AssetRow:
-    return AssetRow(tenant=raw.tenant, name=raw.hash, asset_id=raw.asset_id, aid=raw.aid, meta=raw.meta)
+    meta = getattr(raw, "meta", BARE)
+    return AssetRow(tenant=raw.tenant, name=raw.hash, asset_id=raw.asset_id, aid=raw.aid, meta=meta)
 
 
 class SqlCatalogue:
@@ -78,10 +88,12 @@ class SqlCatalogue:
             rows += map(_row, connection.execute(_NAMED, {"tenant": tenant, "names": batch}))
         return rows
 
-    async def by_asset_id(self, connection: AsyncConnection, tenant: str, ids: Iterable[str]) -> list[AssetRow]:
+    async def by_asset_id(
+        self, connection: AsyncConnection, tenant: str, ids: Iterable[str], *, bare: bool = False
+    ) -> list[AssetRow]:
         rows: list[AssetRow] = []
         for batch in batches(ids):
-            query = _assets(tenant).where(t.version.c.tenant == tenant, t.version.c.asset_id.in_(batch))
+            query = _assets(tenant, bare=bare).where(t.version.c.tenant == tenant, t.version.c.asset_id.in_(batch))
             rows += map(_row, await connection.execute(query))
         return rows
 
@@ -92,33 +104,23 @@ class SqlCatalogue:
         return rows
 
     async def labelled(
-        self, connection: AsyncConnection, tenant: str, labels: Iterable[NameHash], limit: int
+        self, connection: AsyncConnection, tenant: str, labels: Iterable[NameHash], limit: int, *, bare: bool = False
     ) -> list[AssetRow]:
         rows: dict[str, AssetRow] = {}
         for batch in batches(labels):
             carrying = select(t.label.c.asset_id).where(t.label.c.tenant == tenant, t.label.c.hash.in_(batch))
-            query = _assets(tenant).where(t.version.c.tenant == tenant, t.version.c.asset_id.in_(carrying))
+            query = _assets(tenant, bare=bare)
+            query = query.where(t.version.c.tenant == tenant, t.version.c.asset_id.in_(carrying))
             found = await connection.execute(query.limit(max(limit - len(rows), 0)))
             rows.update((raw.asset_id, _row(raw)) for raw in found)
         return list(rows.values())
 
-    async def some(self, connection: AsyncConnection, tenant: str, limit: int) -> list[AssetRow]:
-        return [_row(raw) for raw in await connection.execute(_assets(tenant).limit(limit))]
+    async def some(self, connection: AsyncConnection, tenant: str, limit: int, *, bare: bool = False) -> list[AssetRow]:
+        return [_row(raw) for raw in await connection.execute(_assets(tenant, bare=bare).limit(limit))]
 
-    async def count(
-        self,
-        connection: AsyncConnection,
-        tenant: str,
-        *,
-        aids: Iterable[Aid] | None = None,
-        labels: Iterable[NameHash] = (),
-    ) -> int:
-        """All assets of a tenant; with `aids` these and those that carry any of the labels."""
-        query = select(func.count()).select_from(t.name).where(t.name.c.tenant == tenant)
-        if aids is not None:
-            carrying = select(t.label.c.asset_id).where(t.label.c.tenant == tenant, t.label.c.hash.in_(list(labels)))
-            query = query.where(or_(t.name.c.aid.in_(list(aids)), t.name.c.asset_id.in_(carrying)))
-        return await connection.scalar(query) or 0
+    async def count(self, connection: AsyncConnection, tenant: str) -> int:
+        mine = select(func.count()).select_from(t.name).where(t.name.c.tenant == tenant)
+        return await connection.scalar(mine) or 0
 
     async def page(self, connection: AsyncConnection, tenant: str, *, after: str, limit: int) -> list[AssetRow]:
         query = _assets(tenant).where(t.name.c.hash > after).order_by(t.name.c.hash).limit(limit)
@@ -168,28 +170,38 @@ class SqlCatalogue:
             await connection.execute(insert(t.label), rows)
 
     async def remove(self, connection: AsyncConnection, row: AssetRow, *, seq: int) -> int:
-        gone = await self.detach(connection, row)
-        await self.doom(connection, row.aid, row.tenant, seq=seq)
+        return await self.remove_all(connection, row.tenant, [row], seq=seq)
+
+    async def remove_all(self, connection: AsyncConnection, tenant: str, rows: Iterable[AssetRow], *, seq: int) -> int:
+        gone = 0
+        for batch in batches(rows):
+            gone += await self._detach(connection, tenant, batch)
+            await self.doom_all(connection, [row.aid for row in batch], tenant, seq=seq)
         return gone
 
     async def detach(self, connection: AsyncConnection, row: AssetRow) -> int:
-        await connection.execute(
-            delete(t.name).where(t.name.c.tenant == row.tenant, t.name.c.hash == row.name, t.name.c.aid == row.aid)
-        )
-        await connection.execute(delete(t.version).where(t.version.c.aid == row.aid))
-        await connection.execute(delete(t.label).where(t.label.c.asset_id == row.asset_id))
-        await connection.execute(delete(t.task).where(t.task.c.aid == row.aid))
-        await connection.execute(delete(t.lineage).where(t.lineage.c.aid == row.aid))
-        return await self.forget_renditions(connection, row.aid)
+        return await self._detach(connection, row.tenant, [row])
 
-    async def forget_renditions(self, connection: AsyncConnection, aid: Aid) -> int:
+    async def _detach(self, connection: AsyncConnection, tenant: str, rows: Sequence[AssetRow]) -> int:
+        """At most IN_MAX."""
+        aids, names, ids = [row.aid for row in rows], [row.name for row in rows], [row.asset_id for row in rows]
+        name = t.name.c
+        await connection.execute(delete(t.name).where(name.tenant == tenant, name.hash.in_(names), name.aid.in_(aids)))
+        await connection.execute(delete(t.version).where(t.version.c.aid.in_(aids)))
+        await connection.execute(delete(t.label).where(t.label.c.asset_id.in_(ids)))
+        await connection.execute(delete(t.task).where(t.task.c.aid.in_(aids)))
+        await connection.execute(delete(t.lineage).where(t.lineage.c.aid.in_(aids)))
+        return await self.forget_renditions(connection, aids)
+
+    async def forget_renditions(self, connection: AsyncConnection, aids: Iterable[Aid]) -> int:
         rendition, laid = t.rendition.c, t.rendition_layer.c
-        showing = select(laid.rendition_aid, laid.hash).where(laid.aid == aid)
         gone = 0
-        for mine in (tuple_(rendition.aid, rendition.hash).in_(showing), rendition.aid == aid):
-            gone += (await connection.execute(delete(t.rendition).where(mine))).rowcount
-        for theirs in (tuple_(laid.rendition_aid, laid.hash).in_(showing), laid.rendition_aid == aid):
-            await connection.execute(delete(t.rendition_layer).where(theirs))
+        for batch in batches(aids):
+            showing = select(laid.rendition_aid, laid.hash).where(laid.aid.in_(batch))
+            for mine in (tuple_(rendition.aid, rendition.hash).in_(showing), rendition.aid.in_(batch)):
+                gone += (await connection.execute(delete(t.rendition).where(mine))).rowcount
+            for theirs in (tuple_(laid.rendition_aid, laid.hash).in_(showing), laid.rendition_aid.in_(batch)):
+                await connection.execute(delete(t.rendition_layer).where(theirs))
         return gone
 
     async def draft(self, connection: AsyncConnection, aid: Aid, tenant: str) -> None:
@@ -200,7 +212,10 @@ class SqlCatalogue:
         return gone.rowcount > 0
 
     async def doom(self, connection: AsyncConnection, aid: Aid, tenant: str, *, seq: int) -> None:
-        await add_if_absent(connection, t.doomed, {"aid": aid, "tenant": tenant, "seq": seq})
+        await self.doom_all(connection, [aid], tenant, seq=seq)
+
+    async def doom_all(self, connection: AsyncConnection, aids: Iterable[Aid], tenant: str, *, seq: int) -> None:
+        await add_if_absent(connection, t.doomed, *({"aid": aid, "tenant": tenant, "seq": seq} for aid in aids))
 
     async def doom_drafts(self, connection: AsyncConnection) -> int:
         # Removed first: one that somebody is just giving its name is waited for, and is no draft then.

@@ -10,7 +10,7 @@ from origin.records.metadata_rules import MetadataRule
 from origin.records.names import Edit
 from origin.records.nonces import Once
 from origin.records.presets import Preset
-from origin.records.purge_types import ErasePreview, PurgeKey, PurgeOutcome, PurgeTargets
+from origin.records.purge_types import ErasePreview, PurgeKey, PurgeOutcome, PurgeTargets, Versions
 from origin.records.restores import Backup
 from origin.records.seam import Records
 from origin.records.searches import FolderHit, FolderPage, Search, SearchPage
@@ -98,6 +98,7 @@ __all__ = [
     "Tenant",
     "Trigger",
     "UploadMapping",
+    "Versions",
     "span_of",
     "whole",
 ]

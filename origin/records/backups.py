@@ -4,34 +4,38 @@ Such a version has left `version` and `name`, in one transaction with an entry R
 key of it is released, while its own key and its sealed file stay where they are. It ends as an erase, with an entry of its
 own: when its days are over, when its cloud has too many, when somebody says so, or with its asset.
 
-Selected by its asset, by the name that it had in the end, and by its labels, so that an erase finds it by whatever it would
-have found it while it lived.
+Selected by its asset, by the name and the labels that it had in the end, and by those that later versions of its asset had
+when they ended: an erase finds it by whatever it would have found its asset by, also when the asset is no more (ADR 0043).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, literal, or_, select
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, literal, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, AssetId, NameHash
 from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
 from domicile.media.policy import Activity, Permit, decide
-from origin.catalogue.port import AssetRow
-from origin.catalogue.sql import SqlCatalogue, batches
+from origin.catalogue.port import BARE, AssetRow
+from origin.catalogue.sql import SqlCatalogue, add_selected_if_absent, batches
 from origin.catalogue.tables import backup as table
 from origin.catalogue.tables import backup_label as labels
 from origin.catalogue.tables import label as live_labels
+from origin.catalogue.tables import name as names
 from origin.journal import Change
 from origin.records.core import Core
+from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord
 
 DAY_SECONDS = 86_400.0
 SWEPT_MAX = ENTRY_TARGETS_MAX // 2
 """Versions whose time is over that go with one entry."""
+RECORDS_TOLD_MAX = 1000
+"""Records of one asset that are written anew when whom it is about has become known; labels reach all of them."""
 SWEEPS_MAX = 1000
 """Entries of one round, of one cloud."""
 
@@ -74,9 +78,14 @@ def is_kept(core: Core, record: AssetRecord | None) -> bool:
     return isinstance(decide(policy, Activity.BACKUP, core.place, at=core.now()), Permit)
 
 
-async def end(core: Core, change: Change, row: AssetRow, record: AssetRecord | None) -> Ended:
-    """A version ends, in the transaction that says so: it is kept, or doomed. `record`: the row, opened."""
-    if record is None or not is_kept(core, record):
+async def end(core: Core, change: Change, row: AssetRow, record: AssetRecord | None, *, kept: bool) -> Ended:
+    """A version ends, in the transaction that says so: it is kept, or doomed. `record`: the row, opened; `kept`: what
+    `is_kept` said of it, once, since the entry has to say the same.
+    """
+    if record is not None and record.subject_ids:
+        await _say_whom(core, change, row.asset_id, record.subject_ids)
+    if record is None or not kept:
+        await hand_on(change.connection, row.tenant, [row])
         gone = await core.catalogue.remove(change.connection, row, seq=change.seq)
         return Ended(kept=False, renditions=gone)
     await keep(change.connection, row, ended_at=core.now(), body_bytes=record.body_bytes)
@@ -87,10 +96,41 @@ async def keep(connection: AsyncConnection, row: AssetRow, *, ended_at: float, b
     """Before the version is detached: its labels are taken along."""
     values = {"aid": row.aid, "tenant": row.tenant, "asset_id": row.asset_id, "name_hash": row.name, "meta": row.meta}
     await connection.execute(insert(table).values(ended_at=ended_at, body_bytes=body_bytes, **values))
-    carried = select(literal(row.aid), live_labels.c.hash, live_labels.c.tenant).where(
-        live_labels.c.tenant == row.tenant, live_labels.c.asset_id == row.asset_id
-    )
-    await connection.execute(insert(labels).from_select(["aid", "hash", "tenant"], carried))
+    await hand_on(connection, row.tenant, [row])
+
+
+async def hand_on(connection: AsyncConnection, tenant: str, rows: Iterable[AssetRow]) -> None:
+    """Before versions of these assets are detached: what each asset is called and carries now becomes a label of all that is
+    kept of it, beside those that it has.
+    """
+    kept, living, name = table.c, live_labels.c, names.c
+    for batch in batches(rows):
+        asset_ids = [row.asset_id for row in batch]
+        labelled = select(kept.aid, living.hash, kept.tenant).join_from(
+            table, live_labels, and_(living.tenant == kept.tenant, living.asset_id == kept.asset_id)
+        )
+        named = select(kept.aid, name.hash, kept.tenant).join_from(
+            table, names, and_(name.tenant == kept.tenant, name.asset_id == kept.asset_id)
+        )
+        mine = (kept.tenant == tenant, kept.asset_id.in_(asset_ids))
+        called = name.hash.in_([row.name for row in batch])
+        await add_selected_if_absent(connection, labels, union(labelled.where(*mine), named.where(*mine, called)))
+
+
+async def _say_whom(core: Core, change: Change, asset_id: str, subject_ids: Sequence[str]) -> None:
+    """Whom an asset is said to be about when a version ends may be seen in its older ones as well: the records of those that
+    are kept say so from then on, to whoever restores or exports them. Before `hand_on`, whose labels tell who has been told.
+    """
+    hashes = {core.hash_of(change.tenant, "subject", subject) for subject in subject_ids}
+    known = select(func.count()).where(labels.c.aid == table.c.aid, labels.c.hash.in_(hashes)).scalar_subquery()
+    untold = select(table).where(table.c.tenant == change.tenant, table.c.asset_id == asset_id, known < len(hashes))
+    newest = untold.order_by(table.c.ended_at.desc()).limit(RECORDS_TOLD_MAX)
+    for kept in map(_kept, (await change.connection.execute(newest)).all()):
+        data_key, record = core.keyring.of(kept.row.aid), core.open(kept.row)
+        if data_key is not None and record is not None:
+            about = replace(record, subject_ids=tuple(dict.fromkeys((*record.subject_ids, *subject_ids))))
+            meta = seal_record(about, data_key, region=core.settings.region)
+            await change.connection.execute(update(table).where(table.c.aid == kept.row.aid).values(meta=meta))
 
 
 async def drop(
@@ -100,15 +140,22 @@ async def drop(
     for batch in batches(aids):
         await connection.execute(delete(labels).where(labels.c.aid.in_(batch)))
         await connection.execute(delete(table).where(table.c.aid.in_(batch)))
-        for aid in batch:
-            await catalogue.doom(connection, aid, tenant, seq=seq)
+        await catalogue.doom_all(connection, batch, tenant, seq=seq)
 
 
 async def of_assets(
     connection: AsyncConnection, tenant: str, asset_ids: Iterable[str], names: Iterable[NameHash] = (), *, limit: int
 ) -> list[Kept]:
     """Of these assets, and those that had one of these names when they ended; the newest first."""
-    return await _found(connection, tenant, _selections(asset_ids, names, ()), limit)
+    wanted = [table.c.asset_id.in_(batch) for batch in batches(dict.fromkeys(asset_ids))]
+    wanted += [table.c.name_hash.in_(batch) for batch in batches(dict.fromkeys(names))]
+    return await _found(connection, tenant, wanted, limit)
+
+
+async def of_asset(connection: AsyncConnection, tenant: str, asset_id: str, aids: Iterable[Aid]) -> list[Kept]:
+    """Those of these versions that are kept of one asset."""
+    wanted = [and_(table.c.asset_id == asset_id, table.c.aid.in_(batch)) for batch in batches(dict.fromkeys(aids))]
+    return await _found(connection, tenant, wanted, None)
 
 
 async def selected(
@@ -119,13 +166,27 @@ async def selected(
     names: Iterable[NameHash],
     carrying: Iterable[NameHash],
     limit: int,
-) -> list[Kept]:
-    """At most `limit` that any of this selects; `carrying`: hashes of labels."""
-    return await _found(connection, tenant, _selections(asset_ids, names, carrying), limit)
+) -> list[AssetRow]:
+    """At most `limit` that any of this selects, bare; `carrying`: hashes of labels."""
+    called = list(dict.fromkeys(names))
+    wanted = [table.c.asset_id.in_(batch) for batch in batches(dict.fromkeys(asset_ids))]
+    wanted += [table.c.name_hash.in_(batch) for batch in batches(called)]
+    for batch in batches(dict.fromkeys((*called, *carrying))):
+        mine = (labels.c.tenant == tenant, labels.c.hash.in_(batch))
+        wanted.append(table.c.aid.in_(select(labels.c.aid).where(*mine)))
+    return await _places(connection, tenant, wanted, limit)
 
 
-async def some(connection: AsyncConnection, tenant: str, *, limit: int) -> list[Kept]:
-    return await _found(connection, tenant, [literal(value=True)], limit)
+async def some(connection: AsyncConnection, tenant: str, *, limit: int) -> list[AssetRow]:
+    """At most `limit`, bare."""
+    return await _places(connection, tenant, [literal(value=True)], limit)
+
+
+async def names_kept(connection: AsyncConnection, tenant: str, hashes: Sequence[NameHash]) -> set[NameHash]:
+    """Those of these names by which something is kept."""
+    own = select(table.c.name_hash.label("hash")).where(table.c.tenant == tenant, table.c.name_hash.in_(hashes))
+    later = select(labels.c.hash).where(labels.c.tenant == tenant, labels.c.hash.in_(hashes))
+    return {NameHash(row.hash) for row in await connection.execute(union(own, later))}
 
 
 async def one(connection: AsyncConnection, tenant: str, aid: Aid) -> Kept | None:
@@ -173,26 +234,27 @@ async def _over(core: Core, connection: AsyncConnection, cloud: str) -> list[Aid
     return [Aid(row.aid) for row in rows]
 
 
-def _selections(
-    asset_ids: Iterable[str], names: Iterable[NameHash], carrying: Iterable[NameHash]
-) -> list[ColumnElement[bool]]:
-    """Conditions, each of which selects some: few enough values in each for every driver."""
-    chosen: list[ColumnElement[bool]] = [table.c.asset_id.in_(batch) for batch in batches(dict.fromkeys(asset_ids))]
-    chosen += [table.c.name_hash.in_(batch) for batch in batches(dict.fromkeys(names))]
-    for batch in batches(dict.fromkeys(carrying)):
-        chosen.append(table.c.aid.in_(select(labels.c.aid).where(labels.c.hash.in_(batch))))
-    return chosen
-
-
 async def _found(
-    connection: AsyncConnection, tenant: str, selections: Sequence[ColumnElement[bool]], limit: int
+    connection: AsyncConnection, tenant: str, selections: Iterable[ColumnElement[bool]], limit: int | None
 ) -> list[Kept]:
+    """By conditions, each of which has few enough values for every driver."""
     found: dict[Aid, Kept] = {}
     for condition in selections:
-        query = select(table).where(table.c.tenant == tenant, or_(condition))
+        query = select(table).where(table.c.tenant == tenant, condition)
         rows = await connection.execute(query.order_by(table.c.ended_at.desc(), table.c.aid).limit(limit))
         found.update((kept.row.aid, kept) for kept in map(_kept, rows))
     return sorted(found.values(), key=lambda kept: (-kept.ended_at, kept.row.aid))[:limit]
+
+
+async def _places(
+    connection: AsyncConnection, tenant: str, selections: Iterable[ColumnElement[bool]], limit: int
+) -> list[AssetRow]:
+    found: dict[Aid, AssetRow] = {}
+    for condition in selections:
+        query = select(table.c.aid, table.c.asset_id, table.c.name_hash).where(table.c.tenant == tenant, condition)
+        for raw in await connection.execute(query.limit(limit)):
+            found[raw.aid] = AssetRow(tenant=tenant, name=raw.name_hash, asset_id=raw.asset_id, aid=raw.aid, meta=BARE)
+    return list(found.values())[:limit]
 
 
 def _kept(raw: Row[Any]) -> Kept:

@@ -128,14 +128,11 @@ class Deletes:
                 change.record(Kind.NAME)  # even if nothing is found: the signature must stay used
             rows = await self.select(change, asked)
             records = {row.aid: core.open(row) for row in rows[:DELETE_ASSETS_MAX]}
-            chosen = [
-                row
-                for row in rows[:DELETE_ASSETS_MAX]
-                if asked.fate is None or is_kept(core, records[row.aid]) is asked.fate
-            ]
+            fates = {aid: is_kept(core, record) for aid, record in records.items()}
+            chosen = [row for row in rows[:DELETE_ASSETS_MAX] if asked.fate is None or fates[row.aid] is asked.fate]
             for row in chosen:
                 record = records[row.aid]
-                gone.append((row, record, await end(core, change, row, record)))
+                gone.append((row, record, await end(core, change, row, record, kept=fates[row.aid])))
             told = [record for _, record, _ in gone if record is not None]
             if asked.word is not None and told:
                 await asked.word.leave(core, change.connection, told)

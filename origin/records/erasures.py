@@ -1,13 +1,15 @@
 """Erase: every version of the matching assets is forgotten, and a signed statement says so (decisions B.2, E).
 
-Order: journal entry, rows and what is remembered of the erasure in one transaction (from here on nobody resolves it)
--> key punctured and bytes deleted, while edges apply the entry -> statement. What takes longer than the call is told by
-`status`; a crash in between leaves the aids doomed, and the next start finishes them.
+Order: journal entries, rows and what is remembered of the erasure in one transaction, whatever the selector means (from
+here on nobody resolves any of it) -> keys punctured and bytes deleted, while edges apply the entries -> statement. What takes
+longer than the call is told by `status`. A crash before the commit has changed nothing; one after it leaves the aids doomed,
+and the next start finishes them (ADR 0043).
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,32 +17,34 @@ import msgspec
 
 from domicile.media.asset import Aid
 from domicile.media.errors import AssetNotFound
-from domicile.media.journal import Kind
+from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
 from domicile.media.receipt import leaf_of, make_receipt
 from domicile.media.statement import ErasureStatement, canonical, public_key_of, sign
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.keyring import Keyring, purpose_id
+from origin.records import backups
 from origin.records import erasure_rows as rows_of
 from origin.records import targets as selection
-from origin.records.backups import drop
 from origin.records.core import Core
-from origin.records.deletes import DELETE_ASSETS_MAX, end_entry
 from origin.records.erasure_rows import ErasureRow, State
-from origin.records.fetched import COULD_BE_BROUGHT, shun
+from origin.records.fetched import shun
 from origin.records.nonces import Once, spend
-from origin.records.purge_types import ErasePreview, PurgeTargets
+from origin.records.purge_types import ErasePreview, PurgeTargets, Versions
 from origin.records.statements import body_of
+from origin.records.targets import Chosen
 from origin.records.types import Fencing
 
-ERASE_ENTRIES_MAX = 1000
-"""Entries of one erase call, DELETE_ASSETS_MAX assets each; repeat its request_id to go on."""
+ERASE_VERSIONS_MAX = 50_000
+"""Versions that one call erases: they are removed in one transaction, and changes of the cloud wait for it."""
 PREVIEW_ASSETS_MAX = 500
-"""Assets that a preview lists; its count is of all."""
+"""Assets that a preview lists; its counts are of all."""
 VERSIONS_SHOWN_MAX = 1000
 """Keyed hashes of versions that a statement lists; the counts are always of all."""
 CLOSED_PER_ROUND_MAX = 1000
 """Erasures looked at by one round of the upkeep."""
+TARGETS_PER_VERSION = 2
+"""Its aid and its name."""
 ERASURE_ID_BYTES = 16
 LEAF_KIND = "erasure"
 
@@ -60,6 +64,7 @@ class _Asked:
     targets: PurgeTargets
     request: str | None
     selector: str
+    versions: Versions
     once: Once | None
 
 
@@ -72,30 +77,34 @@ class Erasures:
     def public_key(self) -> bytes:
         return public_key_of(self._seed())
 
-    async def preview(self, tenant: str, targets: PurgeTargets) -> ErasePreview:
-        selection.check_targets(targets)
+    async def preview(self, tenant: str, targets: PurgeTargets, versions: Versions) -> ErasePreview:
         core = self._core
         core.tenants.standing(tenant)
+        selection.check_targets(core, tenant, targets)
         async with core.database.read() as connection:
-            rows = await selection.select(core, connection, tenant, targets, limit=PREVIEW_ASSETS_MAX + 1)
-            total = len(rows)
-            if total > PREVIEW_ASSETS_MAX:
-                total = await selection.count(core, connection, tenant, targets)
-            kept = await selection.select_backups(core, connection, tenant, targets, rows, limit=PREVIEW_ASSETS_MAX)
-        return ErasePreview(records=tuple(core.open_all(rows[:PREVIEW_ASSETS_MAX])), total=total, backups=len(kept))
+            chosen = await selection.choose(
+                core, connection, tenant, targets, versions=versions, limit=ERASE_VERSIONS_MAX
+            )
+            shown = [row.asset_id for row in chosen.assets[:PREVIEW_ASSETS_MAX]]
+            rows = {row.asset_id: row for row in await core.catalogue.by_asset_id(connection, tenant, shown)}
+        records = core.open_all(rows[asset_id] for asset_id in shown)
+        return ErasePreview(records=tuple(records), total=len(chosen.assets), backups=len(chosen.kept))
 
     async def erase(
-        self, tenant: str, targets: PurgeTargets, *, request_id: str, once: Once | None
+        self, tenant: str, targets: PurgeTargets, *, versions: Versions, request_id: str, once: Once | None
     ) -> ErasureStatement:
-        selection.check_targets(targets)
         core = self._core
+        selection.check_targets(core, tenant, targets)
         asked = _Asked(
             tenant=tenant,
             targets=targets,
             request=core.hash_of(tenant, "request", request_id) if request_id else None,
-            selector=core.hash_of(tenant, "selector", f"{request_id}\0{targets!r}"),
+            selector=core.hash_of(tenant, "selector", _selector(request_id, targets, versions)),
+            versions=versions,
             once=once,
         )
+        if targets.searches:
+            await core.search.ready(tenant)  # under the lock nobody waits for it
         return await core.shield.run(self._erase(asked))
 
     async def status(self, tenant: str, erasure_id: str) -> ErasureStatement:
@@ -112,20 +121,11 @@ class Erasures:
 
     async def _erase(self, asked: _Asked) -> ErasureStatement:
         core, tenant = self._core, asked.tenant
-        row: ErasureRow | None = None
-        gone: list[Aid] = []
-        for turn in range(ERASE_ENTRIES_MAX):
-            async with core.journal.change(tenant) as change:
-                if turn == 0:
-                    row = await self._begin(change, asked)
-                    # later on a URL would mean the next candidate of the same path
-                    targets = await selection.settled(core, change.connection, tenant, asked.targets)
-                    asked = replace(asked, targets=targets)
-                if row is None or not row.state.finished:
-                    row, taken = await self._take(change, asked, row)
-                    gone += taken
-            if row is None or row.state.finished:
-                break
+        gone: tuple[Aid, ...] = ()
+        async with core.journal.change(tenant) as change:
+            row = await self._begin(change, asked)
+            if row is None or not row.state.finished:  # unfinished: a call of an older release, which was cut short
+                row, gone = await self._take(change, asked, row)
         if row is None:
             raise AssetNotFound("nothing matches")
         if row.statement is not None:
@@ -153,56 +153,43 @@ class Erasures:
         await rows_of.drop_old(change.connection, now=now)
         return await rows_of.by_request(change.connection, asked.tenant, asked.request, asked.selector)
 
-    async def _take(self, change: Change, asked: _Asked, row: ErasureRow | None) -> tuple[ErasureRow | None, list[Aid]]:
-        """Remove the next versions that match and write down that they are; None when nothing ever matched.
-
-        Those under retention first, while their assets are still there to find them by; assets only once there are none.
-        """
+    async def _take(
+        self, change: Change, asked: _Asked, row: ErasureRow | None
+    ) -> tuple[ErasureRow | None, tuple[Aid, ...]]:
+        """Remove all that matches and write down that it is; None when nothing ever matched."""
         core, tenant = self._core, asked.tenant
-        assets = await selection.select(core, change.connection, tenant, asked.targets, limit=DELETE_ASSETS_MAX)
-        kept = await selection.select_backups(
-            core, change.connection, tenant, asked.targets, assets, limit=DELETE_ASSETS_MAX
+        chosen = await selection.choose(
+            core,
+            change.connection,
+            tenant,
+            asked.targets,
+            versions=asked.versions,
+            limit=ERASE_VERSIONS_MAX,
+            change=change,
         )
-        is_last = not kept and len(assets) < DELETE_ASSETS_MAX
-        aids = [one.row.aid for one in kept] or [asset.aid for asset in assets]
-        renditions = 0
-        if kept:
-            opened = [(one.row.name, core.open(one.row)) for one in kept]
-            brought = [row for row, record in opened if record and record.name.delivery_type in COULD_BE_BROUGHT]
-            await shun(change.connection, tenant, brought)
-            await drop(core.catalogue, change.connection, aids, tenant=tenant, seq=change.seq)
-            change.record(
-                Kind.ERASE, aids=tuple(aids), names=tuple(dict.fromkeys(brought))
-            )  # also for a restored catalogue
-        elif assets:
-            renditions = await self._remove(change, assets)
-        if aids:
-            if row is None:
-                state = State(head=change.head, seqs=(), versions=0, shown=(), renditions=0)
-                row_id = secrets.token_hex(ERASURE_ID_BYTES)
-                row = ErasureRow(tenant=tenant, id=row_id, request=asked.request, selector=asked.selector, state=state)
-            hashes = tuple(core.hash_of(tenant, "aid", aid) for aid in aids)
-            row = replace(row, state=_with(row.state, change, hashes, renditions))
+        if not chosen.versions and row is None:
+            return None, ()
+        renditions = await remove(core, change, chosen)
+        if change.entry is None:
+            change.record(Kind.NAME)  # a transaction that records nothing is rolled back
         if row is None:
-            return None, []
-        if is_last:
-            row = replace(row, state=msgspec.structs.replace(row.state, finished=True))
-            if change.entry is None:
-                change.record(Kind.NAME)  # a transaction that records nothing is rolled back
+            state = State(head=change.head, seqs=(), versions=0, shown=(), renditions=0)
+            row_id = secrets.token_hex(ERASURE_ID_BYTES)
+            row = ErasureRow(tenant=tenant, id=row_id, request=asked.request, selector=asked.selector, state=state)
+        aids = tuple(version.aid for version in chosen.versions)
+        shown = tuple(core.hash_of(tenant, "aid", aid) for aid in aids[:VERSIONS_SHOWN_MAX])
+        state = msgspec.structs.replace(
+            row.state,
+            head=change.head,
+            seqs=(*row.state.seqs, change.seq),
+            versions=row.state.versions + len(aids),
+            shown=(row.state.shown + shown)[:VERSIONS_SHOWN_MAX],
+            renditions=row.state.renditions + renditions,
+            finished=True,
+        )
+        row = replace(row, state=state)
         await rows_of.save(change.connection, row)
         return row, aids
-
-    async def _remove(self, change: Change, assets: list[AssetRow]) -> int:
-        """With their entry. Returns how many renditions there were."""
-        core, renditions = self._core, 0
-        for asset in assets:
-            renditions += await core.catalogue.remove(change.connection, asset, seq=change.seq)
-        records = zip(assets, map(core.open, assets), strict=True)
-        brought = [row.name for row, record in records if record and record.name.delivery_type in COULD_BE_BROUGHT]
-        await shun(change.connection, change.tenant, brought)
-        end_entry(change, assets, Kind.ERASE)
-        await core.search.remove(change, [asset.asset_id for asset in assets])
-        return renditions
 
     async def _told(self, row: ErasureRow) -> ErasureStatement:
         """The statement as things stand now; the last one is kept."""
@@ -252,12 +239,35 @@ class Erasures:
         return seed
 
 
-def _with(state: State, change: Change, hashes: tuple[str, ...], renditions: int) -> State:
-    return msgspec.structs.replace(
-        state,
-        head=change.head,
-        seqs=(*state.seqs, change.seq),
-        versions=state.versions + len(hashes),
-        shown=(state.shown + hashes)[:VERSIONS_SHOWN_MAX],
-        renditions=state.renditions + renditions,
-    )
+async def remove(core: Core, change: Change, chosen: Chosen) -> int:
+    """With their entries. Returns how many renditions there were.
+
+    No request brings any of the names from elsewhere again: which of them were brought, only their records say, and a
+    restored catalogue is told of all of them as well.
+    """
+    if not chosen.versions:
+        return 0
+    connection, tenant = change.connection, change.tenant
+    await backups.drop(core.catalogue, connection, [row.aid for row in chosen.kept], tenant=tenant, seq=change.seq)
+    await backups.hand_on(connection, tenant, chosen.assets)  # to what is left of them, where only the current ones go
+    renditions = await core.catalogue.remove_all(connection, tenant, chosen.assets, seq=change.seq)
+    await shun(connection, tenant, (row.name for row in chosen.versions))
+    await core.search.remove(change, [row.asset_id for row in chosen.assets])
+    change.entries.clear()
+    for part in _parts(chosen.versions):
+        aids, names = tuple(row.aid for row in part), tuple(dict.fromkeys(row.name for row in part))
+        change.record_more(Kind.ERASE, aids=aids, names=names)
+    return renditions
+
+
+def _parts(versions: Sequence[AssetRow]) -> Iterator[Sequence[AssetRow]]:
+    """As many as go into one entry, each."""
+    size = ENTRY_TARGETS_MAX // TARGETS_PER_VERSION
+    for at in range(0, len(versions), size):
+        yield versions[at : at + size]
+
+
+def _selector(request_id: str, targets: PurgeTargets, versions: Versions) -> str:
+    """What makes two calls of one request_id the same; of what older releases knew as they wrote it."""
+    newer = (targets.subjects, targets.searches, versions)
+    return f"{request_id}\0{targets!r}" + (f"\0{newer!r}" if newer != ((), (), Versions.ALL) else "")

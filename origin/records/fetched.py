@@ -20,9 +20,6 @@ from origin.records.core import Core
 from origin.records.filtering import condition_of
 from origin.records.types import Filter
 
-COULD_BE_BROUGHT = frozenset({"fetch", "upload"})
-"""Delivery types of what a request for it may bring."""
-
 
 class FetchedNames:
     """See the head of the file."""

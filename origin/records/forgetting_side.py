@@ -9,7 +9,7 @@ from origin.records.audit import AuditLog
 from origin.records.core import Core
 from origin.records.erasures import Erasures
 from origin.records.nonces import Once
-from origin.records.purge_types import ErasePreview, PurgeOutcome, PurgeTargets
+from origin.records.purge_types import ErasePreview, PurgeOutcome, PurgeTargets, Versions
 from origin.records.purges import Call, Purges
 
 
@@ -42,22 +42,32 @@ class ForgettingSide:
         return await self._purges.purge(tenant, targets, call)
 
     async def erase(
-        self, tenant: str, targets: PurgeTargets, *, request_id: str = "", once: Once | None = None
+        self,
+        tenant: str,
+        targets: PurgeTargets,
+        *,
+        versions: Versions = Versions.ALL,
+        request_id: str = "",
+        once: Once | None = None,
     ) -> ErasureStatement:
-        """Forget: all versions of the matching assets, their keys, names, bytes and cached copies; say so, signed.
+        """Forget: all versions of the matching assets, their keys, names, bytes and cached copies; say so, signed. What
+        matches is what does at one place of the journal, all of it.
 
-        The same `request_id` means the same erasure: it goes on where it was, and its statement is that of now.
-        AssetNotFound when nothing matches (erased before and never existed look the same); Replayed.
+        The same `request_id` means the same erasure: its statement is that of now.
+        AssetNotFound when nothing matches (erased before and never existed look the same); LimitExceeded when too much
+        does; Replayed.
         """
-        return await self._erasures.erase(tenant, targets, request_id=request_id, once=once)
+        return await self._erasures.erase(tenant, targets, versions=versions, request_id=request_id, once=once)
 
     async def erasure(self, tenant: str, erasure_id: str) -> ErasureStatement:
         """How far an erasure has come, signed; kept for STATEMENT_KEPT_SECONDS once it is over. AssetNotFound."""
         return await self._erasures.status(tenant, erasure_id)
 
-    async def erase_preview(self, tenant: str, targets: PurgeTargets) -> ErasePreview:
+    async def erase_preview(
+        self, tenant: str, targets: PurgeTargets, *, versions: Versions = Versions.ALL
+    ) -> ErasePreview:
         """What `erase` would take, without taking it."""
-        return await self._erasures.preview(tenant, targets)
+        return await self._erasures.preview(tenant, targets, versions)
 
     def statement_public_key(self) -> bytes:
         """32 raw bytes: verifies every ErasureStatement of this installation."""

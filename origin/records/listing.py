@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from domicile.media.asset import Aid, AssetId, AssetName
 from domicile.media.errors import BadRequest
+from origin.records import searches
 from origin.records.core import Core
 from origin.records.filtering import condition_of
 from origin.records.searches import Search, SearchPage
 from origin.records.types import AssetRecord, Filter, Page
-from origin.search.conditions import Between, Both, of_assets, resolve
+from origin.search.conditions import Between, Both
 from origin.search.cursor import read_cursor, write_cursor
-from origin.search.expression import parse
 from origin.search.query import NEWEST, OLDEST, Hit, Order, Query
 
 PAGE_RECORDS_MAX = 500
@@ -73,11 +73,7 @@ class Listing:
 
     async def search(self, tenant: str, asked: Search) -> SearchPage:
         _check_max_results(asked.max_results)
-
-        def hashed(subject: str) -> str:
-            return self._core.hash_of(tenant, "subject", subject)
-
-        condition = resolve(parse(asked.expression), of_assets(now=self._core.now(), hashed=hashed))
+        condition = searches.condition_of(self._core, tenant, asked.expression)
         order: Order = (*(one for one in asked.order if one[0] != "asset_id"), ("asset_id", asked.order[-1][1]))
         after = self._place(tenant, order, asked.cursor)
         query = Query(tenant=tenant, condition=condition, order=order, limit=asked.max_results + 1, after=after)

@@ -16,7 +16,7 @@ from domicile.media.keys import COORDINATES, LABELS
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.records.afterwards import Afterwards, Leave, nothing
-from origin.records.backups import Ended, end
+from origin.records.backups import Ended, end, is_kept
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
 from origin.records.display_names import check_display_name
 from origin.records.fetched import shun
@@ -166,7 +166,8 @@ class Names:
         data_key = self._data_key(row, record)  # before anything is written: a refusal leaves all as it was
         ended = None
         if taken is not None:
-            ended = await end(core, change, taken, core.open(taken))
+            lost = core.open(taken)
+            ended = await end(core, change, taken, lost, kept=is_kept(core, lost))
             await core.search.remove(change, [taken.asset_id])
         names = await self._rewrite(change, row, before, record, data_key)
         if taken is not None and ended is not None:

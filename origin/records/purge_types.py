@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from domicile.media.asset import AssetName
 from domicile.media.journal import Head
 from origin.records.prefixes import names_a_folder
 from origin.records.types import AssetRecord, FencedState
+
+
+class Versions(StrEnum):
+    """Which versions of the matching assets an erase takes."""
+
+    ALL = "all"
+    CURRENT = "current"
+    """Only the one that the asset has now; what is kept of it stays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +31,8 @@ class PurgeTargets:
     prefixes    cut at "/": with a leading slash a path, relative to the tenant or starting with its cloud
                 ("/image/upload/people"); without one a folder of public_ids in every type ("people" covers "people/x"
                 and not "people2/x", nor "people" itself)
+    subjects    assets that are said to be about this person now, as the owner names people
+    searches    assets that this search expression is true of now
     """
 
     asset_ids: tuple[str, ...] = ()
@@ -31,11 +42,19 @@ class PurgeTargets:
     tags: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
     everything: bool = False
+    subjects: tuple[str, ...] = field(default=(), repr=False)
+    searches: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def count(self) -> int:
         lists = (self.asset_ids, self.public_ids, self.names, self.urls, self.tags, self.prefixes)
-        return sum(map(len, lists)) + int(self.everything)
+        return sum(map(len, (*lists, self.subjects, self.searches))) + int(self.everything)
+
+    @property
+    def are_wide(self) -> bool:
+        """Can one of them mean more than one asset?"""
+        lists = (self.urls, self.tags, self.prefixes, self.subjects, self.searches)
+        return self.everything or any(lists)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +66,7 @@ class ErasePreview:
     total: int
     """All of them."""
     backups: int = 0
-    """Versions under retention that would go as well; counted up to PREVIEW_ASSETS_MAX."""
+    """Versions under retention that would go as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +112,6 @@ class PurgeKey:
             "url": targets.urls,
             "tag": targets.tags,
             "prefix": targets.prefixes,
-            "all": targets.everything or wide,
+            "all": targets.everything or wide or targets.subjects or targets.searches,
         }
         return all(operation in self.operations for operation, asked in wanted.items() if asked)

@@ -66,7 +66,7 @@ class Purges:
         self._core = core
 
     async def purge(self, tenant: str, targets: PurgeTargets, call: Call) -> PurgeOutcome:
-        selection.check_targets(targets)
+        selection.check_targets(self._core, tenant, targets)
         return await self._core.shield.run(self._purge(tenant, targets, call))
 
     async def _purge(self, tenant: str, targets: PurgeTargets, call: Call) -> PurgeOutcome:

@@ -132,6 +132,7 @@ async def _take_in(database: Database, cloud: str, head: Head, missing: Missing,
     log.warning("catalogue_behind_mirror", entries=len(missing.entries), erased=len(missing.erased))
     async with database.write() as connection:
         await _erase_again(connection, cloud, missing.erased, 0)
+        await _keep_again(connection, cloud, missing.restricted, now=now)
         head = missing.base or head
         for entry in missing.entries:
             if head.chain and not follows(head, entry):
@@ -169,7 +170,7 @@ async def _erase_again(connection: AsyncConnection, cloud: str, aids: Iterable[A
             await connection.execute(delete(t.name).where(t.name.c.tenant == cloud, t.name.c.aid == aid))
             await connection.execute(delete(version).where(version.c.aid == aid))
             await connection.execute(delete(t.label).where(t.label.c.asset_id == asset_id))
-            await SqlCatalogue().forget_renditions(connection, aid)
+            await SqlCatalogue().forget_renditions(connection, [aid])
             await SqlCatalogue().doom(connection, aid, cloud, seq=seq)
         kept = await connection.execute(select(t.backup.c.aid).where(t.backup.c.aid.in_(batch)))
         await drop(SqlCatalogue(), connection, [Aid(row.aid) for row in kept.all()], tenant=cloud, seq=seq)

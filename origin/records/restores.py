@@ -12,6 +12,7 @@ from domicile.media.keys import subkey
 from domicile.media.policy import Activity
 from domicile.media.sealed import SealContext
 from origin.records import backups
+from origin.records.backups import Kept
 from origin.records.bodies import Body
 from origin.records.core import Core
 from origin.records.stored_bodies import StoredBody
@@ -19,7 +20,7 @@ from origin.records.types import AssetRecord, Committed, NewAsset
 from origin.records.uploads import Uploads
 
 BACKUPS_SHOWN_MAX = 1000
-"""Of one asset, the newest ones."""
+"""Of one asset, the newest ones, where they are listed; each of them can be named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +52,21 @@ class Backups:
             return await self._of(tenant, [row.asset_id for row in living], ())
         return await self._of(tenant, (), [name])
 
+    async def of_versions(self, tenant: str, asset_id: str, aids: Iterable[Aid]) -> tuple[Backup, ...]:
+        """Those of these versions that are kept of one asset, however many newer ones there are; the newest first."""
+        async with self._core.database.read() as connection:
+            found = await backups.of_asset(connection, tenant, asset_id, aids)
+        return self._opened(found)
+
     async def _of(self, tenant: str, asset_ids: Iterable[str], names: Iterable[AssetName]) -> tuple[Backup, ...]:
         core = self._core
         hashes = [core.hash_name(name) for name in names]
         async with core.database.read() as connection:
             found = await backups.of_assets(connection, tenant, asset_ids, hashes, limit=BACKUPS_SHOWN_MAX)
-        opened = [(core.open(kept.row), kept.ended_at) for kept in found]
+        return self._opened(found)
+
+    def _opened(self, found: Iterable[Kept]) -> tuple[Backup, ...]:
+        opened = [(self._core.open(kept.row), kept.ended_at) for kept in found]
         return tuple(Backup(record=record, ended_at=ended_at) for record, ended_at in opened if record is not None)
 
     async def totals(self, tenant: str) -> tuple[int, int]:
@@ -111,8 +121,8 @@ class Backups:
     async def _forget(self, tenant: str, asset_id: str, aids: frozenset[Aid]) -> tuple[Aid, ...]:
         core = self._core
         async with core.journal.change(tenant) as change:
-            kept = await backups.of_assets(change.connection, tenant, [asset_id], limit=BACKUPS_SHOWN_MAX)
-            gone = tuple(one.row.aid for one in kept if one.row.aid in aids)
+            kept = await backups.of_asset(change.connection, tenant, asset_id, aids)
+            gone = tuple(one.row.aid for one in kept)
             await backups.drop(core.catalogue, change.connection, gone, tenant=tenant, seq=change.seq)
             if gone:
                 change.record(Kind.ERASE, aids=gone)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from origin.records.core import Core
 from origin.records.types import Page
+from origin.search.conditions import Condition, of_assets, resolve
+from origin.search.expression import parse
 from origin.search.query import NEWEST, Counting, Order
 
 
@@ -43,3 +46,12 @@ class FolderPage:
     folders: tuple[FolderHit, ...]
     total: int
     next_cursor: str | None = None
+
+
+def condition_of(core: Core, tenant: str, expression: str) -> Condition:
+    """What an expression asks of one cloud's assets, now. Raises BadRequest, LimitExceeded."""
+
+    def hashed(subject: str) -> str:
+        return core.hash_of(tenant, "subject", subject)
+
+    return resolve(parse(expression), of_assets(now=core.now(), hashed=hashed))

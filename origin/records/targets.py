@@ -3,44 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import DELIVERY_TYPES, RESOURCE_TYPES, AssetName, NameHash
-from domicile.media.errors import BadRequest, MediaError, OutOfScope
+from domicile.media.errors import BadRequest, LimitExceeded, MediaError, OutOfScope
 from domicile.media.url import SEO_FORMS, SHORT_FORM, parse
 from origin.catalogue.port import AssetRow
+from origin.journal import Change
 from origin.records import backups
-from origin.records.backups import Kept
 from origin.records.core import Core
 from origin.records.prefixes import folders_under
-from origin.records.purge_types import PurgeTargets
+from origin.records.purge_types import PurgeTargets, Versions
+from origin.records.searches import condition_of
+from origin.search.conditions import Every
+from origin.search.query import Query
 
 TARGETS_MAX = 100
 """Targets in one call."""
 
 
-def check_targets(targets: PurgeTargets) -> None:
-    """Raises BadRequest."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """All versions that an erase takes, bare."""
+
+    assets: tuple[AssetRow, ...]
+    """Those that are there now."""
+    kept: tuple[AssetRow, ...]
+    """Those under retention."""
+
+    @property
+    def versions(self) -> tuple[AssetRow, ...]:
+        return (*self.assets, *self.kept)
+
+
+def check_targets(core: Core, tenant: str, targets: PurgeTargets) -> None:
+    """Raises BadRequest, LimitExceeded; AssetNotFound for an unknown cloud."""
     if not 0 < targets.count <= TARGETS_MAX:
         raise BadRequest(f"1 to {TARGETS_MAX} targets in one call")
+    for expression in targets.searches:
+        if condition_of(core, tenant, expression) == Every():
+            raise BadRequest("a search that names nothing would mean everything")
 
 
 async def select(
-    core: Core, connection: AsyncConnection, tenant: str, targets: PurgeTargets, *, limit: int
+    core: Core,
+    connection: AsyncConnection,
+    tenant: str,
+    targets: PurgeTargets,
+    *,
+    limit: int,
+    change: Change | None = None,
 ) -> list[AssetRow]:
-    """At most `limit` matching assets; `everything` matches all. Raises OutOfScope for another tenant's target."""
+    """At most `limit` matching assets, bare; `everything` matches all. Raises OutOfScope for another tenant's target.
+
+    `change`: as that transaction sees them. A search is answered by the index, which has every commit before that one, as
+    commits of a tenant and what follows on them are one after the other (`origin.journal`).
+    """
     catalogue = core.catalogue
     if targets.everything:
-        return await catalogue.some(connection, tenant, limit)
+        return await catalogue.some(connection, tenant, limit, bare=True)
     rows = {row.aid: row for row in await _named(core, connection, tenant, targets)}
     labels = _labels(core, tenant, targets)
-    rows.update((row.aid, row) for row in await catalogue.labelled(connection, tenant, labels, limit))
+    rows.update((row.aid, row) for row in await catalogue.labelled(connection, tenant, labels, limit, bare=True))
+    for expression in targets.searches:
+        query = Query(tenant=tenant, condition=condition_of(core, tenant, expression), limit=limit)
+        ids = [hit.asset_id for hit in await core.search.find(query, change)]
+        rows.update((row.aid, row) for row in await catalogue.by_asset_id(connection, tenant, ids, bare=True))
     return list(rows.values())[:limit]
 
 
-async def select_backups(
+async def choose(
+    core: Core,
+    connection: AsyncConnection,
+    tenant: str,
+    targets: PurgeTargets,
+    *,
+    versions: Versions,
+    limit: int,
+    change: Change | None = None,
+) -> Chosen:
+    """What an erase takes: all of it, in one snapshot or under the lock of the journal's head, or nothing.
+
+    Raises LimitExceeded for more than `limit` versions.
+    """
+    assets = await select(core, connection, tenant, targets, limit=limit + 1, change=change)
+    kept: list[AssetRow] = []
+    if versions is Versions.ALL:
+        kept = await _select_backups(core, connection, tenant, targets, assets, limit=limit + 1)
+    if len(assets) + len(kept) > limit:
+        raise LimitExceeded(f"The selector matches too many versions: one call erases {limit} at most")
+    return Chosen(assets=tuple(assets), kept=tuple(kept))
+
+
+async def _select_backups(
     core: Core,
     connection: AsyncConnection,
     tenant: str,
@@ -48,9 +105,9 @@ async def select_backups(
     assets: Iterable[AssetRow],
     *,
     limit: int,
-) -> list[Kept]:
-    """At most `limit` versions under retention that the targets mean: those of `assets`, which they select, and those whose
-    asset is no more. URLs: see `settled`.
+) -> list[AssetRow]:
+    """At most `limit` versions under retention that the targets mean: those of `assets`, which they select, and those by what
+    their asset was called and carried. A search is not asked of them: it finds what is there.
     """
     if targets.everything:
         return await backups.some(connection, tenant, limit=limit)
@@ -68,33 +125,14 @@ async def select_backups(
     )
 
 
-async def settled(core: Core, connection: AsyncConnection, tenant: str, targets: PurgeTargets) -> PurgeTargets:
-    """The same with names instead of URLs: what each means now."""
-    if not targets.urls:
-        return targets
-    meant: list[AssetName] = []
-    for url in targets.urls:
-        hashes = set(await _hashes_behind_url(core, connection, tenant, url))
-        meant += [name for name in names_of_url(tenant, url) if core.hash_name(name) in hashes]
-    return replace(targets, urls=(), names=(*targets.names, *meant))
-
-
 async def _hashes_behind_url(core: Core, connection: AsyncConnection, tenant: str, url: str) -> list[NameHash]:
     """Of the name that a URL means: the first candidate that exists, or else the first one that did."""
     row = await _behind_url(core, connection, tenant, url)
     if row is not None:
         return [row.name]
     hashes = [core.hash_name(name) for name in names_of_url(tenant, url)]
-    kept = {one.row.name for one in await backups.of_assets(connection, tenant, (), hashes, limit=TARGETS_MAX)}
+    kept = await backups.names_kept(connection, tenant, hashes)
     return [name for name in hashes if name in kept][:1]
-
-
-async def count(core: Core, connection: AsyncConnection, tenant: str, targets: PurgeTargets) -> int:
-    """How many assets `select` would find without a limit."""
-    if targets.everything:
-        return await core.catalogue.count(connection, tenant)
-    aids = [row.aid for row in await _named(core, connection, tenant, targets)]
-    return await core.catalogue.count(connection, tenant, aids=aids, labels=_labels(core, tenant, targets))
 
 
 async def _named(core: Core, connection: AsyncConnection, tenant: str, targets: PurgeTargets) -> list[AssetRow]:
@@ -107,7 +145,7 @@ async def _named(core: Core, connection: AsyncConnection, tenant: str, targets: 
     hashes = dict.fromkeys(core.hash_name(name) for name in names)
     return [
         *(row for row in found if row is not None),
-        *await catalogue.by_asset_id(connection, tenant, targets.asset_ids),
+        *await catalogue.by_asset_id(connection, tenant, targets.asset_ids, bare=True),
         *await catalogue.named(connection, tenant, hashes),
     ]
 
@@ -148,7 +186,8 @@ def names_of_url(tenant: str, url: str) -> list[AssetName]:
 def _labels(core: Core, tenant: str, targets: PurgeTargets) -> list[NameHash]:
     folders = [folder for prefix in targets.prefixes for folder in folders_under(tenant, prefix)]
     tags = [core.hash_of(tenant, "tag", tag) for tag in targets.tags]
-    return tags + [core.hash_of(tenant, "folder", folder) for folder in folders]
+    subjects = [core.hash_of(tenant, "subject", subject) for subject in targets.subjects]
+    return tags + subjects + [core.hash_of(tenant, "folder", folder) for folder in folders]
 
 
 def _every_type(cloud: str, public_ids: Iterable[str]) -> Iterable[AssetName]:

@@ -21,7 +21,7 @@ from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.keyring import aid_id
 from origin.records.afterwards import Afterwards, Leave, nothing
-from origin.records.backups import end, one
+from origin.records.backups import end, is_kept, one
 from origin.records.bodies import Body, Held
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
 from origin.records.display_names import check_display_name
@@ -171,7 +171,7 @@ class Uploads:
         meta = seal_record(record, draft.data_key, region=core.settings.region)
         row = AssetRow(tenant=draft.tenant, name=name, asset_id=record.asset_id, aid=draft.aid, meta=meta)
         if old:
-            ended = await end(core, change, old, before)
+            ended = await end(core, change, old, before, kept=is_kept(core, before))
             doomed += () if ended.kept else (old.aid,)
             change.record(ended.kind, aids=(old.aid,), names=(name,))
         else:
@@ -193,8 +193,11 @@ async def _restored(
         raise AssetExists(f"public_id {record.name.public_id} already exists")
     if living and before is None:
         raise AssetExists("the asset has another name now")
-    # Who is said to be on the asset now may be seen in its old bytes as well.
-    subjects = dict.fromkeys((*record.subject_ids, *(before.subject_ids if before else ())))
+    # Who is said to be on the asset now, or was when a later version of it ended, may be seen in its old bytes as well.
+    then = core.open(kept.row)
+    subjects = dict.fromkeys(
+        (*record.subject_ids, *(then.subject_ids if then else ()), *(before.subject_ids if before else ()))
+    )
     return replace(record, asset_id=kept.row.asset_id, subject_ids=tuple(subjects))
 
 

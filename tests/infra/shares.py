@@ -1,18 +1,22 @@
-"""How processes share the tests (`pytest -n`): file by file, the long ones first, and mutants last, one by one.
+"""How processes share the tests (`pytest -n`): file by file, the long ones first, and mutants last.
 
 A file is one share, since its tests share what they start. A long one that started last would run alone while the other
-processes have nothing left to do; mutants share nothing, and fill what is left. Files with large pictures are one share
+processes have nothing left to do; mutants fill what is left, those together that tests of one file are to catch. Files with large pictures are one share
 together: decoders that are bounded in time and memory would else compete for the cores with one another.
 """
 
 from __future__ import annotations
 
+import re
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
 MUTANTS = "tests/mutants/"
+PATCHES = Path(__file__).parents[1] / "mutants"
 LARGE_PICTURES = frozenset(
     f"tests/integration/{name}.py"
     for name in ("test_bombs", "test_golden", "test_hostile_media", "test_imaging_memory", "test_large_renditions")
@@ -30,7 +34,19 @@ class Shares(LoadFileScheduling):  # type: ignore[misc]  # xdist publishes no ty
         file = nodeid.partition("::")[0]
         if file in LARGE_PICTURES:
             return "large pictures"
-        return nodeid if nodeid.startswith(MUTANTS) else file
+        found = re.search(r"\[(.+)\]$", nodeid) if file.startswith(MUTANTS) else None
+        return f"mutants of {file_of(PATCHES / f'{found[1]}.patch')}" if found and is_patch(found[1]) else file
+
+
+def is_patch(name: str) -> bool:
+    return (PATCHES / f"{name}.patch").is_file()
+
+
+@cache
+def file_of(patch: Path) -> str:
+    """In which the test stands that is to catch the mutant."""
+    found = re.search(r"^Test: ([^:\n]+)", patch.read_text("utf-8"), re.MULTILINE)
+    return found[1] if found else ""
 
 
 def order(items: list[pytest.Item]) -> None:

@@ -39,14 +39,22 @@ def test_files_with_a_slow_test_go_first_and_mutants_last_and_all_else_stays_in_
     ]
 
 
-def test_a_file_is_one_share_and_so_is_a_mutant() -> None:
+def test_a_file_is_one_share_and_so_are_mutants_that_its_tests_are_to_catch() -> None:
     shares = object.__new__(Shares)
     files = {
         shares._split_scope(f"tests/unit/test_a.py::{name}") for name in ("test_1", "TestIt::test_2", "test_3[a::b]")
     }
     assert files == {"tests/unit/test_a.py"}
-    mutants = {shares._split_scope(f"tests/mutants/test_mutants.py::test_it[{guard}]") for guard in ("fence", "limit")}
-    assert len(mutants) == 2
+    mutants = {
+        name: shares._split_scope(f"tests/mutants/test_mutants.py::test_it[{name}]")
+        for name in ("cdn-tags", "cdn-stripped", "tier-region-child", "fence-edge")
+    }
+    assert mutants == {
+        "cdn-tags": "mutants of tests/unit/edge/test_downstream.py",
+        "cdn-stripped": "mutants of tests/unit/edge/test_downstream.py",
+        "tier-region-child": "mutants of tests/unit/edge/test_tier.py",
+        "fence-edge": "tests/mutants/test_mutants.py",  # a guard and a place
+    }
 
 
 def test_files_with_large_pictures_are_one_share_and_all_there() -> None:

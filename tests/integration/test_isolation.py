@@ -203,6 +203,9 @@ NAMING: Mapping[str, str | list[str]] = {
     "selector[tag]": "NAME",
     "selector[prefix]": "NAME",
     "selector[url]": "/CLOUD/image/upload/NAME.jpg",
+    "selector[subject]": "NAME",
+    "selector[search]": "tags=NAME",
+    "selector[versions]": "current",
 }
 """Values of the parameters that can name something; a parameter that may and is not here weakens the test, no more."""
 NEEDED: Mapping[str, str | list[str]] = {

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -18,8 +19,10 @@ from tests.corpus import CORPUS
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("domicile", "edge", "origin", "tests", "pyproject.toml", "README.md")
-OPTIONS = ("-q", "-x", "-n0", "-p", "no:cacheprovider", "--databases=sqlite")
+OPTIONS = ("-q", "-n0", "-p", "no:cacheprovider", "--databases=sqlite")
 TEST_SECONDS_MAX = 120.0
+TESTS_TOGETHER_MAX = 2
+"""So many of them may take all of their time; the rest is quick."""
 MUTATED_SECONDS_MIN = 10.0
 MUTATED_TIMES_MAX = 10.0
 """Without its guard many a test waits for what never comes. It is red when it takes so many times what it took with it, and so long."""
@@ -32,11 +35,29 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """See zygote.py, whose answers these are."""
 
     exit: int | None
+    broken: list[str]
     failed: list[str]
-    skipped: list[str]
+    skipped: dict[str, str]
+    seconds: dict[str, float]
     strangers: list[str]
     said: str
-    seconds: float
+
+    def of(self, test: str) -> Run:
+        """What one of several tests was; a test may have parameters, and be many."""
+
+        def is_it(each: str) -> bool:
+            return each == test or each.startswith((f"{test}[", f"{test}::"))
+
+        broken = list(filter(is_it, self.broken))
+        seconds = {each: seconds for each, seconds in self.seconds.items() if is_it(each)}
+        return msgspec.structs.replace(
+            self,
+            exit=self.exit if self.exit not in {0, 1} else int(bool(broken) or not seconds),
+            broken=broken,
+            failed=list(filter(is_it, self.failed)),
+            skipped={each: why for each, why in self.skipped.items() if is_it(each)},
+            seconds=seconds,
+        )
 
 
 class Laboratory:
@@ -63,11 +84,13 @@ class Laboratory:
         if self._zygote is not None:
             self._zygote.communicate(timeout=ZYGOTE_SECONDS_MAX)  # it ends with its input
 
-    def healthy(self, test: str) -> Run:
-        """The test on the tree as it is, once."""
-        if (known := self._healthy.get(test)) is None:
-            known = self._healthy[test] = self._run(self.tree, test, TEST_SECONDS_MAX)
-        return known
+    def healthy(self, test: str, with_it: Collection[str] = ()) -> Run:
+        """The test on the tree as it is, once; together with others that will be asked for, since most of a run is its start."""
+        if test not in self._healthy:
+            tests = sorted({test, *with_it})
+            run = self._run(self.tree, tests, TEST_SECONDS_MAX)
+            self._healthy |= {each: run.of(each) for each in tests}
+        return self._healthy[test]
 
     def mutated(self, test: str, patch: Path, files: tuple[str, ...]) -> Run:
         """The test on a tree that differs in these files. AssertionError when the patch does not apply."""
@@ -77,8 +100,8 @@ class Laboratory:
         applied = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
         assert applied.returncode == 0, f"{patch.name} no longer applies: rewrite it\n{applied.stdout}"
         try:
-            seconds_max = max(MUTATED_SECONDS_MIN, MUTATED_TIMES_MAX * self.healthy(test).seconds)
-            return self._run(tree, test, min(seconds_max, TEST_SECONDS_MAX))
+            seconds_max = max(MUTATED_SECONDS_MIN, MUTATED_TIMES_MAX * sum(self.healthy(test).seconds.values()))
+            return self._run(tree, [test], min(seconds_max, TEST_SECONDS_MAX), "-x")
         finally:
             shutil.rmtree(tree)
 
@@ -92,16 +115,16 @@ class Laboratory:
                 (tree / file).unlink()
                 shutil.copy2(self.tree / file, tree / file)
 
-    def _run(self, tree: Path, test: str, seconds_max: float) -> Run:
+    def _run(self, tree: Path, tests: list[str], seconds_max: float, *options: str) -> Run:
         """AssertionError when modules came from elsewhere: such a run says nothing about this tree."""
         zygote = self._zygote = self._zygote or _started()
         assert zygote.stdin is not None
         assert zygote.stdout is not None
         asked: dict[str, Any] = {
             "tree": str(tree),
-            "test": test,
-            "options": [*OPTIONS, "-o", f"timeout={seconds_max}"],
-            "seconds_max": seconds_max + ENDING_SECONDS_MAX,
+            "tests": tests,
+            "options": [*OPTIONS, *options, "-o", f"timeout={seconds_max}"],
+            "seconds_max": seconds_max * min(len(tests), TESTS_TOGETHER_MAX) + ENDING_SECONDS_MAX,
         }
         print(json.dumps(asked), file=zygote.stdin, flush=True)
         done = msgspec.json.decode(zygote.stdout.readline(), type=Run)

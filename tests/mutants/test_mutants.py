@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from tests.infra.shares import file_of
 from tests.mutants.laboratory import TEST_SECONDS_MAX, Laboratory
 
 PATCHES = sorted(Path(__file__).parent.glob("*.patch"))
@@ -78,20 +80,26 @@ def read(patch: Path) -> Mutant:
     return mutant
 
 
+@cache
+def tests_in(file: str) -> frozenset[str]:
+    """Those of the file that are to catch a mutant."""
+    return frozenset(read(patch).test for patch in PATCHES if file_of(patch) == file)
+
+
 @pytest.fixture(scope="module")
 def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
     with Laboratory(tmp_path_factory.mktemp("mutants")) as ready:
         yield ready
 
 
-@pytest.mark.timeout(TEST_SECONDS_MAX * 3)
+@pytest.mark.timeout(TEST_SECONDS_MAX * 4)
 @pytest.mark.parametrize("patch", PATCHES, ids=[patch.stem for patch in PATCHES])
 def test_the_mutant_is_caught(laboratory: Laboratory, patch: Path) -> None:
     mutant = read(patch)
-    before = laboratory.healthy(mutant.test)
+    before = laboratory.healthy(mutant.test, tests_in(file_of(patch)))
     assert before.exit == 0, f"the test must pass on the healthy tree:\n{before.said}"
-    if before.skipped:
-        pytest.skip(before.skipped[0])
+    for why in before.skipped.values():
+        pytest.skip(why)
     after = laboratory.mutated(mutant.test, patch, mutant.files)
     if after.exit is None:  # without a limit in time some tests do not end: that is red, too
         return

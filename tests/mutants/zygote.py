@@ -5,8 +5,8 @@ from the tree that it was given: what came from elsewhere stands in the answer.
 
 A line of JSON on stdin asks for a run, a line on stdout answers:
 
-    {"tree": "/tmp/…/fence", "test": "tests/unit/…::test_…", "options": ["-q"], "seconds_max": 120}
-    {"exit": 1, "failed": ["tests/unit/…::test_…"], "skipped": [], "strangers": [], "said": "…", "seconds": 0.4}
+    {"tree": "/tmp/…/fence", "tests": ["tests/unit/…::test_…"], "options": ["-q"], "seconds_max": 120}
+    {"exit": 1, "broken": [], "failed": ["tests/unit/…::test_…"], "skipped": {}, "seconds": {"tests/unit/…::test_…": 0.4}, …}
 
 `exit` is pytest's, or null after `seconds_max`.
 """
@@ -21,7 +21,6 @@ import select
 import signal
 import sys
 import tempfile
-import time
 import traceback
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -46,16 +45,24 @@ BROKEN = 70
 class Watch:
     """A plugin: what happened to the tests of a run."""
 
+    broken: list[str] = field(default_factory=list)
+    """Ids of those that something failed of, be it what was set up for them."""
     failed: list[str] = field(default_factory=list)
-    """Ids of those whose own code failed, not what was set up for them."""
-    skipped: list[str] = field(default_factory=list)
-    """Reasons."""
+    """Ids of those whose own code failed."""
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Id -> reason."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Id -> how long it took, with what was set up for it."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+        if report.failed:
+            self.broken.append(report.nodeid)
         if report.failed and report.when == "call":
             self.failed.append(report.nodeid)
         if report.skipped and not hasattr(report, "wasxfail"):
-            self.skipped.append(report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr))
+            told = report.longrepr
+            self.skipped[report.nodeid] = told[2] if isinstance(told, tuple) else str(told)
 
 
 class Libraries:
@@ -70,7 +77,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as nowhere:
         nothing = Path(nowhere, "pytest.ini")
         nothing.write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n", "ascii")
-        pytest.main(["--collect-only", "-p", "no:cacheprovider", "-c", str(nothing), nowhere], [Libraries()])
+        pytest.main(
+            ["--collect-only", "-p", "no:cacheprovider", "-p", "no:schemathesis", "-c", str(nothing), nowhere],
+            [Libraries()],
+        )
     assert not OURS & sys.modules.keys()
     gc.collect()
     gc.freeze()  # pytest ends with a full collection, which would walk through all of the libraries in every fork
@@ -88,19 +98,15 @@ def answered(asked: dict[str, Any]) -> dict[str, Any]:
             # Of its own: many pytests that make and clear directories in one place trip over each other at their ends.
             os.environ["PYTEST_DEBUG_TEMPROOT"] = place
             run(asked, said.fileno(), found.fileno())
-        began = time.monotonic()
         code = waited(child, asked["seconds_max"])
-        seconds = time.monotonic() - began
         said.seek(max(0, said.seek(0, os.SEEK_END) - SAID_BYTES_MAX))
         found.seek(0)
         facts = json.loads(found.read() or "{}")
         return {
-            "failed": [],
-            "skipped": [],
+            **asdict(Watch()),
             "strangers": [],
             **facts,
             "exit": code,
-            "seconds": seconds,
             "said": said.read().decode("utf-8", "replace"),
         }
 
@@ -138,7 +144,7 @@ def run(asked: dict[str, Any], said: int, found: int) -> NoReturn:
         importlib.invalidate_caches()
         watch = Watch()
         try:
-            code = int(pytest.main([*asked["options"], asked["test"]], [watch]))
+            code = int(pytest.main([*asked["options"], *asked["tests"]], [watch]))
         except Exception:
             if not watch.failed:
                 traceback.print_exc()

@@ -143,6 +143,27 @@ def test_more_erases_than_one_record_holds_are_all_kept(
         assert len(mirror.missing({"acme": 0})["acme"].entries) == keep
 
 
+def test_compacting_keeps_what_is_restricted_until_it_is_erased(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("origin.mirror.BASE_AIDS_MAX", 4)
+    kinds = [Kind.RESTRICT] * 20 + [Kind.ERASE] * 3 + [Kind.NAME] * 20 + [Kind.ERASE] * 2
+    entries: list[Entry] = []
+    for seq, kind in enumerate(kinds, 1):
+        number = seq if kind == Kind.RESTRICT else seq % 20
+        plain = Entry(tenant="acme", epoch=1, seq=seq, kind=kind, aids=(aid(number),))
+        entries.append(chained(entries[-1].chain if entries else GENESIS, plain))
+    mirror.append(entries)
+    for keep in (30, 10, 1):  # of the three erases some are among the entries that stay
+        mirror.compact(keep=keep)
+        missing = mirror.missing({"acme": 0})["acme"]
+        assert missing.entries == entries[-keep:]
+        assert missing.base == head_of(entries[-keep - 1])
+        gone = {one.aids[0] for one in entries if one.kind == Kind.ERASE}
+        assert set(missing.restricted) == {one.aids[0] for one in entries[:-keep] if one.kind == Kind.RESTRICT} - gone
+        assert {one for one, _ in mirror.erased()} == gone
+
+
 def test_what_is_appended_while_the_file_is_compacted_is_in_it(
     mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -176,7 +176,7 @@ async def test_an_erase_takes_every_version_and_none_comes_back(records: Records
 async def test_an_erase_of_more_versions_than_an_entry_holds_takes_all(
     records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("origin.records.erasures.DELETE_ASSETS_MAX", 2)
+    monkeypatch.setattr("origin.records.erasures.ENTRY_TARGETS_MAX", 4)
     versions = [await kept(records, "jane", b"%d" % n) for n in range(6)]
     url = PurgeTargets(urls=("/acme/image/upload/jane.jpg",))
     assert (await records.erase(CLOUD, url)).body["removed"]["versions"] == 6
@@ -330,3 +330,15 @@ async def test_a_restored_catalogue_knows_the_names_of_erased_backups(tmp_path: 
     async with opened(tmp_path) as records:
         assert await records.backups.of_name(name("jane")) == ()
         assert await records.fetched.is_shunned(name("jane")), "no upload mapping brings it again"
+
+
+async def test_of_more_versions_than_are_listed_each_can_be_named(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("origin.records.restores.BACKUPS_SHOWN_MAX", 1)
+    versions = [await kept(records, "jane", b"%d" % n) for n in range(4)]
+    assert len(await records.backups.of_name(name("jane"))) == 1
+    asset_id, oldest = versions[0].asset_id, versions[0].aid
+    assert [one.record for one in await records.backups.of_versions(CLOUD, asset_id, [oldest])] == [versions[0]]
+    assert await records.backups.forget(CLOUD, asset_id, [oldest]) == (oldest,)
+    assert [records._core.keyring.of(one.aid) is None for one in versions] == [True, False, False, False]

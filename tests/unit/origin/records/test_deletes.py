@@ -6,7 +6,7 @@ import pytest
 
 from domicile.media.errors import BadRequest
 from domicile.media.journal import Kind
-from origin.records import Filter, Records, deletes
+from origin.records import Filter, Records, backups, deletes
 from tests.infra.records import CLOUD, name, upload
 
 
@@ -107,3 +107,22 @@ async def test_more_than_one_call_may_name_is_refused_whole(records: Records) ->
     with pytest.raises(BadRequest, match="at most 1000"):
         await records.destroy_many(CLOUD, names=[name("jane"), *(name(f"n{n}") for n in range(1000))])
     assert await records.get(name("jane")) is not None
+
+
+@pytest.mark.parametrize("after", range(1, 7))
+async def test_a_policy_that_changes_during_a_delete_leaves_no_version_that_its_entry_does_not_name(
+    records: Records, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    versions = [(await upload(records, name(public_id), backup=True)).record for public_id in ("a", "b")]
+    answers = iter([30] * after)
+    monkeypatch.setattr(backups, "days_of", lambda *_: next(answers, 0))
+    await records.destroy_many(CLOUD, names=[version.name for version in versions])
+    erased = {
+        aid
+        for entry in (await records.entries({CLOUD: 0}, wait_seconds=0)).entries
+        for aid in entry.aids
+        if entry.kind == Kind.ERASE
+    }
+    assert [version.aid in erased for version in versions] == [
+        records._core.keyring.of(one.aid) is None for one in versions
+    ]

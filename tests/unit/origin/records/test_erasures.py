@@ -8,22 +8,38 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.analysis import NOTHING, Analysis
 from domicile.media.asset import Aid
 from domicile.media.coordinates import NOWHERE, Coordinates
-from domicile.media.errors import AssetNotFound, BadRequest, OutOfScope
-from domicile.media.journal import Kind
+from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded, OutOfScope
+from domicile.media.journal import Head, Kind, follows
 from domicile.media.keys import content_key, subkey
 from domicile.media.layer import LayerName
 from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, open_sealed, seal
 from domicile.media.statement import KEY_STATE_FILE, KEY_STATE_WAITING, ErasureStatement, key_id
 from domicile.media.wire import Ack, LeaseRequest, Rendition, RenditionReport, ResolveRequest
 from origin.catalogue.port import AssetRow
-from origin.catalogue.tables import rendition
+from origin.catalogue.tables import erasure, rendition
+from origin.journal import Journal
+from origin.keyring import Keyring
 from origin.keytree import KeyTree
-from origin.records import ErasePreview, Filter, PurgeTargets, Records, erasures, recovery
-from origin.records.erasure_rows import STATEMENT_KEPT_SECONDS
+from origin.records import (
+    AssetRecord,
+    ErasePreview,
+    Filter,
+    PurgeTargets,
+    Records,
+    Versions,
+    erasure_rows,
+    erasures,
+    recovery,
+)
+from origin.records.audit import AuditLog
+from origin.records.core import Core
+from origin.records.erasure_rows import STATEMENT_KEPT_SECONDS, ErasureRow, State
+from origin.records.erasures import Erasures, _Asked
 from origin.records.opening import Clocks
 from origin.records.sealing import open_record, open_rendition
 from origin.store.local import LocalStore
@@ -201,7 +217,7 @@ async def test_erasing_a_url_takes_only_what_the_url_resolves_to(records: Record
 async def test_more_than_one_entry_holds_is_erased_in_several(
     records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(erasures, "DELETE_ASSETS_MAX", 2)
+    monkeypatch.setattr(erasures, "ENTRY_TARGETS_MAX", 4)
     for n in range(5):
         await upload(records, name(f"a/{n}"))
     await upload(records, name("b"))
@@ -209,7 +225,12 @@ async def test_more_than_one_entry_holds_is_erased_in_several(
     assert statement.body["removed"]["versions"] == 5
     assert [record.name.public_id for record in (await records.list(CLOUD, Filter())).records] == ["b"]
     entries = (await records.entries({CLOUD: 6}, wait_seconds=0)).entries
-    assert [entry.kind for entry in entries] == [Kind.ERASE] * 3
+    assert [(entry.kind, len(entry.aids)) for entry in entries] == [(Kind.ERASE, 2), (Kind.ERASE, 2), (Kind.ERASE, 1)]
+    head = await records.head(CLOUD)
+    assert (head.seq, head.chain) == (9, entries[-1].chain)
+    assert statement.body["journal"]["seq"] == 9
+    heads = [Head(epoch=entry.epoch, seq=entry.seq, chain=entry.chain) for entry in entries]
+    assert all(follows(before, after) for before, after in zip(heads, entries[1:], strict=False))
 
 
 async def test_another_clouds_assets_cannot_be_erased(records: Records) -> None:
@@ -268,20 +289,34 @@ async def test_the_same_request_id_is_the_same_erasure(records: Records) -> None
         await records.erase(CLOUD, PurgeTargets(public_ids=("people/joe",)), request_id="r1")
 
 
-async def test_an_erasure_that_was_cut_short_goes_on_under_its_request_id(
+async def test_what_an_older_release_was_cut_short_in_goes_on_under_its_request_id(records: Records) -> None:
+    """It took so many in one transaction and remembered that there were more; today there is no such thing."""
+    for n in range(3):
+        await upload(records, name(f"a/{n}"))
+    core, targets = records._core, PurgeTargets(prefixes=("a",))
+    state = State(head=await records.head(CLOUD), seqs=(7,), versions=2, shown=("h",), renditions=0, finished=False)
+    request, selector = core.hash_of(CLOUD, "request", "r1"), core.hash_of(CLOUD, "selector", f"r1\0{targets!r}")
+    row = ErasureRow(tenant=CLOUD, id="e" * 32, request=request, selector=selector, state=state)
+    async with core.database.write() as connection:
+        await erasure_rows.save(connection, row)
+    assert (await records.erasure(CLOUD, row.id)).body["outcome"] == "partial"
+    statement = await records.erase(CLOUD, targets, request_id="r1")
+    assert (statement.body["outcome"], statement.body["removed"]["versions"]) == ("erased", 5)
+    assert (statement.body["erasure_id"], len(statement.body["versions"])) == (row.id, 4)
+
+
+async def test_more_than_one_call_may_take_is_refused_and_nothing_of_it_is_taken(
     records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(erasures, "DELETE_ASSETS_MAX", 2)
-    for n in range(5):
+    monkeypatch.setattr(erasures, "ERASE_VERSIONS_MAX", 2)
+    for n in range(3):
         await upload(records, name(f"a/{n}"))
-    with monkeypatch.context() as short:
-        short.setattr(erasures, "ERASE_ENTRIES_MAX", 1)
-        first = await records.erase(CLOUD, PurgeTargets(prefixes=("a",)), request_id="r1")
-    assert (first.body["outcome"], first.body["removed"]["versions"]) == ("partial", 2)
-    last = await records.erase(CLOUD, PurgeTargets(prefixes=("a",)), request_id="r1")
-    assert (last.body["outcome"], last.body["removed"]["versions"]) == ("erased", 5)
-    assert last.body["erasure_id"] == first.body["erasure_id"]
-    assert len(last.body["versions"]) == 5
+    for asked in (records.erase_preview, records.erase):
+        with pytest.raises(LimitExceeded, match="one call erases 2 at most"):
+            await asked(CLOUD, PurgeTargets(prefixes=("a",)))
+    assert len((await records.list(CLOUD, Filter())).records) == 3
+    await records.destroy(name("a/0"))
+    assert (await records.erase(CLOUD, PurgeTargets(prefixes=("a",)))).body["outcome"] == "erased"
 
 
 async def test_a_statement_is_kept_for_its_time_and_no_longer(tmp_path: Path) -> None:
@@ -388,3 +423,108 @@ async def test_a_key_that_cannot_be_destroyed_is_not_called_destroyed_until_it_i
     async with core.database.read() as connection:
         assert await core.catalogue.doomed(connection) == []
     assert not (tmp_path / "data.keys" / "root-1").exists()
+
+
+# --- whole, through crashes at any step ---------------------------------------------------------------------------------
+
+WHOLE = PurgeTargets(public_ids=("jane",))
+
+
+class Crash(BaseException):
+    """A kill: nothing that is written for errors hears of it."""
+
+
+async def two_versions(records: Records) -> list[AssetRecord]:
+    """One under retention, and the one that the asset has now."""
+    return [(await upload(records, name("jane"), body, backup=True)).record for body in (b"one", b"two")]
+
+
+async def test_what_is_kept_and_what_lives_go_with_one_entry(records: Records) -> None:
+    versions = await two_versions(records)
+    before = await records.head(CLOUD)
+    await records.erase(CLOUD, WHOLE)
+    (entry,) = (await records.entries({CLOUD: before.seq}, wait_seconds=0)).entries
+    assert (entry.kind, set(entry.aids)) == (Kind.ERASE, {version.aid for version in versions})
+
+
+async def test_a_crash_at_any_statement_of_an_erase_has_changed_nothing(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = await two_versions(records)
+    real, before = AsyncConnection.execute, await records.head(CLOUD)
+    steps, at, done = 0, 0, False
+
+    async def execute(connection: AsyncConnection, *args: Any, **options: Any) -> Any:
+        nonlocal at
+        at -= 1
+        if at == 0:
+            raise Crash
+        return await real(connection, *args, **options)
+
+    while not done:
+        steps, at = steps + 1, steps + 1
+        with monkeypatch.context() as broken:
+            broken.setattr(AsyncConnection, "execute", execute)
+            try:
+                await records._core.shield.run(_taken(records))
+                done = True
+            except Crash:
+                pass
+        if not done:
+            assert await records.get(name("jane")) == versions[1]
+            assert [one.record for one in await records.backups.of_name(name("jane"))] == [versions[0]]
+            assert await records.head(CLOUD) == before
+    assert steps > 15
+    assert await records.get(name("jane")) is None
+    assert not await records.backups.of_name(name("jane"))
+
+
+async def _taken(records: Records) -> None:
+    """The transaction alone."""
+    core = records._core
+    asked = _Asked(tenant=CLOUD, targets=WHOLE, versions=Versions.ALL, request=None, selector="s", once=None)
+    async with core.journal.change(CLOUD) as change:
+        await Erasures(core)._take(change, asked, None)
+
+
+@pytest.mark.parametrize(
+    ("where", "step"),
+    [
+        (Journal, "_committed"),
+        (Core, "forget_and_wait"),
+        (Keyring, "puncture"),
+        (LocalStore, "delete"),
+        (Core, "_undoom"),
+        (Erasures, "_told"),
+        (erasure_rows, "close"),
+        (AuditLog, "append"),
+    ],
+    ids=["copied", "forgetting", "keys", "files", "over", "told", "closed", "logged"],
+)
+@pytest.mark.sqlite
+async def test_a_crash_at_any_step_after_it_leaves_nothing_served_and_the_erasure_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: Any, step: str
+) -> None:
+    """Without a request_id: nobody repeats the call."""
+
+    async def crash(*_: Any, **__: Any) -> None:
+        raise Crash
+
+    async with opened(tmp_path) as records:
+        versions = await two_versions(records)
+        with monkeypatch.context() as broken:
+            broken.setattr(where, step, crash)
+            with pytest.raises(BaseException):  # noqa: B017 - a Crash, or a group of it
+                await records.erase(CLOUD, WHOLE)
+        assert await records.get(name("jane")) is None
+        assert not await records.backups.of_name(name("jane"))
+    async with opened(tmp_path) as records:
+        assert await records.get(name("jane")) is None
+        assert [records._core.keyring.of(version.aid) for version in versions] == [None, None]
+        assert not [blob async for blob in records._core.blobs.list()]
+        await Erasures(records._core).close_over()
+        async with records._core.database.read() as connection:
+            (row,) = (await connection.execute(select(erasure.c.id, erasure.c.leaf))).all()
+        statement = await records.erasure(CLOUD, row.id)
+        assert (statement.body["outcome"], statement.body["removed"]["versions"]) == ("erased", 2)
+        assert row.leaf is not None

@@ -10,7 +10,7 @@ import pytest
 from domicile.media.journal import GENESIS, Head, Kind
 from edge.journal import may_resync, sort
 from origin.mirror import Mirror
-from origin.records import PurgeTargets, Records, opening, retention
+from origin.records import Filter, PurgeTargets, Records, opening, retention
 from tests.infra.records import CLOUD, count_rows, keep, name, opened, restore, upload
 
 KEPT = 5
@@ -100,6 +100,33 @@ async def test_a_catalogue_from_before_the_past_that_is_kept_is_brought_up_to_da
             assert told.kind == Kind.ALL
             answer = await records.entries({CLOUD: 2}, wait_seconds=0)
             assert answer.compacted == ((CLOUD,) if compacted else ())
+
+
+async def test_a_catalogue_from_before_the_past_that_is_kept_brings_nothing_back_that_was_deleted_with_a_backup(
+    tmp_path: Path,
+) -> None:
+    """What was put under retention is put there again, and what was erased since is erased."""
+    async with opened(tmp_path, journal_entries_max=KEPT) as records:
+        for public_id in ("kept", "erased", "erased later"):
+            await upload(records, name(public_id), backup=True)
+    keep(tmp_path, "yesterday")
+    async with opened(tmp_path, journal_entries_max=KEPT) as records:
+        for public_id in ("kept", "erased", "erased later"):
+            await records.destroy(name(public_id))
+        await records.erase(CLOUD, PurgeTargets(public_ids=("erased",)))
+        for n in range(2 * KEPT):
+            await upload(records, name(f"n{n}"))
+        await records.erase(CLOUD, PurgeTargets(public_ids=("erased later",)))
+    for _ in range(2):  # the second time a base is compacted
+        mirror = Mirror(tmp_path / "data.mirror")
+        mirror.compact(KEPT)
+        mirror.close()
+    restore(tmp_path, "yesterday")
+    async with opened(tmp_path, journal_entries_max=KEPT) as records:
+        assert not (await records.list(CLOUD, Filter())).records
+        assert len(await records.backups.of_name(name("kept"))) == 1
+        for public_id in ("erased", "erased later"):
+            assert not await records.backups.of_name(name(public_id))
 
 
 async def test_a_mirror_written_anew_from_a_trimmed_catalogue_goes_on(tmp_path: Path) -> None:

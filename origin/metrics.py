@@ -74,16 +74,6 @@ class Metrics:
             "Bytes of uploads that lie sealed on the disk until they are whole.",
             {},
         )
-        self.journal_head = BoundedGauge(
-            to, "domicile_origin_journal_head", "Journal entries ever written, over all clouds.", {}
-        )
-        self.search_built = BoundedGauge(
-            to,
-            "domicile_origin_search_built_ratio",
-            "Share of the assets that the search index has been given since it was begun anew; below 1 searches, listings and uploads under a"
-            " quota can be answered 429.",
-            {},
-        )
         self.leases = BoundedCounter(
             to,
             "domicile_origin_leases_total",
@@ -102,7 +92,20 @@ class Metrics:
         self.purges = BoundedCounter(
             to, "domicile_origin_purges_total", "Signed purge calls, by outcome.", {"outcome": PURGE_OUTCOMES}
         )
+        self._records(to)
         self._pool(to)
+
+    def _records(self, to: CollectorRegistry) -> None:
+        self.journal_head = BoundedGauge(
+            to, "domicile_origin_journal_head", "Journal entries ever written, over all clouds.", {}
+        )
+        self.search_built = BoundedGauge(
+            to,
+            "domicile_origin_search_built_ratio",
+            "Share of the assets that the search index has been given since it was begun anew; below 1 searches, listings and uploads under a"
+            " quota can be answered 429.",
+            {},
+        )
 
     def _pool(self, to: CollectorRegistry) -> None:
         self.pool_queue = BoundedGauge(to, "domicile_origin_pool_queue", "Uploads that wait for a decoder.", {})

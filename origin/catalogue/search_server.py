@@ -8,6 +8,7 @@ that has crashed has emptied the tables, and whoever notices has them built anew
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -35,6 +36,8 @@ from origin.search.query import Counting, Found, Hit, Query
 
 REWRITE_BYTES_MAX = 256 * 1024 * 1024
 """A table that is larger, with its indexes, is not written anew after deletes: it cannot be used meanwhile."""
+RESTS = 60
+"""Times as long as the last one took nothing is written anew."""
 SCRUB_SECONDS_MAX = 600.0
 """Of one table."""
 LOOKS_MAX = 3
@@ -73,6 +76,7 @@ class ServerIndex:
         self._looking = asyncio.Lock()
         self._owes = True
         """May rows that were deleted still be in the files? At a start nobody knows."""
+        self._rests_until = 0.0
 
     @classmethod
     async def opened(cls, database: Database, *, seconds_max: float = SEARCH_SECONDS_MAX) -> ServerIndex:
@@ -90,11 +94,12 @@ class ServerIndex:
 
     async def put(self, change: Change, document: Document) -> None:
         rows = sql.rows_of(document)
-        await change.connection.execute(sql.drop([rows.doc]))
+        gone = await change.connection.scalar(sql.drop([rows.doc]))
         for table, many in sql.rows_by_table([rows]):
             named = [dict(zip(table.c.keys(), values, strict=True)) for values in many]
             await change.connection.execute(insert(table), named)
-        change.after_commit.append(self._owe)
+        if gone:
+            change.after_commit.append(self._owe)
 
     async def remove(self, change: Change, asset_ids: Iterable[str]) -> None:
         for batch in batches(asset_ids):
@@ -241,7 +246,8 @@ class ServerIndex:
 
     async def scrub(self) -> None:
         """Deleted rows lie in their pages until these are written anew."""
-        if not self._owes:
+        began = time.monotonic()
+        if not self._owes or began < self._rests_until:
             return
         self._owes = False
         try:
@@ -252,6 +258,8 @@ class ServerIndex:
         except BaseException:
             self._owes = True
             raise
+        finally:
+            self._rests_until = time.monotonic() + RESTS * (time.monotonic() - began)
 
     async def _rewrite(self, driver: Any, table: str) -> None:
         await driver.execute(f"VACUUM {table}", timeout=SCRUB_SECONDS_MAX)

@@ -17,7 +17,6 @@ from sqlalchemy import (
     delete,
     false,
     func,
-    literal,
     not_,
     or_,
     select,
@@ -106,10 +105,11 @@ def rows_by_table(many: Iterable[Rows]) -> list[tuple[Table, list[Row]]]:
 
 
 def drop(docs: Sequence[int]) -> Select[Any]:
-    """All of it in one statement; PostgreSQL's alone."""
-    return select(literal(1)).add_cte(
-        *(delete(table).where(table.c.doc.in_(docs)).cte(table.name + "_gone") for table in t.TABLES)
-    )
+    """All of it in one statement, and how many assets were there; PostgreSQL's alone."""
+    gone = [delete(table).where(table.c.doc.in_(docs)) for table in t.TABLES]
+    assets = gone[0].returning(t.asset.c.doc).cte("assets_gone")
+    rest = [one.cte(f"rest_{at}_gone") for at, one in enumerate(gone[1:])]
+    return select(func.count()).select_from(assets).add_cte(*rest)
 
 
 def deletes(docs: Sequence[int]) -> list[Delete]:

@@ -26,6 +26,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from origin.catalogue.engine import Database
+from origin.catalogue.search_server import ServerIndex
 from origin.catalogue.tables import metadata
 from origin.migrations import migrate
 
@@ -153,6 +154,7 @@ class Server:
         await _asked(self.url, f"CREATE DATABASE {_MIGRATED}")
         database = Database.open(self.url_of(_MIGRATED))
         await migrate(database)
+        await ServerIndex.opened(database)
         await database.close()
         for table in (f'"{table.name}"' for table in metadata.sorted_tables):
             rows = (await _asked(self.url_of(_MIGRATED), f"SELECT json_agg(row) FROM {table} row"))[0][0]

@@ -69,10 +69,12 @@ fuzz: $(VENV)/.test
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
 # Kills, overwrites and purges for ten minutes under an oracle, half of it without kills for the memory; then kills of the
-# origin and of its database's server for ten minutes, half of it on each database; ARGS='--minutes 2'.
+# origin and of its database's server for ten minutes, half of it on each database; then what an erasure promises, for twenty
+# minutes of partitions, kills, stops and failovers. ARGS='--minutes 2'.
 soak: $(VENV)/.test
 	$(BIN)/python -m tests.soak $(ARGS)
 	$(BIN)/python -m tests.soak.kills $(ARGS)
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/generate.py

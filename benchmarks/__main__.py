@@ -1,4 +1,4 @@
-"""`python -m benchmarks [hits] [transforms] [budgets] [store] [api] [conformance] [fills] [quality]`: measure, and write benchmarks/results/."""
+"""`python -m benchmarks [hits] [transforms] [budgets] [store] [api] [conformance] [fills] [quality] [erasures]`: measure, and write benchmarks/results/."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from benchmarks import budgets, eviction, hits, report, store_cost, transforms
 
 RESULTS = Path(__file__).parent / "results"
 USUAL = ("hits", "transforms", "budgets", "store")
-PARTS = (*USUAL, "api", "conformance", "fills", "quality")
+PARTS = (*USUAL, "api", "conformance", "fills", "quality", "erasures")
 """`quality` has to be asked for: it needs the corpus of photographs, and scores for minutes. So have `api`, `conformance` and
-`fills`: they need more programs, and `api` fills catalogues for many minutes."""
+`fills`: they need more programs, and `api` fills catalogues for many minutes; `erasures` waits for leases."""
 
 
 def part(text: str) -> str:
@@ -79,6 +79,10 @@ def main() -> int:
             from benchmarks import fills
 
             results["fills"] = fills.measure(work)
+    if "erasures" in arguments.parts:
+        from benchmarks import erasures  # its world is that of a test
+
+        results["erasures"] = erasures.measure(scale=arguments.scale)
     if "quality" in arguments.parts:
         from benchmarks import quality  # its libraries are those of tests
 

@@ -33,6 +33,8 @@ from origin.migrations import migrate
 START_SECONDS_MAX = 60
 DATABASES = ("sqlite", "postgres")
 """What a test that touches records may be run on."""
+QUICK = " -c fsync=off -c full_page_writes=off -c jit=off"
+"""It does not wait for its disk."""
 _MIGRATED = "migrated"
 
 T = TypeVar("T")
@@ -55,12 +57,12 @@ def require() -> Path:
     return bin_directory
 
 
-def _as_postgres(command: list[str]) -> None:
+def as_postgres(command: list[str]) -> None:
     prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     subprocess.run([*prefix, *command], check=True, timeout=START_SECONDS_MAX, capture_output=True, cwd="/")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -99,11 +101,11 @@ class Server:
         return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        _as_postgres([*self.control, "-l", str(self.log), "-o", self.options, "start"])
+        as_postgres([*self.control, "-l", str(self.log), "-o", self.options, "start"])
 
     def stop(self, how: str = "immediate") -> None:
         """`immediate` is as a crash is; `fast` cuts connections off and ends in order."""
-        _as_postgres([*self.control, "-m", how, "stop"])
+        as_postgres([*self.control, "-m", how, "stop"])
 
     def database(self) -> str:
         """URL of a database of the newest schema, without rows."""
@@ -189,6 +191,15 @@ async def _asked(url: str, statement: str) -> Any:
         await connection.close()
 
 
+def options_of(directory: Path, port: int) -> str:
+    """Of a server of its own."""
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={directory}"
+    return (
+        options
+        + " -c log_error_verbosity=terse -c log_min_error_statement=panic -c log_parameter_max_length_on_error=0"
+    )
+
+
 @contextmanager
 def running(*, quick: bool = True) -> Iterator[Server]:
     """A fresh server; terse error logging as in production (decisions L). `quick`: it does not wait for its disk."""
@@ -196,16 +207,15 @@ def running(*, quick: bool = True) -> Iterator[Server]:
     directory = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # short and traversable by user postgres
     if os.geteuid() == 0:
         shutil.chown(directory, "postgres", "postgres")
-    data, port = directory / "data", _free_port()
+    data, port = directory / "data", free_port()
     user = ["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={directory}"
-    options += " -c log_error_verbosity=terse -c log_min_error_statement=panic -c log_parameter_max_length_on_error=0"
+    options = options_of(directory, port)
     if quick:
-        options += " -c fsync=off -c full_page_writes=off -c jit=off"
+        options += QUICK
     control = [str(bin_directory / "pg_ctl"), "-s", "-w", "-D", str(data)]
     server = Server(directory=directory, port=port, control=control, options=options)
     try:
-        _as_postgres([str(bin_directory / "initdb"), "-D", str(data), *user])
+        as_postgres([str(bin_directory / "initdb"), "-D", str(data), *user])
         server.start()
         try:
             yield server

@@ -112,10 +112,10 @@ class Node:
                 stdout=asyncio.subprocess.PIPE, stderr=log, stdin=asyncio.subprocess.DEVNULL, env=environment, cwd=ROOT,
             )  # fmt: skip
 
-    async def start(self) -> None:
+    async def start(self, seconds_max: float = READY_SECONDS_MAX) -> None:
         self.process = await self.spawn()
         assert self.process.stdout is not None
-        async with asyncio.timeout(READY_SECONDS_MAX):
+        async with asyncio.timeout(seconds_max):
             async for line in self.process.stdout:
                 try:
                     said = json.loads(line)

@@ -1,0 +1,91 @@
+"""By when an erasure has to be fenced, and verified: the formula of decisions D.1, and how late each statement was.
+
+    fenced    by max(its commit, the newest start of the origin) + L (1 + rho) + epsilon, or with the acks before that
+    verified  by the same, once the key is destroyed and the originals are deleted
+
+The commit is taken to be at the first statement, which comes a second after it at most. While nobody can answer nobody can be told, so
+the end of each absence is a bound as well; an origin that starts anew waits anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import origin.records.opening  # before what it is made of, which imports one another
+from origin.fenced import CLOCK_DRIFT, CLOCK_MARGIN_SECONDS
+from tests.chaos.book import Life
+
+POLL_SECONDS = 0.1
+"""How often a statement is asked for again."""
+SCHEDULING_SECONDS_MAX = 10.0
+"""What a busy machine may add: processes that wait for a processor, on both sides. It is no part of the guarantee that
+nothing is served, only of when that is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """The origin, or its database, could not answer."""
+
+    began: float
+    ended: float
+    is_start: bool = False
+    """A new process, which waits again for everybody."""
+    is_database: bool = False
+    """What could not be written down is looked after within MAINTENANCE_SECONDS."""
+
+
+def silent_seconds(lease_seconds: float) -> float:
+    """L (1 + rho) + epsilon: after so long a silence nobody serves what was committed before it."""
+    return lease_seconds * (1 + CLOCK_DRIFT) + CLOCK_MARGIN_SECONDS
+
+
+def fenced_by(life: Life, lease_seconds: float, absences: Iterable[Absence]) -> float:
+    assert life.erasing_at is not None
+    assert life.answered_at is not None
+    committed, told = life.answered_at, life.answered_at
+    for absence in absences:
+        if absence.ended > life.erasing_at and (life.fenced_at is None or absence.began < life.fenced_at):
+            told = max(told, absence.ended)
+            if absence.is_start:
+                committed = max(committed, absence.ended)
+    return max(committed + silent_seconds(lease_seconds), told)
+
+
+def verified_by(life: Life, lease_seconds: float, absences: Sequence[Absence]) -> float:
+    assert life.erasing_at is not None
+    by = fenced_by(life, lease_seconds, absences)
+    until = life.verified_at
+    for absence in absences:
+        if absence.ended > life.erasing_at and (until is None or absence.began < until):
+            by = max(by, absence.ended + (origin.records.opening.MAINTENANCE_SECONDS if absence.is_database else 0.0))
+    return by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worst:
+    """Of all erasures; seconds."""
+
+    erasures: int
+    fenced: float
+    """Longest time from the call to the statement that says so."""
+    verified: float
+    fenced_late: float
+    """Most of it beyond the formula; below 0: sooner, by acks."""
+    verified_late: float
+
+
+def worst(lives: Sequence[Life], lease_seconds: float, absences: Sequence[Absence]) -> Worst:
+    """Of those that are verified."""
+    done = [
+        (life.erasing_at, life.fenced_at, life.verified_at, life)
+        for life in lives
+        if life.erasing_at is not None and life.fenced_at is not None and life.verified_at is not None
+    ]
+    return Worst(
+        erasures=len(done),
+        fenced=max(fenced - asked for asked, fenced, _, _ in done),
+        verified=max(verified - asked for asked, _, verified, _ in done),
+        fenced_late=max(fenced - fenced_by(life, lease_seconds, absences) for _, fenced, _, life in done),
+        verified_late=max(verified - verified_by(life, lease_seconds, absences) for _, _, verified, life in done),
+    )

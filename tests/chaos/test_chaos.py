@@ -1,0 +1,62 @@
+"""The short form of `python -m tests.chaos`, and its control: an edge whose clock hardly moves must be found out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from tests.chaos.book import Book, Question
+from tests.chaos.caller import calling
+from tests.chaos.plan import Wanted
+from tests.chaos.run import Chaos, Least, path_of
+from tests.chaos.viewer import Viewer
+from tests.chaos.world import SKEWED, running_world
+from tests.infra.told import TOLD
+from tests.soak.oracle import Wrong
+
+SEED = 5
+"""Its plan meets all kinds but one ending of the origin in the short time."""
+LEASE_SECONDS = 2.0
+STORM_SECONDS = 4 * LEASE_SECONDS
+LEAST = Least(partitions=6, erasures=12, kills=2, stops=2, answers=100)
+WANTED = Wanted(seconds=STORM_SECONDS, lease_seconds=LEASE_SECONDS, edges=len(SKEWED), partitions_min=LEAST.partitions)
+SLOW_CLOCK = "0.02:0"
+"""A lease lasts fifty times as long on it."""
+HIT_SECONDS_MAX = 30.0
+SLOTS = (3, 4)
+"""A raw file and a picture."""
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+async def test_nothing_is_served_after_it_is_said_to_be_fenced_whatever_happens_meanwhile(record_property) -> None:
+    async with running_world(lease_seconds=LEASE_SECONDS) as world:
+        record_property(TOLD, await Chaos(world, SEED, WANTED, LEAST).run())
+
+
+async def test_an_edge_that_does_not_stop_when_its_lease_is_over_is_found_out() -> None:
+    async with running_world(lease_seconds=LEASE_SECONDS, clocks=(SLOW_CLOCK,)) as world:
+        book, viewer = Book(), Viewer(HIT_SECONDS_MAX)
+
+        async def ask(slot: int) -> str:
+            question = Question(slot, time.monotonic())
+            answer = await viewer.ask(world.nodes[0].port, path_of(slot, 100), {})
+            return book.check(question, time.monotonic(), path_of(slot, 100), answer)
+
+        async with calling(world.origin) as caller:
+            for slot in SLOTS:
+                life = book.begin(slot, time.monotonic())
+                assert await caller.upload(life.upload)
+                assert await ask(slot) == "whole"
+            world.relays[0].hold(up=True, down=True)
+            async with asyncio.TaskGroup() as group:
+                for slot in SLOTS:
+                    life = book.lives[slot][-1]
+                    life.erasing_at = time.monotonic()
+                    group.create_task(caller.erase(life, f"control-{slot}"))
+            for slot in SLOTS:
+                with pytest.raises(Wrong, match="all that ever had this name had been fenced"):
+                    await ask(slot)
+        viewer.close()

@@ -62,6 +62,7 @@ _LIMITS = select(
     func.set_config("statement_timeout", bindparam("milliseconds"), True),
     func.set_config("work_mem", SORT_MEMORY, True),
 )
+_INSERTION = shape.insertion()
 _SHAPE = text("SELECT obj_description(to_regclass(:table), 'pg_class')")
 
 
@@ -95,9 +96,7 @@ class ServerIndex:
     async def put(self, change: Change, document: Document) -> None:
         rows = sql.rows_of(document)
         gone = await change.connection.scalar(sql.drop([rows.doc]))
-        for table, many in sql.rows_by_table([rows]):
-            named = [dict(zip(table.c.keys(), values, strict=True)) for values in many]
-            await change.connection.execute(insert(table), named)
+        await change.connection.execute(_INSERTION, shape.columns_of(rows))
         if gone:
             change.after_commit.append(self._owe)
 

@@ -14,12 +14,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, MetaData, String, Table
+from sqlalchemy import ARRAY, BigInteger, Boolean, Column, MetaData, String, Table, TextClause, bindparam, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from origin.catalogue import search_tables as t
+from origin.catalogue.search_sql import Rows
 
 DOCUMENTS = 1
 """Raise it when the index is to hold something else of an asset: what was built before is then built anew."""
@@ -53,6 +55,32 @@ class Held:
 def is_stale(heads: Mapping[str, Position], held: Mapping[str, Held]) -> bool:
     """Has anything changed that the index was not told of? Then nobody knows what it should not have any more."""
     return {tenant: one.position for tenant, one in held.items()} != dict(heads)
+
+
+def insertion() -> TextClause:
+    """Rows of all tables of the index in one exchange, a parameter for each column: see `columns_of`."""
+    parts, parameters = [], []
+    for table in t.TABLES:
+        names = ", ".join(f'"{column.name}"' for column in table.c)
+        arrays = ", ".join(f"CAST(:{table.name}_{name} AS {_word(column)}[])" for name, column in table.c.items())
+        parts.append(f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays})")  # noqa: S608 - ours
+        parameters += [bindparam(f"{table.name}_{name}", type_=ARRAY(column.type)) for name, column in table.c.items()]
+    first = ", ".join(f"rows_{at} AS ({part})" for at, part in enumerate(parts[:-1]))
+    return text(f"WITH {first} {parts[-1]}").bindparams(*parameters)
+
+
+def columns_of(rows: Rows) -> dict[str, list[Any]]:
+    """Its parameters."""
+    many = (t.asset, [rows.asset]), (t.word, rows.words), (t.phrase, rows.phrases), (t.value, rows.values)
+    return {
+        f"{table.name}_{name}": [row[at] for row in mine]
+        for table, mine in many
+        for at, name in enumerate(table.c.keys())
+    }
+
+
+def _word(column: Column[Any]) -> str:
+    return column.type.compile(dialect=postgresql.dialect()).partition(" COLLATE")[0]  # type: ignore[no-untyped-call]
 
 
 def _tables() -> tuple[str, ...]:

@@ -123,6 +123,9 @@ POLICY_KEYS = {
     " originals are.",
     "backups.days": "How long they can be restored: at most `origin.records.backup_days_max`; 0: not at all.",
     "backups.always": "Every upload counts as one with `backup=true`.",
+    "erasures": "A table, docs/erasures.md: what an erasure waits for.",
+    "erasures.approval_above": "An erasure of more assets than this waits until a second API key has approved it; 0: none does.",
+    "erasures.held_restricted": "What a legal hold keeps from being erased is restricted meanwhile.",
 }
 ZONES = {
     Activity.STORE: "Originals are kept.",
@@ -331,6 +334,7 @@ def _default(preset: Preset) -> Mapping[str, Any]:
             "notifications": its.notifications.to_mapping(),
             "quotas": "none",
             "backups": its.backups.to_mapping(),
+            "erasures": its.erasures.to_mapping(),
         }
     )
 

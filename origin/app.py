@@ -26,6 +26,7 @@ from origin.api import (
     explicit,
     explode,
     folders,
+    holds,
     labels,
     listing,
     manage,
@@ -88,6 +89,9 @@ ROUTES: tuple[Route, ...] = (
     Route("delete_by_token", "POST", CLOUD + "/delete_by_token", manage.delete_by_token),
     Route("erasures", "POST", CLOUD + "/erasures", erasures.erase),
     Route("erasure", "GET", CLOUD + "/erasures/{id}", erasures.status),
+    Route("erasure", "DELETE", CLOUD + "/erasures/{id}", erasures.cancel),
+    Route("erasure_approval", "POST", CLOUD + "/erasures/{id}/approve", erasures.approve),
+    *holds.ROUTES,
     Route("erasures", "POST", RT + "/erasures", erasures.erase, TYPES),  # where a stock SDK's signed call goes
     *account.ROUTES,
     *search.ROUTES,

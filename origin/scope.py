@@ -30,6 +30,9 @@ class Operation(StrEnum):
     """Rename, relabel, overwrite."""
     DELETE = "delete"
     ERASE = "erase"
+    """Erase, restrict, and approve what another key asked for."""
+    HOLD = "hold"
+    """Place legal holds, see who placed them and why, lift them."""
     ADMIN = "admin"
     """All of these, and what is set for the whole cloud: presets, transformations, metadata fields, folders."""
 
@@ -104,8 +107,8 @@ def scope_of(operations: tuple[str, ...], folder: str) -> Scope:
     found = frozenset(map(Operation, operations)) or EVERYTHING.operations
     if folder and public_id_problem(folder) is not None:
         raise BadRequest("Invalid value for parameter folder: must be like team/public, without a slash at either end")
-    if folder and Operation.ERASE in found:
-        raise BadRequest("Invalid value for parameter scope: a key of one folder cannot erase")
+    if folder and found & {Operation.ERASE, Operation.HOLD}:
+        raise BadRequest("Invalid value for parameter scope: a key of one folder cannot erase, and places no holds")
     if folder and Operation.ADMIN in found:
         raise BadRequest("Invalid value for parameter scope: a key of one folder needs other operations than admin")
     return Scope(operations=found, folder=folder)

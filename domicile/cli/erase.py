@@ -1,4 +1,6 @@
-"""`domicile erase`: forget assets everywhere. Originals, keys, renditions and cached copies; the statement is signed."""
+"""`domicile erase`: forget assets everywhere, or restrict them. Originals, keys, renditions and cached copies; the statement is
+signed.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +15,42 @@ from typing import Annotated, Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import typer
+from rich.live import Live
 
 from domicile.cli.calls import Answer, call_url
-from domicile.cli.console import as_json, line, note, out
+from domicile.cli.console import as_json, err, line, note, out
+from domicile.cli.erase_table import table_of
 from domicile.cli.failure import Failure
 from domicile.cli.installation import installation
 from domicile.cli.options import Config, Data
 
+SELECTORS = ("public_id", "asset_id", "tag", "prefix", "url", "subject", "search")
+VERBS = {
+    "erase": "Erase {total} asset(s){old} for ever?",
+    "restrict": "Show {total} asset(s) to nobody?",
+    "unrestrict": "End the restriction of what is restricted of {total} asset(s)?",
+}
+"""What is asked before it is done, by mode."""
 LISTED_MAX = 20
 """Assets that are shown before the question."""
 REQUEST_ID_BYTES = 16
 POLL_SECONDS = 1.0
 """Between two questions of `--wait`; the answer itself waits for edges for a second."""
 EXIT_PARTIAL = 3
-"""Exit code while an edge may still serve what was erased."""
+"""Exit code while an edge may still serve what was erased, or something is waited for."""
+OVER = {
+    "erased": "erased",
+    "restricted": "restricted: kept, and shown to nobody until --mode unrestrict",
+    "unrestricted": "no longer restricted",
+    "cancelled": "cancelled: nothing was erased",
+}
+"""By outcome."""
+WAITS = {
+    "awaiting_approval": "a second API key must approve it: --approve",
+    "restricted": "it is restricted, and erased when its grace ends; --cancel before that",
+    "blocked_by_hold": "a legal hold keeps some of it; it goes on when the hold is lifted",
+}
+"""By state."""
 
 
 class Versions(StrEnum):
@@ -59,6 +83,16 @@ def erase(
         Versions, typer.Option(help="All versions of each asset, or only the one that it has now.")
     ] = Versions.ALL,
     status: Annotated[str | None, typer.Option("--status", help="Only ask how far this erasure_id has come.")] = None,
+    cancel: Annotated[str | None, typer.Option("--cancel", help="Cancel this erasure_id, which waits.")] = None,
+    approve: Annotated[
+        str | None, typer.Option("--approve", help="Approve this erasure_id, with another API key than asked for it.")
+    ] = None,
+    mode: Annotated[
+        str, typer.Option("--mode", help="erase, restrict (keep it, show it to nobody), or unrestrict.")
+    ] = "erase",
+    grace: Annotated[
+        int, typer.Option("--grace", help="Seconds for which it is only restricted, and can be cancelled.", min=0)
+    ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     wait: Annotated[float, typer.Option(help="Seconds to wait until no edge can serve it any more.", min=0)] = 0.0,
@@ -79,23 +113,24 @@ def erase(
     Credentials: CLOUDINARY_URL, or else the file that the origin wrote into the data directory.
     """
     given = {"public_id": public_id, "asset_id": asset_id, "tag": tag, "prefix": prefix, "url": url}
-    given |= {"subject": subject, "search": search}
-    selector = {f"selector[{name}]": value for name, value in given.items() if value}
-    if len(selector) + (status is not None) != 1:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in (*given, "status"))
+    selector = selector_of(**given, subject=subject, search=search)
+    if len(selector) + sum(one is not None for one in (status, cancel, approve)) != 1:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in (*SELECTORS, "status", "cancel", "approve"))
         raise Failure(f"give exactly one of {options}", 2)
+    if mode not in VERBS or (grace and mode != "erase"):
+        raise Failure(f"--mode is one of {', '.join(VERBS)}, and --grace is for erase alone", 2)
     if versions is not Versions.ALL:
         selector["selector[versions]"] = versions.value
     account = account_of(credentials(config, data))
-    if status is not None:
-        said = _status(account, status)
-    else:
+    said = _about(account, status=status, cancel=cancel, approve=approve)
+    if said is None:
+        preview = _call(account, {**selector, "mode": "dry_run"}).body
         if dry_run:
-            as_json(_call(account, {**selector, "mode": "dry_run"}).body)
+            as_json(preview)
             return
-        confirm(_call(account, {**selector, "mode": "dry_run"}).body, yes=yes, may_be_over=request_id is not None)
-        wanted = {**selector, "mode": "erase", "request_id": request_id or secrets.token_hex(REQUEST_ID_BYTES)}
-        said = _call(account, wanted).body
+        confirm(preview, yes=yes, may_be_over=request_id is not None, verb=VERBS[mode])
+        wanted = {**selector, "mode": mode, "request_id": request_id or secrets.token_hex(REQUEST_ID_BYTES)}
+        said = _call(account, {**wanted, "grace": str(grace)} if grace else wanted).body
     said = follow(account, said, seconds=wait)
     tell(said, statement)
     if receipt is not None:
@@ -103,7 +138,21 @@ def erase(
         line("receipt", str(receipt))
 
 
-def confirm(preview: dict[str, Any], *, yes: bool, may_be_over: bool) -> None:
+def _about(account: Account, *, status: str | None, cancel: str | None, approve: str | None) -> dict[str, Any] | None:
+    """What is said of an erasure that has its id; None: it is about a new one."""
+    if status is not None:
+        return _status(account, status)
+    if cancel is not None:
+        return _of(account, "DELETE", f"/{quote(cancel, safe='')}")
+    return None if approve is None else _of(account, "POST", f"/{quote(approve, safe='')}/approve")
+
+
+def selector_of(**given: str | None) -> dict[str, str]:
+    """As the API takes it."""
+    return {f"selector[{name}]": value for name, value in given.items() if value}
+
+
+def confirm(preview: dict[str, Any], *, yes: bool, may_be_over: bool, verb: str) -> None:
     """Show what would go and ask. Raises Failure when the answer is no, or nothing would go and nothing went before."""
     found, kept = preview.get("assets", []), preview.get("backups", 0)
     if not found and not kept and may_be_over:
@@ -119,16 +168,20 @@ def confirm(preview: dict[str, Any], *, yes: bool, may_be_over: bool) -> None:
     if kept:
         line("under retention", f"{kept} version(s)")
     old = f" and {kept} version(s) under retention" if kept else ""
-    if not yes and not typer.confirm(f"Erase {total} asset(s){old} for ever?", default=False):
-        raise Failure("nothing was erased")
+    if not yes and not typer.confirm(verb.format(total=total, old=old), default=False):
+        raise Failure("nothing was done")
 
 
 def follow(account: Account, said: dict[str, Any], *, seconds: float) -> dict[str, Any]:
-    """Ask again until it is over or the time is."""
+    """Ask again until it is over or the time is; a terminal is shown the places meanwhile."""
     deadline = time.monotonic() + seconds
-    while said.get("outcome") != "erased" and (left := deadline - time.monotonic()) > 0:
-        time.sleep(min(POLL_SECONDS, left))
-        said = _status(account, str(said.get("erasure_id", "")))
+    if seconds <= 0 or said.get("outcome") in OVER:
+        return said
+    with Live(table_of(said), console=err, auto_refresh=False, transient=not err.is_terminal) as live:
+        while said.get("outcome") not in OVER and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(POLL_SECONDS, left))
+            said = _status(account, str(said.get("erasure_id", "")))
+            live.update(table_of(said), refresh=err.is_terminal)
     return said
 
 
@@ -139,9 +192,14 @@ def tell(said: dict[str, Any], statement: Path | None) -> None:
         line("statement", str(statement))
     else:
         as_json(said)
-    if said.get("outcome") == "erased":
-        note("erased; whoever holds the statement can check it against /.well-known/domicile/receipt-keys of the API")
+    if (outcome := str(said.get("outcome"))) in OVER:
+        note(
+            f"{OVER[outcome]}; whoever holds the statement can check it against"
+            " /.well-known/domicile/receipt-keys of the API"
+        )
         return
+    if (state := str(said.get("state"))) in WAITS:
+        raise Failure(f"not over yet: {WAITS[state]}. Its id: {said.get('erasure_id', '')}", EXIT_PARTIAL)
     edges: dict[str, Any] = next((place for place in said.get("places", []) if place.get("place") == "edges"), {})
     raise Failure(
         f"not over yet: {edges.get('waiting', '?')} edge(s) may serve old copies for at most"
@@ -189,11 +247,15 @@ def _call(account: Account, fields: dict[str, str]) -> Answer:
 
 
 def _status(account: Account, erasure_id: str) -> dict[str, Any]:
-    return _ask(account, "GET", f"/{quote(erasure_id, safe='')}", {}, b"").body
+    return _of(account, "GET", f"/{quote(erasure_id, safe='')}")
 
 
 def _receipt(account: Account, erasure_id: str) -> dict[str, Any]:
-    return _ask(account, "GET", f"/{quote(erasure_id, safe='')}/receipt", {}, b"").body
+    return _of(account, "GET", f"/{quote(erasure_id, safe='')}/receipt")
+
+
+def _of(account: Account, method: str, path: str) -> dict[str, Any]:
+    return _ask(account, method, path, {}, b"").body
 
 
 def _ask(account: Account, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from domicile.cli import bucket, doctor, erase, export, imports, key, purge, serve, tenant, tier, token, verify
+from domicile.cli import bucket, doctor, erase, export, hold, imports, key, purge, serve, tenant, tier, token, verify
 from domicile.cli.console import complain
 from domicile.cli.failure import Failure
 from domicile.service.settings import BadSetting
@@ -29,6 +29,7 @@ app.command("doctor")(doctor.doctor)
 app.command("export")(export.export)
 imports.app.command("s3")(bucket.s3)
 app.add_typer(imports.app, name="import")
+app.add_typer(hold.app, name="hold")
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(key.app, name="key")
 app.add_typer(token.app, name="token")

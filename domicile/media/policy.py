@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from domicile.media.backup_rules import BackupRules
+from domicile.media.erasure_rules import ErasureRules
 from domicile.media.forced import ForcedRedaction
 from domicile.media.notification_rules import NotificationRules
 from domicile.media.quotas import NO_QUOTAS, Quotas
@@ -172,6 +173,8 @@ class ResidencyPolicy:
     """How much there may be. No part of the mapping: what edges need not know is not told to them, and changes nothing there."""
     backups: BackupRules = field(default_factory=BackupRules)
     """Which versions are kept when they are deleted or replaced."""
+    erasures: ErasureRules = field(default_factory=ErasureRules)
+    """When a second person must agree to one, and what a hold hides. No part of the mapping either."""
 
     def to_mapping(self) -> dict[str, Any]:
         mapping: dict[str, Any] = {

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from domicile.media.backup_rules import DAYS_MAX, BackupRules
+from domicile.media.erasure_rules import ErasureRules
 from domicile.media.forced import EFFECTS, ForcedRedaction
 from domicile.media.notification_rules import NotificationRules
 from domicile.media.policy import (
@@ -51,7 +52,7 @@ _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9._~:\[\]-]+")
 _FIELDS = (
     "tenant", "version", "interpretation", "zones", "lifetimes", "lease_seconds", "erased_status",
     "timing_allow_origin", "declared_non_personal", "originals", "metadata", "pdf", "redaction", "strict_transformations",
-    "remote", "notifications", "backups", "quotas",
+    "remote", "notifications", "backups", "quotas", "erasures",
 )  # fmt: skip
 
 
@@ -91,6 +92,7 @@ def from_mapping(raw: Mapping[str, Any], *, home: str) -> ResidencyPolicy:
         notifications=_notifications(top),
         quotas=_quotas(top),
         backups=_backups(top),
+        erasures=_erasures(top),
     )
 
 
@@ -229,6 +231,14 @@ def _backups(top: _Table) -> BackupRules:
     table, usual = top.table("backups", tuple(BackupRules.__dataclass_fields__)), BackupRules()
     return BackupRules(
         days=table.whole("days", usual.days, 0, DAYS_MAX), always=table.flag("always", default=usual.always)
+    )
+
+
+def _erasures(top: _Table) -> ErasureRules:
+    table, usual = top.table("erasures", tuple(ErasureRules.__dataclass_fields__)), ErasureRules()
+    return ErasureRules(
+        approval_above=table.whole("approval_above", usual.approval_above, 0, QUOTA_MAX),
+        held_restricted=table.flag("held_restricted", default=usual.held_restricted),
     )
 
 

@@ -29,6 +29,7 @@ from origin.api import (
     explicit,
     explode,
     folders,
+    holds,
     labels,
     listing,
     manage,
@@ -48,6 +49,7 @@ from origin.api.admission import PRESET_ONLY
 from origin.api.params import HARMLESS, LIST_ITEMS_MAX, SIGNING, USED
 from origin.api.routes import Handler
 from origin.api.upload import upload
+from origin.records.deferred import GRACE_SECONDS_MAX
 
 PAGE = frozenset({"max_results", "next_cursor"})
 SHOWN = frozenset({"tags", "context", "fields"})
@@ -92,6 +94,11 @@ DESCRIBED: Mapping[Handler, Described] = {
     text_images.text: _call(text_images.USED, needs=("text",)),
     erasures.erase: _call(erasures.USED, needs=("mode",)),
     erasures.status: _admin(),
+    erasures.cancel: _admin(),
+    erasures.approve: _admin(),
+    holds.place: _admin(holds.USED, needs=("placed_by", "reason")),
+    holds.listing: _admin(),
+    holds.lift: _admin(),
     account.ping: _admin(),
     account.usage: _admin(),
     account.config: _admin({"settings"}),
@@ -191,6 +198,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "sort_by": {"type": "array", "items": {"type": "object"}, "maxItems": LIST_ITEMS_MAX},
     "expires_at": {"type": "integer", "minimum": 0},
     "direction": {"enum": ["asc", "desc"]},
+    "grace": {"type": "integer", "minimum": 0, "maximum": GRACE_SECONDS_MAX},
     "mode": {"type": "string", "examples": list(erasures.MODES)},
     "target_format": {"enum": sorted(archive_plan.FORMATS)},
     "context": {"type": "string", "examples": ["alt=A house|caption=Our house"]},

@@ -1,8 +1,11 @@
 """Erasing through the API: forget assets everywhere, and ask later how far it has come.
 
-    POST erasures        selector[public_id | asset_id | tag | prefix | url | subject | search]=…
-                         selector[versions]=all | current  mode=erase | dry_run  request_id=…
-    GET  erasures/{id}   the statement as things stand now
+    POST   erasures               selector[public_id | asset_id | tag | prefix | url | subject | search]=…
+                                  selector[versions]=all | current  request_id=…
+                                  mode=erase (grace=SECONDS) | restrict | unrestrict | dry_run
+    GET    erasures/{id}          the statement as things stand now
+    DELETE erasures/{id}          cancel one that waits
+    POST   erasures/{id}/approve  by a second API key
 
 An SDK signature does not say which endpoint it was made for, so nothing here is a parameter of another endpoint, and
 nothing has a default: a signature that erases was made to erase.
@@ -10,7 +13,7 @@ nothing has a default: a signature that erases was made to erase.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from aiohttp import hdrs, web
 
@@ -22,12 +25,13 @@ from origin.api.params import Params, check_parameters
 from origin.api.subjects import SUBJECT_CHARS_MAX
 from origin.delivery_url import path_of
 from origin.keys import Origin
-from origin.records import PurgeTargets, Versions
+from origin.records import ErasureStatement, PurgeTargets, Versions
+from origin.records.deferred import GRACE_SECONDS_MAX
 
-MODES = ("erase", "dry_run")
+MODES = ("erase", "restrict", "unrestrict", "dry_run")
 SELECTORS = ("public_id", "asset_id", "tag", "prefix", "url", "subject", "search")
 VERSIONS = "selector[versions]"
-USED = frozenset({"mode", "request_id", VERSIONS, *(f"selector[{name}]" for name in SELECTORS)})
+USED = frozenset({"mode", "request_id", "grace", VERSIONS, *(f"selector[{name}]" for name in SELECTORS)})
 REQUEST_ID_CHARS_MAX = 128
 
 
@@ -39,7 +43,10 @@ async def erase(request: web.Request, path: Mapping[str, str]) -> web.Response:
     mode = params.required("mode")
     if mode not in MODES:
         raise BadRequest(f"Invalid value for parameter mode: must be {' or '.join(MODES)}")
+    grace = params.number("grace", 0, at_least=0, at_most=GRACE_SECONDS_MAX)
     targets, versions = targets_of(params, origin), versions_of(params)
+    if mode != "erase" and (grace or (versions is not Versions.ALL and mode != "dry_run")):
+        raise BadRequest(f"Parameters grace and {VERSIONS} are for mode erase alone")
     if targets.are_wide:
         check_wide(request, call)
     if mode == "dry_run":
@@ -50,7 +57,20 @@ async def erase(request: web.Request, path: Mapping[str, str]) -> web.Response:
     request_id = params.text("request_id")
     if len(request_id) > REQUEST_ID_CHARS_MAX:
         raise BadRequest(f"Parameter request_id is too long: at most {REQUEST_ID_CHARS_MAX} characters")
-    statement = await origin.records.erase(cloud, targets, versions=versions, request_id=request_id, once=call.once)
+    records = origin.records
+    if mode == "erase":
+        statement = await records.erase(
+            cloud,
+            targets,
+            versions=versions,
+            request_id=request_id,
+            once=call.once,
+            grace=grace,
+            asked_by=call.tenant.api_key,
+        )
+    else:
+        work = records.restrict if mode == "restrict" else records.unrestrict
+        statement = await work(cloud, targets, request_id=request_id, once=call.once)
     origin.pool.retire(cloud)
     return reply(statement.to_mapping())
 
@@ -67,11 +87,28 @@ def check_wide(request: web.Request, call: Call) -> None:
 async def status(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """The statement of an erasure as things stand now, signed."""
     origin, tenant, _ = await admin(request, path)
+    return await _told(origin.records.erasure(tenant.cloud, path["id"]))
+
+
+async def cancel(request: web.Request, path: Mapping[str, str]) -> web.Response:
+    """Before anything was taken; what it restricted is shown again."""
+    origin, tenant, _ = await admin(request, path)
+    return await _told(origin.records.cancel_erasure(tenant.cloud, path["id"]))
+
+
+async def approve(request: web.Request, path: Mapping[str, str]) -> web.Response:
+    """By another API key than the one that asked."""
+    origin, tenant, _ = await admin(request, path)
+    answer = await _told(origin.records.approve_erasure(tenant.cloud, path["id"], api_key=tenant.api_key))
+    origin.pool.retire(tenant.cloud)
+    return answer
+
+
+async def _told(work: Awaitable[ErasureStatement]) -> web.Response:
     try:
-        statement = await origin.records.erasure(tenant.cloud, path["id"])
+        return reply((await work).to_mapping())
     except AssetNotFound as missing:
         raise AssetNotFound("Resource not found - erasure") from missing
-    return reply(statement.to_mapping())
 
 
 def targets_of(params: Params, origin: Origin) -> PurgeTargets:

@@ -27,32 +27,47 @@ class AssetRow:
     asset_id: AssetId
     aid: Aid
     meta: bytes = field(repr=False)
+    is_hidden: bool = False
+    """It is restricted, or holds bytes of one that is; read only where `hidden` was asked for."""
 
 
 class Catalogue(Protocol):
-    """Names, versions, labels, renditions, drafts and what is doomed."""
+    """Names, versions, labels, renditions, drafts and what is doomed.
 
-    async def named(self, connection: AsyncConnection, tenant: str, names: Iterable[NameHash]) -> list[AssetRow]:
+    What is restricted is not found, but with `hidden`, which is for those who must not take its name or forget to erase it.
+    """
+
+    async def named(
+        self, connection: AsyncConnection, tenant: str, names: Iterable[NameHash], *, hidden: bool = False
+    ) -> list[AssetRow]:
         """Rows of these names, in no order; names that do not exist are left out."""
 
     def named_in(self, connection: Connection, tenant: str, names: Iterable[NameHash]) -> list[AssetRow]:
         """The same inside a snapshot (`Database.snapshot`), as are all whose name ends so."""
 
     async def by_asset_id(
-        self, connection: AsyncConnection, tenant: str, ids: Iterable[str], *, bare: bool = False
+        self,
+        connection: AsyncConnection,
+        tenant: str,
+        ids: Iterable[str],
+        *,
+        hidden: bool = False,
+        bare: bool = False,
     ) -> list[AssetRow]:
         """Rows of these assets, in no order; `bare`: without their blobs."""
 
-    async def by_aid(self, connection: AsyncConnection, tenant: str, aids: Iterable[Aid]) -> list[AssetRow]:
+    async def by_aid(
+        self, connection: AsyncConnection, tenant: str, aids: Iterable[Aid], *, hidden: bool = False
+    ) -> list[AssetRow]:
         """Rows of the assets whose version these are now, in no order."""
 
     async def labelled(
         self, connection: AsyncConnection, tenant: str, labels: Iterable[NameHash], limit: int, *, bare: bool = False
     ) -> list[AssetRow]:
-        """At most `limit` assets that carry any of the labels (tags or folders)."""
+        """At most `limit` assets that carry any of the labels (tags or folders), also hidden ones."""
 
     async def some(self, connection: AsyncConnection, tenant: str, limit: int, *, bare: bool = False) -> list[AssetRow]:
-        """At most `limit` assets of the tenant."""
+        """At most `limit` assets of the tenant, also hidden ones."""
 
     async def count(self, connection: AsyncConnection, tenant: str) -> int:
         """All assets of the tenant."""
@@ -61,12 +76,12 @@ class Catalogue(Protocol):
         """All assets of the tenant in the order of their names' hashes, at most `limit`, after one of those."""
 
     async def owner(self, connection: AsyncConnection, aid: Aid) -> str | None:
-        """Tenant of a version that has bytes."""
+        """Tenant of a version that has bytes and may be shown."""
 
     def owner_in(self, connection: Connection, aid: Aid) -> str | None: ...
 
     async def owners(self, connection: AsyncConnection, aids: Iterable[Aid]) -> dict[Aid, str]:
-        """Tenants of those that have bytes."""
+        """Tenants of those that have bytes, hidden or not."""
 
     async def add(self, connection: AsyncConnection, row: AssetRow, *, seq: int, labels: Iterable[NameHash]) -> None:
         """Store a new version and point its name and asset at it; the older version must be removed before."""

@@ -139,8 +139,8 @@ class ServerIndex:
         self.building.begin(heads if is_stale else [tenant for tenant, one in held.items() if not one.whole])
 
     async def fill(self, tenant: str, documents: Sequence[Document], *, head: int) -> bool:
-        """A version that has changed since has a higher number, or is not there; those that have not are kept from changing
-        until what was read of them is written.
+        """A version that has changed since has a higher number, is hidden, or is not there; those that have not are kept from
+        changing until what was read of them is written.
         """
         rows = await asyncio.to_thread(lambda: [sql.rows_of(document) for document in documents])
         row = version.c
@@ -148,6 +148,7 @@ class ServerIndex:
             fresh: set[str] = set()
             for batch in batches(one.asset_id for one in rows):
                 same = select(row.asset_id).where(row.tenant == tenant, row.asset_id.in_(batch), row.seq <= head)
+                same = same.where(row.is_hidden.is_(False))
                 fresh.update(await connection.scalars(same.with_for_update(read=True)))
             kept = [one for one in rows if one.asset_id in fresh]
             await self.write(connection, kept)

@@ -61,46 +61,72 @@ def _assets(tenant: str | BindParameter[str], *, bare: bool = False) -> Select[A
     # By the key of either table, from whichever side a question comes.
     same = and_(version.aid == name.aid, version.tenant == name.tenant, version.name_hash == name.hash)
     joined = t.name.join(t.version, same)
-    places = (t.name.c.tenant, t.name.c.hash, t.name.c.asset_id, t.name.c.aid)
-    columns = places if bare else (*places, t.version.c.meta)
+    places = (t.name.c.tenant, t.name.c.hash, t.name.c.asset_id, t.name.c.aid, version.is_hidden)
+    columns = places if bare else (*places, version.meta)
     return select(*columns).select_from(joined).where(t.name.c.tenant == tenant)
 
 
+def _shown(assets: Select[Any], *, hidden: bool = False) -> Select[Any]:
+    return assets if hidden else assets.where(t.version.c.is_hidden.is_(False))
+
+
 # Asked for each rendition that is made; put together once, they take half as long.
-_NAMED = _assets(bindparam("tenant")).where(t.name.c.hash.in_(bindparam("names", expanding=True)))
-_OWNER = select(t.version.c.tenant).where(t.version.c.aid == bindparam("aid"))
+_NAMED_ALL = _assets(bindparam("tenant")).where(t.name.c.hash.in_(bindparam("names", expanding=True)))
+_NAMED = _shown(_NAMED_ALL)
+_OWNER = select(t.version.c.tenant).where(t.version.c.aid == bindparam("aid"), t.version.c.is_hidden.is_(False))
 
 
 def _row(raw: Any) -> AssetRow:
-    meta = getattr(raw, "meta", BARE)
-    return AssetRow(tenant=raw.tenant, name=raw.hash, asset_id=raw.asset_id, aid=raw.aid, meta=meta)
+    return AssetRow(
+        tenant=raw.tenant,
+        name=raw.hash,
+        asset_id=raw.asset_id,
+        aid=raw.aid,
+        meta=getattr(raw, "meta", BARE),
+        is_hidden=raw.is_hidden,
+    )
 
 
 class SqlCatalogue:
     """See `origin.catalogue.port.Catalogue`."""
 
-    async def named(self, connection: AsyncConnection, tenant: str, names: Iterable[NameHash]) -> list[AssetRow]:
-        return await connection.run_sync(self.named_in, tenant, names)
+    async def named(
+        self, connection: AsyncConnection, tenant: str, names: Iterable[NameHash], *, hidden: bool = False
+    ) -> list[AssetRow]:
+        return await connection.run_sync(self._named_in, tenant, names, _NAMED_ALL if hidden else _NAMED)
 
     def named_in(self, connection: Connection, tenant: str, names: Iterable[NameHash]) -> list[AssetRow]:
+        return self._named_in(connection, tenant, names, _NAMED)
+
+    @staticmethod
+    def _named_in(connection: Connection, tenant: str, names: Iterable[NameHash], query: Select[Any]) -> list[AssetRow]:
         rows: list[AssetRow] = []
         for batch in batches(names):
-            rows += map(_row, connection.execute(_NAMED, {"tenant": tenant, "names": batch}))
+            rows += map(_row, connection.execute(query, {"tenant": tenant, "names": batch}))
         return rows
 
     async def by_asset_id(
-        self, connection: AsyncConnection, tenant: str, ids: Iterable[str], *, bare: bool = False
+        self,
+        connection: AsyncConnection,
+        tenant: str,
+        ids: Iterable[str],
+        *,
+        hidden: bool = False,
+        bare: bool = False,
     ) -> list[AssetRow]:
         rows: list[AssetRow] = []
         for batch in batches(ids):
             query = _assets(tenant, bare=bare).where(t.version.c.tenant == tenant, t.version.c.asset_id.in_(batch))
-            rows += map(_row, await connection.execute(query))
+            rows += map(_row, await connection.execute(_shown(query, hidden=hidden)))
         return rows
 
-    async def by_aid(self, connection: AsyncConnection, tenant: str, aids: Iterable[Aid]) -> list[AssetRow]:
+    async def by_aid(
+        self, connection: AsyncConnection, tenant: str, aids: Iterable[Aid], *, hidden: bool = False
+    ) -> list[AssetRow]:
         rows: list[AssetRow] = []
         for batch in batches(aids):
-            rows += map(_row, await connection.execute(_assets(tenant).where(t.version.c.aid.in_(batch))))
+            query = _assets(tenant).where(t.version.c.aid.in_(batch))
+            rows += map(_row, await connection.execute(_shown(query, hidden=hidden)))
         return rows
 
     async def labelled(
@@ -123,7 +149,7 @@ class SqlCatalogue:
         return await connection.scalar(mine) or 0
 
     async def page(self, connection: AsyncConnection, tenant: str, *, after: str, limit: int) -> list[AssetRow]:
-        query = _assets(tenant).where(t.name.c.hash > after).order_by(t.name.c.hash).limit(limit)
+        query = _shown(_assets(tenant)).where(t.name.c.hash > after).order_by(t.name.c.hash).limit(limit)
         return [_row(raw) for raw in await connection.execute(query)]
 
     async def owner(self, connection: AsyncConnection, aid: Aid) -> str | None:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData(
@@ -90,6 +91,13 @@ version = Table(
     Column("name_hash", _HEX128, nullable=False),
     Column("seq", BigInteger, nullable=False, comment="journal entry that brought it"),
     Column("meta", LargeBinary, nullable=False, comment="sealed media record under the aid's meta subkey"),
+    Column(
+        "is_hidden",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="nobody is shown it: it is restricted, or holds bytes of one that is",
+    ),
     Index(None, "tenant", "asset_id"),
     comment="versions that have bytes; a row goes when the version is erased",
 )
@@ -113,6 +121,13 @@ backup = Table(
     Column("meta", LargeBinary, nullable=False, comment="as in `version`"),
     Column("ended_at", Float(53), nullable=False, comment="when it was deleted or replaced"),
     Column("body_bytes", BigInteger, nullable=False),
+    Column(
+        "awaits_erase",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="deleted for good while a hold kept it: it is erased when the hold ends, and nobody is shown it",
+    ),
     Index(None, "tenant", "asset_id"),
     Index(None, "tenant", "name_hash"),
     Index(None, "tenant", "ended_at"),

@@ -6,6 +6,9 @@ own: when its days are over, when its cloud has too many, when somebody says so,
 
 Selected by its asset, by the name and the labels that it had in the end, and by those that later versions of its asset had
 when they ended: an erase finds it by whatever it would have found its asset by, also when the asset is no more (ADR 0043).
+
+A version under a legal hold is kept in the same way whether its upload asked for it or not; then nobody is shown it, it cannot
+be restored, and it is erased when the hold ends (`awaits_erase`). Nothing that is held or restricted ends by its age.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, literal, select, union, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, literal, or_, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, AssetId, NameHash
@@ -28,6 +31,8 @@ from origin.catalogue.tables import label as live_labels
 from origin.catalogue.tables import name as names
 from origin.journal import Change
 from origin.records.core import Core
+from origin.records.held import held_among, is_held
+from origin.records.restrictions import is_restricted
 from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord
 
@@ -45,6 +50,8 @@ class Ended:
     """What became of a version that was deleted or replaced."""
 
     kept: bool
+    awaits_erase: bool = False
+    """Kept by a hold alone: for its owner it is gone."""
     renditions: int
     """Those that edges had reported."""
 
@@ -61,6 +68,7 @@ class Kept:
     row: AssetRow
     ended_at: float
     body_bytes: int
+    awaits_erase: bool
 
 
 def days_of(core: Core, cloud: str) -> int:
@@ -80,22 +88,27 @@ def is_kept(core: Core, record: AssetRecord | None) -> bool:
 
 async def end(core: Core, change: Change, row: AssetRow, record: AssetRecord | None, *, kept: bool) -> Ended:
     """A version ends, in the transaction that says so: it is kept, or doomed. `record`: the row, opened; `kept`: what
-    `is_kept` said of it, once, since the entry has to say the same.
+    `is_kept` said of it, once, since the entry has to say the same. What is held is kept whatever that said.
     """
     if record is not None and record.subject_ids:
         await _say_whom(core, change, row.asset_id, record.subject_ids)
-    if record is None or not kept:
+    awaits = not kept and bool(await held_among(change.connection, row.tenant, [row.asset_id]))
+    if record is None or not (kept or awaits):
         await hand_on(change.connection, row.tenant, [row])
         gone = await core.catalogue.remove(change.connection, row, seq=change.seq)
         return Ended(kept=False, renditions=gone)
-    await keep(change.connection, row, ended_at=core.now(), body_bytes=record.body_bytes)
-    return Ended(kept=True, renditions=await core.catalogue.detach(change.connection, row))
+    await keep(change.connection, row, ended_at=core.now(), body_bytes=record.body_bytes, awaits_erase=awaits)
+    gone = await core.catalogue.detach(change.connection, row)
+    return Ended(kept=True, awaits_erase=awaits, renditions=gone)
 
 
-async def keep(connection: AsyncConnection, row: AssetRow, *, ended_at: float, body_bytes: int) -> None:
+async def keep(
+    connection: AsyncConnection, row: AssetRow, *, ended_at: float, body_bytes: int, awaits_erase: bool = False
+) -> None:
     """Before the version is detached: its labels are taken along."""
     values = {"aid": row.aid, "tenant": row.tenant, "asset_id": row.asset_id, "name_hash": row.name, "meta": row.meta}
-    await connection.execute(insert(table).values(ended_at=ended_at, body_bytes=body_bytes, **values))
+    how = {"ended_at": ended_at, "body_bytes": body_bytes, "awaits_erase": awaits_erase}
+    await connection.execute(insert(table).values(**how, **values))
     await hand_on(connection, row.tenant, [row])
 
 
@@ -144,18 +157,43 @@ async def drop(
 
 
 async def of_assets(
-    connection: AsyncConnection, tenant: str, asset_ids: Iterable[str], names: Iterable[NameHash] = (), *, limit: int
+    connection: AsyncConnection,
+    tenant: str,
+    asset_ids: Iterable[str],
+    names: Iterable[NameHash] = (),
+    *,
+    limit: int,
+    shown: bool = False,
 ) -> list[Kept]:
-    """Of these assets, and those that had one of these names when they ended; the newest first."""
+    """Of these assets, and those that had one of these names when they ended; the newest first. `shown`: only those that
+    may be shown and restored.
+    """
     wanted = [table.c.asset_id.in_(batch) for batch in batches(dict.fromkeys(asset_ids))]
     wanted += [table.c.name_hash.in_(batch) for batch in batches(dict.fromkeys(names))]
-    return await _found(connection, tenant, wanted, limit)
+    return await _found(connection, tenant, _shown(wanted, tenant) if shown else wanted, limit)
 
 
 async def of_asset(connection: AsyncConnection, tenant: str, asset_id: str, aids: Iterable[Aid]) -> list[Kept]:
-    """Those of these versions that are kept of one asset."""
+    """Those of these versions that are kept of one asset, and may be shown."""
     wanted = [and_(table.c.asset_id == asset_id, table.c.aid.in_(batch)) for batch in batches(dict.fromkeys(aids))]
-    return await _found(connection, tenant, wanted, None)
+    return await _found(connection, tenant, _shown(wanted, tenant), None)
+
+
+def _shown(wanted: Iterable[ColumnElement[bool]], tenant: str) -> list[ColumnElement[bool]]:
+    may_be = and_(table.c.awaits_erase.is_(False), ~is_restricted(table.c.asset_id, tenant))
+    return [and_(condition, may_be) for condition in wanted]
+
+
+async def may_be_shown(connection: AsyncConnection, kept: Kept) -> bool:
+    """And restored?"""
+    query = select(table.c.aid).where(table.c.aid == kept.row.aid, ~is_restricted(table.c.asset_id, kept.row.tenant))
+    return not kept.awaits_erase and await connection.scalar(query) is not None
+
+
+async def await_erase(connection: AsyncConnection, aids: Iterable[Aid]) -> None:
+    """Somebody has deleted them for good, and a hold keeps them."""
+    for batch in batches(aids):
+        await connection.execute(update(table).where(table.c.aid.in_(batch)).values(awaits_erase=True))
 
 
 async def selected(
@@ -204,12 +242,17 @@ async def totals(connection: AsyncConnection, tenant: str) -> tuple[int, int]:
 async def drop_old(core: Core) -> None:
     """Those whose days are over, and the oldest of a cloud that has too many, are erased."""
     for cloud in core.tenants.all():
-        for _ in range(SWEEPS_MAX):
-            async with core.database.read() as connection:
-                over = await _over(core, connection, cloud)
-            if not over:
-                break
-            await core.shield.run(_erase_old(core, cloud))
+        await drop_old_of(core, cloud)
+
+
+async def drop_old_of(core: Core, cloud: str) -> None:
+    """Those of one cloud, and those that waited for a hold to end."""
+    for _ in range(SWEEPS_MAX):
+        async with core.database.read() as connection:
+            over = await _over(core, connection, cloud)
+        if not over:
+            break
+        await core.shield.run(_erase_old(core, cloud))
 
 
 async def _erase_old(core: Core, cloud: str) -> None:
@@ -224,9 +267,11 @@ async def _erase_old(core: Core, cloud: str) -> None:
 
 async def _over(core: Core, connection: AsyncConnection, cloud: str) -> list[Aid]:
     until = core.now() - days_of(core, cloud) * DAY_SECONDS
-    mine = select(table.c.aid).where(table.c.tenant == cloud)
+    is_free = and_(~is_held(table.c.asset_id, cloud), ~is_restricted(table.c.asset_id, cloud))
+    mine = select(table.c.aid).where(table.c.tenant == cloud, is_free)
     oldest = mine.order_by(table.c.ended_at, table.c.aid)
-    rows = (await connection.execute(oldest.where(table.c.ended_at <= until).limit(SWEPT_MAX))).all()
+    is_over = or_(table.c.ended_at <= until, table.c.awaits_erase)
+    rows = (await connection.execute(oldest.where(is_over).limit(SWEPT_MAX))).all()
     if not rows:
         count, _ = await totals(connection, cloud)
         surplus = min(count - core.settings.backups_max, SWEPT_MAX)
@@ -261,4 +306,4 @@ def _kept(raw: Row[Any]) -> Kept:
     row = AssetRow(
         tenant=raw.tenant, name=raw.name_hash, asset_id=AssetId(raw.asset_id), aid=Aid(raw.aid), meta=raw.meta
     )
-    return Kept(row=row, ended_at=raw.ended_at, body_bytes=int(raw.body_bytes))
+    return Kept(row=row, ended_at=raw.ended_at, body_bytes=int(raw.body_bytes), awaits_erase=raw.awaits_erase)

@@ -15,6 +15,7 @@ from origin.journal import Change
 from origin.records.backups import Ended, end, is_kept
 from origin.records.core import Core
 from origin.records.fetched import shun
+from origin.records.held import held_among
 from origin.records.nonces import Once, spend
 from origin.records.tasks import Word
 from origin.records.types import AssetRecord, Filter, Removed, RemovedMany
@@ -33,6 +34,8 @@ class Asked:
     names: tuple[AssetName, ...] = ()
     asset_ids: tuple[str, ...] = ()
     aids: tuple[Aid, ...] = ()
+    hidden: bool = False
+    """Also restricted ones, of `aids`."""
     where: Filter | None = None
     fate: bool | None = None
     """Only those that are kept, or only those that are not; None: it is one, or none."""
@@ -60,9 +63,11 @@ class Deletes:
     async def destroy(self, name: AssetName, *, once: Once | None, word: Word | None) -> Removed | None:
         return await self._destroy_one(Asked(tenant=name.cloud, names=(name,), once=once, word=word))
 
-    async def destroy_version(self, tenant: str, aid: Aid, *, word: Word | None = None) -> Removed | None:
-        """The asset that has this very version now."""
-        return await self._destroy_one(Asked(tenant=tenant, aids=(aid,), word=word))
+    async def destroy_version(
+        self, tenant: str, aid: Aid, *, word: Word | None = None, hidden: bool = False
+    ) -> Removed | None:
+        """The asset that has this very version now; `hidden`: also while it is restricted."""
+        return await self._destroy_one(Asked(tenant=tenant, aids=(aid,), word=word, hidden=hidden))
 
     async def _destroy_one(self, asked: Asked) -> Removed | None:
         taken = await self._core.shield.run(self._destroy(asked))
@@ -128,11 +133,16 @@ class Deletes:
                 change.record(Kind.NAME)  # even if nothing is found: the signature must stay used
             rows = await self.select(change, asked)
             records = {row.aid: core.open(row) for row in rows[:DELETE_ASSETS_MAX]}
-            fates = {aid: is_kept(core, record) for aid, record in records.items()}
+            held = await held_among(change.connection, tenant, [row.asset_id for row in rows[:DELETE_ASSETS_MAX]])
+            asked_for = {aid: is_kept(core, record) for aid, record in records.items()}
+            fates = {
+                row.aid: records[row.aid] is not None and (asked_for[row.aid] or row.asset_id in held)
+                for row in rows[:DELETE_ASSETS_MAX]
+            }
             chosen = [row for row in rows[:DELETE_ASSETS_MAX] if asked.fate is None or fates[row.aid] is asked.fate]
             for row in chosen:
                 record = records[row.aid]
-                gone.append((row, record, await end(core, change, row, record, kept=fates[row.aid])))
+                gone.append((row, record, await end(core, change, row, record, kept=asked_for[row.aid])))
             told = [record for _, record, _ in gone if record is not None]
             if asked.word is not None and told:
                 await asked.word.leave(core, change.connection, told)
@@ -156,7 +166,7 @@ class Deletes:
                 asset_id=row.asset_id,
                 aid=row.aid,
                 renditions=ended.renditions,
-                kept=ended.kept,
+                kept=ended.kept and not ended.awaits_erase,
                 head=change.head,
                 fenced=state,
             )
@@ -174,7 +184,7 @@ class Deletes:
         if asked.where is not None:
             ids += await core.matching(tenant, asked.where, limit=DELETE_ASSETS_MAX + 1, change=change)
         rows += await core.catalogue.by_asset_id(change.connection, tenant, dict.fromkeys(ids))
-        rows += await core.catalogue.by_aid(change.connection, tenant, asked.aids)
+        rows += await core.catalogue.by_aid(change.connection, tenant, asked.aids, hidden=asked.hidden)
         return list({row.aid: row for row in rows}.values())
 
 

@@ -19,6 +19,25 @@ from origin.catalogue import tables as t
 
 STATEMENT_KEPT_SECONDS = 30 * 86_400.0
 """How long the last statement of an erasure can be asked for again, and its request_id repeated."""
+VERSIONS_SHOWN_MAX = 1000
+"""Keyed hashes of versions that a statement lists; the counts are always of all."""
+
+
+class Deferred(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call waits for that is not carried out at once; see `origin.records.deferred`. Hashes are keyed."""
+
+    mode: str
+    assets: int
+    """How many it selected."""
+    versions: str = "all"
+    """Of each, or only the current one."""
+    asked_by: str = ""
+    """Hash of the API key."""
+    approved_by: str = ""
+    approve_until: float = 0.0
+    """0: no approval is waited for."""
+    grace_until: float = 0.0
+    cancelled: bool = False
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +60,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     root_before: int = 0
     root_after: int = 0
     """Roots of the keyring around the first attempt; 0: not made yet."""
+    deferred: Deferred | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

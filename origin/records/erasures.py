@@ -9,63 +9,41 @@ and the next start finishes them (ADR 0043).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
+import structlog
 
 from domicile.media.asset import Aid
-from domicile.media.errors import AssetNotFound
-from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
+from domicile.media.errors import AssetNotFound, MediaError
+from domicile.media.journal import Kind
 from domicile.media.receipt import leaf_of, make_receipt
 from domicile.media.statement import ErasureStatement, canonical, public_key_of, sign
-from origin.catalogue.port import AssetRow
 from origin.journal import Change
-from origin.keyring import Keyring, purpose_id
-from origin.records import backups
+from origin.records import approvals, deferred, erasure_targets, restrictions
 from origin.records import erasure_rows as rows_of
 from origin.records import targets as selection
 from origin.records.core import Core
+from origin.records.deferred import ERASURE_ID_BYTES, Asked, counted
 from origin.records.erasure_rows import ErasureRow, State
-from origin.records.fetched import shun
+from origin.records.held import any_held
 from origin.records.nonces import Once, spend
 from origin.records.purge_types import ErasePreview, PurgeTargets, Versions
+from origin.records.removing import ERASE_VERSIONS_MAX, remove
+from origin.records.stages import Mode, Step, next_step
+from origin.records.statement_key import seed_of
 from origin.records.statements import body_of
-from origin.records.targets import Chosen
 from origin.records.types import Fencing
 
-ERASE_VERSIONS_MAX = 50_000
-"""Versions that one call erases: they are removed in one transaction, and changes of the cloud wait for it."""
 PREVIEW_ASSETS_MAX = 500
 """Assets that a preview lists; its counts are of all."""
-VERSIONS_SHOWN_MAX = 1000
-"""Keyed hashes of versions that a statement lists; the counts are always of all."""
 CLOSED_PER_ROUND_MAX = 1000
 """Erasures looked at by one round of the upkeep."""
-TARGETS_PER_VERSION = 2
-"""Its aid and its name."""
-ERASURE_ID_BYTES = 16
-LEAF_KIND = "erasure"
+LEAF_KINDS = {Mode.ERASE: "erasure", Mode.RESTRICT: "restrict", Mode.UNRESTRICT: "unrestrict"}
 
-SIGNING_KEY = purpose_id("installation", "statement")
-
-
-async def make_signing_key(keyring: Keyring) -> None:
-    """Once, at the first start."""
-    await keyring.get_or_create(SIGNING_KEY)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """One call."""
-
-    tenant: str
-    targets: PurgeTargets
-    request: str | None
-    selector: str
-    versions: Versions
-    once: Once | None
+log = structlog.get_logger(__name__)
 
 
 class Erasures:
@@ -75,7 +53,7 @@ class Erasures:
         self._core = core
 
     def public_key(self) -> bytes:
-        return public_key_of(self._seed())
+        return public_key_of(seed_of(self._core))
 
     async def preview(self, tenant: str, targets: PurgeTargets, versions: Versions) -> ErasePreview:
         core = self._core
@@ -86,26 +64,55 @@ class Erasures:
                 core, connection, tenant, targets, versions=versions, limit=ERASE_VERSIONS_MAX
             )
             shown = [row.asset_id for row in chosen.assets[:PREVIEW_ASSETS_MAX]]
-            rows = {row.asset_id: row for row in await core.catalogue.by_asset_id(connection, tenant, shown)}
+            rows = {
+                row.asset_id: row for row in await core.catalogue.by_asset_id(connection, tenant, shown, hidden=True)
+            }
         records = core.open_all(rows[asset_id] for asset_id in shown)
         return ErasePreview(records=tuple(records), total=len(chosen.assets), backups=len(chosen.kept))
 
     async def erase(
-        self, tenant: str, targets: PurgeTargets, *, versions: Versions, request_id: str, once: Once | None
+        self,
+        tenant: str,
+        targets: PurgeTargets,
+        *,
+        versions: Versions = Versions.ALL,
+        request_id: str,
+        once: Once | None,
+        mode: Mode = Mode.ERASE,
+        grace: int = 0,
+        asked_by: str = "",
     ) -> ErasureStatement:
         core = self._core
         selection.check_targets(core, tenant, targets)
-        asked = _Asked(
+        wanted = _selector(request_id, targets, versions)
+        wanted += f"\0{mode}\0{grace}" if mode is not Mode.ERASE or grace else ""
+        asked = Asked(
             tenant=tenant,
             targets=targets,
             request=core.hash_of(tenant, "request", request_id) if request_id else None,
-            selector=core.hash_of(tenant, "selector", _selector(request_id, targets, versions)),
+            selector=core.hash_of(tenant, "selector", wanted),
             versions=versions,
             once=once,
+            mode=mode,
+            grace=grace,
+            asked_by=core.hash_of(tenant, "api_key", asked_by),
         )
         if targets.searches:
             await core.search.ready(tenant)  # under the lock nobody waits for it
         return await core.shield.run(self._erase(asked))
+
+    async def cancel(self, tenant: str, erasure_id: str) -> ErasureStatement:
+        """One that waits; what it restricted is shown again. BadRequest, AssetNotFound."""
+        core = self._core
+        await core.shield.run(approvals.cancel(core, tenant, erasure_id))
+        return await core.shield.run(self._go_on(tenant, erasure_id))
+
+    async def approve(self, tenant: str, erasure_id: str, *, api_key: str) -> ErasureStatement:
+        """By a second API key. BadRequest, OutOfScope, AssetNotFound."""
+        core = self._core
+        hashed = core.hash_of(tenant, "api_key", api_key)
+        await core.shield.run(approvals.approve(core, tenant, erasure_id, approved_by=hashed))
+        return await core.shield.run(self._go_on(tenant, erasure_id))
 
     async def status(self, tenant: str, erasure_id: str) -> ErasureStatement:
         core = self._core
@@ -117,34 +124,75 @@ class Erasures:
             if row.leaf is not None:
                 await core.audit.publish()  # if a full disk kept its leaf from the file before
             return row.statement
-        return await core.shield.run(self._told(row))
+        return await core.shield.run(self._go_on(tenant, erasure_id))
 
-    async def _erase(self, asked: _Asked) -> ErasureStatement:
+    async def _erase(self, asked: Asked) -> ErasureStatement:
         core, tenant = self._core, asked.tenant
         gone: tuple[Aid, ...] = ()
         async with core.journal.change(tenant) as change:
-            row = await self._begin(change, asked)
-            if row is None or not row.state.finished:  # unfinished: a call of an older release, which was cut short
+            row = await self._begin(change, asked) or await deferred.begin(core, change, asked)
+            if asked.mode is Mode.ERASE and not _rests(
+                row
+            ):  # unfinished: a call of an older release, which was cut short
                 row, gone = await self._take(change, asked, row)
         if row is None:
             raise AssetNotFound("nothing matches")
         if row.statement is not None:
             return row.statement
-        if gone:
-            forgotten, _ = await core.forget_and_wait(tenant, row.state.head.seq, gone)
+        row = await self._forget(row, gone)
+        return await (self._told(row) if row.state.deferred is None else self._go_on(tenant, row.id))
+
+    async def _forget(self, row: ErasureRow, gone: Sequence[Aid]) -> ErasureRow:
+        """Keys and bytes of versions that went with an entry of this erasure."""
+        if not gone:
+            return row
+        core = self._core
+        forgotten, _ = await core.forget_and_wait(row.tenant, row.state.head.seq, gone)
+        async with core.database.write() as connection:
+            newest = await rows_of.by_id(connection, row.tenant, row.id) or row
             state = msgspec.structs.replace(
-                row.state,
-                originals=row.state.originals + forgotten.blobs,
-                sealed=forgotten.sealed and (row.state.sealed or not row.state.root_before),
-                root_before=row.state.root_before or forgotten.root_before,
+                newest.state,
+                originals=newest.state.originals + forgotten.blobs,
+                sealed=forgotten.sealed and (newest.state.sealed or not newest.state.root_before),
+                root_before=newest.state.root_before or forgotten.root_before,
                 root_after=forgotten.root_after,
             )
-            row = replace(row, state=state)
-            async with core.database.write() as connection:
-                await rows_of.save(connection, row)
-        return await self._told(row)
+            row = replace(newest, state=state)
+            await rows_of.save(connection, row)
+        return row
 
-    async def _begin(self, change: Change, asked: _Asked) -> ErasureRow | None:
+    async def _go_on(self, tenant: str, erasure_id: str) -> ErasureStatement:
+        """With one that waits, or is cut short, as far as it can go now."""
+        core = self._core
+        async with core.database.read() as connection:
+            row = await rows_of.by_id(connection, tenant, erasure_id)
+            at = None if row is None or row.state.finished else await erasure_targets.standing_of(core, connection, row)
+        if row is None:
+            raise AssetNotFound("no such erasure")
+        if at is not None and next_step(at) is not Step.WAIT:
+            row, gone = await deferred.go_on(core, tenant, erasure_id)
+            row = await self._forget(row, gone)
+        return row.statement or await self._told(row)
+
+    async def resume(self, tenant: str | None = None) -> None:
+        """All that wait, of one cloud or of all: a grace or a hold may have ended."""
+        core = self._core
+        async with core.database.read() as connection:
+            waiting = await erasure_targets.unfinished(connection, limit=CLOSED_PER_ROUND_MAX, tenant=tenant)
+        for cloud, erasure_id in waiting:
+            try:
+                await core.shield.run(self._resume(cloud, erasure_id))
+            except MediaError as failed:  # one must not keep the others waiting
+                log.warning("erasure_not_resumed", error=type(failed).__name__)
+
+    async def _resume(self, tenant: str, erasure_id: str) -> None:
+        async with self._core.database.read() as connection:
+            row = await rows_of.by_id(connection, tenant, erasure_id)
+            at = None if row is None else await erasure_targets.standing_of(self._core, connection, row)
+        if at is not None and next_step(at) is not Step.WAIT:
+            await self._go_on(tenant, erasure_id)
+
+    async def _begin(self, change: Change, asked: Asked) -> ErasureRow | None:
         """What an earlier call with this request_id began; the signature is used from here on."""
         now = self._core.now()
         if asked.once is not None:
@@ -154,7 +202,7 @@ class Erasures:
         return await rows_of.by_request(change.connection, asked.tenant, asked.request, asked.selector)
 
     async def _take(
-        self, change: Change, asked: _Asked, row: ErasureRow | None
+        self, change: Change, asked: Asked, row: ErasureRow | None
     ) -> tuple[ErasureRow | None, tuple[Aid, ...]]:
         """Remove all that matches and write down that it is; None when nothing ever matched."""
         core, tenant = self._core, asked.tenant
@@ -169,7 +217,11 @@ class Erasures:
         )
         if not chosen.versions and row is None:
             return None, ()
+        ids = {version.asset_id for version in chosen.versions}
+        if await any_held(change.connection, tenant, ids):
+            return await deferred.defer(core, change, asked, row), ()
         renditions = await remove(core, change, chosen)
+        await restrictions.forget(change.connection, tenant, (asset.asset_id for asset in chosen.assets))
         if change.entry is None:
             change.record(Kind.NAME)  # a transaction that records nothing is rolled back
         if row is None:
@@ -177,17 +229,8 @@ class Erasures:
             row_id = secrets.token_hex(ERASURE_ID_BYTES)
             row = ErasureRow(tenant=tenant, id=row_id, request=asked.request, selector=asked.selector, state=state)
         aids = tuple(version.aid for version in chosen.versions)
-        shown = tuple(core.hash_of(tenant, "aid", aid) for aid in aids[:VERSIONS_SHOWN_MAX])
-        state = msgspec.structs.replace(
-            row.state,
-            head=change.head,
-            seqs=(*row.state.seqs, change.seq),
-            versions=row.state.versions + len(aids),
-            shown=(row.state.shown + shown)[:VERSIONS_SHOWN_MAX],
-            renditions=row.state.renditions + renditions,
-            finished=True,
-        )
-        row = replace(row, state=state)
+        state = counted(core, row, change, aids, renditions)
+        row = replace(row, state=msgspec.structs.replace(state, finished=True))
         await rows_of.save(change.connection, row)
         return row, aids
 
@@ -197,7 +240,9 @@ class Erasures:
         fenced = await core.fenced(row.tenant, state.head.seq)
         async with core.database.read() as connection:
             left = await rows_of.doomed(connection, row)
-        statement = sign(body_of(core, row, fenced, left=left), self._seed())
+            at = await erasure_targets.standing_of(core, connection, row)
+            held = await erasure_targets.held_count(connection, row) if at is not None else 0
+        statement = sign(body_of(core, row, fenced, left=left, at=at, held=held), seed_of(core))
         if state.finished and left == 0 and fenced.state is Fencing.FENCED:
             return await self._close(row, statement)
         return statement
@@ -207,7 +252,7 @@ class Erasures:
         core = self._core
         async with core.database.write() as connection:
             if await rows_of.close(connection, row, statement, now=core.now()):
-                leaf = canonical(leaf_of(statement, kind=LEAF_KIND))
+                leaf = canonical(leaf_of(statement, kind=_leaf_kind(row)))
                 await rows_of.logged(connection, row, await core.audit.append(connection, leaf))
             kept = await rows_of.by_id(connection, row.tenant, row.id)
         await core.audit.publish()
@@ -230,41 +275,17 @@ class Erasures:
         logged = None if row is None or row.leaf is None else await core.audit.in_log(row.leaf)
         if row is None or row.statement is None or logged is None:
             raise AssetNotFound("no such receipt")
-        return make_receipt(row.statement, leaf_of(row.statement, kind=LEAF_KIND), logged, self._seed())
-
-    def _seed(self) -> bytes:
-        seed = self._core.keyring.get(SIGNING_KEY)
-        if seed is None:
-            raise RuntimeError("the signing key is made at start")
-        return seed
+        return make_receipt(row.statement, leaf_of(row.statement, kind=_leaf_kind(row)), logged, seed_of(core))
 
 
-async def remove(core: Core, change: Change, chosen: Chosen) -> int:
-    """With their entries. Returns how many renditions there were.
-
-    No request brings any of the names from elsewhere again: which of them were brought, only their records say, and a
-    restored catalogue is told of all of them as well.
-    """
-    if not chosen.versions:
-        return 0
-    connection, tenant = change.connection, change.tenant
-    await backups.drop(core.catalogue, connection, [row.aid for row in chosen.kept], tenant=tenant, seq=change.seq)
-    await backups.hand_on(connection, tenant, chosen.assets)  # to what is left of them, where only the current ones go
-    renditions = await core.catalogue.remove_all(connection, tenant, chosen.assets, seq=change.seq)
-    await shun(connection, tenant, (row.name for row in chosen.versions))
-    await core.search.remove(change, [row.asset_id for row in chosen.assets])
-    change.entries.clear()
-    for part in _parts(chosen.versions):
-        aids, names = tuple(row.aid for row in part), tuple(dict.fromkeys(row.name for row in part))
-        change.record_more(Kind.ERASE, aids=aids, names=names)
-    return renditions
+def _rests(row: ErasureRow | None) -> bool:
+    """Is nothing to be taken at once?"""
+    return row is not None and (row.state.finished or row.state.deferred is not None)
 
 
-def _parts(versions: Sequence[AssetRow]) -> Iterator[Sequence[AssetRow]]:
-    """As many as go into one entry, each."""
-    size = ENTRY_TARGETS_MAX // TARGETS_PER_VERSION
-    for at in range(0, len(versions), size):
-        yield versions[at : at + size]
+def _leaf_kind(row: ErasureRow) -> str:
+    waits = row.state.deferred
+    return LEAF_KINDS[Mode(waits.mode) if waits else Mode.ERASE]
 
 
 def _selector(request_id: str, targets: PurgeTargets, versions: Versions) -> str:

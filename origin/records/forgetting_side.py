@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from domicile.media.statement import ErasureStatement
+from origin.records import backups
 from origin.records.audit import AuditLog
 from origin.records.core import Core
 from origin.records.erasures import Erasures
+from origin.records.holds import Hold, Holds
 from origin.records.nonces import Once
 from origin.records.purge_types import ErasePreview, PurgeOutcome, PurgeTargets, Versions
 from origin.records.purges import Call, Purges
+from origin.records.stages import Mode
 
 
 class ForgettingSide:
@@ -20,6 +23,7 @@ class ForgettingSide:
         self._core = core
         self._purges = Purges(core)
         self._erasures = Erasures(core)
+        self._holds = Holds(core)
 
     async def purge(
         self,
@@ -49,6 +53,8 @@ class ForgettingSide:
         versions: Versions = Versions.ALL,
         request_id: str = "",
         once: Once | None = None,
+        grace: int = 0,
+        asked_by: str = "",
     ) -> ErasureStatement:
         """Forget: all versions of the matching assets, their keys, names, bytes and cached copies; say so, signed. What
         matches is what does at one place of the journal, all of it.
@@ -56,8 +62,62 @@ class ForgettingSide:
         The same `request_id` means the same erasure: its statement is that of now.
         AssetNotFound when nothing matches (erased before and never existed look the same); LimitExceeded when too much
         does; Replayed.
+
+        `grace`: seconds for which it is only restricted, and can be cancelled. `asked_by`: the API key, for who must not be the
+        one to approve it. What a hold keeps is erased when that ends.
         """
-        return await self._erasures.erase(tenant, targets, versions=versions, request_id=request_id, once=once)
+        return await self._erasures.erase(
+            tenant,
+            targets,
+            versions=versions,
+            request_id=request_id,
+            once=once,
+            grace=grace,
+            asked_by=asked_by,
+        )
+
+    async def restrict(
+        self, tenant: str, targets: PurgeTargets, *, request_id: str = "", once: Once | None = None
+    ) -> ErasureStatement:
+        """Keep the matching assets and show them to nobody, until `unrestrict` (GDPR Art. 18). AssetNotFound; Replayed."""
+        return await self._erasures.erase(tenant, targets, request_id=request_id, once=once, mode=Mode.RESTRICT)
+
+    async def unrestrict(
+        self, tenant: str, targets: PurgeTargets, *, request_id: str = "", once: Once | None = None
+    ) -> ErasureStatement:
+        """What `restrict` did is undone. AssetNotFound when none of what matches is restricted; Replayed."""
+        return await self._erasures.erase(tenant, targets, request_id=request_id, once=once, mode=Mode.UNRESTRICT)
+
+    async def cancel_erasure(self, tenant: str, erasure_id: str) -> ErasureStatement:
+        """One that has taken nothing and waits. BadRequest: too late. AssetNotFound."""
+        return await self._erasures.cancel(tenant, erasure_id)
+
+    async def approve_erasure(self, tenant: str, erasure_id: str, *, api_key: str) -> ErasureStatement:
+        """By another API key than the one that asked. BadRequest: none is waited for. OutOfScope, AssetNotFound."""
+        return await self._erasures.approve(tenant, erasure_id, api_key=api_key)
+
+    async def resume_erasures(self) -> None:
+        """Those that waited for a time that has come; the upkeep does it every minute."""
+        await self._erasures.resume()
+
+    # --- legal holds ------------------------------------------------------------------------------------------------
+
+    async def place_hold(
+        self, tenant: str, targets: PurgeTargets, *, placed_by: str, reason: str, api_key: str
+    ) -> ErasureStatement:
+        """No version of the matching assets is erased until it is lifted. AssetNotFound, BadRequest, LimitExceeded."""
+        return await self._holds.place(tenant, targets, placed_by=placed_by, reason=reason, api_key=api_key)
+
+    async def lift_hold(self, tenant: str, hold_id: str) -> ErasureStatement:
+        """And go on with what waited for that. AssetNotFound."""
+        lifted = await self._holds.lift(tenant, hold_id)
+        await self._erasures.resume(tenant)
+        await backups.drop_old_of(self._core, tenant)
+        return lifted
+
+    async def holds(self, tenant: str) -> list[Hold]:
+        """Those that stand, the newest first."""
+        return await self._holds.all(tenant)
 
     async def erasure(self, tenant: str, erasure_id: str) -> ErasureStatement:
         """How far an erasure has come, signed; kept for STATEMENT_KEPT_SECONDS once it is over. AssetNotFound."""

@@ -60,7 +60,7 @@ async def sweep(core: Core) -> None:
         orphans = (await connection.execute(query.where(is_orphan))).all()
         over = (await connection.execute(query.where(is_over))).all()
     for row in orphans:
-        await Deletes(core).destroy_version(row.tenant, Aid(row.aid))
+        await Deletes(core).destroy_version(row.tenant, Aid(row.aid), hidden=True)
     if over:  # versions that went another way than by `Catalogue.remove`
         async with core.database.write() as connection:
             await connection.execute(delete(table).where(table.c.aid.in_([row.aid for row in over])))

@@ -153,8 +153,9 @@ class Names:
         if changed.name == record.name:
             return None
         new = self._core.hash_name(changed.name)
-        taken = next(iter(await self._core.catalogue.named(change.connection, change.tenant, [new])), None)
-        if taken is not None and not overwrite:
+        there = await self._core.catalogue.named(change.connection, change.tenant, [new], hidden=True)
+        taken = next(iter(there), None)
+        if taken is not None and (taken.is_hidden or not overwrite):
             raise AssetExists(f"to_public_id {changed.name.public_id} already exists")
         return taken
 

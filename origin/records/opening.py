@@ -32,10 +32,11 @@ from origin.records.audit import AUDIT_FILE, AuditFile, AuditForked, AuditLog, m
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.database import opened_database
-from origin.records.erasures import Erasures, make_signing_key
+from origin.records.erasures import Erasures
 from origin.records.named import load_named
 from origin.records.search_build import SearchBuild
 from origin.records.settings import RecordsSettings
+from origin.records.statement_key import make_signing_key
 from origin.shield import Shield
 from origin.store.guard import GuardedStore
 from origin.store.opening import name_of, opened_store
@@ -238,6 +239,7 @@ class Upkeep:
             await _tried(core.search.scrub())
             await _tried(drafts.drop_left(core))
             await _tried(recovery.finish_doomed(core))
+            await _tried(Erasures(core).resume())
             await _tried(Erasures(core).close_over())
             await _tried(lineage.sweep(core))
             await _tried(retention.trim(core))

@@ -1,8 +1,8 @@
 """What a start finds and puts right before it serves: an older catalogue, a shorter mirror, half-forgotten aids.
 
 catalogue behind the mirror   it was restored from a backup: missing entries are taken from the mirror, every erase
-among them is carried out again, what was put under retention is put there again, the epoch rises, edges drop everything of
-that cloud; all of it in one transaction
+among them is carried out again, what was put under retention is put there again, what was restricted is hidden again, the
+epoch rises, edges drop everything of that cloud; all of it in one transaction
 clouds of the mirror alone    they are younger than the restored catalogue: their entries stay in the mirror, and a cloud that
 gets such a name again goes on where they end
 mirror behind the catalogue   a crash between commit and mirror: the mirror catches up
@@ -32,6 +32,7 @@ from origin.catalogue.engine import Database
 from origin.catalogue.sql import SqlCatalogue, batches
 from origin.journal import ENTRIES_PER_ANSWER_MAX, chained, read_entries, read_heads
 from origin.mirror import Base, Mirror, Missing
+from origin.records import restrictions
 from origin.records.backups import drop, keep
 from origin.records.core import Core
 from origin.records.fetched import shun
@@ -141,8 +142,12 @@ async def _take_in(database: Database, cloud: str, head: Head, missing: Missing,
             if entry.kind == Kind.ERASE:
                 await _erase_again(connection, cloud, entry.aids, entry.seq)
                 await shun(connection, cloud, entry.names)  # which of them were fetched, and erased, nobody knows now
-            elif entry.kind == Kind.RESTRICT:
+            elif entry.kind == Kind.RESTRICT and entry.names:
                 await _keep_again(connection, cloud, entry.aids, now=now)
+            elif entry.kind == Kind.RESTRICT:
+                await restrictions.hide_again(connection, cloud, entry.aids)
+            elif entry.kind == Kind.NAME and entry.aids:
+                await restrictions.show_again(connection, cloud, entry.aids)
             head = Head(epoch=entry.epoch, seq=entry.seq, chain=entry.chain)
         # Edges hold copies of what the restored catalogue has never heard of: they drop everything of this cloud.
         told = Entry(tenant=cloud, epoch=head.epoch + 1, seq=head.seq + 1, kind=Kind.ALL)
@@ -181,7 +186,7 @@ async def _keep_again(connection: AsyncConnection, cloud: str, aids: Iterable[Ai
     nothing here tells when that was.
     """
     for batch in batches(aids):
-        for row in await SqlCatalogue().by_aid(connection, cloud, batch):
+        for row in await SqlCatalogue().by_aid(connection, cloud, batch, hidden=True):
             await keep(connection, row, ended_at=now, body_bytes=0)
             await SqlCatalogue().detach(connection, row)
 

@@ -15,6 +15,7 @@ from origin.records import backups
 from origin.records.backups import Kept
 from origin.records.bodies import Body
 from origin.records.core import Core
+from origin.records.held import held_among
 from origin.records.stored_bodies import StoredBody
 from origin.records.types import AssetRecord, Committed, NewAsset
 from origin.records.uploads import Uploads
@@ -62,7 +63,7 @@ class Backups:
         core = self._core
         hashes = [core.hash_name(name) for name in names]
         async with core.database.read() as connection:
-            found = await backups.of_assets(connection, tenant, asset_ids, hashes, limit=BACKUPS_SHOWN_MAX)
+            found = await backups.of_assets(connection, tenant, asset_ids, hashes, limit=BACKUPS_SHOWN_MAX, shown=True)
         return self._opened(found)
 
     def _opened(self, found: Iterable[Kept]) -> tuple[Backup, ...]:
@@ -115,20 +116,27 @@ class Backups:
             raise
 
     async def forget(self, tenant: str, asset_id: str, aids: Iterable[Aid]) -> tuple[Aid, ...]:
-        """Erase those of these versions that are under retention. Returns which."""
+        """Erase those of these versions that are under retention, at once or when the hold on them ends. Returns which."""
         return await self._core.shield.run(self._forget(tenant, asset_id, frozenset(aids)))
 
     async def _forget(self, tenant: str, asset_id: str, aids: frozenset[Aid]) -> tuple[Aid, ...]:
         core = self._core
         async with core.journal.change(tenant) as change:
             kept = await backups.of_asset(change.connection, tenant, asset_id, aids)
-            gone = tuple(one.row.aid for one in kept)
-            await backups.drop(core.catalogue, change.connection, gone, tenant=tenant, seq=change.seq)
+            asked = tuple(one.row.aid for one in kept)
+            if await held_among(change.connection, tenant, [asset_id]):
+                gone: tuple[Aid, ...] = ()
+                await backups.await_erase(change.connection, asked)
+            else:
+                gone = asked
+                await backups.drop(core.catalogue, change.connection, gone, tenant=tenant, seq=change.seq)
             if gone:
                 change.record(Kind.ERASE, aids=gone)
+            elif asked:
+                change.record(Kind.NAME)
         if gone:
             await core.forget_and_wait(tenant, change.seq, gone)
-        return gone
+        return asked
 
 
 def _restored(record: AssetRecord, living: AssetRecord | None, *, now: float) -> NewAsset:

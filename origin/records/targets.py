@@ -56,10 +56,11 @@ async def select(
     limit: int,
     change: Change | None = None,
 ) -> list[AssetRow]:
-    """At most `limit` matching assets, bare; `everything` matches all. Raises OutOfScope for another tenant's target.
+    """At most `limit` matching assets, bare, restricted ones too; `everything` matches all. Raises OutOfScope for another
+    tenant's target.
 
     `change`: as that transaction sees them. A search is answered by the index, which has every commit before that one, as
-    commits of a tenant and what follows on them are one after the other (`origin.journal`).
+    commits of a tenant and what follows on them are one after the other (`origin.journal`); it does not know restricted ones.
     """
     catalogue = core.catalogue
     if targets.everything:
@@ -145,15 +146,16 @@ async def _named(core: Core, connection: AsyncConnection, tenant: str, targets: 
     hashes = dict.fromkeys(core.hash_name(name) for name in names)
     return [
         *(row for row in found if row is not None),
-        *await catalogue.by_asset_id(connection, tenant, targets.asset_ids, bare=True),
-        *await catalogue.named(connection, tenant, hashes),
+        *await catalogue.by_asset_id(connection, tenant, targets.asset_ids, hidden=True, bare=True),
+        *await catalogue.named(connection, tenant, hashes, hidden=True),
     ]
 
 
 async def _behind_url(core: Core, connection: AsyncConnection, tenant: str, url: str) -> AssetRow | None:
     """What `resolve` would find: the first candidate that exists, and no other."""
     names = [core.hash_name(name) for name in names_of_url(tenant, url)]
-    rows = {row.name: row for row in await core.catalogue.named(connection, tenant, dict.fromkeys(names))}
+    found = await core.catalogue.named(connection, tenant, dict.fromkeys(names), hidden=True)
+    rows = {row.name: row for row in found}
     return next((rows[name] for name in names if name in rows), None)
 
 

@@ -16,13 +16,14 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid
 from domicile.media.keys import subkey
 from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, open_sealed, seal
 from origin.catalogue.tables import task as table
+from origin.catalogue.tables import version
 from origin.records import backups
 from origin.records.core import Core
 from origin.records.types import AssetRecord, Draft
@@ -84,7 +85,7 @@ class Tasks:
         self._kind = kind
 
     async def due(self, *, limit: int, but: Collection[str] = (), but_of: Collection[str] = ()) -> tuple[Task, ...]:
-        """The longest due first. Those whose version has no key any more are dropped.
+        """The longest due first. Those whose version has no key any more are dropped, those of a restricted one wait.
 
         `but`: ids, and `but_of`: clouds, that are left out; a few.
         """
@@ -94,6 +95,7 @@ class Tasks:
             table.c.due_at <= now,
             table.c.id.not_in(but),
             table.c.tenant.not_in(but_of),
+            ~exists().where(version.c.aid == table.c.aid, version.c.is_hidden),
         )
         async with core.database.read() as connection:
             rows = (await connection.execute(query.order_by(table.c.due_at, table.c.id).limit(limit))).all()
@@ -173,7 +175,7 @@ async def drop_and_forget(core: Core, which: ColumnElement[bool]) -> int:
         gone = (await connection.execute(delete(table).where(which).returning(table.c.aid, table.c.tenant))).all()
         doomed: list[tuple[Aid, str]] = []
         for aid, tenant in {(Aid(row.aid), row.tenant) for row in gone}:
-            is_owned = await core.catalogue.owner(connection, aid) is not None
+            is_owned = aid in await core.catalogue.owners(connection, [aid])
             if not is_owned and await backups.one(connection, tenant, aid) is None:
                 await core.catalogue.doom(connection, aid, tenant, seq=0)
                 doomed.append((aid, tenant))

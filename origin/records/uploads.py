@@ -21,7 +21,7 @@ from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.keyring import aid_id
 from origin.records.afterwards import Afterwards, Leave, nothing
-from origin.records.backups import end, is_kept, one
+from origin.records.backups import end, is_kept, may_be_shown, one
 from origin.records.bodies import Body, Held
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
 from origin.records.display_names import check_display_name
@@ -131,7 +131,9 @@ class Uploads:
         core, tenant, doomed = self._core, draft.tenant, list[Aid]()
         async with core.journal.change(tenant) as change:
             name = core.hash_name(asset.name)
-            old = next(iter(await core.catalogue.named(change.connection, tenant, [name])), None)
+            old = next(iter(await core.catalogue.named(change.connection, tenant, [name], hidden=True)), None)
+            if old is not None and old.is_hidden:
+                raise AssetExists(f"public_id {asset.name.public_id} is taken, and may not be replaced now")
             before = core.open(old) if old else None
             record = _record(draft, asset, before)
             if asset.restores is not None:
@@ -186,9 +188,9 @@ async def _restored(
 ) -> AssetRecord:
     """The record as one of the asset whose version it restores. Raises AssetNotFound, AssetExists."""
     kept = await one(change.connection, change.tenant, aid)
-    if kept is None:
+    if kept is None or not await may_be_shown(change.connection, kept):
         raise AssetNotFound("the version that was to be restored has gone")
-    living = await core.catalogue.by_asset_id(change.connection, change.tenant, [kept.row.asset_id])
+    living = await core.catalogue.by_asset_id(change.connection, change.tenant, [kept.row.asset_id], hidden=True)
     if (before.asset_id if before else kept.row.asset_id) != kept.row.asset_id:
         raise AssetExists(f"public_id {record.name.public_id} already exists")
     if living and before is None:

@@ -4,6 +4,7 @@ people, tokens, chunks, raw files, renditions made early, archives."""
 from __future__ import annotations
 
 import io
+import json
 import re
 import tarfile
 import time
@@ -465,3 +466,23 @@ def test_what_was_deleted_with_a_backup_is_delivered_again_once_it_is_restored_a
     assert stack.get(path).status == 404
     with pytest.raises(cloudinary.exceptions.NotFound):
         sdk.api.restore([name])
+
+
+def test_what_is_restricted_is_delivered_by_no_edge_until_that_ends_and_then_as_it_was(
+    stack: Stack, sdk, name: str
+) -> None:
+    put(sdk, name)
+    path = f"/demo/image/upload/w_20,c_scale/{name}.png"
+    until(lambda: stack.get(path).cache == "hit")
+    before = stack.get(path)
+    done = stack.run("erase", "--public-id", name, "--mode", "restrict", "--yes", "--wait", "30")
+    assert done.returncode == 0, done.stderr
+    assert {stack.get(path).status for _ in range(10)} == {404}
+    done = stack.run("erase", "--public-id", name, "--mode", "unrestrict", "--yes", "--wait", "30")
+    assert done.returncode == 0, done.stderr
+    until(lambda: stack.get(path).status == 200)  # an absence is remembered for seconds
+    assert stack.get(path).body == before.body
+    held = stack.run("hold", "place", "--public-id", name, "--by", "Legal", "--reason", "case", "--json")
+    assert sdk.uploader.destroy(name)["result"] == "ok"
+    assert {stack.get(path).status for _ in range(10)} == {404}
+    assert stack.run("hold", "lift", json.loads(held.stdout)["hold_id"]).returncode == 0

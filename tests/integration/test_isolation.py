@@ -31,6 +31,7 @@ from origin.api import (
     archives,
     deletes,
     erasures,
+    holds,
     labels,
     listing,
     metadata_datasources,
@@ -76,6 +77,7 @@ class Things:
     asset_id: str
     aid: str
     erasure: str
+    hold: str
     trigger: str
     token: str
     cursor: str
@@ -127,6 +129,9 @@ async def installation(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
         mapping = UploadMapping(folder=THEIRS, template="https://app.example/", created_at=NOW)
         await records.upload_mappings.add(CLOUD, THEIRS, mapping)
         statement = await records.erase(CLOUD, PurgeTargets(public_ids=("gone",)))
+        hold = await records.place_hold(
+            CLOUD, PurgeTargets(public_ids=(THEIRS,)), placed_by=HIDDEN, reason=HIDDEN, api_key="1"
+        )
         found = await records.get(name(THEIRS))
         page = await records.list(CLOUD, Filter(), max_results=1)
         assert found is not None
@@ -137,6 +142,7 @@ async def installation(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
             asset_id=found.asset_id,
             aid=found.aid,
             erasure=str(statement.to_mapping()["erasure_id"]),
+            hold=str(hold.to_mapping()["hold_id"]),
             trigger="e" * 32,
             token=token,
             cursor=page.next_cursor,
@@ -146,6 +152,7 @@ async def installation(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
             asset_id="a" * 32,
             aid="b" * 32,
             erasure="c" * 32,
+            hold="1" * 32,
             trigger="f" * 32,
             token="A" * len(token),
             cursor=beside(page.next_cursor),
@@ -220,6 +227,8 @@ NEEDED: Mapping[str, str | list[str]] = {
     "name": "new",
     "transformation": "w_7",
     "mode": "erase",
+    "placed_by": "legal",
+    "reason": "a case",
     "asset_ids": ["d" * 32],
     **dict.fromkeys(("from", "start"), "0"),
     **dict.fromkeys(("to", "end"), "0"),
@@ -342,8 +351,9 @@ async def call(
     path = case.route.template.replace("{cloud}", cloud)
     for word, value in IN_PATH.items():
         meaning = filled(value, things, cloud)
-        if word == "id" and ("erasures" in path or "triggers" in path):
-            meaning = things.erasure if "erasures" in path else things.trigger
+        if word == "id":
+            own = {"erasures": things.erasure, "triggers": things.trigger, "holds": things.hold}
+            meaning = next((one for part, one in own.items() if part in path), meaning)
         path = path.replace(f"{{{word}}}", meaning).replace(f"{{{word}*}}", meaning)
     values = {key: filled(value, things, cloud) for key, value in case.parameters.items()}
     sent: dict[str, Any] = {}
@@ -376,7 +386,15 @@ async def call(
 
 def plain(text: str, things: Things) -> str:
     """Without what differs from call to call: names asked for, ids, times, numbers of the journal."""
-    for word in (things.asset_id, things.erasure, things.trigger, things.token, things.cursor, things.name):
+    for word in (
+        things.asset_id,
+        things.erasure,
+        things.hold,
+        things.trigger,
+        things.token,
+        things.cursor,
+        things.name,
+    ):
         text = text.replace(word, "ASKED")
     text = re.sub(r'"(signature|url|secure_url|api_key)": ?"[^"]*"', r'"\1": ""', text)
     text = re.sub(r"\b[0-9a-f]{32,}\b", "ID", text)
@@ -455,5 +473,6 @@ def test_every_parameter_that_can_name_something_is_known_to_this_test() -> None
         "use_asset_folder_as_public_id_prefix",
         "disallow_public_id",
     }
-    assert erasures.USED - {"mode", "request_id"} <= NAMING.keys()
+    assert erasures.USED - {"mode", "request_id", "grace"} <= NAMING.keys()
+    assert holds.USED - {"placed_by", "reason"} <= NAMING.keys()
     assert ORIGIN is not None

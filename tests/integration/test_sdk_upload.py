@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import cloudinary.exceptions
@@ -341,6 +342,46 @@ def test_an_erasure_leaves_a_statement_that_verifies(sdk, origin: OriginProcess,
         call_json_api("post", ["erasures"], {"selector": {"public_id": name}, "mode": "erase"})
     with pytest.raises(cloudinary.exceptions.NotFound):
         call_json_api("get", ["erasures", "0" * 32], {})
+
+
+def test_an_asset_is_restricted_held_and_erased_in_the_end(sdk, name: str) -> None:
+    from cloudinary.api_client.call_api import call_json_api
+
+    def erasures(mode: str, **more: Any) -> dict[str, Any]:
+        return dict(call_json_api("post", ["erasures"], {"selector": {"public_id": name}, "mode": mode, **more}))
+
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=name)
+    assert erasures("restrict")["state"] == "restricted"
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        sdk.api.resource(name)
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="may not be replaced now"):
+        sdk.uploader.upload(io.BytesIO(PNG), public_id=name)
+    assert erasures("unrestrict")["state"] == "unrestricted"
+    asset_id = sdk.api.resource(name)["asset_id"]
+
+    waiting = erasures("erase", grace=3600)
+    assert (waiting["state"], waiting["outcome"]) == ("restricted", "waiting")
+    assert dict(call_json_api("get", ["erasures", waiting["erasure_id"]], {}))["places"][0]["state"] == "kept"
+    assert dict(call_json_api("delete", ["erasures", waiting["erasure_id"]], {}))["state"] == "cancelled"
+    assert sdk.api.resource(name)["asset_id"] == asset_id
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="cannot be cancelled"):
+        call_json_api("delete", ["erasures", waiting["erasure_id"]], {})
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="does not wait for an approval"):
+        call_json_api("post", ["erasures", waiting["erasure_id"], "approve"], {})
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="grace is for mode erase"):
+        erasures("restrict", grace=1)
+
+    wanted = {"selector": {"public_id": name}, "placed_by": "Legal", "reason": "case 17"}
+    hold = call_json_api("post", ["holds"], wanted)["hold_id"]
+    assert [one["reason"] for one in call_json_api("get", ["holds"], {})["holds"] if one["hold_id"] == hold] == [
+        "case 17"
+    ]
+    blocked = erasures("erase")
+    assert blocked["state"] == "blocked_by_hold"
+    call_json_api("delete", ["holds", hold], {})
+    assert dict(call_json_api("get", ["erasures", blocked["erasure_id"]], {}))["outcome"] == "erased"
+    with pytest.raises(cloudinary.exceptions.NotFound):
+        call_json_api("delete", ["holds", hold], {})
 
 
 def test_a_signed_call_may_erase_one_asset_and_no_more(sdk, name: str) -> None:

@@ -33,7 +33,7 @@ from origin.keyring import aid_id
 from origin.keytree import KeyTree
 from origin.records.api_keys import FIRST, place_id
 from origin.records.audit import LOG_KEY
-from origin.records.erasures import SIGNING_KEY
+from origin.records.statement_key import SIGNING_KEY
 from origin.tenants import secret_ids, token_key_ids
 from tests.infra import postgres
 from tests.integration.origin_process import OriginProcess

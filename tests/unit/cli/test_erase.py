@@ -8,10 +8,13 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from domicile.cli import erase as command
+from domicile.cli import hold as hold_command
 from domicile.cli.calls import Answer
+from domicile.cli.erase_table import table_of
 from domicile.cli.failure import Failure
 from domicile.cli.main import app
 
@@ -24,12 +27,20 @@ class Origin:
         self.total: int | None = None
         self.modes: list[str] = []
         self.request_ids: list[str] = []
+        self.fields: dict[str, str] = {}
+        self.state = "sealed"
         self.outcomes = ["erased"]
         """Of the erasure, then of each question for it."""
 
     def __call__(self, base: str, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         assert base == "http://127.0.0.1:8081"
         assert headers["Authorization"] == "Basic MTIzOnMzY3JldA=="
+        if path.startswith("/v1_1/acme/holds"):
+            return self._hold(method, path, body)
+        if method == "DELETE" or path.endswith("/approve"):
+            assert path in {"/v1_1/acme/erasures/e1", "/v1_1/acme/erasures/e1/approve"}
+            self.modes.append(method if method == "DELETE" else "POST /approve")
+            return self._statement()
         if method == "GET":
             assert path == "/v1_1/acme/erasures/e1"
             self.modes.append("status")
@@ -42,12 +53,25 @@ class Origin:
             total = len(self.assets) if self.total is None else self.total
             return Answer(status=200, body={"assets": self.assets, "total_count": total})
         self.request_ids.append(fields["request_id"])
+        self.fields = fields
         return self._statement()
+
+    def _hold(self, method: str, path: str, body: bytes) -> Answer:
+        fields = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        self.modes.append(" ".join([method, *(name for name in fields if name.startswith("selector"))]))
+        if method == "GET":
+            return Answer(
+                status=200,
+                body={"holds": [{"hold_id": "h1", "assets": 1, "placed_by": "Legal", "reason": "case"}]},
+            )
+        assert path == ("/v1_1/acme/holds/h1" if method == "DELETE" else "/v1_1/acme/holds")
+        return Answer(status=200, body={"hold_id": "h1", "assets": 1})
 
     def _statement(self) -> Answer:
         outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
         places = [{"place": "edges", "waiting": 2, "seconds_left_max": 30}]
-        return Answer(status=200, body={"outcome": outcome, "erasure_id": "e1", "places": places})
+        body = {"outcome": outcome, "state": self.state, "erasure_id": "e1", "places": places}
+        return Answer(status=200, body=body)
 
 
 @pytest.fixture
@@ -55,12 +79,17 @@ def origin(monkeypatch: pytest.MonkeyPatch) -> Origin:
     monkeypatch.setenv("CLOUDINARY_URL", URL)
     double = Origin([{"public_id": "cat", "type": "upload", "resource_type": "image", "bytes": 1}])
     monkeypatch.setattr(command, "call_url", double)
+    monkeypatch.setattr(hold_command, "call_url", double)
     monkeypatch.setattr(command, "POLL_SECONDS", 0.0)
     return double
 
 
 def run(*arguments: str, answer: str = "") -> Any:
     return CliRunner().invoke(app, ["erase", *arguments], input=answer)
+
+
+def hold(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["hold", *arguments])
 
 
 def test_nothing_goes_without_a_yes(origin: Origin) -> None:
@@ -131,6 +160,61 @@ def test_exactly_one_selector_is_asked_for(origin: Origin) -> None:
     assert run().exception.code == 2
     assert run("--tag", "a", "--prefix", "b").exception.code == 2
     assert origin.modes == []
+
+
+def test_what_waits_is_said_with_what_it_waits_for(origin: Origin) -> None:
+    origin.outcomes, origin.state = ["waiting"], "restricted"
+    done = run("--public-id", "cat", "--yes", "--grace", "60")
+    assert isinstance(done.exception, Failure)
+    assert done.exception.code == 3
+    assert "erased when its grace ends; --cancel before that" in str(done.exception)
+    assert origin.fields["grace"] == "60"
+
+
+def test_an_erasure_is_cancelled_or_approved_by_its_id(origin: Origin) -> None:
+    origin.outcomes = ["cancelled"]
+    assert run("--cancel", "e1").exit_code == 0
+    origin.outcomes = ["erased"]
+    assert run("--approve", "e1").exit_code == 0
+    assert origin.modes == ["DELETE", "POST /approve"]
+    assert run("--cancel", "e1", "--approve", "e1").exception.code == 2
+
+
+def test_a_restriction_asks_for_itself_and_is_over_when_it_is_restricted(origin: Origin) -> None:
+    assert run("--public-id", "cat", "--mode", "restrict", answer="n\n").output.count("to nobody?") == 1
+    origin.outcomes = ["restricted"]
+    assert run("--public-id", "cat", "--mode", "restrict", "--yes").exit_code == 0
+    assert origin.modes == ["dry_run", "dry_run", "restrict"]
+    assert run("--public-id", "cat", "--mode", "shred").exception.code == 2
+    assert run("--public-id", "cat", "--mode", "restrict", "--grace", "1").exception.code == 2
+
+
+def test_who_waits_sees_each_place_and_when_it_is_over_at_the_latest() -> None:
+    said = {
+        "erasure_id": "e1",
+        "state": "sealed",
+        "bound_seconds": 330,
+        "places": [
+            {"place": "origin store", "state": "deleted", "evidence": "gone"},
+            {"place": "edges", "state": "pending", "acked": 3, "suspended": 0, "waiting": 2, "seconds_left_max": 30},
+        ],
+        "residuals": [{"place": "browser caches", "seconds_max": 60}],
+        "waits": {"assets": 4, "held": 1},
+    }
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(table_of(said))
+    shown = captured.get()
+    for text in ("e1: sealed", "over in 330 s", "2 waited for, 30 s at most", "browser caches", "1 under a hold"):
+        assert text in shown
+
+
+def test_a_hold_is_placed_listed_and_lifted(origin: Origin) -> None:
+    assert "h1" in hold("place", "--tag", "x", "--by", "Legal", "--reason", "case").output
+    assert "Legal: case" in hold("list").output
+    assert hold("lift", "h1").exit_code == 0
+    assert hold("place", "--by", "Legal", "--reason", "case").exception.code == 2
+    assert origin.modes == ["POST selector[tag]", "GET", "DELETE"]
 
 
 def test_a_bad_url_is_refused_without_showing_it() -> None:

@@ -75,6 +75,7 @@ CALLS = {
     Operation.EDIT: ("POST", "/image/tags", {"command": "add", "tag": "x", "public_ids[]": "logo"}),
     Operation.DELETE: ("POST", "/image/destroy", {"public_id": "nothing"}),
     Operation.ERASE: ("POST", "/erasures", {"mode": "dry_run", "selector[public_id]": "nothing"}),
+    Operation.HOLD: ("GET", "/holds", {}),
     Operation.ADMIN: ("GET", "/upload_presets", {}),
 }
 

@@ -176,7 +176,7 @@ async def test_an_erase_takes_every_version_and_none_comes_back(records: Records
 async def test_an_erase_of_more_versions_than_an_entry_holds_takes_all(
     records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("origin.records.erasures.ENTRY_TARGETS_MAX", 4)
+    monkeypatch.setattr("origin.records.removing.ENTRY_TARGETS_MAX", 4)
     versions = [await kept(records, "jane", b"%d" % n) for n in range(6)]
     url = PurgeTargets(urls=("/acme/image/upload/jane.jpg",))
     assert (await records.erase(CLOUD, url)).body["removed"]["versions"] == 6

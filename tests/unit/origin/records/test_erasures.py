@@ -35,11 +35,13 @@ from origin.records import (
     erasure_rows,
     erasures,
     recovery,
+    removing,
 )
 from origin.records.audit import AuditLog
 from origin.records.core import Core
+from origin.records.deferred import Asked
 from origin.records.erasure_rows import STATEMENT_KEPT_SECONDS, ErasureRow, State
-from origin.records.erasures import Erasures, _Asked
+from origin.records.erasures import Erasures
 from origin.records.opening import Clocks
 from origin.records.sealing import open_record, open_rendition
 from origin.store.local import LocalStore
@@ -217,7 +219,7 @@ async def test_erasing_a_url_takes_only_what_the_url_resolves_to(records: Record
 async def test_more_than_one_entry_holds_is_erased_in_several(
     records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(erasures, "ENTRY_TARGETS_MAX", 4)
+    monkeypatch.setattr(removing, "ENTRY_TARGETS_MAX", 4)
     for n in range(5):
         await upload(records, name(f"a/{n}"))
     await upload(records, name("b"))
@@ -482,7 +484,7 @@ async def test_a_crash_at_any_statement_of_an_erase_has_changed_nothing(
 async def _taken(records: Records) -> None:
     """The transaction alone."""
     core = records._core
-    asked = _Asked(tenant=CLOUD, targets=WHOLE, versions=Versions.ALL, request=None, selector="s", once=None)
+    asked = Asked(tenant=CLOUD, targets=WHOLE, versions=Versions.ALL, request=None, selector="s", once=None)
     async with core.journal.change(CLOUD) as change:
         await Erasures(core)._take(change, asked, None)
 

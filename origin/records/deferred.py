@@ -1,0 +1,254 @@
+"""Calls of the Erasures API that are not carried out at once: restrict and unrestrict, an erasure with a grace, one that a hold
+blocks, one that a second person must approve.
+
+Such a call selects once: what it means is written down as asset ids (`erasure_target`), whose rows go one by one as it is
+carried out, a batch with each journal entry. `origin.records.stages` decides each step, under the lock; whoever comes by
+goes on with it: the call itself, a look at its state, the upkeep, the end of a hold.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.media.asset import Aid
+from domicile.media.errors import LimitExceeded
+from domicile.media.journal import Kind
+from origin.catalogue.hold_tables import erasure_target as table
+from origin.catalogue.port import AssetRow
+from origin.catalogue.sql import add_if_absent
+from origin.journal import Change
+from origin.records import backups, restrictions
+from origin.records import erasure_rows as rows_of
+from origin.records import targets as selection
+from origin.records.approvals import cancelled
+from origin.records.core import Core
+from origin.records.erasure_rows import VERSIONS_SHOWN_MAX, Deferred, ErasureRow, State
+from origin.records.erasure_targets import (
+    is_held_and_unmarked,
+    next_targets,
+    row_of,
+    settle,
+    standing_of,
+    waits_of,
+)
+from origin.records.held import is_held
+from origin.records.nonces import Once
+from origin.records.purge_types import PurgeTargets, Versions
+from origin.records.removing import ERASE_VERSIONS_MAX, remove
+from origin.records.restrictions import ART_18
+from origin.records.stages import Mode, Step, next_step
+from origin.records.targets import Chosen
+
+GRACE_SECONDS_MAX = 90 * 86_400
+"""Longest grace of an erasure."""
+APPROVAL_SECONDS_MAX = 7 * 86_400.0
+"""How long an erasure waits for its approval; then it is cancelled."""
+DEFERRED_MAX = 100
+"""Such calls of one cloud that are not over."""
+ASSETS_PER_STEP = restrictions.HIDDEN_PER_ENTRY_MAX
+STEPS_MAX = 10_000
+"""Of one go: far more than SELECTED_ASSETS_MAX can need, each step dealing with some."""
+ERASURE_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One call."""
+
+    tenant: str
+    targets: PurgeTargets
+    request: str | None
+    selector: str
+    versions: Versions
+    once: Once | None
+    mode: Mode = Mode.ERASE
+    grace: int = 0
+    """Seconds."""
+    asked_by: str = ""
+    """Keyed hash of the API key."""
+
+
+async def begin(core: Core, change: Change, asked: Asked) -> ErasureRow | None:
+    """What a new call waits for, written down; None: it is carried out at once, or nothing matches.
+
+    LimitExceeded: it selects too much, or too many wait.
+    """
+    now, approve_until = core.now(), 0.0
+    if asked.mode is Mode.ERASE:
+        policy = core.tenants.standing(asked.tenant).policy
+        above = policy.erasures.approval_above if policy else 0
+        if above and len((await _chosen(core, change, asked)).assets) > above:
+            approve_until = now + APPROVAL_SECONDS_MAX
+        if not approve_until and not asked.grace:
+            return None
+    grace_until = now + asked.grace if asked.grace else 0.0
+    return await defer(core, change, asked, None, approve_until=approve_until, grace_until=grace_until)
+
+
+async def defer(
+    core: Core,
+    change: Change,
+    asked: Asked,
+    row: ErasureRow | None,
+    *,
+    approve_until: float = 0.0,
+    grace_until: float = 0.0,
+) -> ErasureRow | None:
+    """Write down what the call selects now. `row`: of an erasure that has begun, and has come upon a hold."""
+    connection, tenant = change.connection, change.tenant
+    ids = await _selected(core, change, asked)
+    if not ids:
+        return None
+    await _check_room(connection, tenant)
+    erasure = row.id if row else secrets.token_hex(ERASURE_ID_BYTES)
+    if asked.mode is Mode.RESTRICT:
+        await restrictions.mark(connection, tenant, ids, ART_18)
+    elif grace_until and not approve_until:
+        await restrictions.mark(connection, tenant, ids, erasure)
+    rows = [{"tenant": tenant, "erasure": erasure, "asset_id": asset_id} for asset_id in ids]
+    await add_if_absent(connection, table, *rows)
+    if change.entry is None:
+        change.record(Kind.NAME)
+    waits = Deferred(
+        mode=str(asked.mode),
+        assets=len(ids),
+        versions=str(asked.versions),
+        asked_by=asked.asked_by,
+        approve_until=approve_until,
+        grace_until=grace_until,
+    )
+    if row is None:
+        state = State(head=change.head, seqs=(), versions=0, shown=(), renditions=0)
+        row = ErasureRow(tenant=tenant, id=erasure, request=asked.request, selector=asked.selector, state=state)
+    row = replace(row, state=msgspec.structs.replace(row.state, deferred=waits, head=change.head))
+    await rows_of.save(connection, row)
+    return row
+
+
+async def _chosen(core: Core, change: Change, asked: Asked) -> Chosen:
+    """All that it means. Raises LimitExceeded."""
+    return await selection.choose(
+        core,
+        change.connection,
+        asked.tenant,
+        asked.targets,
+        versions=asked.versions,
+        limit=ERASE_VERSIONS_MAX,
+        change=change,
+    )
+
+
+async def _selected(core: Core, change: Change, asked: Asked) -> list[str]:
+    chosen = await _chosen(core, change, asked)
+    ids: list[str] = list(dict.fromkeys(version.asset_id for version in chosen.versions))
+    if asked.mode is Mode.UNRESTRICT:
+        restricted = await restrictions.marked(change.connection, asked.tenant, ART_18, ids)
+        return [asset_id for asset_id in ids if asset_id in restricted]
+    return ids
+
+
+async def _check_room(connection: AsyncConnection, tenant: str) -> None:
+    query = select(func.count(table.c.erasure.distinct())).where(table.c.tenant == tenant)
+    if (await connection.scalar(query) or 0) >= DEFERRED_MAX:
+        raise LimitExceeded(f"At most {DEFERRED_MAX} erasures of a cloud may wait: cancel some")
+
+
+async def go_on(core: Core, tenant: str, erasure_id: str) -> tuple[ErasureRow, list[Aid]]:
+    """All that can be done now. The row, and the versions whose keys and bytes are to go."""
+    gone: list[Aid] = []
+    for _ in range(STEPS_MAX):
+        async with core.journal.change(tenant) as change:  # nothing recorded: rolled back, and the number not used
+            row = await row_of(change.connection, tenant, erasure_id)
+            at = None if row.state.finished else await standing_of(core, change.connection, row)
+            step = Step.WAIT if at is None else next_step(at)
+            if step is not Step.WAIT:
+                row, taken = await _carry_out(core, change, row, step)
+                gone += taken
+        if step is Step.WAIT:
+            return row, gone
+    raise RuntimeError("an erasure went on for ever")
+
+
+async def _carry_out(core: Core, change: Change, row: ErasureRow, step: Step) -> tuple[ErasureRow, list[Aid]]:
+    taken: list[Aid] = []
+    renditions = 0
+    match step:
+        case Step.CANCEL:
+            row = await cancelled(core, change, row, outcome="expired")
+        case Step.HIDE:
+            await _hide(core, change, row)
+        case Step.SHOW:
+            await _show(core, change, row)
+        case Step.TAKE:
+            taken, renditions = await _take(core, change, row)
+        case _:
+            row = await _end(core, change, row)
+    if change.entry is None:
+        change.record(Kind.NAME)
+    row = replace(row, state=counted(core, row, change, taken, renditions))
+    await rows_of.save(change.connection, row)
+    return row, taken
+
+
+async def _hide(core: Core, change: Change, row: ErasureRow) -> None:
+    cause = row.id
+    if waits_of(row).mode == Mode.RESTRICT:
+        cause = ART_18
+    else:
+        unmarked = await next_targets(change.connection, row, is_held_and_unmarked(row), limit=ASSETS_PER_STEP)
+        await restrictions.mark(change.connection, row.tenant, unmarked, cause)
+    await restrictions.hide_next(core, change, cause)
+
+
+async def _show(core: Core, change: Change, row: ErasureRow) -> None:
+    ids = await next_targets(change.connection, row, limit=ASSETS_PER_STEP)
+    cause = ART_18 if waits_of(row).mode == Mode.UNRESTRICT else row.id
+    await restrictions.unmark(change.connection, row.tenant, ids, cause)
+    await restrictions.show(core, change, ids)
+    await settle(change.connection, row, ids)
+
+
+async def _take(core: Core, change: Change, row: ErasureRow) -> tuple[list[Aid], int]:
+    connection, tenant = change.connection, row.tenant
+    ids = await next_targets(connection, row, ~is_held(table.c.asset_id, tenant), limit=ASSETS_PER_STEP)
+    assets = await core.catalogue.by_asset_id(connection, tenant, ids, hidden=True, bare=True)
+    kept: list[AssetRow] = []
+    if waits_of(row).versions == Versions.ALL:
+        most = ERASE_VERSIONS_MAX
+        kept = await backups.selected(connection, tenant, asset_ids=ids, names=(), carrying=(), limit=most)
+    if len(kept) == ERASE_VERSIONS_MAX:
+        assets = []  # the rest of them first: these assets are asked for again
+    chosen = Chosen(assets=tuple(assets), kept=tuple(kept))
+    renditions = await remove(core, change, chosen)
+    if len(kept) < ERASE_VERSIONS_MAX:
+        await restrictions.forget(connection, tenant, ids)
+        await settle(connection, row, ids)
+    return [version.aid for version in chosen.versions], renditions
+
+
+async def _end(core: Core, change: Change, row: ErasureRow) -> ErasureRow:
+    waits = waits_of(row)
+    if (waits.cancelled or waits.mode == Mode.UNRESTRICT) and await restrictions.show(core, change, ()):
+        return row  # what only holds bytes of others: asked again, until there is none
+    await settle(change.connection, row, None)
+    return replace(row, state=msgspec.structs.replace(row.state, finished=True))
+
+
+def counted(core: Core, row: ErasureRow, change: Change, aids: Sequence[Aid], renditions: int) -> State:
+    """A change later: with versions that went with it, and with their renditions."""
+    state = row.state
+    shown = tuple(core.hash_of(row.tenant, "aid", aid) for aid in aids[:VERSIONS_SHOWN_MAX])
+    return msgspec.structs.replace(
+        state,
+        head=change.head,
+        seqs=(*state.seqs, change.seq) if aids else state.seqs,
+        versions=state.versions + len(aids),
+        shown=(state.shown + shown)[:VERSIONS_SHOWN_MAX],
+        renditions=state.renditions + renditions,
+    )

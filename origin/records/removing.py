@@ -1,0 +1,46 @@
+"""Removing what is to be erased, in the transaction of its entries: rows and what finds them. Keys and bytes follow the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
+from origin.catalogue.port import AssetRow
+from origin.journal import Change
+from origin.records import backups
+from origin.records.core import Core
+from origin.records.fetched import shun
+from origin.records.targets import Chosen
+
+ERASE_VERSIONS_MAX = 50_000
+"""Versions that one call erases: they are removed in one transaction, and changes of the cloud wait for it."""
+TARGETS_PER_VERSION = 2
+"""Its aid and its name."""
+
+
+async def remove(core: Core, change: Change, chosen: Chosen) -> int:
+    """With their entries. Returns how many renditions there were.
+
+    No request brings any of the names from elsewhere again: which of them were brought, only their records say, and a
+    restored catalogue is told of all of them as well.
+    """
+    if not chosen.versions:
+        return 0
+    connection, tenant = change.connection, change.tenant
+    await backups.drop(core.catalogue, connection, [row.aid for row in chosen.kept], tenant=tenant, seq=change.seq)
+    await backups.hand_on(connection, tenant, chosen.assets)  # to what is left of them, where only the current ones go
+    renditions = await core.catalogue.remove_all(connection, tenant, chosen.assets, seq=change.seq)
+    await shun(connection, tenant, (row.name for row in chosen.versions))
+    await core.search.remove(change, [row.asset_id for row in chosen.assets])
+    change.entries.clear()
+    for part in _parts(chosen.versions):
+        aids, names = tuple(row.aid for row in part), tuple(dict.fromkeys(row.name for row in part))
+        change.record_more(Kind.ERASE, aids=aids, names=names)
+    return renditions
+
+
+def _parts(versions: Sequence[AssetRow]) -> Iterator[Sequence[AssetRow]]:
+    """As many as go into one entry, each."""
+    size = ENTRY_TARGETS_MAX // TARGETS_PER_VERSION
+    for at in range(0, len(versions), size):
+        yield versions[at : at + size]

@@ -35,8 +35,11 @@ from origin.api import (
     metadata_rules,
     presets,
     publish,
+    recipients,
     related,
     search,
+    subject_cases,
+    subject_exports,
     text_images,
     transformations,
     triggers,
@@ -121,6 +124,9 @@ ROUTES: tuple[Route, ...] = (
     Route("openapi", "GET", "/v1_1/openapi.json", openapi),
     *upload_mappings.ROUTES,
     *audit_log.ROUTES,
+    *subject_exports.ROUTES,
+    *subject_cases.ROUTES,
+    *recipients.ROUTES,
 )
 PAGES = ("healthz", "readyz", "metrics")
 NO_ROUTE = "none"

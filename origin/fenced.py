@@ -93,6 +93,10 @@ class Leases:
                 beats=row.beats,
             )
 
+    def nodes_of(self, tenant: str) -> frozenset[str]:
+        """Those that were given this cloud."""
+        return frozenset(one.node for one in self._instances.values() if tenant in one.tenants)
+
     def register(self, node: str, boot: str, *, lease_seconds: float, tenants: frozenset[str]) -> Instance:
         """Before the heads are read: an entry committed after that must already know this instance."""
         arrived_at = self._monotonic()

@@ -94,6 +94,15 @@ class Metrics:
         )
         self._records(to)
         self._pool(to)
+        self._subjects(to)
+
+    def _subjects(self, to: CollectorRegistry) -> None:
+        self.cases = BoundedGauge(
+            to,
+            "domicile_origin_subject_cases",
+            "Requests of persons that are open, of all clouds, and those of them that are overdue.",
+            {"state": ("open", "overdue")},
+        )
 
     def _records(self, to: CollectorRegistry) -> None:
         self.journal_head = BoundedGauge(

@@ -7,8 +7,9 @@ It holds what the journal holds: aids and keyed hashes, no personal data. When D
 origin takes the missing entries from here before it serves, so nothing of it is lost quietly: a last record that runs past
 the end was being written when the power went, and is cut off; anything else that cannot be read is MirrorBroken.
 
-Compacting keeps the newest entries of each tenant and, of all older ones, the aids that were erased, and those that were
-restricted and not erased since: a catalogue of any age can still be brought up to date, only the steps in between are gone.
+Compacting keeps the newest entries of each tenant and, of all older ones, the aids that were erased, and those that were put
+under retention or hidden, and neither erased nor shown since: a catalogue of any age can still be brought up to date, only the
+steps in between are gone.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     """An empty chain: not known, because the entries were gone before they could be mirrored."""
     erased: tuple[Aid, ...] = ()
     restricted: tuple[Aid, ...] = ()
-    """And not erased by any entry that the mirror had when it was made anew."""
+    """Put under retention, and not erased by any entry that the mirror had when it was made anew."""
+    hidden: tuple[Aid, ...] = ()
+    """And neither erased nor shown again by any."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,7 +67,9 @@ class Missing:
     erased: list[Aid] = field(default_factory=list)
     """Aids erased by entries that were compacted away; among them older ones that the catalogue knows to be erased."""
     restricted: list[Aid] = field(default_factory=list)
-    """The same of aids that were restricted: carried out before the entries, which may erase some of them."""
+    """The same of aids that were put under retention: carried out before the entries, which may erase some of them."""
+    hidden: list[Aid] = field(default_factory=list)
+    """The same of aids that were hidden."""
 
 
 def pack(record: Entry | Base) -> bytes:
@@ -72,6 +77,30 @@ def pack(record: Entry | Base) -> bytes:
     body = (b"B" if isinstance(record, Base) else b"E") + msgspec.msgpack.encode(record)
     sizes = struct.pack(">II", len(body), zlib.crc32(body))
     return sizes + struct.pack(">I", zlib.crc32(sizes)) + body
+
+
+@dataclass(slots=True)
+class _Withheld:
+    """Of one tenant; in the order in which it came. No more than is under retention, or hidden."""
+
+    retained: dict[Aid, None] = field(default_factory=dict)
+    hidden: dict[Aid, None] = field(default_factory=dict)
+
+    def take(self, record: Entry | Base, *, goes: bool) -> None:
+        """`goes`: the record will not be there any more; of one that stays only what it ends is of interest."""
+        if isinstance(record, Base):
+            retained, hidden, shown = record.restricted, record.hidden, ()
+        elif record.kind == Kind.RESTRICT:  # with names it is a delete (ADR 0044)
+            retained, hidden, shown = (record.aids, (), ()) if record.names else ((), record.aids, ())
+        else:
+            retained, hidden, shown = (), (), record.aids if record.kind == Kind.NAME else ()
+        if goes:
+            self.retained.update(dict.fromkeys(retained))
+            self.hidden.update(dict.fromkeys(hidden))
+        for aid in (*_erased_by(record), *shown):
+            self.hidden.pop(aid, None)
+        for aid in _erased_by(record):
+            self.retained.pop(aid, None)
 
 
 class Mirror:
@@ -155,6 +184,7 @@ class Mirror:
                 lacking.base = record.head
                 lacking.erased += record.erased
                 lacking.restricted += record.restricted
+                lacking.hidden += record.hidden
             else:
                 lacking.entries.append(record)
         return found
@@ -201,15 +231,17 @@ class Mirror:
 
     def _kept(self, size: int, limits: Mapping[str, int]) -> Iterator[Entry | Base]:
         """The records of the first `size` bytes as they are written anew: bases before the entries of their tenant."""
-        last, restricted = self._summed_up(size, limits)
+        last, withheld = self._summed_up(size, limits)
         erased: dict[str, list[Aid]] = {tenant: [] for tenant in last}
 
         def rest(tenant: str) -> Iterator[Base]:
-            """What was restricted does not fit into the record of what was erased."""
+            """What is withheld does not fit into the record of what was erased."""
             yield Base(tenant=tenant, head=last[tenant], erased=tuple(erased.pop(tenant)))
-            aids = iter(restricted[tenant])
-            while part := tuple(islice(aids, BASE_AIDS_MAX)):
+            retained, hidden = iter(withheld[tenant].retained), iter(withheld[tenant].hidden)
+            while part := tuple(islice(retained, BASE_AIDS_MAX)):
                 yield Base(tenant=tenant, head=last[tenant], restricted=part)
+            while part := tuple(islice(hidden, BASE_AIDS_MAX)):
+                yield Base(tenant=tenant, head=last[tenant], hidden=part)
 
         for record, _ in self._records(size):
             tenant = record.tenant
@@ -225,20 +257,16 @@ class Mirror:
         for tenant in list(erased):
             yield from rest(tenant)
 
-    def _summed_up(self, size: int, limits: Mapping[str, int]) -> tuple[dict[str, Head], dict[str, dict[Aid, None]]]:
-        """By tenant: the head after the records that will go, and what they restricted and nothing has erased since, which are
-        no more than are under retention.
-        """
+    def _summed_up(self, size: int, limits: Mapping[str, int]) -> tuple[dict[str, Head], dict[str, _Withheld]]:
+        """By tenant: the head after the records that will go, and what they withheld and nothing has erased or shown since."""
         last: dict[str, Head] = {}
-        restricted: dict[str, dict[Aid, None]] = {}
+        withheld: dict[str, _Withheld] = {}
         for record, _ in self._records(size):
-            mine = restricted.setdefault(record.tenant, {})
-            if _end_of(record).seq <= limits.get(record.tenant, 0):
+            mine = withheld.setdefault(record.tenant, _Withheld())
+            if goes := _end_of(record).seq <= limits.get(record.tenant, 0):
                 last[record.tenant] = _end_of(record)
-                mine.update(dict.fromkeys(_restricted_by(record)))
-            for aid in _erased_by(record):
-                mine.pop(aid, None)
-        return last, restricted
+            mine.take(record, goes=goes)
+        return last, withheld
 
 
 def _write(handle: int, content: bytes) -> int:
@@ -258,9 +286,3 @@ def _erased_by(record: Entry | Base) -> tuple[Aid, ...]:
     if isinstance(record, Base):
         return record.erased
     return record.aids if record.kind == Kind.ERASE else ()
-
-
-def _restricted_by(record: Entry | Base) -> tuple[Aid, ...]:
-    if isinstance(record, Base):
-        return record.restricted
-    return record.aids if record.kind == Kind.RESTRICT else ()

@@ -20,13 +20,13 @@ import msgspec
 
 from domicile.media.errors import BadRequest, OutsideRegion, Overloaded, RemoteFailed
 from domicile.media.policy import Activity
-from domicile.media.remote import read_address
+from domicile.media.remote import is_listed, read_address
 from domicile.media.signature import Digest, sign_webhook
 from domicile.service import logging
 from domicile.service.gate.remote import Unlisted
 from origin.api.notices import Notice
 from origin.keys import Origin
-from origin.records import Task
+from origin.records import RecipientKind, Task
 from origin.records.tasks import TASK_KEPT_SECONDS
 
 POLL_SECONDS = 1.0
@@ -141,9 +141,12 @@ async def send(origin: Origin, task: Task) -> str:
     signature = sign_webhook(notice.body.decode(), timestamp, tenant.api_secret, digest=Digest(rules.digest))
     try:
         permit = origin.records.permit(task.tenant, Activity.EGRESS_WEBHOOK)
+        address = read_address(notice.url)
+        if is_listed(address, rules.hosts):  # noted first: who was told, and is not in the register, could not be found
+            await origin.records.recipients.note(task.tenant, [task.aid], RecipientKind.WEBHOOK, address.host)
         status = await origin.webhooks.post(
             permit,
-            read_address(notice.url),
+            address,
             hosts=rules.hosts,
             body=notice.body,
             headers={

@@ -33,6 +33,8 @@ class Operation(StrEnum):
     """Erase, restrict, and approve what another key asked for."""
     HOLD = "hold"
     """Place legal holds, see who placed them and why, lift them."""
+    DPO = "dpo"
+    """Answer persons: look up and export what is held about one, keep the register of their requests."""
     ADMIN = "admin"
     """All of these, and what is set for the whole cloud: presets, transformations, metadata fields, folders."""
 
@@ -109,6 +111,8 @@ def scope_of(operations: tuple[str, ...], folder: str) -> Scope:
         raise BadRequest("Invalid value for parameter folder: must be like team/public, without a slash at either end")
     if folder and found & {Operation.ERASE, Operation.HOLD}:
         raise BadRequest("Invalid value for parameter scope: a key of one folder cannot erase, and places no holds")
+    if folder and Operation.DPO in found:
+        raise BadRequest("Invalid value for parameter scope: a key of one folder cannot answer persons (dpo)")
     if folder and Operation.ADMIN in found:
         raise BadRequest("Invalid value for parameter scope: a key of one folder needs other operations than admin")
     return Scope(operations=found, folder=folder)

@@ -24,7 +24,7 @@ from domicile.service.profile import installed_engines, refuse_unsafe_engines
 from domicile.service.settings import BadSetting, blamed
 from domicile.service.tasks import Background
 from domicile.service.tls import load
-from origin import eager_worker, notice_worker
+from origin import case_clock, eager_worker, notice_worker
 from origin.api.archive_turns import ArchiveTurns
 from origin.api.budget import Budget
 from origin.api.limits import Limits
@@ -74,7 +74,7 @@ async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
                 metrics=metrics,
                 now=time.time,
                 budget=Budget(settings.upload.in_flight_bytes_max),
-                limits=Limits(admin_calls_max=settings.admin_calls_max),
+                limits=Limits(admin_calls_max=settings.admin_calls_max, lookups_max=settings.subjects.lookups_max),
                 remote=remote,
                 webhooks=webhooks,
                 unsigned_rates=Rates(settings.upload.unsigned_calls_max),
@@ -109,7 +109,12 @@ async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, changed.set)
         _say_ready(settings)
         async with asyncio.TaskGroup() as group:
-            loops = (_reread(origin, tls, changed), eager_worker.run(origin), notice_worker.run(origin))
+            loops = (
+                _reread(origin, tls, changed),
+                eager_worker.run(origin),
+                notice_worker.run(origin),
+                case_clock.run(origin),
+            )
             beside = [group.create_task(loop) for loop in loops]
             await stop.wait()
             for work in beside:

@@ -19,6 +19,7 @@ from domicile.service.networks import INSIDE, NETWORKS_LIKE, are_networks
 from domicile.service.pool_settings import PoolSettings
 from domicile.service.settings import MIB, BadSetting, group, load, setting
 from origin.records import RecordsSettings
+from origin.subject_settings import SubjectSettings
 
 PREFIX = "origin"
 SOCKET_PATH_BYTES_MAX = 100
@@ -235,6 +236,7 @@ class OriginSettings:
     media: MediaSettings = group(MediaSettings)
     remote: RemoteSettings = group(RemoteSettings)
     notices: NoticeSettings = group(NoticeSettings)
+    subjects: SubjectSettings = group(SubjectSettings)
     pool: PoolSettings = group(PoolSettings)
 
     @property

@@ -27,7 +27,7 @@ Key = Annotated[str, typer.Argument(metavar="API_KEY", help="Its 15 digits.")]
 def create(
     cloud: Cloud = "demo",
     scope: Annotated[
-        str, typer.Option(help="What it may do: of read, upload, edit, delete, erase; or admin, which is all.")
+        str, typer.Option(help="What it may do: of read, upload, edit, delete, erase, dpo; or admin, which is all.")
     ] = "admin",
     folder: Annotated[str, typer.Option(help="Only assets in this folder of public_ids; empty: everywhere.")] = "",
     name: Annotated[str, typer.Option(help="What you call it, for `list`.")] = "",

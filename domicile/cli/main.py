@@ -6,7 +6,22 @@ import sys
 
 import typer
 
-from domicile.cli import bucket, doctor, erase, export, hold, imports, key, purge, serve, tenant, tier, token, verify
+from domicile.cli import (
+    bucket,
+    doctor,
+    erase,
+    export,
+    hold,
+    imports,
+    key,
+    purge,
+    serve,
+    subject,
+    tenant,
+    tier,
+    token,
+    verify,
+)
 from domicile.cli.console import complain
 from domicile.cli.failure import Failure
 from domicile.service.settings import BadSetting
@@ -32,6 +47,7 @@ app.add_typer(imports.app, name="import")
 app.add_typer(hold.app, name="hold")
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(key.app, name="key")
+app.add_typer(subject.app, name="subject")
 app.add_typer(token.app, name="token")
 
 

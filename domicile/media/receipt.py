@@ -95,6 +95,11 @@ def parse_receipt(text: bytes) -> Any:
     """The JSON value of a file that may be a receipt. Raises BadSignature: it is too long, or no JSON that means one thing."""
     if len(text) > RECEIPT_BYTES_MAX:
         raise BadSignature("this is too long for a receipt")
+    return parse_json(text)
+
+
+def parse_json(text: bytes) -> Any:
+    """JSON that means one thing. Raises BadSignature."""
     try:
         return json.loads(text, object_pairs_hook=_once, parse_float=_no_number, parse_constant=_no_number)
     except (ValueError, RecursionError) as bad:

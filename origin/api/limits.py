@@ -22,9 +22,12 @@ class Limits:
     """Counts of all clouds."""
 
     admin_calls_max: int
+    lookups_max: int
     admin: Rates = field(default_factory=Rates)
     clouds: Rates = field(default_factory=Rates)
     keys: Rates = field(default_factory=Rates)
+    lookups: Rates = field(default_factory=Rates)
+    """Of persons, by cloud."""
     requests: Rates = field(default_factory=lambda: Rates(window_seconds=DAY_SECONDS))
     """Of a cloud in a day, which `usage` tells."""
     renders: Rates = field(default_factory=lambda: Rates(window_seconds=DAY_SECONDS))
@@ -46,6 +49,10 @@ class Limits:
             headers.update(min((used for _, used in limited), key=lambda used: used.left).headers)
         for what, used in limited:
             check_rate(used, what)
+
+    def count_lookup(self, cloud: str, *, now: float) -> None:
+        """One question about one person: whoever has stolen a key cannot try names at will. Raises Overloaded."""
+        check_rate(self.lookups.count(cloud, calls_max=self.lookups_max, now=now), "look-ups of persons")
 
     def calls_of(self, api_key: str, *, now: float) -> Used:
         """What a key has had in this hour."""

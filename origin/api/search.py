@@ -29,9 +29,12 @@ from origin.api.routes import CLOUD, Route
 from origin.api.search_query import Asked, folder_search_of, read_asked, read_pairs, search_of
 from origin.keys import Origin
 from origin.records import AssetRecord, FolderHit, Tenant
+from origin.scope import Operation
 from origin.search.conditions import ACTIVE
+from origin.search.expression import fields_of, parse
 from origin.search.values import RATIO_DIGITS
 
+SUBJECT = "subject"
 SUBJECTS = "subject_ids"
 """Shown to who asks for them by name, and never through a URL."""
 QUERY_FIELDS_MAX = 200
@@ -39,6 +42,8 @@ QUERY_FIELDS_MAX = 200
 
 async def resources(request: web.Request, path: Mapping[str, str]) -> web.Response:
     origin, tenant, asked = await _asked(request, path)
+    if _is_about_somebody(asked):
+        tenant.scope.require(Operation.DPO)
     return reply(await _found(origin, tenant, asked, origin.address_of(tenant)))
 
 
@@ -66,6 +71,8 @@ async def _found(origin: Origin, tenant: Tenant, asked: Asked, address: Address)
     unknown = asked.added - _TOLD_WITH.keys()
     if unknown:
         raise BadRequest(f"Invalid value for parameter with_field: {min(unknown)[:64]}")
+    if _is_about_somebody(asked):
+        origin.limits.count_lookup(tenant.cloud, now=origin.now())
     started = time.monotonic()
     page = await origin.records.search(tenant.cloud, search_of(asked))
     answer: Json = {
@@ -78,6 +85,11 @@ async def _found(origin: Origin, tenant: Tenant, asked: Asked, address: Address)
     if page.counts:
         answer["aggregations"] = {field: dict(counts) for field, counts in page.counts.items()}
     return answer
+
+
+def _is_about_somebody(asked: Asked) -> bool:
+    """Does it look for a person, or ask whom assets are about?"""
+    return SUBJECTS in asked.added | asked.shown or SUBJECT in fields_of(parse(asked.expression))
 
 
 def _row(record: AssetRecord, address: Address, asked: Asked) -> Json:

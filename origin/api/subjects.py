@@ -4,6 +4,8 @@ hashes of them into what can be searched; no answer tells them unless a search o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from domicile.media.errors import BadRequest
 from origin.api.params import Params
 
@@ -23,3 +25,17 @@ def subjects_of(params: Params) -> tuple[str, ...] | None:
     if any(len(one) > SUBJECT_CHARS_MAX for one in subjects):
         raise BadRequest(f"One of {NAME} is too long: at most {SUBJECT_CHARS_MAX} characters")
     return subjects
+
+
+def subject_of(params: Params) -> str:
+    """The one person that a call is about. Raises BadRequest."""
+    subject = params.required("subject_id").strip()
+    if not 0 < len(subject) <= SUBJECT_CHARS_MAX:
+        raise BadRequest(f"Invalid value for parameter subject_id: at most {SUBJECT_CHARS_MAX} characters")
+    return subject
+
+
+def check_not_in_query(names: Iterable[str]) -> None:
+    """Addresses end up in logs of proxies, so that whom a call is about stands in its body alone. Raises BadRequest."""
+    if "subject_id" in names:
+        raise BadRequest("Parameter subject_id belongs into the body, and not into the address")

@@ -24,7 +24,7 @@ WEBHOOK = "webhook"
 EVENTS = frozenset(
     "upload delete delete_by_token rename explicit eager generate_archive text sprite multi explode"
     " resource_tags_changed resource_context_changed resource_metadata_changed access_control_changed"
-    " create_folder delete_folder move_or_rename_asset_folder".split()
+    " create_folder delete_folder move_or_rename_asset_folder subject_case_due subject_case_overdue".split()
 )
 """What happens here and is told; a trigger for anything else would never be asked."""
 

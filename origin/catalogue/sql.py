@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domicile.media.asset import Aid, NameHash
 from origin.catalogue import tables as t
 from origin.catalogue.port import BARE, AssetRow
+from origin.catalogue.subject_tables import recipient
 
 IN_MAX = 500
 """Values in one IN (...): below every driver's limit of parameters."""
@@ -241,7 +242,9 @@ class SqlCatalogue:
         await self.doom_all(connection, [aid], tenant, seq=seq)
 
     async def doom_all(self, connection: AsyncConnection, aids: Iterable[Aid], tenant: str, *, seq: int) -> None:
-        await add_if_absent(connection, t.doomed, *({"aid": aid, "tenant": tenant, "seq": seq} for aid in aids))
+        for batch in batches(aids):
+            await add_if_absent(connection, t.doomed, *({"aid": aid, "tenant": tenant, "seq": seq} for aid in batch))
+            await connection.execute(delete(recipient).where(recipient.c.aid.in_(batch)))
 
     async def doom_drafts(self, connection: AsyncConnection) -> int:
         # Removed first: one that somebody is just giving its name is waited for, and is no draft then.

@@ -2,8 +2,14 @@
 
 from origin.records.afterwards import Leave, Left, Made
 from origin.records.bodies import Body, Hashed, Held, span_of, whole
+from origin.records.cases import Case, CaseKind
+from origin.records.cases import Detail as CaseDetail
+from origin.records.cases import Links as CaseLinks
+from origin.records.cases import Outcome as CaseOutcome
+from origin.records.cases import Told as CaseTold
 from origin.records.chunks import Piece
 from origin.records.derived import DerivedAsked, DerivedId, DerivedRemoved
+from origin.records.exports import Claimed, ExportState, ExportTold, Link, Plan
 from origin.records.folders import Folder
 from origin.records.metadata_fields import Choice, MetadataField
 from origin.records.metadata_rules import MetadataRule
@@ -11,11 +17,13 @@ from origin.records.names import Edit
 from origin.records.nonces import Once
 from origin.records.presets import Preset
 from origin.records.purge_types import ErasePreview, PurgeKey, PurgeOutcome, PurgeTargets, Versions
+from origin.records.recipients import Recipient, RecipientKind
 from origin.records.restores import Backup
 from origin.records.seam import Records
 from origin.records.searches import FolderHit, FolderPage, Search, SearchPage
 from origin.records.settings import RecordsSettings
 from origin.records.spool import Spool, SpoolFile
+from origin.records.subjects import HeldVersion, Holdings
 from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Task
 from origin.records.triggers import Trigger
 from origin.records.types import (
@@ -48,7 +56,14 @@ __all__ = [
     "AssetRecord",
     "Backup",
     "Body",
+    "Case",
+    "CaseDetail",
+    "CaseKind",
+    "CaseLinks",
+    "CaseOutcome",
+    "CaseTold",
     "Choice",
+    "Claimed",
     "Committed",
     "DerivedAsked",
     "DerivedId",
@@ -57,6 +72,8 @@ __all__ = [
     "Edit",
     "ErasePreview",
     "ErasureStatement",
+    "ExportState",
+    "ExportTold",
     "FencedState",
     "Fencing",
     "Filter",
@@ -65,8 +82,11 @@ __all__ = [
     "FolderPage",
     "Hashed",
     "Held",
+    "HeldVersion",
+    "Holdings",
     "Leave",
     "Left",
+    "Link",
     "Made",
     "MetadataField",
     "MetadataRule",
@@ -79,10 +99,13 @@ __all__ = [
     "Once",
     "Page",
     "Piece",
+    "Plan",
     "Preset",
     "PurgeKey",
     "PurgeOutcome",
     "PurgeTargets",
+    "Recipient",
+    "RecipientKind",
     "Records",
     "RecordsSettings",
     "Removed",

@@ -232,6 +232,15 @@ async def one(connection: AsyncConnection, tenant: str, aid: Aid) -> Kept | None
     return found[0] if found else None
 
 
+async def several(connection: AsyncConnection, tenant: str, aids: Iterable[Aid]) -> list[Kept]:
+    """Those of these that are under retention, in no order."""
+    found: list[Kept] = []
+    for batch in batches(aids):
+        query = select(table).where(table.c.tenant == tenant, table.c.aid.in_(batch))
+        found += map(_kept, await connection.execute(query))
+    return found
+
+
 async def totals(connection: AsyncConnection, tenant: str) -> tuple[int, int]:
     """(versions, bytes of their originals) of a cloud under retention."""
     counted = select(func.count(), func.coalesce(func.sum(table.c.body_bytes), 0)).where(table.c.tenant == tenant)

@@ -6,7 +6,6 @@ under a key of the cloud. They are read when they are needed, so that several pr
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
@@ -16,9 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.errors import AssetExists, AssetNotFound, LimitExceeded
-from domicile.media.keys import subkey
-from domicile.media.sealed import SALT_BYTES, SealContext, open_sealed, seal
 from origin.catalogue.sql import batches
+from origin.records.cloud_seals import open_for_cloud, seal_for_cloud
 from origin.records.core import Core, check_texts
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -115,15 +113,8 @@ class CloudRows(Generic[T]):
         body = msgspec.msgpack.encode(row)
         if len(body) > ROW_BYTES_MAX:
             raise LimitExceeded(f"{self._kind.capitalize()} {name[:64]} is too large: at most {ROW_BYTES_MAX} bytes")
-        key, context = self._seal_of(cloud)
-        return seal(key, context, header=b"", body=body, salt=os.urandom(SALT_BYTES))
+        return seal_for_cloud(self._core, cloud, self._table.name, body)
 
     def _opened(self, cloud: str, detail: bytes) -> T:
-        key, context = self._seal_of(cloud)
-        _, body = open_sealed(key, context, detail)
+        body = open_for_cloud(self._core, cloud, self._table.name, detail)
         return msgspec.msgpack.decode(body, type=self._shape)
-
-    def _seal_of(self, cloud: str) -> tuple[bytes, SealContext]:
-        tenant = self._core.tenants.standing(cloud).tenant
-        context = SealContext(tenant=cloud, aids=(), variant=self._table.name, region=self._core.settings.region)
-        return subkey(tenant.name_key, self._table.name), context

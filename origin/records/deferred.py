@@ -9,6 +9,7 @@ goes on with it: the call itself, a look at its state, the upkeep, the end of a 
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -40,7 +41,7 @@ from origin.records.erasure_targets import (
 from origin.records.held import is_held
 from origin.records.nonces import Once
 from origin.records.purge_types import PurgeTargets, Versions
-from origin.records.removing import ERASE_VERSIONS_MAX, remove
+from origin.records.removing import ERASE_VERSIONS_MAX, NOTHING_GONE, Gone, remove
 from origin.records.restrictions import ART_18
 from origin.records.stages import Mode, Step, next_step
 from origin.records.targets import Chosen
@@ -177,7 +178,7 @@ async def go_on(core: Core, tenant: str, erasure_id: str) -> tuple[ErasureRow, l
 
 async def _carry_out(core: Core, change: Change, row: ErasureRow, step: Step) -> tuple[ErasureRow, list[Aid]]:
     taken: list[Aid] = []
-    renditions = 0
+    gone = NOTHING_GONE
     match step:
         case Step.CANCEL:
             row = await cancelled(core, change, row, outcome="expired")
@@ -186,12 +187,12 @@ async def _carry_out(core: Core, change: Change, row: ErasureRow, step: Step) ->
         case Step.SHOW:
             await _show(core, change, row)
         case Step.TAKE:
-            taken, renditions = await _take(core, change, row)
+            taken, gone = await _take(core, change, row)
         case _:
             row = await _end(core, change, row)
     if change.entry is None:
         change.record(Kind.NAME)
-    row = replace(row, state=counted(core, row, change, taken, renditions))
+    row = replace(row, state=counted(core, row, change, taken, gone))
     await rows_of.save(change.connection, row)
     return row, taken
 
@@ -214,7 +215,7 @@ async def _show(core: Core, change: Change, row: ErasureRow) -> None:
     await settle(change.connection, row, ids)
 
 
-async def _take(core: Core, change: Change, row: ErasureRow) -> tuple[list[Aid], int]:
+async def _take(core: Core, change: Change, row: ErasureRow) -> tuple[list[Aid], Gone]:
     connection, tenant = change.connection, row.tenant
     ids = await next_targets(connection, row, ~is_held(table.c.asset_id, tenant), limit=ASSETS_PER_STEP)
     assets = await core.catalogue.by_asset_id(connection, tenant, ids, hidden=True, bare=True)
@@ -225,11 +226,11 @@ async def _take(core: Core, change: Change, row: ErasureRow) -> tuple[list[Aid],
     if len(kept) == ERASE_VERSIONS_MAX:
         assets = []  # the rest of them first: these assets are asked for again
     chosen = Chosen(assets=tuple(assets), kept=tuple(kept))
-    renditions = await remove(core, change, chosen)
+    gone = await remove(core, change, chosen)
     if len(kept) < ERASE_VERSIONS_MAX:
         await restrictions.forget(connection, tenant, ids)
         await settle(connection, row, ids)
-    return [version.aid for version in chosen.versions], renditions
+    return [version.aid for version in chosen.versions], gone
 
 
 async def _end(core: Core, change: Change, row: ErasureRow) -> ErasureRow:
@@ -240,8 +241,8 @@ async def _end(core: Core, change: Change, row: ErasureRow) -> ErasureRow:
     return replace(row, state=msgspec.structs.replace(row.state, finished=True))
 
 
-def counted(core: Core, row: ErasureRow, change: Change, aids: Sequence[Aid], renditions: int) -> State:
-    """A change later: with versions that went with it, and with their renditions."""
+def counted(core: Core, row: ErasureRow, change: Change, aids: Sequence[Aid], gone: Gone) -> State:
+    """A change later: with versions that went with it, and with what went with them."""
     state = row.state
     shown = tuple(core.hash_of(row.tenant, "aid", aid) for aid in aids[:VERSIONS_SHOWN_MAX])
     return msgspec.structs.replace(
@@ -250,5 +251,6 @@ def counted(core: Core, row: ErasureRow, change: Change, aids: Sequence[Aid], re
         seqs=(*state.seqs, change.seq) if aids else state.seqs,
         versions=state.versions + len(aids),
         shown=(state.shown + shown)[:VERSIONS_SHOWN_MAX],
-        renditions=state.renditions + renditions,
+        renditions=state.renditions + gone.renditions,
+        recipients=dict(Counter(state.recipients) + Counter(gone.recipients)),
     )

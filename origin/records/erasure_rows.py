@@ -51,6 +51,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     shown: tuple[str, ...]
     """Keyed hashes of the first versions."""
     renditions: int
+    recipients: dict[str, int] = {}
+    """Who was told of these versions, or given them: how many of each kind."""
     finished: bool = False
     """The selector matched nothing more."""
     originals: int = 0

@@ -220,7 +220,7 @@ class Erasures:
         ids = {version.asset_id for version in chosen.versions}
         if await any_held(change.connection, tenant, ids):
             return await deferred.defer(core, change, asked, row), ()
-        renditions = await remove(core, change, chosen)
+        gone = await remove(core, change, chosen)
         await restrictions.forget(change.connection, tenant, (asset.asset_id for asset in chosen.assets))
         if change.entry is None:
             change.record(Kind.NAME)  # a transaction that records nothing is rolled back
@@ -229,7 +229,7 @@ class Erasures:
             row_id = secrets.token_hex(ERASURE_ID_BYTES)
             row = ErasureRow(tenant=tenant, id=row_id, request=asked.request, selector=asked.selector, state=state)
         aids = tuple(version.aid for version in chosen.versions)
-        state = counted(core, row, change, aids, renditions)
+        state = counted(core, row, change, aids, gone)
         row = replace(row, state=msgspec.structs.replace(state, finished=True))
         await rows_of.save(change.connection, row)
         return row, aids

@@ -134,6 +134,7 @@ async def _take_in(database: Database, cloud: str, head: Head, missing: Missing,
     async with database.write() as connection:
         await _erase_again(connection, cloud, missing.erased, 0)
         await _keep_again(connection, cloud, missing.restricted, now=now)
+        await restrictions.hide_again(connection, cloud, missing.hidden)
         head = missing.base or head
         for entry in missing.entries:
             if head.chain and not follows(head, entry):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
 from origin.catalogue.port import AssetRow
@@ -10,6 +11,7 @@ from origin.journal import Change
 from origin.records import backups
 from origin.records.core import Core
 from origin.records.fetched import shun
+from origin.records.recipients import count_by_kind
 from origin.records.targets import Chosen
 
 ERASE_VERSIONS_MAX = 50_000
@@ -18,15 +20,28 @@ TARGETS_PER_VERSION = 2
 """Its aid and its name."""
 
 
-async def remove(core: Core, change: Change, chosen: Chosen) -> int:
-    """With their entries. Returns how many renditions there were.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """What went with versions."""
+
+    renditions: int = 0
+    recipients: Mapping[str, int] = field(default_factory=dict)
+    """Who had been told of them, or given them, by kind."""
+
+
+NOTHING_GONE = Gone()
+
+
+async def remove(core: Core, change: Change, chosen: Chosen) -> Gone:
+    """With their entries.
 
     No request brings any of the names from elsewhere again: which of them were brought, only their records say, and a
     restored catalogue is told of all of them as well.
     """
     if not chosen.versions:
-        return 0
+        return NOTHING_GONE
     connection, tenant = change.connection, change.tenant
+    recipients = await count_by_kind(connection, (row.aid for row in chosen.versions))
     await backups.drop(core.catalogue, connection, [row.aid for row in chosen.kept], tenant=tenant, seq=change.seq)
     await backups.hand_on(connection, tenant, chosen.assets)  # to what is left of them, where only the current ones go
     renditions = await core.catalogue.remove_all(connection, tenant, chosen.assets, seq=change.seq)
@@ -36,7 +51,7 @@ async def remove(core: Core, change: Change, chosen: Chosen) -> int:
     for part in _parts(chosen.versions):
         aids, names = tuple(row.aid for row in part), tuple(dict.fromkeys(row.name for row in part))
         change.record_more(Kind.ERASE, aids=aids, names=names)
-    return renditions
+    return Gone(renditions=renditions, recipients=recipients)
 
 
 def _parts(versions: Sequence[AssetRow]) -> Iterator[Sequence[AssetRow]]:

@@ -23,11 +23,13 @@ from origin.journal import read_head
 from origin.records.afterwards import Afterwards, Leave, nothing
 from origin.records.api_keys import ApiKeys
 from origin.records.bodies import Body
+from origin.records.cases import Cases
 from origin.records.chunks import Chunks
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.deletes import Deletes, entries_of
 from origin.records.derived import Derived
+from origin.records.exports import Exports
 from origin.records.fetched import FetchedNames
 from origin.records.folder_search import search_folders
 from origin.records.folders import Folders
@@ -42,11 +44,13 @@ from origin.records.opening import SYSTEM_CLOCKS, Clocks, opened
 from origin.records.originals import open_original
 from origin.records.presets import presets_of
 from origin.records.purge_types import PurgeKey
+from origin.records.recipients import Recipients
 from origin.records.renditions import RENDITIONS_PER_AID_MAX
 from origin.records.restores import Backups
 from origin.records.searches import FolderPage, Search, SearchPage
 from origin.records.settings import RecordsSettings
 from origin.records.spool import Spool
+from origin.records.subjects import Subjects
 from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Tasks, Word
 from origin.records.token_keys import TokenKeys
 from origin.records.transformations import UsedTransformations
@@ -96,6 +100,10 @@ class Records(WireSide, ForgettingSide):
         self.folders = Folders(core, self._names)
         self.triggers = triggers_of(core)
         self.upload_mappings = upload_mappings_of(core)
+        self.subjects = Subjects(core)
+        self.exports = Exports(core)
+        self.recipients = Recipients(core)
+        self.cases = Cases(core, self._words)
         self.notices = Tasks(core, NOTICE)
         self.eager = Tasks(core, EAGER)
 

@@ -49,6 +49,7 @@ def body_of(
             "renditions": state.renditions,
         },
         "versions": list(state.shown),
+        "recipients": dict(state.recipients),
         "journal": {"epoch": state.head.epoch, "seq": state.head.seq, "chain": state.head.chain},
         "key": _key_state(core, row, fenced, left, stage),
         "places": [_origin_place(core, row, left, stage), _edges_place(fenced)],

@@ -21,6 +21,7 @@ from origin.records.edges import Edges
 from origin.records.renditions import Renditions
 from origin.records.types import FencedState, SealedBlob
 from origin.resolve import resolve
+from origin.store.opening import name_of
 
 
 class WireSide:
@@ -61,6 +62,15 @@ class WireSide:
         """How far an entry has come; waits up to `wait_seconds` (at most `ack_seconds_max`) for it to be fenced."""
         longest = min(wait_seconds, self._core.settings.ack_seconds_max)
         return await self._core.leases.wait(tenant, seq, wait_seconds=longest)
+
+    def edges_of(self, tenant: str) -> frozenset[str]:
+        """Nodes that may serve a cloud now, or may have copies of its assets on their disks."""
+        return self._core.leases.nodes_of(tenant)
+
+    @property
+    def store(self) -> str:
+        """Where originals lie."""
+        return name_of(self._core.settings.s3)
 
     async def add_renditions(self, report: RenditionReport) -> int:
         """Remember what an edge made; rows of aids that are no longer live are dropped. Returns how many were kept."""

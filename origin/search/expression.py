@@ -105,6 +105,19 @@ def parse(text: str) -> Node:
     return _Parser(text).whole()
 
 
+def fields_of(node: Node) -> frozenset[str]:
+    """Those that it names."""
+    match node:
+        case Compare(field=name) | Range(field=name):
+            return frozenset({name})
+        case Not(inner=inner):
+            return fields_of(inner)
+        case And(parts=parts) | Or(parts=parts):
+            return frozenset().union(*map(fields_of, parts))
+        case _:
+            return frozenset()
+
+
 def write(node: Node) -> str:
     """An expression that is read as this tree."""
     match node:

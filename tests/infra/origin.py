@@ -28,7 +28,7 @@ def origin_over(records: Records, decoders: object = None) -> Origin:
         metrics=Metrics(region="eu-de", routes=ROUTE_NAMES),
         now=lambda: NOW,
         budget=Budget(settings.upload.in_flight_bytes_max),
-        limits=Limits(admin_calls_max=settings.admin_calls_max),
+        limits=Limits(admin_calls_max=settings.admin_calls_max, lookups_max=settings.subjects.lookups_max),
         remote=RemoteClient(settings.remote.limits()),
         webhooks=RemoteClient(settings.notices.limits()),
         unsigned_rates=Rates(settings.upload.unsigned_calls_max),

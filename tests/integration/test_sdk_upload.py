@@ -387,12 +387,38 @@ def test_an_asset_is_restricted_held_and_erased_in_the_end(sdk, name: str) -> No
 def test_a_signed_call_may_erase_one_asset_and_no_more(sdk, name: str) -> None:
     sdk.uploader.upload(io.BytesIO(PNG), public_id=name, tags=[name])
     stamp = int(time.time())
-    with pytest.raises(cloudinary.exceptions.AuthorizationRequired, match="need Basic"):
-        sdk.uploader.call_api("erasures", {"timestamp": stamp, "selector[tag]": name, "mode": "erase"})
+    for selector in ("tag", "subject", "search"):
+        with pytest.raises(cloudinary.exceptions.AuthorizationRequired, match="need Basic"):
+            sdk.uploader.call_api("erasures", {"timestamp": stamp, f"selector[{selector}]": name, "mode": "erase"})
     statement = sdk.uploader.call_api(
         "erasures", {"timestamp": stamp, "selector[public_id]": name, "mode": "erase", "request_id": name}
     )
     assert statement["signature"]
+
+
+def test_an_erase_by_person_or_search_takes_what_is_about_them(sdk, name: str) -> None:
+    from cloudinary.api_client.call_api import call_json_api
+
+    for asset, person in ((f"{name}-a", name), (f"{name}-b", name), (f"{name}-c", "somebody-else")):
+        said = {"timestamp": int(time.time()), "public_id": asset, "tags": asset, "subject_ids": person}
+        sdk.uploader.call_api("upload", said, file=io.BytesIO(PNG))
+    selector = {"search": f'tags="{name}-a" AND subject:"{name}"'}
+    preview = call_json_api("post", ["erasures"], {"selector": selector, "mode": "dry_run"})
+    assert [asset["public_id"] for asset in preview["assets"]] == [f"{name}-a"]
+    erase = {"mode": "erase", "selector": selector}
+    assert call_json_api("post", ["erasures"], erase)["removed"]["versions"] == 1
+    statement = call_json_api("post", ["erasures"], {"mode": "erase", "selector": {"subject": f" {name} "}})
+    assert statement["removed"]["versions"] == 1
+    assert name not in repr(dict(statement))
+    assert sdk.api.resource(f"{name}-c")["public_id"] == f"{name}-c"
+    for selector, text in (
+        ({"search": " "}, "would mean everything"),
+        ({"subject": " "}, r"selector\[subject\]"),
+        ({"public_id": name, "versions": "some"}, "all or current"),
+        ({"subject": name, "search": name}, "selector with one of"),
+    ):
+        with pytest.raises(cloudinary.exceptions.BadRequest, match=text):
+            call_json_api("post", ["erasures"], {"mode": "erase", "selector": selector})
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,16 @@ class AccountClient:
         original: Original = await self._tried(lambda: self._download(asset))
         return original
 
+    async def fetch_once(self, permit: Permit, path: str, query: Query) -> Original:
+        """What lies behind a link that works once, so that nothing is tried again. Raises Refused."""
+        permit.require(self._activity, self._tenant)
+        url, values = self.account.base + path, list(query)
+        try:
+            async with self._http.get(url, params=values, headers=self._basic, allow_redirects=False) as response:
+                return await _received(response)
+        except (_TryAgain, aiohttp.ClientError, TimeoutError) as failed:
+            raise Refused(0, str(failed) or type(failed).__name__) from failed
+
     async def upload(
         self, permit: Permit, resource_type: str, fields: Mapping[str, str], original: Original
     ) -> dict[str, Any]:
@@ -205,16 +215,7 @@ class AccountClient:
         values["api_key"] = self.account.api_key
         url = f"{self.account.base}/{asset['resource_type']}/download"
         async with self._http.get(url, params=values, allow_redirects=False) as response:
-            if response.status != 200:
-                await _answer(response)
-            taking = _Taking()
-            try:
-                async for piece in response.content.iter_chunked(PIECE_BYTES):
-                    await asyncio.to_thread(taking.write, piece)
-            except BaseException:
-                taking.file.close()
-                raise
-            return taking.done()
+            return await _received(response)
 
     async def _post(
         self, resource_type: str, fields: Mapping[str, str], piece: bytes, headers: Mapping[str, str]
@@ -238,6 +239,20 @@ class _TryAgain(Exception):
         super().__init__(message)
         self.status = status
         self.seconds = seconds
+
+
+async def _received(response: aiohttp.ClientResponse) -> Original:
+    """A file. Raises Refused, _TryAgain."""
+    if response.status != 200:
+        await _answer(response)
+    taking = _Taking()
+    try:
+        async for piece in response.content.iter_chunked(PIECE_BYTES):
+            await asyncio.to_thread(taking.write, piece)
+    except BaseException:
+        taking.file.close()
+        raise
+    return taking.done()
 
 
 async def _answer(response: aiohttp.ClientResponse) -> dict[str, Any]:

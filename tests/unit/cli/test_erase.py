@@ -25,6 +25,8 @@ class Origin:
     def __init__(self, assets: list[dict[str, Any]]) -> None:
         self.assets = assets
         self.total: int | None = None
+        self.kept = 0
+        self.selectors: list[dict[str, str]] = []
         self.modes: list[str] = []
         self.request_ids: list[str] = []
         self.fields: dict[str, str] = {}
@@ -47,11 +49,12 @@ class Origin:
             return self._statement()
         assert (method, path) == ("POST", "/v1_1/acme/erasures")
         fields = {name: values[0] for name, values in parse_qs(body.decode()).items()}
-        assert sum(name.startswith("selector[") for name in fields) == 1
+        self.selectors.append({name: value for name, value in fields.items() if name.startswith("selector[")})
+        assert len(self.selectors[-1].keys() - {"selector[versions]"}) == 1
         self.modes.append(fields["mode"])
         if fields["mode"] == "dry_run":
             total = len(self.assets) if self.total is None else self.total
-            return Answer(status=200, body={"assets": self.assets, "total_count": total})
+            return Answer(status=200, body={"assets": self.assets, "total_count": total, "backups": self.kept})
         self.request_ids.append(fields["request_id"])
         self.fields = fields
         return self._statement()
@@ -105,6 +108,15 @@ def test_a_yes_erases_and_the_statement_is_kept(origin: Origin, tmp_path: Path) 
     assert json.loads(file.read_text())["outcome"] == "erased"
     assert origin.modes == ["dry_run", "erase"]
     assert len(origin.request_ids[0]) == 32
+
+
+def test_what_is_under_retention_alone_is_no_nothing(origin: Origin) -> None:
+    origin.assets, origin.kept = [], 2
+    done = run("--subject", "person-7", answer="n\n")
+    assert "Erase 0 asset(s) and 2 version(s) under retention for ever?" in done.output
+    assert run("--search", "tags=team", "--versions", "current", "--yes").exit_code == 0
+    assert origin.selectors[-1] == {"selector[search]": "tags=team", "selector[versions]": "current"}
+    assert origin.selectors[0] == {"selector[subject]": "person-7"}
 
 
 def test_a_dry_run_lists_and_touches_nothing(origin: Origin) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from domicile.media.asset import Aid
+from domicile.media.asset import Aid, NameHash
 from domicile.media.journal import GENESIS, Entry, Head, Kind
 from origin.journal import chained
 from origin.mirror import Mirror, MirrorBroken
@@ -143,15 +143,17 @@ def test_more_erases_than_one_record_holds_are_all_kept(
         assert len(mirror.missing({"acme": 0})["acme"].entries) == keep
 
 
-def test_compacting_keeps_what_is_restricted_until_it_is_erased(
-    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("retained", [True, False])
+def test_compacting_keeps_what_is_withheld_until_it_is_erased_or_shown(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, retained: bool
 ) -> None:
     monkeypatch.setattr("origin.mirror.BASE_AIDS_MAX", 4)
-    kinds = [Kind.RESTRICT] * 20 + [Kind.ERASE] * 3 + [Kind.NAME] * 20 + [Kind.ERASE] * 2
+    kinds = [Kind.RESTRICT] * 20 + [Kind.ERASE] * 3 + [Kind.NAME] * 12 + [Kind.ASSET] * 8 + [Kind.ERASE] * 2
     entries: list[Entry] = []
     for seq, kind in enumerate(kinds, 1):
         number = seq if kind == Kind.RESTRICT else seq % 20
-        plain = Entry(tenant="acme", epoch=1, seq=seq, kind=kind, aids=(aid(number),))
+        names = (NameHash(f"{number:032x}"),) if retained and kind == Kind.RESTRICT else ()
+        plain = Entry(tenant="acme", epoch=1, seq=seq, kind=kind, aids=(aid(number),), names=names)
         entries.append(chained(entries[-1].chain if entries else GENESIS, plain))
     mirror.append(entries)
     for keep in (30, 10, 1):  # of the three erases some are among the entries that stay
@@ -160,7 +162,10 @@ def test_compacting_keeps_what_is_restricted_until_it_is_erased(
         assert missing.entries == entries[-keep:]
         assert missing.base == head_of(entries[-keep - 1])
         gone = {one.aids[0] for one in entries if one.kind == Kind.ERASE}
-        assert set(missing.restricted) == {one.aids[0] for one in entries[:-keep] if one.kind == Kind.RESTRICT} - gone
+        shown = {one.aids[0] for one in entries if one.kind == Kind.NAME}
+        withheld = {one.aids[0] for one in entries[:-keep] if one.kind == Kind.RESTRICT} - gone
+        assert set(missing.restricted) == (withheld if retained else set())
+        assert set(missing.hidden) == (set() if retained else withheld - shown)
         assert {one for one, _ in mirror.erased()} == gone
 
 

@@ -98,7 +98,7 @@ def outcomes(origin: Origin) -> dict[str, float]:
 async def test_the_sdk_accepts_what_is_sent(records: Records, tmp_path: Path, digest: str) -> None:
     async with running_receiver() as there:
         await allow(records, tmp_path, f'["127.0.0.1:{there.port}"]', more=f'digest = "{digest}"')
-        await left(records, there.address("/hook?a=1"))
+        record = await left(records, there.address("/hook?a=1"))
         (task,) = await records.notices.due(limit=9)
         origin, tenant = sending(records), records.tenant(CLOUD)
         assert tenant is not None
@@ -111,6 +111,8 @@ async def test_the_sdk_accepts_what_is_sent(records: Records, tmp_path: Path, di
         )
         assert is_accepted_by_the_sdk(got, tenant.api_secret, digest)
         assert not is_accepted_by_the_sdk(got, "another", digest)
+        (known,) = await records.recipients.of(CLOUD, record.aid)
+        assert (known.kind, known.who) == ("webhook", "127.0.0.1"), "who was told stands in the register"
 
 
 async def test_it_is_sent_until_it_is_taken_and_then_no_more(records: Records, tmp_path: Path) -> None:

@@ -6,19 +6,17 @@ import shutil
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, select, text
+from sqlalchemy import select, text
 
 from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded
 from domicile.media.journal import Kind
-from origin import migrations
 from origin.catalogue.engine import Database, sqlite_url
 from origin.catalogue.tables import api_key, tenant
 from origin.migrations import migrate
 from origin.records import Records
 from origin.records.api_keys import FIRST
 from origin.scope import EVERYTHING, KEYS_MAX, Operation, Scope
+from tests.infra.migrating import upgrade
 from tests.infra.records import CLOUD, opened
 
 READS = Scope(operations=frozenset({Operation.READ}), folder="team")
@@ -150,10 +148,3 @@ async def test_the_one_key_of_an_older_catalogue_is_the_first_of_several(tmp_pat
     await database.close()
     assert tuple(key) == ("123456789012345", "acme", FIRST, True, 7.0, None)
     assert tuple(cloud) == ("acme", 7.0, 3, "0" * 64)
-
-
-def upgrade(connection: Connection, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)

@@ -4,13 +4,18 @@ import shutil
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert, select
 
 from domicile.media.access import AccessRule
 from domicile.media.errors import AssetExists, AssetNotFound
 from domicile.media.journal import Kind
 from domicile.media.policy import Activity
+from origin.catalogue.engine import Database, sqlite_url
+from origin.catalogue.tables import backup, backup_label
+from origin.migrations import migrate
 from origin.records import AssetRecord, Filter, NewAsset, PurgeTargets, Records, backups, recovery, whole
 from origin.records.opening import SYSTEM_CLOCKS, Clocks
+from tests.infra.migrating import upgrade
 from tests.infra.records import CLOUD, facts, keep, name, opened, restore, settings, upload
 
 DAY = 86_400.0
@@ -342,3 +347,22 @@ async def test_of_more_versions_than_are_listed_each_can_be_named(
     assert [one.record for one in await records.backups.of_versions(CLOUD, asset_id, [oldest])] == [versions[0]]
     assert await records.backups.forget(CLOUD, asset_id, [oldest]) == (oldest,)
     assert [records._core.keyring.of(one.aid) is None for one in versions] == [True, False, False, False]
+
+
+@pytest.mark.sqlite
+async def test_older_versions_are_given_the_labels_of_later_ones_that_an_older_release_kept(tmp_path: Path) -> None:
+    database = Database.open(sqlite_url(tmp_path / "catalogue.db"))
+    async with database.write() as connection:
+        await connection.run_sync(upgrade, "0015")
+        rows = [
+            {"aid": aid, "tenant": CLOUD, "asset_id": asset, "name_hash": called, "ended_at": at}
+            for aid, asset, called, at in (("1", "a", "n1", 1.0), ("2", "a", "n2", 2.0), ("3", "b", "n3", 3.0))
+        ]
+        await connection.execute(insert(backup), [{**row, "meta": b"", "body_bytes": 0} for row in rows])
+        given = [{"aid": aid, "hash": label, "tenant": CLOUD} for aid, label in (("1", "t"), ("2", "t"), ("2", "u"))]
+        await connection.execute(insert(backup_label), given)
+    await migrate(database)
+    async with database.read() as connection:
+        found = {(row.aid, row.hash) for row in await connection.execute(select(backup_label))}
+    await database.close()
+    assert found == {("1", "t"), ("1", "u"), ("1", "n2"), ("2", "t"), ("2", "u")}

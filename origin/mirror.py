@@ -88,12 +88,17 @@ class _Withheld:
 
     def take(self, record: Entry | Base, *, goes: bool) -> None:
         """`goes`: the record will not be there any more; of one that stays only what it ends is of interest."""
+        retained: tuple[Aid, ...] = ()
+        hidden: tuple[Aid, ...] = ()
+        shown: tuple[Aid, ...] = ()
         if isinstance(record, Base):
-            retained, hidden, shown = record.restricted, record.hidden, ()
-        elif record.kind == Kind.RESTRICT:  # with names it is a delete (ADR 0044)
-            retained, hidden, shown = (record.aids, (), ()) if record.names else ((), record.aids, ())
-        else:
-            retained, hidden, shown = (), (), record.aids if record.kind == Kind.NAME else ()
+            retained, hidden = record.restricted, record.hidden
+        elif record.kind == Kind.RESTRICT and record.names:  # a delete (ADR 0044)
+            retained = record.aids
+        elif record.kind == Kind.RESTRICT:
+            hidden = record.aids
+        elif record.kind == Kind.NAME:
+            shown = record.aids
         if goes:
             self.retained.update(dict.fromkeys(retained))
             self.hidden.update(dict.fromkeys(hidden))

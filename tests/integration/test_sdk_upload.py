@@ -368,7 +368,7 @@ def test_an_asset_is_restricted_held_and_erased_in_the_end(sdk, name: str) -> No
         call_json_api("delete", ["erasures", waiting["erasure_id"]], {})
     with pytest.raises(cloudinary.exceptions.BadRequest, match="does not wait for an approval"):
         call_json_api("post", ["erasures", waiting["erasure_id"], "approve"], {})
-    with pytest.raises(cloudinary.exceptions.BadRequest, match="grace is for mode erase"):
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="are for mode erase alone"):
         erasures("restrict", grace=1)
 
     wanted = {"selector": {"public_id": name}, "placed_by": "Legal", "reason": "case 17"}

@@ -114,8 +114,12 @@ async def test_it_is_not_logged_and_nothing_of_an_erased_asset_stays_in_it(
         )
         statement = await records.erase(CLOUD, PurgeTargets(tags=(canaries[2],)))
         assert {"place": RESIDUAL} in statement.body["residuals"]
-        await records._core.search.scrub()
-        assert records._core.search.residual == ""
+        index = records._core.search
+        assert isinstance(index, ServerIndex)
+        async with asyncio.timeout(20):
+            while index.residual:  # others may still look at what was there, and the upkeep rests between two rounds
+                index._rests_until = 0.0
+                await index.scrub()
         plain = unlogged(postgres_server, tmp_path)
         assert [canary.encode() in plain for canary in canaries] == [False] * 4
         assert b"n19" in plain

@@ -52,6 +52,7 @@ class MemoryIndex:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="search")
         self._turns = Turns()
         self._deadline = float("inf")
+        self._totals: dict[str, tuple[int, int]] = {}  # tenant -> assets, and bytes of their originals
         self._db = self._thread.submit(self._open).result()
 
     def _open(self) -> Connection:
@@ -77,7 +78,7 @@ class MemoryIndex:
     async def remove(self, change: Change, asset_ids: Iterable[str]) -> None:
         gone = list(asset_ids)
         docs = [t.doc_of(asset_id) for asset_id in gone]
-        self._after(change, gone, lambda: self._drop(docs))
+        self._after(change, gone, lambda: self._replace([], docs))
 
     def _after(self, change: Change, asset_ids: Sequence[str], work: Callable[[], None]) -> None:
         def committed() -> None:
@@ -124,7 +125,7 @@ class MemoryIndex:
             return await self._ask(query.tenant, lambda: answers.found(self._db, query, counts))
 
     async def totals(self, tenant: str, change: Change | None = None) -> tuple[int, int]:
-        return await self._ask(tenant, lambda: answers.totals(self._db, tenant), change)
+        return await self._ask(tenant, lambda: self._totals.get(tenant, (0, 0)), change)
 
     async def count(self, tenant: str, condition: Condition) -> int:
         return await self._ask(tenant, lambda: answers.count(self._db, tenant, condition))
@@ -185,16 +186,19 @@ class MemoryIndex:
         except Exception as failed:  # noqa: BLE001 - the text could hold a name
             log.error("search_index_failed", error=type(failed).__name__)  # noqa: TRY400
 
-    def _replace(self, many: Sequence[sql.Rows]) -> None:
+    def _replace(self, many: Sequence[sql.Rows], gone: Sequence[int] = ()) -> None:
+        """What `many` say is there, and nothing of their assets from before, nor of those that are gone."""
         self._db.exec_driver_sql("BEGIN")
         try:
-            self._drop([rows.doc for rows in many])
+            before = self._drop([*gone, *(rows.doc for rows in many)])
             for table, values in sql.rows_by_table(many):
                 self._insert(table, values)
         except BaseException:
             self._db.exec_driver_sql("ROLLBACK")
             raise
         self._db.exec_driver_sql("COMMIT")
+        self._count(before, -1)
+        self._count([rows.size for rows in many], +1)
 
     def _insert(self, table: Table, rows: Sequence[sql.Row]) -> None:
         """Past SQLAlchemy, which takes as long to look at them as SQLite does to write them."""
@@ -202,7 +206,17 @@ class MemoryIndex:
         assert isinstance(driver, sqlite3.Connection)
         driver.executemany(f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.c))})", rows)  # noqa: S608 - ours
 
-    def _drop(self, docs: Sequence[int]) -> None:
+    def _count(self, sizes: Iterable[tuple[str, int]], sign: int) -> None:
+        """Kept as a sum: each upload to a cloud with quotas asks for it."""
+        for tenant, size in sizes:
+            assets, total = self._totals.get(tenant, (0, 0))
+            self._totals[tenant] = (assets + sign, total + sign * int(size))
+
+    def _drop(self, docs: Sequence[int]) -> list[tuple[str, int]]:
+        """Tenant and bytes of each that was there."""
+        sizes: list[tuple[str, int]] = []
         for batch in batches(docs):
             for statement in sql.deletes(batch):
-                self._db.execute(statement)
+                done = self._db.execute(statement)
+                sizes += [(row[0], row[1]) for row in done] if done.returns_rows else []
+        return sizes

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     ColumnElement,
-    Delete,
     FunctionElement,
     Select,
     Table,
@@ -61,6 +60,7 @@ class Rows:
 
     asset_id: str
     doc: int
+    size: tuple[str, int]
     asset: Row
     words: list[Row]
     phrases: list[Row]
@@ -74,6 +74,7 @@ def rows_of(document: Document) -> Rows:
     return Rows(
         asset_id=asset_id,
         doc=doc,
+        size=(str(tenant), int(scalars["bytes"] or 0)),
         asset=(doc, *(scalars[name] for name in t.COLUMNS)),
         words=[(doc, name, word, tenant) for name, word in _keys(document.words)],
         phrases=[(doc, at, t.field_of(name), text) for at, (name, text) in enumerate(document.texts) if _is_kept(text)],
@@ -112,8 +113,10 @@ def drop(docs: Sequence[int]) -> Select[Any]:
     return select(func.count()).select_from(assets).add_cte(*rest)
 
 
-def deletes(docs: Sequence[int]) -> list[Delete]:
-    return [delete(table).where(table.c.doc.in_(docs)) for table in t.TABLES]
+def deletes(docs: Sequence[int]) -> list[Any]:
+    """The one that returns rows tells tenant and bytes of each asset that was there."""
+    first = delete(t.asset).where(t.asset.c.doc.in_(docs)).returning(t.asset.c.tenant, t.asset.c.bytes)
+    return [first, *(delete(table).where(table.c.doc.in_(docs)) for table in t.TABLES[1:])]
 
 
 def page(query: Query) -> Select[Any]:

@@ -50,6 +50,7 @@ ROWS_PER_STEP = 10_000
 ASKED = 60
 FOLDERS, TAGS = 1000, 500
 START_SECONDS_MAX = 1800.0
+INDEX_LOOK_SECONDS = 0.05
 BOUNDARY = "bench-boundary"
 WHAT = {
     "list": "/resources/image/upload?max_results=100",
@@ -228,6 +229,15 @@ async def fill(settings: RecordsSettings, count: int) -> None:
             await connection.execute(text("ANALYZE"))
 
 
+def index_seconds(origin: OriginProcess, began: float) -> float:
+    """How long until the search index has everything."""
+    while origin.request("GET", "/readyz").json()["checks"]["search"] != "ok":
+        if time.monotonic() - began > START_SECONDS_MAX:
+            raise RuntimeError("the search index is not built")
+        time.sleep(INDEX_LOOK_SECONDS)
+    return time.monotonic() - began
+
+
 def listings(work: Path, server: postgres.Server, kind: str, count: int) -> list[dict[str, Any]]:
     rows = postgres.Rows(server=server, url=server.database()) if kind == "postgres" else None
     name = f"{kind}-{count}"
@@ -239,8 +249,11 @@ def listings(work: Path, server: postgres.Server, kind: str, count: int) -> list
     with origin_on(work, rows, name) as origin:
         started = time.monotonic() - began
         assert origin.process is not None
+        indexed = index_seconds(origin, began)
         resident = psutil.Process(origin.process.pid).memory_info().rss / 1e6
-        told = {"what": f"{kind}, {count} assets", "start_seconds": started, "resident_mb": resident}
+        told = {
+            "what": f"{kind}, {count} assets", "start_seconds": started, "index_seconds": indexed, "resident_mb": resident,
+        }  # fmt: skip
         connection = http.client.HTTPConnection("127.0.0.1", origin.port, timeout=600)
         headers = authorization(origin)
         for what, path in WHAT.items():

@@ -1,9 +1,9 @@
-"""What searches and listings cost in the index, and by which of its trees they are answered.
+"""What searches and listings cost in the index, in memory and on a PostgreSQL server, and by which of its trees they are answered.
 
     python -m benchmarks.api_search [--assets 10000 --assets 1000000] [--rounds 30]
 
 Only the index is measured: no HTTP, and no opening of the sealed records of a page. Each question is asked for a page of 50 and,
-if it is a search, for the number of all. Prints one JSON object a line.
+if it is a search, for the number of all. Prints, with the plan of its database (EXPLAIN), one JSON object a line.
 """
 
 from __future__ import annotations
@@ -15,20 +15,31 @@ import json
 import random
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
 
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Select, insert
+from sqlalchemy import text as statement
+from sqlalchemy.dialects import postgresql, sqlite
 
 from domicile.media.asset import Aid, AssetId, AssetName
 from domicile.media.facts import SourceFacts
+from domicile.media.journal import Head
 from origin.catalogue import search_sql as sql
+from origin.catalogue.engine import Database
 from origin.catalogue.search import MemoryIndex
+from origin.catalogue.search_server import ServerIndex
+from origin.catalogue.search_tables import TABLES
+from origin.catalogue.tables import journal_head
 from origin.records.documents import document_of
 from origin.records.filtering import condition_of
 from origin.records.types import AssetRecord, Filter
 from origin.search.conditions import of_assets, resolve
+from origin.search.document import Document
 from origin.search.expression import parse
 from origin.search.query import Query
+from tests.infra import postgres
 
 CLOUD = "bench"
 NOW = 1_700_000_000.0
@@ -93,20 +104,96 @@ def records(count: int) -> Iterator[AssetRecord]:
     return (record(number, chance) for number in range(count))
 
 
-async def measured(count: int, rounds: int) -> None:
-    index = MemoryIndex(seconds_max=SECONDS_MAX)
-    started = time.perf_counter()
-    batch = []
-    for one in records(count):
-        batch.append(document_of(one))
-        if len(batch) == BATCH:
-            await index.fill(batch)
-            batch = []
-    await index.fill(batch)
+class Memory:
+    """The index of SQLite."""
+
+    name = "memory"
+
+    def __init__(self) -> None:
+        self.index = MemoryIndex(seconds_max=SECONDS_MAX)
+
+    async def fill(self, documents: Iterable[Document]) -> None:
+        for batch in batched(documents):
+            await self.index.fill(CLOUD, batch, head=0)
+
+    async def plan(self, query: Query) -> list[str]:
+        text = str(sql.page(query).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
+
+        def rows() -> list[str]:
+            return [row[3] for row in self.index._db.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
+
+        return await self.index._ask(CLOUD, rows)
+
+    async def bytes(self) -> int:
+        def size() -> int:
+            pragmas = ("page_count", "page_size")
+            pages, page_bytes = (int(self.index._db.exec_driver_sql(f"PRAGMA {one}").scalar_one()) for one in pragmas)
+            return pages * page_bytes
+
+        return await self.index._ask(CLOUD, size)
+
+    async def close(self) -> None:
+        await self.index.close()
+
+
+class Server:
+    """That of a PostgreSQL server of its own."""
+
+    name = "postgresql"
+
+    def __init__(self, url: str) -> None:
+        self._database = Database.open(url)
+        self.index = ServerIndex(self._database, seconds_max=SECONDS_MAX)
+
+    async def fill(self, documents: Iterable[Document]) -> None:
+        await fill_server(self._database, documents)
+
+    async def plan(self, query: Query) -> list[str]:
+        return await explained(self._database, sql.page(query))
+
+    async def bytes(self) -> int:
+        sizes = ", ".join(f"pg_total_relation_size('{table.name}')" for table in TABLES)
+        async with self._database.read() as connection:
+            return int(sum((await connection.execute(statement(f"SELECT {sizes}"))).one()))
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+async def fill_server(database: Database, documents: Iterable[Document]) -> None:
+    """A cloud of its own, whose assets are in the index alone, as a build leaves it; looked at by the planner as it would be."""
+    index = await ServerIndex.opened(database)
+    async with database.write() as connection:
+        head = Head(epoch=1, seq=0, chain="")
+        await connection.execute(insert(journal_head).values(tenant=CLOUD, epoch=1, seq=0, hash=""))
+        await index.adopt(connection, CLOUD, head)
+    for batch in batched(documents):
+        async with database.write() as connection:
+            await index.write(connection, [sql.rows_of(document) for document in batch])
+    async with database.write() as connection:
+        await connection.execute(statement(f"ANALYZE {', '.join(table.name for table in TABLES)}"))
+
+
+async def explained(database: Database, asked: Select[Any]) -> list[str]:
+    words = str(asked.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
+    async with database.read() as connection:
+        return [row[0] for row in await connection.execute(statement("EXPLAIN " + words.replace(":", r"\:")))]
+
+
+def batched(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    rest = iter(documents)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
+
+
+async def measured(home: Memory | Server, count: int, rounds: int) -> None:
+    index, started = home.index, time.perf_counter()
+    await home.fill(map(document_of, records(count)))
     say(
+        index=home.name,
         assets=count,
         fill_seconds=round(time.perf_counter() - started, 1),
-        bytes_each=await index_bytes(index) // count,
+        bytes_each=await home.bytes() // count,
     )
     listings = {f"list: {name}": condition_of(where) for name, where in LISTINGS.items()}
     meaning = of_assets(now=NOW, hashed=lambda text: text)
@@ -123,31 +210,19 @@ async def measured(count: int, rounds: int) -> None:
             taken.append((time.perf_counter() - began) * 1000)
         ranked = sorted(taken)
         say(
+            index=home.name,
             assets=count,
             question=name,
             found=total,
             median_ms=round(statistics.median(taken), 2),
             p95_ms=round(ranked[int(len(ranked) * 0.95)], 2),
-            by=await plan(index, query),
+            by=await home.plan(query),
         )
-    await index.close()
+    await home.close()
 
 
-async def plan(index: MemoryIndex, query: Query) -> list[str]:
-    text = str(sql.page(query).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
-
-    def rows() -> list[str]:
-        return [row[3] for row in index._db.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
-
-    return await index._ask(rows)
-
-
-async def index_bytes(index: MemoryIndex) -> int:
-    def size() -> int:
-        pages, page_bytes = (index._db.exec_driver_sql(f"PRAGMA {one}").scalar() for one in ("page_count", "page_size"))
-        return pages * page_bytes
-
-    return await index._ask(size)
+async def on_server(url: str, count: int, rounds: int) -> None:
+    await measured(Server(url), count, rounds)
 
 
 def say(**what: object) -> None:
@@ -159,8 +234,10 @@ def main() -> None:
     asked.add_argument("--assets", type=int, action="append", default=[])
     asked.add_argument("--rounds", type=int, default=30)
     options = asked.parse_args()
-    for count in options.assets or [10_000, 1_000_000]:
-        asyncio.run(measured(count, options.rounds))
+    with postgres.running(quick=False) as server:
+        for count in options.assets or [10_000, 1_000_000]:
+            asyncio.run(measured(Memory(), count, options.rounds))
+            asyncio.run(on_server(server.database(), count, options.rounds))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ class Pages:
         self._health.add("draining", lambda: "draining" if origin.draining else None)
         self._health.add("records", self._records)
         self._health.add("decoders", lambda: None if origin.pool.layers else "not_started")
+        self._health.add("search", self._search, gates=False)
 
     async def healthz(self, request: web.Request, _: Mapping[str, str]) -> web.Response:
         return await self._health.healthz(request)
@@ -45,8 +46,14 @@ class Pages:
         origin.metrics.cases.set(opened, state="open")
         origin.metrics.cases.set(overdue, state="overdue")
         origin.metrics.nodes.set(origin.nodes.alive(now=origin.now()))
+        origin.metrics.search_built.set(origin.records.search_built)
         body, content_type = exposition(origin.metrics.registry, request.headers.get(hdrs.ACCEPT, ""))
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
+
+    def _search(self) -> str | None:
+        """Searches, listings and what counts by them wait for it; nothing else does."""
+        share = self._origin.records.search_built
+        return None if share == 1 else f"building_{int(share * 100)}_percent"
 
     async def _records(self) -> str | None:
         for cloud in self._origin.records.tenants()[:1]:

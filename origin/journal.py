@@ -133,15 +133,17 @@ class Journal:
         database: Database,
         *,
         mirror: Mirrors | None = None,
+        follow: Callable[[Change], Awaitable[None]] | None = None,
         on_commit: Callable[[Entry], None] | None = None,
         on_unfinished: Callable[[], None] | None = None,
         on_put_back: Callable[[], None] | None = None,
     ) -> None:
-        """`on_unfinished` is called when an entry is, or may be, committed and its caller hears an error: somebody must
-        clean up. `on_put_back`: see `origin.continuity`.
+        """`follow` is the last that a change does in its transaction. `on_unfinished` is called when an entry is, or may be,
+        committed and its caller hears an error: somebody must clean up. `on_put_back`: see `origin.continuity`.
         """
         self._database = database
         self._mirror = mirror
+        self._follow = follow
         self._on_commit = on_commit
         self._on_unfinished = on_unfinished
         self.continuity = Continuity(lambda: mirror.ends if mirror else {}, on_put_back=on_put_back)
@@ -194,6 +196,8 @@ class Journal:
             await transaction.rollback()
             return
         await self._store(change, change.entry)
+        if self._follow is not None:
+            await self._follow(change)
         try:
             await transaction.commit()
         except Exception:

@@ -62,9 +62,6 @@ class Metrics:
             "Bytes of uploads that lie sealed on the disk until they are whole.",
             {},
         )
-        self.journal_head = BoundedGauge(
-            to, "domicile_origin_journal_head", "Journal entries ever written, over all clouds.", {}
-        )
         self.leases = BoundedCounter(
             to,
             "domicile_origin_leases_total",
@@ -84,6 +81,7 @@ class Metrics:
             to, "domicile_origin_purges_total", "Signed purge calls, by outcome.", {"outcome": PURGE_OUTCOMES}
         )
         self._outside(to)
+        self._records(to)
         self._pool(to)
         self._subjects(to)
 
@@ -117,6 +115,18 @@ class Metrics:
             "Purges at CDNs by kind of CDN: calls by what came of them (confirmed, later, failed), calls that were not made because a"
             " policy lets no metadata go out (denied), and purges that were over by the age of all copies before a CDN confirmed them (lapsed).",
             {"cdn": tuple(SPEAKERS), "outcome": CDN_OUTCOMES},
+        )
+
+    def _records(self, to: CollectorRegistry) -> None:
+        self.journal_head = BoundedGauge(
+            to, "domicile_origin_journal_head", "Journal entries ever written, over all clouds.", {}
+        )
+        self.search_built = BoundedGauge(
+            to,
+            "domicile_origin_search_built_ratio",
+            "Share of the assets that the search index has been given since it was begun anew; below 1 searches, listings and uploads under a"
+            " quota can be answered 429.",
+            {},
         )
 
     def _pool(self, to: CollectorRegistry) -> None:

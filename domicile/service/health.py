@@ -41,19 +41,26 @@ class Health:
 
     def __init__(self) -> None:
         self._checks: dict[str, Probe] = {}
+        self._told: set[str] = set()
 
-    def add(self, name: str, probe: Probe) -> None:
-        """Register a check; `name` is a constant snake_case noun. A later one of the same name replaces it."""
+    def add(self, name: str, probe: Probe, *, gates: bool = True) -> None:
+        """Register a check; `name` is a constant snake_case noun. A later one of the same name replaces it. One that does not
+        gate is told, and the process is ready all the same.
+        """
         if not _REASON.fullmatch(name):
             raise ValueError(f"not a snake_case name: {name!r}")
         if name not in self._checks and len(self._checks) >= CHECKS_MAX:
             raise ValueError(f"more than {CHECKS_MAX} checks")
         self._checks[name] = probe
+        self._told.discard(name)
+        if not gates:
+            self._told.add(name)
 
     async def report(self) -> Report:
         """Ask every check, each for at most CHECK_SECONDS_MAX."""
         said = {name: await self._ask(probe) for name, probe in self._checks.items()}
-        return Report(ready=all(answer == "ok" for answer in said.values()), checks=said)
+        ready = all(answer == "ok" or name in self._told for name, answer in said.items())
+        return Report(ready=ready, checks=said)
 
     @staticmethod
     async def _ask(probe: Probe) -> str:

@@ -123,7 +123,7 @@ class _Translated:
             raise UpstreamUnavailable("The catalogue does not answer: try again") from error
 
 
-def _sqlstate(error: BaseException) -> str:
+def sqlstate(error: BaseException) -> str:
     """Of a driver's error, or of the one it wraps."""
     for one in (error, getattr(error, "orig", None)):
         if isinstance(state := getattr(one, "sqlstate", None), str):
@@ -132,14 +132,14 @@ def _sqlstate(error: BaseException) -> str:
 
 
 def _is_passing(error: DBAPIError) -> bool:
-    return _BUSY in str(error.orig) or _sqlstate(error) in _TRY_AGAIN
+    return _BUSY in str(error.orig) or sqlstate(error) in _TRY_AGAIN
 
 
 def _is_lost(error: BaseException) -> bool:
     """Connecting fails with a driver's own error, or one of a socket; later it is wrapped."""
     if isinstance(error, OSError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return True
-    return _sqlstate(error).startswith(_GONE)
+    return sqlstate(error).startswith(_GONE)
 
 
 def _sqlite(url: URL) -> Database:
@@ -180,7 +180,13 @@ def _postgres(url: URL) -> Database:
     # A connection is tried before it is given out: those that a restart of the server has cut off are opened anew.
     writer, reader = (
         create_async_engine(
-            url, pool_size=size, max_overflow=0, pool_timeout=LOCK_SECONDS, pool_pre_ping=True, connect_args=server
+            url,
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=LOCK_SECONDS,
+            pool_pre_ping=True,
+            connect_args=server,
+            hide_parameters=True,  # those of the search index are names
         )
         for size in (POSTGRES_WRITERS_MAX, READERS_MAX)
     )

@@ -72,6 +72,12 @@ class Catalogue(Protocol):
     async def some(self, connection: AsyncConnection, tenant: str, limit: int, *, bare: bool = False) -> list[AssetRow]:
         """At most `limit` assets of the tenant, also hidden ones."""
 
+    async def count(self, connection: AsyncConnection, tenant: str) -> int:
+        """All assets of the tenant."""
+
+    async def page(self, connection: AsyncConnection, tenant: str, *, after: str, limit: int) -> list[AssetRow]:
+        """All assets of the tenant in the order of their names' hashes, at most `limit`, after one of those."""
+
     async def owner(self, connection: AsyncConnection, aid: Aid) -> str | None:
         """Tenant of a version that has bytes and may be shown."""
 

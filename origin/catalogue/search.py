@@ -8,33 +8,33 @@ changes wait for one search at most.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, Table, create_engine, event
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import StaticPool
 
-from domicile.media.errors import LimitExceeded, Overloaded
+from domicile.media.errors import LimitExceeded
+from domicile.media.journal import Head
+from origin.catalogue import search_answers as answers
 from origin.catalogue import search_sql as sql
 from origin.catalogue import search_tables as t
+from origin.catalogue.search_building import Building, Told
+from origin.catalogue.search_turns import SEARCH_SECONDS_MAX, TOO_LONG, Turns
+from origin.catalogue.sql import batches
 from origin.journal import Change
-from origin.search.conditions import Both, Condition
+from origin.search.conditions import Condition
 from origin.search.document import Document
 from origin.search.query import Counting, Found, Hit, Query
 
-SEARCH_SECONDS_MAX = 2.0
-"""Of one question."""
-WAITING_MAX = 64
-"""Questions that wait for the thread, and searches that wait for their turn, each."""
 STEPS_PER_LOOK = 10_000
 """Instructions of SQLite between two looks at the clock."""
-VALUES_MAX = 100
-"""Values that results are counted by, of one field."""
 
 T = TypeVar("T")
 
@@ -46,10 +46,11 @@ class MemoryIndex:
 
     def __init__(self, *, seconds_max: float = SEARCH_SECONDS_MAX) -> None:
         self._seconds_max = seconds_max
+        self.building = Building()
+        self._told: dict[str, Told] = {}
+        """Of each tenant that is being built."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="search")
-        self._turn = asyncio.Lock()
-        self._waiting = 0
-        self._searching = 0
+        self._turns = Turns()
         self._deadline = float("inf")
         self._totals: dict[str, tuple[int, int]] = {}  # tenant -> assets, and bytes of their originals
         self._db = self._thread.submit(self._open).result()
@@ -72,50 +73,82 @@ class MemoryIndex:
 
     async def put(self, change: Change, document: Document) -> None:
         rows = sql.rows_of(document)
-        change.after_commit.append(lambda: self._soon(lambda: self._replace([rows])))
+        self._after(change, [str(document.scalars["asset_id"])], lambda: self._replace([rows]))
 
     async def remove(self, change: Change, asset_ids: Iterable[str]) -> None:
         gone = list(asset_ids)
-        change.after_commit.append(lambda: self._soon(lambda: self._replace([], gone)))
+        docs = [t.doc_of(asset_id) for asset_id in gone]
+        self._after(change, gone, lambda: self._replace([], docs))
 
-    async def fill(self, documents: Sequence[Document]) -> None:
-        rows = [sql.rows_of(document) for document in documents]
-        await asyncio.wrap_future(self._thread.submit(self._replace, rows))
+    def _after(self, change: Change, asset_ids: Sequence[str], work: Callable[[], None]) -> None:
+        def committed() -> None:
+            if change.tenant in self._told:
+                self._told[change.tenant].note(asset_ids, change.seq)
+            self._soon(work)
+
+        change.after_commit.append(committed)
+
+    async def follow(self, change: Change) -> None:
+        """It is gone with the process, so nobody asks how far it went."""
+
+    async def adopt(self, connection: AsyncConnection, tenant: str, head: Head) -> None:
+        """It has no assets that could be missing."""
+
+    async def begin(self, tenants: Iterable[str]) -> None:
+        self._told = {tenant: Told() for tenant in tenants}
+        self.building.begin(self._told)
+
+    async def fill(self, tenant: str, documents: Sequence[Document], *, head: int) -> bool:
+        rows = await asyncio.to_thread(lambda: [sql.rows_of(document) for document in documents])
+        told = self._told.get(tenant, Told())
+        fresh = told.fresh([one.asset_id for one in rows], head)
+        if fresh is None:
+            return False
+        kept = [one for one, is_fresh in zip(rows, fresh, strict=True) if is_fresh]
+        # Nothing is waited for between the look and this: changes of later are behind it in the thread.
+        await asyncio.wrap_future(self._thread.submit(self._replace, kept))
+        return True
+
+    async def complete(self, tenant: str, era: int) -> None:
+        self._told.pop(tenant, None)
+        self.building.end(tenant)
+
+    async def ready(self, tenant: str) -> None:
+        await self.building.outwait(tenant)
 
     async def find(self, query: Query, change: Change | None = None) -> tuple[Hit, ...]:
-        return await self._ask(lambda: self._page(query))
+        return await self._ask(query.tenant, lambda: answers.page(self._db, query), change)
 
     async def search(self, query: Query, counts: Sequence[Counting]) -> Found:
-        async with self._my_turn():
-            return await self._ask(lambda: self._found(query, counts))
+        await self.ready(query.tenant)
+        async with self._turns.search():
+            return await self._ask(query.tenant, lambda: answers.found(self._db, query, counts))
 
-    async def totals(self, tenant: str) -> tuple[int, int]:
-        return await self._ask(lambda: self._totals.get(tenant, (0, 0)))
+    async def totals(self, tenant: str, change: Change | None = None) -> tuple[int, int]:
+        return await self._ask(tenant, lambda: self._totals.get(tenant, (0, 0)), change)
 
     async def count(self, tenant: str, condition: Condition) -> int:
-        asked = sql.count(tenant, condition)
-        return await self._ask(lambda: self._db.execute(asked).scalar_one())
+        return await self._ask(tenant, lambda: answers.count(self._db, tenant, condition))
 
     async def resource_types(self, tenant: str) -> list[str]:
-        return await self._ask(lambda: list(self._db.execute(sql.resource_types(tenant)).scalars()))
+        return await self._ask(tenant, lambda: answers.texts(self._db, sql.resource_types(tenant)))
 
     async def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> list[str]:
         asked = sql.tags(tenant, resource_type, prefix=prefix, after=after, limit=limit)
-        return await self._ask(lambda: list(self._db.execute(asked).scalars()))
+        return await self._ask(tenant, lambda: answers.texts(self._db, asked))
 
     async def folders_below(self, tenant: str, parent: str, *, limit: int) -> list[str]:
-        return await self._ask(lambda: self._folders_below(tenant, f"{parent}/" if parent else "", limit))
-
-    def _folders_below(self, tenant: str, under: str, limit: int) -> list[str]:
-        """Leaps from folder to folder: what it costs follows from how many there are, and not from their assets."""
-        found, at = dict[str, None](), under
-        while len(found) < limit and (folder := self._db.execute(sql.first_folder(tenant, at, under)).scalar()):
-            child, at = sql.child_of(folder, under)
-            found[child] = None
-        return list(found)
+        return await self._ask(tenant, lambda: answers.folders_below(self._db, tenant, parent, limit))
 
     async def folders(self, tenant: str, limit: int) -> list[str]:
-        return await self._ask(lambda: list(self._db.execute(sql.folders(tenant, limit)).scalars()))
+        return await self._ask(tenant, lambda: answers.texts(self._db, sql.folders(tenant, limit)))
+
+    @property
+    def residual(self) -> str:
+        return ""
+
+    async def scrub(self) -> None:
+        """Every byte of what was deleted has been overwritten."""
 
     async def close(self) -> None:
         await asyncio.to_thread(self._close)
@@ -124,25 +157,13 @@ class MemoryIndex:
         self._thread.submit(self._db.engine.dispose).result()
         self._thread.shutdown()
 
-    @asynccontextmanager
-    async def _my_turn(self) -> AsyncIterator[None]:
-        if self._searching >= WAITING_MAX:
-            raise Overloaded("Too many searches at once; try again")
-        self._searching += 1
-        try:
-            async with self._turn:
-                yield
-        finally:
-            self._searching -= 1
-
-    async def _ask(self, work: Callable[[], T]) -> T:
-        if self._waiting >= WAITING_MAX:
-            raise Overloaded("Too many questions to the search index at once; try again")
-        self._waiting += 1
-        try:
+    async def _ask(self, tenant: str, work: Callable[[], T], change: Change | None = None) -> T:
+        if change is None:
+            await self.ready(tenant)
+        else:
+            self.building.refuse(tenant)
+        with self._turns.question():
             return await asyncio.wrap_future(self._thread.submit(self._in_time, work))
-        finally:
-            self._waiting -= 1
 
     def _in_time(self, work: Callable[[], T]) -> T:
         self._deadline = time.monotonic() + self._seconds_max
@@ -150,7 +171,7 @@ class MemoryIndex:
             return work()
         except OperationalError as failed:
             if time.monotonic() > self._deadline:
-                raise LimitExceeded("The search takes too long: ask for less") from failed
+                raise LimitExceeded(TOO_LONG) from failed
             raise
         finally:
             self._deadline = float("inf")
@@ -165,27 +186,25 @@ class MemoryIndex:
         except Exception as failed:  # noqa: BLE001 - the text could hold a name
             log.error("search_index_failed", error=type(failed).__name__)  # noqa: TRY400
 
-    def _replace(self, many: Sequence[sql.Rows], gone: Sequence[str] = ()) -> None:
+    def _replace(self, many: Sequence[sql.Rows], gone: Sequence[int] = ()) -> None:
         """What `many` say is there, and nothing of their assets from before, nor of those that are gone."""
         self._db.exec_driver_sql("BEGIN")
         try:
-            before = self._drop([*gone, *(rows.asset["asset_id"] for rows in many)])
-            for statement, values in sql.inserts(many):
-                self._db.execute(statement, values)
+            before = self._drop([*gone, *(rows.doc for rows in many)])
+            for table, values in sql.rows_by_table(many):
+                self._insert(table, values)
         except BaseException:
             self._db.exec_driver_sql("ROLLBACK")
             raise
         self._db.exec_driver_sql("COMMIT")
         self._count(before, -1)
-        self._count([(rows.asset["tenant"], rows.asset["bytes"]) for rows in many], +1)
+        self._count([rows.size for rows in many], +1)
 
-    def _drop(self, asset_ids: Sequence[str]) -> list[tuple[str, int]]:
-        """Tenant and bytes of each that was there."""
-        sizes: list[tuple[str, int]] = []
-        for statement in sql.deletes(asset_ids):
-            done = self._db.execute(statement)
-            sizes += [(row[0], row[1]) for row in done] if done.returns_rows else []
-        return sizes
+    def _insert(self, table: Table, rows: Sequence[sql.Row]) -> None:
+        """Past SQLAlchemy, which takes as long to look at them as SQLite does to write them."""
+        driver = self._db.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.executemany(f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.c))})", rows)  # noqa: S608 - ours
 
     def _count(self, sizes: Iterable[tuple[str, int]], sign: int) -> None:
         """Kept as a sum: each upload to a cloud with quotas asks for it."""
@@ -193,19 +212,11 @@ class MemoryIndex:
             assets, total = self._totals.get(tenant, (0, 0))
             self._totals[tenant] = (assets + sign, total + sign * int(size))
 
-    def _page(self, query: Query) -> tuple[Hit, ...]:
-        rows = self._db.execute(sql.page(query))
-        return tuple(Hit(asset_id=row[0], place=tuple(row[1:])) for row in rows)
-
-    def _found(self, query: Query, counts: Sequence[Counting]) -> Found:
-        tenant, condition = query.tenant, query.condition
-        told: dict[str, dict[str, int]] = {}
-        for one in counts:
-            if one.ranges:
-                asked = [(name, sql.count(tenant, Both((condition, there)))) for name, there in one.ranges]
-                told[one.field] = {name: self._db.execute(number).scalar_one() for name, number in asked}
-            else:
-                rows = self._db.execute(sql.counted_by(tenant, condition, one.field, VALUES_MAX))
-                told[one.field] = {row[0]: row[1] for row in rows}
-        total = self._db.execute(sql.count(tenant, condition)).scalar_one()
-        return Found(hits=self._page(query), total=total, counts=told)
+    def _drop(self, docs: Sequence[int]) -> list[tuple[str, int]]:
+        """Tenant and bytes of each that was there."""
+        sizes: list[tuple[str, int]] = []
+        for batch in batches(docs):
+            for statement in sql.deletes(batch):
+                done = self._db.execute(statement)
+                sizes += [(row[0], row[1]) for row in done] if done.returns_rows else []
+        return sizes

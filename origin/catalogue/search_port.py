@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.media.journal import Head
+from origin.catalogue.search_building import Building
 from origin.journal import Change
 from origin.search.conditions import Condition
 from origin.search.document import Document
@@ -12,7 +16,19 @@ from origin.search.query import Counting, Found, Hit, Query
 
 
 class SearchIndex(Protocol):
-    """All tenants' assets. Questions raise Overloaded when too many wait, LimitExceeded when one takes too long."""
+    """All tenants' assets. Questions raise Overloaded when too many wait, or while assets of the tenant may be missing (after
+    a wait, unless they are asked by a change, which keeps others waiting); LimitExceeded when one takes too long.
+    """
+
+    building: Building
+    """How far it is."""
+
+    @property
+    def residual(self) -> str:
+        """Where bytes of what was removed may still lie; empty: nowhere."""
+
+    async def begin(self, tenants: Iterable[str]) -> None:
+        """At a start: those of them that it does not hold as they are now are built from here on."""
 
     async def put(self, change: Change, document: Document) -> None:
         """Add or replace an asset; seen by whoever asks once the change is committed."""
@@ -20,8 +36,25 @@ class SearchIndex(Protocol):
     async def remove(self, change: Change, asset_ids: Iterable[str]) -> None:
         """Nothing of them stays: see `scrub`."""
 
-    async def fill(self, documents: Sequence[Document]) -> None:
-        """Add assets that were there before this process."""
+    async def fill(self, tenant: str, documents: Sequence[Document], *, head: int) -> bool:
+        """Add assets as they were when the journal's head was there; what a change has told since stays as it is.
+        False: read them again.
+        """
+
+    async def complete(self, tenant: str, era: int) -> None:
+        """Every asset was given to `fill` since `building.era` was that."""
+
+    async def ready(self, tenant: str) -> None:
+        """Returns once none is missing. Raises Overloaded after a wait."""
+
+    async def follow(self, change: Change) -> None:
+        """At the end of every change: the index has everything up to its number."""
+
+    async def adopt(self, connection: AsyncConnection, tenant: str, head: Head) -> None:
+        """In the transaction that makes a cloud."""
+
+    async def scrub(self) -> None:
+        """Bytes of what was removed go, too, as far as they can; looked after now and then."""
 
     async def find(self, query: Query, change: Change | None = None) -> tuple[Hit, ...]:
         """Assets in the order asked for. `change`: as that transaction sees them."""
@@ -29,7 +62,7 @@ class SearchIndex(Protocol):
     async def search(self, query: Query, counts: Sequence[Counting]) -> Found:
         """The same, and how many there are in all. One after the other: it may take long."""
 
-    async def totals(self, tenant: str) -> tuple[int, int]:
+    async def totals(self, tenant: str, change: Change | None = None) -> tuple[int, int]:
         """(assets, bytes of their originals)."""
 
     async def count(self, tenant: str, condition: Condition) -> int:

@@ -10,24 +10,23 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     FunctionElement,
-    Insert,
     Select,
+    Table,
     and_,
     delete,
     false,
     func,
-    insert,
     not_,
     or_,
     select,
     true,
+    union,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import KeyedColumnElement
 
 from origin.catalogue import search_tables as t
-from origin.catalogue.sql import batches
 from origin.search.conditions import (
     Begins,
     Between,
@@ -42,6 +41,7 @@ from origin.search.conditions import (
 )
 from origin.search.document import Document
 from origin.search.query import Query
+from origin.search.values import Scalar
 
 Clause = ColumnElement[bool]
 _LAST = 0x10FFFF
@@ -50,32 +50,51 @@ _NO_NUMBER = -1.0
 """Where an asset without that number stands in an order."""
 
 
+Row = tuple[Scalar, ...]
+"""In the order of the table's columns: there are many, and a name beside each value would cost more than the value."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """What one document is in the tables."""
 
-    asset: dict[str, Any]
-    words: list[dict[str, Any]]
-    phrases: list[dict[str, Any]]
-    values: list[dict[str, Any]]
+    asset_id: str
+    doc: int
+    size: tuple[str, int]
+    asset: Row
+    words: list[Row]
+    phrases: list[Row]
+    values: list[Row]
 
 
 def rows_of(document: Document) -> Rows:
-    tenant = document.scalars["tenant"]
-    doc = t.doc_of(str(document.scalars["asset_id"]))
+    scalars = document.scalars
+    tenant, asset_id = scalars["tenant"], str(scalars["asset_id"])
+    doc = t.doc_of(asset_id)
     return Rows(
-        asset={"doc": doc, **document.scalars},
-        words=[{"doc": doc, "field": name, "word": word, "tenant": tenant} for name, word in document.words],
-        phrases=[{"doc": doc, "field": name, "text": text} for name, text in document.texts if text.count(" ") > 2],
+        asset_id=asset_id,
+        doc=doc,
+        size=(str(tenant), int(scalars["bytes"] or 0)),
+        asset=(doc, *(scalars[name] for name in t.COLUMNS)),
+        words=[(doc, name, word, tenant) for name, word in _keys(document.words)],
+        phrases=[(doc, at, t.field_of(name), text) for at, (name, text) in enumerate(document.texts) if _is_kept(text)],
         values=[
-            {"doc": doc, "field": name, "text": text, "tenant": tenant, "number": number}
-            for (name, text), number in document.values.items()
+            (doc, at, t.field_of(name), *t.key_of(text), tenant, number)
+            for at, ((name, text), number) in enumerate(document.values.items())
         ],
     )
 
 
-def inserts(many: Iterable[Rows]) -> list[tuple[Insert, list[dict[str, Any]]]]:
-    """Of documents that are not there."""
+def _keys(words: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    return {(t.field_of(name), t.key_of(word)[0]) for name, word in words}
+
+
+def _is_kept(text: str) -> bool:
+    """Several words, or one of which an index holds only the beginning."""
+    return text.count(" ") > 2 or len(text) > t.KEY_CHARS_MAX
+
+
+def rows_by_table(many: Iterable[Rows]) -> list[tuple[Table, list[Row]]]:
     every = list(many)
     pairs = (
         (t.asset, [rows.asset for rows in every]),
@@ -83,16 +102,21 @@ def inserts(many: Iterable[Rows]) -> list[tuple[Insert, list[dict[str, Any]]]]:
         (t.phrase, [row for rows in every for row in rows.phrases]),
         (t.value, [row for rows in every for row in rows.values]),
     )
-    return [(insert(table), rows) for table, rows in pairs if rows]
+    return [(table, rows) for table, rows in pairs if rows]
 
 
-def deletes(asset_ids: Iterable[str]) -> list[Any]:
-    """Those that return rows tell tenant and bytes of each asset that was there."""
-    found: list[Any] = []
-    for docs in batches(t.doc_of(asset_id) for asset_id in asset_ids):
-        found.append(delete(t.asset).where(t.asset.c.doc.in_(docs)).returning(t.asset.c.tenant, t.asset.c.bytes))
-        found += [delete(table).where(table.c.doc.in_(docs)) for table in (t.word, t.phrase, t.value)]
-    return found
+def drop(docs: Sequence[int]) -> Select[Any]:
+    """All of it in one statement, and how many assets were there; PostgreSQL's alone."""
+    gone = [delete(table).where(table.c.doc.in_(docs)) for table in t.TABLES]
+    assets = gone[0].returning(t.asset.c.doc).cte("assets_gone")
+    rest = [one.cte(f"rest_{at}_gone") for at, one in enumerate(gone[1:])]
+    return select(func.count()).select_from(assets).add_cte(*rest)
+
+
+def deletes(docs: Sequence[int]) -> list[Any]:
+    """The one that returns rows tells tenant and bytes of each asset that was there."""
+    first = delete(t.asset).where(t.asset.c.doc.in_(docs)).returning(t.asset.c.tenant, t.asset.c.bytes)
+    return [first, *(delete(table).where(table.c.doc.in_(docs)) for table in t.TABLES[1:])]
 
 
 def page(query: Query) -> Select[Any]:
@@ -109,6 +133,10 @@ def count(tenant: str, condition: Condition) -> Select[Any]:
     return select(func.count()).select_from(t.asset).where(_where(tenant, condition))
 
 
+def totals(tenant: str) -> Select[Any]:
+    return select(func.count(), func.coalesce(func.sum(t.asset.c.bytes), 0)).where(t.asset.c.tenant == tenant)
+
+
 def counted_by(tenant: str, condition: Condition, field: str, limit: int) -> Select[Any]:
     """(value, how many), the most common first."""
     column = t.asset.c[field]
@@ -119,7 +147,7 @@ def counted_by(tenant: str, condition: Condition, field: str, limit: int) -> Sel
 def first_folder(tenant: str, after: str, under: str) -> Select[Any]:
     """The first asset folder in use after a text, of those that begin so."""
     column = t.asset.c.asset_folder
-    return select(func.min(column)).where(t.asset.c.tenant == tenant, column > after, _begins(column, under))
+    return select(func.min(column)).where(t.asset.c.tenant == tenant, column > _storable(after), _begins(column, under))
 
 
 def child_of(folder: str, under: str) -> tuple[str, str]:
@@ -139,12 +167,12 @@ def resource_types(tenant: str) -> Select[Any]:
 
 
 def tags(tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> Select[Any]:
-    text = t.value.c.text
+    text = t.value.c.key
     tagged = t.value.join(t.asset, t.asset.c.doc == t.value.c.doc)
     return (
         select(text)
         .select_from(tagged)
-        .where(t.value.c.tenant == tenant, t.value.c.field == "tags", text > after, _begins(text, prefix))
+        .where(t.value.c.tenant == tenant, t.value.c.field == "tags", text > _storable(after), _begins(text, prefix))
         .where(t.asset.c.resource_type == resource_type)
         .distinct()
         .order_by(text)
@@ -154,21 +182,41 @@ def tags(tenant: str, resource_type: str, *, prefix: str, after: str, limit: int
 
 def clause(tenant: str, condition: Condition) -> Clause:
     """The condition over `search_asset`; never NULL, so that NOT means not."""
+    if docs := _docs(tenant, condition):
+        return t.asset.c.doc.in_(docs[0] if len(docs) == 1 else union(*docs))
     match condition:
         case Every():
             return true()
         case Nothing():
             return false()
-        case Words():
-            return _words(tenant, condition)
         case OneOf() | Begins() | Between():
-            return _field(tenant, condition)
+            return _matches(t.asset.c[condition.field], condition)
         case Neither(inner):
             return not_(clause(tenant, inner))
         case Both(parts):
             return and_(true(), *(clause(tenant, part) for part in parts))
         case Either(parts):
             return or_(false(), *(clause(tenant, part) for part in parts))
+        case _:  # words, and fields of rows beside the asset: see `_docs`
+            raise ValueError(condition)
+
+
+def _docs(tenant: str, condition: Condition) -> list[Select[Any]]:
+    """The assets of which rows beside them make it true, as sets that are joined; none where others have a say. Of several such
+    conditions any of which is enough there is one set: with an OR of two PostgreSQL would go through all assets.
+    """
+    match condition:
+        case Words():
+            return [_words(tenant, condition)]
+        case OneOf(field) | Begins(field) | Between(field) if field not in t.SCALARS:
+            value = t.value.c
+            is_mine = and_(value.tenant == tenant, value.field == t.field_of(field))
+            return [select(value.doc).where(is_mine, _matches_value(condition))]
+        case Either(parts):
+            found = [_docs(tenant, part) for part in parts]
+            return [one for some in found for one in some] if all(found) else []
+        case _:
+            return []
 
 
 def _where(tenant: str, condition: Condition) -> Clause:
@@ -194,36 +242,63 @@ def _is_named(condition: Condition) -> bool:
             return False
 
 
-def _words(tenant: str, asked: Words) -> Clause:
+def _words(tenant: str, asked: Words) -> Select[Any]:
     """The longest whole word by the index, as it may be the rarest; words side by side are looked at in what that leaves."""
     word, is_alone = t.word.c, len(asked.words) == 1
+    fields = [t.field_of(field) for field in asked.fields]
     if is_alone and asked.goes_on:
-        matches = _begins(word.word, asked.words[0])
+        longest = asked.words[0]
+        matches = _begins(word.word, t.key_of(longest)[0])
     else:
-        matches = word.word == max(asked.words[:-1] if asked.goes_on else asked.words, key=len)
-    found = select(word.doc).where(word.tenant == tenant, word.field.in_(asked.fields), matches)
-    if not is_alone:
+        longest = max(asked.words[:-1] if asked.goes_on else asked.words, key=len)
+        matches = word.word == t.key_of(longest)[0]
+    found = select(word.doc).where(word.tenant == tenant, word.field.in_(fields), matches)
+    if not is_alone or len(longest) > t.KEY_CHARS_MAX:
         text = f" {' '.join(asked.words)}" + " " * (not asked.goes_on)
         found = found.join(t.phrase, and_(t.phrase.c.doc == word.doc, t.phrase.c.field == word.field))
         found = found.where(Holds(t.phrase.c.text, text))
-    return t.asset.c.doc.in_(found)
+    return found
 
 
-def _field(tenant: str, asked: OneOf | Begins | Between) -> Clause:
-    """A column's, or that of any row of the asset."""
-    value, is_scalar = t.value.c, asked.field in t.SCALARS
-    if isinstance(asked, Between):
-        matches = _between(t.asset.c[asked.field] if is_scalar else value.number, asked)
-    else:
-        column = t.asset.c[asked.field] if is_scalar else value.text
-        matches = _begins(column, asked.text) if isinstance(asked, Begins) else column.in_(asked.texts)
-    if is_scalar:
-        return matches
-    return t.asset.c.doc.in_(select(value.doc).where(value.tenant == tenant, value.field == asked.field, matches))
+def _matches(column: ColumnElement[Any], asked: OneOf | Begins | Between) -> Clause:
+    match asked:
+        case Between():
+            return _between(column, asked)
+        case Begins(_, start):
+            return _begins(column, start)
+        case OneOf(_, texts):
+            return column.in_(list(filter(_can_be, texts)))
+
+
+def _matches_value(asked: OneOf | Begins | Between) -> Clause:
+    """The same of a text that lies in two columns."""
+    value = t.value.c
+    match asked:
+        case Between():
+            return _between(value.number, asked)
+        case Begins(_, start):
+            key, rest = t.key_of(start)
+            return and_(value.key == key, _begins(value.rest, rest)) if rest else _begins(value.key, key)
+        case OneOf(_, texts):
+            split = [t.key_of(text) for text in texts if _can_be(text)]
+            key_is = value.key.in_([key for key, _ in split])
+            return and_(key_is, or_(false(), *(and_(value.key == key, value.rest == rest) for key, rest in split)))
+
+
+def _can_be(text: str) -> bool:
+    """PostgreSQL takes no zero, not even to say that nothing has one."""
+    return "\0" not in text
+
+
+def _storable(after: str) -> str:
+    """The same texts come after it, as none has a zero."""
+    return after.partition("\0")[0]
 
 
 def _begins(column: ColumnElement[Any], start: str) -> Clause:
     """A range, so that an index answers it."""
+    if not _can_be(start):
+        return false()
     if not start:
         return column > ""
     end = successor(start)
@@ -265,7 +340,8 @@ def _after(order: Sequence[tuple[str, bool]], keys: Sequence[ColumnElement[Any]]
     for at, (_, descends) in enumerate(order):
         same = [key == held for key, held in zip(keys[:at], place, strict=False)]
         steps.append(and_(*same, keys[at] < place[at] if descends else keys[at] > place[at]))
-    return or_(*steps)
+    (_, descends), key, first = order[0], keys[0], place[0]
+    return and_(key <= first if descends else key >= first, or_(*steps))  # the first says where in an index to begin
 
 
 class Holds(FunctionElement[bool]):

@@ -7,13 +7,22 @@ databases mean the same by a word (ADR 0033).
 
 from __future__ import annotations
 
+import hashlib
+
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table, text
 
 metadata = MetaData()
+_FIELD_CHARS_KEPT = 60
 
 _TEXT = String().with_variant(String(collation="C"), "postgresql")
 """Ordered by code points in both databases."""
 _DOC = BigInteger().with_variant(Integer, "sqlite")
+KEY_CHARS_MAX = 255
+"""Of a word or a value that an index holds; PostgreSQL's take no row of more than 2,704 bytes. What is longer is compared
+beside it, in `search_phrase` or `rest`.
+"""
+FIELD_CHARS_MAX = 100
+"""Of the name of a field; a longer one (a key of context) ends in its hash."""
 TEXT_COLUMNS = (
     "tenant",
     "asset_id",
@@ -31,9 +40,10 @@ TEXT_COLUMNS = (
     "grayscale",
 )
 NUMBER_COLUMNS = ("created_at", "bytes", "width", "height", "aspect_ratio", "pixels", "pages", "faces")
+COLUMNS = (*TEXT_COLUMNS, *NUMBER_COLUMNS)
 ALWAYS = frozenset({*TEXT_COLUMNS, "created_at", "bytes"})
 """Columns that every asset has a value in."""
-SCALARS = frozenset({*TEXT_COLUMNS, *NUMBER_COLUMNS})
+SCALARS = frozenset(COLUMNS)
 
 asset = Table(
     "search_asset",
@@ -58,12 +68,14 @@ word = Table(
     sqlite_with_rowid=False,
 )
 
+# The words of one value, with a space around each, where it has two, or one that is longer than an index takes.
 phrase = Table(
     "search_phrase",
     metadata,
     Column("doc", _DOC, primary_key=True),
-    Column("field", _TEXT, primary_key=True),
-    Column("text", _TEXT, primary_key=True, comment="words of one value, with a space around each; two at least"),
+    Column("at", Integer, primary_key=True, autoincrement=False),
+    Column("field", _TEXT, nullable=False),
+    Column("text", _TEXT, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -71,11 +83,13 @@ value = Table(
     "search_value",
     metadata,
     Column("doc", _DOC, primary_key=True),
-    Column("field", _TEXT, primary_key=True),
-    Column("text", _TEXT, primary_key=True),
+    Column("at", Integer, primary_key=True, autoincrement=False),
+    Column("field", _TEXT, nullable=False),
+    Column("key", _TEXT, nullable=False),
+    Column("rest", _TEXT, nullable=False),
     Column("tenant", _TEXT, nullable=False),
     Column("number", Float(53)),
-    Index("search_value_by_text", "tenant", "field", "text", "doc"),
+    Index("search_value_by_text", "tenant", "field", "key", "doc"),
     Index(
         "search_value_by_number",
         "tenant",
@@ -86,6 +100,21 @@ value = Table(
     ),
     sqlite_with_rowid=False,
 )
+
+
+def field_of(name: str) -> str:
+    """As the tables have it."""
+    if len(name) <= FIELD_CHARS_MAX:
+        return name
+    return f"{name[:_FIELD_CHARS_KEPT]}#{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+
+
+def key_of(text: str) -> tuple[str, str]:
+    """(what an index holds of a word or a value, the rest)"""
+    return text[:KEY_CHARS_MAX], text[KEY_CHARS_MAX:]
+
+
+TABLES = (asset, word, phrase, value)
 
 
 def doc_of(asset_id: str) -> int:

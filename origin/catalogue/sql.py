@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    func,
     insert,
     select,
     tuple_,
@@ -30,7 +31,6 @@ from origin.catalogue.subject_tables import recipient
 
 IN_MAX = 500
 """Values in one IN (...): below every driver's limit of parameters."""
-ROWS_PER_READ = 500
 
 T = TypeVar("T")
 
@@ -152,18 +152,13 @@ class SqlCatalogue:
     async def some(self, connection: AsyncConnection, tenant: str, limit: int, *, bare: bool = False) -> list[AssetRow]:
         return [_row(raw) for raw in await connection.execute(_assets(tenant, bare=bare).limit(limit))]
 
-    async def every(self, connection: AsyncConnection, tenant: str) -> AsyncIterator[AssetRow]:
-        """All assets of a tenant that may be shown, read in steps; for building the search index at start."""
-        after = ""
-        while True:
-            query = _shown(_assets(tenant)).where(t.name.c.hash > after)
-            query = query.order_by(t.name.c.hash).limit(ROWS_PER_READ)
-            found: Sequence[Any] = (await connection.execute(query)).all()
-            for raw in found:
-                yield _row(raw)
-            if len(found) < ROWS_PER_READ:
-                return
-            after = found[-1].hash
+    async def count(self, connection: AsyncConnection, tenant: str) -> int:
+        mine = select(func.count()).select_from(t.name).where(t.name.c.tenant == tenant)
+        return await connection.scalar(mine) or 0
+
+    async def page(self, connection: AsyncConnection, tenant: str, *, after: str, limit: int) -> list[AssetRow]:
+        query = _shown(_assets(tenant)).where(t.name.c.hash > after).order_by(t.name.c.hash).limit(limit)
+        return [_row(raw) for raw in await connection.execute(query)]
 
     async def owner(self, connection: AsyncConnection, aid: Aid) -> str | None:
         return await connection.run_sync(self.owner_in, aid)

@@ -66,6 +66,7 @@ class Clouds:
                 await shared_lifetimes.begin(connection, cloud, policy)
                 await Journal.begin(connection, cloud, past=past)
                 head = await read_head(connection, cloud)
+                await core.search.adopt(connection, cloud, head)
         except IntegrityError as taken:
             raise AssetExists(f"cloud {cloud} already exists") from taken
         core.leases.know_heads({cloud: head})

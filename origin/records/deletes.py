@@ -86,6 +86,8 @@ class Deletes:
         asked, ids = list(dict.fromkeys(names)), list(dict.fromkeys(asset_ids))
         if len(asked) + len(ids) > DELETE_NAMED_MAX:
             raise BadRequest(f"Too many assets in one call: at most {DELETE_NAMED_MAX}")
+        if where is not None:
+            await self._core.search.ready(tenant)  # under the lock nobody waits for it
         return await self._core.shield.run(self._destroy_many(tenant, asked, ids, where, iter(words)))
 
     async def _destroy_many(

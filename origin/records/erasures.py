@@ -101,6 +101,8 @@ class Erasures:
             grace=grace,
             asked_by=core.hash_of(tenant, "api_key", asked_by),
         )
+        if targets.searches:
+            await core.search.ready(tenant)  # under the lock nobody waits for it
         return await core.shield.run(self._erase(asked))
 
     async def cancel(self, tenant: str, erasure_id: str) -> ErasureStatement:

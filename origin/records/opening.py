@@ -17,6 +17,8 @@ from origin import lock
 from origin.catalogue import tables as t
 from origin.catalogue.engine import Database
 from origin.catalogue.search import MemoryIndex
+from origin.catalogue.search_port import SearchIndex
+from origin.catalogue.search_server import ServerIndex
 from origin.catalogue.sql import SqlCatalogue
 from origin.fenced import Leases
 from origin.journal import Journal
@@ -33,6 +35,7 @@ from origin.records.database import opened_database
 from origin.records.edges import longest_lease_seconds
 from origin.records.erasures import Erasures
 from origin.records.named import load_named
+from origin.records.search_build import SearchBuild
 from origin.records.settings import RecordsSettings
 from origin.records.statement_key import make_signing_key
 from origin.shield import Shield
@@ -69,6 +72,10 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         database = await stack.enter_async_context(opened_database(settings))
         await _bind(database, settings.region, name_of(settings.s3))
         store = await _open_store(settings, clocks, stack)  # it closes after what the shield still waits for
+        search: SearchIndex = (
+            MemoryIndex() if database.is_sqlite else await ServerIndex.opened(database)
+        )  # so does this
+        stack.push_async_callback(search.close)
         shield = await stack.enter_async_context(Shield())
         keyring = await _open_keyring(settings, shield)
         mirror = _open_mirror(settings)
@@ -84,12 +91,13 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             journal=Journal(
                 database,
                 mirror=mirror,
+                follow=search.follow,
                 on_commit=leases.committed,
                 on_unfinished=upkeep.hurry,
                 on_put_back=put_back.set,
             ),
             catalogue=SqlCatalogue(),
-            search=MemoryIndex(),
+            search=search,
             keyring=keyring,
             tenants=Tenants(keyring),
             policies=Policies(settings.data / "policies", home=settings.region),
@@ -100,11 +108,12 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             now=clocks.wall,
             put_back=put_back,
         )
-        stack.push_async_callback(core.search.close)
         await _fill(core, mirror)
         if is_restored:
             leases.expect_strangers(longest_lease_seconds(core))
+        await core.search.begin(core.tenants.all())
         stack.enter_context(upkeep.of(core, mirror))
+        stack.enter_context(SearchBuild(core).running())
         yield core
 
 
@@ -180,7 +189,7 @@ async def _bind(database: Database, region: str, store: str) -> None:
 
 
 async def _fill(core: Core, mirror: Mirror) -> None:
-    """Load what lives in memory, then finish what a crash or a restore left."""
+    """Load what lives in memory but the search index, then finish what a crash or a restore left."""
     async with core.database.read() as connection:
         try:
             await core.tenants.load(connection)
@@ -200,7 +209,6 @@ async def _fill(core: Core, mirror: Mirror) -> None:
     await recovery.finish_doomed(core)
     if core.settings.s3.is_on:
         await recovery.check_store(core)
-    await recovery.fill_search(core)
 
 
 class Upkeep:
@@ -233,6 +241,7 @@ class Upkeep:
                 return
             self._hurry.clear()
             await _tried(core.journal.settle())
+            await _tried(core.search.scrub())
             await _tried(drafts.drop_left(core))
             await _tried(recovery.finish_doomed(core))
             await _tried(Erasures(core).resume())

@@ -36,15 +36,12 @@ from origin.records import restrictions
 from origin.records.backups import drop, keep
 from origin.records.core import Core
 from origin.records.fetched import shun
-from origin.search.document import Document
 from origin.store.port import BlobMissing
 
 LISTED_AT_ONCE = 1000
 """Originals that are compared with the catalogue in one go."""
 ORIGINALS_LOOKED_FOR = 5
 """At start, to see that the bucket is the one they lie in."""
-FILL_DOCUMENTS = 500
-"""Assets that the search index is given at once at start."""
 
 PREDECESSOR_TURNS_MAX = 10
 
@@ -264,18 +261,3 @@ async def _unowned(core: Core, listed: list[tuple[str, Aid]]) -> int:
                 await core.blobs.size(tenant, aid)
                 unowned += 1
     return unowned
-
-
-async def fill_search(core: Core) -> None:
-    """Rebuild the index from the sealed records."""
-    for cloud in core.tenants.all():
-        batch: list[Document] = []
-        async with core.database.read() as connection:
-            async for row in core.catalogue.every(connection, cloud):
-                record = core.open(row)
-                if record is not None:
-                    batch.append(core.document(record))
-                if len(batch) == FILL_DOCUMENTS:
-                    await core.search.fill(batch)
-                    batch.clear()
-        await core.search.fill(batch)

@@ -244,6 +244,13 @@ class Records(WireSide, ForgettingSide):
         """The same for folders. BadRequest."""
         return await search_folders(self._core, self.folders, tenant, asked)
 
+    @property
+    def search_built(self) -> float:
+        """How much of the search index there is, 0 to 1. Until it is 1, searches, listings, deletes by what assets are like and
+        uploads under a quota may raise Overloaded.
+        """
+        return self._core.search.building.share
+
     async def totals(self, tenant: str) -> tuple[int, int]:
         """How many assets there are, and how many bytes their originals have."""
         return await self._listing.totals(tenant)

@@ -83,7 +83,7 @@ def body_of(core: Core, row: ErasureRow, facts: Facts) -> dict[str, Any]:
         "key": _key_state(core, row, fenced, left, stage),
         "places": [_origin_place(core, row, left, stage), _edges_place(fenced), *map(_cdn_place, facts.cdns)],
         "bound_seconds": _bound(row, fenced, at, residuals),
-        "residuals": residuals,
+        "residuals": [*residuals, *([{"place": core.search.residual}] if core.search.residual else [])],
         "failure_domains": 1,
     }
 

@@ -215,13 +215,13 @@ async def check_room(core: Core, change: Change, record: AssetRecord, before: As
     policy = core.tenants.standing(record.name.cloud).policy
     if policy is not None and policy.quotas != NO_QUOTAS:
         freed = 0 if before is None or is_kept(core, before) else before.body_bytes
-        used = await _used(core, change.connection, change.tenant)
+        used = await _used(core, change.connection, change.tenant, change)
         policy.quotas.check_room(*used, more_assets=0 if before else 1, more_bytes=record.body_bytes - freed)
 
 
-async def _used(core: Core, connection: AsyncConnection, tenant: str) -> tuple[int, int]:
+async def _used(core: Core, connection: AsyncConnection, tenant: str, change: Change | None = None) -> tuple[int, int]:
     """Assets that are there, and bytes of originals, those under retention included."""
-    assets, size = await core.search.totals(tenant)
+    assets, size = await core.search.totals(tenant, change)
     return assets, size + (await totals(connection, tenant))[1]
 
 

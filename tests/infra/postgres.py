@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -26,6 +27,7 @@ from sqlalchemy.engine import make_url
 
 from origin.catalogue.cdn_tables import metadata
 from origin.catalogue.engine import Database
+from origin.catalogue.search_server import ServerIndex
 from origin.migrations import migrate
 
 START_SECONDS_MAX = 60
@@ -131,17 +133,30 @@ class Server:
         return _wait_for(_asked(url, statement))
 
     def files(self, url: str) -> list[Path]:
-        """All that the disk has of a database: its files, and the server's log and WAL, which are of all databases."""
-        oid = self.ask(url, "SELECT oid FROM pg_database WHERE datname = current_database()")[0][0]
-        self.ask(url, "CHECKPOINT")
+        """All that the disk has of a database, but for tables that are not logged: its files, and the server's log and WAL,
+        which are of all databases.
+        """
         data = self.directory / "data"
-        found = [self.log, *(data / "pg_wal").rglob("*"), *(data / "base" / str(oid)).rglob("*")]
-        return [file for file in found if file.is_file()]
+        unlogged = set(self.unlogged_files(url))
+        found = [self.log, *(data / "pg_wal").rglob("*"), *self._directory_of(url).rglob("*")]
+        return [file for file in found if file.is_file() and file not in unlogged]
+
+    def unlogged_files(self, url: str) -> list[Path]:
+        """What the disk has of its tables that are not logged, of their indexes and of what is too long for them."""
+        for statement in ("CREATE DATABASE flushed STRATEGY file_copy", "DROP DATABASE flushed"):
+            self.ask(self.url, statement)  # a CHECKPOINT alone leaves what is not logged in memory
+        nodes = {str(row[0]) for row in self.ask(url, "SELECT relfilenode FROM pg_class WHERE relpersistence = 'u'")}
+        return [file for file in self._directory_of(url).iterdir() if re.split("[._]", file.name)[0] in nodes]
+
+    def _directory_of(self, url: str) -> Path:
+        oid = self.ask(url, "SELECT oid FROM pg_database WHERE datname = current_database()")[0][0]
+        return self.directory / "data" / "base" / str(oid)
 
     async def _migrate(self) -> None:
         await _asked(self.url, f"CREATE DATABASE {_MIGRATED}")
         database = Database.open(self.url_of(_MIGRATED))
         await migrate(database)
+        await ServerIndex.opened(database)
         await database.close()
         for table in (f'"{table.name}"' for table in metadata.sorted_tables):
             rows = (await _asked(self.url_of(_MIGRATED), f"SELECT json_agg(row) FROM {table} row"))[0][0]

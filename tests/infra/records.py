@@ -13,6 +13,7 @@ from typing import Any
 from domicile.media.asset import AssetName
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
+from origin.catalogue.search_shape import EVERY
 from origin.records import Committed, NewAsset, Records, RecordsSettings
 from tests.infra import postgres
 
@@ -85,6 +86,12 @@ def lose_catalogue(directory: Path) -> None:
         _on.give_back(_urls.pop(directory))
     else:
         (directory / "data" / "catalogue.db").unlink()
+
+
+def lose_index(directory: Path) -> None:
+    """While no records are open: the search index has to be built anew, as it has at every start on SQLite."""
+    if _on is not None:
+        _on.ask(_urls[directory], "TRUNCATE " + ", ".join(table.name for table in EVERY))
 
 
 @asynccontextmanager

@@ -11,11 +11,15 @@ from typing import cast
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from domicile.media.asset import Aid, AssetId, AssetName
 from domicile.media.errors import BadRequest, LimitExceeded
 from domicile.media.facts import SourceFacts
+from origin.catalogue.engine import Database
 from origin.catalogue.search import MemoryIndex
+from origin.catalogue.search_server import ServerIndex
+from origin.catalogue.tables import journal_head
 from origin.journal import Change
 from origin.records import AssetRecord, MetadataValue
 from origin.records.documents import document_of
@@ -24,6 +28,7 @@ from origin.search.document import folder_document
 from origin.search.expression import And, Bare, Compare, Everything, Node, Not, Or, Range, Text, parse, write
 from origin.search.judge import is_true
 from origin.search.query import Query
+from tests.infra import postgres
 from tests.infra.naive_search import select
 
 CLOUD = "acme"
@@ -164,7 +169,10 @@ def meaning():
     return of_assets(now=NOW, hashed=lambda text: text)
 
 
-@given(records(), st.lists(trees, min_size=6, max_size=8))
+some_assets_and_questions = (records(), st.lists(trees, min_size=6, max_size=8))
+
+
+@given(*some_assets_and_questions)
 @example([], [Everything()])
 @settings(max_examples=30, deadline=None)
 def test_the_index_finds_what_a_walk_over_all_records_finds(
@@ -175,7 +183,7 @@ def test_the_index_finds_what_a_walk_over_all_records_finds(
     documents = [document_of(record) for record in catalogue]
 
     async def found() -> list[set[str]]:
-        await index.fill(documents)
+        await index.fill(CLOUD, documents, head=0)
         queries = [Query(tenant=CLOUD, condition=condition, limit=100) for condition in conditions]
         hits = [await index.find(query) for query in queries]
         change = Change(connection=cast("object", None), tenant=CLOUD, epoch=1, seq=1, previous="", purged=0)  # type: ignore[arg-type]
@@ -189,6 +197,43 @@ def test_the_index_finds_what_a_walk_over_all_records_finds(
         {str(one.scalars["asset_id"]) for one in documents if is_true(condition, one)} for condition in conditions
     ]
     assert judged == expected
+
+
+@pytest.fixture(scope="module")
+def server_database(postgres_server: postgres.Server) -> Iterator[str]:
+    """Of one cloud without assets."""
+    url = postgres_server.database()
+    head = f"INSERT INTO journal_head (tenant, epoch, seq, hash, purged) VALUES ('{CLOUD}', 1, 0, '', 0)"
+    postgres_server.ask(url, head)
+    yield url
+    postgres_server.give_back(url)
+
+
+@given(*some_assets_and_questions)
+@settings(max_examples=12, deadline=None)
+def test_so_does_the_index_on_a_server(server_database: str, catalogue: list[AssetRecord], asked: list[Node]) -> None:
+    """Inside of a change, which is taken back."""
+
+    async def found() -> list[set[str]]:
+        database = Database.open(server_database)
+        index = await ServerIndex.opened(database)
+        await index.begin([CLOUD])
+        await index.complete(CLOUD, index.building.era)
+        async with database.writer() as connection, connection.begin() as transaction:
+            change = Change(connection=connection, tenant=CLOUD, epoch=1, seq=1, previous="", purged=0)
+            await connection.execute(update(journal_head).values(seq=1))
+            for record in catalogue:
+                await index.put(change, document_of(record))
+            conditions = [resolve(tree, meaning()) for tree in asked]
+            hits = [
+                await index.find(Query(tenant=CLOUD, condition=condition, limit=100), change)
+                for condition in conditions
+            ]
+            await transaction.rollback()
+        await database.close()
+        return [{hit.asset_id for hit in some} for some in hits]
+
+    assert asyncio.run(found()) == [select(catalogue, tree, NOW) for tree in asked]
 
 
 @given(trees)

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from domicile.media.errors import LimitExceeded, Overloaded
-from origin.catalogue import search
+from origin.catalogue import search, search_turns
 from origin.catalogue.search import MemoryIndex
 from origin.catalogue.search_sql import successor
 from origin.journal import Change
@@ -55,6 +55,11 @@ def a_change() -> Change:
     return Change(connection=connection, tenant=CLOUD, epoch=1, seq=1, previous="", purged=0)  # type: ignore[arg-type]
 
 
+async def filled(index: MemoryIndex, *documents: Document) -> None:
+    for cloud in {str(one.scalars["tenant"]) for one in documents}:
+        assert await index.fill(cloud, [one for one in documents if one.scalars["tenant"] == cloud], head=0)
+
+
 async def found(index: MemoryIndex, condition: Condition, cloud: str = CLOUD) -> int:
     return (await index.search(Query(tenant=cloud, condition=condition, limit=10), ())).total
 
@@ -63,8 +68,7 @@ async def test_nothing_of_an_asset_stays_in_the_index(index: MemoryIndex) -> Non
     """The whole of the database is looked at, free pages too."""
     canaries = [f"canary{secrets.token_hex(8)}" for _ in range(3)]
     gone = document(f"{canaries[0]}/{canaries[1]} x", f"{canaries[2]} tag")
-    await index.fill([document(f"n{n}", "tag") for n in range(200)])
-    await index.fill([gone])
+    await filled(index, *(document(f"n{n}", "tag") for n in range(200)), gone)
 
     def there() -> list[bool]:
         driver = index._db.connection.driver_connection
@@ -72,18 +76,31 @@ async def test_nothing_of_an_asset_stays_in_the_index(index: MemoryIndex) -> Non
         image = driver.serialize()
         return [canary.encode() in image for canary in canaries]
 
-    assert await index._ask(there) == [True] * 3
+    assert await index._ask(CLOUD, there) == [True] * 3
     change = a_change()
     await index.remove(change, [str(gone.scalars["asset_id"])])
     assert await found(index, Words(("public_id",), (canaries[0],), goes_on=False)) == 1, "not before it is committed"
     for step in change.after_commit:
         step()
-    assert await index._ask(there) == [False] * 3
+    assert await index._ask(CLOUD, there) == [False] * 3
     assert await found(index, Every()) == 200
 
 
+async def test_what_was_read_before_a_change_does_not_go_in_after_it(index: MemoryIndex) -> None:
+    """What is erased while the index is built stays away, also when it had been read and not yet written."""
+    gone, kept = document("gone"), document("kept")
+    await index.begin([CLOUD])
+    change = replace(a_change(), seq=5)
+    await index.remove(change, [str(gone.scalars["asset_id"])])
+    for step in change.after_commit:
+        step()
+    assert await index.fill(CLOUD, [gone, kept], head=4)
+    await index.complete(CLOUD, index.building.era)
+    assert await found(index, Every()) == 1
+
+
 async def test_clouds_find_nothing_of_each_other(index: MemoryIndex) -> None:
-    await index.fill([document("jane doe", "team"), document("jane doe", "team", cloud="other")])
+    await filled(index, document("jane doe", "team"), document("jane doe", "team", cloud="other"))
     for condition in (
         Every(),
         OneOf("tags", ("team",)),
@@ -99,7 +116,7 @@ async def test_a_question_that_takes_too_long_is_ended_and_the_next_is_answered(
     monkeypatch.setattr(search, "STEPS_PER_LOOK", 10)
     index = MemoryIndex(seconds_max=0.0)
     try:
-        await index.fill([document(f"n{n}") for n in range(50)])
+        await filled(index, *(document(f"n{n}") for n in range(50)))
         with pytest.raises(LimitExceeded):
             await found(index, Begins("tags", ""))
         index._seconds_max = 60.0
@@ -109,7 +126,7 @@ async def test_a_question_that_takes_too_long_is_ended_and_the_next_is_answered(
 
 
 async def test_no_more_searches_wait_than_may(index: MemoryIndex, monkeypatch) -> None:
-    monkeypatch.setattr(search, "WAITING_MAX", 2)
+    monkeypatch.setattr(search_turns, "WAITING_MAX", 2)
     asked = [found(index, Every()) for _ in range(3)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(answer) for answer in answers] == [int, int, Overloaded]
@@ -117,7 +134,7 @@ async def test_no_more_searches_wait_than_may(index: MemoryIndex, monkeypatch) -
 
 
 async def test_results_are_counted_by_value(index: MemoryIndex) -> None:
-    await index.fill([document("a"), document("b")])
+    await filled(index, document("a"), document("b"))
     told = await index.search(Query(tenant=CLOUD, condition=Every(), limit=1), [Counting(field="format")])
     assert (len(told.hits), told.total, told.counts) == (1, 2, {"format": {"x": 2}})
 
@@ -138,14 +155,14 @@ async def test_an_index_answers(index: MemoryIndex, condition: Condition, by: st
 
     from origin.catalogue import search_sql as sql
 
-    await index.fill([document(f"people/jane{n}", "team", created_at=n) for n in range(100)])
+    await filled(index, *(document(f"people/jane{n}", "team", created_at=n) for n in range(100)))
     asked = sql.page(Query(tenant=CLOUD, condition=condition, order=NEWEST, limit=10))
     text = str(asked.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))  # type: ignore[no-untyped-call]
 
     def plan() -> str:
         return repr(index._db.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all())
 
-    told = await index._ask(plan)
+    told = await index._ask(CLOUD, plan)
     assert by in told
     assert told.count("search_asset_by_time") == (by == "search_asset_by_time"), "not through all assets of the cloud"
 
@@ -172,7 +189,7 @@ async def test_totals_are_a_sum_that_follows_every_change(index: MemoryIndex) ->
         for step in change.after_commit:
             step()
         assert await index.totals(CLOUD) == (0, 0)
-    await index.fill([one, two])
+    await filled(index, one, two)
     assert (await index.totals(CLOUD), await index.totals("other")) == ((2, 2), (0, 0))
 
 

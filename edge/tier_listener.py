@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 
 from domicile.service.gate.tier import TierClient, client_tls
 from domicile.service.settings import blamed
+from domicile.service.tls import NO_PASSWORD
 from edge.bounds import bounds_between_workers
 from edge.child_door import ChildDoor
 from edge.entrance import Entrance, entrance
@@ -74,6 +75,6 @@ def server_tls(settings: TierSettings) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.verify_mode = ssl.CERT_REQUIRED
     with blamed("edge.tier.certificate_file", settings.certificate_file, "PEM files, as are ca_file and key_file"):
-        context.load_cert_chain(str(settings.certificate_file), settings.key_file)
+        context.load_cert_chain(str(settings.certificate_file), settings.key_file, NO_PASSWORD)
         context.load_verify_locations(settings.ca_file)
     return context

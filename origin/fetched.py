@@ -17,16 +17,24 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
+import msgspec
+
 from domicile.media.asset import AssetName, NameHash
-from domicile.media.errors import AssetNotFound, LimitExceeded, MediaError, Overloaded, RemoteGone
+from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded, MediaError, Overloaded, RemoteGone
+from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
+from domicile.media.raw import raw_facts
 from domicile.media.wire import ResolveAnswer, ResolveRequest
 from domicile.service import logging
 from domicile.service.tasks import Background
 from origin import mapped
+from origin.api import kinds
+from origin.api.budget import Account
+from origin.api.films import facts_of_film
+from origin.api.intake import intake
 from origin.keys import Origin
 from origin.mapped import Mapped
-from origin.records import AssetRecord, NewAsset
+from origin.records import AssetRecord, Body, Hashed, Held, NewAsset, whole
 from origin.remote import fetch, rules_of
 
 BROUGHT_MAX = 1 + 16
@@ -188,22 +196,11 @@ class Fetched:
     async def _take(self, name: AssetName, address: str, *, had: AssetRecord | None) -> None:
         """Fetch, decode, seal, name; the same bytes as before are only noted. AssetNotFound when `had` went meanwhile."""
         origin = self._origin
-        with origin.budget.account() as account:
-            gathered = bytearray()
-
-            async def into(piece: bytes) -> None:
-                account.take(len(piece))
-                gathered.extend(piece)
-
-            bytes_max = origin.settings.upload.upload_bytes_max
-            await fetch(origin, name.cloud, address, into, bytes_max=bytes_max)
-            body = bytes(gathered)
+        with origin.budget.account() as account, intake(origin.records.spool, name.cloud, account) as file:
+            most = origin.settings.upload.file_bytes_max(name.resource_type)
+            await fetch(origin, name.cloud, address, file.write, bytes_max=most)
             permit = origin.records.permit(name.cloud, Activity.STORE)
-            origin.records.permit(name.cloud, Activity.TRANSFORM)
-            limits = origin.settings.media.limits(origin.settings.upload)
-            accepts_pdf = origin.records.accepts_pdf(name.cloud)
-            probed = await origin.pool.probe(body, limits, tenant=name.cloud, pdf=accepts_pdf)
-            facts = probed.done.source
+            body, facts = await self._looked_at(name, await file.end(), account)
             if had is not None and facts.md5 == had.facts.md5:
                 refresh = rules_of(origin, name.cloud).refresh_seconds
                 _remember(self._next_looks, self._key(name), origin.now() + refresh)
@@ -211,6 +208,8 @@ class Fetched:
             draft = await origin.records.mint(name.cloud)
             try:
                 await origin.records.put_original(draft, body, permit)
+                if isinstance(body, Hashed):
+                    facts = msgspec.structs.replace(facts, md5=body.md5)
                 is_fetch = name.delivery_type == "fetch"
                 asset = NewAsset(
                     name=name,
@@ -227,7 +226,25 @@ class Fetched:
                 raise
         if done.overwritten:
             origin.pool.retire(name.cloud)
-        origin.metrics.upload_bytes.add(len(body))
+        origin.metrics.upload_bytes.add(body.body_bytes)
+
+    async def _looked_at(self, name: AssetName, body: Body, account: Account) -> tuple[Body, SourceFacts]:
+        """What is kept, and what there is to know of it, as of an upload that says nothing. Raises what is wrong with it."""
+        origin, cloud = self._origin, name.cloud
+        if not body.body_bytes:
+            raise BadRequest("Empty file")
+        if name.resource_type == kinds.RAW:
+            return Hashed(body), raw_facts(body.body_bytes)
+        origin.records.permit(cloud, Activity.TRANSFORM)
+        if name.resource_type == kinds.VIDEO:
+            return Hashed(body), await facts_of_film(origin.pool, body, tenant=cloud)
+        if not isinstance(body, Held):
+            account.take(body.body_bytes)
+        content = await whole(body)
+        limits = origin.settings.media.limits(origin.settings.upload)
+        accepts_pdf = origin.records.accepts_pdf(cloud)
+        probed = await origin.pool.probe(content, limits, tenant=cloud, pdf=accepts_pdf)
+        return Held(content), probed.done.source
 
     def _key(self, name: AssetName) -> Key:
         return name.cloud, self._origin.records.fetched.hash_of(name)

@@ -1,4 +1,4 @@
-"""Upload mappings: where a picture lies that is asked for and not here, if its public_id is in a folder that is mapped.
+"""Upload mappings: where a file lies that is asked for and not here, if its public_id is in a folder that is mapped.
 
     folder "old", template "https://www.example.org/media/":  old/team/jane.jpg -> https://www.example.org/media/team/jane.jpg
 
@@ -21,7 +21,7 @@ from origin.remote import rules_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapped:
-    """A picture that could be brought."""
+    """A picture, a film or a raw file that could be brought."""
 
     name: AssetName
     folder: str = field(repr=False)
@@ -29,9 +29,9 @@ class Mapped:
 
 
 async def find(origin: Origin, asked: ResolveRequest, answer: ResolveAnswer) -> Mapped | None:
-    """The most likely picture that is absent and mapped, of those that the question's signature lets be looked for."""
+    """The most likely one that is absent and mapped, of those that the question's signature lets be looked for."""
     absent = answer.absent
-    is_upload = asked.resource_type == "image" and asked.delivery_type == "upload"
+    is_upload = asked.delivery_type == "upload"
     if absent is None or absent.layer is not None or not is_upload or not rules_of(origin, asked.cloud).hosts:
         return None
     mappings = await origin.records.upload_mappings.all(asked.cloud)

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import Connection
 
 from domicile.media.access import DENIED, Access, judge
-from domicile.media.asset import Aid, AssetName, NameHash
+from domicile.media.asset import AssetName, NameHash
 from domicile.media.auth_token import verify_token
 from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.errors import BadRequest, BadSignature, LimitExceeded, OutsideRegion
@@ -24,12 +23,9 @@ from domicile.media.layer import LAYER_TYPES, LAYERS_MAX, LayerName
 from domicile.media.policy import Activity, Deny, Place, ResidencyPolicy, decide
 from domicile.media.remote_rules import RemoteRules, check_fetched, needs_signature
 from domicile.media.wire import NAMES_MAX, Absent, ResolveAnswer, Resolved, ResolvedLayer, ResolveRequest
-from origin.catalogue.port import AssetRow
-from origin.journal import head_in
+from origin.found import Opened, find
 from origin.records.core import Core
-from origin.records.lineage import original_key
 from origin.records.tenant import Tenant
-from origin.records.types import AssetRecord
 from origin.tenants import Standing
 
 VerifyDelivery = Callable[[str, str, str], None]
@@ -53,10 +49,7 @@ async def resolve(core: Core, verify: VerifyDelivery, request: ResolveRequest) -
     }
     names = dict.fromkeys([*hashes, *(name for names in laid.values() for name in names)])
 
-    def read(connection: Connection) -> tuple[Head, list[AssetRow]]:
-        return head_in(connection, request.cloud), core.catalogue.named_in(connection, request.cloud, names)
-
-    head, rows = await core.database.snapshot(read)
+    head, opened = await find(core, request.cloud, names, rules)
     known = _Known(
         request=request,
         head=head,
@@ -64,7 +57,7 @@ async def resolve(core: Core, verify: VerifyDelivery, request: ResolveRequest) -
         standing=standing,
         now=core.now(),
         token_until=token_until,
-        opened={row.name: opened for row in rows if (opened := _open(core, row)) is not None},
+        opened=opened,
     )
     missing = tuple(name for name in hashes if name not in known.opened)
     for name, index in sorted(hashes.items(), key=lambda named: named[1]):
@@ -183,29 +176,6 @@ def _verified(request: ResolveRequest, index: int, api_secret: str, verify: Veri
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Opened:
-    """A row whose key is there."""
-
-    row: AssetRow
-    record: AssetRecord
-    data_keys: dict[Aid, bytes]
-    """Its own, and those of the versions whose bytes it holds."""
-    original_key: bytes
-
-
-def _open(core: Core, row: AssetRow) -> _Opened | None:
-    record = core.open(row)
-    if record is None:
-        return None
-    keys = {aid: core.keyring.of(aid) for aid in (row.aid, *record.sources)}
-    known = {aid: key for aid, key in keys.items() if key is not None}
-    if len(known) < len(keys):
-        return None
-    key = original_key(core.keyring, row.aid, known[row.aid], record.sources)
-    return None if key is None else _Opened(row=row, record=record, data_keys=known, original_key=key)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
     """What was asked, and what is there to answer with."""
 
@@ -215,12 +185,12 @@ class _Known:
     standing: Standing
     now: float
     token_until: float
-    opened: dict[NameHash, _Opened]
+    opened: dict[NameHash, Opened]
 
-    def original_key(self, opened: _Opened) -> bytes | None:
+    def original_key(self, opened: Opened) -> bytes | None:
         return opened.original_key if self.may_transform else None
 
-    def coordinates(self, opened: _Opened) -> Coordinates:
+    def coordinates(self, opened: Opened) -> Coordinates:
         if not self.request.coordinates or not self.may_transform:
             return NOWHERE
         record = opened.record
@@ -242,12 +212,13 @@ def _answer(
     return ResolveAnswer(resolved=_resolved(known, base, index, layers, access))
 
 
-def _access(base: _Opened, layers: list[_Opened]) -> Access:
-    rules = dict.fromkeys(layer.record.access_control for layer in layers)
+def _access(base: Opened, layers: list[Opened]) -> Access:
+    held = (rules for opened in (base, *layers) for rules in opened.held_rules)
+    rules = dict.fromkeys([*(layer.record.access_control for layer in layers), *held])
     return Access(own=base.record.access_control, shown=tuple(one for one in rules if one))
 
 
-def _resolved(known: _Known, base: _Opened, index: int, layers: list[_Opened], access: Access) -> Resolved:
+def _resolved(known: _Known, base: Opened, index: int, layers: list[Opened], access: Access) -> Resolved:
     head, wants_labels, record = known.head, known.request.labels and known.may_transform, base.record
     keys = {aid: subkey(key, "rendition") for opened in (base, *layers) for aid, key in opened.data_keys.items()}
     return Resolved(

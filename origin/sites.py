@@ -12,7 +12,7 @@ from pathlib import Path
 from aiohttp import web
 
 from domicile.service.settings import BadSetting, blamed
-from domicile.service.tls import Acceptor, HandshakeBounds, server_context
+from domicile.service.tls import NO_PASSWORD, Acceptor, HandshakeBounds, server_context
 from origin.settings import OriginSettings, TlsSettings, address
 
 BACKLOG = 1024
@@ -86,7 +86,7 @@ def wire_tls(settings: OriginSettings) -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_REQUIRED
     assert settings.wire_certificate is not None
     try:
-        context.load_cert_chain(settings.wire_certificate, settings.wire_key)
+        context.load_cert_chain(settings.wire_certificate, settings.wire_key, NO_PASSWORD)
         context.load_verify_locations(settings.wire_authority)
     except (OSError, ssl.SSLError) as bad:
         raise BadSetting(

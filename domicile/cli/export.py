@@ -12,16 +12,16 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from domicile.cli.console import err, note
-from domicile.cli.failure import Failure
 from domicile.cli.imports import Concurrency, DryRun, Into, Json, Region, Types, finish, permitted, run, target_of
 from domicile.cli.installation import installation
 from domicile.cli.options import Config, Data
 from domicile.cli.sources import LISTING, assets_of, detailed, exported
-from domicile.cli.transfer import COMPLAINTS_MAX
+from domicile.cli.transfer import COMPLAINTS_MAX, NONSENSE
 from domicile.media.policy import Activity, Permit
 from domicile.service.gate.account import AccountClient, Refused
 from domicile.service.gate.exports import append_line, write_original
 
+ENDING_CHARS_MAX = 16
 LEFT_OUT = ("url", "secure_url", "derived", "signature", "domicile")
 """What is of the moment, and not of the asset."""
 
@@ -107,20 +107,23 @@ class _Export:
                 kept = {name: value for name, value in told.items() if name not in LEFT_OUT}
                 said = {**kept, "file": file, "etag": original.md5, "sha256": original.sha256}
             append_line(self._permit, self._directory / LISTING, text_of.dumps(said, ensure_ascii=False))
-        except (Refused, OSError) as refused:
+        except (Refused, OSError, KeyError, TypeError, ValueError, AttributeError) as refused:
             if self._counts["failed"] < COMPLAINTS_MAX:
-                note(f"{row['resource_type']}/{row['type']}/{row['public_id']}: {refused}")
+                why = refused if isinstance(refused, Refused | OSError) else NONSENSE
+                note(f"{row['resource_type']}/{row['type']}/{row['public_id']}: {why}")
             return "failed"
         return "exported"
 
 
 def file_of(asset: dict[str, Any]) -> str:
-    """By its id: a public_id may be no file name at all. Raises Failure for an id that is none.
+    """By its id: a public_id may be no file name at all. Raises ValueError for an id that is none.
 
     >>> file_of({"asset_id": "ab" * 16, "format": "jpg"})
     'originals/ab/abababababababababababababababab.jpg'
     """
     asset_id, ending = str(asset["asset_id"]), str(asset.get("format") or "bin")
-    if not (asset_id.isalnum() and asset_id.isascii() and ending.isalnum() and ending.isascii()):
-        raise Failure("an asset with an id that is none")
+    if not (asset_id.isalnum() and asset_id.isascii()):
+        raise ValueError("an asset with an id that is none")
+    if not (ending.isalnum() and ending.isascii() and len(ending) <= ENDING_CHARS_MAX):
+        ending = "bin"
     return f"originals/{asset_id[:2]}/{asset_id}.{ending}"

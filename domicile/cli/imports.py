@@ -169,6 +169,8 @@ def run(work: Callable[[], Coroutine[Any, Any, Counter[str]]]) -> Counter[str]:
         raise Failure(str(refused.exceptions[0])) from refused
     except* Failure as failed:
         raise Failure(str(failed.exceptions[0])) from failed
+    except* (KeyError, TypeError, ValueError, AttributeError) as odd:
+        raise Failure(f"what the other side says makes no sense ({type(odd.exceptions[0]).__name__})") from odd
 
 
 def finish(counts: Counter[str], *, json: bool) -> None:

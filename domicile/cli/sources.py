@@ -11,8 +11,8 @@ from typing import Any
 
 from domicile.cli.failure import Failure
 from domicile.cli.transfer import Item
-from domicile.media.account import KEPT_TYPES, path_of, upload_fields
-from domicile.media.asset import IMAGE_EXTENSIONS
+from domicile.media.account import KEPT_TYPES, SUBJECTS, path_of, upload_fields
+from domicile.media.asset import IMAGE_EXTENSIONS, RESOURCE_TYPES
 from domicile.media.policy import Permit
 from domicile.service.gate.account import AccountClient, Original, taken
 
@@ -26,25 +26,36 @@ FILES_MAX = 20_000_000
 async def assets_of(
     client: AccountClient, permit: Permit, resource_types: tuple[str, ...]
 ) -> AsyncIterator[dict[str, Any]]:
-    """Rows of all assets that an upload can bring, one type after the other. Raises Refused."""
+    """Rows of all assets that an upload can bring, one type after the other. Raises Refused, Failure; and as `checked`."""
+    counted = 0
     for resource_type in resource_types:
         for delivery_type in sorted(KEPT_TYPES):
             cursor = ""
             while True:
+                counted += 1  # a page, too: one that is empty must not be followed by another for ever
                 query = [("max_results", str(PAGE)), *([("next_cursor", cursor)] if cursor else [])]
                 path = f"/resources/{resource_type}/{delivery_type}"
                 answer = await client.ask(permit, "GET", path, query)
                 for row in answer.get("resources", []):
-                    yield row
+                    counted += 1
+                    yield checked(row)
                 cursor = answer.get("next_cursor") or ""
                 if not cursor:
                     break
+                if counted > FILES_MAX:
+                    raise Failure(f"more than {FILES_MAX} assets, or pages without any")
 
 
 async def detailed(client: AccountClient, permit: Permit, row: Mapping[str, Any]) -> dict[str, Any]:
-    """All that the account tells of one asset: listings tell less. Raises Refused."""
+    """All that the account tells of one asset, and whom it is about, which is told to who asks for that. Raises Refused."""
     path = path_of(row["resource_type"], row["type"], row["public_id"])
-    return await client.ask(permit, "GET", path)
+    told = await client.ask(permit, "GET", path)
+    if client.account.is_cloudinary:  # which knows no such thing, and counts calls
+        return told
+    asked = {"expression": f'asset_id="{told["asset_id"]}"', "with_field": [SUBJECTS], "max_results": 1}
+    found = (await client.ask(permit, "POST", "/resources/search", body=asked)).get("resources", [])
+    about = found[0].get(SUBJECTS) if found else None
+    return told | {SUBJECTS: about or []}
 
 
 async def account_items(client: AccountClient, permit: Permit, resource_types: tuple[str, ...]) -> AsyncIterator[Item]:
@@ -92,6 +103,8 @@ async def directory_items(
         async def fetch(path: Path = path, asset: dict[str, Any] = asset) -> tuple[Original, Mapping[str, str]]:
             return await taken(permit, pieces_of(path)), upload_fields(asset)
 
+        if not path.is_file():  # nor is a pipe read, which would wait for whoever writes
+            raise Failure(f"{path}: not there, or no file")
         stat = path.stat()
         etag = str(asset.get("etag") or "") or await asyncio.to_thread(md5_of, path)
         yield Item(
@@ -129,25 +142,42 @@ def kind_by_extension(path: Path) -> str | None:
 def exported(listing: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The files of an export, as its listing tells them. Raises Failure."""
     newest = {asset["file"]: number for number, asset in _lines(listing)}
+    inside = listing.parent.resolve()
     for number, asset in _lines(listing):
         path = listing.parent / asset["file"]
-        if not path.resolve().is_relative_to(listing.parent.resolve()):
+        if "\0" in asset["file"] or not path.resolve().is_relative_to(inside):
             raise Failure(f"{listing}, line {number}: a file outside of the export")
         if newest[asset["file"]] == number:  # what was exported again has another line, further down
             yield path, asset
 
 
 def _lines(listing: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    number = 0
     with listing.open("r", encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
+        while line := file.readline(LINE_CHARS_MAX):
+            number += 1
             try:
-                asset = json.loads(line[:LINE_CHARS_MAX])
-                is_one = all(isinstance(asset[name], str) for name in ("file", "resource_type", "type", "public_id"))
-            except (ValueError, KeyError, TypeError) as bad:
+                asset = checked(json.loads(line))
+                is_one = isinstance(asset["file"], str) and bool(asset["file"].encode())
+            except (ValueError, KeyError, TypeError, RecursionError) as bad:
                 raise Failure(f"{listing}, line {number}: no asset of an export") from bad
             if not is_one or number > FILES_MAX:
                 raise Failure(f"{listing}, line {number}: no asset of an export, or too many of them")
             yield number, asset
+
+
+def checked(row: Any) -> dict[str, Any]:
+    """What somebody else says of an asset, if it is one: its types become parts of paths that this command calls.
+
+    Raises ValueError, KeyError, TypeError.
+    """
+    if row["resource_type"] not in RESOURCE_TYPES or row["type"] not in KEPT_TYPES:
+        raise ValueError("a type that no upload has")
+    if not isinstance(row["public_id"], str):
+        raise TypeError("a name that is no text")
+    row["public_id"].encode()  # half a character could be neither hashed nor sent
+    said: dict[str, Any] = row
+    return said
 
 
 def md5_of(path: Path) -> str:

@@ -30,6 +30,7 @@ JOURNAL_ENTRIES_MAX = 20_000_000
 COMPLAINTS_MAX = 50
 """Failures that are told one by one."""
 HASH_CHARS = 32
+NONSENSE = "what is said of it makes no sense"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,9 +169,9 @@ class Transfer:
                 else:
                     await self.into.upload(self.permit, item.resource_type, fields, original)
                     outcome = "uploaded"
-        except (Refused, OSError) as refused:
+        except (Refused, OSError, KeyError, TypeError, ValueError, AttributeError) as refused:
             if self.counts["failed"] < COMPLAINTS_MAX:
-                note(f"{item.key}: {refused}")
+                note(f"{item.key}: {refused if isinstance(refused, Refused | OSError) else NONSENSE}")
             return "failed"
         self.journal.add(item)
         return outcome

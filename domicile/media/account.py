@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from domicile.media.errors import BadRequest
 
 USUAL_PREFIX = "https://api.cloudinary.com"
+SUBJECTS = "subject_ids"
 KEPT_TYPES = frozenset({"upload", "private", "authenticated"})
 """Delivery types that an upload can give; others are drawn, fetched or made of others."""
 
@@ -27,6 +28,15 @@ class Account:
     @property
     def base(self) -> str:
         return f"{self.prefix}/v1_1/{self.cloud}"
+
+    @property
+    def is_cloudinary(self) -> bool:
+        """
+        >>> read_account("cloudinary://1:s@acme").is_cloudinary
+        True
+        """
+        host = urlsplit(self.prefix).hostname or ""
+        return host.endswith(".cloudinary.com")
 
 
 def read_account(url: str) -> Account:
@@ -62,7 +72,8 @@ def upload_fields(asset: Mapping[str, Any]) -> dict[str, str]:
         "display_name": str(asset.get("display_name") or ""),
         "access_control": json.dumps(asset["access_control"]) if asset.get("access_control") else "",
     }
-    return {name: value for name, value in fields.items() if value}
+    about = {f"{SUBJECTS}[{n}]": str(one) for n, one in enumerate(asset.get(SUBJECTS) or ())}
+    return {name: value for name, value in fields.items() if value} | about
 
 
 def pairs(entries: Mapping[str, Any]) -> str:

@@ -27,6 +27,9 @@ SHUTDOWN_SECONDS_MAX = 2.0
 EXHAUSTED_SECONDS = 0.1
 """Pause of a listener when the process has no descriptor left."""
 
+NO_PASSWORD = ""
+"""Given, so that a key that is under one is refused: OpenSSL would ask at the terminal, and all would wait."""
+
 Protocols = Callable[[], asyncio.BaseProtocol]
 
 
@@ -56,8 +59,8 @@ def server_context(certificate: Path, key: Path | None, *, setting: str) -> ssl.
 def load(context: ssl.SSLContext, certificate: Path, key: Path | None, *, setting: str) -> None:
     """For handshakes from now on; connections keep what they began with. Raises BadSetting, and nothing is changed then."""
     with blamed(setting, certificate, "PEM files, as is the key's"):
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
-        context.load_cert_chain(certificate, key)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, NO_PASSWORD)
+        context.load_cert_chain(certificate, key, NO_PASSWORD)
 
 
 class Acceptor:

@@ -12,6 +12,8 @@ from origin.api.answers import Json, instant
 from origin.api.call import admin, reply
 from origin.api.limits import quotas_of
 from origin.api.routes import CLOUD, Route
+from origin.keys import Origin
+from origin.records import Tenant
 from origin.settings import OriginSettings
 
 DATES = ("%d-%m-%Y", "%Y-%m-%d")
@@ -54,6 +56,7 @@ async def usage(request: web.Request, path: Mapping[str, str]) -> web.Response:
                 **_limit(quotas.renders_per_day_max),
             },
             "requests": origin.limits.requests.used(tenant.cloud, now=now).used,
+            "keys": _of_keys(origin, tenant, now=now),
             "objects": {"usage": count + backups, **_limit(quotas.assets_max)},
             "storage": {"usage": size + backup_bytes, **_limit(quotas.bytes_max)},
             "resources": count,
@@ -62,6 +65,13 @@ async def usage(request: web.Request, path: Mapping[str, str]) -> web.Response:
             "media_limits": _media_limits(origin.settings),
         }
     )
+
+
+def _of_keys(origin: Origin, tenant: Tenant, *, now: float) -> list[Json]:
+    """Requests of today by key; of all keys to one that may do everything, else of its own."""
+    keys = [key.api_key for key in origin.records.api_keys.all(tenant.cloud)]
+    shown = keys if tenant.scope.is_everything else [key for key in keys if key == tenant.api_key]
+    return [{"api_key": key, "requests": origin.limits.key_requests.used(key, now=now).used} for key in shown]
 
 
 def _limit(quota: int) -> Json:

@@ -24,7 +24,17 @@ from domicile.media.raw import raw_facts
 from origin.api import archive_plan as plan
 from origin.api.answers import stored
 from origin.api.archive_stream import writer_of
-from origin.api.call import Call, check_public_id, count_fence, delivery_type_of, name_of, reply, signed, told_by
+from origin.api.call import (
+    Call,
+    check_public_id,
+    count_fence,
+    delivery_type_of,
+    made_here,
+    name_of,
+    reply,
+    signed,
+    told_by,
+)
 from origin.api.eager import read_orders
 from origin.api.forms import too_large
 from origin.api.handing_out import download_headers, hand_out
@@ -246,13 +256,15 @@ async def _create(request: web.Request, call: Call, content: Content, kind: str)
         try:
             await origin.records.put_original(draft, body, permit, sources)
             new = replace(new, facts=raw_facts(body.body_bytes, body.md5))
-            done = await origin.records.commit_upload(
-                draft,
-                new,
-                once=call.once,
-                leave=lambda record: Left(
-                    tasks=word.of("generate_archive", record, lambda record: stored(record, call.address))
-                ),
+            done = made_here(
+                await origin.records.commit_upload(
+                    draft,
+                    new,
+                    once=call.once,
+                    leave=lambda record: Left(
+                        tasks=word.of("generate_archive", record, lambda record: stored(record, call.address))
+                    ),
+                )
             )
         except BaseException:
             await origin.records.discard(draft)

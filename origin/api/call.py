@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from aiohttp import hdrs, web
 
 from domicile.media.asset import AssetName
-from domicile.media.errors import AssetNotFound, BadRequest, MediaError
+from domicile.media.errors import AssetNotFound, BadRequest, MediaError, OutOfScope
 from domicile.media.public_id import public_id_problem
 from origin.api.answers import Address, Json
 from origin.api.authenticate import Caller, basic_credentials, check_basic, check_signed
@@ -18,7 +18,7 @@ from origin.api.notices import NO_AUDIENCE, Audience, Told, audience_of, told
 from origin.api.params import Params
 from origin.api.scopes import check_route
 from origin.keys import EXTRA_HEADERS, ORIGIN, REQUEST_ID, ROUTE, Origin
-from origin.records import FencedState, Once, Tenant
+from origin.records import Committed, FencedState, Once, Tenant
 
 RESOURCE_TYPES = frozenset({"image", "video", "raw"})
 UPLOADED = frozenset({"upload", "private", "authenticated"})
@@ -192,6 +192,16 @@ def refuse(params: Params, *names: str) -> None:
     for name in names:
         if name in params:
             raise BadRequest(f"Parameter {name} is not supported yet")
+
+
+def made_here(done: Committed) -> Committed:
+    """What a call has made of many, unless its name is taken and it may not replace that: what is there is something else.
+
+    Raises OutOfScope.
+    """
+    if done.existing:
+        raise OutOfScope("This API key may not edit, and what has this name would be replaced")
+    return done
 
 
 def count_fence(origin: Origin, fenced: FencedState) -> None:

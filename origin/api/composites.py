@@ -1,4 +1,4 @@
-"""`sprite` and `multi`: one picture of all that carry a tag, kept as an asset of that type, or handed out at once.
+"""`sprite` and `multi`: one picture of many, kept as an asset of that type, or handed out at once.
 
     sprite   a sheet of them, beneath each other, with a stylesheet and a list that say where each one lies (raw files)
     multi    an animation of them, one after the other
@@ -19,45 +19,27 @@ from aiohttp import web
 
 from domicile.imaging.job import GatherJob
 from domicile.media.asset import IMAGE_EXTENSIONS, Aid, AssetName
-from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded
+from domicile.media.errors import BadRequest
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
 from domicile.media.raw import raw_facts
 from origin.api import archive_plan
 from origin.api.answers import Json, stored
 from origin.api.budget import Account
-from origin.api.call import Call, check_public_id, count_fence, reply, signed
+from origin.api.call import Call, count_fence, made_here, reply, signed
+from origin.api.composite_asked import Asked, chosen_by, free_key, read_asked
 from origin.api.handing_out import download_headers
 from origin.api.manage import leaving
-from origin.api.notices import PARAMETERS
 from origin.api.originals import original_of
-from origin.api.params import check_parameters
 from origin.api.routes import CLOUD, Route
-from origin.records import AssetRecord, Committed, Filter, Leave, NewAsset
+from origin.records import AssetRecord, Committed, Leave, NewAsset
 from origin.records.afterwards import nothing
 from origin.renders import Order, Picture, make, read_order
 from origin.scope import Operation
 
-USED = PARAMETERS | {"tag", "transformation", "public_id", "mode", "async"}
-PIECES_MAX = 200
-"""Pictures in one."""
-DELAY_MS, DELAY_MS_MAX = 100, 60_000
-"""Between frames, where `dl_` does not say."""
 SPRITE, MULTI = "sprite", "multi"
 ANIMATED = frozenset({"gif", "webp", "png"})
-_OWN = re.compile(r"(?:(?<=^)|(?<=[,/]))(f|dl)_([A-Za-z0-9]+)(?:,|(?=/)|$)", re.ASCII)
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]+", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a call asks for."""
-
-    tag: str = field(repr=False)
-    public_id: str = field(repr=False)
-    order: Order
-    extension: str
-    delay_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +67,15 @@ async def sprite(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """POST or GET /image/sprite."""
     call = await signed(request, path)
     call.tenant.scope.require(Operation.READ)  # who is told which pictures have a tag, and shown them, looks
-    asked = _asked(request, call, usual="png", formats=frozenset(IMAGE_EXTENSIONS.values()))
+    asked = read_asked(request, call, usual="png", formats=frozenset(IMAGE_EXTENSIONS.values()))
     made = await _made(call, asked, is_animated=False)
     if call.params.text("mode") == "download":
         return _handed_out(call, made, asked)
     done = await _kept(call, asked, made, SPRITE, leaving(SPRITE, call, request))
-    infos = {
-        piece.record.name.public_id: {"width": piece.width, "height": piece.height, "x": x, "y": y}
-        for piece, (x, y) in zip(made.pieces, made.places, strict=True)
-    }
+    infos: dict[str, dict[str, int]] = {}
+    for piece, (x, y) in zip(made.pieces, made.places, strict=True):
+        key = free_key(piece.record.name.public_id, infos)
+        infos[key] = {"width": piece.width, "height": piece.height, "x": x, "y": y}
     answer = stored(done.record, call.address)
     sources = (done.record.aid, *made.sources)
     said: Json = {"image_infos": infos}
@@ -110,7 +92,7 @@ async def multi(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """POST or GET /image/multi."""
     call = await signed(request, path)
     call.tenant.scope.require(Operation.READ)  # who is told which pictures have a tag, and shown them, looks
-    asked = _asked(request, call, usual="gif", formats=ANIMATED)
+    asked = read_asked(request, call, usual="gif", formats=ANIMATED)
     made = await _made(call, asked, is_animated=True)
     if call.params.text("mode") == "download":
         return _handed_out(call, made, asked)
@@ -118,58 +100,12 @@ async def multi(request: web.Request, path: Mapping[str, str]) -> web.Response:
     return reply(stored(done.record, call.address))
 
 
-def _asked(request: web.Request, call: Call, *, usual: str, formats: frozenset[str]) -> Asked:
-    """Raises BadRequest, BadTransformation, LimitExceeded."""
-    params = call.params
-    if "urls" in params:
-        raise BadRequest("Parameter urls is not supported yet: give the pictures a tag")
-    check_parameters(params, USED)
-    if params.text("mode") not in {"", "download"}:
-        raise BadRequest("Invalid value for parameter mode")
-    if request.method != "POST" and params.text("mode") != "download":
-        raise BadRequest("What is kept is asked for by POST")
-    tag = params.required("tag")
-    text, own = split_own(params.text("transformation"))
-    wanted = own.get("f", usual).lower()
-    extension = IMAGE_EXTENSIONS.get(wanted, "")
-    if extension not in formats:
-        raise BadRequest(f"Invalid value for parameter format: {wanted[:16]} cannot be made of many pictures")
-    delay = own.get("dl", str(DELAY_MS))
-    if not delay.isdigit() or not 0 < int(delay) <= DELAY_MS_MAX:
-        raise BadRequest(f"Invalid value for parameter delay: must be 1 to {DELAY_MS_MAX}")
-    limits = call.origin.settings.media.limits(call.origin.settings.upload)
-    return Asked(
-        tag=tag,
-        public_id=check_public_id(params.text("public_id") or tag),
-        order=read_order(f"{text}/png", call.origin.records.named.all(call.tenant.cloud), limits),
-        extension=extension,
-        delay_ms=int(delay),
-    )
-
-
-def split_own(transformation: str) -> tuple[str, dict[str, str]]:
-    """What is about the whole, and not about each picture, taken out: format and delay.
-
-    >>> split_own("c_fill,dl_50,w_5/f_gif")
-    ('c_fill,w_5', {'dl': '50', 'f': 'gif'})
-    """
-    own: dict[str, str] = dict(_OWN.findall(transformation))
-    rest = [part.strip(",") for part in _OWN.sub("", transformation).split("/")]
-    return "/".join(part for part in rest if part), own
-
-
 async def _made(call: Call, asked: Asked, *, is_animated: bool) -> Made:
     origin, cloud = call.origin, call.tenant.cloud
-    where = Filter(resource_type="image", delivery_type="upload", tag=asked.tag)
-    found = await origin.records.list(cloud, where, max_results=PIECES_MAX)
-    if found.next_cursor is not None:
-        raise LimitExceeded(f"Too many pictures with this tag: at most {PIECES_MAX}")
-    if not found.records:
-        raise AssetNotFound("Resource not found - no picture has this tag")
-    records = sorted(found.records, key=lambda one: one.name.public_id)
+    chosen = await chosen_by(call, asked)
     shown: dict[Aid, AssetRecord] = {}
     with origin.archives.turn(), origin.budget.account() as account:
-        pieces = [await _piece(call, record, asked.order, shown, account) for record in records]
+        pieces = [await _piece(call, record, order, shown, account) for record, order in chosen]
         if archive_plan.type_of(shown.values(), (), origin.records.policy(cloud)) != "upload":
             raise BadRequest("Only of pictures that everybody may see one can be made that everybody may see")
         return await _gathered(call, asked, pieces, shown, is_animated=is_animated)
@@ -303,7 +239,7 @@ async def _stored(call: Call, new: NewAsset, body: bytes, leave: Leave, *, is_si
     try:
         await origin.records.put_original(draft, body, permit, new.sources)
         once = call.once if is_signed else None  # the signature is used up by the picture
-        return await origin.records.commit_upload(draft, new, once=once, leave=leave)
+        return made_here(await origin.records.commit_upload(draft, new, once=once, leave=leave))
     except BaseException:
         await origin.records.discard(draft)
         raise

@@ -28,8 +28,12 @@ class Limits:
     keys: Rates = field(default_factory=Rates)
     lookups: Rates = field(default_factory=Rates)
     """Of persons, by cloud."""
+    searches: Rates = field(default_factory=Rates)
+    """Answers to search URLs."""
     requests: Rates = field(default_factory=lambda: Rates(window_seconds=DAY_SECONDS))
     """Of a cloud in a day, which `usage` tells."""
+    key_requests: Rates = field(default_factory=lambda: Rates(window_seconds=DAY_SECONDS))
+    """The same of a key."""
     renders: Rates = field(default_factory=lambda: Rates(window_seconds=DAY_SECONDS))
     uploads: dict[str, int] = field(default_factory=dict)
 
@@ -38,6 +42,7 @@ class Limits:
     ) -> None:
         """One call of a key. The headers become those of the limit that is nearest. Raises Overloaded."""
         self.requests.count(tenant.cloud, now=now)
+        self.key_requests.count(tenant.api_key, now=now)
         counted = [("this API key", self.keys.count(tenant.api_key, calls_max=tenant.calls_max, now=now))]
         counted.append(
             ("calls_per_hour_max", self.clouds.count(tenant.cloud, calls_max=quotas.calls_per_hour_max, now=now))
@@ -53,6 +58,15 @@ class Limits:
     def count_lookup(self, cloud: str, *, now: float) -> None:
         """One question about one person: whoever has stolen a key cannot try names at will. Raises Overloaded."""
         check_rate(self.lookups.count(cloud, calls_max=self.lookups_max, now=now), "look-ups of persons")
+
+    def count_search(self, cloud: str, quotas: Quotas, *, now: float) -> None:
+        """One answer to a search URL. A rate of its own, as large as that of calls: whoever has such a URL could otherwise
+        use up what the cloud itself may call. Raises Overloaded.
+        """
+        self.requests.count(cloud, now=now)
+        used = self.searches.count(cloud, calls_max=quotas.calls_per_hour_max, now=now)
+        if used.limit:
+            check_rate(used, "calls_per_hour_max, of search URLs")
 
     def calls_of(self, api_key: str, *, now: float) -> Used:
         """What a key has had in this hour."""

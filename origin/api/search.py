@@ -24,6 +24,7 @@ from domicile.media.wire import Relayed, SearchRelay
 from origin.api.answers import Address, Json, access_of, extension_of, instant, listed, moderation_of
 from origin.api.call import admin_json, reply
 from origin.api.folders import folder_row
+from origin.api.limits import quotas_of
 from origin.api.listing import ALWAYS_SHOWN
 from origin.api.routes import CLOUD, Route
 from origin.api.search_query import Asked, folder_search_of, read_asked, read_pairs, search_of
@@ -158,6 +159,7 @@ async def relayed_search(origin: Origin, relay: SearchRelay, place: Place) -> Re
         raise BadSignature("Invalid signature")
     verify_search(relay.ttl, relay.query, relay.signature, tenant.api_secret)
     origin.records.permit(tenant.cloud, Activity.METADATA, place)
+    origin.limits.count_search(tenant.cloud, quotas_of(origin.records.policy(tenant.cloud)), now=origin.now())
     try:
         body = base64.b64decode(relay.query + "=" * (-len(relay.query) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as bad:

@@ -17,7 +17,7 @@ from domicile.media.errors import BadRequest, BadTransformation
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
 from domicile.media.text import write_characters
-from origin.api.answers import asset, changed
+from origin.api.answers import asset, changed, found_by_stranger
 from origin.api.call import check_public_id, count_fence, reply, signed
 from origin.api.manage import leaving
 from origin.api.naming import random_id
@@ -74,6 +74,8 @@ async def text(request: web.Request, path: Mapping[str, str]) -> web.Response:
     if done.overwritten:
         origin.pool.retire(cloud)
     count_fence(origin, done.fenced)
+    if done.existing and not call.tenant.scope.allows(Operation.READ):
+        return reply(found_by_stranger(done.record, call.address))
     return reply(asset(done.record, call.address) | changed(done))
 
 

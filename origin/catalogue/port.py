@@ -61,6 +61,9 @@ class Catalogue(Protocol):
     ) -> list[AssetRow]:
         """Rows of the assets whose version these are now, in no order."""
 
+    def held_in(self, connection: Connection, tenant: str, aids: Iterable[Aid]) -> list[AssetRow]:
+        """Rows of those that these versions hold bytes of and that are still there, in no order."""
+
     async def labelled(
         self, connection: AsyncConnection, tenant: str, labels: Iterable[NameHash], limit: int, *, bare: bool = False
     ) -> list[AssetRow]:

@@ -51,6 +51,7 @@ class MemoryIndex:
         self._waiting = 0
         self._searching = 0
         self._deadline = float("inf")
+        self._totals: dict[str, tuple[int, int]] = {}  # tenant -> assets, and bytes of their originals
         self._db = self._thread.submit(self._open).result()
 
     def _open(self) -> Connection:
@@ -75,7 +76,7 @@ class MemoryIndex:
 
     async def remove(self, change: Change, asset_ids: Iterable[str]) -> None:
         gone = list(asset_ids)
-        change.after_commit.append(lambda: self._soon(lambda: self._drop(gone)))
+        change.after_commit.append(lambda: self._soon(lambda: self._replace([], gone)))
 
     async def fill(self, documents: Sequence[Document]) -> None:
         rows = [sql.rows_of(document) for document in documents]
@@ -89,8 +90,7 @@ class MemoryIndex:
             return await self._ask(lambda: self._found(query, counts))
 
     async def totals(self, tenant: str) -> tuple[int, int]:
-        assets, size = await self._ask(lambda: self._db.execute(sql.totals(tenant)).one())
-        return assets, int(size)
+        return await self._ask(lambda: self._totals.get(tenant, (0, 0)))
 
     async def count(self, tenant: str, condition: Condition) -> int:
         asked = sql.count(tenant, condition)
@@ -165,20 +165,33 @@ class MemoryIndex:
         except Exception as failed:  # noqa: BLE001 - the text could hold a name
             log.error("search_index_failed", error=type(failed).__name__)  # noqa: TRY400
 
-    def _replace(self, many: Sequence[sql.Rows]) -> None:
+    def _replace(self, many: Sequence[sql.Rows], gone: Sequence[str] = ()) -> None:
+        """What `many` say is there, and nothing of their assets from before, nor of those that are gone."""
         self._db.exec_driver_sql("BEGIN")
         try:
-            self._drop([rows.asset["asset_id"] for rows in many])
+            before = self._drop([*gone, *(rows.asset["asset_id"] for rows in many)])
             for statement, values in sql.inserts(many):
                 self._db.execute(statement, values)
         except BaseException:
             self._db.exec_driver_sql("ROLLBACK")
             raise
         self._db.exec_driver_sql("COMMIT")
+        self._count(before, -1)
+        self._count([(rows.asset["tenant"], rows.asset["bytes"]) for rows in many], +1)
 
-    def _drop(self, asset_ids: Sequence[str]) -> None:
+    def _drop(self, asset_ids: Sequence[str]) -> list[tuple[str, int]]:
+        """Tenant and bytes of each that was there."""
+        sizes: list[tuple[str, int]] = []
         for statement in sql.deletes(asset_ids):
-            self._db.execute(statement)
+            done = self._db.execute(statement)
+            sizes += [(row[0], row[1]) for row in done] if done.returns_rows else []
+        return sizes
+
+    def _count(self, sizes: Iterable[tuple[str, int]], sign: int) -> None:
+        """Kept as a sum: each upload to a cloud with quotas asks for it."""
+        for tenant, size in sizes:
+            assets, total = self._totals.get(tenant, (0, 0))
+            self._totals[tenant] = (assets + sign, total + sign * int(size))
 
     def _page(self, query: Query) -> tuple[Hit, ...]:
         rows = self._db.execute(sql.page(query))

@@ -87,11 +87,12 @@ def inserts(many: Iterable[Rows]) -> list[tuple[Insert, list[dict[str, Any]]]]:
 
 
 def deletes(asset_ids: Iterable[str]) -> list[Any]:
-    return [
-        delete(table).where(table.c.doc.in_(docs))
-        for docs in batches(t.doc_of(asset_id) for asset_id in asset_ids)
-        for table in (t.asset, t.word, t.phrase, t.value)
-    ]
+    """Those that return rows tell tenant and bytes of each asset that was there."""
+    found: list[Any] = []
+    for docs in batches(t.doc_of(asset_id) for asset_id in asset_ids):
+        found.append(delete(t.asset).where(t.asset.c.doc.in_(docs)).returning(t.asset.c.tenant, t.asset.c.bytes))
+        found += [delete(table).where(table.c.doc.in_(docs)) for table in (t.word, t.phrase, t.value)]
+    return found
 
 
 def page(query: Query) -> Select[Any]:
@@ -106,10 +107,6 @@ def page(query: Query) -> Select[Any]:
 
 def count(tenant: str, condition: Condition) -> Select[Any]:
     return select(func.count()).select_from(t.asset).where(_where(tenant, condition))
-
-
-def totals(tenant: str) -> Select[Any]:
-    return select(func.count(), func.coalesce(func.sum(t.asset.c.bytes), 0)).where(t.asset.c.tenant == tenant)
 
 
 def counted_by(tenant: str, condition: Condition, field: str, limit: int) -> Select[Any]:

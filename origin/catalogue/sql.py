@@ -130,6 +130,13 @@ class SqlCatalogue:
             rows += map(_row, await connection.execute(_shown(query, hidden=hidden)))
         return rows
 
+    def held_in(self, connection: Connection, tenant: str, aids: Iterable[Aid]) -> list[AssetRow]:
+        rows: list[AssetRow] = []
+        for batch in batches(aids):
+            held = select(t.lineage.c.source).where(t.lineage.c.aid.in_(batch))
+            rows += map(_row, connection.execute(_shown(_assets(tenant)).where(t.version.c.aid.in_(held))))
+        return rows
+
     async def labelled(
         self, connection: AsyncConnection, tenant: str, labels: Iterable[NameHash], limit: int, *, bare: bool = False
     ) -> list[AssetRow]:

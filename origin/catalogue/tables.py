@@ -132,6 +132,7 @@ backup = Table(
     Index(None, "tenant", "asset_id"),
     Index(None, "tenant", "name_hash"),
     Index(None, "tenant", "ended_at"),
+    Index(None, "tenant", "body_bytes"),
     comment="versions under retention: nobody is served them, and they can be restored",
 )
 
@@ -348,6 +349,16 @@ task = Table(
     Index(None, "kind", "due_at"),
     Index(None, "created_at"),
     comment="what a change leaves to be done after it, written in its transaction",
+)
+
+told_of = Table(
+    "told_of",
+    metadata,
+    Column("aid", _HEX128, primary_key=True, comment="whose key the notice of a delete is under: see `task`"),
+    Column("hash", _HEX128, primary_key=True, comment="keyed hash of what selects an asset that it tells of"),
+    Column("tenant", _CLOUD, nullable=False),
+    Index(None, "tenant", "hash"),
+    comment="whom notices of deletes tell of: an erase takes those that wait",
 )
 
 chunk = Table(

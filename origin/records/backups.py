@@ -24,7 +24,7 @@ from domicile.media.asset import Aid, AssetId, NameHash
 from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
 from domicile.media.policy import Activity, Permit, decide
 from origin.catalogue.port import BARE, AssetRow
-from origin.catalogue.sql import SqlCatalogue, add_selected_if_absent, batches
+from origin.catalogue.sql import IN_MAX, SqlCatalogue, add_selected_if_absent, batches
 from origin.catalogue.tables import backup as table
 from origin.catalogue.tables import backup_label as labels
 from origin.catalogue.tables import label as live_labels
@@ -144,6 +144,26 @@ async def _say_whom(core: Core, change: Change, asset_id: str, subject_ids: Sequ
             about = replace(record, subject_ids=tuple(dict.fromkeys((*record.subject_ids, *subject_ids))))
             meta = seal_record(about, data_key, region=core.settings.region)
             await change.connection.execute(update(table).where(table.c.aid == kept.row.aid).values(meta=meta))
+
+
+async def follow(core: Core, change: Change, record: AssetRecord) -> None:
+    """The asset's versions under retention are as open as it is from now on: what was closed is not opened by a delete and a
+    restore of an older version.
+    """
+    after = ""
+    mine = select(table).where(table.c.tenant == change.tenant, table.c.asset_id == record.asset_id)
+    while rows := (
+        await change.connection.execute(mine.where(table.c.aid > after).order_by(table.c.aid).limit(IN_MAX))
+    ).all():  # no more than `backups_max`
+        for kept in map(_kept, rows):
+            old, data_key = core.open(kept.row), core.keyring.of(kept.row.aid)
+            if old is None or data_key is None or old.openness == record.openness:
+                continue
+            name = replace(old.name, delivery_type=record.name.delivery_type)
+            ruled = replace(old, name=name, access_control=record.access_control)
+            meta = seal_record(ruled, data_key, region=core.settings.region)
+            await change.connection.execute(update(table).where(table.c.aid == kept.row.aid).values(meta=meta))
+        after = rows[-1].aid
 
 
 async def drop(

@@ -45,6 +45,7 @@ from origin.records.removing import ERASE_VERSIONS_MAX, NOTHING_GONE, Gone, remo
 from origin.records.restrictions import ART_18
 from origin.records.stages import Mode, Step, next_step
 from origin.records.targets import Chosen
+from origin.records.tasks import asset_hash, drop_told
 
 GRACE_SECONDS_MAX = 90 * 86_400
 """Longest grace of an erasure."""
@@ -178,6 +179,7 @@ async def go_on(core: Core, tenant: str, erasure_id: str) -> tuple[ErasureRow, l
 
 async def _carry_out(core: Core, change: Change, row: ErasureRow, step: Step) -> tuple[ErasureRow, list[Aid]]:
     taken: list[Aid] = []
+    untold: list[Aid] = []
     gone = NOTHING_GONE
     match step:
         case Step.CANCEL:
@@ -187,14 +189,14 @@ async def _carry_out(core: Core, change: Change, row: ErasureRow, step: Step) ->
         case Step.SHOW:
             await _show(core, change, row)
         case Step.TAKE:
-            taken, gone = await _take(core, change, row)
+            taken, untold, gone = await _take(core, change, row)
         case _:
             row = await _end(core, change, row)
     if change.entry is None:
         change.record(Kind.NAME)
     row = replace(row, state=counted(core, row, change, taken, gone))
     await rows_of.save(change.connection, row)
-    return row, taken
+    return row, [*taken, *untold]
 
 
 async def _hide(core: Core, change: Change, row: ErasureRow) -> None:
@@ -215,7 +217,8 @@ async def _show(core: Core, change: Change, row: ErasureRow) -> None:
     await settle(change.connection, row, ids)
 
 
-async def _take(core: Core, change: Change, row: ErasureRow) -> tuple[list[Aid], Gone]:
+async def _take(core: Core, change: Change, row: ErasureRow) -> tuple[list[Aid], list[Aid], Gone]:
+    """The versions, and the keys of what was still to be told of their assets."""
     connection, tenant = change.connection, row.tenant
     ids = await next_targets(connection, row, ~is_held(table.c.asset_id, tenant), limit=ASSETS_PER_STEP)
     assets = await core.catalogue.by_asset_id(connection, tenant, ids, hidden=True, bare=True)
@@ -227,10 +230,12 @@ async def _take(core: Core, change: Change, row: ErasureRow) -> tuple[list[Aid],
         assets = []  # the rest of them first: these assets are asked for again
     chosen = Chosen(assets=tuple(assets), kept=tuple(kept))
     gone = await remove(core, change, chosen)
+    told = [asset_hash(core, tenant, asset_id) for asset_id in ids] if waits_of(row).versions == Versions.ALL else []
+    untold = await drop_told(core, connection, tenant, told, seq=change.seq)
     if len(kept) < ERASE_VERSIONS_MAX:
         await restrictions.forget(connection, tenant, ids)
         await settle(connection, row, ids)
-    return [version.aid for version in chosen.versions], gone
+    return [version.aid for version in chosen.versions], untold, gone
 
 
 async def _end(core: Core, change: Change, row: ErasureRow) -> ErasureRow:

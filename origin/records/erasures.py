@@ -38,6 +38,7 @@ from origin.records.removing import ERASE_VERSIONS_MAX, remove
 from origin.records.stages import Mode, Step, next_step
 from origin.records.statement_key import seed_of
 from origin.records.statements import Facts, body_of, is_over
+from origin.records.tasks import drop_told
 from origin.records.types import Fencing
 
 PREVIEW_ASSETS_MAX = 500
@@ -137,6 +138,7 @@ class Erasures:
             ):  # unfinished: a call of an older release, which was cut short
                 row, gone = await self._take(change, asked, row)
         if row is None:
+            await core.forget([(aid, tenant) for aid in gone])
             raise AssetNotFound("nothing matches")
         if row.statement is not None:
             return row.statement
@@ -213,7 +215,9 @@ class Erasures:
     async def _take(
         self, change: Change, asked: Asked, row: ErasureRow | None
     ) -> tuple[ErasureRow | None, tuple[Aid, ...]]:
-        """Remove all that matches and write down that it is; None when nothing ever matched."""
+        """Remove all that matches, and what was still to be told of it, and write down that it is; None when nothing ever
+        matched. The aids whose keys are to go.
+        """
         core, tenant = self._core, asked.tenant
         chosen = await selection.choose(
             core,
@@ -224,11 +228,16 @@ class Erasures:
             limit=ERASE_VERSIONS_MAX,
             change=change,
         )
-        if not chosen.versions and row is None:
-            return None, ()
-        ids = {version.asset_id for version in chosen.versions}
-        if await any_held(change.connection, tenant, ids):
+        if await any_held(change.connection, tenant, {version.asset_id for version in chosen.versions}):
             return await deferred.defer(core, change, asked, row), ()
+        untold: list[Aid] = []
+        if asked.versions is Versions.ALL:
+            told = selection.told_by(core, tenant, asked.targets, chosen)
+            untold = await drop_told(core, change.connection, tenant, told, seq=change.seq)
+        if not chosen.versions and row is None:
+            if untold and change.entry is None:
+                change.record(Kind.NAME)  # a transaction that records nothing is rolled back
+            return None, tuple(untold)
         gone = await remove(core, change, chosen)
         await restrictions.forget(change.connection, tenant, (asset.asset_id for asset in chosen.assets))
         if change.entry is None:
@@ -241,7 +250,7 @@ class Erasures:
         state = counted(core, row, change, aids, gone)
         row = replace(row, state=msgspec.structs.replace(state, finished=True))
         await rows_of.save(change.connection, row)
-        return row, aids
+        return row, (*aids, *untold)
 
     async def _told(self, row: ErasureRow) -> ErasureStatement:
         """The statement as things stand now; the last one is kept."""

@@ -27,7 +27,7 @@ async def search_folders(core: Core, folders: Folders, tenant: str, asked: Searc
     order: Order = (*asked.order, ("path", False))
     key = core.tenants.standing(tenant).tenant.name_key
     after = read_cursor(key, order, asked.cursor) if asked.cursor else None
-    made: dict[str, float | None] = {one.path: one.created_at for one in await folders.all(tenant)}
+    made: dict[str, float | None] = {one.path: one.created_at for one in await folders.all(tenant) if one.is_made}
     for used in await core.search.folders(tenant, FOLDERS_MAX):
         for path in around(used):
             made.setdefault(path, None)

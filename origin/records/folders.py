@@ -28,6 +28,8 @@ class Folder(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
     moving_to: str = ""
     """It is being renamed, and what is in it goes there."""
+    is_made: bool = True
+    """False: nobody made it; the row only notes that what is in it is being moved."""
 
 
 class Folders(CloudRows[Folder]):
@@ -39,7 +41,7 @@ class Folders(CloudRows[Folder]):
 
     async def below(self, cloud: str, path: str) -> list[str]:
         """Paths of the folders right below one ("": the root), made or with assets in them, sorted. AssetNotFound."""
-        made = await self.all(cloud)
+        made = await self._made(cloud)
         if path and not await self._is_there(cloud, path, made):
             raise _missing(path)
         head = f"{path}/" if path else ""
@@ -49,7 +51,7 @@ class Folders(CloudRows[Folder]):
 
     async def make(self, cloud: str, path: str) -> None:
         """With all that are around it; one that is there stays as it is. LimitExceeded."""
-        made = {one.path for one in await self.all(cloud)}
+        made = {one.path for one in await self._made(cloud)}
         missing = [one for one in around(path) if one not in made]
         await self.write_many(cloud, {one: Folder(path=one, created_at=self._core.now()) for one in missing})
 
@@ -71,21 +73,26 @@ class Folders(CloudRows[Folder]):
         """
         if _is_in(new, old):
             raise BadRequest("A folder cannot be moved into itself")
-        made = {one.path: one for one in await self.all(cloud)}
-        folder = made.get(old)
-        if not await self._is_there(cloud, old, made.values()):
+        noted_before = {one.path: one for one in await self.all(cloud)}
+        made = [one for one in noted_before.values() if one.is_made]
+        folder = noted_before.get(old)
+        if folder is None and not await self._is_there(cloud, old, made):
             raise _missing(old)
-        if await self._is_there(cloud, new, made.values()) and (folder is None or folder.moving_to != new):
+        if await self._is_there(cloud, new, made) and (folder is None or folder.moving_to != new):
             raise AssetExists(f"Folder {new[:64]} already exists")
-        noted = folder or Folder(path=old, created_at=self._core.now())
+        noted = folder or Folder(path=old, created_at=self._core.now(), is_made=False)
         await self.write_many(cloud, {old: msgspec.structs.replace(noted, moving_to=new)})
         await self._names.edit_where(cloud, Filter(folder=old), lambda record: _moved(record, old, new))
         there = {one.path: one for one in await self.all(cloud)}
         inside = {path: one for path, one in there.items() if _is_in(path, old)}
-        moved = {new + path[len(old) :]: one for path, one in inside.items()}
+        moved = {new + path[len(old) :]: one for path, one in inside.items() if one.is_made}
         rows = {path: msgspec.structs.replace(one, path=path, moving_to="") for path, one in moved.items()}
-        parents = {path: Folder(path=path, created_at=self._core.now()) for path in around(new) if path not in there}
+        around_them = around(new) if rows else []  # what nobody made goes with the last asset in it, as before
+        parents = {path: Folder(path=path, created_at=self._core.now()) for path in around_them if path not in there}
         await self.write_many(cloud, parents | rows, gone=inside)
+
+    async def _made(self, cloud: str) -> list[Folder]:
+        return [one for one in await self.all(cloud) if one.is_made]
 
     def id_of(self, cloud: str, path: str) -> NameHash:
         """What stands for it outside, and does not tell its name."""

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 import structlog
 from sqlalchemy import delete, exists, insert, select
 
-from domicile.media.asset import Aid
+from domicile.media.asset import Aid, NameHash
 from domicile.media.errors import AssetNotFound
+from domicile.media.journal import ENTRY_TARGETS_MAX
 from domicile.media.keys import content_key, subkey
 from origin.catalogue.tables import lineage as table
 from origin.catalogue.tables import version
@@ -48,6 +49,17 @@ async def note_sources(core: Core, change: Change, aid: Aid, sources: Iterable[A
         if await core.catalogue.owner(change.connection, source) != change.tenant:
             raise AssetNotFound("what this was made of has just been deleted")
         await change.connection.execute(insert(table).values(aid=aid, source=source, tenant=change.tenant))
+
+
+async def holders(change: Change, aid: Aid) -> tuple[NameHash, ...]:
+    """Names of what holds bytes of a version; one more than an entry holds, at most."""
+    query = (
+        select(version.c.name_hash)
+        .join(table, table.c.aid == version.c.aid)
+        .where(table.c.source == aid, version.c.tenant == change.tenant)
+        .limit(ENTRY_TARGETS_MAX + 1)
+    )
+    return tuple(sorted(NameHash(name) for name in (await change.connection.execute(query)).scalars()))
 
 
 async def sweep(core: Core) -> None:

@@ -10,16 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from domicile.media.asset import AssetName, NameHash
-from domicile.media.errors import AssetExists, AssetNotFound, MediaError
-from domicile.media.journal import Kind
+from domicile.media.errors import AssetExists, AssetNotFound, LimitExceeded, MediaError
+from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
 from domicile.media.keys import COORDINATES, LABELS
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.records.afterwards import Afterwards, Leave, nothing
-from origin.records.backups import Ended, end, is_kept
+from origin.records.backups import Ended, end, follow, is_kept
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
 from origin.records.display_names import check_display_name
 from origin.records.fetched import shun
+from origin.records.lineage import holders
 from origin.records.nonces import Once, spend
 from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord, Committed, Filter
@@ -172,6 +173,8 @@ class Names:
             await core.search.remove(change, [taken.asset_id])
         names = await self._rewrite(change, row, before, record, data_key)
         if taken is not None and ended is not None:
+            if len(names) >= ENTRY_TARGETS_MAX:  # an entry that ends a version must say all that it says
+                raise LimitExceeded("Too much is made of this asset to change its type and take a name at once")
             change.record(ended.kind, aids=(taken.aid,), names=names)
         else:
             change.record(Kind.NAME, names=names)
@@ -194,14 +197,16 @@ class Names:
         renamed = replace(row, name=core.hash_name(record.name), meta=meta)
         await core.catalogue.rewrite(change.connection, row.name, renamed, seq=change.seq, labels=core.labels(record))
         await core.search.put(change, core.document(record))
+        ruled_anew: tuple[NameHash, ...] = ()
+        if before.openness != record.openness:  # copies have the old rules: they go, and those of what holds its bytes
+            ruled_anew = (row.name, *await holders(change, row.aid))
+            await follow(core, change, record)
         if renamed.name != row.name:
             if before.name.delivery_type == "upload":  # no mapping brings a copy that no rule and no erase would reach
                 await shun(change.connection, change.tenant, [row.name])
-            return row.name, renamed.name
+            return tuple(dict.fromkeys((row.name, renamed.name, *ruled_anew)))
         kinds = _read_elsewhere(before, record)
-        names = tuple(core.hash_of(row.tenant, kind, record.name.text) for kind in kinds)
-        is_ruled_anew = before.access_control != record.access_control  # copies hold the old rules: all of them go
-        return (row.name, *names) if is_ruled_anew else names
+        return (*ruled_anew, *(core.hash_of(row.tenant, kind, record.name.text) for kind in kinds))
 
 
 def _read_elsewhere(before: AssetRecord, after: AssetRecord) -> tuple[str, ...]:

@@ -140,7 +140,7 @@ class Backups:
 
 
 def _restored(record: AssetRecord, living: AssetRecord | None, *, now: float) -> NewAsset:
-    """All that was said of it. Access is as it is now, where there is a now: no old version opens what was closed since."""
+    """All that was said of it; access is the asset's, and looked up under the lock."""
     return NewAsset(
         name=living.name if living else record.name,
         facts=record.facts,
@@ -154,7 +154,6 @@ def _restored(record: AssetRecord, living: AssetRecord | None, *, now: float) ->
         metadata=record.metadata,
         subject_ids=record.subject_ids,
         moderation=record.moderation,
-        access_control=None if living else record.access_control,
         related=record.related,
         backup=record.backup,
         restores=record.aid,

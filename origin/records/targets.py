@@ -17,6 +17,7 @@ from origin.records.core import Core
 from origin.records.prefixes import folders_under
 from origin.records.purge_types import PurgeTargets, Versions
 from origin.records.searches import condition_of
+from origin.records.tasks import asset_hash
 from origin.search.conditions import Every
 from origin.search.query import Query
 
@@ -124,6 +125,17 @@ async def _select_backups(
         carrying=_labels(core, tenant, targets),
         limit=limit,
     )
+
+
+def told_by(core: Core, tenant: str, targets: PurgeTargets, chosen: Chosen) -> set[NameHash] | None:
+    """Keyed hashes by which notices of deletes are found that tell of what the targets mean; None: all are meant."""
+    if targets.everything:
+        return None
+    names = [*targets.names, *_every_type(tenant, targets.public_ids)]
+    names += [name for url in targets.urls for name in names_of_url(tenant, url)]
+    ids = [*targets.asset_ids, *(row.asset_id for row in chosen.kept)]
+    assets = (asset_hash(core, tenant, asset_id) for asset_id in ids)
+    return {*map(core.hash_name, names), *assets, *_labels(core, tenant, targets)}
 
 
 async def _hashes_behind_url(core: Core, connection: AsyncConnection, tenant: str, url: str) -> list[NameHash]:

@@ -19,11 +19,12 @@ import structlog
 from sqlalchemy import ColumnElement, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domicile.media.asset import Aid
+from domicile.media.asset import Aid, NameHash
 from domicile.media.keys import subkey
 from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, open_sealed, seal
+from origin.catalogue.sql import batches
 from origin.catalogue.tables import task as table
-from origin.catalogue.tables import version
+from origin.catalogue.tables import told_of, version
 from origin.records import backups
 from origin.records.core import Core
 from origin.records.types import AssetRecord, Draft
@@ -59,9 +60,13 @@ class Word:
 
     async def leave(self, core: Core, connection: AsyncConnection, records: Sequence[AssetRecord]) -> None:
         """In the transaction that removes them; once."""
-        tasks = self.says(records)
-        if tasks and await core.catalogue.undraft(connection, self.draft.aid):
-            await add_tasks(core, connection, self.draft.tenant, self.draft.aid, self.draft.data_key, tasks)
+        tasks, tenant, aid = self.says(records), self.draft.tenant, self.draft.aid
+        if tasks and await core.catalogue.undraft(connection, aid):
+            await add_tasks(core, connection, tenant, aid, self.draft.data_key, tasks)
+            hashes = {one for record in records for one in hashes_of(core, record)}
+            rows = [{"aid": aid, "hash": one, "tenant": tenant} for one in sorted(hashes)]
+            for batch in batches(rows):
+                await connection.execute(insert(told_of), batch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +151,35 @@ class Tasks:
         await drop_and_forget(self._core, table.c.id.in_(list(ids)))
 
 
+def hashes_of(core: Core, record: AssetRecord) -> set[NameHash]:
+    """What an erase may select it by."""
+    return {core.hash_name(record.name), asset_hash(core, record.name.cloud, record.asset_id), *core.labels(record)}
+
+
+def asset_hash(core: Core, tenant: str, asset_id: str) -> NameHash:
+    return core.hash_of(tenant, "asset", asset_id)
+
+
+async def drop_told(
+    core: Core, connection: AsyncConnection, tenant: str, hashes: Iterable[NameHash] | None, *, seq: int
+) -> list[Aid]:
+    """Notices of deletes that tell of any of these, or all of the cloud's, are told to nobody. In the caller's transaction;
+    the aids of their keys, which are doomed.
+    """
+    mine = select(told_of.c.aid).where(told_of.c.tenant == tenant).distinct()
+    found: set[str] = set()
+    if hashes is None:
+        found.update((await connection.execute(mine)).scalars())
+    for batch in batches(hashes or ()):
+        found.update((await connection.execute(mine.where(told_of.c.hash.in_(batch)))).scalars())
+    for some in batches(sorted(found)):
+        await connection.execute(delete(table).where(table.c.aid.in_(some)))
+        await connection.execute(delete(told_of).where(told_of.c.aid.in_(some)))
+        for aid in some:
+            await core.catalogue.doom(connection, Aid(aid), tenant, seq=seq)
+    return [Aid(aid) for aid in sorted(found)]
+
+
 async def add_tasks(
     core: Core, connection: AsyncConnection, tenant: str, aid: Aid, data_key: bytes, tasks: Iterable[NewTask]
 ) -> None:
@@ -179,6 +213,8 @@ async def drop_and_forget(core: Core, which: ColumnElement[bool]) -> int:
             if not is_owned and await backups.one(connection, tenant, aid) is None:
                 await core.catalogue.doom(connection, aid, tenant, seq=0)
                 doomed.append((aid, tenant))
+        for batch in batches(aid for aid, _ in doomed):
+            await connection.execute(delete(told_of).where(told_of.c.aid.in_(batch)))
     if doomed:
         await core.forget(doomed)
     return len(gone)

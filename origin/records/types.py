@@ -158,6 +158,11 @@ class AssetRecord:
         return self.display_name or self.name.public_id.rpartition("/")[2]
 
     @property
+    def openness(self) -> tuple[str, tuple[AccessRule, ...]]:
+        """All that says who may see it."""
+        return self.name.delivery_type, self.access_control
+
+    @property
     def access_mode(self) -> str:
         """What the API says: private originals need a signature too, and still count as "public" there."""
         return "authenticated" if self.name.delivery_type == "authenticated" else "public"

@@ -21,7 +21,7 @@ from origin.catalogue.port import AssetRow
 from origin.journal import Change
 from origin.keyring import aid_id
 from origin.records.afterwards import Afterwards, Leave, nothing
-from origin.records.backups import end, is_kept, may_be_shown, one
+from origin.records.backups import end, follow, is_kept, may_be_shown, one, totals
 from origin.records.bodies import Body, Held
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
 from origin.records.display_names import check_display_name
@@ -49,7 +49,8 @@ class Uploads:
         """LimitExceeded where there is no room for a byte, before one is written."""
         policy = self._core.tenants.standing(tenant).policy
         if policy is not None and policy.quotas != NO_QUOTAS:
-            policy.quotas.check_room(*await self._core.search.totals(tenant), more_assets=0, more_bytes=1)
+            async with self._core.database.read() as connection:
+                policy.quotas.check_room(*await _used(self._core, connection, tenant), more_assets=0, more_bytes=1)
         if len(self._drafts) >= DRAFTS_MAX:
             raise Overloaded("too many uploads at once")
         aid = Aid(secrets.token_hex(AID_BYTES))
@@ -148,7 +149,7 @@ class Uploads:
                 current = old.aid if old else None
                 await spend_upload(change.connection, once, name=name, current=current, made=draft.aid, now=core.now())
             if keeps is None:
-                await check_room(core, record, before)
+                await check_room(core, change, record, before)
                 if asset.unique_display_name:
                     await check_display_name(core, change, record)
                 doomed = await self._store(change, draft, record, old, before)
@@ -175,6 +176,8 @@ class Uploads:
         if old:
             ended = await end(core, change, old, before, kept=is_kept(core, before))
             doomed += () if ended.kept else (old.aid,)
+            if before is not None and before.openness != record.openness:
+                await follow(core, change, record)
             change.record(ended.kind, aids=(old.aid,), names=(name,))
         else:
             change.record(Kind.NAME, names=(name,))
@@ -195,22 +198,31 @@ async def _restored(
         raise AssetExists(f"public_id {record.name.public_id} already exists")
     if living and before is None:
         raise AssetExists("the asset has another name now")
-    # Who is said to be on the asset now, or was when a later version of it ended, may be seen in its old bytes as well.
     then = core.open(kept.row)
-    subjects = dict.fromkeys(
-        (*record.subject_ids, *(then.subject_ids if then else ()), *(before.subject_ids if before else ()))
-    )
+    if then is None:
+        raise AssetNotFound("the version that was to be restored has gone")
+    if before is None:  # who may see it is the asset's to say: as it was in the end, which `follow` has noted
+        if then.name != record.name:
+            raise AssetExists("the asset has another type now")
+        record = replace(record, access_control=then.access_control)
+    # Who is said to be on the asset now, or was when a later version of it ended, may be seen in its old bytes as well.
+    subjects = dict.fromkeys((*record.subject_ids, *then.subject_ids, *(before.subject_ids if before else ())))
     return replace(record, asset_id=kept.row.asset_id, subject_ids=tuple(subjects))
 
 
-async def check_room(core: Core, record: AssetRecord, before: AssetRecord | None) -> None:
+async def check_room(core: Core, change: Change, record: AssetRecord, before: AssetRecord | None) -> None:
     """Under the head's lock, so that two uploads do not take the same place. Raises LimitExceeded, naming the quota."""
     policy = core.tenants.standing(record.name.cloud).policy
     if policy is not None and policy.quotas != NO_QUOTAS:
-        more_bytes = record.body_bytes - (before.body_bytes if before else 0)
-        policy.quotas.check_room(
-            *await core.search.totals(record.name.cloud), more_assets=0 if before else 1, more_bytes=more_bytes
-        )
+        freed = 0 if before is None or is_kept(core, before) else before.body_bytes
+        used = await _used(core, change.connection, change.tenant)
+        policy.quotas.check_room(*used, more_assets=0 if before else 1, more_bytes=record.body_bytes - freed)
+
+
+async def _used(core: Core, connection: AsyncConnection, tenant: str) -> tuple[int, int]:
+    """Assets that are there, and bytes of originals, those under retention included."""
+    assets, size = await core.search.totals(tenant)
+    return assets, size + (await totals(connection, tenant))[1]
 
 
 async def _sealed(sealer: Sealer, body: Body) -> AsyncGenerator[bytes, None]:

@@ -118,6 +118,21 @@ def test_one_file_is_uploaded_renamed_and_destroyed(cld: Cld, tree: Path, canari
     assert json.loads(cld("uploader", "destroy", f"{name}-2"))["result"] == "ok"
 
 
+def test_what_is_there_is_searched_for(stack: Stack, cld: Cld, tree: Path, canaries: Canaries) -> None:
+    name, folder = canaries.name(), canaries.name("folder")
+    sdk = stack.sdk()
+    for n in range(2):
+        sdk.uploader.upload(str(tree / "logo.png"), public_id=f"{name}-{n}", tags=[name], asset_folder=folder)
+    asked = ("search", f"tags={name}", "AND", "format:png", "-s", "public_id", "asc")
+    found = json.loads(cld(*asked, "-f", "tags", "-a", "format", "-n", "1", "-A", "-F"))
+    assert [row["public_id"] for row in found["resources"]] == [f"{name}-0", f"{name}-1"]
+    assert (found["resources"][0]["tags"], found["aggregations"]) == ([name], {"format": {"png": 2}})
+    answer = stack.get(stack.path_of(cld(*asked, "-u").strip()))
+    assert [row["public_id"] for row in json.loads(answer.body)["resources"]] == [f"{name}-0", f"{name}-1"]
+    folders = json.loads(cld("search_folders", f"path={folder}"))["folders"]
+    assert [row["path"] for row in folders] == [folder]
+
+
 def test_django_keeps_media_and_static_files_here(stack: Stack, tmp_path: Path, canaries: Canaries) -> None:
     python, name = had("django-cloudinary-storage-0.3.0", *DJANGO), canaries.name()
     assets = tmp_path / "assets"

@@ -32,9 +32,9 @@ def sdk(stack: Stack, canaries: Canaries):
     put(picture((64, 64)), public_id="s/people/john", tags=["team"], asset_folder="staff/old")
     put(picture((200, 100), "JPEG"), public_id="s/sunset", tags=["red", "big flower"], asset_folder="staff")
     put(picture((10, 10)), public_id="s/hidden", type="private", tags=["team"])
-    put(picture((10, 20)), public_id="s/about", tags=["subjects"])
-    about = {"public_id": "s/about", "type": "upload", "subject_ids": SUBJECT}
-    sdk.uploader.call_api("explicit", {"timestamp": sdk.utils.now(), **about})
+    params = sdk.utils.build_upload_params(public_id="s/about", tags=["subjects"], subject_ids="dropped by the SDK")
+    assert "subject_ids" not in params, "if it is there, docs/life-of-an-erasure.md can say less"
+    sdk.uploader.call_api("upload", params | {"subject_ids": SUBJECT}, file=picture((10, 20)))
     return sdk
 
 

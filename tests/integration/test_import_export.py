@@ -45,7 +45,10 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OriginProcess]:
                 metadata={"shelf": "a=1|b"},
                 asset_folder="Albums",
             )
-        sdk.uploader.upload(io.BytesIO(picture()), public_id="secret", type="private")
+        about = sdk.utils.build_upload_params(public_id="secret", type="private") | {
+            "subject_ids": ["jane, doe", "june"]
+        }
+        sdk.uploader.call_api("upload", about, file=io.BytesIO(picture()))
         sdk.uploader.upload(io.BytesIO(picture()), public_id="closed", access_control=[OPEN_UNTIL])
         sdk.uploader.upload(io.BytesIO(RAW), public_id="table.csv", resource_type="raw")
         yield running
@@ -153,10 +156,13 @@ def test_what_is_exported_can_be_brought_into_another_cloud(
         body = (where / one["file"]).read_bytes()
         assert hashlib.sha256(body).hexdigest() == one["sha256"]
         assert (where / one["file"]).stat().st_mode & 0o777 == 0o600
+        assert {one.stat().st_mode & 0o777 for one in (where, where / "originals")} == {0o700}
     assert command(source, "export", str(where))[:2] == (0, {"there": 7})
     victim = next(one for one in lines if one["public_id"] == "secret")
     (where / victim["file"]).unlink()
     assert command(source, "export", str(where))[:2] == (0, {"exported": 1, "there": 6}), "what is missing is fetched"
+    (secret,) = source.sdk().Search().expression("public_id=secret").with_field("subject_ids").execute()["resources"]
+    subjects = secret["subject_ids"]
     with running_origin(tmp_path_factory.mktemp("elsewhere"), DOMICILE_ORIGIN_DEMO="true") as elsewhere:
         elsewhere.sdk().api.add_metadata_field({"external_id": "shelf", "type": "string", "label": "Shelf"})
         code, told, said = command(elsewhere, "import", "directory", str(where))
@@ -166,6 +172,8 @@ def test_what_is_exported_can_be_brought_into_another_cloud(
         found = sdk.api.resource(next(iter(PICTURES)))
         assert (found["tags"], found["metadata"]) == (["one", "two"], {"shelf": "a=1|b"})
         assert sdk.api.resource("closed")["access_control"] == [OPEN_UNTIL]
+        (secret,) = sdk.Search().expression("public_id=secret").with_field("subject_ids").execute()["resources"]
+        assert secret["subject_ids"] == subjects, "an erase of all that is about somebody finds it here as well"
 
 
 def test_an_origin_that_is_not_there_is_said_in_one_line(target: OriginProcess, tmp_path: Path) -> None:

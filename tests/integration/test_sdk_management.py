@@ -331,7 +331,10 @@ def test_an_animation_is_made_of_all_with_a_tag(sdk, origin: OriginProcess, name
             sdk.uploader.multi(tag=name, **wrong)
     with pytest.raises(cloudinary.exceptions.NotFound):
         sdk.uploader.multi(tag=f"{name}-nobody")
-    with pytest.raises(cloudinary.exceptions.BadRequest, match="urls is not supported"):
+    urls = [sdk.api.resource(f"{name}{n}")["url"] for n in (2, 0)]
+    made = sdk.uploader.multi(urls=[urls[0].replace("/upload/", "/upload/c_scale,h_5,w_4/"), urls[1]], format="png")
+    assert (made["type"], made["pages"], made["width"], made["height"]) == ("multi", 2, 8, 8)
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="urls: must be delivery URLs"):
         sdk.uploader.multi(urls=["https://x.example/a.png"])
 
 

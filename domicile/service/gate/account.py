@@ -281,10 +281,16 @@ def _wait_of(response: aiohttp.ClientResponse) -> float:
     """How long the other side says that nothing will change."""
     if response.status not in {420, 429}:
         return 0.0
-    reset = (
-        email.utils.parsedate_to_datetime(text) if (text := response.headers.get("X-FeatureRateLimit-Reset")) else None
-    )
+    reset = _time_of(response.headers.get("X-FeatureRateLimit-Reset", ""))
     if reset is not None and response.headers.get("X-FeatureRateLimit-Remaining") in {None, "0"}:
-        return min(max(reset.timestamp() - time.time(), 0.0) + 1.0, RATE_WAIT_SECONDS_MAX)
+        return min(max(reset - time.time(), 0.0) + 1.0, RATE_WAIT_SECONDS_MAX)
     after = response.headers.get("Retry-After", "")
-    return min(float(after), RATE_WAIT_SECONDS_MAX) if after.isdigit() else 0.0
+    return min(float(after), RATE_WAIT_SECONDS_MAX) if after.isdecimal() and after.isascii() else 0.0
+
+
+def _time_of(text: str) -> float | None:
+    """In Unix seconds; None for what is no time."""
+    try:
+        return email.utils.parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None

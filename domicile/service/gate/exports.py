@@ -15,7 +15,7 @@ TEMPORARY_SUFFIX = ".part"
 def write_original(permit: Permit, path: Path, original: Original) -> None:
     """Under its name when it is whole. `permit`: Activity.BACKUP. Raises OSError."""
     permit.require(Activity.BACKUP, permit.tenant)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(path.parent)
     temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "wb") as file:
@@ -28,7 +28,14 @@ def write_original(permit: Permit, path: Path, original: Original) -> None:
 def append_line(permit: Permit, path: Path, line: str) -> None:
     """`permit`: Activity.BACKUP. Raises OSError."""
     permit.require(Activity.BACKUP, permit.tenant)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(path.parent)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "a", encoding="utf-8") as file:
         file.write(line + "\n")
+
+
+def _make(directory: Path) -> None:
+    """With all around it that are not there, each for its owner alone: `parents` would leave these to everybody."""
+    for one in (*reversed(directory.parents), directory):
+        if not one.exists():
+            one.mkdir(mode=0o700, exist_ok=True)

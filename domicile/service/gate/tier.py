@@ -20,6 +20,7 @@ from aiohttp.connector import Connection
 
 from domicile.media.policy import Activity, Permit
 from domicile.media.wire import CONTENT_TYPE, REGION_HEADER
+from domicile.service.tls import NO_PASSWORD
 from domicile.service.zones import zone_of
 
 PATH = "/_tier/v1/rendition"
@@ -122,5 +123,5 @@ def client_tls(*, ca_file: str, certificate_file: str, key_file: str | None) -> 
     """What a child shows, and whom it believes. Raises OSError (ssl.SSLError is one)."""
     context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(certificate_file, key_file)
+    context.load_cert_chain(certificate_file, key_file, NO_PASSWORD)
     return context

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import hashlib
 from unittest.mock import AsyncMock
 
 import pytest
@@ -10,12 +12,13 @@ import pytest_asyncio
 
 from domicile.media.access import AccessRule
 from domicile.media.errors import Overloaded
+from domicile.media.policy import Activity
 from domicile.media.signature import sign_delivery
 from domicile.media.wire import Absent, ResolveAnswer
 from domicile.service.gate.remote import RemoteClient, RemoteLimits
 from origin.fetched import FAILURE_SECONDS
 from origin.mapped import address_of
-from origin.records import PurgeTargets, UploadMapping
+from origin.records import PurgeTargets, UploadMapping, whole
 from tests.infra.fetching import World
 from tests.infra.origin import NOW
 from tests.infra.records import CLOUD, name, upload
@@ -62,13 +65,42 @@ async def test_the_longest_folder_counts_and_nothing_a_viewer_writes_becomes_a_q
 
 
 @pytest.mark.parametrize(
+    ("resource_type", "public_id", "ending"), [("raw", "old/list.csv", ""), ("video", "old/list", ".csv")]
+)
+async def test_films_and_raw_files_are_brought_as_they_are(
+    mapped: World, resource_type: str, public_id: str, ending: str
+) -> None:
+    mapped.there.put("/m/list.csv", b"a,b\r\n")
+    answer = await resolve(mapped, public_id, resource_type=resource_type, ending=ending)
+    assert answer.resolved is not None
+    record = await mapped.records.get(dataclasses.replace(name(public_id), resource_type=resource_type))
+    assert record is not None
+    assert (record.facts.body_bytes, record.facts.md5) == (5, hashlib.md5(b"a,b\r\n").hexdigest())
+    body = await mapped.records.open_original(record, mapped.records.permit(CLOUD, Activity.STORE))
+    assert await whole(body) == b"a,b\r\n"
+    await mapped.records.erase(CLOUD, PurgeTargets(names=(record.name,)))
+    absent(await resolve(mapped, public_id, resource_type=resource_type, ending=ending))
+    assert len(mapped.there.asked) == 1
+
+
+@pytest.mark.parametrize("resource_type", ["raw", "video"])
+async def test_one_that_is_too_large_or_nothing_at_all_is_absent(mapped: World, resource_type: str) -> None:
+    settings = mapped.origin.settings
+    mapped.origin.settings = dataclasses.replace(
+        settings, upload=dataclasses.replace(settings.upload, raw_bytes_max=4, video_bytes_max=4)
+    )
+    for path, body in (("a", b"12345"), ("b", b"")):
+        mapped.there.put(f"/m/{path}", body)
+        absent(await resolve(mapped, f"old/{path}", resource_type=resource_type, ending=""))
+    assert len(mapped.there.asked) == 2
+
+
+@pytest.mark.parametrize(
     ("public_id", "changes"),
     [
         ("older/x", {}),
         ("old", {}),
         ("old/x", {"delivery_type": "private", "transformed": True}),
-        ("old/x", {"resource_type": "raw"}),
-        ("old/x", {"resource_type": "video"}),
     ],
 )
 async def test_nothing_else_is_asked_for(mapped: World, public_id: str, changes: dict[str, object]) -> None:

@@ -14,6 +14,12 @@ from typing import Any
 import pytest
 import uvloop
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from domicile.service.settings import BadSetting
 from domicile.service.tls import Acceptor, HandshakeBounds, load, server_context
@@ -169,3 +175,21 @@ def test_new_files_hold_for_new_handshakes_and_bad_ones_change_nothing(tmp_path:
 def test_files_that_are_none_are_named(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match=r"^edge\.tls\.certificate_file: .*nothing\.pem.* cannot be used"):
         server_context(tmp_path / "nothing.pem", None, setting=SETTING)
+
+
+class Terminal(ssl.SSLContext):
+    """OpenSSL asks at the terminal for a password that it is not given, and all would wait for somebody there."""
+
+    def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
+        assert password is not None
+        super().load_cert_chain(certfile, keyfile, password)
+
+
+def test_a_key_under_a_password_is_refused_and_nobody_is_asked(tmp_path: Path) -> None:
+    certificate, key = Authority.make(tmp_path, "authority").issue("one", LOOPBACK)
+    load(Terminal(ssl.PROTOCOL_TLS_SERVER), certificate, key, setting=SETTING)
+    private = load_pem_private_key(key.read_bytes(), None)
+    locked = tmp_path / "locked.pem"
+    locked.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
+    with pytest.raises(BadSetting, match=r"^edge\.tls\.certificate_file: "):
+        load(Terminal(ssl.PROTOCOL_TLS_SERVER), certificate, locked, setting=SETTING)

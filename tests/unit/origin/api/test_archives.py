@@ -25,6 +25,7 @@ from origin.app import api_app
 from origin.keys import ORIGIN
 from origin.records import AssetRecord, Body, Records
 from origin.renders import read_order
+from origin.scope import Operation, Scope
 from tests.infra.origin import origin_over
 from tests.infra.records import CLOUD, name, upload
 from tests.unit.origin.api.test_explicit import JANE
@@ -114,6 +115,26 @@ async def test_what_lies_over_a_picture_says_who_may_see_it_too(client: Client, 
     await upload(records, name("over", delivery_type="authenticated"))
     asked = {"public_ids": ["a"], "transformations": "l_authenticated:over/w_5"}
     assert (await kept(client, **asked))["type"] == "authenticated"
+
+
+async def by_key(records: Records, client: Client, *operations: Operation, path: str, asked: dict[str, Any]) -> Any:
+    key, _ = await records.api_keys.create(CLOUD, Scope(operations=frozenset(operations)))
+    basic = base64.b64encode(f"{key.api_key}:{key.secret}".encode()).decode()
+    return await client.post(f"/v1_1/{CLOUD}/{path}", json=asked, headers={"Authorization": f"Basic {basic}"})
+
+
+async def test_a_key_that_may_not_edit_replaces_no_archive(client: Client, records: Records) -> None:
+    await upload(records, name("a"))
+    asked = {"mode": "create", "public_ids": ["a"], "target_public_id": "pack.zip", "type": "upload"}
+    path, may = "image/generate_archive", (Operation.READ, Operation.UPLOAD)
+    assert (await by_key(records, client, *may, path=path, asked=asked)).status == 200
+    first = await records.get(pack())
+    refused = await by_key(records, client, *may, path=path, asked=asked)
+    assert (refused.status, "may not edit" in await refused.text()) == (401, True)
+    assert await records.get(pack()) == first
+    assert records._uploads._drafts == {}
+    assert (await by_key(records, client, *may, Operation.EDIT, path=path, asked=asked)).status == 200
+    assert await records.get(pack()) != first
 
 
 def policy_of(text: str) -> ResidencyPolicy:

@@ -216,6 +216,34 @@ async def test_a_key_has_its_own_limit_of_calls(client: Client, records: Records
     assert (await Caller(client, first)("GET", "/ping"))[0] == 200, "others go on"
 
 
+async def test_usage_tells_requests_by_key_and_each_key_that_is_no_owner_its_own(
+    client: Client, records: Records
+) -> None:
+    reads = await key_of(records, "read")
+    for _ in range(2):
+        usage = (await Caller(client, reads)("GET", "/usage"))[1]
+    assert usage["keys"] == [{"api_key": reads.api_key, "requests": 2}]
+    (first, *_) = records.api_keys.all(CLOUD)
+    told = (await Caller(client, first)("GET", "/usage"))[1]["keys"]
+    assert {one["api_key"]: one["requests"] for one in told} == {first.api_key: 1, reads.api_key: 2}
+
+
+async def test_what_is_under_retention_takes_room(client: Client, records: Records, tmp_path: Path) -> None:
+    policy = tmp_path / "data" / "policies" / f"{CLOUD}.toml"
+    policy.write_text(policy.read_text("utf-8") + "\n[quotas]\nbytes_max = 25\n", "utf-8")
+    await records.reload_policies()
+    call = Caller(client, records.api_keys.all(CLOUD)[0])
+    assert (await call.upload(public_id="third", backup="true"))[0] == 200
+    assert (await call("GET", "/usage"))[1]["storage"] == {"usage": 19, "limit": 25}
+    assert (await call.upload(public_id="third"))[0] == 200, "the old one stays, and there is just room for both"
+    assert (await call("GET", "/usage"))[1]["storage"]["usage"] == 24
+    assert (await call.upload(public_id="third"))[0] == 200, "this one takes the place of one that goes"
+    assert (await call("POST", "/image/destroy", data={"public_id": "third"}))[0] == 200
+    assert (await call.upload(public_id="fourth"))[0] == 200
+    status, said = await call.upload(public_id="fifth")
+    assert (status, "bytes_max" in said["error"]["message"]) == (400, True)
+
+
 async def test_quotas_of_a_cloud_are_held_to_by_name(client: Client, records: Records, tmp_path: Path) -> None:
     policy = tmp_path / "data" / "policies" / f"{CLOUD}.toml"
     policy.write_text(policy.read_text("utf-8") + "\n[quotas]\nassets_max = 3\nbytes_max = 18\n", "utf-8")

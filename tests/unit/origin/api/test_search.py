@@ -3,14 +3,16 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import cloudinary
 import msgspec
 import pytest
 
-from domicile.media.errors import BadRequest, BadSignature, LimitExceeded, OutsideRegion
+from domicile.media.errors import BadRequest, BadSignature, LimitExceeded, OutsideRegion, Overloaded
 from domicile.media.policy import Place
+from domicile.media.quotas import Quotas
 from domicile.media.search_url import parse_search
 from domicile.media.signature import sign_search
 from domicile.media.wire import SearchRelay
@@ -18,7 +20,7 @@ from origin.api.search import relayed_search
 from origin.api.search_query import COUNTS_MAX, FIELDS_MAX, RANGES_MAX, SORTS_MAX, read_asked, read_pairs, search_of
 from origin.records import Records
 from origin.search.query import NEWEST
-from tests.infra.origin import origin_over
+from tests.infra.origin import NOW, origin_over
 from tests.infra.records import CLOUD, name, upload
 
 HERE = Place(name="edge", region="eu-de")
@@ -144,3 +146,23 @@ def test_a_search_has_limits(word: str, many, most: int) -> None:
     search_of(read_asked(json.dumps({word: many(most)}).encode()))
     with pytest.raises(LimitExceeded):
         search_of(read_asked(json.dumps({word: many(most + 1)}).encode()))
+
+
+async def test_answers_to_search_urls_are_counted_and_use_up_no_call_of_the_owner(
+    records: Records, tmp_path: Path
+) -> None:
+    file = tmp_path / "data" / "policies" / f"{CLOUD}.toml"
+    file.write_text(file.read_text("utf-8") + "\n[quotas]\ncalls_per_hour_max = 2\n", "utf-8")
+    await records.reload_policies()
+    origin, asked = origin_over(records), relay(secret_of(records), expression="")
+    for _ in range(3):
+        with pytest.raises(BadSignature):
+            await relayed_search(origin, replace_(asked, signature="0" * 64), HERE)
+    for _ in range(2):
+        await relayed_search(origin, asked, HERE)
+    with pytest.raises(Overloaded, match="calls_per_hour_max"):
+        await relayed_search(origin, asked, HERE)
+    tenant, quotas = records.tenant(CLOUD), Quotas(calls_per_hour_max=2)
+    assert tenant is not None
+    origin.limits.count_call(tenant, quotas, {}, is_admin=True, now=NOW)
+    assert origin.limits.requests.used(CLOUD, now=NOW).used == 4

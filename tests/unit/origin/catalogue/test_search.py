@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -154,3 +155,29 @@ async def test_an_index_answers(index: MemoryIndex, condition: Condition, by: st
 )
 def test_what_begins_so_ends_before_its_successor(start: str, after: str | None) -> None:
     assert successor(start) == after
+
+
+async def test_totals_are_a_sum_that_follows_every_change(index: MemoryIndex) -> None:
+    one, two = document("a"), document("b")
+    larger = replace(one, scalars={**one.scalars, "bytes": 7})
+    for put, wanted in ((one, (1, 1)), (two, (2, 2)), (larger, (2, 8)), (larger, (2, 8))):
+        await put_now(index, put)
+        assert await index.totals(CLOUD) == wanted
+    torn = replace(two, scalars={**two.scalars, "public_id": None})
+    await put_now(index, torn)
+    assert await index.totals(CLOUD) == (2, 8), "what could not be written changed nothing"
+    for _ in range(2):
+        change = a_change()
+        await index.remove(change, [str(one.scalars["asset_id"]), str(two.scalars["asset_id"])])
+        for step in change.after_commit:
+            step()
+        assert await index.totals(CLOUD) == (0, 0)
+    await index.fill([one, two])
+    assert (await index.totals(CLOUD), await index.totals("other")) == ((2, 2), (0, 0))
+
+
+async def put_now(index: MemoryIndex, one: Document) -> None:
+    change = a_change()
+    await index.put(change, one)
+    for step in change.after_commit:
+        step()

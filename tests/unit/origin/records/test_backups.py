@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,13 +119,51 @@ async def test_what_a_rename_replaces_is_kept_too(records: Records) -> None:
     assert (done.record.asset_id, done.record.name) == (lost.asset_id, name("jane"))
 
 
+CLOSED = (AccessRule(access_type="token"),)
+
+
 async def test_no_old_version_opens_what_was_closed_since(records: Records) -> None:
     await kept(records, "jane")
-    rules = (AccessRule(access_type="token"),)
-    await kept(records, "jane", b"two", access_control=rules)
+    await kept(records, "jane", b"two")
     (backup,) = await records.backups.of_name(name("jane"))
-    assert backup.record.access_control == ()
-    assert (await records.backups.restore(backup)).record.access_control == rules
+    await records.edit([name("jane")], lambda record: replace(record, access_control=CLOSED))
+    assert backup.record.access_control == (), "as it was read before"
+    assert (await records.backups.restore(backup)).record.access_control == CLOSED
+
+
+@pytest.mark.parametrize("how", ["edited", "overwritten", "retyped", "overwritten while kept"])
+async def test_a_delete_and_a_restore_of_an_older_version_open_nothing_that_was_closed(
+    records: Records, how: str
+) -> None:
+    first = await kept(records, "jane", b"one")
+    if how == "overwritten":
+        await upload(records, name("jane"), b"two", access_control=CLOSED)
+    elif how == "overwritten while kept":
+        await kept(records, "jane", b"two")
+        await upload(records, name("jane"), b"three", access_control=CLOSED)
+    else:
+        await upload(records, name("jane"), b"two")
+    kind = "authenticated" if how == "retyped" else "upload"
+    if how == "retyped":
+        await records.rename(name("jane"), "jane", to_type=kind)
+    if how == "edited":
+        await records.edit([name("jane")], lambda record: replace(record, access_control=CLOSED))
+    await records.destroy(name("jane", delivery_type=kind))
+    backup = next(one for one in await records.backups.of_name(name("jane")) if one.record.aid == first.aid)
+    done = (await records.backups.restore(backup)).record
+    assert done.name == name("jane", delivery_type=kind)
+    assert done.access_control == (() if how == "retyped" else CLOSED)
+    assert await body_of(records, done) == b"one"
+
+
+async def test_a_version_that_was_read_before_its_asset_was_closed_is_restored_closed(records: Records) -> None:
+    await kept(records, "jane", b"one")
+    await upload(records, name("jane"), b"two")
+    (before,) = await records.backups.of_name(name("jane"))
+    await records.edit([name("jane")], lambda record: replace(record, access_control=CLOSED))
+    await records.destroy(name("jane"))
+    assert before.record.access_control == ()
+    assert (await records.backups.restore(before)).record.access_control == CLOSED
 
 
 async def test_a_bulk_delete_says_of_each_what_became_of_it(records: Records) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from domicile.media.errors import AssetExists, AssetNotFound, BadRequest
-from origin.records import Filter, Folder, Records
+from origin.records import Filter, Folder, PurgeTargets, Records
 from origin.records import names as names_module
 from tests.infra.records import CLOUD, name, upload
 
@@ -73,3 +73,21 @@ async def test_a_rename_that_was_cut_off_goes_on_when_it_is_asked_again(records:
     await records.folders.move(CLOUD, "a", "b")
     assert await where(records) == {"n0": "b", "n1": "b"}
     assert await below(records) == ["b"]
+
+
+async def test_a_folder_that_only_uploads_made_leaves_nothing_wherever_it_was_moved(records: Records) -> None:
+    await upload(records, name("x"), folder="jane doe/b")
+    await records.folders.move(CLOUD, "jane doe", "people/jane doe")
+    assert await where(records) == {"x": "people/jane doe/b"}
+    await records.erase(CLOUD, PurgeTargets(public_ids=("x",)))
+    assert await below(records) == []
+    assert await records.folders.all(CLOUD) == ()
+
+
+async def test_a_note_of_a_move_is_no_folder_that_somebody_made(records: Records) -> None:
+    await upload(records, name("x"), folder="a")
+    await records.folders.write_many(CLOUD, {"a": Folder(path="a", created_at=1.0, moving_to="b", is_made=False)})
+    await records.rename(name("x"), "x", edit=lambda record: replace(record, folder="b"))
+    assert await below(records) == ["b"], "cut off behind the last asset"
+    await records.folders.move(CLOUD, "a", "b")
+    assert await records.folders.all(CLOUD) == ()

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 
-from domicile.media.errors import Replayed
+from domicile.media.errors import AssetNotFound, Replayed
 from domicile.media.policy import Activity
 from origin.catalogue.tables import task as table
-from origin.records import NOTICE, AssetRecord, Filter, Left, Made, NewAsset, NewTask, Once, Records, RenditionRecord
+from origin.records import (
+    NOTICE,
+    AssetRecord,
+    Filter,
+    Left,
+    Made,
+    NewAsset,
+    NewTask,
+    Once,
+    PurgeTargets,
+    Records,
+    RenditionRecord,
+)
 from origin.records.opening import Clocks
 from origin.records.tasks import TASK_KEPT_SECONDS, add_tasks, drop_old
-from tests.infra.records import CLOUD, facts, name, opened, settings, upload, written
+from tests.infra.records import CLOUD, count_rows, facts, name, opened, settings, upload, written
 
 
 def leave(record: AssetRecord) -> Left:
@@ -149,3 +161,45 @@ async def test_the_end_of_a_task_takes_no_version_under_retention_along(records:
     assert await records.notices.due(limit=10) == ()
     (backup,) = await records.backups.of_name(name("jane"))
     assert (await records.backups.restore(backup)).record.asset_id == record.asset_id
+
+
+TARGETS: tuple[Callable[[AssetRecord], PurgeTargets], ...] = (
+    lambda record: PurgeTargets(public_ids=("people/jane",)),
+    lambda record: PurgeTargets(names=(record.name,)),
+    lambda record: PurgeTargets(asset_ids=(record.asset_id,)),
+    lambda record: PurgeTargets(tags=("t",)),
+    lambda record: PurgeTargets(prefixes=("people",)),
+    lambda record: PurgeTargets(urls=("/acme/image/upload/w_100/people/jane.jpg",)),
+    lambda record: PurgeTargets(everything=True),
+)
+
+
+async def test_an_erase_takes_what_was_still_to_be_told_of_a_delete(records: Records) -> None:
+    await upload(records, name("june"))
+    await records.destroy(name("june"), says=says)
+    (other,) = await records.notices.due(limit=10)
+    for targets in TARGETS:
+        record = (await upload(records, name("people/jane"), tags=("t",))).record
+        await records.destroy(name("people/jane"), says=says)
+        (about,) = [task for task in await records.notices.due(limit=10) if task.detail == b"people/jane"]
+        with pytest.raises(AssetNotFound):  # of the asset itself nothing is left
+            await records.erase(CLOUD, targets(record))
+        assert records._core.keyring.of(about.aid) is None
+        left = [task.id for task in await records.notices.due(limit=10)]
+        assert left == ([] if targets(record).everything else [other.id])
+
+
+async def test_an_erase_of_what_is_kept_takes_the_word_of_its_delete_along(records: Records) -> None:
+    await upload(records, name("jane"), backup=True)
+    await records.destroy(name("jane"), says=says)
+    statement = await records.erase(CLOUD, PurgeTargets(public_ids=("jane",)))
+    assert (statement.body["outcome"], await records.notices.due(limit=10)) == ("erased", ())
+
+
+async def test_what_was_told_is_not_looked_for_any_more(records: Records, tmp_path: Path) -> None:
+    await upload(records, name("jane"), tags=("t",))
+    await records.destroy(name("jane"), says=says)
+    assert count_rows(tmp_path, "told_of") > 0
+    (task,) = await records.notices.due(limit=10)
+    await records.notices.done(task.id)
+    assert count_rows(tmp_path, "told_of") == 0

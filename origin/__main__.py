@@ -1,4 +1,7 @@
-"""`python -m origin [--config FILE]`: one origin process. Exit code 2: a setting is wrong, and the text names it."""
+"""`python -m origin [--config FILE]`: one origin process.
+
+Exit code 2: a setting is wrong, and the text names it; 1: start it again, its catalogue was put back to an older state.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import uvloop
 from domicile.media.policy import PolicyError
 from domicile.service import logging
 from domicile.service.settings import BadSetting
-from origin.server import serve, stop_on_signals
+from origin.server import CataloguePutBack, serve, stop_on_signals
 from origin.settings import OriginSettings, read_settings
 
 
@@ -32,6 +35,9 @@ def main() -> int:
     except (BadSetting, PolicyError) as bad:
         sys.stderr.write(f"origin: {bad}\n")
         return 2
+    except CataloguePutBack:
+        sys.stderr.write("origin: the catalogue was put back to an older state; the next start brings it up to date\n")
+        return 1
     return 0
 
 

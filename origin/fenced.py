@@ -51,7 +51,12 @@ class Instance:
 
     def silent_from(self, committed_at: float) -> float:
         """From when on it cannot serve what an entry committed at that time removed, without any ack."""
-        return min(self.renewed_at, committed_at) + self.lease_seconds * (1 + CLOCK_DRIFT) + CLOCK_MARGIN_SECONDS
+        return min(self.renewed_at, committed_at) + _outlasted(self.lease_seconds)
+
+
+def _outlasted(lease_seconds: float) -> float:
+    """Seconds after which a lease has run out, whatever its holder's clock says."""
+    return lease_seconds * (1 + CLOCK_DRIFT) + CLOCK_MARGIN_SECONDS
 
 
 class Leases:
@@ -64,6 +69,7 @@ class Leases:
         self._committed: OrderedDict[tuple[str, int], float] = OrderedDict()
         self._heads: dict[str, int] = {}
         self._dropped: list[tuple[str, str]] = []
+        self._strangers_until = float("-inf")
         self._moved = asyncio.Event()
 
     # --- what the journal tells -----------------------------------------------------------------------------------
@@ -96,6 +102,13 @@ class Leases:
     def nodes_of(self, tenant: str) -> frozenset[str]:
         """Those that were given this cloud."""
         return frozenset(one.node for one in self._instances.values() if tenant in one.tenants)
+
+    def expect_strangers(self, lease_seconds: float) -> None:
+        """The rows are of an older state: whoever has come since may hold a lease, and nobody knows of him. Until the longest
+        of those has run out nothing is fenced.
+        """
+        longest = max([lease_seconds, *(instance.lease_seconds for instance in self._instances.values())])
+        self._strangers_until = self._started_at + _outlasted(longest)
 
     def register(self, node: str, boot: str, *, lease_seconds: float, tenants: frozenset[str]) -> Instance:
         """Before the heads are read: an entry committed after that must already know this instance."""
@@ -146,6 +159,8 @@ class Leases:
             else:
                 waiting += 1
                 left = max(left, until - now)
+        if (strangers := self._strangers_until - now) > 0:
+            waiting, left = waiting + 1, max(left, strangers)
         state = Fencing.PENDING if waiting else Fencing.FENCED
         return FencedState(state=state, acked=acked, suspended=suspended, waiting=waiting, seconds_left_max=left)
 

@@ -36,6 +36,7 @@ from domicile.media.journal import ENTRY_TARGETS_MAX, GENESIS, Entry, Head, Kind
 from domicile.media.wire import JournalAnswer
 from origin.catalogue.engine import Database
 from origin.catalogue.tables import journal_entry, journal_head
+from origin.continuity import Continuity
 from origin.doubts import Doubt, Doubts
 
 ENTRIES_PER_ANSWER_MAX = 512
@@ -135,15 +136,17 @@ class Journal:
         follow: Callable[[Change], Awaitable[None]] | None = None,
         on_commit: Callable[[Entry], None] | None = None,
         on_unfinished: Callable[[], None] | None = None,
+        on_put_back: Callable[[], None] | None = None,
     ) -> None:
-        """`follow` is the last that a change does in its transaction. `on_unfinished` is called when an entry is, or may be, committed and its caller hears an error: somebody must
-        clean up.
+        """`follow` is the last that a change does in its transaction. `on_unfinished` is called when an entry is, or may be,
+        committed and its caller hears an error: somebody must clean up. `on_put_back`: see `origin.continuity`.
         """
         self._database = database
         self._mirror = mirror
         self._follow = follow
         self._on_commit = on_commit
         self._on_unfinished = on_unfinished
+        self.continuity = Continuity(lambda: mirror.ends if mirror else {}, on_put_back=on_put_back)
         self._news = asyncio.Event()
         self._unmirrored: list[Entry] = []
         self._copying = asyncio.Lock()
@@ -225,6 +228,8 @@ class Journal:
         row = moved.first()
         if row is None:
             raise AssetNotFound("no such cloud")
+        before = Head(epoch=row.epoch, seq=row.seq - 1, chain=row.hash)
+        self.continuity.check(self.continuity.known(), {tenant: before})  # nobody else changes this tenant now
         return Change(
             connection=connection,
             tenant=tenant,

@@ -87,8 +87,12 @@ async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
             await pool.close()
 
 
+class CataloguePutBack(Exception):
+    """It is older than what this process knows. The next start brings it up to date."""
+
+
 async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
-    """Serve until `stop`, then drain: nothing new is accepted, what runs may end. Raises BadSetting."""
+    """Serve until `stop`, then drain: nothing new is accepted, what runs may end. Raises BadSetting, CataloguePutBack."""
     listener = tcp_socket(settings.listen, "origin.listen")
     host, port = listener.getsockname()[:2]
     settings = replace(settings, listen=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
@@ -116,10 +120,18 @@ async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
                 case_clock.run(origin),
             )
             beside = [group.create_task(loop) for loop in loops]
+            beside.append(group.create_task(_end_if(origin.records.put_back, stop)))
             await stop.wait()
             for work in beside:
                 work.cancel()
         log.info("origin_draining")
+    if origin.records.put_back.is_set():
+        raise CataloguePutBack
+
+
+async def _end_if(put_back: asyncio.Event, stop: asyncio.Event) -> None:
+    await put_back.wait()
+    stop.set()
 
 
 def _wire_listeners(settings: OriginSettings) -> list[Listener]:

@@ -22,7 +22,7 @@ from origin.api.answers import listed
 from origin.api.authenticate import is_private_way
 from origin.api.call import Call, admin, reply, signed
 from origin.api.params import Params, check_parameters
-from origin.api.subjects import SUBJECT_CHARS_MAX
+from origin.api.subjects import SUBJECT_CHARS_MAX, asks_for_persons
 from origin.delivery_url import path_of
 from origin.keys import Origin
 from origin.records import ErasureStatement, PurgeTargets, Versions
@@ -49,6 +49,8 @@ async def erase(request: web.Request, path: Mapping[str, str]) -> web.Response:
         raise BadRequest(f"Parameters grace and {VERSIONS} are for mode erase alone")
     if targets.are_wide:
         check_wide(request, call)
+    if targets.subjects or any(asks_for_persons(text) for text in targets.searches):
+        origin.limits.count_lookup(cloud, now=origin.now())
     if mode == "dry_run":
         found = await origin.records.erase_preview(cloud, targets, versions=versions)
         rows = [listed(record, call.address) for record in found.records]

@@ -28,14 +28,13 @@ from origin.api.limits import quotas_of
 from origin.api.listing import ALWAYS_SHOWN
 from origin.api.routes import CLOUD, Route
 from origin.api.search_query import Asked, folder_search_of, read_asked, read_pairs, search_of
+from origin.api.subjects import asks_for_persons
 from origin.keys import Origin
 from origin.records import AssetRecord, FolderHit, Tenant
 from origin.scope import Operation
 from origin.search.conditions import ACTIVE
-from origin.search.expression import fields_of, parse
 from origin.search.values import RATIO_DIGITS
 
-SUBJECT = "subject"
 SUBJECTS = "subject_ids"
 """Shown to who asks for them by name, and never through a URL."""
 QUERY_FIELDS_MAX = 200
@@ -90,7 +89,7 @@ async def _found(origin: Origin, tenant: Tenant, asked: Asked, address: Address)
 
 def _is_about_somebody(asked: Asked) -> bool:
     """Does it look for a person, or ask whom assets are about?"""
-    return SUBJECTS in asked.added | asked.shown or SUBJECT in fields_of(parse(asked.expression))
+    return SUBJECTS in asked.added | asked.shown or asks_for_persons(asked.expression)
 
 
 def _row(record: AssetRecord, address: Address, asked: Asked) -> Json:

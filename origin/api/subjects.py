@@ -8,8 +8,11 @@ from collections.abc import Iterable
 
 from domicile.media.errors import BadRequest
 from origin.api.params import Params
+from origin.search.expression import fields_of, parse
 
 NAME = "subject_ids"
+FIELD = "subject"
+"""Of search expressions."""
 SUBJECTS_MAX = 100
 """Of one asset."""
 SUBJECT_CHARS_MAX = 255
@@ -33,6 +36,11 @@ def subject_of(params: Params) -> str:
     if not 0 < len(subject) <= SUBJECT_CHARS_MAX:
         raise BadRequest(f"Invalid value for parameter subject_id: at most {SUBJECT_CHARS_MAX} characters")
     return subject
+
+
+def asks_for_persons(expression: str) -> bool:
+    """Does a search look for somebody? Raises BadRequest, LimitExceeded for one that is no search."""
+    return FIELD in fields_of(parse(expression))
 
 
 def check_not_in_query(names: Iterable[str]) -> None:

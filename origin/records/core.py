@@ -75,6 +75,8 @@ class Core:
     shield: Shield
     audit: AuditLog
     now: Callable[[], float]
+    put_back: asyncio.Event = field(default_factory=asyncio.Event)
+    """The catalogue is older than what this process has in memory: it must end (see `origin.continuity`)."""
     undropped: set[tuple[Aid, str]] = field(default_factory=set)
     """Drafts (aid, tenant) whose row could not be reached when they were over; no more than uploads that failed then."""
 

@@ -20,6 +20,13 @@ from origin.tenants import Standing
 
 LEASE_SECONDS_WITHOUT_TENANTS = 30.0
 
+
+def longest_lease_seconds(core: Core) -> float:
+    """That an edge can have been given under the policies of now."""
+    policies = [standing.policy for standing in core.tenants.all().values()]
+    return max([LEASE_SECONDS_WITHOUT_TENANTS, *(policy.lease_seconds for policy in policies if policy)])
+
+
 _HEX128 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -45,11 +52,13 @@ class Edges:
         )
         # Registered before the heads are read: whatever commits after the reading knows this instance and waits for it.
         instance = core.leases.register(request.node, request.boot, lease_seconds=seconds, tenants=frozenset(granted))
+        known = core.journal.continuity.known()
         async with core.database.write() as connection:
             for gone in core.leases.take_dropped():
                 await drop_beat(connection, *gone)
             await write_beat(connection, instance)
             heads = await read_heads(connection)
+        core.journal.continuity.check(known, heads)
         leases = tuple(
             TenantLease(
                 tenant=cloud,

@@ -32,6 +32,7 @@ from origin.records.audit import AUDIT_FILE, AuditFile, AuditForked, AuditLog, m
 from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.database import opened_database
+from origin.records.edges import longest_lease_seconds
 from origin.records.erasures import Erasures
 from origin.records.named import load_named
 from origin.records.search_build import SearchBuild
@@ -80,10 +81,10 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         mirror = _open_mirror(settings)
         stack.callback(mirror.close)
         await recovery.outwait_predecessor(database)
-        await recovery.reconcile(database, mirror, now=clocks.wall())
+        is_restored = await recovery.reconcile(database, mirror, now=clocks.wall())
         audit = await _open_audit(settings, database, keyring, stack)
         leases = Leases(monotonic=clocks.monotonic)
-        upkeep = Upkeep()
+        upkeep, put_back = Upkeep(), asyncio.Event()
         core = Core(
             settings=settings,
             database=database,
@@ -93,6 +94,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
                 follow=search.follow,
                 on_commit=leases.committed,
                 on_unfinished=upkeep.hurry,
+                on_put_back=put_back.set,
             ),
             catalogue=SqlCatalogue(),
             search=search,
@@ -104,8 +106,11 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             shield=shield,
             audit=audit,
             now=clocks.wall,
+            put_back=put_back,
         )
         await _fill(core, mirror)
+        if is_restored:
+            leases.expect_strangers(longest_lease_seconds(core))
         await core.search.begin(core.tenants.all())
         stack.enter_context(upkeep.of(core, mirror))
         stack.enter_context(SearchBuild(core).running())

@@ -65,8 +65,8 @@ async def outwait_predecessor(database: Database) -> None:
                 raise
 
 
-async def reconcile(database: Database, mirror: Mirror, *, now: float) -> None:
-    """Bring journal and mirror to the same end. Raises BadSetting."""
+async def reconcile(database: Database, mirror: Mirror, *, now: float) -> bool:
+    """Bring journal and mirror to the same end. Was the catalogue an older one? Raises BadSetting."""
     async with database.read() as connection:
         heads = await read_heads(connection)
     if mirror.ends and not heads:
@@ -82,6 +82,7 @@ async def reconcile(database: Database, mirror: Mirror, *, now: float) -> None:
         if cloud in missing:
             await _take_in(database, cloud, head, missing[cloud], now=now)
         await _catch_up(database, mirror, cloud, ends[cloud])
+    return bool(missing)
 
 
 async def forget_erased(core: Core, mirror: Mirror) -> None:

@@ -11,6 +11,7 @@ AssetNotFound, AssetExists, BadRequest, BadSignature, OutsideRegion, OutOfScope,
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -117,6 +118,11 @@ class Records(WireSide, ForgettingSide):
         """
         async with opened(settings, clocks) as core:
             yield cls(core)
+
+    @property
+    def put_back(self) -> asyncio.Event:
+        """Set when the catalogue turned out to be older than what this process knows: it must end."""
+        return self._core.put_back
 
     # --- tenants and policy -------------------------------------------------------------------------------------
 

@@ -163,6 +163,18 @@ def test_a_tenant_that_was_once_given_stays_counted(leases: Leases) -> None:
     assert leases.state("acme", 6).waiting == 1
 
 
+def test_a_catalogue_of_an_older_state_may_not_know_everybody(leases: Leases, clock: Clock) -> None:
+    leases.expect_strangers(LEASE)
+    lease(leases)
+    commit(leases, 6)
+    ack(leases, 6)
+    waited = leases.state("acme", 6)
+    assert (waited.state, waited.acked, waited.waiting) == (Fencing.PENDING, 1, 1)
+    assert waited.seconds_left_max == pytest.approx(OVER)
+    clock.now += OVER + 0.01
+    assert leases.state("acme", 6).state is Fencing.FENCED
+
+
 def test_an_entry_that_is_not_committed_is_not_fenced_by_time(leases: Leases, clock: Clock) -> None:
     lease(leases)
     assert leases.state("acme", 6).waiting == 1

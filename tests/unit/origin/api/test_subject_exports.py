@@ -330,8 +330,11 @@ async def test_persons_are_looked_up_by_a_role_of_its_own_and_not_at_will(world:
     assert (await world.ask())["outcome"] == "nothing_held"
     assert await call(dpo, "POST", "/subjects/exports", subject_id=JANE) == 200
     assert await call(dpo, "POST", "/subjects/exports", subject_id=JANE) == 429
-    answer = await world.client.post(f"/v1_1/{CLOUD}/resources/search", json=search)
-    assert answer.status == 429
+    erase = {"mode": "dry_run", "selector[subject]": JANE}
+    for path, body in (("/resources/search", search), ("/erasures", erase)):
+        assert (await world.client.post(f"/v1_1/{CLOUD}{path}", json=body)).status == 429
+    expression = {"mode": "dry_run", "selector[search]": f'subject="{JANE}"'}
+    assert (await world.client.post(f"/v1_1/{CLOUD}/erasures", json=expression)).status == 429
 
 
 BAD = [

@@ -84,7 +84,7 @@ def read(patch: Path) -> Mutant:
 
 
 @cache
-def tests_in(file: str) -> frozenset[str]:
+def caught_in(file: str) -> frozenset[str]:
     """Those of the file that are to catch a mutant."""
     return frozenset(read(patch).test for patch in PATCHES if file_of(patch) == file)
 
@@ -99,7 +99,7 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]
 @pytest.mark.parametrize("patch", PATCHES, ids=[patch.stem for patch in PATCHES])
 def test_the_mutant_is_caught(laboratory: Laboratory, patch: Path) -> None:
     mutant = read(patch)
-    before = laboratory.healthy(mutant.test, tests_in(file_of(patch)))
+    before = laboratory.healthy(mutant.test, caught_in(file_of(patch)))
     assert before.exit == 0, f"the test must pass on the healthy tree:\n{before.said}"
     for why in before.skipped.values():
         pytest.skip(why)

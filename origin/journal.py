@@ -133,24 +133,22 @@ class Journal:
         database: Database,
         *,
         mirror: Mirrors | None = None,
-        follow: Callable[[Change], Awaitable[None]] | None = None,
         on_commit: Callable[[Entry], None] | None = None,
         on_unfinished: Callable[[], None] | None = None,
         on_put_back: Callable[[], None] | None = None,
     ) -> None:
-        """`follow` is the last that a change does in its transaction. `on_unfinished` is called when an entry is, or may be,
-        committed and its caller hears an error: somebody must clean up. `on_put_back`: see `origin.continuity`.
+        """`on_unfinished` is called when an entry is, or may be, committed and its caller hears an error: somebody must clean
+        up. `on_put_back`: see `origin.continuity`.
         """
         self._database = database
         self._mirror = mirror
-        self._follow = follow
         self._on_commit = on_commit
         self._on_unfinished = on_unfinished
         self.continuity = Continuity(lambda: mirror.ends if mirror else {}, on_put_back=on_put_back)
         self._news = asyncio.Event()
         self._unmirrored: list[Entry] = []
-        self.on_store: Callable[[Change, Entry], Awaitable[None]] | None = None
-        """Called in the transaction of every entry: what it writes is there exactly if the entry is."""
+        self.followers: list[Callable[[Change], Awaitable[None]]] = []
+        """The last that a change does in its transaction: what they write is there exactly if its entries are."""
         self._copying = asyncio.Lock()
         self._doubts = Doubts(database)
 
@@ -196,8 +194,8 @@ class Journal:
             await transaction.rollback()
             return
         await self._store(change, change.entry)
-        if self._follow is not None:
-            await self._follow(change)
+        for follow in self.followers:
+            await follow(change)
         try:
             await transaction.commit()
         except Exception:
@@ -253,9 +251,6 @@ class Journal:
             .where(head.c.tenant == change.tenant)
             .values(seq=last.seq, hash=last.chain, purged=_piled_up(change))
         )
-        if self.on_store is not None:
-            for entry in change.entries:
-                await self.on_store(change, entry)
 
     async def _committed(self, change: Change) -> None:
         for step in change.after_commit:

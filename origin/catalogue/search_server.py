@@ -77,6 +77,8 @@ class ServerIndex:
         self._looking = asyncio.Lock()
         self._owes = True
         """May rows that were deleted still be in the files? At a start nobody knows."""
+        self._keeps = False
+        """And in those of a table that is too large to be written anew?"""
         self._rests_until = 0.0
 
     @classmethod
@@ -242,14 +244,14 @@ class ServerIndex:
 
     @property
     def residual(self) -> str:
-        return RESIDUAL if self._owes else ""
+        return RESIDUAL if self._owes or self._keeps else ""
 
     async def scrub(self) -> None:
         """Deleted rows lie in their pages until these are written anew."""
         began = time.monotonic()
         if not self._owes or began < self._rests_until:
             return
-        self._owes = False
+        self._owes = self._keeps = False
         try:
             async with self._database.writer() as connection:
                 driver = await _driver_of(connection)
@@ -269,6 +271,7 @@ class ServerIndex:
             self._owes = True
         if size > REWRITE_BYTES_MAX:
             log.info("search_index_not_rewritten", size=size)
+            self._keeps = True
             return
         await driver.execute(f"VACUUM (FULL) {table}", timeout=SCRUB_SECONDS_MAX)
 

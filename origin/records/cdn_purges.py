@@ -72,10 +72,11 @@ class CdnPurges:
 
     # --- with a change ------------------------------------------------------------------------------------------------
 
-    async def written(self, change: Change, entry: Entry) -> None:
-        """An entry of the journal is about to be committed: so are the purges that it means."""
-        if await self._insert(change.connection, entry):
-            change.after_commit.append(self.news.set)
+    async def written(self, change: Change) -> None:
+        """Entries of the journal are about to be committed: so are the purges that they mean."""
+        for entry in change.entries:
+            if await self._insert(change.connection, entry):
+                change.after_commit.append(self.news.set)
 
     async def catch_up(self) -> None:
         """A start that took a restored catalogue's way back from the mirror has ended it with an entry that voids everything, and

@@ -26,7 +26,7 @@ class ForgettingSide:
         self._purges = Purges(core)
         self.cdn_purges = CdnPurges(core, read_accounts(core.settings.keys_directory))
         if self.cdn_purges.accounts:
-            core.journal.on_store = self.cdn_purges.written
+            core.journal.followers.append(self.cdn_purges.written)
         self._erasures = Erasures(core)
         self._holds = Holds(core)
 

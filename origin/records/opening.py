@@ -91,7 +91,6 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             journal=Journal(
                 database,
                 mirror=mirror,
-                follow=search.follow,
                 on_commit=leases.committed,
                 on_unfinished=upkeep.hurry,
                 on_put_back=put_back.set,
@@ -108,6 +107,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             now=clocks.wall,
             put_back=put_back,
         )
+        core.journal.followers.append(search.follow)
         await _fill(core, mirror)
         if is_restored:
             leases.expect_strangers(longest_lease_seconds(core))

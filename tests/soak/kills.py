@@ -48,7 +48,7 @@ ANSWERS_BEFORE_KILL = 8
 SERVER_EVERY = 4
 CALL_SECONDS_MAX = 20.0
 READY_SECONDS_MAX = 30.0
-ENVIRONMENT = {"DOMICILE_ORIGIN_POOL_WORKERS": "1"}
+ENVIRONMENT = {"DOMICILE_ORIGIN_POOL_PROCESSES": "1"}
 RETRYABLE = frozenset({429, 500, 503})
 """What a call may be answered while a server is away; 500 must say that it may be asked for again."""
 BOUNDARY = "soak-boundary"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from origin.cdn_accounts import Account
 from origin.cdn_lifetimes import SETTLED_SECONDS
 from origin.cdn_steps import DENIED, RETRY_SECONDS, Stage
 from origin.cdn_worker import Line, batch_of, round_of, tend
+from origin.journal import Change
 from origin.keys import Origin
 from origin.records import PurgeTargets, Records, cdn_purges, removing
 from origin.records.cdn_purges import CALLS_PER_ENTRY_MAX, DONE_KEPT_SECONDS, KEPT_SECONDS_MAX, CdnPurges
@@ -87,7 +88,12 @@ def use(records: Records, accounts: Sequence[Account]) -> None:
     """As if the file had these."""
     purges = CdnPurges(records._core, accounts)
     records.cdn_purges = purges
-    records._core.journal.on_store = purges.written if accounts else None
+    follow(records, *([purges.written] if accounts else []))
+
+
+def follow(records: Records, *followers: Callable[[Change], Awaitable[None]]) -> None:
+    """Beside the index."""
+    records._core.journal.followers[:] = [*followers, records._core.search.follow]
 
 
 @asynccontextmanager
@@ -506,10 +512,10 @@ async def test_a_row_is_there_exactly_if_its_entry_is(scene: Scene) -> None:
 
     async with scene.records._core.database.write() as connection:
         await connection.execute(text("DELETE FROM journal_entry"))
-    scene.records._core.journal.on_store = None
+    follow(scene.records)
     await upload(scene.records, name("jane"))
     before = (await scene.records._core.journal.heads())[CLOUD]
-    scene.records._core.journal.on_store = fails
+    follow(scene.records, fails)
     with pytest.raises(RuntimeError):
         await scene.records.erase(CLOUD, JANE)
     assert (await scene.records._core.journal.heads())[CLOUD] == before

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from domicile.media.errors import LimitExceeded
+from origin.catalogue import search_server
 from origin.catalogue import search_shape as shape
 from origin.catalogue.search_server import RESIDUAL, ServerIndex
 from origin.records import Filter, PurgeTargets, Records, Search
@@ -96,7 +97,7 @@ async def test_a_server_that_crashes_has_lost_it_and_it_is_built_anew(
 
 
 async def test_it_is_not_logged_and_nothing_of_an_erased_asset_stays_in_it(
-    tmp_path: Path, postgres_server: postgres.Server
+    tmp_path: Path, postgres_server: postgres.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     canaries = [f"canary{secrets.token_hex(8)}" for _ in range(4)]
     async with opened(tmp_path) as records:
@@ -116,7 +117,13 @@ async def test_it_is_not_logged_and_nothing_of_an_erased_asset_stays_in_it(
         assert {"place": RESIDUAL} in statement.body["residuals"]
         index = records._core.search
         assert isinstance(index, ServerIndex)
-        async with asyncio.timeout(20):
+        with monkeypatch.context() as small:
+            small.setattr(search_server, "REWRITE_BYTES_MAX", 0)
+            index._rests_until = 0.0
+            await index.scrub()
+        assert index.residual == RESIDUAL  # too large to be written anew
+        index._owe()
+        async with asyncio.timeout(60):
             while index.residual:  # others may still look at what was there, and the upkeep rests between two rounds
                 index._rests_until = 0.0
                 await index.scrub()

@@ -129,13 +129,13 @@ async def test_no_permit_is_given_for_another_region(records: Records) -> None:
 
 async def test_the_feed_wakes_a_waiting_reader(records: Records) -> None:
     async with asyncio.TaskGroup() as group:
-        waiting = group.create_task(records.entries({CLOUD: 0}, wait_seconds=10))
+        waiting = group.create_task(records.entries({CLOUD: 0}, wait_seconds=60))
         await asyncio.sleep(0.05)
         started = asyncio.get_running_loop().time()
         await upload(records, name("jane"))
         answer = await waiting
     assert [entry.seq for entry in answer.entries] == [1]
-    assert asyncio.get_running_loop().time() - started < 1
+    assert asyncio.get_running_loop().time() - started < 30  # half of its wait
 
 
 async def test_the_feed_names_cursors_that_are_not_of_its_history(records: Records) -> None:

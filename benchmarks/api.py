@@ -28,11 +28,12 @@ from typing import Any
 
 import psutil
 from PIL import Image
-from sqlalchemy import insert, text
+from sqlalchemy import delete, insert, text
 
 from domicile.media.asset import Aid, AssetId, AssetName
 from domicile.media.facts import SourceFacts
 from origin.catalogue import tables as t
+from origin.catalogue.search_shape import state as search_state
 from origin.keyring import aid_id
 from origin.records import Records, RecordsSettings
 from origin.records.sealing import seal_record
@@ -220,12 +221,14 @@ async def fill(settings: RecordsSettings, count: int) -> None:
                 meta = seal_record(record, keys[aid_id(record.aid)], region=settings.region)
                 same = {"tenant": CLOUD, "asset_id": record.asset_id}
                 names.append({**same, "hash": name, "aid": record.aid})
-                versions.append({**same, "aid": record.aid, "name_hash": name, "seq": 1, "meta": meta})
+                versions.append({**same, "aid": record.aid, "name_hash": name, "seq": 0, "meta": meta})
                 labels += [{**same, "hash": label} for label in core.labels(record)]
             async with core.database.write() as connection:
                 for table, rows in ((t.name, names), (t.version, versions), (t.label, labels)):
                     await connection.execute(insert(table), rows)
         async with core.database.write() as connection:
+            if not core.database.is_sqlite:  # no change told the index of any: the next start builds it
+                await connection.execute(delete(search_state))
             await connection.execute(text("ANALYZE"))
 
 

@@ -88,6 +88,7 @@ def _unknown(day: date, asked_at: str) -> Json:
         "requests": None,
         "resources": None,
         "derived_resources": None,
+        "keys": None,
     }
 
 

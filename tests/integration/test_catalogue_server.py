@@ -189,14 +189,15 @@ async def test_after_a_restart_of_the_server_no_call_sees_a_dead_connection(
 
 
 async def test_what_follows_on_commits_follows_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first of two changes is slow to tell the index in memory: it must not tell it last."""
-    real, told = Journal._committed, list[int]()
+    """The first of two changes is slow to tell mirror and leases: it must not tell them last."""
+    real, begun, told = Journal._committed, list[int](), list[int]()
 
     async def slow(self: Journal, change: Change, *rest: object) -> None:
-        told.append(change.seq)
-        if len(told) == 1:
+        begun.append(change.seq)
+        if len(begun) == 1:
             await asyncio.sleep(0.3)
         await real(self, change, *rest)  # type: ignore[arg-type]
+        told.append(change.seq)
 
     async with opened(tmp_path) as records:
         await upload(records, name("a"))
@@ -205,7 +206,7 @@ async def test_what_follows_on_commits_follows_in_their_order(tmp_path: Path, mo
             group.create_task(records.edit([name("a")], tagged("first")))
             await asyncio.sleep(0.1)
             group.create_task(records.edit([name("a")], tagged("second")))
-        assert told == sorted(told)
+        assert (told, len(told)) == (sorted(told), 2)
         assert (await listed(records, "first"), await listed(records, "second")) == ([], ["a"])
 
 
@@ -256,6 +257,7 @@ async def test_a_start_waits_for_what_a_killed_process_had_sent(tmp_path: Path, 
         start = asyncio.create_task(_keys_of_a_start(tmp_path, draft.aid))
         await asyncio.sleep(0.8)
         assert not start.done()
+        assert await other.fetchval("SELECT count(*) FROM draft") == (0 if sent == NAMED else 1)  # and has done nothing
         await late.commit()
         assert await start == (draft.data_key if sent == NAMED else None)
 

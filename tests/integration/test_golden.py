@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import multiprocessing
+import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -21,6 +22,8 @@ from tests.integration.golden_rows import Verdict, judge, judge_here, start
 from tests.pictures.walled import walled
 
 ROWS_WITHOUT_DOUBT = 327
+EVERY = int(os.environ.get("GOLDEN_EVERY", "1"))
+"""One row in so many, for a test that runs this one with another engine."""
 LOOKS_RIGHT_SHARE_MIN = 0.98
 PROCESSES = 2
 ROWS_AT_A_TIME = 8
@@ -34,7 +37,7 @@ def corpus() -> Path:
 @pytest.fixture(scope="module")
 def verdicts(corpus: Path) -> list[Verdict]:
     with (corpus / "golden.csv").open(encoding="utf-8") as table:
-        rows = list(csv.DictReader(table))
+        rows = list(csv.DictReader(table))[::EVERY]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, mp_context=context, initializer=start) as pool:
         return list(pool.map(partial(judge_here, corpus), rows, chunksize=ROWS_AT_A_TIME))
@@ -53,7 +56,7 @@ def test_golden_rows_have_the_right_size_and_look_right(
     record_property(TOLD, f"golden: {len(doubtful)} rows with doubt run, {sum(v.looks_right for v in doubtful)} right")
     for verdict in [*failures, *(v for v in doubtful if not v.looks_right)]:
         record_property(TOLD, f"golden: {'doubt' if verdict.is_doubtful else 'WRONG'} {verdict.row}: {verdict.detail}")
-    assert len(sure) == ROWS_WITHOUT_DOUBT
+    assert len(sure) == ROWS_WITHOUT_DOUBT or (EVERY > 1 and len(sure) > ROWS_WITHOUT_DOUBT // EVERY // 2)
     assert [verdict for verdict in sure if "refused" in verdict.detail] == []
     assert [verdict for verdict in sure if not verdict.size_is_right] == []
     assert len(failures) <= (1 - LOOKS_RIGHT_SHARE_MIN) * len(sure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -78,6 +79,9 @@ async def test_reads_and_changes_of_few_assets_scan_no_large_table(
         await records.create_tenant(CLOUD)
     await fill(settings(tmp_path), ASSETS)
     async with Records.open(settings(tmp_path)) as records:
+        async with asyncio.timeout(60):
+            while records._core.search.building.left:
+                await asyncio.sleep(0.05)
         await make_renditions(records)
         heard = Heard(records._core.database)
         page = await records.list(CLOUD, Filter(resource_type="image"), max_results=10)

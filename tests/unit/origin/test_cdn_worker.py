@@ -296,6 +296,11 @@ async def test_a_shorter_lifetime_of_later_does_not_end_purges_of_before(scene: 
     assert await scene.stages() == ["first"]
 
 
+def seconds_of(statement: dict[str, Any]) -> set[int]:
+    """How long copies live that nobody can call back; the index of a server has no such time."""
+    return {one["seconds_max"] for one in statement["residuals"] if "seconds_max" in one}
+
+
 @pytest.mark.usefixtures("either_database")
 @pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
 async def test_copies_of_before_a_shorter_lifetime_keep_an_erasure_open_as_long_as_they_were_told_to_live(
@@ -310,7 +315,7 @@ async def test_copies_of_before_a_shorter_lifetime_keep_an_erasure_open_as_long_
         (tmp_path / "data" / "policies" / f"{CLOUD}.toml").write_text(f'tenant = "{CLOUD}"\n{SHORT}')
     async with scene_in(tmp_path, there) as scene:
         erased = (await scene.records.erase(CLOUD, JANE)).body
-        assert {one["seconds_max"] for one in erased["residuals"]} == {10, LIFETIME}
+        assert seconds_of(erased) == {10, LIFETIME}
         await scene.turn()
         scene.pass_time(IN_FLIGHT + LIFETIME - 0.01)
         await tend(scene.origin)
@@ -323,7 +328,7 @@ async def test_copies_of_before_a_shorter_lifetime_keep_an_erasure_open_as_long_
         scene.pass_time(SETTLED_SECONDS)
         await uploaded(scene)
         erased = (await scene.records.erase(CLOUD, JANE)).body
-        assert {one["seconds_max"] for one in erased["residuals"]} == {10}
+        assert seconds_of(erased) == {10}
         await tend(scene.origin)
         scene.pass_time(IN_FLIGHT + 10)
         await tend(scene.origin)

@@ -18,7 +18,7 @@ PYTEST_ARGS ?=
 ENGINE := $(if $(filter simd,$(IMAGING)),sh tests/infra/system.sh build && $(BIN)/python deploy/simd.py,:)
 # Processes that share the tests: more than cores, since a test of real components waits for most of its time, and eight at most,
 # since each imports all tests. 0 runs them one after the other.
-JOBS   ?= $(shell test $$(nproc) -lt 4 && expr 2 '*' $$(nproc) + 1 || echo 8)
+JOBS   ?= $(shell test $$(nproc) -lt 4 && expr 2 '*' $$(nproc) || echo 8)
 
 .PHONY: serve install test lint types mutants bench fuzz soak docs clean system
 

@@ -4,7 +4,7 @@ Tests of real components wait for processes, and beside seven others on two core
 So a few failures are asked again: each alone, and it has to pass every one of `TIMES_ALONE` times. What passes so is named
 in the last lines, as a test that needs mending; what fails once more is a failure, and the run fails.
 
-Never asked again: tests that wait for nobody (`STRICT`), more than `ASKED_AGAIN_MAX` failures at once, and a run that did
+Never asked again: tests that depend on nobody's pace (`STRICT`), more than `ASKED_AGAIN_MAX` failures at once, and a run that did
 not end by itself.
 """
 
@@ -17,7 +17,10 @@ import pytest
 
 TIMES_ALONE = 3
 ASKED_AGAIN_MAX = 5
-STRICT = ("tests/architecture/", "tests/unit/", "tests/model/", "tests/property/", "tests/vectors/", "tests/pictures/")
+STRICT = (
+    "tests/architecture/", "tests/model/", "tests/property/", "tests/vectors/", "tests/pictures/",
+    "tests/unit/media/", "tests/unit/imaging/",
+)  # fmt: skip
 
 
 class Failures:

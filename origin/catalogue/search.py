@@ -148,7 +148,7 @@ class MemoryIndex:
         return ""
 
     async def scrub(self) -> None:
-        """Every byte of what was deleted has been overwritten."""
+        """What was deleted has been overwritten, but for parts of rows that moves between pages left (ADR 0046)."""
 
     async def close(self) -> None:
         await asyncio.to_thread(self._close)

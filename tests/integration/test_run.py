@@ -29,7 +29,7 @@ def test_it():
     [
         ([], False),
         (["tests/integration/test_a.py::test_b"], True),
-        (["tests/integration/test_a.py::test_b", "tests/unit/test_a.py::test_b"], False),
+        (["tests/integration/test_a.py::test_b", "tests/unit/media/test_a.py::test_b"], False),
         (["tests/model/test_a.py::test_b"], False),
         ([f"tests/e2e/test_a.py::test_{number}" for number in range(ASKED_AGAIN_MAX)], True),
         ([f"tests/e2e/test_a.py::test_{number}" for number in range(ASKED_AGAIN_MAX + 1)], False),

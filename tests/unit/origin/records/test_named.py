@@ -60,13 +60,13 @@ async def test_one_without_a_name_is_told_to_edges_among_the_allowed_alone(recor
 
 async def test_they_survive_a_restart_and_stand_in_no_file_in_the_clear(tmp_path: Path) -> None:
     async with opened(tmp_path) as records:
-        await records.named.create(CLOUD, named("canaryname", "c_scale,w_54321"))
+        await records.named.create(CLOUD, named("canaryname", "$canarywidth_7/c_scale,w_$canarywidth"))
     body = written(tmp_path)
     assert b"lease_beat" in body
     assert b"canaryname" not in body
-    assert b"54321" not in body
+    assert b"canarywidth" not in body
     async with opened(tmp_path) as records:
-        assert records.named.all(CLOUD) == {"canaryname": named("canaryname", "c_scale,w_54321")}
+        assert records.named.all(CLOUD) == {"canaryname": named("canaryname", "$canarywidth_7/c_scale,w_$canarywidth")}
         assert (await granted(records)).config_revision == 2
 
 

@@ -1,6 +1,7 @@
 """`python -m tests.run`: all tests side by side, and those that failed there again alone.
 
-Tests of real components wait for processes, and beside seven others on two cores one of 10,000 waits too long now and then.
+Tests of real components wait for processes, and beside others that take all of few cores one of 10,000 waits too long now and
+then.
 So a few failures are asked again: each alone, and it has to pass every one of `TIMES_ALONE` times. What passes so is named
 in the last lines, as a test that needs mending; what fails once more is a failure, and the run fails.
 

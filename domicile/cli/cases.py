@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from domicile.cli.calls import call_url
@@ -16,6 +17,8 @@ from domicile.cli.failure import Failure
 from domicile.cli.options import Config, Data
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+PAGES_MAX = 1000
+
 Id = Annotated[str, typer.Argument(metavar="CASE_ID", help="As `open` told it.")]
 Reason = Annotated[str, typer.Option(help="Why; kept sealed.")]
 
@@ -32,19 +35,21 @@ def listing(
     """The first due first. Exit code 3: some are overdue."""
     account, rows = _account(config, data), list[dict[str, Any]]()
     cursor: dict[str, str] = {}
-    while True:
+    for _ in range(PAGES_MAX):
         said = _ask(account, "GET", f"?{urlencode({'state': state, 'max_results': 500, **cursor})}")
         rows += said["cases"]
         if not said.get("next_cursor"):
             break
         cursor = {"next_cursor": str(said["next_cursor"])}
+    else:
+        raise Failure(f"the list goes on after {PAGES_MAX} pages: ask for fewer with --state")
     if json:
         as_json({"cases": rows})
     else:
         table = Table("case", "kind", "received", "due", "state", "reference", box=None)
         for row in rows:
             told = "[bold red]overdue[/]" if row["overdue"] else row["outcome"] or row["state"]
-            table.add_row(row["case_id"], row["kind"], row["received"], row["due_date"], told, row["reference"])
+            table.add_row(row["case_id"], row["kind"], row["received"], row["due_date"], told, escape(row["reference"]))
         out.print(table)
     if any(row["overdue"] for row in rows):
         raise typer.Exit(3)

@@ -22,7 +22,7 @@ from domicile.cli.console import as_json, err, line, note, out
 from domicile.cli.erase_table import table_of
 from domicile.cli.failure import Failure
 from domicile.cli.installation import installation
-from domicile.cli.options import Config, Data
+from domicile.cli.options import AssetId, Config, Data, Prefix, PublicId, Search, Subject, Tag, Url
 
 SELECTORS = ("public_id", "asset_id", "tag", "prefix", "url", "subject", "search")
 VERBS = {
@@ -70,15 +70,13 @@ class Account:
 
 
 def erase(
-    public_id: Annotated[str | None, typer.Option("--public-id", help="Exactly this name, in every type.")] = None,
-    asset_id: Annotated[str | None, typer.Option("--asset-id", help="One asset.")] = None,
-    tag: Annotated[str | None, typer.Option("--tag", help="Assets that carry this tag now.")] = None,
-    prefix: Annotated[str | None, typer.Option("--prefix", help="A path, cut at slashes.")] = None,
-    url: Annotated[str | None, typer.Option("--url", help="A delivery URL, or its path.")] = None,
-    subject: Annotated[str | None, typer.Option("--subject", help="Assets whose subject_ids name this person.")] = None,
-    search: Annotated[
-        str | None, typer.Option("--search", help="Assets that this search expression is true of.")
-    ] = None,
+    public_id: PublicId = None,
+    asset_id: AssetId = None,
+    tag: Tag = None,
+    prefix: Prefix = None,
+    url: Url = None,
+    subject: Subject = None,
+    search: Search = None,
     versions: Annotated[
         Versions, typer.Option(help="All versions of each asset, or only the one that it has now.")
     ] = Versions.ALL,

@@ -11,7 +11,7 @@ from domicile.cli.calls import call_url
 from domicile.cli.console import as_json, line, out
 from domicile.cli.erase import SELECTORS, Account, account_of, credentials, selector_of
 from domicile.cli.failure import Failure
-from domicile.cli.options import Config, Data
+from domicile.cli.options import AssetId, Config, Data, Prefix, PublicId, Search, Subject, Tag, Url
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -22,15 +22,13 @@ app = typer.Typer(help="Legal holds: what is held is not erased until the hold i
 def place(
     reason: Annotated[str, typer.Option("--reason", help="Why; it is kept sealed.")],
     by: Annotated[str, typer.Option("--by", help="Who placed it; it is kept sealed.")],
-    public_id: Annotated[str | None, typer.Option("--public-id", help="Exactly this name, in every type.")] = None,
-    asset_id: Annotated[str | None, typer.Option("--asset-id", help="One asset.")] = None,
-    tag: Annotated[str | None, typer.Option("--tag", help="Assets that carry this tag now.")] = None,
-    prefix: Annotated[str | None, typer.Option("--prefix", help="A path, cut at slashes.")] = None,
-    url: Annotated[str | None, typer.Option("--url", help="A delivery URL, or its path.")] = None,
-    subject: Annotated[str | None, typer.Option("--subject", help="Assets whose subject_ids name this person.")] = None,
-    search: Annotated[
-        str | None, typer.Option("--search", help="Assets that this search expression is true of.")
-    ] = None,
+    public_id: PublicId = None,
+    asset_id: AssetId = None,
+    tag: Tag = None,
+    prefix: Prefix = None,
+    url: Url = None,
+    subject: Subject = None,
+    search: Search = None,
     config: Config = None,
     data: Data = None,
     json: Json = False,

@@ -18,6 +18,15 @@ from domicile.service.settings import ENVIRONMENT_PREFIX, BadSetting, load, sett
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (docs/settings.md).")]
 Data = Annotated[Path | None, typer.Option("--data", help="Data directory of the installation.", show_default="./data")]
 
+PublicId = Annotated[str | None, typer.Option("--public-id", help="Exactly this name, in every type.")]
+AssetId = Annotated[str | None, typer.Option("--asset-id", help="One asset.")]
+Tag = Annotated[str | None, typer.Option("--tag", help="Assets that carry this tag now.")]
+Prefix = Annotated[str | None, typer.Option("--prefix", help="A path, cut at slashes.")]
+Url = Annotated[str | None, typer.Option("--url", help="A delivery URL, or its path.")]
+Subject = Annotated[str | None, typer.Option("--subject", help="Assets whose subject_ids name this person.")]
+Search = Annotated[str | None, typer.Option("--search", help="Assets that this search expression is true of.")]
+"""Selectors, of which a call has one."""
+
 HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]/\s]+):([0-9]{1,5})")
 PORT_MAX = 65535
 HOST_PORT_LIKE = f"HOST:PORT like 127.0.0.1:8080 or [::1]:8080, with a port from 1 to {PORT_MAX}"

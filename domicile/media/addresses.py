@@ -51,9 +51,9 @@ _CLOSED_6 = tuple(
 _ISATAP = frozenset({0x00005EFE, 0x02005EFE})
 _METADATA_6 = (IPv6Network("fd00:ec2::/32"), IPv6Network("fd20:ce::/32"))
 """Of AWS and Google, among the private addresses."""
-_PRIVATE = tuple(
-    IPv4Network(text) for text in ("10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-) + tuple(IPv6Network(text) for text in ("::1/128", "fc00::/7"))
+PRIVATE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")) + tuple(
+    IPv6Network(text) for text in ("::1/128", "fc00::/7")
+)
 
 
 def is_public(address: Address) -> bool:
@@ -76,7 +76,7 @@ def is_private(address: Address) -> bool:
     """Is it this machine or a private network? What an operator may open host by host; what clouds keep metadata at never is."""
     if isinstance(address, IPv6Address) and any(address in network for network in _METADATA_6):
         return False
-    return any(address.version == network.version and address in network for network in _PRIVATE)
+    return any(address.version == network.version and address in network for network in PRIVATE)
 
 
 def may_connect(text: str, *, private: bool = False) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Collection, Iterable
 
+from domicile.media.addresses import PRIVATE
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 NETWORKS_LIKE = "networks without host bits, like 192.0.2.0/24 or 2001:db8::/32"
-INSIDE = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+INSIDE = tuple(map(str, PRIVATE))
 """This machine and private networks (RFC 1918, RFC 4193)."""
 
 _PASSED_ON = frozenset({"via", "forwarded", "x-forwarded-for", "cdn-loop"})

@@ -143,7 +143,8 @@ def _key_state(core: Core, row: ErasureRow, fenced: FencedState, left: int, stag
 
 def _origin_place(core: Core, row: ErasureRow, left: int, stage: Stage) -> dict[str, Any]:
     state = ("pending" if left else "deleted") if row.state.versions or stage is Stage.RECEIPTED else "kept"
-    return {"place": "origin store", "region": core.settings.region, "state": state, "evidence": core.blobs.evidence}
+    evidence = core.blobs.evidence if state == "deleted" else ""  # of what was done, and nothing is before it is
+    return {"place": "origin store", "region": core.settings.region, "state": state, "evidence": evidence}
 
 
 def _edges_place(fenced: FencedState) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 """What the API costs: uploads a second on both databases beside a plain handler that writes and syncs, and how long listings
-take, and a start, with 10,000 assets and with a million.
+and a search take, and a start, with 10,000 assets and with a million.
 
 Uploads are the same JPEG of about 200 KB under names of their own, over connections that stay open. Ours are checked, decoded,
 sealed, named in the catalogue and mirrored before they are answered; the peer writes and syncs the file.
@@ -15,6 +15,7 @@ import base64
 import contextlib
 import http.client
 import io
+import json
 import random
 import statistics
 import subprocess
@@ -53,12 +54,15 @@ FOLDERS, TAGS = 1000, 500
 START_SECONDS_MAX = 1800.0
 INDEX_LOOK_SECONDS = 0.05
 BOUNDARY = "bench-boundary"
+JSON = {"Content-Type": "application/json"}
 WHAT = {
     "list": "/resources/image/upload?max_results=100",
     "prefix": "/resources/image/upload?max_results=100&prefix=folder7/",
     "tag": "/resources/image/tags/tag7?max_results=100",
     "resource": "/resources/image/upload/folder7/asset-0000007",
+    "search": "/resources/search",
 }
+SEARCH = json.dumps({"expression": "tags=tag7 AND format:jpg", "max_results": 100}).encode()
 
 
 def measure(work: Path, *, scale: float = 1.0) -> dict[str, list[dict[str, Any]]]:
@@ -261,9 +265,11 @@ def listings(work: Path, server: postgres.Server, kind: str, count: int) -> list
         headers = authorization(origin)
         for what, path in WHAT.items():
             times, shown = [], 0
+            method, asked, kind_of = ("POST", SEARCH, JSON) if what == "search" else ("GET", None, {})
             for _ in range(ASKED):
                 before = time.perf_counter()
-                connection.request("GET", f"/v1_1/{CLOUD}" + urllib.parse.quote(path, safe="/?&="), headers=headers)
+                target = f"/v1_1/{CLOUD}" + urllib.parse.quote(path, safe="/?&=")
+                connection.request(method, target, asked, headers | kind_of)
                 response = connection.getresponse()
                 body = response.read()
                 times.append((time.perf_counter() - before) * 1e3)

@@ -22,6 +22,8 @@ class Rules:
     record: bool = True
     """Does it refuse what matches a record that it still has?"""
     peers_need_lease: bool = False
+    through_b: bool = False
+    """Does a read from b alone, as a child from its parent?"""
 
 
 class Edge(NamedTuple):
@@ -66,9 +68,9 @@ def _of(s: State, at: int, rules: Rules) -> Iterator[Step[Edge]]:
     if edge.record:
         yield "forget the record", edge._replace(record=False, floor=True)
     if not edge.fill and not edge.ram:
-        if not s.erased:
+        if not s.erased and (at or not rules.through_b):
             yield "read from the origin", edge._replace(fill="0")
-        if other.ram and (other.lease or not rules.peers_need_lease):
+        if other.ram and (other.lease or not rules.peers_need_lease) and not (at and rules.through_b):
             yield "read from the other", edge._replace(fill=str(int(other.applied)))
     if edge.fill:
         is_old = edge.fill == "0"

@@ -18,7 +18,7 @@ PLACES = ("domicile", "edge", "origin")
 GUARDS = {
     "fence": ("domicile", "edge"),
     "floor": ("domicile",),
-    "lease": ("edge",),
+    "lease": ("edge", "origin"),
     "nonce": ("edge", "origin"),
     "digest": ("origin",),
     "scope": ("edge", "origin"),

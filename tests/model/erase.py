@@ -35,6 +35,8 @@ class Rules:
     head_at_grant: bool = True
     """Is the head of a grant read after the request arrived?"""
     waits_for_unreachable: bool = True
+    waits_for_dead: bool = False
+    """Does the origin wait for an instance that has crashed, as for one that it cannot reach? It need not."""
     checks_at_insert: bool = True
     checks_at_look_up: bool = True
     floor: bool = True
@@ -139,7 +141,9 @@ def _lease(s: State, rules: Rules) -> Iterator[Step[State]]:
     if s.up and not s.crashed:
         yield "crash", s._replace(up=False, lease=0, ram="", fill="", approved=False, request="", age=0, crashed=True)
     if not s.up:  # another instance: it has acked nothing, and was given nothing
-        yield "start", s._replace(up=True, acked=False, last=NEVER, record=s.record and rules.durable_before_ack)
+        heard = (s.acked, s.last) if rules.waits_for_dead else (False, NEVER)
+        record = s.record and rules.durable_before_ack
+        yield "start", s._replace(up=True, acked=heard[0], last=heard[1], record=record)
 
 
 def _refuses(s: State, *, is_old: bool) -> bool:

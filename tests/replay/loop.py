@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -16,6 +15,9 @@ from typing import Any, TypeVar
 
 import aiosqlite
 import pytest
+
+import edge.agent
+import edge.link
 
 T = TypeVar("T")
 
@@ -25,8 +27,8 @@ SETTLE_SECONDS = 0.005
 PUMP_SECONDS = 0.01
 QUIET_TURNS = 3
 """Turns of the loop in which nothing is to be done: what has been written to a socket is read in the next."""
-WAIT_SECONDS_MAX = 30.0
-"""Of real time, for a thread of the database."""
+WATCH_SECONDS = 1.0
+"""Between two looks of a node at the end of its lease; nothing that is served depends on them."""
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -35,8 +37,6 @@ class Loop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.now = START
-        self.busy = 0
-        """Calls of the database that are under way."""
 
     def time(self) -> float:
         return self.now
@@ -76,7 +76,6 @@ class Loop(asyncio.SelectorEventLoop):
         turns = 0
         while turns < QUIET_TURNS:
             await asyncio.sleep(0)
-            await self._threads()
             turns = 0 if self._ready else turns + 1  # type: ignore[attr-defined]
 
     def _goes_on(self, until: float) -> bool:
@@ -87,31 +86,23 @@ class Loop(asyncio.SelectorEventLoop):
         self.now = max(self.now, due)
         return True
 
-    async def _threads(self) -> None:
-        waited = time.monotonic()
-        while self.busy:
-            time.sleep(0.00005)
-            await asyncio.sleep(0)
-            assert time.monotonic() - waited < WAIT_SECONDS_MAX, "the database does not answer"
-
 
 @contextmanager
-def counted(loop: Loop) -> Iterator[None]:
-    """The driver has threads of its own."""
+def without_threads() -> Iterator[None]:
+    """The database's driver gives each connection a thread; here each call is made at once."""
 
-    def counting(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def called(*args: Any, **named: Any) -> Any:
-            loop.busy += 1
-            try:
-                return await call(*args, **named)
-            finally:
-                loop.busy -= 1
+    async def execute(connection: aiosqlite.Connection, call: Callable[..., T], *args: Any, **named: Any) -> T:
+        return call(*args, **named)
 
-        return called
+    async def connect(connection: aiosqlite.Connection) -> aiosqlite.Connection:
+        connection._connection = connection._connection or connection._connector()
+        return connection
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("_execute", "_connect"):
-            patch.setattr(aiosqlite.Connection, name, counting(getattr(aiosqlite.Connection, name)))
+        patch.setattr(aiosqlite.Connection, "_execute", execute)
+        patch.setattr(aiosqlite.Connection, "_connect", connect)
+        for module in (edge.agent, edge.link):
+            patch.setattr(module, "WATCH_SECONDS", WATCH_SECONDS)
         yield
 
 
@@ -119,7 +110,7 @@ def run(story: Callable[[Loop], Awaitable[T]]) -> T:
     with asyncio.Runner(loop_factory=Loop) as runner:
         loop = runner.get_loop()
         assert isinstance(loop, Loop)
-        with counted(loop):
+        with without_threads():
 
             async def told() -> T:
                 return await story(loop)

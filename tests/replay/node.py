@@ -24,7 +24,7 @@ from edge.child_door import ChildDoor
 from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.flight import Flights
 from edge.link import NodeLink
-from edge.listener import Listener
+from edge.listener import END_SECONDS_MAX, Listener
 from edge.members import Members
 from edge.messages import Told
 from edge.metrics import Counters
@@ -279,7 +279,7 @@ class PlayedNode:
                 await asyncio.get_running_loop().create_future()
             finally:
                 for listener in listeners:
-                    await listener.shutdown(0)
+                    await listener.shutdown(END_SECONDS_MAX)
 
     def _child_door(self, parts: Parts) -> ChildDoor:
         app = parts.app

@@ -75,6 +75,9 @@ class PlayedOrigin:
     # --- start and stop -------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
+        await self.clocks.loop.through(self._start())
+
+    async def _start(self) -> None:
         async with AsyncExitStack() as stack:
             clocks = OriginClocks(wall=self.clocks.wall, monotonic=self.clocks.monotonic)
             settings = RecordsSettings(
@@ -131,18 +134,20 @@ class PlayedOrigin:
     # --- what persons ask for -------------------------------------------------------------------------------------------
 
     async def upload(self, public_id: str, body: bytes) -> str:
-        return (await upload(self.records, name(public_id), body)).record.aid
+        return (await self.clocks.loop.through(upload(self.records, name(public_id), body))).record.aid
 
     async def erase(self, *public_ids: str) -> tuple[str, int]:
         """(its id, its number in the journal)"""
-        said = (await self.records.erase(CLOUD, PurgeTargets(public_ids=public_ids))).body
+        erasing = self.records.erase(CLOUD, PurgeTargets(public_ids=public_ids))
+        said = (await self.clocks.loop.through(erasing)).body  # keys are destroyed together with those of others: it waits
         return str(said["erasure_id"]), int(said["journal"]["seq"])
 
     def is_fenced(self, seq: int) -> bool:
         return self.records._core.leases.state(CLOUD, seq).state is Fencing.FENCED
 
     async def is_verified(self, erasure_id: str) -> bool:
-        return (await self.records.erasure(CLOUD, erasure_id)).body["outcome"] == "erased"
+        said = await self.clocks.loop.through(self.records.erasure(CLOUD, erasure_id))
+        return bool(said.body["outcome"] == "erased")
 
     async def purge_cdns(self) -> None:
         """What the two loops for CDNs do, as far as it is due."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import origin.records  # noqa: F401 - before `origin.fenced`, which is a part of it in all but name
 from domicile.media.asset import Aid
 from domicile.media.journal import Fence
 from domicile.media.wire import LeaseAnswer

@@ -53,7 +53,9 @@ class Story:
         """An answer on its way into the CDN's store."""
         self.is_verified = False
 
-    async def tell(self, steps: Sequence[str]) -> Told:
+    async def begin(self, steps: Sequence[str]) -> Told:
+        """With a lease."""
+        await self.w.lease(self.edge)
         return await _tell(self.w, self.step, steps)
 
     def step(self, name: str) -> Does:

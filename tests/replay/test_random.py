@@ -30,7 +30,7 @@ from domicile.media.journal import GENESIS, Entry
 from origin.fenced import CLOCK_DRIFT, CLOCK_MARGIN_SECONDS
 from origin.journal import read_entries
 from origin.records import PurgeTargets
-from tests.replay.loop import Loop, counted
+from tests.replay.loop import Loop, without_threads
 from tests.replay.network import ANSWERED, SENT
 from tests.replay.node import PlayedNode
 from tests.replay.origin import CLOUD
@@ -63,8 +63,8 @@ class Replay(RuleBasedStateMachine):
         self._patch.setattr(journal, "FENCE_RECORDS_MAX", RECORDS_MAX)
         random.seed(0)  # noqa: S311 - jitter of the agents
         self.loop = Loop()
-        self._counted = counted(self.loop)
-        self._counted.__enter__()
+        self._alone = without_threads()
+        self._alone.__enter__()
         self._over = asyncio.Event()
         self._ready: asyncio.Future[World] = self.loop.create_future()
         self._host = self.loop.create_task(self._live())
@@ -110,7 +110,7 @@ class Replay(RuleBasedStateMachine):
             self.loop.run_until_complete(self._host)
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         finally:
-            self._counted.__exit__(None, None, None)
+            self._alone.__exit__(None, None, None)
             self.loop.close()
             self._patch.undo()
 

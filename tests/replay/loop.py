@@ -1,13 +1,14 @@
 """An event loop whose time is the test's: nothing waits in earnest, and nothing runs beside it that is not waited for.
 
-    run(story)                    a coroutine function that is given the loop
-    await loop.settle()           until nobody has anything to do, and those who wait for a moment have had it
-    await loop.pass_time(15.0)    and every timer in between, each at its time
+run(story)                    a coroutine function that is given the loop
+await loop.settle()           until nobody has anything to do, and those who wait for a moment have had it
+await loop.pass_time(15.0)    and every timer in between, each at its time
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -24,9 +25,11 @@ T = TypeVar("T")
 START = 1000.0
 SETTLE_SECONDS = 0.005
 """What a step of a story may take of the virtual time."""
-PUMP_SECONDS = 0.01
+WAIT_SECONDS_MAX = 60.0
+"""Of virtual time, for the next timer."""
 QUIET_TURNS = 3
 """Turns of the loop in which nothing is to be done: what has been written to a socket is read in the next."""
+REAL_SECONDS = 0.0005
 WATCH_SECONDS = 1.0
 """Between two looks of a node at the end of its lease; nothing that is served depends on them."""
 
@@ -68,8 +71,11 @@ class Loop(asyncio.SelectorEventLoop):
     async def through(self, work: Coroutine[Any, Any, T]) -> T:
         """To its end, whatever it has to wait for."""
         task = self.create_task(work)
+        await self._quiet()
         while not task.done():
-            await self.settle(PUMP_SECONDS)
+            if not self._goes_on(self.now + WAIT_SECONDS_MAX):
+                time.sleep(REAL_SECONDS)  # for a thread that the loop was not asked for
+            await self._quiet()
         return task.result()
 
     async def _quiet(self) -> None:

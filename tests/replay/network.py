@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import aiohttp
-import msgspec
 
 from domicile.media.asset import Aid
 from domicile.media.errors import UpstreamUnavailable
@@ -22,7 +21,7 @@ from domicile.service.gate.tier import ParentGone, TierClient, TierReply
 from domicile.service.gate.wire import Blob, WireClient, WireLimits
 from tests.replay.pipe import Connector
 
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T")
 
 SENT, ANSWERED, OVER = "sent", "answered", "over"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -45,7 +44,7 @@ from tests.replay.network import HeldTier, Line, held_tier, held_wire
 from tests.unit.edge.rig import PlayedPool
 
 REGION = "eu-de"
-CDN_SECRET = "0123456789abcdef"  # noqa: S105 - of this world
+CDN_SECRET = "0123456789abcdef"
 START_SECONDS = 0.2
 """A worker looks for its agent that often, and more."""
 HOURS = 10_000.0

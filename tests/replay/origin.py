@@ -52,7 +52,7 @@ class PlayedCdn(CdnClient):
         self.calls += 1
         tags = json.loads(call.body)["surrogate_keys"]
         self.copies = {name: bears for name, bears in self.copies.items() if not bears & set(tags)}
-        return 200, {}, json.dumps({tag: f"{self.calls}-1" for tag in tags}).encode()
+        return 200, {}, json.dumps(dict.fromkeys(tags, f"{self.calls}-1")).encode()
 
 
 ACCOUNT = Account(
@@ -119,16 +119,20 @@ class PlayedOrigin:
     # --- backups --------------------------------------------------------------------------------------------------------
 
     def back_up(self) -> None:
+        self.copy_to(self.directory / "backup")
+
+    def copy_to(self, directory: Path) -> None:
         """While nothing is being written."""
+        shutil.rmtree(directory, ignore_errors=True)
         for tree in TREES:
-            shutil.copytree(self.directory / tree, self.directory / f"backup-{tree}", dirs_exist_ok=True)
+            shutil.copytree(self.directory / tree, directory / tree)
 
     async def restore(self, *trees: str) -> None:
         """An operator puts these of the backup back, beside the others of now."""
         await self.stop()
         for tree in trees:
             shutil.rmtree(self.directory / tree)
-            shutil.copytree(self.directory / f"backup-{tree}", self.directory / tree)
+            shutil.copytree(self.directory / "backup" / tree, self.directory / tree)
         await self.start()
 
     # --- what persons ask for -------------------------------------------------------------------------------------------
@@ -139,7 +143,9 @@ class PlayedOrigin:
     async def erase(self, *public_ids: str) -> tuple[str, int]:
         """(its id, its number in the journal)"""
         erasing = self.records.erase(CLOUD, PurgeTargets(public_ids=public_ids))
-        said = (await self.clocks.loop.through(erasing)).body  # keys are destroyed together with those of others: it waits
+        said = (
+            await self.clocks.loop.through(erasing)
+        ).body  # keys are destroyed together with those of others: it waits
         return str(said["erasure_id"]), int(said["journal"]["seq"])
 
     def is_fenced(self, seq: int) -> bool:
@@ -166,5 +172,3 @@ async def running(origin: PlayedOrigin) -> AsyncIterator[PlayedOrigin]:
         yield origin
     finally:
         await origin.stop()
-
-

@@ -25,6 +25,7 @@ from edge.tenure import Asked
 from origin import cdn_steps, fenced
 from origin.continuity import Continuity
 from origin.fenced import Instance
+from origin.journal import read_heads
 from origin.mirror import Mirror
 from origin.records import cdn_purges, edges, recovery
 from origin.records.types import FencedState, Fencing
@@ -64,7 +65,7 @@ def margin(patch: pytest.MonkeyPatch) -> None:
 
 def head_at_grant(patch: pytest.MonkeyPatch) -> None:
     """Heads are those of the first grant; and nobody compares them with the mirror."""
-    real, first = edges.read_heads, dict[str, Any]()
+    real, first = read_heads, dict[str, Any]()
 
     async def old_heads(connection: Any) -> Any:
         first.update({name: head for name, head in (await real(connection)).items() if name not in first})
@@ -130,10 +131,8 @@ def key_gate(patch: pytest.MonkeyPatch) -> None:
     on_disk: dict[str, KeyRecord] = {}
 
     class Kept(Keyring):
-        def __init__(self, keys_max: int) -> None:
-            super().__init__(keys_max)
-            for file_name, record in on_disk.items():
-                super().put(file_name, record)
+        def get(self, file_name: str, *, is_use: bool = True) -> KeyRecord | None:
+            return super().get(file_name, is_use=is_use) or on_disk.get(file_name)
 
         def put(self, file_name: str, record: KeyRecord) -> None:
             super().put(file_name, record)

@@ -135,7 +135,7 @@ class Story:
             raise Refused("the origin gives no bytes")
 
     async def insert(self) -> None:
-        await self.w.let(self.line, "blob" if self.line.find("tier") is None else "tier", ANSWERED)
+        await self.w.let(self.line, "blob" if self.line.find("tier", ANSWERED) is None else "tier", ANSWERED)
         if not len(self.w.nodes[self.edge].parts.tiers.lookup.memory):
             raise Refused("they are not kept")
 

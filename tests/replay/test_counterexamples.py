@@ -36,6 +36,8 @@ class Replayed:
     refused_at: str
     """The first step that the real code does not do."""
     tick_seconds: float = TICK_SECONDS
+    is_slow: bool = False
+    """May the edge's clock lose anything?"""
     crashes: bool = False
     """May the edge crash in it? One that has started again and has no lease yet has neither keys nor policy of anybody."""
     restores: tuple[str, ...] = ()
@@ -43,11 +45,11 @@ class Replayed:
 
 REPLAYED = {
     "an edge that serves without a lease": Replayed(
-        without=(slips.serves_under_lease,), refused_at="approve a write"
+        without=(slips.serves_under_lease,), refused_at="ask for the bytes"
     ),
     "a fence that skips who cannot be reached": Replayed(without=(slips.waits_for_unreachable,), refused_at="fenced"),
     "a copy that nobody checks when it comes in or goes out": Replayed(without=(slips.checks,), refused_at="insert"),
-    "a lease that counts from its receipt": Replayed(without=(slips.lease_from_send,), refused_at="take the lease"),
+    "a lease that counts from its receipt": Replayed(without=(slips.lease_from_send,), refused_at="ask for the bytes"),
     "a deletion that is not durable, and a file that opens without a key from the origin": Replayed(
         without=(slips.durable_before_ack, slips.key_gate), refused_at="open the file", crashes=True
     ),
@@ -63,7 +65,7 @@ REPLAYED = {
         restores=("data", "data.keys"),
     ),
     "a lease without a margin for the clock": Replayed(
-        without=(slips.margin,), refused_at="fenced", tick_seconds=TICK_SECONDS_WITHOUT_MARGIN
+        without=(slips.margin,), refused_at="fenced", is_slow=True, tick_seconds=TICK_SECONDS_WITHOUT_MARGIN
     ),
     "a grant with a head that was read before it was asked for": Replayed(
         without=(slips.head_at_grant,), refused_at="take the lease"
@@ -74,6 +76,8 @@ REPLAYED = {
 """By the names of tests.model.test_models.BROKEN."""
 
 
+AS_IT_IS = {"waits_anew": True, "ends_fills": True}
+"""What the real code does and the model need not: of two stories that one is told which gets as far as the guard."""
 LEASED = erase.State(lease=erase.LEASE, last=0)
 """Where stories begin. (An edge without a first lease could not fill.)"""
 
@@ -82,7 +86,12 @@ LEASED = erase.State(lease=erase.LEASE, last=0)
 def found(name: str) -> Explored[erase.State]:
     """The explorer's own shortest story."""
     slipped, what, _ = BROKEN[name]
-    explored = explore(LEASED._replace(crashed=not REPLAYED[name].crashes), erase.steps(erase.Rules(waits_for_dead=True, **slipped)), states_max=STATES_MAX)
+    how = REPLAYED[name]
+    explored = explore(
+        LEASED._replace(crashed=not how.crashes),
+        erase.steps(erase.Rules(**AS_IT_IS, slow_clock=how.is_slow, **slipped)),
+        states_max=STATES_MAX,
+    )
     assert explored.what == what
     return explored
 
@@ -131,40 +140,48 @@ NOT_REPLAYED = {
     for slip in BETWEEN_WITHOUT
 }
 """Stories whose guard cannot be taken from the real code: it has no such state. They are refused all the same."""
+TOLD_BETWEEN = [how for how in BROKEN_BETWEEN if how[1:] != (True, False)]
+"""Who does not ask the other needs no lease of the other: these would be told twice."""
+
+
+def found_between(how: Between) -> tuple[str, ...]:
+    slip, peers_need_lease, through_b = how
+    return between(peers_need_lease=peers_need_lease, through_b=through_b, **{slip: False}).story
 
 
 def told_between(how: Between, without: Iterable[Slip], patch: pytest.MonkeyPatch) -> Told:
-    slip, peers_need_lease, through_b = how
-    explored = between(peers_need_lease=peers_need_lease, through_b=through_b, **{slip: False})
-    print("\n" + " > ".join(explored.story))
+    story = found_between(how)
+    print("\n" + " > ".join(story))
     patch.setattr(journal, "FENCE_RECORDS_MAX", RECORDS_MAX)
     for taken in without:
         taken(patch)
 
     async def tell(loop: Loop) -> Told:
-        parents = {"a": "b"} if through_b else {}
+        parents = {"a": "b"} if how[2] else {}
         async with world(loop, uploads=(PICTURE, *FILLERS), edges="ab", parents=parents) as w:
-            return await TwoEdges(w).tell(explored.story)
+            return await TwoEdges(w).tell(story)
 
     said = run(tell)
     print(said)
     return said
 
 
-@pytest.mark.parametrize("how", BROKEN_BETWEEN, ids=str)
+@pytest.mark.parametrize("how", TOLD_BETWEEN, ids=str)
 def test_edges_refuse_what_an_older_source_has(how: Between, monkeypatch: pytest.MonkeyPatch) -> None:
     said = told_between(how, (), monkeypatch)
     assert not said.violations
     assert said.refused
 
 
-@pytest.mark.parametrize("how", [how for how in BROKEN_BETWEEN if how not in NOT_REPLAYED], ids=str)
+@pytest.mark.parametrize("how", [how for how in TOLD_BETWEEN if how not in NOT_REPLAYED], ids=str)
 def test_without_the_guard_an_older_source_is_believed(how: Between, monkeypatch: pytest.MonkeyPatch) -> None:
     said = told_between(how, (BETWEEN_WITHOUT[how[0]],), monkeypatch)
     assert not said.refused
     assert said.violations
 
 
-def test_all_but_two_stories_have_been_told_both_ways() -> None:
-    assert set(NOT_REPLAYED) <= set(BROKEN_BETWEEN)
-    assert (len(REPLAYED), len(BROKEN_BETWEEN), len(NOT_REPLAYED)) == (12, 8, 2)
+def test_all_but_two_stories_are_told_both_ways() -> None:
+    assert set(NOT_REPLAYED) <= set(TOLD_BETWEEN)
+    assert (len(REPLAYED), len(TOLD_BETWEEN), len(NOT_REPLAYED)) == (12, 6, 2)
+    for slip, _, through_b in set(BROKEN_BETWEEN) - set(TOLD_BETWEEN):
+        assert found_between((slip, True, through_b)) == found_between((slip, False, through_b))

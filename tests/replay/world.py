@@ -19,11 +19,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.infra.records import CLOUD
 from tests.replay.clocks import Clocks
 from tests.replay.loop import Loop
 from tests.replay.network import ANSWERED, SENT, Line
 from tests.replay.node import CDN_SECRET, PlayedNode
-from tests.replay.origin import CLOUD, PlayedOrigin, running
+from tests.replay.origin import PlayedOrigin, running
 from tests.replay.pipe import End, connected
 
 HELD = frozenset({"lease", "journal", "ack", "resolve", "blob", "tier"})
@@ -265,6 +266,10 @@ class World:
         return made[0]
 
 
+_TEMPLATES: dict[tuple[str, ...], tempfile.TemporaryDirectory[str]] = {}
+"""What an origin looks like after these uploads; a world begins with a copy."""
+
+
 def path_of(public_id: str) -> str:
     return f"/{CLOUD}/image/upload/w_10/{public_id}.png"
 
@@ -280,6 +285,9 @@ async def world(
     """`parents`: child -> parent. Nothing has a lease yet."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="replay-")))
+        known = _TEMPLATES.get(uploads)
+        if known is not None:
+            shutil.copytree(known.name, directory, dirs_exist_ok=True)
         origin = await stack.enter_async_context(running(PlayedOrigin(directory, Clocks(loop))))
         group = await stack.enter_async_context(asyncio.TaskGroup())
         nodes: dict[str, PlayedNode] = {}
@@ -289,7 +297,12 @@ async def world(
             nodes[edge] = PlayedNode(group, loop, directory / edge, origin.answers, parent=answers)
         made = World(loop, group, directory, origin, nodes)
         for public_id in uploads:
-            await made.upload(public_id, body_of(public_id))
+            made.bodies[public_id] = body_of(public_id)
+            if known is None:
+                await origin.upload(public_id, body_of(public_id))
+        if known is None:
+            _TEMPLATES[uploads] = tempfile.TemporaryDirectory(prefix="replay-")
+            origin.copy_to(Path(_TEMPLATES[uploads].name))
         for node in nodes.values():
             node.line.holds |= HELD
             await node.start()
@@ -298,4 +311,3 @@ async def world(
         finally:
             for node in nodes.values():
                 await node.crash()
-

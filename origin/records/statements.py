@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from domicile.media.statement import KEY_STATE_FILE, KEY_STATE_WAITING, STATUS_PATH
+from domicile.media.statement import KEY_STATE_WAITING, STATUS_PATH, key_state, key_state_locked
 from origin.records.cdn_places import CdnPlace
 from origin.records.core import Core
 from origin.records.erasure_rows import ErasureRow
@@ -23,6 +23,7 @@ _OUTCOMES = {
 }
 """Of an erasure; any other stage is "partial"."""
 _KEPT = "kept: nothing is erased"
+_NOT_YET = "not destroyed yet; tried again every minute"
 _NOTHING_LEFT = "nothing was left to erase"
 
 
@@ -126,15 +127,18 @@ def _bound(row: ErasureRow, fenced: FencedState, at: Standing | None, residuals:
 
 
 def _key_state(core: Core, row: ErasureRow, fenced: FencedState, left: int, stage: Stage) -> dict[str, Any]:
+    keyring = core.keyring
     if not row.state.versions:
         said = _NOTHING_LEFT if stage is Stage.RECEIPTED else _KEPT
     elif left and not row.state.sealed:
-        said = "not destroyed yet; tried again every minute"
+        said = key_state_locked(keyring.locked_until) if keyring.locked_until else _NOT_YET
+    elif fenced.state is Fencing.FENCED:
+        said = key_state(keyring.root_kind, [(one.kind, one.until) for one in keyring.past_roots])
     else:
-        said = KEY_STATE_FILE if fenced.state is Fencing.FENCED else KEY_STATE_WAITING
-    now = core.keyring.root_number
+        said = KEY_STATE_WAITING
+    now = keyring.root_number
     return {
-        "class": "file",
+        "class": keyring.root_kind,
         "state": said,
         "root_before": row.state.root_before or now,
         "root_after": row.state.root_after or now,

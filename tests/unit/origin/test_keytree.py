@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from domicile.service.settings import BadSetting
 from origin.keyfiles import prepare_directory
-from origin.keypages import PLACES, KeyringBroken
+from origin.keypages import PLACES
 from origin.keytree import KeyTree
 
 

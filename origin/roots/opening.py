@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import ssl
 import time
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from origin.roots.port import RootKind, RootStore, RootUnavailable
 from origin.roots.roots import Roots
 from origin.roots.secret_file import BadSecretFile, read_secret
 from origin.roots.settings import NAME, RootSettings, TokenSettings, VaultSettings
+from origin.roots.token import TokenRoots, TokenWhere
+from origin.roots.vault import VaultRoots
 
 
 def opened_roots(settings: RootSettings, directory: Path, *, region: str) -> Roots:
@@ -49,20 +52,19 @@ def blamed_root() -> Iterator[None]:
 
 
 def _token(settings: TokenSettings) -> RootStore:
-    try:
-        from origin.roots.token import TokenRoots, TokenWhere
-    except ImportError as missing:
-        raise BadSetting(f"{NAME}.pkcs11: needs the extra pkcs11 (pip install 'domicile[pkcs11]')") from missing
+    if importlib.util.find_spec("pkcs11") is None:
+        raise BadSetting(f"{NAME}.pkcs11: needs the extra pkcs11 (pip install 'domicile[pkcs11]')")
     assert settings.module is not None
     with blamed(f"{NAME}.pkcs11.module", settings.module, "a PKCS#11 library"):
         settings.module.open("rb").close()
     pin_file = _secret(settings.pin_file, f"{NAME}.pkcs11.pin_file")
-    return TokenRoots(TokenWhere(module=settings.module, label=settings.token, pin_file=pin_file))
+    where = TokenWhere(
+        module=settings.module, label=settings.token, pin_file=pin_file, seconds_max=settings.seconds_max
+    )
+    return TokenRoots(where)
 
 
 def _vault(settings: VaultSettings, region: str) -> RootStore:
-    from origin.roots.vault import VaultRoots
-
     host = urlsplit(settings.url).hostname or ""
     if settings.url.startswith("http://") and not is_this_machine(host):
         raise BadSetting(f"{NAME}.vault.url: {settings.url!r} has no TLS; allowed: https, or an agent on this machine")

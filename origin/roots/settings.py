@@ -23,6 +23,9 @@ class TokenSettings:
     )
     token: str = setting("domicile", "Label of the token.")
     pin_file: Path | None = setting(None, "File with the user PIN, readable by its owner alone.")
+    seconds_max: float = setting(
+        20.0, "How long the token may take for one step; then its process is ended, and it counts as away.", at_least=1
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

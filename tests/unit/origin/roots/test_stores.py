@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.exceptions import InvalidTag
 
+from origin.roots import token
 from origin.roots.files import FileRoots
 from origin.roots.opening import opened_roots
 from origin.roots.port import RootGone, RootKind, RootStore, RootUnavailable, SealingKey
@@ -160,6 +162,27 @@ def test_a_token_that_was_away_is_used_again(monkeypatch: pytest.MonkeyPatch) ->
     assert store.has(name)
     store.destroy(name, beside=None)
     assert not store.has(name)
+
+
+def test_a_token_that_hangs_is_away_and_is_asked_again_by_a_new_process() -> None:
+    settings = RootSettings(kind="pkcs11", pkcs11=TokenSettings(**softhsm.token().settings(), seconds_max=2.0))
+    store = opened_roots(settings, Path(), region="eu-de")._stores[RootKind.PKCS11]
+    name = made(store)
+    [child] = [child for where, child in token._children.items() if where.seconds_max == 2.0]
+    assert child._process is not None
+    child._process.send_signal(signal.SIGSTOP)
+    with pytest.raises(RootUnavailable, match="in time"):
+        store.destroy(name, beside=None)
+    assert store.has(name)
+
+
+def test_a_module_that_is_none_is_unavailable(tmp_path: Path) -> None:
+    module = tmp_path / "module.so"
+    module.write_bytes(b"no library")
+    settings = TokenSettings(**softhsm.token().settings() | {"module": module})
+    store = opened_roots(RootSettings(kind="pkcs11", pkcs11=settings), tmp_path, region="eu-de")._stores[RootKind.PKCS11]
+    with pytest.raises(RootUnavailable):
+        store.new_name(1)
 
 
 # --- a Vault ----------------------------------------------------------------------------------------------------------

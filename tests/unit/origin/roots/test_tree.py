@@ -19,6 +19,7 @@ from origin.roots.opening import opened_roots
 from origin.roots.port import RootGone, RootKind, RootLocked, RootUnavailable
 from origin.roots.roots import Roots
 from origin.roots.settings import RootSettings, TokenSettings
+from origin.roots.token import TokenRoots
 from tests.infra import softhsm
 from tests.infra.key_faults import Crash, Faults, at
 
@@ -55,17 +56,17 @@ def crack(snapshots: list[dict[str, bytes]], live: Callable[[str, bytes], list[b
 
     Written from the format alone. `live`: the name and the bytes of an index -> what it says, by any root that there is.
     """
-    files = {(name, content) for one in snapshots for name, content in one.items()}
+    files = {(name.partition("/")[2] or name, content) for one in snapshots for name, content in one.items()}
     keys = {
         row[2]
         for name, content in files
-        if "/index-" in name
+        if name.startswith("index-")
         for plain in live(name, content)
         for row in msgspec.msgpack.decode(plain)
     }
     found = set()
     for name, content in files:
-        if "/page-" in name:
+        if name.startswith("page-"):
             _, page, born = name.split("-")
             for key in keys:
                 try:
@@ -78,12 +79,13 @@ def crack(snapshots: list[dict[str, bytes]], live: Callable[[str, bytes], list[b
     return found
 
 
-def by_token(directory: Path) -> Callable[[str, bytes], list[bytes]]:
+def by_token(directory: Path, before: frozenset[str]) -> Callable[[str, bytes], list[bytes]]:
+    """`before`: roots that were there before this test, which are of other keyrings."""
     store = roots(directory)._stores[RootKind.PKCS11]
 
     def live(name: str, sealed: bytes) -> list[bytes]:
         plain = []
-        for root in store.live():
+        for root in store.live() - before:
             try:
                 key = store.key_of(root, sealed)
                 plain.append(key.open(sealed, f"domicile/key-index\0{name.rsplit('-', 1)[1]}".encode()))
@@ -97,20 +99,20 @@ def by_token(directory: Path) -> Callable[[str, bytes], list[bytes]]:
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
     softhsm.token()
-    from origin.roots.token import TokenRoots
 
     monkeypatch.setattr(os, "fsync", lambda _handle: None)  # a process that dies loses no page cache: steps, not waits
     return Faults(monkeypatch, [TokenRoots])
 
 
 def test_an_erased_key_opens_from_no_earlier_copy_and_all_others_do(tmp_path: Path) -> None:
+    by_live_roots = by_token(tmp_path, roots(tmp_path)._stores[RootKind.PKCS11].live())
     tree = opened(tmp_path)
     tree.add(OLD)
     before = snapshot(tmp_path)
-    assert crack([before], by_token(tmp_path)) == set(OLD.values()), "before, the copy opens"
+    assert crack([before], by_live_roots) == set(OLD.values()), "before, the copy opens"
     assert tree.puncture([GONE]) == 1
     after = snapshot(tmp_path)
-    assert crack([before, after], by_token(tmp_path)) == set(KEPT.values())
+    assert crack([before, after], by_live_roots) == set(KEPT.values())
     assert keys_of(opened(tmp_path)) == KEPT
     shutil.rmtree(tmp_path)
     for name, content in before.items():  # the whole keyring of yesterday, as a backup brings it back
@@ -133,13 +135,12 @@ def test_while_the_token_is_away_keys_are_read_and_added_and_nothing_is_called_d
 ) -> None:
     tree = opened(tmp_path)
     tree.add(OLD)
-    from origin.roots.token import TokenRoots
 
     def away(*_: object, **__: object) -> None:
         raise RootUnavailable("away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(TokenRoots, "_session", away)
+        patch.setattr(TokenRoots, "_ask", away)
         more = some(300, 100)  # more than a page holds
         tree.add(more)
         assert tree.get(GONE) == OLD[GONE]
@@ -156,7 +157,6 @@ def test_while_the_token_is_away_keys_are_read_and_added_and_nothing_is_called_d
 def test_a_root_that_was_not_seen_to_be_gone_is_owed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tree = opened(tmp_path)
     tree.add(OLD)
-    from origin.roots.token import TokenRoots
 
     def refuses(*_: object, **__: object) -> None:
         raise RootUnavailable("away")
@@ -252,7 +252,6 @@ def test_a_move_that_is_not_wanted_any_more_is_given_up(tmp_path: Path, monkeypa
     """The token was wrong, and the settings say `file` again."""
     tree = opened(tmp_path, "file")
     tree.add(OLD)
-    from origin.roots.token import TokenRoots
 
     def full(*_: object) -> None:
         raise RootUnavailable("full")

@@ -41,7 +41,9 @@ def key_state(kind: str, past: Iterable[tuple[str, int]] = ()) -> str:
     >>> key_state("pkcs11", [("file", 0)])[:70]
     'sealed (token object destroyed; of keys from before 1970-01-01: file o'
     """
-    before = (f"of keys from before {day_of(until)}: {ROOT_EVIDENCE[one]}" for one, until in dict(past).items() if one != kind)
+    before = (
+        f"of keys from before {day_of(until)}: {ROOT_EVIDENCE[one]}" for one, until in dict(past).items() if one != kind
+    )
     return f"sealed ({'; '.join((ROOT_EVIDENCE[kind], *before))})"
 
 

@@ -38,6 +38,7 @@ from origin.records.search_build import SearchBuild
 from origin.records.settings import RecordsSettings
 from origin.records.statement_key import make_signing_key
 from origin.roots.opening import blamed_root, opened_roots, place_of
+from origin.roots.port import KeyringBroken
 from origin.shield import Shield
 from origin.store.guard import GuardedStore
 from origin.store.opening import name_of, opened_store

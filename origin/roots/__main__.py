@@ -19,6 +19,7 @@ from origin.roots.port import KeyringBroken, RootUnavailable
 from origin.roots.roots import ROOT_FILE
 from origin.roots.settings import RootSettings
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Records:
     root: RootSettings = group(RootSettings)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from domicile.media.keys import KEY_BYTES
 from origin.keyfiles import destroy, write_durably
-from origin.roots.port import RootGone, SealingKey, RootKind
+from origin.roots.port import RootGone, RootKind, SealingKey
 
 _NAME = re.compile(r"root-\d+")
 

@@ -18,9 +18,9 @@ from pathlib import Path
 import msgspec
 
 from domicile.media.keys import KEY_BYTES
-from origin.keyfiles import destroy, write_durably
+from origin.keyfiles import remove, write_durably
 from origin.roots.files import FileRoots
-from origin.roots.port import KeyringBroken, RootGone, SealingKey, RootKind, RootStore, RootUnavailable
+from origin.roots.port import KeyringBroken, RootGone, RootKind, RootStore, RootUnavailable, SealingKey
 
 ROOT_FILE = re.compile(r"root-(\d+)")
 PAST_FILE = "past-roots"
@@ -106,8 +106,8 @@ class Roots:
         except RootGone:
             return None
         until = store.destroy(name, beside=self._beside(living, store.kind))
-        if until is None:
-            destroy(self._file(number))
+        if until is None and store.kind is not RootKind.FILE:
+            remove(self._file(number))
         return until
 
     def strays(self, number: int) -> int:

@@ -1,5 +1,6 @@
 """A secret in a file that its owner alone can read: the PIN of a token, the token of Vault. Read anew at each use, so that it can
-be changed under a running origin; never a setting of its own, for settings are shown and copied."""
+be changed under a running origin; never a setting of its own, for settings are shown and copied.
+"""
 
 from __future__ import annotations
 

@@ -70,12 +70,16 @@ def answer(token: Any, pin_file: Path, asked: dict[str, Any]) -> dict[str, Any]:
                 return {"has": bool(_found(session, name))}
             case "wrap":
                 key, nonce = os.urandom(KEY_BYTES), os.urandom(NONCE_BYTES)
-                sealed = _one(session, name).encrypt(key, mechanism=Mechanism.AES_GCM, mechanism_param=_gcm(name, nonce))
+                sealed = _one(session, name).encrypt(
+                    key, mechanism=Mechanism.AES_GCM, mechanism_param=_gcm(name, nonce)
+                )
                 return {"key": key.hex(), "wrapped": (nonce + bytes(sealed)).hex()}
             case "unwrap":
                 wrapped = bytes.fromhex(asked["wrapped"])
                 nonce, sealed = wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:]
-                key = _one(session, name).decrypt(sealed, mechanism=Mechanism.AES_GCM, mechanism_param=_gcm(name, nonce))
+                key = _one(session, name).decrypt(
+                    sealed, mechanism=Mechanism.AES_GCM, mechanism_param=_gcm(name, nonce)
+                )
                 return {"key": bytes(key).hex()}
             case "is_gone":
                 if _found(session, name):
@@ -83,7 +87,8 @@ def answer(token: Any, pin_file: Path, asked: dict[str, Any]) -> dict[str, Any]:
                 return {}
             case "live":
                 return {"names": [f"{serial}/{bytes(one[Attribute.ID]).hex()}" for one in _objects(session, {})]}
-    raise Refused("no such question")
+            case _:
+                raise Refused("no such question")
 
 
 def serial_of(token: Any) -> str:
@@ -141,7 +146,9 @@ def main() -> int:
     module, label, pin_file, seconds_max = sys.argv[1:]
     token = None
     for line in sys.stdin.buffer:
-        signal.alarm(max(1, round(float(seconds_max))))  # nobody handles it: the kernel ends us, whatever the module does
+        signal.alarm(
+            max(1, round(float(seconds_max)))
+        )  # nobody handles it: the kernel ends us, whatever the module does
         try:
             if token is None:
                 token = pkcs11.lib(module).get_token(token_label=label)

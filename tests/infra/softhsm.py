@@ -67,7 +67,9 @@ def made() -> SoftHsm:
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     (home / "tokens").mkdir()
     token = SoftHsm(home, module)
-    token.config.write_text(f"directories.tokendir = {home / 'tokens'}\nobjectstore.backend = file\nlog.level = ERROR\n")
+    token.config.write_text(
+        f"directories.tokendir = {home / 'tokens'}\nobjectstore.backend = file\nlog.level = ERROR\n"
+    )
     token.pin_file.touch(mode=0o600)
     token.pin_file.write_text(PIN + "\n")
     command = ["softhsm2-util", "--init-token", "--free", "--label", LABEL, "--pin", PIN, "--so-pin", PIN]

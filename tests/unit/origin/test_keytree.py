@@ -19,6 +19,7 @@ from domicile.service.settings import BadSetting
 from origin.keyfiles import prepare_directory
 from origin.keypages import PLACES
 from origin.keytree import KeyTree
+from origin.roots.port import KeyringBroken
 
 
 def some(count: int, start: int = 0) -> dict[bytes, bytes]:

@@ -59,7 +59,9 @@ def test_what_is_wrong_with_a_vault_is_said_by_its_name(
         opened_roots(vault(secret, **changes), tmp_path, region="eu-de")
 
 
-@pytest.mark.parametrize("url", ["vault.example.org", "https://vault.example.org/v1", "ftp://vault.example.org", "https://"])
+@pytest.mark.parametrize(
+    "url", ["vault.example.org", "https://vault.example.org/v1", "ftp://vault.example.org", "https://"]
+)
 def test_a_url_is_scheme_and_authority_alone(tmp_path: Path, url: str) -> None:
     with pytest.raises(BadSetting, match=r"vault\.url"):
         load(RootSettings, "root", environ={}, overrides={"root.vault.url": url})

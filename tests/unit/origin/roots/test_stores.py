@@ -180,7 +180,9 @@ def test_a_module_that_is_none_is_unavailable(tmp_path: Path) -> None:
     module = tmp_path / "module.so"
     module.write_bytes(b"no library")
     settings = TokenSettings(**softhsm.token().settings() | {"module": module})
-    store = opened_roots(RootSettings(kind="pkcs11", pkcs11=settings), tmp_path, region="eu-de")._stores[RootKind.PKCS11]
+    store = opened_roots(RootSettings(kind="pkcs11", pkcs11=settings), tmp_path, region="eu-de")._stores[
+        RootKind.PKCS11
+    ]
     with pytest.raises(RootUnavailable):
         store.new_name(1)
 
@@ -233,7 +235,11 @@ def test_a_vault_that_is_away_is_unavailable_within_its_time(tmp_path: Path, fre
     token_file.touch(mode=0o600)
     token_file.write_text("fictional\n")
     vault = VaultSettings(
-        url=f"http://127.0.0.1:{free_port}", place="eu-de", token_file=token_file, seconds_max=0.5, connect_seconds_max=0.2
+        url=f"http://127.0.0.1:{free_port}",
+        place="eu-de",
+        token_file=token_file,
+        seconds_max=0.5,
+        connect_seconds_max=0.2,
     )
     settings = RootSettings(kind="vault", vault=vault)
     store = opened_roots(settings, tmp_path, region="eu-de")._stores[RootKind.VAULT]

@@ -137,7 +137,7 @@ def root_key(found: Mapping[str, Any]) -> Check:
     if problem := found.get("error"):
         return Check(name=name, level=Level.FAIL, text=str(problem))
     if not found.get("number"):
-        return Check(name=name, level=Level.OK, text=f"{found.get('wanted')}, made at the first start")
+        return Check(name=name, level=Level.OK, text="made at the first start")
     text = f"{found['kind']}, number {found['number']}"
     if not found["is_there"]:
         return Check(name=name, level=Level.FAIL, text=f"{text}: it is gone, and nothing opens without it")

@@ -59,6 +59,8 @@ def server_log(database_url: str) -> dict[str, str] | None:
 
 def root_facts(keys: Path, region: str, config: Path | None) -> dict[str, Any]:
     """How the root of the keyring is, asked by the origin's own code, which knows the stores that it may lie in."""
+    if not (keys / "head").exists():
+        return {"number": 0}  # no origin was here yet
     command = [sys.executable, "-P", "-m", "origin.roots", str(keys), region]
     command += [] if config is None else [str(config)]
     try:

@@ -31,15 +31,11 @@ class _Origin:
 
 
 def root_facts(directory: Path, region: str, settings: RootSettings) -> dict[str, Any]:
-    """Raises BadSetting."""
+    """Raises BadSetting, OSError."""
     roots = opened_roots(settings, directory, region=region)
-    facts: dict[str, Any] = {"number": 0, "wanted": str(roots.wanted)}
-    try:
-        number = int((directory / "head").read_bytes())
-    except FileNotFoundError:
-        return facts  # no origin was here yet
-    older = [found[1] for file in directory.iterdir() if (found := ROOT_FILE.fullmatch(file.name))]
-    facts |= {"number": number, "older": sum(int(one) != number for one in older)}
+    number = int((directory / "head").read_bytes())
+    numbers = [int(found[1]) for file in directory.iterdir() if (found := ROOT_FILE.fullmatch(file.name))]
+    facts = {"number": number, "wanted": str(roots.wanted), "older": sum(one != number for one in numbers)}
     try:
         facts |= {"kind": str(roots.kind_of(number)), "is_there": roots.is_there(number)}
         return facts | {"strays": roots.strays(number)}
@@ -53,7 +49,7 @@ def main() -> int:
         file = Path(config[0]) if config else None
         settings = load(_Origin, "origin", file=file, environ=os.environ, partial=True).records.root
         found = root_facts(Path(directory), region, settings)
-    except BadSetting as bad:
+    except (BadSetting, OSError, ValueError) as bad:
         sys.stderr.write(f"{bad}\n")
         return 2
     sys.stdout.write(json.dumps(found) + "\n")

@@ -11,7 +11,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from domicile.media.policy import Activity, Deny, Permit, Place, Preset, ResidencyPolicy, decide, zones_of
-from domicile.service.gate.vault import VaultClient, VaultWhere
 from domicile.service.networks import is_this_machine
 from domicile.service.settings import BadSetting, blamed
 from origin.roots.files import FileRoots
@@ -20,7 +19,6 @@ from origin.roots.roots import Roots
 from origin.roots.secret_file import BadSecretFile, read_secret
 from origin.roots.settings import NAME, RootSettings, TokenSettings, VaultSettings
 from origin.roots.token import TokenRoots, TokenWhere
-from origin.roots.vault import VaultRoots
 
 
 def opened_roots(settings: RootSettings, directory: Path, *, region: str) -> Roots:
@@ -65,6 +63,9 @@ def _token(settings: TokenSettings) -> RootStore:
 
 
 def _vault(settings: VaultSettings, region: str) -> RootStore:
+    from domicile.service.gate.vault import VaultClient, VaultWhere
+    from origin.roots.vault import VaultRoots
+
     host = urlsplit(settings.url).hostname or ""
     if settings.url.startswith("http://") and not is_this_machine(host):
         raise BadSetting(f"{NAME}.vault.url: {settings.url!r} has no TLS; allowed: https, or an agent on this machine")

@@ -29,7 +29,7 @@ from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 
 from origin.roots.secret_file import read_secret
 
-LABEL = "domicile root"
+LABEL = "domicile-root"
 """Of all objects of ours; which one it is says its CKA_ID."""
 KEY_BYTES, NONCE_BYTES = 32, 12
 TAG_BITS = 128

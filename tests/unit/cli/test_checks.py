@@ -104,7 +104,7 @@ def test_a_cache_of_another_region_is_bad(tmp_path: Path) -> None:
 
 
 def test_every_check_runs_and_has_a_name_of_its_own(tmp_path: Path) -> None:
-    found = checks.look(installation(None, tmp_path / "data"), FEATURES, None, {"number": 0, "wanted": "file"})
+    found = checks.look(installation(None, tmp_path / "data"), FEATURES, None, {"number": 0})
     assert len({check.name for check in found}) == len(found) == 14
 
 
@@ -181,7 +181,7 @@ def test_text_that_cannot_be_drawn_is_bad() -> None:
     "found, level, says",
     [
         ({}, Level.FAIL, "gone"),
-        ({"number": 0, "wanted": "file"}, Level.OK, "made at the first start"),
+        ({"number": 0}, Level.OK, "made at the first start"),
         ({"number": 3, "kind": "file"}, Level.OK, "not provable"),
         ({"number": 3, "kind": "file", "wanted": "pkcs11"}, Level.WARN, "moves it to pkcs11"),
         ({"number": 3, "kind": "pkcs11", "wanted": "pkcs11"}, Level.OK, "pkcs11, number 3"),

@@ -23,6 +23,7 @@ from edge.health import doors
 from edge.hosts import Hosts
 from edge.hot import Hot
 from edge.link import NodeLink
+from edge.look import Looker
 from edge.lookup import Lookup
 from edge.metrics import Counters
 from edge.names import Negatives, UnknownClouds, Verdicts
@@ -140,7 +141,13 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         services=doors(outside.link, read_networks(settings.metrics_networks)),
         front=front,
     )
-    door = PeerDoor(deliverer=deliverer, responses=responses, counters=counters, progress_seconds_max=seconds_max)
+    door = PeerDoor(
+        deliverer=deliverer,
+        looker=Looker(lookup=known.lookup, originals=known.originals, hot=hot, responses=responses),
+        responses=responses,
+        counters=counters,
+        progress_seconds_max=seconds_max,
+    )
     tiers = Tiers(
         lookup=known.lookup,
         originals=known.originals,

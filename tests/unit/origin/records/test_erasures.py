@@ -41,7 +41,7 @@ from origin.records.audit import AuditLog
 from origin.records.core import Core
 from origin.records.deferred import Asked
 from origin.records.erasure_rows import STATEMENT_KEPT_SECONDS, ErasureRow, State
-from origin.records.erasures import Erasures
+from origin.records.endings import Endings
 from origin.records.opening import Clocks
 from origin.records.sealing import open_record, open_rendition
 from origin.store.local import LocalStore
@@ -524,7 +524,7 @@ async def test_a_crash_at_any_step_after_it_leaves_nothing_served_and_the_erasur
         assert await records.get(name("jane")) is None
         assert [records._core.keyring.of(version.aid) for version in versions] == [None, None]
         assert not [blob async for blob in records._core.blobs.list()]
-        await Erasures(records._core).close_over()
+        await Endings(records._core).close_over()
         async with records._core.database.read() as connection:
             (row,) = (await connection.execute(select(erasure.c.id, erasure.c.leaf))).all()
         statement = await records.erasure(CLOUD, row.id)

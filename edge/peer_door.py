@@ -1,5 +1,6 @@
 """The owner's side of the talk between workers (edge.peer): what `worker-<slot>.sock` answers: for an object,
-and, to the agent, what is left of erased versions."""
+and, to the agent, what is left of erased versions.
+"""
 
 from __future__ import annotations
 

@@ -118,9 +118,7 @@ async def _tried(origin: Origin, client: ProbeClient, account: Account, probe: P
     return tally, {Seen.ABSENT: VERIFIED, Seen.BYTES: FOUND}.get(tally.verdict, UNSURE)
 
 
-async def asked_at(
-    client: ProbeClient, permit: Permit, tenant: str, host: str, urls: tuple[KnownUrl, ...]
-) -> Tally:
+async def asked_at(client: ProbeClient, permit: Permit, tenant: str, host: str, urls: tuple[KnownUrl, ...]) -> Tally:
     """Up to the first answer that says that it is asked in vain: all are asked again then."""
     tally = Tally()
     for ask in asks(urls):

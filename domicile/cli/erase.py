@@ -119,7 +119,9 @@ def erase(
     given = {"public_id": public_id, "asset_id": asset_id, "tag": tag, "prefix": prefix, "url": url}
     selector = selector_of(**given, subject=subject, search=search, tenant=tenant)
     if len(selector) + sum(one is not None for one in (status, cancel, approve)) != 1:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in (*SELECTORS, "tenant", "status", "cancel", "approve"))
+        options = ", ".join(
+            f"--{name.replace('_', '-')}" for name in (*SELECTORS, "tenant", "status", "cancel", "approve")
+        )
         raise Failure(f"give exactly one of {options}", 2)
     if mode not in VERBS or (grace and mode != "erase"):
         raise Failure(f"--mode is one of {', '.join(VERBS)}, and --grace is for erase alone", 2)
@@ -235,7 +237,9 @@ def _unverified(said: dict[str, Any]) -> list[str]:
     """Places that were asked and did not say that nothing of it is there, and why."""
     probes = [(place.get("place"), place.get("probe", {})) for place in said.get("places", [])]
     return [
-        f"{name}: {probe['why']}" for name, probe in probes if probe.get("state") != "verified" and probe.get("tries", 1)
+        f"{name}: {probe['why']}"
+        for name, probe in probes
+        if probe.get("state") != "verified" and probe.get("tries", 1)
         if probe.get("why")
     ]
 

@@ -172,7 +172,11 @@ class Tally:
     @property
     def verdict(self) -> Seen:
         """The worst that was seen; UNJUDGED only when nothing could be judged. ABSENT of a place that was asked nothing."""
-        for count, what in ((self.found, Seen.BYTES), (self.unreachable, Seen.UNREACHABLE), (self.refused, Seen.REFUSED)):
+        for count, what in (
+            (self.found, Seen.BYTES),
+            (self.unreachable, Seen.UNREACHABLE),
+            (self.refused, Seen.REFUSED),
+        ):
             if count:
                 return what
         return Seen.UNJUDGED if self.asked and not self.absent else Seen.ABSENT

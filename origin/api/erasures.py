@@ -121,7 +121,9 @@ def targets_of(params: Params, origin: Origin, cloud: str) -> PurgeTargets:
 
     settings, named = origin.settings, of("tenant")
     if named and named != (cloud,):
-        raise BadRequest("Invalid value for parameter selector[tenant]: must be the name of this cloud, for all that is in it")
+        raise BadRequest(
+            "Invalid value for parameter selector[tenant]: must be the name of this cloud, for all that is in it"
+        )
     urls = tuple(path_of(url, settings.delivery_hosts) for url in of("url"))
     targets = PurgeTargets(
         asset_ids=of("asset_id"),

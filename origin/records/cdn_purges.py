@@ -177,7 +177,12 @@ class CdnPurges:
     async def again(self, tenant: str, seqs: Sequence[int], account: str) -> None:
         """The CDN has confirmed these, and gives bytes away all the same: purge once more, as long as that can help."""
         now = self._core.now()
-        mine = (table.c.tenant == tenant, table.c.seq.in_(seqs), table.c.account == account, table.c.stage == Stage.DONE)
+        mine = (
+            table.c.tenant == tenant,
+            table.c.seq.in_(seqs),
+            table.c.account == account,
+            table.c.stage == Stage.DONE,
+        )
         values = {"stage": str(Stage.SECOND), "due_at": now, "attempts": 0, "token": ""}
         async with self._core.database.write() as connection:
             await connection.execute(update(table).where(*mine, now < LAPSES_AT).values(values))

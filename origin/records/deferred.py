@@ -166,7 +166,10 @@ async def go_on(core: Core, tenant: str, erasure_id: str) -> tuple[ErasureRow, l
     """All that can be done now. The row, and the versions whose keys and bytes are to go."""
     gone: list[Aid] = []
     for _ in range(STEPS_MAX):
-        async with working_sets.key_for(core, tenant) as key, core.journal.change(tenant) as change:  # nothing recorded: rolled back, and the number not used
+        async with (
+            working_sets.key_for(core, tenant) as key,
+            core.journal.change(tenant) as change,
+        ):  # nothing recorded: rolled back, and the number not used
             row = await row_of(change.connection, tenant, erasure_id)
             at = None if row.state.finished else await standing_of(core, change.connection, row)
             step = Step.WAIT if at is None else next_step(at)
@@ -220,9 +223,7 @@ async def _show(core: Core, change: Change, row: ErasureRow) -> None:
     await settle(change.connection, row, ids)
 
 
-async def _take(
-    core: Core, change: Change, row: ErasureRow, key: Key | None
-) -> tuple[list[Aid], list[Aid], Gone]:
+async def _take(core: Core, change: Change, row: ErasureRow, key: Key | None) -> tuple[list[Aid], list[Aid], Gone]:
     """The versions, and the keys of what was still to be told of their assets."""
     connection, tenant = change.connection, row.tenant
     ids = await next_targets(connection, row, ~is_held(table.c.asset_id, tenant), limit=ASSETS_PER_STEP)

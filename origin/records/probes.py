@@ -188,6 +188,17 @@ class Probes:
         waiting, self.news = self.news, asyncio.Event()
         waiting.set()
 
+    def take_spare(self) -> Key | None:
+        spare, self.spare = self.spare, None
+        return spare
+
+    def keep_spare(self, key: Key) -> bool:
+        """False: there is one."""
+        if self.spare is not None:
+            return False
+        self.spare = key
+        return True
+
     @contextmanager
     def holding(self, tenant: str, erasure: str) -> Iterator[None]:
         """Go on with one."""
@@ -225,13 +236,13 @@ class Probes:
             if instance in probe.edges:
                 probe.edges[instance].offered_at = float("-inf")
         for said in seen:
-            probe = self.open.get((said.tenant, said.id))
-            if probe is None:
+            known = self.open.get((said.tenant, said.id))
+            if known is None:
                 continue
-            edge = probe.edge(instance)
+            edge = known.edge(instance)
             edge.looked, edge.kept = said.looked, said.kept
             edge.standing = probe_steps.answered(edge.standing, tally_of(said), now=now)
-            probe.changed.set()
+            known.changed.set()
             self.told.set()
 
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from domicile.media.errors import MediaError
 from domicile.media.policy import Activity, Place
+from domicile.media.probe import KnownUrl
 from domicile.media.wire import EdgeProbe, ProbesAnswer, ProbesRequest
 from origin import probe_steps
 from origin.probe_steps import PATIENCE_SECONDS, Outcome, Standing
@@ -22,7 +23,7 @@ from origin.records import working_sets
 from origin.records.cdn_places import CdnPlace
 from origin.records.core import Core
 from origin.records.erasure_rows import ErasureRow
-from origin.records.probes import OPEN_MAX, Looked, Probe, edges_standing
+from origin.records.probes import OPEN_MAX, Looked, Probe, WorkingSet, edges_standing
 
 OFFERED_MAX = 2
 """Probes of one answer to an edge."""
@@ -80,9 +81,9 @@ def _since(probe: Probe, edges: Standing, *, now: float) -> Standing:
 
 def _of_cdn(core: Core, probe: Probe, cdn: CdnPlace, *, now: float) -> Standing:
     """Pending as long as its purges are, whatever it said before."""
-    if not cdn.is_over:
-        return Standing(until=now, tries=_tries(probe, cdn.account), why=_why(probe, cdn.account))
     known = probe.cdns.get(cdn.account)
+    if not cdn.is_over:
+        return Standing(until=now) if known is None else replace(known, outcome=Outcome.PENDING)
     if known is None:
         if probe.work is None:
             known = probe_steps.never(probe_steps.NO_URLS, now=now)
@@ -92,16 +93,6 @@ def _of_cdn(core: Core, probe: Probe, cdn: CdnPlace, *, now: float) -> Standing:
             known = Standing(until=max(probe.began_at, cdn.lapses_at) + PATIENCE_SECONDS, due_at=now)
     probe.cdns[cdn.account] = known = probe_steps.failed_if_over(known, now=now)
     return known
-
-
-def _tries(probe: Probe, account: str) -> int:
-    known = probe.cdns.get(account)
-    return 0 if known is None else known.tries
-
-
-def _why(probe: Probe, account: str) -> str:
-    known = probe.cdns.get(account)
-    return probe_steps.NOT_ASKED if known is None else known.why
 
 
 async def settled(core: Core, probe: Probe, cdns: Sequence[CdnPlace], *, wait_seconds: float) -> None:
@@ -146,11 +137,11 @@ def _due(core: Core, asked: ProbesRequest) -> list[Probe]:
 
 async def _for_edge(core: Core, probe: Probe, region: str) -> EdgeProbe:
     """Names go where the policy lets the pictures be delivered; elsewhere an edge only looks through what it keeps."""
-    work = probe.work or working_sets.WorkingSet()
+    work, urls = probe.work or WorkingSet(), tuple[KnownUrl, ...]()
     try:
         core.permit(probe.tenant, Activity.DELIVER, Place(name="edge", region=region))
     except MediaError:
-        urls = ()
+        pass
     else:
         async with core.database.read() as connection:
             urls = await working_sets.as_of_now(core, connection, probe.tenant, work)

@@ -44,16 +44,14 @@ async def key_for(core: Core, tenant: str) -> AsyncIterator[Key | None]:
     if not core.probes.hosts and not core.leases.nodes_of(tenant):
         yield None
         return
-    key, core.probes.spare = core.probes.spare, None
+    key = core.probes.take_spare()
     if key is None:
         place = secrets.token_hex(PLACE_BYTES)
         key = Key(place, await core.keyring.create(_key_id(place)))
     try:
         yield key
     finally:
-        if not key.is_used and core.probes.spare is None:
-            core.probes.spare = key
-        elif not key.is_used:  # two calls at a time, and neither had a use for one
+        if not key.is_used and not core.probes.keep_spare(key):  # two calls at a time, and neither had a use for one
             core.shield.spawn(_forgotten(core, key))
 
 
@@ -137,7 +135,10 @@ async def as_of_now(core: Core, connection: AsyncConnection, tenant: str, work: 
 
 def opens(core: Core, tenant: str, work: WorkingSet) -> int:
     """How many sealed records of the sample can still be opened, in the way in which everybody opens them."""
-    rows = [AssetRow(tenant=tenant, name=one.name, asset_id=one.asset_id, aid=one.aid, meta=one.meta) for one in work.samples]
+    rows = [
+        AssetRow(tenant=tenant, name=one.name, asset_id=one.asset_id, aid=one.aid, meta=one.meta)
+        for one in work.samples
+    ]
     return sum(core.open(row) is not None for row in rows)
 
 

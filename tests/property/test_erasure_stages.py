@@ -5,7 +5,6 @@ when the last hold and the grace have ended, and nothing that an erasure has hid
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st

@@ -141,7 +141,7 @@ def test_an_erasure_that_was_given_up_is_over_and_names_the_place_that_is_not_ve
     origin.probe = {"state": "failed", "asked": 1, "given": 1, "tries": 9, "why": "it still gave bytes of it away"}
     done = run("--tenant", "acme", "--yes", "--wait", "60")
     assert isinstance(done.exception, Failure)
-    assert done.exception.message == (
+    assert str(done.exception) == (
         "over, and not verified: cdn done: it still gave bytes of it away. The receipt says so"
     )
     assert origin.modes == ["dry_run", "erase"]  # nothing more comes of asking
@@ -233,7 +233,11 @@ def test_who_waits_sees_each_place_and_when_it_is_over_at_the_latest() -> None:
         "verified_bound_seconds": 400,
         "places": [
             {"place": "origin store", "state": "deleted", "evidence": "gone"},
-            {"place": "cdn shop", "state": "purged", "probe": {"state": "pending", "asked": 3, "given": 1, "why": "bytes"}},
+            {
+                "place": "cdn shop",
+                "state": "purged",
+                "probe": {"state": "pending", "asked": 3, "given": 1, "why": "bytes"},
+            },
             {"place": "edges", "state": "pending", "acked": 3, "suspended": 0, "waiting": 2, "seconds_left_max": 30},
         ],
         "residuals": [{"place": "browser caches", "seconds_max": 60}],

@@ -74,7 +74,9 @@ def probe(*urls: KnownUrl, seq: int = HEAD.seq + 1, aids: tuple[Aid, ...] = (AID
 
 
 @asynccontextmanager
-async def probing(directory: Path, wire: PlayedWire | None = None, door: OwnDoor | None = None) -> AsyncIterator[Probing]:
+async def probing(
+    directory: Path, wire: PlayedWire | None = None, door: OwnDoor | None = None
+) -> AsyncIterator[Probing]:
     """One worker listens; an asset is cached, and then erased."""
     identity = Identity(node="1" * 32, boot="2" * 32, region=HOME, authorities=())
     async with agent_side(directory) as side, ProbeClient.open(own_tls()) as own:
@@ -162,7 +164,12 @@ async def test_what_was_seen_is_told_at_once_and_an_origin_that_is_away_is_asked
         async with asyncio.timeout(10):
             await wire.over.wait()
         task.cancel()
-    assert [(len(one.seen), one.wait_seconds > 0) for one in wire.asked] == [(0, True), (0, True), (1, False), (0, True)]
+    assert [(len(one.seen), one.wait_seconds > 0) for one in wire.asked] == [
+        (0, True),
+        (0, True),
+        (1, False),
+        (0, True),
+    ]
     assert wire.asked[2].seen == (CLEAN,)
 
 

@@ -20,7 +20,9 @@ def of(url: KnownUrl, status: int, *, etag: str = "", md5: str = "") -> Seen:
 
 @pytest.mark.parametrize("url", [ORIGINAL, MADE, TAKEN, MADE_TAKEN])
 def test_only_an_answer_that_it_is_not_there_says_so(url: KnownUrl) -> None:
-    assert {status: of(url, status) for status in (404, 410, 401, 451)} == dict.fromkeys((404, 410, 401, 451), Seen.ABSENT)
+    assert {status: of(url, status) for status in (404, 410, 401, 451)} == dict.fromkeys(
+        (404, 410, 401, 451), Seen.ABSENT
+    )
     refused = (301, 302, 403, 429, 500, 503)
     assert {status: of(url, status) for status in refused} == dict.fromkeys(refused, Seen.REFUSED)
     assert of(url, 400) is Seen.UNJUDGED

@@ -31,7 +31,9 @@ def test_an_account_is_read_with_its_usual_values(tmp_path: Path) -> None:
 
 def test_one_for_some_clouds_serves_those_alone(tmp_path: Path) -> None:
     hosts = 'hosts = ["https://media.example", "http://127.0.0.1:6081"]\n'
-    (account,) = read_accounts(write(tmp_path, GOOD + hosts + 'clouds = ["demo"]\nlayers = 2\nanswer_seconds_max = 5\n'))
+    (account,) = read_accounts(
+        write(tmp_path, GOOD + hosts + 'clouds = ["demo"]\nlayers = 2\nanswer_seconds_max = 5\n')
+    )
     assert account.hosts == ("https://media.example", "http://127.0.0.1:6081")
     assert (account.serves("demo"), account.serves("other")) == (True, False)
     assert (account.layers, account.answer_seconds_max) == (2, 5)

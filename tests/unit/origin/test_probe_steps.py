@@ -14,7 +14,12 @@ def test_a_clean_answer_verifies_and_nothing_else_does() -> None:
     fresh = Standing(until=100.0)
     assert not fresh.is_in_trouble
     verified = answered(fresh, CLEAN, now=5.0)
-    assert (verified.outcome, verified.due_at, verified.why, verified.is_in_trouble) == (Outcome.VERIFIED, 5.0, "", False)
+    assert (verified.outcome, verified.due_at, verified.why, verified.is_in_trouble) == (
+        Outcome.VERIFIED,
+        5.0,
+        "",
+        False,
+    )
     for tally in (FOUND, Tally(asked=1, refused=1), Tally(asked=1, unreachable=1), Tally(asked=1, unjudged=1)):
         tried = answered(fresh, tally, now=5.0)
         assert (tried.outcome, tried.why) == (Outcome.PENDING, WHY[tally.verdict])

@@ -27,7 +27,7 @@ from origin.records import PurgeTargets, Records
 from origin.records.probes import SILENT_SECONDS
 from tests.infra.cache_api import CacheApi, running_cache_api
 from tests.infra.records import CLOUD, name, upload, written
-from tests.unit.origin.cdn_scene import IN_FLIGHT, JANE, LIFETIME, Scene, place_of, scene_in, uploaded, use
+from tests.unit.origin.cdn_scene import IN_FLIGHT, JANE, LIFETIME, Scene, scene_in, uploaded, use
 
 NODE, BOOT = "1" * 32, "2" * 32
 BYTES = WHY[Seen.BYTES]
@@ -145,7 +145,14 @@ async def test_what_is_asked_for_is_the_original_and_what_was_made_of_it_and_of_
     aid = await uploaded(scene)
     made = [
         Rendition(
-            tenant=CLOUD, aid=aid, sequence=1, transformation=f"w_{number}{extra}", format="webp", width=1, height=1, body_bytes=1
+            tenant=CLOUD,
+            aid=aid,
+            sequence=1,
+            transformation=f"w_{number}{extra}",
+            format="webp",
+            width=1,
+            height=1,
+            body_bytes=1,
         )
         for number, extra in [*((number, "") for number in range(10)), (99, ",d_nobody.png")]
     ]
@@ -183,7 +190,9 @@ async def test_a_cdn_without_an_address_is_never_verified_and_keeps_nothing_wait
     assert scene.there.asked == []
 
 
-async def test_a_cdn_is_asked_nothing_where_the_policy_lets_no_picture_be_delivered(scene: Scene, tmp_path: Path) -> None:
+async def test_a_cdn_is_asked_nothing_where_the_policy_lets_no_picture_be_delivered(
+    scene: Scene, tmp_path: Path
+) -> None:
     await uploaded(scene)
     erasure = await purged(scene)
     await scene.set_policy(tmp_path, "[zones]\ndeliver = []\n")
@@ -296,12 +305,18 @@ async def test_an_erasure_is_over_when_the_edge_has_looked_and_not_when_it_has_a
     (probe,) = await fetched(scene.records)
     assert (probe.id, probe.aids, probe.seq) == (erasure, (aid,), (await scene.records.head(CLOUD)).seq)
     assert [url.target for url in probe.urls][1] == f"/{CLOUD}/image/upload/jane.jpg"
-    assert await fetched(scene.records) == ()  # it has been told of it
+    assert await fetched(scene.records) == (probe,)  # who asks again without a word has lost it
     assert await fetched(scene.records, saw(probe)) == ()
     body = await told(scene, erasure)
     assert state_of(body) == ("receipted", "erased")
     edges = probe_of(body, "edges")
-    assert (edges["state"], edges["nodes"], edges["versions"], edges["asked"], edges["given"]) == ("verified", 1, 1, 3, 0)
+    assert (edges["state"], edges["nodes"], edges["versions"], edges["asked"], edges["given"]) == (
+        "verified",
+        1,
+        1,
+        3,
+        0,
+    )
     assert probe_of(body, "origin store")["given"] == 0
 
 

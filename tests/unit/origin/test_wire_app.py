@@ -77,7 +77,13 @@ async def test_an_edge_where_the_policy_lets_nothing_be_transformed_gets_no_byte
 async def test_what_an_edge_says_that_it_has_seen_is_taken_within_bounds(
     edge: Client, wrong: dict[str, Any], status: int
 ) -> None:
-    plain: dict[str, Any] = {"node": "1" * 32, "boot": "2" * 32, "region": "eu-de", "wait_seconds": 0.0, "seen": (SEEN,)}
+    plain: dict[str, Any] = {
+        "node": "1" * 32,
+        "boot": "2" * 32,
+        "region": "eu-de",
+        "wait_seconds": 0.0,
+        "seen": (SEEN,),
+    }
     body = msgspec.msgpack.encode(ProbesRequest(**{**plain, **wrong}))
     answer = await edge.post(f"{PREFIX}/probes", data=body, headers=calling_from("eu-de"))
     assert answer.status == status

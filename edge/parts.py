@@ -141,13 +141,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         services=doors(outside.link, read_networks(settings.metrics_networks)),
         front=front,
     )
-    door = PeerDoor(
-        deliverer=deliverer,
-        looker=Looker(lookup=known.lookup, originals=known.originals, hot=hot, responses=responses),
-        responses=responses,
-        counters=counters,
-        progress_seconds_max=seconds_max,
-    )
+    door = _door(outside, known, deliverer, hot, progress_seconds_max=seconds_max)
     tiers = Tiers(
         lookup=known.lookup,
         originals=known.originals,
@@ -165,6 +159,16 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     )
     cdn_app = None if cdn_front is None else replace(app, front=cdn_front)
     return Parts(app=app, cdn_app=cdn_app, door=door, tiers=tiers)
+
+
+def _door(outside: Outside, known: _Known, deliverer: Deliverer, hot: Hot, *, progress_seconds_max: float) -> PeerDoor:
+    return PeerDoor(
+        deliverer=deliverer,
+        looker=Looker(lookup=known.lookup, originals=known.originals, hot=hot, responses=known.responses),
+        responses=known.responses,
+        counters=outside.counters,
+        progress_seconds_max=progress_seconds_max,
+    )
 
 
 def _known(settings: EdgeSettings, outside: Outside) -> _Known:

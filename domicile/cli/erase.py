@@ -22,7 +22,7 @@ from domicile.cli.console import as_json, err, line, note, out
 from domicile.cli.erase_table import table_of
 from domicile.cli.failure import Failure
 from domicile.cli.installation import installation
-from domicile.cli.options import AssetId, Config, Data, Prefix, PublicId, Search, Subject, Tag, Url
+from domicile.cli.options import AssetId, Config, Data, Everything, Prefix, PublicId, Search, Subject, Tag, Url
 
 SELECTORS = ("public_id", "asset_id", "tag", "prefix", "url", "subject", "search")
 VERBS = {
@@ -77,9 +77,7 @@ def erase(
     url: Url = None,
     subject: Subject = None,
     search: Search = None,
-    tenant: Annotated[
-        str | None, typer.Option("--tenant", help="Everything of the cloud: its name, as a proof that it is meant.")
-    ] = None,
+    tenant: Everything = None,
     versions: Annotated[
         Versions, typer.Option(help="All versions of each asset, or only the one that it has now.")
     ] = Versions.ALL,

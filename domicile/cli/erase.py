@@ -123,8 +123,7 @@ def erase(
         raise Failure(f"give exactly one of {options}", 2)
     if mode not in VERBS or (grace and mode != "erase"):
         raise Failure(f"--mode is one of {', '.join(VERBS)}, and --grace is for erase alone", 2)
-    if versions is not Versions.ALL:
-        selector["selector[versions]"] = versions.value
+    selector |= {} if versions is Versions.ALL else {"selector[versions]": versions.value}
     account = account_of(credentials(config, data))
     said = _about(account, status=status, cancel=cancel, approve=approve)
     if said is None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import nullcontext
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from origin.records import PurgeTargets, cdn_purges, removing
 from origin.records.cdn_purges import CALLS_PER_ENTRY_MAX, DONE_KEPT_SECONDS, KEPT_SECONDS_MAX
 from origin.records.core import Core
 from tests.infra.cache_api import TOKEN, CacheApi, running_cache_api
-from tests.infra.records import CLOUD, name, on, upload
+from tests.infra.records import CLOUD, name, upload
 from tests.unit.origin.cdn_scene import (
     IN_FLIGHT,
     JANE,
@@ -39,13 +38,6 @@ from tests.unit.origin.cdn_scene import (
     uploaded,
     use,
 )
-
-
-@pytest.fixture
-def either_database(request: pytest.FixtureRequest, database_kind: str) -> Iterator[None]:
-    """For tests that between them ask every kind of statement: they run on both."""
-    with on(request.getfixturevalue("postgres_server")) if database_kind == "postgres" else nullcontext():
-        yield
 
 
 @pytest_asyncio.fixture
@@ -102,6 +94,18 @@ async def test_an_erasure_is_over_when_the_cdn_has_purged_twice_and_then_has_a_r
         "seconds_left_max": 0,
     }
     assert scene.there.tokens == {TOKEN}
+
+
+async def test_a_restriction_is_over_when_the_cdn_has_purged_it(scene: Scene) -> None:
+    await uploaded(scene)
+    asked = (await scene.records.restrict(CLOUD, JANE)).body
+    assert (asked["state"], asked["outcome"], place_of(asked)["state"]) == ("accepted", "partial", "pending")
+    assert await scene.turn()
+    assert scene.there.copies == {}
+    scene.pass_time(IN_FLIGHT)
+    assert await scene.turn()
+    over = (await scene.records.erasure(CLOUD, asked["erasure_id"])).body
+    assert (over["state"], over["outcome"], place_of(over)["state"]) == ("restricted", "restricted", "purged")
 
 
 async def test_no_cdn_is_told_before_the_last_edge_is_fenced(scene: Scene) -> None:

@@ -204,6 +204,7 @@ async def test_a_cdn_is_asked_nothing_where_the_policy_lets_no_picture_be_delive
     assert [(one.labels["cdn"], one.labels["outcome"]) for one in counted] == [("fastly", DENIED)]
 
 
+@pytest.mark.usefixtures("either_database")
 async def test_what_is_asked_after_survives_the_process_sealed_and_goes_with_the_receipt(
     tmp_path: Path, there: CacheApi
 ) -> None:

@@ -101,8 +101,8 @@ async def end(
     if record is None or not (kept or awaits):
         await hand_on(change.connection, row.tenant, [row])
         await placements.left(change.connection, row, region=core.settings.region, since=since, now=core.now())
-        await placements.doom(change.connection, [row.aid], why, now=core.now())
         gone = await core.catalogue.remove(change.connection, row, seq=change.seq)
+        await placements.doom(change.connection, [row.aid], why, now=core.now())
         return Ended(kept=False, renditions=gone)
     await placements.left(change.connection, row, region=core.settings.region, since=since, now=core.now())
     await keep(change.connection, row, ended_at=core.now(), body_bytes=record.body_bytes, awaits_erase=awaits)
@@ -185,11 +185,12 @@ async def drop(
     now: float,
 ) -> None:
     """They are doomed; the caller records the entry, and forgets them after the commit."""
-    for batch in batches(aids):
-        await placements.doom(connection, batch, why, now=now)
+    dropped = list(aids)
+    for batch in batches(dropped):
         await connection.execute(delete(labels).where(labels.c.aid.in_(batch)))
         await connection.execute(delete(table).where(table.c.aid.in_(batch)))
         await catalogue.doom_all(connection, batch, tenant, seq=seq)
+    await placements.doom(connection, dropped, why, now=now)
 
 
 async def of_assets(

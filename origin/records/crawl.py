@@ -9,18 +9,19 @@ tells of may be told of by another backup of the catalogue.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import chain
 
 import msgspec
 import structlog
-from sqlalchemy import delete, insert, select, union_all, update
+from sqlalchemy import Table, delete, insert, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from origin.catalogue import tables as t
 from origin.catalogue.place_tables import crawl as table
+from origin.catalogue.sql import IN_MAX
 from origin.records.core import Core
 from origin.records.crawl_steps import Span, compare, parts_of, spans
 from origin.records.edge_copies import strangers
@@ -34,8 +35,6 @@ PAUSE_SECONDS = 0.05
 """Between two pages: what serves comes first."""
 EXAMPLES_MAX = 20
 """Aids that are told of what differs."""
-GRACE_SECONDS = 600.0
-"""Younger bytes that nobody knows are let be."""
 
 _HELD = (t.version, t.backup, t.chunk)
 _PASSING = (t.draft, t.doomed)
@@ -131,14 +130,14 @@ class Crawler:
                 return
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def step(self, *, anew: bool = False, grace_seconds: float = GRACE_SECONDS) -> Standing:
+    async def step(self, *, anew: bool = False) -> Standing:
         """One page; the first one of a new pass if none is under way, or `anew`. UpstreamUnavailable, Overloaded."""
         async with self._core.crawling:
             now, standing = self._core.now(), await self.standing()
             if standing is None or standing.finished_at is not None or anew:
                 last = standing.last if standing is not None else None
                 standing = Standing(after="", began_at=now, finished_at=None, compared=0, found=Found(), last=last)
-            standing = await self._page(standing, older_than=now - grace_seconds)
+            standing = await self._page(standing, older_than=now - self._core.settings.crawl_grace_seconds)
             await self._save(standing)
         if standing.finished_at is not None and standing.found.total:
             found = standing.found
@@ -163,10 +162,11 @@ class Crawler:
                     break
             listed = [blob for blob in listed if until is None or blob.key <= until]
             told = set(held)
-            passing = await _known(connection, [blob for blob in listed if blob.key not in told])
+            unknown = [blob.key for blob in listed if blob.key not in told]
+            passing = await _known(connection, unknown, (*_PASSING, *_HELD))
         differ = compare(listed, held, passing, older_than=older_than)
-        unlisted = [blob.key for blob in differ.unlisted if await self._is_there(blob.key)]
-        phantom = [key for key in differ.phantom if not await self._is_there(key)]
+        unlisted = [blob.key for blob in differ.unlisted if await self._is_listed(blob.key)]
+        phantom = [key for key in differ.phantom if not await self._can_be_read(key)]
         phantom = await self._still_held(phantom)
         found = _more(at.found, unlisted=unlisted, phantom=phantom)
         compared = at.compared + len({*held, *(blob.key for blob in listed)})
@@ -187,7 +187,14 @@ class Crawler:
         last = Crawled(began_at=began_at, finished_at=now, compared=compared, found=found)
         return Standing(after="", began_at=began_at, finished_at=now, compared=compared, found=found, last=last)
 
-    async def _is_there(self, key: str) -> bool:
+    async def _is_listed(self, key: str) -> bool:
+        async with aclosing(_limited(self._core.blobs.list(key[:-1]), PAGE_MAX)) as listing:
+            async for blob in listing:
+                if blob.key >= key:
+                    return blob.key == key
+        return False
+
+    async def _can_be_read(self, key: str) -> bool:
         try:
             await self._core.blobs.size(*parts_of(key))
         except BlobMissing:
@@ -196,13 +203,11 @@ class Crawler:
 
     async def _still_held(self, keys: Sequence[str]) -> list[str]:
         """Those that were not deleted between the listing and now: asked after it was seen that their bytes are not there."""
-        found: list[str] = []
+        if not keys:
+            return []
         async with self._core.database.read() as connection:
-            for key in keys:
-                tenant, aid = parts_of(key)
-                span = Span(tenant=tenant, after=aid[:-1], until=aid)
-                found += [one for one in await _held(connection, span, limit=PAGE_MAX) if one == key]
-        return found
+            held = await _known(connection, keys, _HELD)
+        return [key for key in keys if key in held]
 
     async def _save(self, at: Standing) -> None:
         values = {
@@ -218,7 +223,7 @@ class Crawler:
                 await connection.execute(insert(table).values(id=1, **values))
 
 
-async def _limited(blobs: AsyncIterator[Blob], most: int) -> AsyncIterator[Blob]:
+async def _limited(blobs: AsyncIterator[Blob], most: int) -> AsyncGenerator[Blob, None]:
     left = most
     async for blob in blobs:
         yield blob
@@ -239,13 +244,12 @@ async def _held(connection: AsyncConnection, span: Span, *, limit: int) -> list[
     return [key_of(span.tenant, aid) for aid in found]
 
 
-async def _known(connection: AsyncConnection, blobs: Collection[Blob]) -> set[str]:
-    """Keys of those that have any row: in one question, as a version goes from one table to the next."""
+async def _known(connection: AsyncConnection, keys: Sequence[str], tables: Sequence[Table]) -> set[str]:
+    """Those that have a row in any of the tables: in one question, as a version goes from one table to the next."""
     known: set[str] = set()
-    some = [blob.aid for blob in blobs]
-    for at in range(0, len(some), PAGE_MAX // 10):
-        batch = some[at : at + PAGE_MAX // 10]
-        each = [select(one.c.tenant, one.c.aid).where(one.c.aid.in_(batch)) for one in (*_PASSING, *_HELD)]
+    for at in range(0, len(keys), IN_MAX // len(tables)):
+        aids = [parts_of(key)[1] for key in keys[at : at + IN_MAX // len(tables)]]
+        each = [select(one.c.tenant, one.c.aid).where(one.c.aid.in_(aids)) for one in tables]
         known.update(key_of(row.tenant, row.aid) for row in await connection.execute(union_all(*each)))
     return known
 

@@ -58,7 +58,7 @@ def compare(
     """`held`: keys whose bytes must be there; `passing`: those that may be, on their way in or out. What was written later than
     `older_than` is let be: the record of an upload comes first, and still a clock may be wrong.
     """
-    there, told = {blob.key for blob in listed}, set(held)
+    there, told = {blob.key for blob in listed if blob.can_be_read}, set(held)
     unknown = (blob for blob in listed if blob.key not in told and blob.key not in passing)
     return Differences(
         unlisted=tuple(blob for blob in unknown if blob.written_at <= older_than),

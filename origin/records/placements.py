@@ -5,7 +5,8 @@
 
 Where the original of a current version lies is told by its row in `version`, and is not written twice. What is gone stays, with when
 and why, while anything of its asset is there, at most PAST_MAX rows an asset; the last of an asset's bytes takes all of its rows along.
-Every function is given the transaction of the change that it belongs to. `origin.records.ledger` says what the rows mean.
+Every function is given the transaction of the change that it belongs to. Rows of `version` are locked before rows of this table, and those
+in the order of their keys (`lock`). `origin.records.ledger` says what the rows mean.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, delete, exists, func, insert, literal, null, select, update
+from sqlalchemy import ColumnElement, Row, delete, exists, func, insert, literal, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid
@@ -78,16 +79,25 @@ async def leave(
         await connection.execute(insert(table).from_select(columns, select(version.c.aid, *facts).where(*mine)))
 
 
+async def lock(connection: AsyncConnection, *where: ColumnElement[bool], limit: int | None = None) -> list[Row[Any]]:
+    """Keys of the rows, and whose they are, which nobody else changes until this transaction ends; asked for in one order, so that no
+    two wait for each other.
+    """
+    query = select(table.c.aid, table.c.place, table.c.asset_id).where(*where).order_by(table.c.aid, table.c.place)
+    return list((await connection.execute(query.limit(limit).with_for_update())).all())
+
+
 async def doom(connection: AsyncConnection, aids: Iterable[Aid], why: Why, *, now: float) -> None:
     """All copies of these versions go."""
-    for batch in batches(aids):
+    for batch in batches(sorted(aids)):
         goes = (table.c.aid.in_(batch), table.c.gone_at.is_(None), table.c.why == "")
-        await connection.execute(update(table).where(*goes).values(why=str(why), goes_since=now))
+        if await lock(connection, *goes):
+            await connection.execute(update(table).where(*goes).values(why=str(why), goes_since=now))
 
 
 async def forgotten(connection: AsyncConnection, aids: Iterable[Aid], *, now: float) -> None:
     """Originals of these versions are deleted. What edges still have, they tell themselves."""
-    for batch in batches(aids):
+    for batch in batches(sorted(aids)):
         assets = select(table.c.tenant, table.c.asset_id).where(table.c.aid.in_(batch), table.c.asset_id != "")
         found = (await connection.execute(assets.distinct())).all()
         for tenant in sorted({row.tenant for row in found}):
@@ -103,6 +113,7 @@ async def _settle(
         there = select(holder.c.asset_id).where(holder.c.tenant == tenant, holder.c.asset_id.in_(asset_ids))
         living.update(await connection.scalars(there.distinct()))
     over = [asset_id for asset_id in asset_ids if asset_id not in living]
+    await lock(connection, table.c.tenant == tenant, table.c.asset_id.in_(asset_ids))
     await connection.execute(delete(table).where(table.c.tenant == tenant, table.c.asset_id.in_(over)))
     gone = (table.c.aid.in_(aids), table.c.place == STORE, table.c.gone_at.is_(None))
     await connection.execute(update(table).where(*gone).values(gone_at=now))

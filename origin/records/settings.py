@@ -80,6 +80,11 @@ class RecordsSettings:
         "From the end of one comparison of the records with the store of originals to the beginning of the next.",
         at_least=60,
     )
+    crawl_grace_seconds: float = setting(
+        600.0,
+        "Originals younger than this that no record tells of are not counted as unlisted: a clock may be wrong.",
+        at_least=0,
+    )
     ack_seconds_max: float = setting(
         1.0,
         "How long an API call waits for edges to acknowledge before it answers with the state.",

@@ -31,6 +31,8 @@ class Blob:
     aid: Aid
     written_at: float
     """By the store's clock."""
+    can_be_read: bool = True
+    """Else there are bytes, of an older version alone, and nobody gets them under this name."""
 
     @property
     def key(self) -> str:

@@ -65,6 +65,8 @@ class S3Kept:
     key: str
     written_at: float
     """When the newest of them was."""
+    is_latest: bool
+    """They are what the name means now; else it was deleted, and older versions are left."""
 
 
 class S3Bucket:
@@ -162,7 +164,8 @@ class S3Bucket:
             for item in page.get("Versions", ()):
                 if str(item["Key"]) not in {last, after}:
                     last = str(item["Key"])
-                    yield S3Kept(key=last, written_at=item["LastModified"].timestamp())
+                    is_latest = bool(item.get("IsLatest"))
+                    yield S3Kept(key=last, written_at=item["LastModified"].timestamp(), is_latest=is_latest)
             if not page.get("IsTruncated"):
                 return
             at = {"KeyMarker": page["NextKeyMarker"]}

@@ -98,7 +98,10 @@ class Metrics:
             {"kind": ("unlisted", "phantom", "stranger")},
         )
         self.crawl_finished = BoundedGauge(
-            to, "domicile_origin_crawl_finished_seconds", "Unix time at which the crawler ended its last whole pass.", {}
+            to,
+            "domicile_origin_crawl_finished_seconds",
+            "Unix time at which the crawler ended its last whole pass.",
+            {},
         )
 
     def _subjects(self, to: CollectorRegistry) -> None:

@@ -26,9 +26,14 @@ def where(
     public_id: Annotated[str | None, typer.Option("--public-id", help="Exactly this name.")] = None,
     asset_id: AssetId = None,
     resource_type: Annotated[str, typer.Option(help="Of the name: image, video or raw.")] = "image",
-    delivery_type: Annotated[str, typer.Option("--type", help="Of the name: upload, private, authenticated, …")] = "upload",
+    delivery_type: Annotated[
+        str, typer.Option("--type", help="Of the name: upload, private, authenticated, …")
+    ] = "upload",
     crawl: Annotated[
-        bool, typer.Option("--crawl", help="Compare all records with the store of originals, and with what edges have listed.")
+        bool,
+        typer.Option(
+            "--crawl", help="Compare all records with the store of originals, and with what edges have listed."
+        ),
     ] = False,
     config: Config = None,
     data: Data = None,

@@ -24,7 +24,9 @@ placement = Table(
     Column("is_listed", Boolean, nullable=False, server_default=false(), comment="found by the place among its files"),
     Column("goes_since", Float(53), nullable=True, comment="since when it should not be there any more"),
     Column("gone_at", Float(53), nullable=True),
-    Column("why", String(16), nullable=False, server_default="", comment="of records.placements.Why: why it goes, or went"),
+    Column(
+        "why", String(16), nullable=False, server_default="", comment="of records.placements.Why: why it goes, or went"
+    ),
     Index(None, "tenant", "asset_id"),
     Index(None, "place", "tenant", "seen_at"),
     comment="copies at edges, and originals that are not the current version's; a row goes with its asset",
@@ -39,7 +41,9 @@ crawl = Table(
     Column("finished_at", Float(53), nullable=True, comment="none: it is under way"),
     Column("compared", BigInteger, nullable=False),
     Column("found", LargeBinary, nullable=False, comment="msgpack of records.crawl.Found: counts and some aids"),
-    Column("last", LargeBinary, nullable=True, comment="msgpack of records.crawl.Crawled: how the last whole one ended"),
+    Column(
+        "last", LargeBinary, nullable=True, comment="msgpack of records.crawl.Crawled: how the last whole one ended"
+    ),
     comment="how far the comparison of these records with the stores has come",
 )
 

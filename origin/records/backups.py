@@ -88,9 +88,7 @@ def is_kept(core: Core, record: AssetRecord | None) -> bool:
     return isinstance(decide(policy, Activity.BACKUP, core.place, at=core.now()), Permit)
 
 
-async def end(
-    core: Core, change: Change, row: AssetRow, record: AssetRecord | None, *, kept: bool, why: Why
-) -> Ended:
+async def end(core: Core, change: Change, row: AssetRow, record: AssetRecord | None, *, kept: bool, why: Why) -> Ended:
     """A version ends, in the transaction that says so: it is kept, or doomed. `record`: the row, opened; `kept`: what
     `is_kept` said of it, once, since the entry has to say the same. What is held is kept whatever that said.
     """
@@ -304,7 +302,9 @@ async def drop_old_of(core: Core, cloud: str) -> None:
 async def _erase_old(core: Core, cloud: str) -> None:
     async with core.journal.change(cloud) as change:  # once more under the lock: somebody may have been quicker
         over = await _over(core, change.connection, cloud)
-        await drop(core.catalogue, change.connection, over, tenant=cloud, seq=change.seq, why=Why.EXPIRED, now=core.now())
+        await drop(
+            core.catalogue, change.connection, over, tenant=cloud, seq=change.seq, why=Why.EXPIRED, now=core.now()
+        )
         if over:
             change.record(Kind.ERASE, aids=tuple(over))
     if over:

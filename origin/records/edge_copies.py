@@ -94,7 +94,9 @@ class EdgeCopies:
                 named = batch if is_listed else [aid for aid in batch if aid in owners]
                 there = (table.c.aid.in_(named), table.c.place == node, table.c.tenant == tenant)
                 known = {Aid(row.aid): row.asset_id for row in await lock(connection, *there)}
-                for aid in [aid for aid in known if not known[aid] and aid in owners]:  # it was being changed when it was first named
+                for aid in [
+                    aid for aid in known if not known[aid] and aid in owners
+                ]:  # it was being changed when it was first named
                     mine = (table.c.aid == aid, table.c.place == node)
                     await connection.execute(update(table).where(*mine).values(asset_id=owners[aid], goes_since=None))
                 back = (*there, table.c.gone_at.is_not(None))

@@ -22,7 +22,6 @@ from domicile.media.asset import Aid
 from origin.records import place_names
 from origin.records.placements import STORE, Placed
 
-
 CURRENT = "current"
 """Of a version that its asset is shown by."""
 
@@ -98,9 +97,7 @@ def copies_of(facts: Facts) -> tuple[Copy, ...]:
     """All lines, those of one version together, in the order of the facts; what may be anywhere comes last."""
     held = {one.aid for one in facts.held}
     lines = [line for one in facts.held for line in _held(facts, one)]
-    lines += [
-        _original(facts, row) for row in facts.placed if row.place == STORE and row.aid not in held
-    ]
+    lines += [_original(facts, row) for row in facts.placed if row.place == STORE and row.aid not in held]
     lines += [_at_edge(facts, row, held) for row in facts.placed if row.place != STORE]
     lines += _possible(facts)
     return tuple(lines)
@@ -128,9 +125,7 @@ def _held(facts: Facts, one: Held) -> Iterator[Copy]:
         yield replace(original, place=place_names.OUTBOX, what=kind, name="", since=None, why="", count=count)
     for kind, who, since in one.recipients:
         what = "original" if kind == place_names.EXPORT else "notice"
-        yield replace(
-            original, place=kind, what=what, evidence="sent", name=who, region="", since=since, why=""
-        )
+        yield replace(original, place=kind, what=what, evidence="sent", name=who, region="", since=since, why="")
 
 
 def _original(facts: Facts, row: Placed) -> Copy:
@@ -185,10 +180,10 @@ def _possible(facts: Facts) -> Iterator[Copy]:
                 region=region,
             )
     if facts.residual:
-        yield Copy(place=facts.residual, what="index entry", state=State.POSSIBLE, evidence="catalogue", region=facts.region)
+        yield Copy(
+            place=facts.residual, what="index entry", state=State.POSSIBLE, evidence="catalogue", region=facts.region
+        )
     outside = [(place_names.cdn(name), facts.shared_seconds) for name in sorted(facts.cdns)]
     outside += [(place_names.SHARED, facts.shared_seconds), (place_names.BROWSERS, facts.browser_seconds)]
     for place, seconds in outside:
-        yield Copy(
-            place=place, what="renditions", state=State.POSSIBLE, evidence="lifetime", seconds_max=seconds
-        )
+        yield Copy(place=place, what="renditions", state=State.POSSIBLE, evidence="lifetime", seconds_max=seconds)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, exists, func, insert, literal, null, select, update
+from sqlalchemy import ColumnElement, Row, delete, exists, func, insert, literal, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid
@@ -59,22 +59,23 @@ class Placed:
     why: str
 
 
-async def left(
-    connection: AsyncConnection, row: AssetRow, *, region: str, since: float | None, now: float
-) -> None:
+async def left(connection: AsyncConnection, row: AssetRow, *, region: str, since: float | None, now: float) -> None:
     """A version is its asset's current one no longer, whether it is kept or goes."""
     values = {"aid": row.aid, "place": STORE, "tenant": row.tenant, "asset_id": row.asset_id, "region": region}
     await add_if_absent(connection, table, {**values, "since": since, "seen_at": now})
 
 
-async def leave(
-    connection: AsyncConnection, tenant: str, rows: Iterable[AssetRow], *, region: str, now: float
-) -> None:
-    """The same for current versions that are erased; only where something of their assets stays, under retention."""
+async def leave(connection: AsyncConnection, tenant: str, aids: Iterable[Aid], *, region: str, now: float) -> None:
+    """The same for current versions that are erased; only where there is something of their assets beside them: versions under
+    retention, or rows of this table, which go with them.
+    """
     columns = ("aid", "place", "tenant", "asset_id", "region", "since", "seen_at")
-    stays = exists().where(backup.c.tenant == version.c.tenant, backup.c.asset_id == version.c.asset_id)
-    for batch in batches(rows):
-        mine = (version.c.tenant == tenant, version.c.aid.in_([row.aid for row in batch]), stays)
+    beside = [
+        exists().where(other.c.tenant == version.c.tenant, other.c.asset_id == version.c.asset_id)
+        for other in (backup, table.alias())
+    ]
+    for batch in batches(aids):
+        mine = (version.c.tenant == tenant, version.c.aid.in_(batch), or_(*beside))
         facts = (literal(STORE), version.c.tenant, version.c.asset_id, literal(region), null(), literal(now))
         await connection.execute(insert(table).from_select(columns, select(version.c.aid, *facts).where(*mine)))
 
@@ -84,7 +85,7 @@ async def lock(connection: AsyncConnection, *where: ColumnElement[bool], limit: 
     two wait for each other.
     """
     query = select(table.c.aid, table.c.place, table.c.asset_id).where(*where).order_by(table.c.aid, table.c.place)
-    return list((await connection.execute(query.limit(limit).with_for_update())).all())
+    return [*(await connection.execute(query.limit(limit).with_for_update()))]
 
 
 async def doom(connection: AsyncConnection, aids: Iterable[Aid], why: Why, *, now: float) -> None:

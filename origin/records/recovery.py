@@ -31,7 +31,7 @@ from origin.catalogue.engine import Database
 from origin.catalogue.sql import SqlCatalogue, batches
 from origin.journal import ENTRIES_PER_ANSWER_MAX, chained, read_entries, read_heads
 from origin.mirror import Base, Mirror, Missing
-from origin.records import restrictions
+from origin.records import placements, restrictions
 from origin.records.backups import drop, keep
 from origin.records.core import Core
 from origin.records.fetched import shun
@@ -166,12 +166,12 @@ async def _store(connection: AsyncConnection, entry: Entry) -> None:
     await connection.execute(insert(t.journal_entry).values(tenant=entry.tenant, seq=entry.seq, entry=packed))
 
 
-async def _erase_again(
-    connection: AsyncConnection, cloud: str, aids: Iterable[Aid], seq: int, *, now: float
-) -> None:
+async def _erase_again(connection: AsyncConnection, cloud: str, aids: Iterable[Aid], seq: int, *, now: float) -> None:
     """Those of the aids that the catalogue knows; for the keys of the others see `forget_erased`."""
     version = t.version
+    home = await connection.scalar(select(t.place.c.region)) or ""
     for batch in batches(aids):
+        await placements.leave(connection, cloud, batch, region=home, now=now)
         rows = await connection.execute(select(version.c.aid, version.c.asset_id).where(version.c.aid.in_(batch)))
         for aid, asset_id in rows.all():
             await connection.execute(delete(t.name).where(t.name.c.tenant == cloud, t.name.c.aid == aid))
@@ -179,6 +179,7 @@ async def _erase_again(
             await connection.execute(delete(t.label).where(t.label.c.asset_id == asset_id))
             await SqlCatalogue().forget_renditions(connection, [aid])
             await SqlCatalogue().doom(connection, aid, cloud, seq=seq)
+        await placements.doom(connection, batch, Why.ERASED, now=now)
         kept = await connection.execute(select(t.backup.c.aid).where(t.backup.c.aid.in_(batch)))
         dropped = [Aid(row.aid) for row in kept.all()]
         await drop(SqlCatalogue(), connection, dropped, tenant=cloud, seq=seq, why=Why.ERASED, now=now)
@@ -188,8 +189,10 @@ async def _keep_again(connection: AsyncConnection, cloud: str, aids: Iterable[Ai
     """Versions that the catalogue takes for living, and that were put under retention since: their days begin anew, as
     nothing here tells when that was.
     """
+    home = await connection.scalar(select(t.place.c.region)) or ""
     for batch in batches(aids):
         for row in await SqlCatalogue().by_aid(connection, cloud, batch, hidden=True):
+            await placements.left(connection, row, region=home, since=None, now=now)
             await keep(connection, row, ended_at=now, body_bytes=0)
             await SqlCatalogue().detach(connection, row)
 

@@ -47,7 +47,7 @@ async def remove(core: Core, change: Change, chosen: Chosen) -> Gone:
     now = core.now()
     await backups.drop(core.catalogue, connection, kept, tenant=tenant, seq=change.seq, why=Why.ERASED, now=now)
     await backups.hand_on(connection, tenant, chosen.assets)  # to what is left of them, where only the current ones go
-    await placements.leave(connection, tenant, chosen.assets, region=core.settings.region, now=now)
+    await placements.leave(connection, tenant, [row.aid for row in chosen.assets], region=core.settings.region, now=now)
     renditions = await core.catalogue.remove_all(connection, tenant, chosen.assets, seq=change.seq)
     await placements.doom(connection, [row.aid for row in chosen.assets], Why.ERASED, now=now)
     await shun(connection, tenant, (row.name for row in chosen.versions))

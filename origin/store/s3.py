@@ -80,9 +80,7 @@ class S3Store:
         async for each in self._bucket.versions(self._prefix, after=self._prefix + after if after else ""):
             tenant, _, name = each.key.removeprefix(self._prefix).rpartition("/")
             if AID.fullmatch(name) and tenant and "/" not in tenant:
-                yield Blob(
-                    tenant=tenant, aid=Aid(name), written_at=each.written_at, can_be_read=each.is_latest
-                )
+                yield Blob(tenant=tenant, aid=Aid(name), written_at=each.written_at, can_be_read=each.is_latest)
 
     async def drop_leftovers(self, *, age_seconds: float, now: Callable[[], float]) -> int:
         """Abort uploads in parts that began so long ago: whoever began them has crashed. How many there were."""

@@ -138,7 +138,11 @@ def test_the_ledger_tells_where_a_picture_is_and_the_crawler_finds_what_is_not_w
     assert delivered(stack, name, 70)[0] == 200
     line = wait_for_edge(stack, name, evidence="listed", state="present")
     original = places(stack, name)[0]
-    assert (original["place"], original["region"], original["version_id"]) == ("origin store", "eu-de", line["version_id"])
+    assert (original["place"], original["region"], original["version_id"]) == (
+        "origin store",
+        "eu-de",
+        line["version_id"],
+    )
     assert bucket.name in original["name"]
     assert crawled(stack, differs=False)["compared"] >= 1
 

@@ -67,7 +67,7 @@ class Life:
                     if (record := await records.get(at)) is not None:
                         self.at_edge.add(record.aid)
                         await self.report(record.aid)
-                case "evict":
+                case _:
                     if (record := await records.get(at)) is not None:
                         self.at_edge.discard(record.aid)
         except (AssetNotFound, AssetExists):

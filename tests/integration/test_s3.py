@@ -277,7 +277,10 @@ async def _lived(bucket: buckets.Bucket, directory: Path) -> None:
         assert len(stored()) == 3
         lost = (await upload(records, name("lost"))).record
         bucket.client.put_object(Bucket=bucket.name, Key=f"ledger/{CLOUD}/{AID}", Body=b"orphan")
-        for aid in (lost.aid, AID):  # by somebody who leaves the bytes behind a delete marker: nobody can read them, and they are there
+        for aid in (
+            lost.aid,
+            AID,
+        ):  # by somebody who leaves the bytes behind a delete marker: nobody can read them, and they are there
             bucket.client.delete_object(Bucket=bucket.name, Key=f"ledger/{CLOUD}/{aid}")
         found = await crawled(records)
         told = {(one.difference, one.version_id) for one in found.examples}

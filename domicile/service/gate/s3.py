@@ -158,7 +158,8 @@ class S3Bucket:
 
     async def versions(self, prefix: str, *, after: str = "") -> AsyncIterator[S3Kept]:
         """Each name that begins so, and of which there are bytes in any version, once and in order; page by page."""
-        last, at = "", {"KeyMarker": after} if after else {}
+        last = ""
+        at: dict[str, Any] = {"KeyMarker": after} if after else {}
         while True:
             page = await self._call("list_object_versions", Prefix=prefix, MaxKeys=PAGE_NAMES_MAX, **at)
             for item in page.get("Versions", ()):

@@ -27,6 +27,10 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_placement_tenant_asset_id"), "placement", ["tenant", "asset_id"])
     op.create_index(op.f("ix_placement_place_tenant_seen_at"), "placement", ["place", "tenant", "seen_at"])
+    op.execute(  # those under retention are no current versions
+        "INSERT INTO placement (aid, place, tenant, asset_id, region, seen_at)"
+        " SELECT aid, 'store', tenant, asset_id, COALESCE((SELECT region FROM place WHERE id = 1), ''), ended_at FROM backup"
+    )
     op.create_index(op.f("ix_version_tenant_aid"), "version", ["tenant", "aid"])
     op.create_index(op.f("ix_backup_tenant_aid"), "backup", ["tenant", "aid"])
     op.create_table(

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from domicile.cli import where as command
@@ -29,14 +30,22 @@ LINE = {
     "until": "2026-11-26T11:00:00Z",
     "why": "evicted",
 }
-VIEWERS = {**LINE, "place": "browser caches", "name": "", "until": None, "version_id": None, "since": None, "seconds_max": 60}
+VIEWERS = {
+    **LINE,
+    "place": "browser caches",
+    "name": "",
+    "until": None,
+    "version_id": None,
+    "since": None,
+    "seconds_max": 60,
+}
 PAGE = {"finished": False, "compared": 1000, "unlisted": 0, "phantom": 0, "strangers_at_edges": 0, "examples": []}
 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, list[str]]]:
     monkeypatch.setenv("CLOUDINARY_URL", URL)
-    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setattr(command, "out", Console(highlight=False, width=300))
     seen: list[dict[str, list[str]]] = []
 
     def call(base: str, method: str, path: str, headers: dict[str, str], _: bytes) -> Answer:

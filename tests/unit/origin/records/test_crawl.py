@@ -78,7 +78,11 @@ async def test_it_goes_on_page_by_page_and_after_a_restart_where_it_was(
     monkeypatch.setattr(crawl, "PAGES_PER_ROUND", 0)  # nobody else makes a step meanwhile
     async with opened(tmp_path) as records:
         await records.create_tenant("other")
-        lost = [(await upload(records, name(f"{cloud}/{n}", cloud=cloud))).record for cloud in (CLOUD, "other") for n in range(3)]
+        lost = [
+            (await upload(records, name(f"{cloud}/{n}", cloud=cloud))).record
+            for cloud in (CLOUD, "other")
+            for n in range(3)
+        ]
         plant(tmp_path)
         for one in lost[1:]:
             place_of(tmp_path, one.aid, one.name.cloud).unlink()

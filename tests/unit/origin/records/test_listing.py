@@ -158,12 +158,17 @@ async def test_tags_are_sorted_each_once_and_paged(records: Records) -> None:
 async def test_a_rendition_is_forgotten_with_any_picture_that_it_shows(records: Records) -> None:
     base, logo, badge = [(await upload(records, name(one))).record.aid for one in ("jane", "logo", "badge")]
     for transformation, layers in {"plain": (), "both": (logo, badge), "badge": (badge,)}.items():
-        assert await records.add_renditions(report(base, transformation=transformation, layers=layers), region="eu-de") == 1
+        assert (
+            await records.add_renditions(report(base, transformation=transformation, layers=layers), region="eu-de")
+            == 1
+        )
     await records.destroy(name("logo"))
     assert {one.transformation for one in await records.renditions(CLOUD, base)} == {"plain", "badge"}
     again = (await upload(records, name("logo"))).record.aid
     assert await records.add_renditions(report(base, transformation="both", layers=(again, badge)), region="eu-de") == 1
-    assert await records.add_renditions(report(base, transformation="late", layers=(logo,)), region="eu-de") == 0  # it is gone
+    assert (
+        await records.add_renditions(report(base, transformation="late", layers=(logo,)), region="eu-de") == 0
+    )  # it is gone
     await upload(records, name("badge"))  # another version
     assert {one.transformation for one in await records.renditions(CLOUD, base)} == {"plain"}
     await records.destroy(name("jane"))

@@ -11,7 +11,7 @@ from domicile.media.errors import AssetNotFound, BadRequest
 from domicile.media.wire import CopyListing, LeaseRequest, Rendition, RenditionReport
 from origin.records import Copy, PurgeTargets, Records, Versions, place_names, placements
 from origin.records.edge_copies import STRANGER_SECONDS
-from tests.infra.records import CLOUD, count_rows, crawled, name, upload
+from tests.infra.records import CLOUD, count_rows, crawled, keep, name, opened, restore, upload
 
 NODE = "1" * 32
 
@@ -37,7 +37,9 @@ async def lease(records: Records) -> None:
 
 async def report(records: Records, *aids: Aid) -> None:
     made = tuple(
-        Rendition(tenant=CLOUD, aid=aid, sequence=1, transformation="w_9", format="png", width=9, height=9, body_bytes=9)
+        Rendition(
+            tenant=CLOUD, aid=aid, sequence=1, transformation="w_9", format="png", width=9, height=9, body_bytes=9
+        )
         for aid in aids
     )
     await records.add_renditions(RenditionReport(node=NODE, renditions=made), region="eu-fr")
@@ -121,6 +123,22 @@ async def test_of_many_that_are_gone_the_newest_are_told(records: Records, monke
     assert list(found) == [made[-1].aid, made[-2].aid, made[-3].aid]
 
 
+async def test_an_erase_that_a_restored_catalogue_is_told_of_takes_the_past_along(tmp_path: Path) -> None:
+    async with opened(tmp_path) as records:
+        for body in (b"one", b"two", b"three"):
+            record = (await upload(records, name("jane"), body, backup=body == b"two")).record
+    keep(tmp_path, "yesterday")
+    async with opened(tmp_path) as records:
+        await records.erase(CLOUD, PurgeTargets(asset_ids=(record.asset_id,)))
+    restore(tmp_path, "yesterday")
+    assert count_rows(tmp_path, "placement") == 2
+    async with opened(tmp_path) as records:
+        with pytest.raises(AssetNotFound):
+            await records.places.of_asset(CLOUD, record.asset_id, regions={})
+        assert (await crawled(records)).total == 0
+    assert count_rows(tmp_path, "placement") == 0
+
+
 # --- edges ----------------------------------------------------------------------------------------------------------
 
 
@@ -193,7 +211,11 @@ async def test_a_listing_of_a_cloud_that_is_none_or_with_ids_that_are_none_is_no
     records: Records, tmp_path: Path
 ) -> None:
     await records.edge_copies.listed(CopyListing(node=NODE, tenant="nobody", aids=(Aid("a" * 32),)), region="eu-de")
-    for wrong in ({"node": "n", "aids": ()}, {"node": NODE, "aids": ("jane",)}, {"node": NODE, "aids": ("a" * 32,) * 1001}):
+    for wrong in (
+        {"node": "n", "aids": ()},
+        {"node": NODE, "aids": ("jane",)},
+        {"node": NODE, "aids": ("a" * 32,) * 1001},
+    ):
         with pytest.raises(BadRequest):
             await records.edge_copies.listed(CopyListing(tenant=CLOUD, **wrong), region="eu-de")  # type: ignore[arg-type]
     assert count_rows(tmp_path, "placement") == 0

@@ -39,7 +39,7 @@ class Places:
             kept = [] if rows else await backups.of_assets(connection, tenant, (), hashes, limit=1)
         found = [row.asset_id for row in rows] or [one.row.asset_id for one in kept]
         if not found:
-            raise AssetNotFound(f"Resource not found - {name.public_id}")
+            raise AssetNotFound("Resource not found - asset")
         return found[0]
 
     async def of_asset(self, tenant: str, asset_id: str, *, regions: Mapping[str, str]) -> tuple[Copy, ...]:
@@ -52,7 +52,7 @@ class Places:
             placed = await placements.of_asset(connection, tenant, asset_id)
             held = [await _held(connection, one, told[one.record.aid]) for one in versions]
         if not held and not placed:
-            raise AssetNotFound(f"Resource not found - {asset_id}")
+            raise AssetNotFound("Resource not found - asset")
         facts = Facts(
             store=name_of(core.settings.s3),
             region=core.settings.region,

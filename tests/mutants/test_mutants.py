@@ -45,6 +45,7 @@ GUARDS = {
     "lineage": ("origin",),
     "restriction": ("origin",),
     "hold": ("origin",),
+    "ledger": ("edge", "origin"),
     "approval": ("origin",),
     "receipt": ("domicile",),
     "flight": ("edge",),

@@ -37,6 +37,8 @@ from edge.register import Register
 from edge.reports import Reports
 from edge.reserve import Reserve
 from edge.settings import EdgeSettings
+from edge.stock import Stock
+from edge.store.files import Files
 from edge.tenure import Tenure
 
 PLACE = "edge"
@@ -89,6 +91,7 @@ async def serve(settings: EdgeSettings, *, boot: str, stopping: asyncio.Event) -
                 group.create_task(parts.register.run()),
                 group.create_task(parts.reports.run()),
                 group.create_task(probing.run()),
+                group.create_task(parts.stock.run()),
                 group.create_task(reserve.run()),
             ]
             await stopping.wait()
@@ -105,6 +108,7 @@ class _Parts:
     agent: Agent
     register: Register
     reports: Reports
+    stock: Stock
     desk: Desk
 
 
@@ -142,7 +146,18 @@ def _assemble(
     tenure = Tenure(node, db, locked_seconds_max=settings.node.locked_seconds_max)
     agent = Agent(identity, node, db, wire, members, tenure)
     register = Register(node, db, keyring, objects_max=settings.node.objects_max)
-    reports = Reports(node, wire, node_id=identity.node, place=Place(name=PLACE, region=settings.region))
+    place = Place(name=PLACE, region=settings.region)
+    reports = Reports(node, wire, node_id=identity.node, place=place)
+    stock = Stock(
+        node,
+        db,
+        wire,
+        Files(settings.cache_path, slot=0, workers=1),
+        node_id=identity.node,
+        place=place,
+        seconds=settings.node.stock_seconds,
+        flush=register.flush,
+    )
     loop = asyncio.get_running_loop()
     bucket = TokenBucket(per_second=settings.purge.per_second, burst=settings.purge.burst, now=loop.time())
 
@@ -172,4 +187,4 @@ def _assemble(
         scrape=Scrape(lambda: generate_latest(registry), clock=loop.time).text,
         status=numbers.status,
     )
-    return _Parts(node=node, keyring=keyring, agent=agent, register=register, reports=reports, desk=desk)
+    return _Parts(node=node, keyring=keyring, agent=agent, register=register, reports=reports, stock=stock, desk=desk)

@@ -30,6 +30,7 @@ from origin.records.api_keys import load_keys
 from origin.records.audit import AUDIT_FILE, AuditFile, AuditForked, AuditLog, make_log_key
 from origin.records.clouds import Clouds
 from origin.records.core import Core
+from origin.records.crawl import Crawler
 from origin.records.database import opened_database
 from origin.records.edges import longest_lease_seconds
 from origin.records.endings import Endings
@@ -113,6 +114,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         await _fill(core, mirror)
         if is_restored:
             leases.expect_strangers(longest_lease_seconds(core))
+            await Crawler(core).begin_anew()
         await core.search.begin(core.tenants.all())
         stack.enter_context(upkeep.of(core, mirror))
         stack.enter_context(SearchBuild(core).running())
@@ -242,8 +244,8 @@ class Upkeep:
             self._hurry.set()
 
     async def _run(self, core: Core, mirror: Mirror) -> None:
-        await _tried(recovery.tell_unowned(core, is_over=self._stopping.is_set))
         while True:
+            await _tried(Crawler(core).round(is_over=lambda: self._stopping.is_set() or self._hurry.is_set()))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(MAINTENANCE_SECONDS):
                     await self._hurry.wait()

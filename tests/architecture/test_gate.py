@@ -72,7 +72,7 @@ WITHOUT_PERMIT = {
     "s3.abort": "forgets",
     "s3.delete": "forgetting needs no leave",
     "s3.facts": "what a bucket says of itself",
-    "s3.keys": "names of objects: aids",
+    "s3.versions": "names of objects: aids",
     "s3.objects": "names of objects, of an operator's own bucket too",
     "s3.open": "opens no connection by itself",
     "s3.size": "a number",

@@ -18,6 +18,7 @@ from domicile.media.policy import Activity
 from domicile.media.wire import EdgeSeen, LeaseRequest, ProbesRequest
 from origin.catalogue.search_shape import EVERY
 from origin.records import Committed, NewAsset, Records, RecordsSettings
+from origin.records.crawl import Found
 from tests.infra import postgres
 
 CLOUD = "acme"
@@ -133,6 +134,14 @@ def facts(body: bytes) -> SourceFacts:
         body_bytes=len(body),
         md5=hashlib.md5(body, usedforsecurity=False).hexdigest(),
     )
+
+
+async def crawled(records: Records) -> Found:
+    """What a whole pass of the crawler finds."""
+    standing = await records.crawler.step(anew=True)
+    while standing.finished_at is None:
+        standing = await records.crawler.step()
+    return standing.found
 
 
 async def upload(records: Records, target: AssetName, body: bytes = b"picture", **changes: Any) -> Committed:

@@ -46,6 +46,7 @@ GUARDS = {
     "lineage": ("origin",),
     "restriction": ("origin",),
     "hold": ("origin",),
+    "ledger": ("edge", "origin"),
     "approval": ("origin",),
     "receipt": ("domicile",),
     "flight": ("edge",),

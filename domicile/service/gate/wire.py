@@ -36,6 +36,7 @@ from domicile.media.wire import (
     WIRE_HEADER,
     WIRE_VERSION,
     Ack,
+    CopyListing,
     Empty,
     JournalAnswer,
     LeaseAnswer,
@@ -206,6 +207,11 @@ class WireClient:
         for rendition in report.renditions:
             permit.require(Activity.METADATA, rendition.tenant)
         await self._post("renditions", report, Empty)
+
+    async def copies(self, permit: Permit, listing: CopyListing) -> None:
+        """Tell of which versions there are files. `permit`: Activity.METADATA of the tenant that they are of."""
+        permit.require(Activity.METADATA, listing.tenant)
+        await self._post("copies", listing, Empty)
 
     async def search(self, permit: Permit, relay: SearchRelay) -> Relayed:
         """Hand on a signed search. `permit`: Activity.METADATA for `relay.cloud`. BadSignature; BadRequest; Overloaded."""

@@ -16,6 +16,7 @@ from domicile.media.policy import Activity
 from origin.catalogue.search_shape import EVERY
 from origin.records import Committed, NewAsset, Records, RecordsSettings
 from tests.infra import postgres
+from tests.infra.migrating import begin
 
 CLOUD = "acme"
 
@@ -43,6 +44,8 @@ def settings(directory: Path, **changes: Any) -> RecordsSettings:
         if directory not in _urls:
             _urls[directory] = _on.database()
         changes.setdefault("database_url", _urls[directory])
+    elif not changes.get("database_url"):
+        begin(directory / "data")
     return RecordsSettings(data=directory / "data", **changes)
 
 

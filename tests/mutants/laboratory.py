@@ -67,7 +67,7 @@ class Laboratory:
     def __init__(self, directory: Path) -> None:
         self.tree = directory / "tree"
         self._aside = directory / "aside"
-        self._numbers = itertools.count(1)
+        self._seconds = itertools.count(1)
         self._healthy: dict[str, Run] = {}
         self._subject: tuple[frozenset[str], frozenset[str]] | None = None
         self._zygote: subprocess.Popen[str] | None = None
@@ -117,31 +117,32 @@ class Laboratory:
     @contextmanager
     def _patched(self, patch: Path, files: tuple[str, ...]) -> Iterator[None]:
         """Until it ends the tree differs; then it is as it was, with what was compiled of it."""
-        moved = [
-            path for file in map(Path, files) for path in (self.tree / file, *self._compiled(file)) if path.exists()
-        ]
-        kept = {path: self._aside / f"{number}" for number, path in enumerate(moved)}
-        for path, aside in kept.items():
-            shutil.move(path, aside)
+        kept: dict[Path, Path] = {}
+        for path in self._of(files):
+            kept[path] = self._aside / f"{len(kept)}"
+            shutil.move(path, kept[path])
         try:
-            for file in files:
-                if (aside := kept.get(self.tree / file)) is not None:  # a patch may add a file
-                    shutil.copyfile(aside, self.tree / file)
+            for name in files:
+                if (before := kept.get(self.tree / name)) is not None:  # a patch may add a file
+                    shutil.copyfile(before, self.tree / name)
             command = ["patch", "-p1", "--fuzz=2", "--no-backup-if-mismatch", "-r", "-", "-i", str(patch)]
             applied = subprocess.run(command, cwd=self.tree, capture_output=True, text=True, check=False)
             assert applied.returncode == 0, f"{patch.name} no longer applies: rewrite it\n{applied.stdout}"
-            for file in files:  # what is compiled of it belongs to a text of that second: never that of another one
-                os.utime(self.tree / file, (number := next(self._numbers), number))
+            for name in files:  # what is compiled of it belongs to a text of that second: never that of another one
+                second = next(self._seconds)
+                os.utime(self.tree / name, (second, second))
             yield
         finally:
-            for file in map(Path, files):
-                for path in (self.tree / file, *self._compiled(file)):
-                    path.unlink(missing_ok=True)
+            for path in self._of(files):
+                path.unlink()
             for path, aside in kept.items():
                 shutil.move(aside, path)
 
-    def _compiled(self, file: Path) -> list[Path]:
-        return list((self.tree / file.parent).glob(f"__pycache__/{file.stem}.*"))
+    def _of(self, files: Collection[str]) -> list[Path]:
+        """Those that there are, and what was compiled of them."""
+        paths = [self.tree / name for name in files]
+        compiled = [found for path in paths for found in path.parent.glob(f"__pycache__/{path.stem}.*")]
+        return [path for path in (*paths, *compiled) if path.is_file()]
 
     def _run(self, tests: list[str], seconds_max: float, *options: str, absent: Collection[str] = ()) -> Run:
         """AssertionError when modules came from elsewhere, or those of `absent` were imported before the run: it says nothing about

@@ -161,8 +161,10 @@ class ServerIndex:
 
     @staticmethod
     async def write(connection: AsyncConnection, many: Sequence[sql.Rows]) -> None:
-        """Instead of what is there of them; many at once."""
-        await connection.execute(sql.drop([one.doc for one in many]))
+        """Instead of what is there of them; many at once. Of most nothing is, which one look at one table tells."""
+        asked = select(t.asset.c.doc).where(t.asset.c.doc.in_([one.doc for one in many]))
+        if there := list(await connection.scalars(asked)):
+            await connection.execute(sql.drop(there))
         driver = await _driver_of(connection)
         for table, rows in sql.rows_by_table(many):
             await driver.copy_records_to_table(table.name, records=rows, columns=table.c.keys())

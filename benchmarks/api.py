@@ -29,6 +29,7 @@ from typing import Any
 
 import psutil
 from PIL import Image
+
 from domicile.media.asset import Aid, AssetId, AssetName
 from domicile.media.facts import SourceFacts
 from origin.records import Records, RecordsSettings

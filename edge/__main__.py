@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit code: 0 after a clean end, 1 after a failure, 2 for a bad setting."""
     given = _parser().parse_args(arguments)
     if given.part == "agent":  # it outlives what is erased; workers do not
-        overwrite_freed()
+        overwrite_freed(os.environ)
     try:
         return _run(given)
     except BadSetting as bad:

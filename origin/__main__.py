@@ -43,5 +43,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    overwrite_freed()  # it begins anew there: before anything is imported that takes long
+    overwrite_freed(os.environ)  # it begins anew there: before anything is imported that takes long
     sys.exit(main())

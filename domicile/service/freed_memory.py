@@ -34,8 +34,8 @@ def overwriting(environment: Mapping[str, str]) -> dict[str, str]:
     return {**environment, **_ALLOCATOR, TUNABLES: joined}
 
 
-def overwrite_freed() -> None:
-    """Begin this process anew, with the same arguments and number, unless it is so already, or cannot be."""
-    wanted = overwriting(os.environ)
-    if is_glibc() and wanted != dict(os.environ):
+def overwrite_freed(environment: Mapping[str, str]) -> None:
+    """Begin this process, whose environment it is, anew, unless it is so already or cannot be; arguments and number stay."""
+    wanted = overwriting(environment)
+    if is_glibc() and wanted != dict(environment):
         os.execve(sys.executable, sys.orig_argv, wanted)  # noqa: S606 - ourselves

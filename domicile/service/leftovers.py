@@ -1,8 +1,8 @@
 """What libraries of a process keep of what it was asked, dropped after an erasure: then `freed_memory` overwrites it.
 
-    caches      urllib, yarl and others keep the last texts that they took apart (functools.lru_cache), URLs with names among them
-    cycles      objects that hold each other stay until the collector comes by
-    the buffer  uvloop reads everything into one buffer of its loop; what a long message left stays behind short ones
+caches      urllib, yarl and others keep the last texts that they took apart (functools.lru_cache), URLs with names among them
+cycles      objects that hold each other stay until the collector comes by
+the buffer  uvloop reads everything into one buffer of its loop; what a long message left stays behind short ones
 """
 
 from __future__ import annotations

@@ -193,7 +193,8 @@ class MemoryIndex:
             self._rests_until = time.monotonic() + RESTS * (time.monotonic() - began)
 
     def _forget_questions(self) -> None:
-        """Prepared statements hold what they were asked with; others take their places."""
+        """Compiled and prepared statements hold what they were asked with; others take their places."""
+        self._db.engine.clear_compiled_cache()
         for number in range(STATEMENTS_KEPT):
             self._db.exec_driver_sql(f"SELECT {number}").all()
 

@@ -52,7 +52,9 @@ class Copies:
     @property
     def size(self) -> int:
         """Bytes of the database of now."""
-        pages, page = (self._db.exec_driver_sql(f"PRAGMA {self._now}.{what}").scalar() for what in ("page_count", "page_size"))
+        pages, page = (
+            self._db.exec_driver_sql(f"PRAGMA {self._now}.{what}").scalar() for what in ("page_count", "page_size")
+        )
         return int(pages or 0) * int(page or 0)
 
     def note(self, docs: Iterable[int]) -> None:
@@ -122,4 +124,4 @@ class Copies:
 
 
 def _compiled(made: CreateTable | CreateIndex) -> str:
-    return str(made.compile(dialect=sqlite.dialect()))  # type: ignore[no-untyped-call]
+    return str(made.compile(dialect=sqlite.dialect()))

@@ -11,7 +11,7 @@ import io
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -23,8 +23,8 @@ from domicile.media.keys import content_key, subkey
 from origin.keyring import aid_id
 from origin.keytree import KeyTree
 from tests.e2e.canary import Canaries
-from tests.infra.memory import Found, sweep
 from tests.e2e.stack import Stack
+from tests.infra.memory import Found, sweep
 
 ENVIRONMENT = {"DOMICILE_EDGE_NODE_RECYCLE_SECONDS": "0.5"}
 SIDE = 96
@@ -64,7 +64,7 @@ def keys_of(stack: Stack, aid: Aid, directory: Path) -> Mapping[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def needles(stack: Stack, canaries: Canaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, bytes]]:
+def needles(stack: Stack, canaries: Canaries, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """An asset of which everything has been done: uploaded twice with a backup, named, tagged, found, delivered in two forms."""
     sdk, word = stack.sdk(), canaries.name()
     pixels = os.urandom(3 * SIDE * SIDE)
@@ -101,7 +101,7 @@ def needles(stack: Stack, canaries: Canaries, tmp_path_factory: pytest.TempPathF
         (sealed,) = (file for file in stack.data.rglob(version) if file.is_file())
         needles[f"sealed original {number}"] = middle(sealed.read_bytes())
         needles |= {f"{name} {number}": key for name, key in keys_of(stack, Aid(version), scratch).items()}
-    yield needles
+    return needles
 
 
 def processes(stack: Stack) -> list[int]:

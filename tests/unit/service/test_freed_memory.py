@@ -18,7 +18,7 @@ import os, sys
 from domicile.service.freed_memory import overwrite_freed
 
 if sys.argv[1] == "overwritten":
-    overwrite_freed()
+    overwrite_freed(os.environ)
 
 def freed(size):
     needle = bytes(one ^ 255 for one in bytes.fromhex(sys.argv[2]))

@@ -134,7 +134,9 @@ async def test_nothing_of_an_asset_stays_in_the_index(index: MemoryIndex) -> Non
 
 
 @pytest.mark.parametrize("batch", [1, 7, 1000])
-async def test_what_changes_while_the_index_is_written_anew_is_in_it(index: MemoryIndex, monkeypatch, batch: int) -> None:
+async def test_what_changes_while_the_index_is_written_anew_is_in_it(
+    index: MemoryIndex, monkeypatch, batch: int
+) -> None:
     monkeypatch.setattr(search_copies, "COPY_ASSETS", batch)
     before = [document(f"n{n}", "old") for n in range(30)]
     await filled(index, *before)
@@ -174,7 +176,9 @@ async def test_what_changes_while_the_index_is_written_anew_is_in_it(index: Memo
     assert (await index.totals(CLOUD))[0] == len(wanted)
 
 
-async def test_an_index_that_is_too_large_or_changes_too_much_is_not_written_anew(index: MemoryIndex, monkeypatch) -> None:
+async def test_an_index_that_is_too_large_or_changes_too_much_is_not_written_anew(
+    index: MemoryIndex, monkeypatch
+) -> None:
     one, two, *others = (document(f"n{n}") for n in range(10))
     await filled(index, one, two, *others)
     await remove_now(index, one)

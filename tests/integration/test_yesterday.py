@@ -6,6 +6,7 @@ import itertools
 import random
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from origin.keytree import KeyTree
 from origin.records import PurgeTargets, Records
 from origin.records.types import AssetRecord
 from tests.infra import filled
-from tests.infra.records import CLOUD, facts, keep, name, opened, restore, upload
+from tests.infra.records import CLOUD, facts, keep, name, on, opened, restore, upload
 
 ASSETS = 1000
 ERASED = 41
@@ -30,6 +31,12 @@ FEW = 50
 REGION = "eu-de"
 
 pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(autouse=True)
+def _database(request: pytest.FixtureRequest, database_kind: str) -> Iterator[None]:
+    with on(request.getfixturevalue("postgres_server")) if database_kind == "postgres" else nullcontext():
+        yield
 
 
 def body_of(record: AssetRecord) -> bytes:
@@ -161,14 +168,18 @@ async def test_one_of_a_thousand_is_erased_and_yesterdays_copy_brings_back_the_o
     assert page.key not in now
     assert not opens_original(now, erased, sealed)
     with pytest.raises(KeyringBroken):
-        (copied / "root-1").write_bytes((tmp_path / "data.keys" / f"root-{KeyTree.open(tmp_path / 'data.keys').number}").read_bytes())
+        (copied / "root-1").write_bytes(
+            (tmp_path / "data.keys" / f"root-{KeyTree.open(tmp_path / 'data.keys').number}").read_bytes()
+        )
         KeyTree.open(copied)
 
     # With the root of yesterday it would open: that is what makes the rest worth something.
     assert opens_original({page.slots[aid_id(erased.aid)]}, erased, sealed)
 
 
-async def test_the_keyring_of_yesterday_beside_the_catalogue_of_now_forgets_again_what_was_erased(tmp_path: Path) -> None:
+async def test_the_keyring_of_yesterday_beside_the_catalogue_of_now_forgets_again_what_was_erased(
+    tmp_path: Path,
+) -> None:
     """Keys are never to be restored. If somebody does it, a start destroys again what the mirror says was erased; what was
     uploaded since is lost, and nothing else.
     """
@@ -184,4 +195,6 @@ async def test_the_keyring_of_yesterday_beside_the_catalogue_of_now_forgets_agai
         assert await opened_bodies(records, made) == [record.name.public_id for record in made if record is not erased]
         assert records._core.keyring.of(new.aid) is None
         assert await records.get(new.name) is None
-    assert not any((tmp_path / "data.keys" / f"root-{number}").exists() for number in (1,)), "its root is destroyed again"
+    assert not any((tmp_path / "data.keys" / f"root-{number}").exists() for number in (1,)), (
+        "its root is destroyed again"
+    )

@@ -245,6 +245,7 @@ class Upkeep:
         while not await self._stops_within(LEFTOVERS_SECONDS):
             if root != core.keyring.root_number:
                 root = core.keyring.root_number
+                core.database.forget_questions()
                 await _tried(drop_leftovers())
 
     async def _stops_within(self, seconds: float) -> bool:

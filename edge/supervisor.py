@@ -2,7 +2,7 @@
 
     start     one region a directory, one node a run directory, free sockets, a fresh page -> agent, workers
     while     a child that ends is reaped, its slot is freed, and it is started again after a pause
-    SIGHUP    workers are replaced one after the other (edge.restart)
+    SIGHUP    workers are replaced one after the other (edge.restart), as they are some time after an erasure
     SIGTERM   no new connections -> SIGTERM to the workers (they drain) -> SIGTERM to the agent (it gives the lease back) -> exit
 
 The supervisor serves nothing and knows no key. If it is killed, the kernel ends its children (PR_SET_PDEATHSIG).
@@ -69,9 +69,9 @@ class _Node:
     workers: list[Child]
 
     async def restart(self, restarting: asyncio.Event) -> None:
-        """Each time it is asked for; once more for what was asked meanwhile."""
+        """Each time it is asked for, or due after an erasure; once more for what was asked meanwhile."""
         while True:
-            await restarting.wait()
+            await restart.due(self.page, restarting, self.settings.node.recycle_seconds)
             restarting.clear()
             try:
                 await restart.look(_ours("look", *self.passed_on), self.settings)

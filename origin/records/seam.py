@@ -52,6 +52,7 @@ from origin.records.searches import FolderPage, Search, SearchPage
 from origin.records.settings import RecordsSettings
 from origin.records.spool import Spool
 from origin.records.subjects import Subjects
+from origin.records.polled import Polled
 from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Tasks, Word
 from origin.records.token_keys import TokenKeys
 from origin.records.transformations import UsedTransformations
@@ -106,6 +107,7 @@ class Records(WireSide, ForgettingSide):
         self.recipients = Recipients(core)
         self.cases = Cases(core, self._words)
         self.notices = Tasks(core, NOTICE)
+        self.polled = Polled(core)
         self.eager = Tasks(core, EAGER)
 
     @classmethod

@@ -6,7 +6,6 @@ Two workers are pinned nowhere and share both with the load: only processor time
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import time
@@ -17,10 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-from PIL import Image
-
-from benchmarks import aiohttp_alone, hits_peers, pictures
+from benchmarks import aiohttp_alone, hits_peers
+from benchmarks.hits_bodies import OTHERS, PHOTO, SIZES, nearest, uploaded
 from benchmarks.hits_peers import SENDING, Origin
 from benchmarks.hits_rows import (
     AT_A_RATE,
@@ -36,7 +33,6 @@ from benchmarks.hits_rows import (
     situations,
 )
 from benchmarks.load import (
-    BROWSER,
     PACED,
     UNIQUE_REFERER,
     Load,
@@ -54,16 +50,9 @@ from benchmarks.peers_http import Peer, version
 from benchmarks.probe import Probed, probe
 from tests.e2e.stack import Reply
 
-SIZES = {"2 KB": (2_000, 48), "20 KB": (20_000, 150), "100 KB": (100_000, 340)}
-"""label -> (bytes aimed at, side in pixels of a noisy picture that comes near)"""
-MARGIN_PIXELS = 8
-"""Uploaded larger by so much, so that what is delivered is really scaled."""
 SERVER_CORE, LOAD_CORE = 0, 1
 NEEDED = {"wrk": "wrk", "nginx": "nginx-light", "varnishd": "varnish", "taskset": "util-linux"}
 """Program -> package."""
-OTHERS = tuple(f"other{number}" for number in range(10))
-"""What is filled and purged while something else is hit."""
-PHOTO, PHOTO_PIXELS = "photo", (1600, 1200)
 PACED_CONNECTIONS, REST_MILLISECONDS = 32, 16
 """About 2,000 requests a second: far from what any of them can answer, so that p99 is not that of a queue."""
 WARM_SECONDS = 1
@@ -140,33 +129,6 @@ def started(work: Path, results: Path, workers: int) -> Iterator[Contest]:
         }
         varnish = peer(hits_peers.varnish(work / "varnish", asked, workers=workers))
         yield Contest(workers, stack, origin, paths, nginx, varnish, alone)
-
-
-def uploaded(stack: Stack) -> None:
-    uploader = stack.sdk().uploader
-    for _, side in SIZES.values():
-        uploader.upload(io.BytesIO(noise(side + MARGIN_PIXELS)), public_id=f"noise{side}")
-    small = noise(SIZES["2 KB"][1])
-    for name in OTHERS:
-        uploader.upload(io.BytesIO(small), public_id=name)
-    uploader.upload(io.BytesIO(pictures.photo(*PHOTO_PIXELS)), public_id=PHOTO)
-
-
-def noise(side: int) -> bytes:
-    pixels = np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    body = io.BytesIO()
-    Image.fromarray(pixels).save(body, "PNG")
-    return body.getvalue()
-
-
-def nearest(stack: Stack, side: int, wanted: int) -> tuple[str, Reply]:
-    """The path of the rendition whose body comes nearest to the size aimed at, and its answer."""
-    replies = {}
-    for quality in (20, 40, 60, 80, 95):
-        path = f"/demo/image/upload/c_scale,w_{side},q_{quality}/v1/noise{side}.jpg"
-        replies[path] = reply = stack.get(path, **BROWSER)
-        assert reply.status == 200, reply.headers
-    return min(replies.items(), key=lambda made: abs(len(made[1].body) - wanted))
 
 
 @dataclass(frozen=True, slots=True)

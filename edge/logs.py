@@ -12,6 +12,4 @@ NODE, AGENT, WORKER = "edge-node", "edge-agent", "edge"
 
 def configure(process: str, settings: EdgeSettings) -> Flood:
     """From now on; may be called again."""
-    return logging.configure(
-        process, level=settings.log_level, lines_per_second_max=settings.log_lines_per_second_max
-    )
+    return logging.configure(process, level=settings.log_level, lines_per_second_max=settings.log_lines_per_second_max)

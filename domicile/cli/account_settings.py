@@ -167,12 +167,12 @@ async def _trigger(row: Row) -> Call:
 
 
 def setting_text(name: str, value: Any) -> str:
-    """A setting of a preset as an upload would say it. Raises BadRequest for a transformation that cannot be read.
+    r"""A setting of a preset as an upload would say it. Raises BadRequest for a transformation that cannot be read.
 
     >>> setting_text("eager", [{"width": 100, "crop": "scale"}, [{"width": 50}, {"effect": "sepia"}]])
     'c_scale,w_100|w_50/e_sepia'
     >>> setting_text("tags", ["a", "b"]), setting_text("overwrite", False), setting_text("context", {"custom": {"alt": "a|b"}})
-    ('a,b', 'false', 'alt=a\\\\|b')
+    ('a,b', 'false', 'alt=a\\|b')
     """
     if name == "transformation":
         return text_of(value)

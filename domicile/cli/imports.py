@@ -61,7 +61,8 @@ def cloudinary(
     json: Json = False,
 ) -> None:
     """Read an account through its Admin API: names, types, tags, context, metadata, folders and access rules are kept, and its
-    named transformations, upload presets and triggers."""
+    named transformations, upload presets and triggers.
+    """
     place, account = installation(config, data), account_of(source)
     target = target_of(into, place)
     reads = permitted(place, target.cloud, Activity.INGRESS_FETCH, region)

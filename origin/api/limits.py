@@ -13,7 +13,6 @@ from domicile.media.quotas import NO_QUOTAS, Quotas
 from origin.rates import DAY_SECONDS, Rates, Used, check_daily, check_rate
 from origin.records import Tenant
 
-
 POLLS_MAX, POLLS_CLOUD_MAX = 64, 8
 """Calls at a time that wait for notices, of all clouds and of one."""
 

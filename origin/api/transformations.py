@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
 from aiohttp import web
 
 from domicile.media.errors import BadRequest, MediaError

@@ -52,8 +52,8 @@ from origin.records.upload_mappings import UploadMapping
 __all__ = [
     "EAGER",
     "NOTICE",
-    "POLLED",
     "NO_KEY",
+    "POLLED",
     "AssetRecord",
     "Backup",
     "Body",

@@ -15,7 +15,6 @@ from origin.catalogue.tables import version
 from origin.records.core import Core
 from origin.records.tasks import POLLED, Task, Tasks, channel_hash, drop_and_forget
 
-
 POLLED_MAX = 1000
 """Notices of one cloud that wait, counted once a minute; the oldest go, as nobody may ever fetch them."""
 SURPLUS_STEP = 1000

@@ -43,6 +43,7 @@ from origin.records.names import Edit, Names
 from origin.records.nonces import Once
 from origin.records.opening import SYSTEM_CLOCKS, Clocks, opened
 from origin.records.originals import open_original
+from origin.records.polled import Polled
 from origin.records.presets import presets_of
 from origin.records.purge_types import PurgeKey
 from origin.records.recipients import Recipients
@@ -52,7 +53,6 @@ from origin.records.searches import FolderPage, Search, SearchPage
 from origin.records.settings import RecordsSettings
 from origin.records.spool import Spool
 from origin.records.subjects import Subjects
-from origin.records.polled import Polled
 from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Tasks, Word
 from origin.records.token_keys import TokenKeys
 from origin.records.transformations import UsedTransformations

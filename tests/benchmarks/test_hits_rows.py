@@ -130,7 +130,14 @@ def test_p99_with_transforms_is_held_against_the_quiet_one(p99_ms: float, is_met
 def test_a_row_says_how_far_its_probe_waited_for_nothing_but_answers() -> None:
     def probed(*, late: float, realtime: bool) -> Taken:
         said = Probed(
-            requests=100, per_second=200, p50_ms=0.1, p99_ms=0.2, max_ms=late, late_p99_ms=late, realtime=realtime, errors=0
+            requests=100,
+            per_second=200,
+            p50_ms=0.1,
+            p99_ms=0.2,
+            max_ms=late,
+            late_p99_ms=late,
+            realtime=realtime,
+            errors=0,
         )
         return Taken(run=run(), seen=counted(hits=150), beside=50, probed=said)
 

@@ -171,7 +171,13 @@ def test_a_signed_search_is_answered_on_the_delivery_host(sdk, stack: Stack) -> 
 def test_a_host_of_one_cloud_has_no_cloud_in_its_paths(sdk, stack: Stack) -> None:
     """As SDKs write URLs for a private CDN: a search, a picture, its signature."""
     own = {"private_cdn": True, "cname": f"localhost:{stack.edge_port}"}
-    search = sdk.Search().expression("public_id:s AND tags:team").sort_by("public_id", "asc").max_results(2).to_url(300, **own)
+    search = (
+        sdk.Search()
+        .expression("public_id:s AND tags:team")
+        .sort_by("public_id", "asc")
+        .max_results(2)
+        .to_url(300, **own)
+    )
     shown, _ = sdk.utils.cloudinary_url("s/sunset", width=20, crop="scale", format="jpg", **own)
     signed, _ = sdk.utils.cloudinary_url("s/hidden", type="private", sign_url=True, **own)
     for url in (search, shown, signed):

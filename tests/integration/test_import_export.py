@@ -116,7 +116,9 @@ def test_an_account_moves_in_with_all_that_is_said_of_its_assets_and_only_once(
     assert (code, told) == (0, {"uploaded": 6, "there": 1, "made": 5}), said
     sdk, before = target.sdk(), source.sdk()
     kept = ("allowed_for_strict", "info")
-    assert [sdk.api.transformation("badge")[one] for one in kept] == [before.api.transformation("badge")[one] for one in kept]
+    assert [sdk.api.transformation("badge")[one] for one in kept] == [
+        before.api.transformation("badge")[one] for one in kept
+    ]
     assert sdk.api.upload_preset("web") == before.api.upload_preset("web")
     assert [one["path"] for one in sdk.api.root_folders()["folders"]] == ["Albums", "Empty"]
     assert [one["path"] for one in sdk.api.subfolders("Empty")["folders"]] == ["Empty/Deep"]

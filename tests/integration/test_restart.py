@@ -34,9 +34,9 @@ def purges(burst: int) -> str:
 
 async def purged_by_nobody(stack: Stack) -> int:
     """The status of a purge that nobody signed: 401 by the origin, or 429 by the agent, which counts them."""
-    async with aiohttp.ClientSession() as http:
-        async with http.post(f"http://127.0.0.1:{stack.node.port}/_edge/v1/purge", data=b"{}") as response:
-            return response.status
+    url = f"http://127.0.0.1:{stack.node.port}/_edge/v1/purge"
+    async with aiohttp.ClientSession() as http, http.post(url, data=b"{}") as response:
+        return response.status
 
 
 def paths() -> list[str]:

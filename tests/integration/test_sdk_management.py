@@ -154,7 +154,9 @@ def test_notices_wait_for_who_cannot_be_called(sdk, name: str) -> None:
         sdk.uploader.upload(io.BytesIO(PNG), public_id=one)
     sdk.uploader.destroy(f"{name}-gone")
     [message] = sdk.api.notifications(channel=channel, visibility_timeout=600)["messages"]
-    assert (message["payload"]["notification_type"], message["payload"]["public_id"]) == ("upload", name), "what is gone is not told"
+    assert (message["payload"]["notification_type"], message["payload"]["public_id"]) == ("upload", name), (
+        "what is gone is not told"
+    )
     assert sdk.utils.verify_notification(message)
     assert waiting(channel=channel) == [], "somebody has it"
     told = sdk.api.ack_notifications([message["receipt_handle"], "0" * 32])["results"]

@@ -13,13 +13,13 @@ from domicile.media.public_id import public_id_problem
 from domicile.media.split import VERSION_LIKE
 from domicile.media.transformation import Transformation
 from domicile.media.url import (
-    on_shared_host,
     EXTENSIONS,
     SEO_NAMES,
     SIGNATURE_LIKE,
     Candidate,
     DeliveryRequest,
     build,
+    on_shared_host,
     parse,
 )
 from domicile.media.wire import NAMES_MAX

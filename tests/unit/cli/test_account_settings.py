@@ -43,7 +43,11 @@ class Api:
 def between(theirs: Api, ours: Api, *, is_dry: bool = False) -> Settings:
     permit = cast("Permit", None)
     return Settings(
-        source=cast("AccountClient", theirs), reads=permit, into=cast("AccountClient", ours), writes=permit, is_dry=is_dry
+        source=cast("AccountClient", theirs),
+        reads=permit,
+        into=cast("AccountClient", ours),
+        writes=permit,
+        is_dry=is_dry,
     )
 
 
@@ -54,7 +58,9 @@ def account(**changes: Any) -> Api:
             "/transformations": [{"transformations": named[:1], "next_cursor": "x"}, {"transformations": named[1:]}],
             "/transformations?a": [{"info": [{"width": 10, "crop": "fill"}], "allowed_for_strict": True}],
             "/transformations?b": [{"info": [{"width": {"auto": True}}]}],
-            "/upload_presets": [{"presets": [{"name": "p", "unsigned": False, "settings": {"tags": ["x"], "live": None}}]}],
+            "/upload_presets": [
+                {"presets": [{"name": "p", "unsigned": False, "settings": {"tags": ["x"], "live": None}}]}
+            ],
             "/folders/search": [{"folders": [{"path": "k/ö"}], "next_cursor": "y"}, {"folders": [{"path": "there"}]}],
             "/triggers": [{"triggers": [HOOK, POLL]}],
             **changes,
@@ -100,7 +106,9 @@ async def test_a_dry_run_makes_nothing() -> None:
     assert (ours.made, dict(moved.counts)) == ([], {"would make": 7})
 
 
-@pytest.mark.parametrize("told", [None, 5, [None], [{}], [{"width": True}], [{"effect": ["a", "b"]}], [{"x": {"y": 1}}]])
+@pytest.mark.parametrize(
+    "told", [None, 5, [None], [{}], [{"width": True}], [{"effect": ["a", "b"]}], [{"x": {"y": 1}}]]
+)
 def test_what_nobody_tells_so_is_no_transformation(told: object) -> None:
     with pytest.raises(BadRequest):
         text_of(told)

@@ -145,7 +145,9 @@ async def test_a_host_of_one_cloud_serves_that_one_and_no_other(
         assert len(rig.parts.app.hot) == 1
         answers = rig.parts.app.hot.answers
         assert (await rig.get(path, Host=host)).status == status
-        assert (rig.parts.app.hot.answers == answers + 1) == (status == 200 and "/iu" not in path and "/res" not in path)
+        assert (rig.parts.app.hot.answers == answers + 1) == (
+            status == 200 and "/iu" not in path and "/res" not in path
+        )
 
 
 @pytest.mark.parametrize("private", ["own.example", "own.example=Demo", "own.example:80=demo", "x=image", "=demo"])

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,7 +173,10 @@ def test_a_port_that_is_taken_is_refused_with_its_setting(tmp_path: Path) -> Non
 async def test_a_restart_stops_before_its_workers_when_the_agent_does_not_take_the_settings(tmp_path: Path) -> None:
     before = EdgeSettings(data_dir=tmp_path, run_dir=tmp_path, node=NodeSettings(drain_seconds_max=1.0))
     after = EdgeSettings(data_dir=tmp_path, run_dir=tmp_path, node=NodeSettings(drain_seconds_max=2.0))
-    answers: list[messages.Answer] = [messages.Failed(code="bad_request", message="no such file"), messages.Yes(ok=True)]
+    answers: list[messages.Answer] = [
+        messages.Failed(code="bad_request", message="no such file"),
+        messages.Yes(ok=True),
+    ]
 
     async def agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         frames: Frames[messages.Upward, messages.Downward] = Frames(reader, writer, messages.Upward)
@@ -182,7 +186,10 @@ async def test_a_restart_stops_before_its_workers_when_the_agent_does_not_take_t
         await frames.send(messages.Reply(id=asked.id, answer=answers.pop(0)))
         frames.close()
 
-    made = supervisor._Node(settings=before, load=lambda: after, passed_on=[], page=None, sockets=None, agent=None, workers=[])  # type: ignore[arg-type]
+    nothing: Any = None
+    made = supervisor._Node(
+        settings=before, load=lambda: after, passed_on=[], page=nothing, sockets=nothing, agent=nothing, workers=[]
+    )
     with pytest.raises(restart.Refused, match="the agent does not answer"):
         await made.renew()
     async with await asyncio.start_unix_server(agent, before.agent_socket):

@@ -88,11 +88,6 @@ class Change:
     grown_bytes: int = 0
     """What this transaction has brought so far, less what it has taken: for a follower that keeps sums."""
 
-    def grow(self, assets: int, size: int) -> None:
-        """So many more assets, with so many bytes of originals; fewer, if negative."""
-        self.grown_assets += assets
-        self.grown_bytes += size
-
     def record(
         self, kind: Kind, *, aids: tuple[Aid, ...] = (), names: tuple[NameHash, ...] = (), config_revision: int = 0
     ) -> None:

@@ -99,14 +99,16 @@ class ServerIndex:
         rows = sql.rows_of(document)
         gone = await _dropped(change.connection, [rows.doc])
         await change.connection.execute(_INSERTION, shape.columns_of(rows))
-        change.grow(1 - gone[0], rows.size[1] - gone[1])
+        change.grown_assets += 1 - gone[0]
+        change.grown_bytes += rows.size[1] - gone[1]
         if gone[0]:
             change.after_commit.append(self._owe)
 
     async def remove(self, change: Change, asset_ids: Iterable[str]) -> None:
         for batch in batches(asset_ids):
             assets, size = await _dropped(change.connection, [t.doc_of(asset_id) for asset_id in batch])
-            change.grow(-assets, -size)
+            change.grown_assets -= assets
+            change.grown_bytes -= size
         change.after_commit.append(self._owe)
 
     async def follow(self, change: Change) -> None:

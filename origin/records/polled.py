@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from sqlalchemy import exists, func, select, update
 
 from origin.catalogue.sql import batches
-from origin.catalogue.tables import task as table
 from origin.catalogue.tables import version
+from origin.catalogue.task_tables import task as table
 from origin.records.core import Core
 from origin.records.tasks import POLLED, Task, Tasks, channel_hash, drop_and_forget
 

@@ -24,8 +24,9 @@ from domicile.media.asset import Aid, NameHash
 from domicile.media.keys import subkey
 from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, open_sealed, seal
 from origin.catalogue.sql import batches
-from origin.catalogue.tables import task as table
-from origin.catalogue.tables import told_of, version
+from origin.catalogue.tables import version
+from origin.catalogue.task_tables import task as table
+from origin.catalogue.task_tables import told_of
 from origin.records import backups
 from origin.records.core import Core
 from origin.records.types import AssetRecord, Draft

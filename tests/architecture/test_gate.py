@@ -86,6 +86,7 @@ WITHOUT_PERMIT = {
     "tier.connect": "takes a connection of the library, and gives back none that leads to another region",
     "tier.open": "opens no connection by itself",
     "wire.open": "opens no connection by itself",
+    "wire.renew": "opens no connection by itself",
     "wire.pieces": "of a blob that `blob` gave out for a permit",
     "wire.read": "of a blob that `blob` gave out for a permit",
     "wire.lease": "control: heads of journals",

@@ -171,8 +171,12 @@ class ServerIndex:
 
     @staticmethod
     async def write(connection: AsyncConnection, many: Sequence[sql.Rows]) -> tuple[int, int]:
-        """Instead of what is there of them; many at once. How many more there are now, and how many bytes more."""
-        assets, size = await _dropped(connection, [one.doc for one in many])
+        """Instead of what is there of them; many at once. Of most nothing is, which one look at one table tells. How many more
+        there are now, and how many bytes more.
+        """
+        asked = select(t.asset.c.doc).where(t.asset.c.doc.in_([one.doc for one in many]))
+        there = list(await connection.scalars(asked))
+        assets, size = await _dropped(connection, there) if there else (0, 0)
         driver = await _driver_of(connection)
         for table, rows in sql.rows_by_table(many):
             await driver.copy_records_to_table(table.name, records=rows, columns=table.c.keys())

@@ -26,7 +26,7 @@ from origin.journal import Journal
 from origin.keyring import Keyring
 from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
-from origin.records import backups, cases, chunks, drafts, exports, lineage, recovery, retention, tasks
+from origin.records import backups, cases, chunks, drafts, exports, lineage, polled, recovery, retention, tasks
 from origin.records.api_keys import load_keys
 from origin.records.audit import AUDIT_FILE, AuditFile, AuditForked, AuditLog, make_log_key
 from origin.records.clouds import Clouds
@@ -285,6 +285,7 @@ class Upkeep:
             await _tried(backups.drop_old(core))
             await _tried(chunks.drop_old(core))
             await _tried(tasks.drop_old(core))
+            await _tried(polled.drop_surplus(core))
             await _tried(exports.drop_old(core))
             await _tried(cases.drop_old(core))
             await _tried(retention.compact(core, mirror))

@@ -17,7 +17,7 @@ from origin.roots.settings import RootSettings, VaultSettings
 
 NAME = "transit/domicile-root-" + "0a" * 16
 THERE = (200, {"data": {"name": "x", "type": "aes256-gcm96", "exportable": False, "allow_plaintext_backup": False}})
-ABSENT = (404, {"errors": []})
+ABSENT: tuple[int, object] = (404, {"errors": []})
 Script = Callable[[str, str, int], tuple[int, object]]
 """Method, path and how many calls came before -> status and body."""
 

@@ -25,6 +25,7 @@ from origin.policy import Policies
 from origin.records.audit import AuditLog
 from origin.records.documents import document_of
 from origin.records.filtering import condition_of
+from origin.records.probes import Probes
 from origin.records.sealing import open_record
 from origin.records.settings import RecordsSettings
 from origin.records.types import AssetRecord, FencedState, Filter, MetadataValue
@@ -79,6 +80,7 @@ class Core:
     """The catalogue is older than what this process has in memory: it must end (see `origin.continuity`)."""
     undropped: set[tuple[Aid, str]] = field(default_factory=set)
     """Drafts (aid, tenant) whose row could not be reached when they were over; no more than uploads that failed then."""
+    probes: Probes = field(default_factory=Probes)
     counting: set[tuple[str, str]] = field(default_factory=set)
     """Erasures (tenant, id) whose call has yet to write down what it has forgotten: nobody closes them meanwhile."""
 

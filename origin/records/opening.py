@@ -32,6 +32,7 @@ from origin.records.clouds import Clouds
 from origin.records.core import Core
 from origin.records.database import opened_database
 from origin.records.edges import longest_lease_seconds
+from origin.records.endings import Endings
 from origin.records.erasures import Erasures
 from origin.records.named import load_named
 from origin.records.search_build import SearchBuild
@@ -254,7 +255,7 @@ class Upkeep:
             await _tried(drafts.drop_left(core))
             await _tried(recovery.finish_doomed(core))
             await _tried(Erasures(core).resume())
-            await _tried(Erasures(core).close_over())
+            await _tried(Endings(core).close_over())
             await _tried(lineage.sweep(core))
             await _tried(retention.trim(core))
             await _tried(backups.drop_old(core))

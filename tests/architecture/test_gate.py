@@ -63,6 +63,7 @@ WITHOUT_PERMIT = {
     "files.remove": "removing needs no leave",
     "files.write": "of a file that was begun for a permit",
     "peer.open": "opens no connection by itself",
+    "probe.open": "opens no connection by itself",
     "remote.authorities": "reads a setting",
     "remote.close": "closes nothing",
     "remote.failed": "an error's words",
@@ -93,6 +94,7 @@ WITHOUT_PERMIT = {
     "wire.lease": "control: heads of journals",
     "wire.journal": "control: aids and keyed hashes",
     "wire.ack": "control: numbers",
+    "wire.probes": "control: counts; what comes back are names of what is erased, for an edge that may deliver them",
     "wire.purge": "a signed message, relayed unread",
 }
 

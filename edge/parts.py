@@ -24,6 +24,7 @@ from edge.health import doors
 from edge.hosts import Hosts
 from edge.hot import Hot
 from edge.link import NodeLink
+from edge.look import Looker
 from edge.lookup import Lookup
 from edge.metrics import Counters
 from edge.names import Negatives, UnknownClouds, Verdicts
@@ -97,7 +98,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     deliverer = _deliverer(settings, slot, outside, known)
     counters, responses, in_progress = outside.counters, known.responses, InProgress()
     seconds_max = settings.delivery.progress_seconds_max
-    hosts = Hosts(settings.delivery.hosts)
+    hosts = Hosts(settings.delivery.hosts, settings.delivery.private_hosts)
     front, cdn_front = fronts(settings.cdn)
     wording = Wording(
         lookup=known.lookup,
@@ -143,7 +144,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         services=doors(outside.link, read_networks(settings.metrics_networks)),
         front=front,
     )
-    door = PeerDoor(deliverer=deliverer, responses=responses, counters=counters, progress_seconds_max=seconds_max)
+    door = _door(outside, known, deliverer, hot, progress_seconds_max=seconds_max)
     tiers = Tiers(
         lookup=known.lookup,
         originals=known.originals,
@@ -161,6 +162,16 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     )
     cdn_app = None if cdn_front is None else replace(app, front=cdn_front)
     return Parts(app=app, cdn_app=cdn_app, door=door, tiers=tiers)
+
+
+def _door(outside: Outside, known: _Known, deliverer: Deliverer, hot: Hot, *, progress_seconds_max: float) -> PeerDoor:
+    return PeerDoor(
+        deliverer=deliverer,
+        looker=Looker(lookup=known.lookup, originals=known.originals, hot=hot, responses=known.responses),
+        responses=known.responses,
+        counters=outside.counters,
+        progress_seconds_max=progress_seconds_max,
+    )
 
 
 def _known(settings: EdgeSettings, outside: Outside) -> _Known:

@@ -28,6 +28,7 @@ from domicile.media.asset import Aid, NameHash
 from origin.catalogue import tables as t
 from origin.catalogue.port import BARE, AssetRow
 from origin.catalogue.subject_tables import recipient
+from origin.catalogue.task_tables import task
 
 IN_MAX = 500
 """Values in one IN (...): below every driver's limit of parameters."""
@@ -57,10 +58,14 @@ async def add_selected_if_absent(connection: AsyncConnection, table: Table, rows
     )
 
 
-def _assets(tenant: str | BindParameter[str], *, bare: bool = False) -> Select[Any]:
+def _assets(tenant: str | BindParameter[str], *, bare: bool = False, from_versions: bool = False) -> Select[Any]:
+    """Which side a question comes from decides by what key the other one is found. A key that is not needed does harm: PostgreSQL
+    takes the chances of all three for independent, expects next to no rows, and reads both tables whole for the first few.
+    """
     name, version = t.name.c, t.version.c
-    # By the key of either table, from whichever side a question comes.
-    same = and_(version.aid == name.aid, version.tenant == name.tenant, version.name_hash == name.hash)
+    same = version.aid == name.aid
+    if from_versions:
+        same = and_(same, version.tenant == name.tenant, version.name_hash == name.hash)
     joined = t.name.join(t.version, same)
     places = (t.name.c.tenant, t.name.c.hash, t.name.c.asset_id, t.name.c.aid, version.is_hidden)
     columns = places if bare else (*places, version.meta)
@@ -117,7 +122,9 @@ class SqlCatalogue:
     ) -> list[AssetRow]:
         rows: list[AssetRow] = []
         for batch in batches(ids):
-            query = _assets(tenant, bare=bare).where(t.version.c.tenant == tenant, t.version.c.asset_id.in_(batch))
+            query = _assets(tenant, bare=bare, from_versions=True).where(
+                t.version.c.tenant == tenant, t.version.c.asset_id.in_(batch)
+            )
             rows += map(_row, await connection.execute(_shown(query, hidden=hidden)))
         return rows
 
@@ -126,7 +133,7 @@ class SqlCatalogue:
     ) -> list[AssetRow]:
         rows: list[AssetRow] = []
         for batch in batches(aids):
-            query = _assets(tenant).where(t.version.c.aid.in_(batch))
+            query = _assets(tenant, from_versions=True).where(t.version.c.aid.in_(batch))
             rows += map(_row, await connection.execute(_shown(query, hidden=hidden)))
         return rows
 
@@ -134,7 +141,9 @@ class SqlCatalogue:
         rows: list[AssetRow] = []
         for batch in batches(aids):
             held = select(t.lineage.c.source).where(t.lineage.c.aid.in_(batch))
-            rows += map(_row, connection.execute(_shown(_assets(tenant)).where(t.version.c.aid.in_(held))))
+            rows += map(
+                _row, connection.execute(_shown(_assets(tenant, from_versions=True)).where(t.version.c.aid.in_(held)))
+            )
         return rows
 
     async def labelled(
@@ -143,14 +152,15 @@ class SqlCatalogue:
         rows: dict[str, AssetRow] = {}
         for batch in batches(labels):
             carrying = select(t.label.c.asset_id).where(t.label.c.tenant == tenant, t.label.c.hash.in_(batch))
-            query = _assets(tenant, bare=bare)
+            query = _assets(tenant, bare=bare, from_versions=True)
             query = query.where(t.version.c.tenant == tenant, t.version.c.asset_id.in_(carrying))
             found = await connection.execute(query.limit(max(limit - len(rows), 0)))
             rows.update((raw.asset_id, _row(raw)) for raw in found)
         return list(rows.values())
 
     async def some(self, connection: AsyncConnection, tenant: str, limit: int, *, bare: bool = False) -> list[AssetRow]:
-        return [_row(raw) for raw in await connection.execute(_assets(tenant, bare=bare).limit(limit))]
+        query = _assets(tenant, bare=bare).order_by(t.name.c.hash).limit(limit)
+        return [_row(raw) for raw in await connection.execute(query)]
 
     async def count(self, connection: AsyncConnection, tenant: str) -> int:
         mine = select(func.count()).select_from(t.name).where(t.name.c.tenant == tenant)
@@ -223,7 +233,7 @@ class SqlCatalogue:
         await connection.execute(delete(t.name).where(name.tenant == tenant, name.hash.in_(names), name.aid.in_(aids)))
         await connection.execute(delete(t.version).where(t.version.c.aid.in_(aids)))
         await connection.execute(delete(t.label).where(t.label.c.asset_id.in_(ids)))
-        await connection.execute(delete(t.task).where(t.task.c.aid.in_(aids)))
+        await connection.execute(delete(task).where(task.c.aid.in_(aids)))
         await connection.execute(delete(t.lineage).where(t.lineage.c.aid.in_(aids)))
         return await self.forget_renditions(connection, aids)
 

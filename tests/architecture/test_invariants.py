@@ -50,8 +50,22 @@ INVARIANTS = {
     ),
     "I2": Invariant(
         says="after verified no CDN, edge or probe returns it",
-        held_by=(REPLAYED, "tests/unit/origin/test_cdn_worker.py", "tests/unit/origin/test_cdn_steps.py"),
-        mutants=(WITHOUT, "origin-cdn-fence", "origin-cdn-second", "origin-cdn-over"),
+        held_by=(
+            REPLAYED,
+            "tests/unit/origin/test_cdn_worker.py",
+            "tests/unit/origin/test_cdn_steps.py",
+            "tests/unit/origin/test_probe_worker.py",
+            "tests/unit/edge/test_probing.py",
+        ),
+        mutants=(
+            WITHOUT,
+            "origin-cdn-fence",
+            "origin-cdn-second",
+            "origin-cdn-over",
+            "origin-probe-believed",
+            "origin-probe-asked",
+            "edge-probe-tombstone",
+        ),
     ),
     "I3": Invariant(
         says="fenced comes within the bound of the formula",
@@ -149,12 +163,17 @@ INVARIANTS = {
         held_by=(f"{RECORDS}/test_erasures.py", "tests/unit/origin/test_keytree.py"),
         mutants=("origin-erase-whole",),
     ),
+    "I20": Invariant(
+        says="the ledger of places and reality are the same",
+        held_by=(
+            "tests/property/test_placements.py::test_ledger_and_reality_are_the_same_whatever_happens",
+            f"{RECORDS}/test_crawl_steps.py",
+            f"{RECORDS}/test_places.py",
+            "tests/unit/edge/test_stock.py",
+        ),
+        mutants=("ledger-files", "ledger-phantom", "ledger-unlisted", "ledger-retention"),
+    ),
 }
-
-ELSEWHERE = {
-    "I20": "the ledger of places and its crawler",
-}
-"""Not held in this tree yet."""
 
 NOT_HELD = {
     "I18": "an edge whose machine is copied, or put back to a snapshot, while it runs: both copies have one boot id, so that an ack"
@@ -195,5 +214,5 @@ def test_what_makes_it_fail_is_there(invariant: Invariant) -> None:
 
 def test_none_is_left_out() -> None:
     asked = {f"I{number}" for number in (*range(1, 10), *range(13, 21))}
-    assert set(INVARIANTS) | set(ELSEWHERE) == asked
+    assert set(INVARIANTS) == asked
     assert set(NOT_HELD) <= set(INVARIANTS)

@@ -190,7 +190,9 @@ class PlayedNode:
             members = PlayedMembers(self.page, self._worker_killed)
             stack.callback(members.close)
             who = Identity(node=await db.node_id(), boot=boot, region=REGION, authorities=("edge:1",))
-            parts = agent_process._assemble(settings, who, self.page, db, wire, members, reserve=reserve)
+            parts = agent_process._assemble(
+                settings, who, self.page, db, wire, members, reserve=reserve, load=lambda: settings
+            )
             self.agent = parts
             await parts.agent.start()
             await parts.register.start()

@@ -1,9 +1,10 @@
-"""A restart without a gap: on SIGHUP each worker in turn is drained and replaced, with the code and the settings of now.
+"""A restart without a gap: on SIGHUP the node goes on by the settings of now, and each worker in turn by the code of now.
 
     look       a process of the new code reads the new settings and certificates; what cannot change under way, or is wrong, stops
                the restart here
+    renew      the agent takes the settings over, and then the supervisor; both stay: the agent holds lease and keys, and keys are
+               nowhere else, and the supervisor holds the sockets
     replace    worker 0 drains and ends -> its successor has caught up with the journal and listens -> worker 1 …
-    agent      stays: it holds lease and keys, and keys are nowhere else; supervisor and sockets stay, too
 
 While a worker is replaced the others accept its connections; on a node of one, they wait in its socket.
 
@@ -106,7 +107,15 @@ async def look(command: list[str], settings: EdgeSettings) -> None:
         then = msgspec.json.decode(said, type=dict[str, str])
     except msgspec.MsgspecError as odd:
         raise Refused("the new code does not say what it would change") from odd
-    changed = differing(fixed(settings), then)
+    _refuse(differing(fixed(settings), then))
+
+
+def check(now: EdgeSettings, then: EdgeSettings) -> None:
+    """Can a process that runs go on by these settings? Raises Refused, naming what it cannot take over."""
+    _refuse(differing(fixed(now), fixed(then)))
+
+
+def _refuse(changed: Sequence[str]) -> None:
     if changed:
         raise Refused(f"{', '.join(changed)} changed: that takes a stop and a start")
 

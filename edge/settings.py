@@ -68,6 +68,9 @@ class NodeSettings:
     locked_seconds_max: float = setting(
         600.0, "After a lost lease, wrapped keys are kept this long and then dropped.", at_least=0.0
     )
+    stock_seconds: float = setting(
+        3600.0, "How often the origin is told of which versions there are files on this node's disk.", at_least=1.0
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

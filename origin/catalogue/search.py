@@ -164,6 +164,9 @@ class MemoryIndex:
     async def folders(self, tenant: str, limit: int) -> list[str]:
         return await self._ask(tenant, lambda: answers.texts(self._db, sql.folders(tenant, limit)))
 
+    async def longest_folder(self, tenant: str, folder: str) -> int:
+        return await self._ask(tenant, lambda: answers.number(self._db, sql.longest_folder(tenant, folder)))
+
     @property
     def residual(self) -> str:
         return RESIDUAL if self._owes or self._keeps or self._is_rewriting else ""

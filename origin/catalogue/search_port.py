@@ -82,4 +82,7 @@ class SearchIndex(Protocol):
     async def folders(self, tenant: str, limit: int) -> list[str]:
         """Asset folders in use, sorted, each once."""
 
+    async def longest_folder(self, tenant: str, folder: str) -> int:
+        """Characters of the longest asset folder in use: that one, or one below it; 0 for none."""
+
     async def close(self) -> None: ...

@@ -23,22 +23,25 @@ from origin.catalogue.search_server import ServerIndex
 from origin.catalogue.sql import SqlCatalogue
 from origin.fenced import Leases
 from origin.journal import Journal
-from origin.keypages import KeyringBroken
 from origin.keyring import Keyring
 from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
-from origin.records import backups, cases, chunks, drafts, exports, lineage, recovery, retention, tasks
+from origin.records import backups, cases, chunks, drafts, exports, lineage, polled, recovery, retention, tasks
 from origin.records.api_keys import load_keys
 from origin.records.audit import AUDIT_FILE, AuditFile, AuditForked, AuditLog, make_log_key
 from origin.records.clouds import Clouds
 from origin.records.core import Core
+from origin.records.crawl import Crawler
 from origin.records.database import opened_database
 from origin.records.edges import longest_lease_seconds
+from origin.records.endings import Endings
 from origin.records.erasures import Erasures
 from origin.records.named import load_named
 from origin.records.search_build import SearchBuild
 from origin.records.settings import RecordsSettings
 from origin.records.statement_key import make_signing_key
+from origin.roots.opening import blamed_root, opened_roots, place_of
+from origin.roots.port import KeyringBroken
 from origin.shield import Shield
 from origin.store.guard import GuardedStore
 from origin.store.opening import name_of, opened_store
@@ -100,7 +103,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             search=search,
             keyring=keyring,
             tenants=Tenants(keyring),
-            policies=Policies(settings.data / "policies", home=settings.region),
+            policies=Policies(settings.data / "policies", home=settings.region, keys=place_of(settings.root)),
             blobs=store,
             leases=leases,
             shield=shield,
@@ -112,6 +115,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         await _fill(core, mirror)
         if is_restored:
             leases.expect_strangers(longest_lease_seconds(core))
+            await Crawler(core).begin_anew()
         await core.search.begin(core.tenants.all())
         stack.enter_context(upkeep.of(core, mirror))
         stack.enter_context(SearchBuild(core).running())
@@ -131,8 +135,16 @@ async def _open_store(settings: RecordsSettings, clocks: Clocks, stack: contextl
 
 async def _open_keyring(settings: RecordsSettings, shield: Shield) -> Keyring:
     try:
-        with blamed("origin.records.keys", settings.keys_directory, "a directory that can be made and written to"):
-            keyring = await Keyring.open(settings.keys_directory, data=settings.data, shield=shield)
+        with (
+            blamed("origin.records.keys", settings.keys_directory, "a directory that can be made and written to"),
+            blamed_root(),
+        ):
+            keyring = await Keyring.open(
+                settings.keys_directory,
+                data=settings.data,
+                shield=shield,
+                roots=lambda directory: opened_roots(settings.root, directory, region=settings.region),
+            )
     except KeyringBroken as broken:
         raise BadSetting(f"origin.records.keys: {str(settings.keys_directory)!r} cannot be read ({broken})") from broken
     await make_signing_key(keyring)
@@ -255,8 +267,8 @@ class Upkeep:
         return self._stopping.is_set()
 
     async def _run(self, core: Core, mirror: Mirror) -> None:
-        await _tried(recovery.tell_unowned(core, is_over=self._stopping.is_set))
         while True:
+            await _tried(Crawler(core).round(is_over=lambda: self._stopping.is_set() or self._hurry.is_set()))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(MAINTENANCE_SECONDS):
                     await self._hurry.wait()
@@ -267,12 +279,13 @@ class Upkeep:
             await _tried(drafts.drop_left(core))
             await _tried(recovery.finish_doomed(core))
             await _tried(Erasures(core).resume())
-            await _tried(Erasures(core).close_over())
+            await _tried(Endings(core).close_over())
             await _tried(lineage.sweep(core))
             await _tried(retention.trim(core))
             await _tried(backups.drop_old(core))
             await _tried(chunks.drop_old(core))
             await _tried(tasks.drop_old(core))
+            await _tried(polled.drop_surplus(core))
             await _tried(exports.drop_old(core))
             await _tried(cases.drop_old(core))
             await _tried(retention.compact(core, mirror))

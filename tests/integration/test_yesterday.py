@@ -17,11 +17,12 @@ from domicile.media.asset import Aid, AssetId
 from domicile.media.keys import subkey
 from domicile.media.policy import Activity
 from domicile.media.sealed import SealBroken, SealContext, open_sealed
-from origin.keypages import NONCE_BYTES, PLACES, KeyringBroken, read_pages
+from origin.keypages import PLACES, read_pages
 from origin.keyring import aid_id
 from origin.keytree import KeyTree
 from origin.records import PurgeTargets, Records
 from origin.records.types import AssetRecord
+from origin.roots.port import NONCE_BYTES, KeyringBroken, SealingKey
 from tests.infra import filled
 from tests.infra.records import CLOUD, facts, keep, name, on, opened, restore, upload
 
@@ -104,7 +105,7 @@ def keys_in(directory: Path) -> set[bytes]:
     """Every key that whoever holds this directory of keys now has."""
     tree = KeyTree.open(directory)
     pages = tree._pages.values()
-    return {tree._root, *(page.key for page in pages), *(key for page in pages for key in page.slots.values())}
+    return {tree._key.key, *(page.key for page in pages), *(key for page in pages for key in page.slots.values())}
 
 
 def opens(keys: Iterable[bytes], sealed: bytes, bindings: Iterable[bytes]) -> bool:
@@ -161,7 +162,11 @@ async def test_one_of_a_thousand_is_erased_and_yesterdays_copy_brings_back_the_o
     for file in files_of_keys(copied):
         page_of_it = opens({old_root}, file.read_bytes(), bindings_of(file)) or file.name.startswith("page-")
         assert page_of_it, "a file of keys that this test does not know"
-    (page,) = [page for page in read_pages(copied, 1, old_root).values() if aid_id(erased.aid) in page.slots]
+    (page,) = [
+        page
+        for page in read_pages(copied, 1, SealingKey(key=old_root).open).values()
+        if aid_id(erased.aid) in page.slots
+    ]
     for file in files_of_keys(copied):
         if file.name in {"index-1", page.file}:
             assert not opens(now - {page.key}, file.read_bytes(), bindings_of(file))

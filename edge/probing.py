@@ -29,8 +29,8 @@ from domicile.media.probe import Seen, asks, seen
 from domicile.media.wire import EdgeProbe, EdgeSeen, ProbesRequest
 from domicile.service.gate.peer import PeerClient, PeerGone, PeerLate, PeersBusy
 from domicile.service.gate.probe import ProbeClient
-from domicile.service.leftovers import drop_leftovers
 from domicile.service.gate.wire import WireClient
+from domicile.service.leftovers import drop_leftovers
 from edge.agent import Identity
 from edge.cdn_settings import OTHERS_REFUSED
 from edge.keyring import Keyring

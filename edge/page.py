@@ -1,11 +1,11 @@
 """The page that all processes of a node share: a small mapped file of aligned 8-byte integers.
 
-    header  magic, version, lease_deadline_ns, applied, agent, workers
+    header  magic, version, lease_deadline_ns, applied, agent, workers, erased, forgotten
     slots   64 x (pid, boot, applied, listening, then the worker's counters: see `metrics`)
 
 Each field is one aligned 8-byte store, so a reader sees the old or the new value and never half of one. One writer a
-field: the agent writes lease_deadline_ns and applied; the supervisor writes pid and clears a slot whose process it has
-reaped; a worker writes the rest of its own slot.
+field: the agent writes lease_deadline_ns, applied and erased; the supervisor writes forgotten and pid, and clears a slot whose
+process it has reaped; a worker writes the rest of its own slot.
 Source: decisions F and J; CLOCK_BOOTTIME because CLOCK_MONOTONIC stands still while a machine sleeps (E2).
 """
 
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 MAGIC = 0x444F4D50_41474531
-VERSION = 1
+VERSION = 2
 SLOTS_MAX = 64
 COUNTERS_MAX = 1016
 """8-byte integers that one worker has for its counters."""
@@ -27,7 +27,7 @@ _HEADER_WORDS = 512
 _SLOT_WORDS = 8 + COUNTERS_MAX
 PAGE_BYTES = (_HEADER_WORDS + SLOTS_MAX * _SLOT_WORDS) * _WORD
 
-_MAGIC, _VERSION, _DEADLINE, _APPLIED, _AGENT, _WORKERS = range(6)
+_MAGIC, _VERSION, _DEADLINE, _APPLIED, _AGENT, _WORKERS, _ERASED, _FORGOTTEN = range(8)
 _PID, _BOOT, _SLOT_APPLIED, _LISTENING = range(4)
 _COUNTERS = 8
 
@@ -176,6 +176,24 @@ class SharedPage:
     @agent.setter
     def agent(self, boot: int) -> None:
         self._words[_AGENT] = boot
+
+    @property
+    def erased(self) -> int:
+        """Events that forbade something for good. Only ever rises."""
+        return int(self._words[_ERASED])
+
+    @erased.setter
+    def erased(self, number: int) -> None:
+        self._words[_ERASED] = number
+
+    @property
+    def forgotten(self) -> int:
+        """As many of these happened before the oldest worker process began."""
+        return int(self._words[_FORGOTTEN])
+
+    @forgotten.setter
+    def forgotten(self, number: int) -> None:
+        self._words[_FORGOTTEN] = number
 
     @property
     def workers(self) -> int:

@@ -95,7 +95,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     deliverer = _deliverer(settings, slot, outside, known)
     counters, responses, in_progress = outside.counters, known.responses, InProgress()
     seconds_max = settings.delivery.progress_seconds_max
-    hosts = Hosts(settings.delivery.hosts)
+    hosts = Hosts(settings.delivery.hosts, settings.delivery.private_hosts)
     front, cdn_front = fronts(settings.cdn)
     wording = Wording(
         lookup=known.lookup,

@@ -48,7 +48,7 @@ class Tenure:
         self._node = node
         self._page = node.page
         self._db = db
-        self._locked_seconds_max = locked_seconds_max
+        self.locked_seconds_max = locked_seconds_max
         self._locked = True
         self._sent_ns = 0
         self._home = ""
@@ -134,7 +134,7 @@ class Tenure:
             self._node.lock()
             log.warning("keys_locked")
         over_ns = boottime_ns() - self._page.lease_deadline_ns
-        if over_ns > self._locked_seconds_max * NANOSECONDS and len(self._node.keyring):
+        if over_ns > self.locked_seconds_max * NANOSECONDS and len(self._node.keyring):
             self._node.keyring.clear()
             log.warning("keys_dropped")
 

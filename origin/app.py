@@ -33,6 +33,8 @@ from origin.api import (
     metadata_datasources,
     metadata_fields,
     metadata_rules,
+    places,
+    polling,
     presets,
     publish,
     recipients,
@@ -119,6 +121,7 @@ ROUTES: tuple[Route, ...] = (
     *metadata_rules.ROUTES,
     *folders.ROUTES,
     *triggers.ROUTES,
+    *polling.ROUTES,
     *composites.ROUTES,
     *explode.ROUTES,
     Route("openapi", "GET", "/v1_1/openapi.json", openapi),
@@ -127,6 +130,7 @@ ROUTES: tuple[Route, ...] = (
     *subject_exports.ROUTES,
     *subject_cases.ROUTES,
     *recipients.ROUTES,
+    *places.ROUTES,
 )
 PAGES = ("healthz", "readyz", "metrics")
 NO_ROUTE = "none"

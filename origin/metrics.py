@@ -85,6 +85,25 @@ class Metrics:
         self._records(to)
         self._pool(to)
         self._subjects(to)
+        self._crawler(to)
+
+    def _crawler(self, to: CollectorRegistry) -> None:
+        self.copies_compared = BoundedGauge(
+            to, "domicile_origin_crawl_copies", "Originals that the last whole pass of the crawler compared.", {}
+        )
+        self.copies_differing = BoundedGauge(
+            to,
+            "domicile_origin_crawl_differences",
+            "What the last whole pass of the crawler found. Unlisted: originals that no record tells of. Phantom: originals that are told of and"
+            " not there. Stranger: copies that an edge still lists of what has been erased or replaced, or was never here.",
+            {"kind": ("unlisted", "phantom", "stranger")},
+        )
+        self.crawl_finished = BoundedGauge(
+            to,
+            "domicile_origin_crawl_finished_seconds",
+            "Unix time at which the crawler ended its last whole pass.",
+            {},
+        )
 
     def _subjects(self, to: CollectorRegistry) -> None:
         self.cases = BoundedGauge(

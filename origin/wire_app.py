@@ -34,6 +34,7 @@ from domicile.media.wire import (
     WIRE_HEADER,
     WIRE_VERSION,
     Ack,
+    CopyListing,
     Empty,
     JournalAnswer,
     LeaseRequest,
@@ -83,6 +84,7 @@ def wire_app(origin: Origin) -> web.Application:
     app.router.add_post(f"{PREFIX}/resolve", resolve)
     app.router.add_get(f"{PREFIX}/blobs/{{aid}}", blob)
     app.router.add_post(f"{PREFIX}/renditions", renditions)
+    app.router.add_post(f"{PREFIX}/copies", copies)
     app.router.add_post(f"{PREFIX}/purge", purge)
     app.router.add_post(f"{PREFIX}/search", search)
     app.on_response_prepare.append(drop_server_header)
@@ -301,7 +303,14 @@ async def renditions(request: web.Request) -> web.Response:
     report = await _read(request, RenditionReport)
     if len(report.renditions) > RENDITIONS_MAX:
         raise LimitExceeded(f"At most {RENDITIONS_MAX} renditions in one report")
-    await request.app[ORIGIN].records.add_renditions(report)
+    await request.app[ORIGIN].records.add_renditions(report, region=region_of(request))
+    return _write(Empty())
+
+
+async def copies(request: web.Request) -> web.Response:
+    """Of which versions an edge has files: what the placement ledger holds against what it knows."""
+    listing = await _read(request, CopyListing)
+    await request.app[ORIGIN].records.edge_copies.listed(listing, region=region_of(request))
     return _write(Empty())
 
 

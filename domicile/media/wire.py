@@ -7,6 +7,7 @@
     GET  blobs/{aid}        sealed bytes of an original, Range allowed; Domicile-Sequence: EPOCH:SEQ
     POST renditions         RenditionReport -> Empty           what edges made; the API's `derived[]`
     POST probes             ProbesRequest -> ProbesAnswer      long poll; what an edge is to look for, and what it has seen
+    POST copies             CopyListing -> Empty               versions of which an edge has files
     POST search             SearchRelay -> Relayed             a signed search, relayed unread
     POST purge              PurgeRelay -> Relayed              a signed purge, relayed unread
 
@@ -280,6 +281,20 @@ class RenditionReport(msgspec.Struct, frozen=True, kw_only=True):
 
     node: str
     renditions: tuple[Rendition, ...]
+
+
+class CopyListing(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the list of versions that files on a node's disk are made of, of one tenant: at most 1000, in no order, and a
+    version may be in several parts.
+    """
+
+    node: str
+    tenant: str
+    opens: bool = False
+    """A new list begins."""
+    aids: tuple[Aid, ...] = ()
+    closes: bool = False
+    """The list is whole: what it has not named has no file."""
 
 
 class PurgeRelay(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from origin.records.chunks import Piece
 from origin.records.derived import DerivedAsked, DerivedId, DerivedRemoved
 from origin.records.exports import Claimed, ExportState, ExportTold, Link, Plan
 from origin.records.folders import Folder
+from origin.records.ledger import Copy
 from origin.records.metadata_fields import Choice, MetadataField
 from origin.records.metadata_rules import MetadataRule
 from origin.records.names import Edit
@@ -24,7 +25,7 @@ from origin.records.searches import FolderHit, FolderPage, Search, SearchPage
 from origin.records.settings import RecordsSettings
 from origin.records.spool import Spool, SpoolFile
 from origin.records.subjects import HeldVersion, Holdings
-from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Task
+from origin.records.tasks import EAGER, NOTICE, POLLED, NewTask, Says, Task
 from origin.records.triggers import Trigger
 from origin.records.types import (
     NO_KEY,
@@ -53,6 +54,7 @@ __all__ = [
     "EAGER",
     "NOTICE",
     "NO_KEY",
+    "POLLED",
     "AssetRecord",
     "Backup",
     "Body",
@@ -65,6 +67,7 @@ __all__ = [
     "Choice",
     "Claimed",
     "Committed",
+    "Copy",
     "DerivedAsked",
     "DerivedId",
     "DerivedRemoved",

@@ -1,4 +1,4 @@
-"""The seam's side for purging and erasing, and for what proves that it was done."""
+"""The seam's side for purging and erasing, for what proves that it was done, and for where things are."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from origin.records import backups, working_sets
 from origin.records.audit import AuditLog
 from origin.records.cdn_purges import CdnPurges
 from origin.records.core import Core
+from origin.records.crawl import Crawler
 from origin.records.endings import Endings
 from origin.records.erasures import Erasures
 from origin.records.holds import Hold, Holds
 from origin.records.nonces import Once
+from origin.records.places import Places
 from origin.records.probes import Probe, Probes
 from origin.records.purge_types import ErasePreview, PurgeOutcome, PurgeTargets, Versions
 from origin.records.purges import Call, Purges
@@ -33,6 +35,9 @@ class ForgettingSide:
         self._erasures = Erasures(core)
         self._endings = Endings(core)
         self._holds = Holds(core)
+        accounts = self.cdn_purges.accounts
+        self.places = Places(core, lambda cloud: [name for name, one in accounts.items() if one.serves(cloud)])
+        self.crawler = Crawler(core)
 
     async def purge(
         self,

@@ -76,6 +76,16 @@ class RecordsSettings:
     spool_free_bytes_min: int = setting(
         256 * MIB, "Bytes of the disk that files on their way in leave free; without them, callers get 429.", at_least=0
     )
+    crawl_seconds: float = setting(
+        86_400.0,
+        "From the end of one comparison of the records with the store of originals to the beginning of the next.",
+        at_least=60,
+    )
+    crawl_grace_seconds: float = setting(
+        600.0,
+        "Originals younger than this that no record tells of are not counted as unlisted: a clock may be wrong.",
+        at_least=0,
+    )
     ack_seconds_max: float = setting(
         1.0,
         "How long an API call waits for edges to acknowledge before it answers with the state.",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domicile.media.statement import KEY_STATE_WAITING, STATUS_PATH, key_state, key_state_locked
+from origin.records import place_names
 from origin.records.cdn_places import CdnPlace
 from origin.records.core import Core
 from origin.records.erasure_rows import ErasureRow
@@ -242,12 +243,12 @@ def _key_state(core: Core, row: ErasureRow, fenced: FencedState, left: int, stag
 def _origin_place(core: Core, row: ErasureRow, left: int, stage: Stage) -> dict[str, Any]:
     state = ("pending" if left else "deleted") if row.state.versions or stage is Stage.RECEIPTED else "kept"
     evidence = core.blobs.evidence if state == "deleted" else ""  # of what was done, and nothing is before it is
-    return {"place": "origin store", "region": core.settings.region, "state": state, "evidence": evidence}
+    return {"place": place_names.STORE, "region": core.settings.region, "state": state, "evidence": evidence}
 
 
 def _edges_place(fenced: FencedState) -> dict[str, Any]:
     return {
-        "place": "edges",
+        "place": place_names.EDGES,
         "state": str(fenced.state),
         "acked": fenced.acked,
         "suspended": fenced.suspended,
@@ -259,7 +260,7 @@ def _edges_place(fenced: FencedState) -> dict[str, Any]:
 def _cdn_place(cdn: CdnPlace) -> dict[str, Any]:
     """`evidence`: the CDN's own name for its purge, or what went wrong last. Whether it told the truth we do not know."""
     return {
-        "place": f"cdn {cdn.account}",
+        "place": place_names.cdn(cdn.account),
         "state": _cdn_state(cdn),
         "evidence": cdn.said,
         "purges": cdn.purges,
@@ -281,6 +282,6 @@ def _cdn_state(cdn: CdnPlace) -> str:
 def _residuals(browser_seconds: int, shared_seconds: int) -> list[dict[str, Any]]:
     """Copies nobody can call back; they end by the lifetimes that were sent with them."""
     return [
-        {"place": "browser caches", "seconds_max": browser_seconds},
-        {"place": "shared caches outside", "seconds_max": shared_seconds},
+        {"place": place_names.BROWSERS, "seconds_max": browser_seconds},
+        {"place": place_names.SHARED, "seconds_max": shared_seconds},
     ]

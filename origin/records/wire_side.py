@@ -20,6 +20,7 @@ from domicile.media.wire import (
 )
 from origin.records import probing
 from origin.records.core import Core
+from origin.records.edge_copies import EdgeCopies
 from origin.records.edges import Edges
 from origin.records.renditions import Renditions
 from origin.records.types import FencedState, SealedBlob
@@ -34,6 +35,7 @@ class WireSide:
         self._core = core
         self._edges = Edges(core)
         self._renditions = Renditions(core)
+        self.edge_copies = EdgeCopies(core)
 
     async def resolve(self, request: ResolveRequest) -> ResolveAnswer:
         """Name -> aid and keys, in one snapshot. BadSignature | OutsideRegion | AssetNotFound (unknown cloud)."""
@@ -83,6 +85,8 @@ class WireSide:
         """Where originals lie."""
         return name_of(self._core.settings.s3)
 
-    async def add_renditions(self, report: RenditionReport) -> int:
-        """Remember what an edge made; rows of aids that are no longer live are dropped. Returns how many were kept."""
-        return await self._renditions.add(report)
+    async def add_renditions(self, report: RenditionReport, *, region: str) -> int:
+        """Remember what an edge in that region made; rows of aids that are no longer live are dropped. Returns how many were kept."""
+        kept = await self._renditions.add(report)
+        await self.edge_copies.reported(report, region=region)
+        return kept

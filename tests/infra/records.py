@@ -18,7 +18,9 @@ from domicile.media.policy import Activity
 from domicile.media.wire import EdgeSeen, LeaseRequest, ProbesRequest
 from origin.catalogue.search_shape import EVERY
 from origin.records import Committed, NewAsset, Records, RecordsSettings
+from origin.records.crawl import Found
 from tests.infra import postgres
+from tests.infra.migrating import begin
 
 CLOUD = "acme"
 
@@ -46,6 +48,8 @@ def settings(directory: Path, **changes: Any) -> RecordsSettings:
         if directory not in _urls:
             _urls[directory] = _on.database()
         changes.setdefault("database_url", _urls[directory])
+    elif not changes.get("database_url"):
+        begin(directory / "data")
     return RecordsSettings(data=directory / "data", **changes)
 
 
@@ -133,6 +137,14 @@ def facts(body: bytes) -> SourceFacts:
         body_bytes=len(body),
         md5=hashlib.md5(body, usedforsecurity=False).hexdigest(),
     )
+
+
+async def crawled(records: Records) -> Found:
+    """What a whole pass of the crawler finds."""
+    standing = await records.crawler.step(anew=True)
+    while standing.finished_at is None:
+        standing = await records.crawler.step()
+    return standing.found
 
 
 async def upload(records: Records, target: AssetName, body: bytes = b"picture", **changes: Any) -> Committed:

@@ -161,7 +161,7 @@ async def test_how_an_erased_picture_was_laid_over_another_opens_with_no_key_tha
             body_bytes=1,
             layers=(jane,),
         )
-        assert await records.add_renditions(RenditionReport(node="0" * 32, renditions=(made,))) == 1
+        assert await records.add_renditions(RenditionReport(node="0" * 32, renditions=(made,)), region="eu-de") == 1
         async with records._core.database.read() as connection:
             kept: bytes = (await connection.execute(select(rendition.c.detail))).scalar_one()
         assert [one.transformation for one in await records.renditions(CLOUD, beach)] == ["l_people:jane"]

@@ -34,7 +34,7 @@ from edge import logs, messages, restart
 from edge.children import STOP_MARGIN_SECONDS, Child, GivenUp
 from edge.frames import READ_BUFFER_BYTES, Frames
 from edge.messages import Downward, NodeStatus, Reply, Upward
-from edge.page import SharedPage, boottime_ns
+from edge.page import SharedPage
 from edge.settings import EdgeSettings
 from edge.sockets import Sockets
 from edge.store.guard import bind_directory
@@ -187,7 +187,7 @@ async def _tell_ready(settings: EdgeSettings, page: SharedPage, port: int) -> No
     told = False
     while True:
         listening = len(page.live_slots())
-        if listening == page.workers and page.lease_deadline_ns > boottime_ns():
+        if listening == page.workers and page.lease_deadline_ns > page.now_ns():
             status = await ask_status(settings.agent_socket)
             if status is not None and (status.tenants or not status.refused):
                 say(_line("edge_ready", settings, port, listening, status))

@@ -19,7 +19,7 @@ GUARDS = {
     "probe": ("domicile", "edge", "origin"),
     "fence": ("domicile", "edge"),
     "floor": ("domicile",),
-    "lease": ("edge",),
+    "lease": ("edge", "origin"),
     "nonce": ("edge", "origin"),
     "digest": ("origin",),
     "scope": ("edge", "origin"),

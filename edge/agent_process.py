@@ -17,6 +17,8 @@ from domicile import __version__
 from domicile.media.errors import Overloaded
 from domicile.media.policy import Place
 from domicile.media.wire import PurgeRelay, Relayed
+from domicile.service.gate.peer import PeerClient
+from domicile.service.gate.probe import ProbeClient
 from domicile.service.gate.wire import WireClient
 from domicile.service.metrics import new_registry
 from edge.agent import Agent, Identity
@@ -29,6 +31,7 @@ from edge.nodedb import NodeDb, NoRoom
 from edge.numbers import NodeNumbers
 from edge.origin_wire import origin_wire
 from edge.page import SharedPage
+from edge.probing import Probing, own_door, own_tls
 from edge.rates import TokenBucket
 from edge.register import Register
 from edge.reports import Reports
@@ -40,6 +43,8 @@ from edge.tenure import Tenure
 
 PLACE = "edge"
 DATABASE = "node.db"
+LOOK_SECONDS_MAX = 2.0
+"""For a worker's answer when it is asked what it keeps."""
 FULL_SECONDS = 1.0
 """Between two tries to open node.db on a full disk."""
 
@@ -54,6 +59,10 @@ async def serve(settings: EdgeSettings, *, boot: str, stopping: asyncio.Event) -
         reserve = Reserve(settings.cache_path)
         db = await stack.enter_async_context(_database(settings.cache_path / DATABASE, reserve))
         wire = await stack.enter_async_context(origin_wire(settings))
+        peers = await stack.enter_async_context(
+            PeerClient.open(settings.worker_socket, answer_seconds_max=LOOK_SECONDS_MAX)
+        )
+        own = await stack.enter_async_context(ProbeClient.open(own_tls()))
         members = Members(page)
         stack.callback(members.close)
         identity = Identity(
@@ -63,6 +72,16 @@ async def serve(settings: EdgeSettings, *, boot: str, stopping: asyncio.Event) -
             authorities=settings.authority_names(settings.port),
         )
         parts = _assemble(settings, identity, page, db, wire, members, reserve=reserve)
+        probing = Probing(
+            identity=identity,
+            node=parts.node,
+            page=page,
+            keyring=parts.keyring,
+            wire=wire,
+            peers=peers,
+            own=own,
+            door=own_door(settings),
+        )
         await parts.agent.start()
         await parts.register.start()
         async with asyncio.TaskGroup() as group:
@@ -72,6 +91,7 @@ async def serve(settings: EdgeSettings, *, boot: str, stopping: asyncio.Event) -
                 group.create_task(parts.register.run()),
                 group.create_task(parts.reports.run()),
                 group.create_task(parts.stock.run()),
+                group.create_task(probing.run()),
                 group.create_task(reserve.run()),
             ]
             await stopping.wait()
@@ -83,6 +103,8 @@ async def serve(settings: EdgeSettings, *, boot: str, stopping: asyncio.Event) -
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
+    node: Node
+    keyring: Keyring
     agent: Agent
     register: Register
     reports: Reports
@@ -165,4 +187,4 @@ def _assemble(
         scrape=Scrape(lambda: generate_latest(registry), clock=loop.time).text,
         status=numbers.status,
     )
-    return _Parts(agent=agent, register=register, reports=reports, stock=stock, desk=desk)
+    return _Parts(node=node, keyring=keyring, agent=agent, register=register, reports=reports, stock=stock, desk=desk)

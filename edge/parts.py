@@ -23,6 +23,7 @@ from edge.health import doors
 from edge.hosts import Hosts
 from edge.hot import Hot
 from edge.link import NodeLink
+from edge.look import Looker
 from edge.lookup import Lookup
 from edge.metrics import Counters
 from edge.names import Negatives, UnknownClouds, Verdicts
@@ -140,7 +141,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         services=doors(outside.link, read_networks(settings.metrics_networks)),
         front=front,
     )
-    door = PeerDoor(deliverer=deliverer, responses=responses, counters=counters, progress_seconds_max=seconds_max)
+    door = _door(outside, known, deliverer, hot, progress_seconds_max=seconds_max)
     tiers = Tiers(
         lookup=known.lookup,
         originals=known.originals,
@@ -158,6 +159,16 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     )
     cdn_app = None if cdn_front is None else replace(app, front=cdn_front)
     return Parts(app=app, cdn_app=cdn_app, door=door, tiers=tiers)
+
+
+def _door(outside: Outside, known: _Known, deliverer: Deliverer, hot: Hot, *, progress_seconds_max: float) -> PeerDoor:
+    return PeerDoor(
+        deliverer=deliverer,
+        looker=Looker(lookup=known.lookup, originals=known.originals, hot=hot, responses=known.responses),
+        responses=known.responses,
+        counters=outside.counters,
+        progress_seconds_max=progress_seconds_max,
+    )
 
 
 def _known(settings: EdgeSettings, outside: Outside) -> _Known:

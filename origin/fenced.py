@@ -103,6 +103,18 @@ class Leases:
         """Those that were given this cloud."""
         return frozenset(one.node for one in self._instances.values() if tenant in one.tenants)
 
+    def alive(self, tenant: str) -> frozenset[tuple[str, str]]:
+        """Node and boot of each that was given this cloud and may hold a lease now."""
+        now = self._monotonic()
+        return frozenset(
+            key for key, one in self._instances.items() if tenant in one.tenants and one.silent_from(now) > now
+        )
+
+    def tenants_of(self, node: str, boot: str) -> frozenset[str]:
+        """That this instance was given; none of one that is not registered."""
+        known = self._instances.get((node, boot))
+        return frozenset() if known is None else known.tenants
+
     def expect_strangers(self, lease_seconds: float) -> None:
         """The rows are of an older state: whoever has come since may hold a lease, and nobody knows of him. Until the longest
         of those has run out nothing is fenced.

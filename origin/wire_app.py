@@ -6,6 +6,7 @@ carries (`domicile:zone:eu-de` in the SAN) must be the region that the edge stat
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TypeVar
 
@@ -37,6 +38,7 @@ from domicile.media.wire import (
     Empty,
     JournalAnswer,
     LeaseRequest,
+    ProbesRequest,
     PurgeRelay,
     RenditionReport,
     ResolveRequest,
@@ -62,6 +64,7 @@ WAIT_SECONDS_MAX = 30.0
 WAIT_STEP_SECONDS = 1.0
 """A long poll looks this often whether the process is ending."""
 HEADS_MAX = 100_000
+SEEN_MAX = 64
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _CURSOR = re.compile(r"([a-z0-9-]{1,63}):([0-9]{1,18})")
@@ -77,6 +80,7 @@ def wire_app(origin: Origin) -> web.Application:
     app.router.add_post(f"{PREFIX}/lease", lease)
     app.router.add_get(f"{PREFIX}/journal", journal)
     app.router.add_post(f"{PREFIX}/ack", ack)
+    app.router.add_post(f"{PREFIX}/probes", probes)
     app.router.add_post(f"{PREFIX}/resolve", resolve)
     app.router.add_get(f"{PREFIX}/blobs/{{aid}}", blob)
     app.router.add_post(f"{PREFIX}/renditions", renditions)
@@ -199,6 +203,24 @@ async def ack(request: web.Request) -> web.Response:
     """A node has applied entries in every worker."""
     await request.app[ORIGIN].records.ack(await _read(request, Ack))
     return _write(Empty())
+
+
+async def probes(request: web.Request) -> web.Response:
+    """What an edge has seen, and what it is to look for, at once or as soon as there is something."""
+    origin, asked = request.app[ORIGIN], await _read(request, ProbesRequest)
+    region_of(request, asked.region)
+    if not _ID.fullmatch(asked.node) or not _ID.fullmatch(asked.boot) or not 0 <= asked.wait_seconds < math.inf:
+        raise BadRequest("node and boot are 32 hex digits, and the wait is a number of seconds")
+    if len(asked.seen) > SEEN_MAX:
+        raise LimitExceeded(f"At most {SEEN_MAX} probes in one call")
+    origin.records.take_seen(asked)
+    left = min(asked.wait_seconds, WAIT_SECONDS_MAX)
+    while True:
+        step = min(left, WAIT_STEP_SECONDS)
+        answer = await origin.records.probes_for(asked, wait_seconds=0 if origin.draining else step)
+        left -= step
+        if answer.probes or left <= 0 or origin.draining:
+            return _write(answer)
 
 
 async def resolve(request: web.Request) -> web.Response:

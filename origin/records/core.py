@@ -26,6 +26,7 @@ from origin.records import placements
 from origin.records.audit import AuditLog
 from origin.records.documents import document_of
 from origin.records.filtering import condition_of
+from origin.records.probes import Probes
 from origin.records.sealing import open_record
 from origin.records.settings import RecordsSettings
 from origin.records.types import AssetRecord, FencedState, Filter, MetadataValue
@@ -82,6 +83,7 @@ class Core:
     """Drafts (aid, tenant) whose row could not be reached when they were over; no more than uploads that failed then."""
     crawling: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held for each page of the crawler."""
+    probes: Probes = field(default_factory=Probes)
     counting: set[tuple[str, str]] = field(default_factory=set)
     """Erasures (tenant, id) whose call has yet to write down what it has forgotten: nobody closes them meanwhile."""
 

@@ -22,7 +22,6 @@ from origin.catalogue.search_server import ServerIndex
 from origin.catalogue.sql import SqlCatalogue
 from origin.fenced import Leases
 from origin.journal import Journal
-from origin.keypages import KeyringBroken
 from origin.keyring import Keyring
 from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
@@ -34,11 +33,14 @@ from origin.records.core import Core
 from origin.records.crawl import Crawler
 from origin.records.database import opened_database
 from origin.records.edges import longest_lease_seconds
+from origin.records.endings import Endings
 from origin.records.erasures import Erasures
 from origin.records.named import load_named
 from origin.records.search_build import SearchBuild
 from origin.records.settings import RecordsSettings
 from origin.records.statement_key import make_signing_key
+from origin.roots.opening import blamed_root, opened_roots, place_of
+from origin.roots.port import KeyringBroken
 from origin.shield import Shield
 from origin.store.guard import GuardedStore
 from origin.store.opening import name_of, opened_store
@@ -100,7 +102,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             search=search,
             keyring=keyring,
             tenants=Tenants(keyring),
-            policies=Policies(settings.data / "policies", home=settings.region),
+            policies=Policies(settings.data / "policies", home=settings.region, keys=place_of(settings.root)),
             blobs=store,
             leases=leases,
             shield=shield,
@@ -132,8 +134,16 @@ async def _open_store(settings: RecordsSettings, clocks: Clocks, stack: contextl
 
 async def _open_keyring(settings: RecordsSettings, shield: Shield) -> Keyring:
     try:
-        with blamed("origin.records.keys", settings.keys_directory, "a directory that can be made and written to"):
-            keyring = await Keyring.open(settings.keys_directory, data=settings.data, shield=shield)
+        with (
+            blamed("origin.records.keys", settings.keys_directory, "a directory that can be made and written to"),
+            blamed_root(),
+        ):
+            keyring = await Keyring.open(
+                settings.keys_directory,
+                data=settings.data,
+                shield=shield,
+                roots=lambda directory: opened_roots(settings.root, directory, region=settings.region),
+            )
     except KeyringBroken as broken:
         raise BadSetting(f"origin.records.keys: {str(settings.keys_directory)!r} cannot be read ({broken})") from broken
     await make_signing_key(keyring)
@@ -247,7 +257,7 @@ class Upkeep:
             await _tried(drafts.drop_left(core))
             await _tried(recovery.finish_doomed(core))
             await _tried(Erasures(core).resume())
-            await _tried(Erasures(core).close_over())
+            await _tried(Endings(core).close_over())
             await _tried(lineage.sweep(core))
             await _tried(retention.trim(core))
             await _tried(backups.drop_old(core))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from domicile.media.cdn import CDNS
 from domicile.service.settings import MIB, group, setting
+from origin.roots.settings import RootSettings
 from origin.store.s3_settings import S3Settings
 
 
@@ -98,6 +99,7 @@ class RecordsSettings:
         at_least=0,
         at_most=3600,
     )
+    root: RootSettings = group(RootSettings)
     s3: S3Settings = group(S3Settings)
 
     @property

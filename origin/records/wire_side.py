@@ -12,10 +12,13 @@ from domicile.media.wire import (
     JournalAnswer,
     LeaseAnswer,
     LeaseRequest,
+    ProbesAnswer,
+    ProbesRequest,
     RenditionReport,
     ResolveAnswer,
     ResolveRequest,
 )
+from origin.records import probing
 from origin.records.core import Core
 from origin.records.edge_copies import EdgeCopies
 from origin.records.edges import Edges
@@ -59,6 +62,14 @@ class WireSide:
 
     async def ack(self, ack: Ack) -> None:
         self._core.leases.ack(ack)
+
+    def take_seen(self, asked: ProbesRequest) -> None:
+        """What an edge says that it has seen of what was erased."""
+        probing.told(self._core, asked)
+
+    async def probes_for(self, asked: ProbesRequest, *, wait_seconds: float) -> ProbesAnswer:
+        """What an edge is to look for; waits up to `wait_seconds` for something."""
+        return await probing.offered(self._core, asked, wait_seconds=wait_seconds)
 
     async def fenced(self, tenant: str, seq: int, *, wait_seconds: float = 0.0) -> FencedState:
         """How far an entry has come; waits up to `wait_seconds` (at most `ack_seconds_max`) for it to be fenced."""

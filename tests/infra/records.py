@@ -10,9 +10,12 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from domicile.media.asset import AssetName
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
+from domicile.media.wire import EdgeSeen, LeaseRequest, ProbesRequest
 from origin.catalogue.search_shape import EVERY
 from origin.records import Committed, NewAsset, Records, RecordsSettings
 from origin.records.crawl import Found
@@ -102,6 +105,18 @@ async def opened(directory: Path, **changes: Any) -> AsyncIterator[Records]:
         if records.tenant(CLOUD) is None:
             await records.create_tenant(CLOUD)
         yield records
+
+
+async def looked(records: Records, edge: LeaseRequest) -> int:
+    """As this edge that has nothing of what was erased. For how many erasures it has looked."""
+    asked = ProbesRequest(node=edge.node, boot=edge.boot, region=edge.region, wait_seconds=0.0)
+    probes = (await records.probes_for(asked, wait_seconds=0.0)).probes
+    seen = [
+        EdgeSeen(id=one.id, tenant=one.tenant, looked=len(one.aids), kept=0, asked=0, given=0, unjudged=0, unsure=0)
+        for one in probes
+    ]
+    records.take_seen(msgspec.structs.replace(asked, seen=tuple(seen)))
+    return len(probes)
 
 
 def name(public_id: str, *, delivery_type: str = "upload", cloud: str = CLOUD) -> AssetName:

@@ -125,7 +125,7 @@ async def test_erasures_that_are_not_over_are_found_among_many_that_are(tmp_path
             await connection.execute(insert(t.erasure), [{**over, "id": f"{n:032x}"} for n in range(2000)])
             await connection.execute(text("ANALYZE"))
         heard = Heard(records._core.database)
-        await records._erasures.close_over()
+        await records._endings.close_over()
         told = await plans(records._core.database, heard.statements)
         (plan,) = (plan for statement, plan in told.items() if "erasure" in statement)  # the crawler asks meanwhile
         assert any("ix_erasure_open" in line for line in plan), plan

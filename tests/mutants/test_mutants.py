@@ -16,6 +16,7 @@ from tests.mutants.laboratory import TEST_SECONDS_MAX, Laboratory
 PATCHES = sorted(Path(__file__).parent.glob("*.patch"))
 PLACES = ("domicile", "edge", "origin")
 GUARDS = {
+    "probe": ("domicile", "edge", "origin"),
     "fence": ("domicile", "edge"),
     "floor": ("domicile",),
     "lease": ("edge",),

@@ -41,6 +41,8 @@ from domicile.media.wire import (
     JournalAnswer,
     LeaseAnswer,
     LeaseRequest,
+    ProbesAnswer,
+    ProbesRequest,
     PurgeRelay,
     Relayed,
     RenditionReport,
@@ -173,6 +175,10 @@ class WireClient:
         """Tell that every worker has applied."""
         await self._post("ack", ack, Empty)
 
+    async def probes(self, request: ProbesRequest) -> ProbesAnswer:
+        """Tell what was seen of what was erased, and wait for more to look for."""
+        return await self._post("probes", request, ProbesAnswer, extra_seconds=request.wait_seconds)
+
     async def resolve(self, permit: Permit, request: ResolveRequest) -> ResolveAnswer:
         """Name -> aid, sequence, facts, keys. `permit`: Activity.METADATA for `request.cloud`.
 
@@ -216,11 +222,11 @@ class WireClient:
         """Hand on a signed purge, unread. Whose it is only the origin can tell, so there is no permit to ask for."""
         return await self._post("purge", relay, Relayed)
 
-    async def _post(self, path: str, body: msgspec.Struct, kind: type[T]) -> T:
+    async def _post(self, path: str, body: msgspec.Struct, kind: type[T], *, extra_seconds: float = 0.0) -> T:
         encoded = msgspec.msgpack.encode(body)
         if len(encoded) > BODY_BYTES_MAX:
             raise errors.LimitExceeded("The message is larger than the wire takes")
-        return await self._call("POST", path, kind, body=encoded)
+        return await self._call("POST", path, kind, body=encoded, extra_seconds=extra_seconds)
 
     async def _call(
         self,

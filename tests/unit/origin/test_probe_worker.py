@@ -156,7 +156,7 @@ async def test_what_is_asked_for_is_the_original_and_what_was_made_of_it_and_of_
         )
         for number, extra in [*((number, "") for number in range(10)), (99, ",d_nobody.png")]
     ]
-    await scene.records.add_renditions(RenditionReport(node=NODE, renditions=tuple(made)))
+    await scene.records.add_renditions(RenditionReport(node=NODE, renditions=tuple(made)), region="eu-de")
     erasure = await purged(scene)
     assert state_of(await told(scene, erasure)) == ("receipted", "erased")
     targets = list(dict.fromkeys(target for target, _ in scene.there.asked))

@@ -78,6 +78,7 @@ fuzz: $(VENV)/.test
 # origin and of its database's server for ten minutes, half of it on each database; then what an erasure promises, for twenty
 # minutes of partitions, kills, stops and failovers. ARGS='--minutes 2'.
 soak: $(VENV)/.test
+	REPLAY_EXAMPLES=400 REPLAY_STEPS=80 $(BIN)/python -m pytest -q -n0 -o timeout=3600 tests/replay/test_random.py
 	$(BIN)/python -m tests.soak $(ARGS)
 	$(BIN)/python -m tests.soak.kills $(ARGS)
 	$(BIN)/python -m tests.chaos $(ARGS)

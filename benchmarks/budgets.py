@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import large_files
-from benchmarks.hits import noise
+from benchmarks.hits_bodies import noise
 from benchmarks.measured import MeasuredStack as Stack
 from benchmarks.memory import DECODERS, Peaks, processes, watched
 from benchmarks.mixed import Mix

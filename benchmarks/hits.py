@@ -6,41 +6,58 @@ Two workers are pinned nowhere and share both with the load: only processor time
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-from PIL import Image
-
-from benchmarks import aiohttp_alone, hits_peers, pictures
+from benchmarks import aiohttp_alone, hits_peers
+from benchmarks.hits_bodies import OTHERS, PHOTO, SIZES, nearest, uploaded
 from benchmarks.hits_peers import SENDING, Origin
-from benchmarks.hits_rows import OURS, Kind, Situation, Taken, quiet, rows, servers, situations
-from benchmarks.load import BROWSER, PACED, UNIQUE_REFERER, Load, core_ticks, pin, tree, wrk
+from benchmarks.hits_rows import (
+    AT_A_RATE,
+    OURS,
+    PROBED,
+    WITHOUT_TRANSFORMS,
+    Kind,
+    Situation,
+    Taken,
+    quiet,
+    rows,
+    servers,
+    situations,
+)
+from benchmarks.load import (
+    PACED,
+    UNIQUE_REFERER,
+    Load,
+    Run,
+    core_ticks,
+    cpu_by_pid,
+    pin,
+    spent,
+    tree,
+    wrk,
+)
 from benchmarks.meanwhile import OfDomicile, OfPeer, Side, Transforms, running
 from benchmarks.measured import MeasuredStack as Stack
 from benchmarks.peers_http import Peer, version
+from benchmarks.probe import Probed, probe
 from tests.e2e.stack import Reply
 
-SIZES = {"2 KB": (2_000, 48), "20 KB": (20_000, 150), "100 KB": (100_000, 340)}
-"""label -> (bytes aimed at, side in pixels of a noisy picture that comes near)"""
-MARGIN_PIXELS = 8
-"""Uploaded larger by so much, so that what is delivered is really scaled."""
 SERVER_CORE, LOAD_CORE = 0, 1
 NEEDED = {"wrk": "wrk", "nginx": "nginx-light", "varnishd": "varnish", "taskset": "util-linux"}
 """Program -> package."""
-OTHERS = tuple(f"other{number}" for number in range(10))
-"""What is filled and purged while something else is hit."""
-PHOTO, PHOTO_PIXELS = "photo", (1600, 1200)
 PACED_CONNECTIONS, REST_MILLISECONDS = 32, 16
 """About 2,000 requests a second: far from what any of them can answer, so that p99 is not that of a queue."""
 WARM_SECONDS = 1
+BESIDE_SECONDS = 2
+"""By so much a load lasts longer than the probe beside it: half of it before, for Python to start."""
 
 
 class Server(Protocol):
@@ -112,33 +129,6 @@ def started(work: Path, results: Path, workers: int) -> Iterator[Contest]:
         }
         varnish = peer(hits_peers.varnish(work / "varnish", asked, workers=workers))
         yield Contest(workers, stack, origin, paths, nginx, varnish, alone)
-
-
-def uploaded(stack: Stack) -> None:
-    uploader = stack.sdk().uploader
-    for _, side in SIZES.values():
-        uploader.upload(io.BytesIO(noise(side + MARGIN_PIXELS)), public_id=f"noise{side}")
-    small = noise(SIZES["2 KB"][1])
-    for name in OTHERS:
-        uploader.upload(io.BytesIO(small), public_id=name)
-    uploader.upload(io.BytesIO(pictures.photo(*PHOTO_PIXELS)), public_id=PHOTO)
-
-
-def noise(side: int) -> bytes:
-    pixels = np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    body = io.BytesIO()
-    Image.fromarray(pixels).save(body, "PNG")
-    return body.getvalue()
-
-
-def nearest(stack: Stack, side: int, wanted: int) -> tuple[str, Reply]:
-    """The path of the rendition whose body comes nearest to the size aimed at, and its answer."""
-    replies = {}
-    for quality in (20, 40, 60, 80, 95):
-        path = f"/demo/image/upload/c_scale,w_{side},q_{quality}/v1/noise{side}.jpg"
-        replies[path] = reply = stack.get(path, **BROWSER)
-        assert reply.status == 200, reply.headers
-    return min(replies.items(), key=lambda made: abs(len(made[1].body) - wanted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +228,7 @@ class Contest:
         match kind:
             case Kind.UNIQUE:
                 return Load(script=UNIQUE_REFERER, arguments=(str(time.monotonic_ns()),))
-            case Kind.PACED | Kind.TRANSFORMS:
+            case kind if kind in AT_A_RATE:
                 return Load(connections=PACED_CONNECTIONS, script=PACED, arguments=(str(REST_MILLISECONDS),))
             case _:
                 return self.plain()
@@ -250,13 +240,13 @@ class Contest:
                 return self.others.sides()
             case Kind.BUSY, Peer():
                 return OfPeer(server, path, can_purge=name == "varnish").sides()
-            case Kind.TRANSFORMS, _:
+            case kind, _ if kind in WITHOUT_TRANSFORMS:
                 self.transforms = self.transforms or Transforms(self.stack, PHOTO)
                 return [self.transforms.side()]
             case _:
                 return []
 
-    def ask(self, situation: Situation, server: Server, path: str, *, seconds: int) -> Any:
+    def ask(self, situation: Situation, server: Server, path: str, *, seconds: int) -> Run:
         url = f"http://127.0.0.1:{server.port}{path}"
         return wrk(url, server.pids, seconds=seconds, load=self.load(situation.kind))
 
@@ -266,7 +256,7 @@ class Contest:
             asked = self.origin.asked
             with running(sides) as done:
                 busy, ticks = core_ticks(LOAD_CORE, Path("/proc/stat").read_text("utf-8"))
-                run = self.ask(situation, server, path, seconds=seconds)
+                run, beside, probed = self.measured(situation, server, path, seconds=seconds)
                 busy_after, ticks_after = core_ticks(LOAD_CORE, Path("/proc/stat").read_text("utf-8"))
             passed_on = self.origin.asked - asked
         return Taken(
@@ -276,7 +266,35 @@ class Contest:
             passed_on=passed_on,
             seen=seen,
             other_core_busy=(busy_after - busy) / max(ticks_after - ticks, 1),
+            beside=beside,
+            probed=probed,
         )
+
+    def measured(
+        self, situation: Situation, server: Server, path: str, *, seconds: int
+    ) -> tuple[Run, int, Probed | None]:
+        """What was taken, how many requests came from a load beside it, and what the probe says, if it was the probe's."""
+        if situation.kind not in PROBED:
+            return self.ask(situation, server, path, seconds=seconds), 0, None
+        before, beside = cpu_by_pid(server.pids()), Run(0, 0.0, 0.0, 0.0, 0.0, 0)
+        with ThreadPoolExecutor(1) as loads:
+            load = None
+            if situation.kind in AT_A_RATE:
+                load = loads.submit(self.ask, situation, server, path, seconds=seconds + BESIDE_SECONDS)
+                time.sleep(BESIDE_SECONDS / 2)  # its connections are open, and it ends after the probe
+            probed = probe(server.port, path, seconds=seconds, core=LOAD_CORE)
+            if load is not None:
+                beside = load.result()
+        used = spent(before, cpu_by_pid(server.pids()))
+        run = Run(
+            requests=probed.requests,
+            per_second=probed.per_second,
+            p50_ms=probed.p50_ms,
+            p99_ms=probed.p99_ms,
+            cpu_us=used / max(probed.requests + beside.requests, 1) * 1e6,
+            errors=probed.errors + beside.errors,
+        )
+        return run, beside.requests, probed
 
     def notes(self, situation: Situation) -> dict[str, str]:
         nginx = f"{version(['nginx', '-v'])}, {self.best[situation.size]}"

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.load import Run
 from benchmarks.measured import Counted
+from benchmarks.probe import Probed
 
 SECONDS, MEMORY = "domicile_edge_request_seconds", {"route": "delivery", "cache": "memory"}
 OURS = "domicile"
@@ -23,6 +24,10 @@ class Kind(StrEnum):
     BUSY = "purges and fills"
     PACED = "p99 at a fixed rate"
     TRANSFORMS = "p99 at a fixed rate, transforms on the other core"
+    PROBE = "probe"
+    PROBE_TRANSFORMS = "probe, transforms on the other core"
+    PROBE_PACED = "probe beside a fixed rate"
+    PROBE_PACED_TRANSFORMS = "probe beside a fixed rate, transforms on the other core"
     TWO_WORKERS = "2 workers by CPU"
 
 
@@ -40,6 +45,17 @@ class Situation:
         return 2 if self.kind is Kind.TWO_WORKERS else 1
 
 
+WITHOUT_TRANSFORMS = {
+    Kind.TRANSFORMS: Kind.PACED,
+    Kind.PROBE_TRANSFORMS: Kind.PROBE,
+    Kind.PROBE_PACED_TRANSFORMS: Kind.PROBE_PACED,
+}
+"""A kind with transforms on the other core, and what it is held against."""
+PROBED = frozenset({Kind.PROBE, Kind.PROBE_TRANSFORMS, Kind.PROBE_PACED, Kind.PROBE_PACED_TRANSFORMS})
+"""What is measured is the probe's (benchmarks/probe.py), and not wrk's."""
+AT_A_RATE = frozenset({Kind.PACED, Kind.TRANSFORMS, Kind.PROBE_PACED, Kind.PROBE_PACED_TRANSFORMS})
+P99_KINDS = tuple(kind for busy, quiet in WITHOUT_TRANSFORMS.items() for kind in (quiet, busy))
+"""Each quiet one before the one with transforms."""
 P99_SIZE = "20 KB"
 TARGETS = {
     ("nginx", "2 KB", Kind.REPEATED): 1.3,
@@ -61,7 +77,7 @@ def situations(sizes: Sequence[str], *, only: str = "") -> list[Situation]:
     """In the order that they are measured in. `only`: a part of the labels; that against which one is held comes along."""
     everything = [
         *(Situation(size, kind) for kind in (Kind.REPEATED, Kind.UNIQUE, Kind.BUSY) for size in sizes),
-        *(Situation(P99_SIZE, kind) for kind in (Kind.PACED, Kind.TRANSFORMS)),
+        *(Situation(P99_SIZE, kind) for kind in P99_KINDS),
         *(Situation(size, Kind.TWO_WORKERS) for size in sizes),
     ]
     chosen = {situation for situation in everything if only in situation.label}
@@ -71,26 +87,18 @@ def situations(sizes: Sequence[str], *, only: str = "") -> list[Situation]:
 
 def quiet(situation: Situation) -> Situation:
     """The same without what goes on meanwhile."""
-    match situation.kind:
-        case Kind.BUSY:
-            return Situation(situation.size, Kind.REPEATED)
-        case Kind.TRANSFORMS:
-            return Situation(situation.size, Kind.PACED)
-        case _:
-            return situation
+    if situation.kind is Kind.BUSY:
+        return Situation(situation.size, Kind.REPEATED)
+    return Situation(situation.size, WITHOUT_TRANSFORMS.get(situation.kind, situation.kind))
 
 
 def servers(kind: Kind, names: Sequence[str]) -> list[str]:
     """Who takes part: what is no cache fills nothing, and only ours transforms."""
-    match kind:
-        case Kind.BUSY:
-            return [name for name in names if name != "aiohttp"]
-        case Kind.PACED:
-            return [name for name in names if name in {OURS, "nginx"}]
-        case Kind.TRANSFORMS:
-            return [OURS]
-        case _:
-            return list(names)
+    if kind in WITHOUT_TRANSFORMS:
+        return [OURS]
+    if kind in P99_KINDS:
+        return [name for name in names if name in {OURS, "nginx"}]
+    return [name for name in names if kind is not Kind.BUSY or name != "aiohttp"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +115,9 @@ class Taken:
     seen: Counted | None = None
     """What ours counted."""
     other_core_busy: float = 0.0
+    beside: int = 0
+    """Requests of a load that went on beside the probe."""
+    probed: Probed | None = None
 
     @property
     def is_honest(self) -> bool:
@@ -120,7 +131,9 @@ class Taken:
             return self.passed_on == made
         all_filled = self.seen.fills >= made if made else self.seen.fills == 0
         return (
-            all_filled and self.seen.memory_hits >= self.run.requests and self.seen.purges == self.done.get("purges", 0)
+            all_filled
+            and self.seen.memory_hits >= self.run.requests + self.beside
+            and self.seen.purges == self.done.get("purges", 0)
         )
 
 
@@ -140,7 +153,7 @@ def by_p99(ours: Run, peer: Run) -> float:
     return peer.p99_ms / ours.p99_ms
 
 
-COMPARED: dict[Kind, Compared] = {Kind.TWO_WORKERS: by_cpu, Kind.PACED: by_p99}
+COMPARED: dict[Kind, Compared] = {Kind.TWO_WORKERS: by_cpu, **dict.fromkeys(P99_KINDS, by_p99)}
 """What `ratio` is made of; of requests a second where nothing is said."""
 
 
@@ -177,9 +190,9 @@ def _own(situation: Situation, body_bytes: int, ours: Sequence[Taken], before: S
     if before:
         rate, p99 = _middle(before, "per_second"), _middle(before, "p99_ms")
         row |= {"rate_of_quiet": row["requests_s"] / rate, "p99_of_quiet": row["p99_ms"] / p99}
-    if situation.kind in {Kind.PACED, Kind.TRANSFORMS}:
+    if situation.kind in P99_KINDS:
         row["other_core_busy"] = statistics.median(each.other_core_busy for each in ours)
-    if situation.kind is Kind.TRANSFORMS:
+    if situation.kind in WITHOUT_TRANSFORMS:
         row |= {"target": f"p99_of_quiet <= {P99_OF_QUIET_MAX:g}", "met": row["p99_of_quiet"] <= P99_OF_QUIET_MAX}
     return row
 
@@ -223,6 +236,14 @@ def _common(what: str, name: str, body_bytes: int, taken: Sequence[Taken]) -> di
         "within": all(each.is_honest for each in taken),
         "runs": [asdict(each.run) | {"meanwhile": dict(each.done)} for each in taken],
     }
+    probed = [each.probed for each in taken if each.probed is not None]
+    if probed:
+        row |= {
+            "probe_realtime": all(each.realtime for each in probed),
+            "probe_late_p99_ms": statistics.median(each.late_p99_ms for each in probed),
+            "probe_max_ms": max(each.max_ms for each in probed),
+            "beside": sum(each.beside for each in taken),
+        }
     return row | ({"failures": sorted(set(failures))[:3]} if failures else {})
 
 

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from domicile.service import logging
+from domicile.service.freed_memory import overwrite_freed
 from domicile.service.settings import BadSetting, load
+from edge import logs
 from edge.settings import EdgeSettings
 from edge.sockets import Sockets
 
@@ -24,12 +26,16 @@ PR_SET_PDEATHSIG = 1
 FILES_MAX = 65_536
 """Descriptors that a worker asks for, each connection being one; it gets no more than the system lets it have."""
 
+PROCESSES = {"agent": logs.AGENT, "worker": logs.WORKER}
+
 log = logging.get()
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit code: 0 after a clean end, 1 after a failure, 2 for a bad setting."""
     given = _parser().parse_args(arguments)
+    if given.part == "agent":  # it outlives what is erased; workers do not
+        overwrite_freed(os.environ)
     try:
         return _run(given)
     except BadSetting as bad:
@@ -56,18 +62,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(given: argparse.Namespace) -> int:
+def _settings(given: argparse.Namespace) -> EdgeSettings:
+    """As they are now. Raises BadSetting."""
     overrides: dict[str, Any] = {"edge.passthrough.routes": tuple(given.passthrough)} if given.passthrough else {}
     settings = load(EdgeSettings, "edge", file=given.config, environ=os.environ, overrides=overrides)
     if given.port:
         overrides["edge.listen"] = f"{settings.listen.rpartition(':')[0]}:{given.port}"
         settings = load(EdgeSettings, "edge", file=given.config, environ=os.environ, overrides=overrides)
     settings.validate()
-    flood = logging.configure(
-        "edge" if given.part == "worker" else f"edge-{given.part}",
-        level=settings.log_level,
-        lines_per_second_max=settings.log_lines_per_second_max,
-    )
+    return settings
+
+
+def _run(given: argparse.Namespace) -> int:
+    settings = _settings(given)
+    flood = logs.configure(PROCESSES.get(given.part, logs.NODE), settings)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold keys and pictures
     os.umask(0o077)
     match given.part:
@@ -77,7 +85,13 @@ def _run(given: argparse.Namespace) -> int:
             _end_with(given.parent)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # of a terminal or a whole group: it is the supervisor's
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C goes to all; the agent ends last
-            asyncio.run(_until_told(lambda stopping: agent_process.serve(settings, boot=given.boot, stopping=stopping)))
+            asyncio.run(
+                _until_told(
+                    lambda stopping: agent_process.serve(
+                        settings, boot=given.boot, stopping=stopping, load=lambda: _settings(given)
+                    )
+                )
+            )
             return 0
         case "worker":
             import uvloop
@@ -108,7 +122,7 @@ def _run(given: argparse.Namespace) -> int:
 
             passed_on = ["--config", str(given.config)] if given.config is not None else []
             passed_on += [f"--passthrough={route}" for route in given.passthrough]
-            return asyncio.run(supervisor.supervise(settings, passed_on))
+            return asyncio.run(supervisor.supervise(settings, passed_on, load=lambda: _settings(given)))
 
 
 async def _until_told(serve: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -14,13 +14,15 @@ import structlog
 from prometheus_client import generate_latest
 
 from domicile import __version__
-from domicile.media.errors import Overloaded
+from domicile.media.errors import BadRequest, Overloaded
 from domicile.media.policy import Place
 from domicile.media.wire import PurgeRelay, Relayed
 from domicile.service.gate.peer import PeerClient
 from domicile.service.gate.probe import ProbeClient
 from domicile.service.gate.wire import WireClient
 from domicile.service.metrics import new_registry
+from domicile.service.settings import BadSetting
+from edge import logs, origin_wire, restart
 from edge.agent import Agent, Identity
 from edge.desk import Desk
 from edge.exporter import NodeCollector, Scrape
@@ -29,7 +31,6 @@ from edge.members import Members
 from edge.node import Node
 from edge.nodedb import NodeDb, NoRoom
 from edge.numbers import NodeNumbers
-from edge.origin_wire import origin_wire
 from edge.page import SharedPage
 from edge.probing import Probing, own_door, own_tls
 from edge.rates import TokenBucket
@@ -51,14 +52,18 @@ FULL_SECONDS = 1.0
 log = structlog.get_logger("edge.agent")
 
 
-async def serve(settings: EdgeSettings, *, boot: str, stopping: asyncio.Event) -> None:
-    """Run the agent until `stopping` is set; then give the lease back. `boot`: random id of the node's start."""
+async def serve(
+    settings: EdgeSettings, *, boot: str, stopping: asyncio.Event, load: Callable[[], EdgeSettings]
+) -> None:
+    """Run the agent until `stopping` is set; then give the lease back. `boot`: random id of the node's start. `load`: the
+    settings as they are when it is called.
+    """
     async with AsyncExitStack() as stack:
         page = SharedPage.open(settings.page_path)
         stack.callback(page.close)
         reserve = Reserve(settings.cache_path)
         db = await stack.enter_async_context(_database(settings.cache_path / DATABASE, reserve))
-        wire = await stack.enter_async_context(origin_wire(settings))
+        wire = await stack.enter_async_context(origin_wire.origin_wire(settings))
         peers = await stack.enter_async_context(
             PeerClient.open(settings.worker_socket, answer_seconds_max=LOOK_SECONDS_MAX)
         )
@@ -71,7 +76,7 @@ async def serve(settings: EdgeSettings, *, boot: str, stopping: asyncio.Event) -
             region=settings.region,
             authorities=settings.authority_names(settings.port),
         )
-        parts = _assemble(settings, identity, page, db, wire, members, reserve=reserve)
+        parts = _assemble(settings, identity, page, db, wire, members, reserve=reserve, load=load)
         probing = Probing(
             identity=identity,
             node=parts.node,
@@ -90,8 +95,8 @@ async def serve(settings: EdgeSettings, *, boot: str, stopping: asyncio.Event) -
                 group.create_task(parts.agent.run()),
                 group.create_task(parts.register.run()),
                 group.create_task(parts.reports.run()),
-                group.create_task(parts.stock.run()),
                 group.create_task(probing.run()),
+                group.create_task(parts.stock.run()),
                 group.create_task(reserve.run()),
             ]
             await stopping.wait()
@@ -99,6 +104,37 @@ async def serve(settings: EdgeSettings, *, boot: str, stopping: asyncio.Event) -
                 task.cancel()
         await parts.agent.release()
         await parts.register.flush()
+
+
+@dataclass(slots=True, kw_only=True)
+class Renewal:
+    """How the agent goes on by other settings. Lease and keys stay where they are: there is no moment without them."""
+
+    load: Callable[[], EdgeSettings]
+    settings: EdgeSettings
+    wire: WireClient
+    agent: Agent
+    tenure: Tenure
+    keyring: Keyring
+    register: Register
+    purges: TokenBucket
+
+    async def renew(self) -> None:
+        """Takes over all that `restart.fixed` does not name. Raises BadRequest: nothing was changed."""
+        try:
+            settings = self.load()
+            restart.check(self.settings, settings)
+            await origin_wire.renew(self.wire, settings)
+        except (BadSetting, restart.Refused) as bad:
+            raise BadRequest(str(bad)) from bad
+        self.agent.identity = replace(self.agent.identity, authorities=settings.authority_names(settings.port))
+        self.tenure.locked_seconds_max = settings.node.locked_seconds_max
+        self.keyring.allow(settings.node.keyring_keys_max)
+        self.register.objects_max = settings.node.objects_max
+        self.purges.allow(per_second=settings.purge.per_second, burst=settings.purge.burst)
+        self.settings = settings
+        logs.configure(logs.AGENT, settings)
+        log.info("settings_renewed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +176,7 @@ def _assemble(
     members: Members,
     *,
     reserve: Reserve,
+    load: Callable[[], EdgeSettings],
 ) -> _Parts:
     keyring = Keyring(settings.node.keyring_keys_max)
     node = Node(page, keyring, agent=secrets.randbits(63) | 1)
@@ -177,6 +214,16 @@ def _assemble(
     )
     registry = new_registry(tier="edge", version=__version__, region=settings.region)
     registry.register(NodeCollector(page, numbers.numbers))
+    renewal = Renewal(
+        load=load,
+        settings=settings,
+        wire=wire,
+        agent=agent,
+        tenure=tenure,
+        keyring=keyring,
+        register=register,
+        purges=bucket,
+    )
     desk = Desk(
         node,
         members,
@@ -186,5 +233,6 @@ def _assemble(
         discover=agent.discover,
         scrape=Scrape(lambda: generate_latest(registry), clock=loop.time).text,
         status=numbers.status,
+        renew=renewal.renew,
     )
     return _Parts(node=node, keyring=keyring, agent=agent, register=register, reports=reports, stock=stock, desk=desk)

@@ -132,28 +132,29 @@ class App:
         if self.in_progress.count >= self.requests_max:
             self.counters.add(Count.REQUESTS_REFUSED)
             raise Overloaded("Too many requests; try again")
-        cloud = request.raw_path[1:].partition("/")[0]
+        path = self._path(request)
+        cloud = path[1:].partition("/")[0]
         if cloud in self.deliverer.link.tenants and not self.rates.take(cloud, tally.started):
             self.counters.add(Count.LIMITED)
             raise RateLimited("This cloud is asked for too often; try again")
         self.in_progress.count += 1
         try:
-            searched = parse_search(request.raw_path)
+            searched = parse_search(path)
             if searched is not None:
                 tally.route = Route.SEARCH
                 return await self._send_plain(request, await self.searches.answer(searched), tally)
-            return await self._delivery(request, asker, tally)
+            return await self._delivery(request, path, asker, tally)
         finally:
             self.in_progress.count -= 1
 
-    async def _delivery(self, request: web.BaseRequest, asker: Asker, tally: _Tally) -> web.StreamResponse:
+    async def _delivery(self, request: web.BaseRequest, path: str, asker: Asker, tally: _Tally) -> web.StreamResponse:
         accept = ",".join(request.headers.getall("Accept", ())).encode("ascii", "ignore").decode()
-        hints = read_hints(request.headers) if may_follow_hints(request.raw_path) else NO_HINTS
+        hints = read_hints(request.headers) if may_follow_hints(path) else NO_HINTS
         shown = _shown(request)
-        delivered = await self.deliverer.deliver(request.raw_path, accept, hints, shown)
+        delivered = await self.deliverer.deliver(path, accept, hints, shown)
         head = delivered.stored.head
         if request.method == "GET":
-            self.hot.learn(request.raw_path, accept, delivered)  # at once: its marks may change meanwhile
+            self.hot.learn(path, accept, delivered)  # at once: its marks may change meanwhile
         try:
             with self.responses.entered(head, request.transport), self.deliverer.torn_is_dropped(delivered):
                 if not await self.deliverer.confirm(delivered.stored, delivered.leave):
@@ -179,6 +180,10 @@ class App:
             delivered, asker, method=request.method, asked=request.headers, elapsed_seconds=elapsed
         )
 
+    def _path(self, request: web.BaseRequest) -> str:
+        """As it is spelled on a host of all clouds."""
+        return self.hosts.path(request.headers.get("Host", ""), request.raw_path)
+
     def _check_host(self, request: web.BaseRequest) -> None:
         if not self.hosts.has(request.headers.get("Host", "")):
             raise WrongPlace("This host is not served here")
@@ -195,7 +200,7 @@ class App:
 
     def _timing_allow_origin(self, request: web.BaseRequest) -> tuple[str, ...]:
         """Of the tenant that the path names first, if it is one; errors are for its pages, too."""
-        state = self.deliverer.link.tenants.get(request.raw_path[1:].partition("/")[0])
+        state = self.deliverer.link.tenants.get(self._path(request)[1:].partition("/")[0])
         return () if state is None else state.policy.timing_allow_origin
 
     def _wrong_method(self, allowed: str) -> Reply:

@@ -7,6 +7,7 @@ import dataclasses
 from domicile.imaging.job import MediaLimits
 from domicile.media.layer import LAYERS_MAX
 from domicile.service.settings import GIB, KIB, MIB, setting
+from edge.hosts import PRIVATE_LIKE, are_private
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,13 @@ class DeliverySettings:
         (),
         "Host names (without port) that are served, on every route; empty serves any, others get 421. Health checks and"
         " scrapes come under a name, too.",
+    )
+    private_hosts: tuple[str, ...] = setting(
+        (),
+        "Hosts of one cloud alone, HOST=CLOUD: paths there have no cloud in them (Cloudinary's private CDN). They are served"
+        " besides `hosts`.",
+        check=are_private,
+        like=PRIVATE_LIKE,
     )
     requests_max: int = setting(
         2048, "Media requests that one worker waits for or answers at a time; the next gets 503.", at_least=1

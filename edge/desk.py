@@ -49,6 +49,7 @@ class Desk:
         discover: Callable[[], Awaitable[bool]],
         scrape: Callable[[], bytes],
         status: Callable[[], NodeStatus],
+        renew: Callable[[], Awaitable[None]],
     ) -> None:
         self._node = node
         self._members = members
@@ -58,6 +59,7 @@ class Desk:
         self._discover = discover
         self._scrape = scrape
         self._status = status
+        self._renew = renew
         self._open = 0
 
     async def serve(self, path: Path) -> None:
@@ -151,7 +153,7 @@ class Desk:
                 return messages.Text(body=self._scrape())
             case messages.Status():
                 return messages.Stand(status=self._status())
-            case messages.ListObjects() | messages.RelayPurge() | messages.Discover():
+            case messages.ListObjects() | messages.RelayPurge() | messages.Discover() | messages.Renew():
                 return None
             case _:
                 assert_never(request)
@@ -171,6 +173,9 @@ class Desk:
                 return messages.Answered(relayed=await self._relay(relay))
             case messages.Discover():
                 return messages.Yes(ok=await self._discover())
+            case messages.Renew():
+                await self._renew()
+                return messages.Yes(ok=True)
             case _:
                 raise AssertionError("answered at once")
 

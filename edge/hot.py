@@ -247,7 +247,10 @@ class Hot:
         if end < 0:
             return _NOTHING
         asked = self._reader.read(data[line + len(_LINE_END) : end + 2])
-        entry = None if asked is None else self._entries.get((data[at:line], asked.accept))
+        target = data[at:line]
+        if asked is not None and self._hosts.has_private:
+            target = self._hosts.path(asked.host, target.decode("latin-1")).encode("latin-1")
+        entry = None if asked is None else self._entries.get((target, asked.accept))
         if asked is None or entry is None or not self._hosts.has(asked.host):
             return _NOTHING
         asker = _ANYBODY if front.cdn is None else front.asker(asked.proofs)

@@ -40,6 +40,11 @@ class Keyring:
     def __len__(self) -> int:
         return len(self._keys)
 
+    def allow(self, keys_max: int) -> None:
+        """So many from now on."""
+        self._max = keys_max
+        self._shrink()
+
     def get(self, file_name: str, *, is_use: bool = True) -> KeyRecord | None:
         """The key; None when it is unknown or wrapped. `is_use`: it is the youngest from now on."""
         record = self._keys.get(file_name)
@@ -56,6 +61,9 @@ class Keyring:
         self.forget((file_name,))
         self._keys[file_name] = record
         self._by_tag.add(file_name, _tags(record))
+        self._shrink()
+
+    def _shrink(self) -> None:
         while len(self._keys) > self._max:
             self.forget((next(iter(self._keys)),))
 

@@ -210,7 +210,11 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """How the node stands."""
 
 
-Request = KeyringGet | Store | Forget | ListObjects | Report | RelayPurge | Discover | Scrape | Status
+class Renew(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The supervisor's: read the settings anew, and go on by them. `Failed` says why nothing was changed."""
+
+
+Request = KeyringGet | Store | Forget | ListObjects | Report | RelayPurge | Discover | Scrape | Status | Renew
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True, tag=True):

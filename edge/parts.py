@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from domicile.media.keys import file_name
@@ -73,6 +74,8 @@ class Outside:
     flights: Flights
     purge: Door
     parent: TierClient | None = None
+    wall_clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,17 +93,17 @@ class _Known:
 
 
 def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
-    """Everything of one worker, on the wall clock and the monotonic clock of the machine."""
+    """Everything of one worker."""
     known = _known(settings, outside)
     deliverer = _deliverer(settings, slot, outside, known)
     counters, responses, in_progress = outside.counters, known.responses, InProgress()
     seconds_max = settings.delivery.progress_seconds_max
-    hosts = Hosts(settings.delivery.hosts)
+    hosts = Hosts(settings.delivery.hosts, settings.delivery.private_hosts)
     front, cdn_front = fronts(settings.cdn)
     wording = Wording(
         lookup=known.lookup,
         region=settings.region,
-        wall_clock=time.time,
+        wall_clock=outside.wall_clock,
         downstream=downstream_of(settings.cdn),
     )
     rates = Rates(
@@ -202,9 +205,9 @@ def _known(settings: EdgeSettings, outside: Outside) -> _Known:
             bytes_max=settings.cache.originals_bytes_max // settings.worker_count,
             seconds_max=settings.cache.originals_seconds_max,
             is_fresh=lookup.is_fresh,
-            clock=time.monotonic,
+            clock=outside.clock,
         ),
-        permits=Permits(Place(name="edge", region=settings.region), clock=time.time),
+        permits=Permits(Place(name="edge", region=settings.region), clock=outside.wall_clock),
         negatives=Negatives(),
         refusals=Refusals(),
         verdicts=Verdicts(),
@@ -230,8 +233,8 @@ def _deliverer(settings: EdgeSettings, slot: int, outside: Outside, known: _Know
         readings=known.readings,
         limits=settings.media.limits(),
         count=outside.counters.add,
-        wall_clock=time.time,
-        clock=time.monotonic,
+        wall_clock=outside.wall_clock,
+        clock=outside.clock,
     )
 
 
@@ -247,8 +250,8 @@ def _parent(settings: EdgeSettings, outside: Outside, known: _Known) -> Parent |
         retry_seconds=own.retry_seconds,
         lookup=known.lookup,
         count=outside.counters.add,
-        clock=time.monotonic,
-        wall_clock=time.time,
+        clock=outside.clock,
+        wall_clock=outside.wall_clock,
     )
 
 
@@ -273,7 +276,7 @@ def _upstream(settings: EdgeSettings, outside: Outside, known: _Known) -> Upstre
         region=settings.region,
         source_bytes_max=settings.media.source_bytes_max,
         layers_bytes_max=settings.delivery.layers_bytes_max,
-        clock=time.monotonic,
+        clock=outside.clock,
     )
 
 
@@ -295,6 +298,6 @@ def _filler(settings: EdgeSettings, outside: Outside, known: _Known, upstream: U
         parent=_parent(settings, outside, known),
         limits=settings.media.limits(),
         count=outside.counters.add,
-        wall_clock=time.time,
-        clock=time.monotonic,
+        wall_clock=outside.wall_clock,
+        clock=outside.clock,
     )

@@ -29,6 +29,12 @@ class TokenBucket:
         self._tokens = self._burst
         self._at = now
 
+    def allow(self, *, per_second: float, burst: float) -> None:
+        """Another rate from now on; no token is given for that."""
+        self._per_second = per_second
+        self._burst = max(1.0, float(burst))
+        self._tokens = min(self._tokens, self._burst)
+
     def take(self, now: float) -> bool:
         """One token; False when there is none."""
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_second)

@@ -30,7 +30,7 @@ class Register:
         self._node = node
         self._db = db
         self._keyring = keyring
-        self._max = objects_max
+        self.objects_max = objects_max
         self._stored: dict[str, StoredObject] = {}
         self._gone: set[str] = set()
         self._flushing = asyncio.Lock()
@@ -52,7 +52,7 @@ class Register:
         tenant = self._node.tenants.get(record.tenant)
         if tenant is None or tenant.grant is None or not self._node.fresh(record):
             return False
-        if self.count >= self._max or len(self._stored) >= PENDING_MAX:
+        if self.count >= self.objects_max or len(self._stored) >= PENDING_MAX:
             return False
         self._keyring.put(record.file_name, record.key_record())
         self._gone.discard(record.file_name)

@@ -2,7 +2,8 @@
 
     start     one region a directory, one node a run directory, free sockets, a fresh page -> agent, workers
     while     a child that ends is reaped, its slot is freed, and it is started again after a pause
-    SIGHUP    workers are replaced one after the other (edge.restart)
+    SIGHUP    settings are read anew: agent and supervisor go on by them, workers are replaced one after the other (edge.restart)
+    erasure   some time after one workers are replaced as well, with the settings that there are
     SIGTERM   no new connections -> SIGTERM to the workers (they drain) -> SIGTERM to the agent (it gives the lease back) -> exit
 
 The supervisor serves nothing and knows no key. If it is killed, the kernel ends its children (PR_SET_PDEATHSIG).
@@ -19,7 +20,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,16 +30,19 @@ import structlog
 from domicile.media.errors import MediaError
 from domicile.service.profile import installed_engines, refuse_unsafe_engines
 from domicile.service.settings import BadSetting, blamed
-from edge import messages, restart
+from edge import logs, messages, restart
 from edge.children import STOP_MARGIN_SECONDS, Child, GivenUp
 from edge.frames import READ_BUFFER_BYTES, Frames
 from edge.messages import Downward, NodeStatus, Reply, Upward
-from edge.page import SharedPage, boottime_ns
+from edge.page import SharedPage
 from edge.settings import EdgeSettings
 from edge.sockets import Sockets
 from edge.store.guard import bind_directory
 
 LOOK_SECONDS = 0.05
+STATUS_SECONDS_MAX = 1.0
+RENEWAL_SECONDS_MAX = 10.0
+"""For the agent to take new settings over."""
 
 log = structlog.get_logger("edge.supervisor")
 
@@ -57,11 +61,12 @@ class _Asked:
         loop.add_signal_handler(signal.SIGHUP, self.restarting.set)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Node:
     """What the supervisor holds."""
 
     settings: EdgeSettings
+    load: Callable[[], EdgeSettings]
     passed_on: list[str]
     page: SharedPage
     sockets: Sockets
@@ -69,17 +74,33 @@ class _Node:
     workers: list[Child]
 
     async def restart(self, restarting: asyncio.Event) -> None:
-        """Each time it is asked for; once more for what was asked meanwhile."""
+        """Each time it is asked for, or due after an erasure; once more for what was asked meanwhile."""
         while True:
-            await restarting.wait()
+            await restart.due(self.page, restarting, self.settings.node.recycle_seconds)
             restarting.clear()
             try:
                 await restart.look(_ours("look", *self.passed_on), self.settings)
+                await self.renew()
                 await restart.replace_all(self.workers, self.page, self.settings)
             except restart.Refused as refused:
                 say({"event": "edge_not_restarted", "reason": str(refused)})
             else:
                 say({"event": "edge_restarted", "workers": len(self.workers)})
+
+    async def renew(self) -> None:
+        """Agent and supervisor go on by the settings of now. Raises Refused."""
+        answer = await _asked(self.settings.agent_socket, messages.Renew(), RENEWAL_SECONDS_MAX)
+        if answer is None:
+            raise restart.Refused("the agent does not answer")
+        if isinstance(answer, messages.Failed):
+            raise restart.Refused(answer.message)
+        try:
+            settings = self.load()
+        except BadSetting as bad:  # written a moment ago, or meant for code that is newer than this process
+            raise restart.Refused(str(bad)) from bad
+        restart.check(self.settings, settings)
+        self.settings = settings
+        logs.configure(logs.NODE, settings)
 
     async def stop(self) -> None:
         """Connections that are here, or just arriving, have their answers."""
@@ -91,8 +112,10 @@ class _Node:
         await self.agent.stop(STOP_MARGIN_SECONDS)
 
 
-async def supervise(settings: EdgeSettings, passed_on: list[str]) -> int:
-    """Run the node until SIGTERM or SIGINT; exit code. `passed_on`: arguments every child gets. Raises BadSetting."""
+async def supervise(settings: EdgeSettings, passed_on: list[str], *, load: Callable[[], EdgeSettings]) -> int:
+    """Run the node until SIGTERM or SIGINT; exit code. `passed_on`: arguments every child gets. `load`: the settings as they
+    are when it is called. Raises BadSetting.
+    """
     refuse_foreign_packages()
     refuse_unsafe_engines(installed_engines())
     bind_directory(settings.cache_path, settings.region)
@@ -101,16 +124,19 @@ async def supervise(settings: EdgeSettings, passed_on: list[str]) -> int:
     with _run_directory(settings.run_path), Sockets.opened(settings) as sockets:
         page = SharedPage.create(settings.page_path, workers=settings.worker_count)
         try:
-            return await _keep(_node(settings, passed_on, page, sockets), asked)
+            return await _keep(_node(settings, load, passed_on, page, sockets), asked)
         finally:
             page.close()
 
 
-def _node(settings: EdgeSettings, passed_on: list[str], page: SharedPage, sockets: Sockets) -> _Node:
+def _node(
+    settings: EdgeSettings, load: Callable[[], EdgeSettings], passed_on: list[str], page: SharedPage, sockets: Sockets
+) -> _Node:
     common = [*passed_on, "--port", str(sockets.port), "--parent", str(os.getpid())]
     inherited, described = sockets.descriptors, sockets.described()
     return _Node(
         settings=settings,
+        load=load,
         passed_on=passed_on,
         page=page,
         sockets=sockets,
@@ -161,7 +187,7 @@ async def _tell_ready(settings: EdgeSettings, page: SharedPage, port: int) -> No
     told = False
     while True:
         listening = len(page.live_slots())
-        if listening == page.workers and page.lease_deadline_ns > boottime_ns():
+        if listening == page.workers and page.lease_deadline_ns > page.now_ns():
             status = await ask_status(settings.agent_socket)
             if status is not None and (status.tenants or not status.refused):
                 say(_line("edge_ready", settings, port, listening, status))
@@ -193,20 +219,24 @@ def _line(event: str, settings: EdgeSettings, port: int, listening: int, status:
 
 async def ask_status(agent_socket: Path) -> NodeStatus | None:
     """How the node stands; None when the agent does not answer."""
+    answer = await _asked(agent_socket, messages.Status(), STATUS_SECONDS_MAX)
+    return answer.status if isinstance(answer, messages.Stand) else None
+
+
+async def _asked(agent_socket: Path, request: messages.Request, seconds_max: float) -> messages.Answer | None:
+    """None when the agent does not answer."""
     try:
-        async with asyncio.timeout(1.0):
+        async with asyncio.timeout(seconds_max):
             reader, writer = await asyncio.open_unix_connection(agent_socket, limit=READ_BUFFER_BYTES)
             frames: Frames[Downward, Upward] = Frames(reader, writer, Downward)
             try:
-                await frames.send(messages.Call(id=1, request=messages.Status()))
+                await frames.send(messages.Call(id=1, request=request))
                 answer = await frames.receive()
             finally:
                 frames.close()
     except (OSError, MediaError, TimeoutError):
         return None
-    if isinstance(answer, Reply) and isinstance(answer.answer, messages.Stand):
-        return answer.answer.status
-    return None
+    return answer.answer if isinstance(answer, Reply) else None
 
 
 def say(line: dict[str, Any]) -> None:

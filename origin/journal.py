@@ -84,6 +84,9 @@ class Change:
     entries: list[Entry] = field(default_factory=list)
     after_commit: list[Callable[[], None]] = field(default_factory=list)
     """Called in commit order, before anybody else may commit: for indexes in memory. Must not fail."""
+    grown_assets: int = 0
+    grown_bytes: int = 0
+    """What this transaction has brought so far, less what it has taken: for a follower that keeps sums."""
 
     def record(
         self, kind: Kind, *, aids: tuple[Aid, ...] = (), names: tuple[NameHash, ...] = (), config_revision: int = 0

@@ -66,6 +66,11 @@ class Keyring:
         return self._tree.number
 
     @property
+    def owes(self) -> bool:
+        """Is an old root left that has to go?"""
+        return self._tree.owes
+
+    @property
     def root_kind(self) -> str:
         """In which kind of store the root in force is."""
         return str(self._tree.kind)

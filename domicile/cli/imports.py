@@ -12,11 +12,12 @@ from typing import Annotated, Any
 
 import typer
 
+from domicile.cli.account_settings import Settings
 from domicile.cli.console import as_json, line, note, out
 from domicile.cli.failure import Failure
 from domicile.cli.installation import Installation, installation
 from domicile.cli.options import Config, Data
-from domicile.cli.sources import account_items, copy_fields, directory_items, kind_by_extension
+from domicile.cli.sources import account_items, directory_items, kind_by_extension
 from domicile.cli.transfer import Journal, Transfer, summary
 from domicile.media.account import Account, read_account
 from domicile.media.errors import MediaError
@@ -48,6 +49,9 @@ def cloudinary(
     ],
     into: Into = None,
     types: Types = "image,raw",
+    settings: Annotated[
+        bool, typer.Option(help="Bring transformations, upload presets, folders and triggers as well.")
+    ] = True,
     concurrency: Concurrency = 4,
     dry_run: DryRun = False,
     journal: JournalFile = None,
@@ -56,7 +60,9 @@ def cloudinary(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Read an account through its Admin API: names, types, tags, context, metadata, folders and access rules are kept."""
+    """Read an account through its Admin API: names, types, tags, context, metadata, folders and access rules are kept, and its
+    named transformations, upload presets and triggers.
+    """
     place, account = installation(config, data), account_of(source)
     target = target_of(into, place)
     reads = permitted(place, target.cloud, Activity.INGRESS_FETCH, region)
@@ -70,8 +76,10 @@ def cloudinary(
             ) as client,
             AccountClient.open(target, Activity.STORE, target.cloud, connections_max=concurrency + 1) as ours,
         ):
-            if not dry_run:
-                await copy_fields(client, reads, ours, writes)
+            moved = Settings(source=client, reads=reads, into=ours, writes=writes, is_dry=dry_run)
+            await moved.fields()
+            if settings:
+                await moved.before_assets()
             transfer = Transfer(
                 into=ours,
                 permit=writes,
@@ -79,7 +87,10 @@ def cloudinary(
                 concurrency=concurrency,
                 is_dry=dry_run,
             )
-            return await transfer.run(account_items(client, reads, kinds))
+            counts = await transfer.run(account_items(client, reads, kinds))
+            if settings:
+                await moved.after_assets()
+            return counts + moved.counts
 
     finish(run(work), json=json)
 

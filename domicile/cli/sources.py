@@ -77,21 +77,6 @@ async def account_items(client: AccountClient, permit: Permit, resource_types: t
         )
 
 
-async def copy_fields(source: AccountClient, reads: Permit, into: AccountClient, writes: Permit) -> int:
-    """Fields of structured metadata that the cloud does not have yet: values need them. Raises Refused."""
-    theirs = (await source.ask(reads, "GET", "/metadata_fields")).get("metadata_fields", [])
-    ours = (await into.ask(writes, "GET", "/metadata_fields")).get("metadata_fields", [])
-    known = {one["external_id"] for one in ours}
-    names = ("type", "label", "external_id", "mandatory", "default_value", "validation", "datasource")
-    made = 0
-    for one in theirs:
-        if one.get("external_id") not in known:
-            body = {name: one[name] for name in names if one.get(name) is not None}
-            await into.ask(writes, "POST", "/metadata_fields", body=body)
-            made += 1
-    return made
-
-
 async def directory_items(
     directory: Path, permit: Permit, *, folder: str, kind_of: Callable[[Path], str | None]
 ) -> AsyncIterator[Item]:

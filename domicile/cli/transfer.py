@@ -195,5 +195,7 @@ def _place(item: Item) -> tuple[str, str]:
 
 def summary(counts: Mapping[str, int]) -> dict[str, Any]:
     """For people and programs."""
-    order = ("uploaded", "exported", "would upload", "would export", "there", "known", "failed")
+    order = (
+        "uploaded", "exported", "would upload", "would export", "there", "known", "made", "would make", "settings there", "failed",
+    )  # fmt: skip
     return {name: counts[name] for name in order if counts.get(name)}

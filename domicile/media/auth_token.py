@@ -20,6 +20,7 @@ from ipaddress import ip_address
 
 from domicile.media.errors import BadSignature
 from domicile.media.percent import percent_decode
+from domicile.media.url import on_own_host
 
 TOKEN_NAME = "__cld_token__"  # noqa: S105 - a name
 TOKEN_CHARS_MAX = 2048
@@ -96,16 +97,19 @@ def verify_token(text: str, target: str, keys: Iterable[bytes], *, now: float, a
         raise BadSignature("the token is not good")
     start, end = int(match["st"] or 0), int(match["exp"])
     path = without_token(target)
+    own = on_own_host(path)
+    spelled = [path] if own is None else [path, own]  # who signed it need not have known which host it is asked from
     signed = [match["said"]]
     if match["acl"] is None:
-        signed = [f"{match['said']}~url={escape_lower(url)}" for url in dict.fromkeys((path.partition("?")[0], path))]
+        urls = dict.fromkeys(url for one in spelled for url in (one.partition("?")[0], one))
+        signed = [f"{match['said']}~url={escape_lower(url)}" for url in urls]
     proved = [
         hmac.compare_digest(hmac.new(key, one.encode(), hashlib.sha256).hexdigest(), match["hmac"])
         for key in keys
         for one in signed
     ]
     is_there = match["ip"] is None or address is None or _is_same(match["ip"], address)
-    covers = match["acl"] is None or _covers(match["acl"], path.partition("?")[0])
+    covers = match["acl"] is None or any(_covers(match["acl"], one.partition("?")[0]) for one in spelled)
     if not (any(proved) and start <= now < end and is_there and covers):
         raise BadSignature("the token is not good")
     return float(end)

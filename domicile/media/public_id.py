@@ -6,6 +6,10 @@ import unicodedata
 
 PUBLIC_ID_CHARS_MAX = 255
 """Cloudinary's limit."""
+FOLDER_CHARS_MAX = 255
+"""Of the path of an asset folder, wherever it comes from: given, made, or grown by a move. An index of PostgreSQL takes no row
+of more than 2,704 bytes.
+"""
 
 
 def public_id_problem(text: str) -> str | None:

@@ -2,7 +2,8 @@
 
     path = "/" ["res/"] cloud "/search/" signature "/" ttl "/" query ["/" next_cursor]
 
-The parts stay as they are spelled: the signature covers that. A host of its own (private CDN) has no cloud in it.
+The parts stay as they are spelled: the signature covers that. On a host of one cloud alone (private CDN) there is no cloud in it:
+see `url.on_shared_host`.
 Source: cloudinary-compat 2.6, the SDKs' `to_url`.
 """
 
@@ -16,7 +17,7 @@ CURSOR_CHARS_MAX = 2048
 
 _BASE64 = "[A-Za-z0-9_-]"
 _URL = re.compile(
-    r"/(?:res/)?(?:(?P<cloud>[a-z0-9-]{1,64})/)?search/(?P<signature>[0-9a-f]{64})/(?P<ttl>[0-9]{1,10})"
+    r"/(?:res/)?(?P<cloud>[a-z0-9-]{1,64})/search/(?P<signature>[0-9a-f]{64})/(?P<ttl>[0-9]{1,10})"
     rf"/(?P<query>{_BASE64}{{1,{QUERY_CHARS_MAX}}}(?:=|%3D){{0,2}})"
     rf"(?:/(?P<cursor>{_BASE64}{{1,{CURSOR_CHARS_MAX}}}))?",
     re.ASCII,
@@ -33,14 +34,13 @@ class SearchUrl:
     next_cursor: str = ""
 
 
-def parse_search(raw_path: str, *, cloud_of_host: str | None = None) -> SearchUrl | None:
+def parse_search(raw_path: str) -> SearchUrl | None:
     """None for a path that is something else: a picture may lie in a folder "search"."""
     match = _URL.fullmatch(raw_path.partition("?")[0])
-    cloud = None if match is None else match["cloud"] or cloud_of_host
-    if match is None or cloud is None or (cloud_of_host is not None and cloud != cloud_of_host):
+    if match is None:
         return None
     return SearchUrl(
-        cloud=cloud,
+        cloud=match["cloud"],
         signature=match["signature"],
         ttl=match["ttl"],
         query=match["query"].replace("%3D", "="),

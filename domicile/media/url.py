@@ -30,7 +30,7 @@ from domicile.media.percent import percent_encode
 from domicile.media.raw_path import Segment, read_segments
 from domicile.media.split import Candidate, split_name, split_remote
 
-__all__ = ["Candidate", "DeliveryRequest", "build", "escape", "parse"]
+__all__ = ["Candidate", "DeliveryRequest", "build", "escape", "on_own_host", "on_shared_host", "parse"]
 
 CLOUD = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 SIGNATURE = re.compile(r"s--([A-Za-z0-9_-]{32}|[A-Za-z0-9_-]{8})--", re.ASCII)
@@ -47,11 +47,9 @@ SEO_FORMS = {
 }
 SEO_NAMES = {place: name for name, place in SEO_FORMS.items()}
 SHORT_FORM = "iu"
-RESERVED_CLOUDS = (
-    RESOURCE_TYPES
-    | SEO_FORMS.keys()
-    | frozenset({SHORT_FORM, "res", "search", "healthz", "readyz", "metrics", "provisioning"})
-)
+PLACES = RESOURCE_TYPES | SEO_FORMS.keys() | frozenset({SHORT_FORM})
+"""What a place begins with."""
+RESERVED_CLOUDS = PLACES | frozenset({"res", "search", "healthz", "readyz", "metrics", "provisioning"})
 """First segments with a meaning of their own, on a delivery host or on the API's; no tenant may be called so."""
 
 EXTENSIONS = {
@@ -80,13 +78,13 @@ class DeliveryRequest:
         return None if self.version == NO_PARTICULAR_VERSION else self.version
 
 
-def parse(raw_path: str, *, cloud_of_host: str | None = None, limits: Limits = DEFAULT_LIMITS) -> DeliveryRequest:
-    """Read a request target. `cloud_of_host`: the tenant when the host name says it (private CDN).
+def parse(raw_path: str, *, limits: Limits = DEFAULT_LIMITS) -> DeliveryRequest:
+    """Read a request target, of a host of all clouds: see `on_shared_host`.
 
     Raises BadUrl, BadTransformation, LimitExceeded, BadSignature (malformed one) or AssetNotFound (no cloud is spelled so).
     """
     segments = read_segments(raw_path)
-    cloud, segments = _take_cloud(segments, cloud_of_host)
+    cloud, segments = _take_cloud(segments)
     (resource_type, delivery_type), seo, segments = _take_place(segments)
     signature, segments = _take_signature(segments)
     suffix = None
@@ -128,11 +126,42 @@ def escape(text: str) -> str:
     return percent_encode(text, safe="/:", unsafe="~")
 
 
-def _take_cloud(segments: list[Segment], cloud_of_host: str | None) -> tuple[str, list[Segment]]:
+def on_shared_host(raw_path: str, cloud: str) -> str:
+    """A request target on a host of one cloud alone (private CDN), as it is spelled on a host of all clouds.
+
+    Such a host serves its own cloud and no other; naming that cloud again before a place, as url-gen does, is tolerated.
+
+    >>> on_shared_host("/image/upload/v1/a.jpg", "acme"), on_shared_host("/acme/images/a/seo.jpg", "acme")
+    ('/acme/image/upload/v1/a.jpg', '/acme/images/a/seo.jpg')
+    >>> on_shared_host("/other/image/upload/a.jpg", "acme")
+    '/acme/other/image/upload/a.jpg'
+    """
+    if not raw_path.startswith("/") or raw_path.partition("?")[0] == "/":
+        return raw_path
+    named, place, _ = _before_place(raw_path)
+    return raw_path if place and named == cloud else f"/{cloud}{raw_path}"
+
+
+def on_own_host(raw_path: str) -> str | None:
+    """The other way round: how it is spelled on a host of its cloud alone; None for one that names no place.
+
+    >>> on_own_host("/acme/image/upload/v1/a.jpg"), on_own_host("/acme/a.jpg")
+    ('/image/upload/v1/a.jpg', None)
+    """
+    _, place, rest = _before_place(raw_path)
+    return f"/{place}/{rest}" if place else None
+
+
+def _before_place(raw_path: str) -> tuple[str, str, str]:
+    """The first segment, and a place's first that comes right behind it, with what follows; empty where it is no place."""
+    named = raw_path.removeprefix("/res") if raw_path.startswith("/res/") else raw_path
+    parts = named.split("/", 3)
+    return (parts[1], parts[2], parts[3]) if len(parts) == 4 and parts[2] in PLACES else ("", "", "")
+
+
+def _take_cloud(segments: list[Segment]) -> tuple[str, list[Segment]]:
     named = segments[1:] if segments[0].raw == "res" and len(segments) > 1 else segments
     cloud = named[0].raw
-    if cloud_of_host is not None:  # a private host serves its own cloud only; naming that cloud again is tolerated
-        return cloud_of_host, named[1:] if cloud == cloud_of_host and _is_place(named[1:]) else segments
     if CLOUD.fullmatch(cloud) is None or cloud in RESERVED_CLOUDS:
         raise AssetNotFound("Resource not found")
     if len(named) == 1:
@@ -141,7 +170,7 @@ def _take_cloud(segments: list[Segment], cloud_of_host: str | None) -> tuple[str
 
 
 def _is_place(segments: list[Segment]) -> bool:
-    return bool(segments) and (segments[0].raw in RESOURCE_TYPES | SEO_FORMS.keys() or segments[0].raw == SHORT_FORM)
+    return bool(segments) and segments[0].raw in PLACES
 
 
 def _take_place(segments: list[Segment]) -> tuple[tuple[str, str], bool, list[Segment]]:

@@ -6,8 +6,8 @@
     POST resolve            ResolveRequest -> ResolveAnswer    name -> aid, sequence, facts, keys, in one snapshot
     GET  blobs/{aid}        sealed bytes of an original, Range allowed; Domicile-Sequence: EPOCH:SEQ
     POST renditions         RenditionReport -> Empty           what edges made; the API's `derived[]`
-    POST copies             CopyListing -> Empty               versions of which an edge has files
     POST probes             ProbesRequest -> ProbesAnswer      long poll; what an edge is to look for, and what it has seen
+    POST copies             CopyListing -> Empty               versions of which an edge has files
     POST search             SearchRelay -> Relayed             a signed search, relayed unread
     POST purge              PurgeRelay -> Relayed              a signed purge, relayed unread
 

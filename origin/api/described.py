@@ -38,6 +38,7 @@ from origin.api import (
     metadata_fields,
     metadata_rules,
     places,
+    polling,
     presets,
     publish,
     recipients,
@@ -153,6 +154,8 @@ DESCRIBED: Mapping[Handler, Described] = {
     triggers.update: _admin({"new_uri"}, needs=("new_uri",)),
     triggers.delete: _admin(),
     triggers.test: Described(),
+    polling.messages: _admin({"channel", "batch_id", "max_messages", "wait_seconds", "visibility_timeout"}),
+    polling.acknowledge: _admin({"receipt_handles"}, needs=("receipt_handles",)),
     upload_mappings.show: _admin(PAGE, {"folder"}),
     upload_mappings.create: _admin({"folder", "template"}, needs=("folder", "template")),
     upload_mappings.update: _admin({"folder", "template"}, needs=("folder", "template")),
@@ -201,7 +204,7 @@ _FLAGS = (
     " allow_missing attachment flatten_folders use_original_filename flatten_transformations skip_transformation_name async"
     " clear_invalid disallow_public_id live skip_backup"
 ).split()
-_LISTS = "with_field aggregate derived_resource_ids version_ids versions assets_to_relate assets_to_unrelate public_ids asset_ids fully_qualified_public_ids prefixes target_tags".split()
+_LISTS = "with_field aggregate derived_resource_ids version_ids versions assets_to_relate assets_to_unrelate public_ids asset_ids fully_qualified_public_ids prefixes target_tags receipt_handles".split()
 
 KINDS: Mapping[str, Mapping[str, Any]] = {
     **dict.fromkeys(_FLAGS, _FLAG),
@@ -217,6 +220,9 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "received": {"type": "string", "format": "date"},
     "multi_subject": {"enum": [subject_exports.INCLUDE, subject_exports.LEAVE_OUT]},
     "direction": {"enum": ["asc", "desc"]},
+    "max_messages": {"type": "integer", "minimum": 1, "maximum": polling.MESSAGES_MAX},
+    "wait_seconds": {"type": "integer", "minimum": 0, "maximum": polling.WAIT_SECONDS_MAX},
+    "visibility_timeout": {"type": "integer", "minimum": 1, "maximum": polling.HIDDEN_SECONDS_MAX},
     "grace": {"type": "integer", "minimum": 0, "maximum": GRACE_SECONDS_MAX},
     "mode": {"type": "string", "examples": list(erasures.MODES)},
     "target_format": {"enum": sorted(archive_plan.FORMATS)},

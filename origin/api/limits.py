@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from domicile.media.errors import QuotaUsedUp
+from domicile.media.errors import Overloaded, QuotaUsedUp
 from domicile.media.policy import ResidencyPolicy
 from domicile.media.quotas import NO_QUOTAS, Quotas
 from origin.rates import DAY_SECONDS, Rates, Used, check_daily, check_rate
 from origin.records import Tenant
+
+POLLS_MAX, POLLS_CLOUD_MAX = 64, 8
+"""Calls at a time that wait for notices, of all clouds and of one."""
 
 
 def quotas_of(policy: ResidencyPolicy | None) -> Quotas:
@@ -36,6 +40,8 @@ class Limits:
     """The same of a key."""
     renders: Rates = field(default_factory=lambda: Rates(window_seconds=DAY_SECONDS))
     uploads: dict[str, int] = field(default_factory=dict)
+    polls: Counter[str] = field(default_factory=Counter)
+    """Calls that wait for notices now, by cloud."""
 
     def count_call(
         self, tenant: Tenant, quotas: Quotas, headers: dict[str, str], *, is_admin: bool, now: float
@@ -93,3 +99,15 @@ class Limits:
                 self.uploads[cloud] = left
             else:
                 del self.uploads[cloud]
+
+    @contextmanager
+    def poll(self, cloud: str) -> Iterator[None]:
+        """One call that may wait for notices. Raises Overloaded."""
+        if self.polls.total() >= POLLS_MAX or self.polls[cloud] >= POLLS_CLOUD_MAX:
+            raise Overloaded("Too many calls wait for notifications, try again")
+        self.polls[cloud] += 1
+        try:
+            yield
+        finally:
+            self.polls[cloud] -= 1
+            self.polls += Counter()  # drops those at 0

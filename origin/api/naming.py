@@ -8,13 +8,13 @@ import string
 
 from domicile.media.asset import AssetName
 from domicile.media.errors import BadRequest
+from domicile.media.public_id import FOLDER_CHARS_MAX
 from origin.api.call import UPLOADED, check_public_id, delivery_type_of
 from origin.api.params import Params
 from origin.records import Tenant
 
 RANDOM_ID_CHARS = 20
 RANDOM_SUFFIX_CHARS = 6
-FOLDER_CHARS_MAX = 255
 DISPLAY_NAME_CHARS_MAX = 255
 EXTENSION_CHARS_MAX = 16
 _ALPHABET = string.ascii_lowercase + string.digits

@@ -5,6 +5,7 @@ Bodies are Cloudinary's: the answer of the call, with `notification_type`, a tim
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,9 +16,12 @@ from domicile.media.policy import Activity
 from domicile.media.remote import is_listed, read_address
 from origin.api.answers import Json, instant
 from origin.api.params import Params
-from origin.records import NOTICE, AssetRecord, NewTask, Records, Trigger
+from origin.records import NOTICE, POLLED, AssetRecord, NewTask, Records, Trigger
 
 EVERY_EVENT = "all"
+POLL, ANONYMOUS = "poll://", "poll://*"
+"""Instead of an address: the notice waits until it is fetched (`polling`). The latter goes by the call's batch_id."""
+_CHANNEL = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 PARAMETERS = frozenset({"notification_url", "batch_id"})
 
 
@@ -64,7 +68,15 @@ class Told:
             **says(),
         }
         told = [Notice(url=url, body=msgspec.json.encode(body)) for url in addresses]
-        return tuple(NewTask(kind=NOTICE, detail=msgspec.msgpack.encode(notice)) for notice in told)
+        return tuple(self._task(notice) for notice in told)
+
+    def _task(self, notice: Notice) -> NewTask:
+        detail = msgspec.msgpack.encode(notice)
+        if not is_polled(notice.url):
+            return NewTask(kind=NOTICE, detail=detail)
+        is_named = notice.url != ANONYMOUS
+        channel = named_channel(notice.url.removeprefix(POLL)) if is_named else batch_channel(self.batch_id)
+        return NewTask(kind=POLLED, detail=detail, channel=channel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +98,32 @@ def told(params: Params, *, request_id: str, now: float, audience: Audience, nam
     if url:
         check_address(url, name, audience.hosts)
     batch_id = params.text("batch_id")
+    if url == ANONYMOUS and not batch_id:
+        raise BadRequest(f"Invalid value for parameter {name}: {ANONYMOUS} needs a batch_id to be fetched by")
     return Told(url=url, batch_id=batch_id, request_id=request_id, now=now, triggers=audience.triggers)
 
 
 async def audience_of(records: Records, cloud: str) -> Audience:
     """As things stand. A trigger whose host the policy lists no more is not asked."""
     hosts = tellable(records, cloud)
-    triggers = await records.triggers.all(cloud) if hosts else ()
-    return Audience(hosts=hosts, triggers=tuple(one for one in triggers if is_listed(read_address(one.uri), hosts)))
+    triggers = await records.triggers.all(cloud)
+    asked = (one for one in triggers if is_polled(one.uri) or is_listed(read_address(one.uri), hosts))
+    return Audience(hosts=hosts, triggers=tuple(asked))
+
+
+def is_polled(url: str) -> bool:
+    return url.startswith(POLL)
+
+
+def named_channel(name: str) -> str:
+    """Raises BadRequest."""
+    if _CHANNEL.fullmatch(name) is None:
+        raise BadRequest("Invalid value for parameter channel: must be 1 to 64 of A-Z, a-z, 0-9, _, . and -")
+    return f"channel {name}"
+
+
+def batch_channel(batch_id: str) -> str:
+    return f"batch {batch_id}"
 
 
 def tellable(records: Records, cloud: str) -> tuple[str, ...]:
@@ -107,7 +137,11 @@ def tellable(records: Records, cloud: str) -> tuple[str, ...]:
 
 
 def check_address(url: str, name: str, hosts: tuple[str, ...]) -> None:
-    """May this cloud have it told? Raises BadRequest."""
+    """May this cloud have it told? Raises BadRequest. What is polled goes to nobody but who has a key of the cloud."""
+    if is_polled(url):
+        if url != ANONYMOUS:
+            named_channel(url.removeprefix(POLL))
+        return
     try:
         address = read_address(url)
     except BadRequest as bad:

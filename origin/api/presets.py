@@ -13,6 +13,7 @@ import msgspec
 from aiohttp import web
 
 from domicile.media.errors import AssetNotFound, BadRequest
+from domicile.media.long_names import info_of
 from origin.api import breakpoints
 from origin.api.admission import PRESET_ONLY
 from origin.api.answers import Json
@@ -23,7 +24,6 @@ from origin.api.moderation import first_moderation
 from origin.api.naming import asset_folder, random_id
 from origin.api.notices import Audience, tellable, told
 from origin.api.params import SIGNING, USED, Params, Value, check_parameters, context_of, tags_of, write_context
-from origin.api.transformations import info_of
 from origin.keys import Origin
 from origin.records import Preset
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import web
 
 from domicile.media.errors import BadRequest, MediaError
 from domicile.media.grammar import DEFAULT_LIMITS
+from domicile.media.long_names import info_of
 from domicile.media.pending import read_definition
 from domicile.media.program import NAME, build_segment
 from domicile.media.strict import SPELLED_OUT
@@ -31,13 +31,6 @@ DEFINITION_CHARS_MAX = 2000
 RESULTS_DEFAULT, RESULTS_MAX = 10, 500
 USED_CURSOR = "#"
 """What a cursor begins with behind the last transformation that is kept."""
-
-LONG_NAMES = {
-    "a": "angle", "ar": "aspect_ratio", "b": "background", "c": "crop", "dpr": "dpr", "e": "effect", "f": "fetch_format",
-    "fl": "flags", "g": "gravity", "h": "height", "if": "if", "l": "overlay", "o": "opacity", "q": "quality", "r": "radius", "u": "underlay", "w": "width",
-    "x": "x", "y": "y",
-}  # fmt: skip
-"""Names of parameters as SDKs spell them, for `info`; others stand under their key."""
 
 
 async def create(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -205,13 +198,3 @@ async def _row(origin: Origin, tenant: Tenant, named: Named) -> Json:
 
 def _spelled_out(text: str, *, is_used: bool) -> Json:
     return {"name": text, "allowed_for_strict": False, "used": is_used, "named": False}
-
-
-def info_of(text: str) -> list[Json]:
-    """One object a component, with numbers as numbers."""
-    return [dict(map(_pair, component.split(","))) for component in text.split("/")]
-
-
-def _pair(part: str) -> tuple[str, Any]:
-    key, _, value = part.partition("_")
-    return LONG_NAMES.get(key, key), int(value) if value.isdigit() else value

@@ -14,13 +14,13 @@ from aiohttp import web
 from domicile.media.errors import AssetExists, AssetNotFound, BadRequest
 from origin.api.answers import Json, instant
 from origin.api.call import admin, admin_json, reply
-from origin.api.notices import EVERY_EVENT, check_address, tellable
+from origin.api.notices import ANONYMOUS, EVERY_EVENT, check_address, is_polled, tellable
 from origin.api.routes import CLOUD, Route
 from origin.keys import Origin
 from origin.records import Tenant, Trigger
 
 ID_BYTES = 16
-WEBHOOK = "webhook"
+WEBHOOK, POLL = "webhook", "poll"
 EVENTS = frozenset(
     "upload delete delete_by_token rename explicit eager generate_archive text sprite multi explode"
     " resource_tags_changed resource_context_changed resource_metadata_changed access_control_changed"
@@ -42,12 +42,13 @@ async def listing(request: web.Request, path: Mapping[str, str]) -> web.Response
 async def create(request: web.Request, path: Mapping[str, str]) -> web.Response:
     """A new one; of an address, one for each type of event."""
     origin, tenant, params = await admin(request, path)
-    if (params.text("uri_type") or WEBHOOK) != WEBHOOK:
-        raise BadRequest("Invalid value for parameter uri_type: only webhook is supported")
+    uri = params.required("uri")
+    if params.text("uri_type") not in {"", _type_of(uri)}:
+        raise BadRequest("Invalid value for parameter uri_type: must be webhook, or poll for poll://CHANNEL")
     kind = params.required("event_type")
     if kind not in EVENTS and kind != EVERY_EVENT:
         raise BadRequest(f"Invalid value for parameter event_type: must be one of {', '.join(sorted(EVENTS))} or all")
-    uri, now = _uri(origin, tenant, params.required("uri"), "uri"), origin.now()
+    uri, now = _uri(origin, tenant, uri, "uri"), origin.now()
     every = await origin.records.triggers.all(tenant.cloud)
     if any((one.uri, one.event_type) == (uri, kind) for one in every):
         raise AssetExists("A trigger with this uri and event_type already exists")
@@ -87,8 +88,14 @@ async def test(request: web.Request, path: Mapping[str, str]) -> web.Response:
 
 
 def _uri(origin: Origin, tenant: Tenant, uri: str, parameter: str) -> str:
+    if uri == ANONYMOUS:
+        raise BadRequest(f"Invalid value for parameter {parameter}: {ANONYMOUS} is for calls with a batch_id")
     check_address(uri, parameter, tellable(origin.records, tenant.cloud))
     return uri
+
+
+def _type_of(uri: str) -> str:
+    return POLL if is_polled(uri) else WEBHOOK
 
 
 def _missing(trigger_id: str) -> AssetNotFound:
@@ -99,7 +106,7 @@ def _row(trigger: Trigger) -> Json:
     return {
         "id": trigger.id,
         "uri": trigger.uri,
-        "uri_type": WEBHOOK,
+        "uri_type": _type_of(trigger.uri),
         "event_type": trigger.event_type,
         "created_at": instant(trigger.created_at),
         "updated_at": instant(trigger.updated_at),

@@ -26,7 +26,6 @@ PLACES = {
     CLOUD + "/streaming_profiles/{name*}": "streaming_profiles",
     CLOUD + "/resources/visual_search": "visual_search",
     "/v1_1/provisioning/{rest*}": "provisioning",
-    "/v2/notifications/{rest*}": "polling for notifications",
     V2 + "/analysis/{rest*}": "analysis",
 }
 """Before all other routes: some would be taken for an asset."""

@@ -36,13 +36,12 @@ def count(db: Connection, tenant: str, condition: Condition) -> int:
     return counted
 
 
-def totals(db: Connection, tenant: str) -> tuple[int, int]:
-    assets, size = db.execute(sql.totals(tenant)).one()
-    return assets, int(size)
-
-
 def texts(db: Connection, asked: Select[Any]) -> list[str]:
     return list(db.execute(asked).scalars())
+
+
+def number(db: Connection, asked: Select[Any]) -> int:
+    return int(db.execute(asked).scalar_one())
 
 
 def folders_below(db: Connection, tenant: str, parent: str, limit: int) -> list[str]:

@@ -36,6 +36,7 @@ from origin.search.query import Counting, Found, Hit, Query
 
 REWRITE_BYTES_MAX = 256 * 1024 * 1024
 """A table that is larger, with its indexes, is not written anew after deletes: it cannot be used meanwhile."""
+SCRUB_SECONDS = 60.0
 RESTS = 60
 """Times as long as the last one took nothing is written anew."""
 SCRUB_SECONDS_MAX = 600.0
@@ -71,6 +72,7 @@ class ServerIndex:
 
     def __init__(self, database: Database, *, seconds_max: float = SEARCH_SECONDS_MAX) -> None:
         self.building = Building()
+        self.scrub_seconds = SCRUB_SECONDS
         self._database = database
         self._limits = {"milliseconds": str(max(1, int(seconds_max * 1000)))}
         self._turns = Turns()
@@ -79,6 +81,7 @@ class ServerIndex:
         """May rows that were deleted still be in the files? At a start nobody knows."""
         self._keeps = False
         """And in those of a table that is too large to be written anew?"""
+        self._is_rewriting = False
         self._rests_until = 0.0
 
     @classmethod
@@ -97,24 +100,33 @@ class ServerIndex:
 
     async def put(self, change: Change, document: Document) -> None:
         rows = sql.rows_of(document)
-        gone = await change.connection.scalar(sql.drop([rows.doc]))
+        gone = await _dropped(change.connection, [rows.doc])
         await change.connection.execute(_INSERTION, shape.columns_of(rows))
-        if gone:
+        change.grown_assets += 1 - gone[0]
+        change.grown_bytes += rows.size[1] - gone[1]
+        if gone[0]:
             change.after_commit.append(self._owe)
 
     async def remove(self, change: Change, asset_ids: Iterable[str]) -> None:
         for batch in batches(asset_ids):
-            await change.connection.execute(sql.drop([t.doc_of(asset_id) for asset_id in batch]))
+            assets, size = await _dropped(change.connection, [t.doc_of(asset_id) for asset_id in batch])
+            change.grown_assets -= assets
+            change.grown_bytes -= size
         change.after_commit.append(self._owe)
 
     async def follow(self, change: Change) -> None:
-        """Only from the number right before it: whoever has missed one is not to look as if nothing were missing."""
+        """Only from the number right before it: whoever has missed one is not to look as if nothing were missing.
+
+        The sums are written here, and not row by row: `fill` locks versions before them, and so does a change.
+        """
         mine = (_state.tenant == change.tenant, _state.epoch == change.epoch, _state.seq == change.seq - 1)
-        await change.connection.execute(update(shape.state).where(*mine).values(seq=change.head.seq))
+        sums = shape.grown(change.grown_assets, change.grown_bytes)
+        await change.connection.execute(update(shape.state).where(*mine).values(seq=change.head.seq, **sums))
 
     async def adopt(self, connection: AsyncConnection, tenant: str, head: Head) -> None:
         await connection.execute(delete(shape.state).where(_state.tenant == tenant))
-        await connection.execute(insert(shape.state).values(tenant=tenant, epoch=head.epoch, seq=head.seq, whole=True))
+        mine = {"tenant": tenant, "epoch": head.epoch, "seq": head.seq, "whole": True, **shape.NOTHING}
+        await connection.execute(insert(shape.state).values(mine))
 
     def _owe(self) -> None:
         self._owes = True
@@ -133,7 +145,10 @@ class ServerIndex:
             is_stale = shape.is_stale(heads, held)
             if is_stale:
                 await connection.execute(text(f"TRUNCATE {', '.join(table.name for table in shape.EVERY)}"))
-                states = [{"tenant": one, "epoch": at[0], "seq": at[1], "whole": False} for one, at in heads.items()]
+                states = [
+                    {"tenant": one, "epoch": at[0], "seq": at[1], "whole": False, **shape.NOTHING}
+                    for one, at in heads.items()
+                ]
                 if states:
                     await connection.execute(insert(shape.state), states)
         if is_stale:
@@ -153,18 +168,22 @@ class ServerIndex:
                 same = same.where(row.is_hidden.is_(False))
                 fresh.update(await connection.scalars(same.with_for_update(read=True)))
             kept = [one for one in rows if one.asset_id in fresh]
-            await self.write(connection, kept)
+            sums = shape.grown(*await self.write(connection, kept))
+            await connection.execute(update(shape.state).where(_state.tenant == tenant).values(**sums))
         return True
 
     @staticmethod
-    async def write(connection: AsyncConnection, many: Sequence[sql.Rows]) -> None:
-        """Instead of what is there of them; many at once. Of most nothing is, which one look at one table tells."""
+    async def write(connection: AsyncConnection, many: Sequence[sql.Rows]) -> tuple[int, int]:
+        """Instead of what is there of them; many at once. Of most nothing is, which one look at one table tells. How many more
+        there are now, and how many bytes more.
+        """
         asked = select(t.asset.c.doc).where(t.asset.c.doc.in_([one.doc for one in many]))
-        if there := list(await connection.scalars(asked)):
-            await connection.execute(sql.drop(there))
+        there = list(await connection.scalars(asked))
+        assets, size = await _dropped(connection, there) if there else (0, 0)
         driver = await _driver_of(connection)
         for table, rows in sql.rows_by_table(many):
             await driver.copy_records_to_table(table.name, records=rows, columns=table.c.keys())
+        return len(many) - assets, sum(one.size[1] for one in many) - size
 
     async def complete(self, tenant: str, era: int) -> None:
         async with self._database.write() as connection:
@@ -193,7 +212,8 @@ class ServerIndex:
             return await self._ask(query.tenant, partial(answers.found, query=query, counts=counts))
 
     async def totals(self, tenant: str, change: Change | None = None) -> tuple[int, int]:
-        return await self._ask(tenant, partial(answers.totals, tenant=tenant), change)
+        assets, size = await self._ask(tenant, partial(_sums, tenant=tenant), change)
+        return (assets, size) if change is None else (assets + change.grown_assets, size + change.grown_bytes)
 
     async def count(self, tenant: str, condition: Condition) -> int:
         return await self._ask(tenant, partial(answers.count, tenant=tenant, condition=condition))
@@ -210,6 +230,9 @@ class ServerIndex:
 
     async def folders(self, tenant: str, limit: int) -> list[str]:
         return await self._ask(tenant, partial(answers.texts, asked=sql.folders(tenant, limit)))
+
+    async def longest_folder(self, tenant: str, folder: str) -> int:
+        return await self._ask(tenant, partial(answers.number, asked=sql.longest_folder(tenant, folder)))
 
     async def _ask(self, tenant: str, work: Callable[[Connection], T], change: Change | None = None) -> T:
         if change is not None:
@@ -246,23 +269,28 @@ class ServerIndex:
 
     @property
     def residual(self) -> str:
-        return RESIDUAL if self._owes or self._keeps else ""
+        return RESIDUAL if self._owes or self._keeps or self._is_rewriting else ""
 
-    async def scrub(self) -> None:
+    async def scrub(self, is_over: Callable[[], bool] = lambda: False) -> None:
         """Deleted rows lie in their pages until these are written anew."""
         began = time.monotonic()
         if not self._owes or began < self._rests_until:
             return
         self._owes = self._keeps = False
+        self._is_rewriting = True
         try:
             async with self._database.writer() as connection:
                 driver = await _driver_of(connection)
                 for table in t.TABLES:
+                    if is_over():
+                        self._owes = True
+                        break
                     await self._rewrite(driver, table.name)
         except BaseException:
             self._owes = True
             raise
         finally:
+            self._is_rewriting = False
             self._rests_until = time.monotonic() + RESTS * (time.monotonic() - began)
 
     async def _rewrite(self, driver: Any, table: str) -> None:
@@ -282,6 +310,17 @@ async def _is_whole(connection: AsyncConnection, tenant: str, *, ahead: int = 0)
     """Does the index have everything up to the head, in the snapshot of the connection? `ahead`: changes of its own."""
     row = (await connection.execute(_STANDING, {"tenant": tenant, "ahead": ahead})).first()
     return row is None or all(row)  # a cloud that is not there has no assets
+
+
+async def _dropped(connection: AsyncConnection, docs: Sequence[int]) -> tuple[int, int]:
+    """How many of them were there, and how many bytes."""
+    assets, size = (await connection.execute(sql.drop(docs))).one()
+    return assets, int(size)
+
+
+def _sums(connection: Connection, tenant: str) -> tuple[int, int]:
+    row = connection.execute(select(_state.assets, _state.bytes).where(_state.tenant == tenant)).first()
+    return (0, 0) if row is None else (row.assets, row.bytes)
 
 
 async def _driver_of(connection: AsyncConnection) -> Any:

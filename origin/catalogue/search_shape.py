@@ -5,7 +5,8 @@ them. What its planner knows of a table is logged, and would hold values: of eve
 nothing (`SET STATISTICS 0`), in spite of which every question is answered by an index (tests/integration/test_search_plans.py).
 
 `search_state` says of each cloud up to which number of its journal the index has everything. It is written in every change's
-transaction, so that it is the head's number as long as nobody else has changed anything. A comment on it, which a crash leaves
+transaction, so that it is the head's number as long as nobody else has changed anything. How many assets the index has of the
+cloud, and how many bytes, is kept there as well: each upload to a cloud with quotas asks for it. A comment on it, which a crash leaves
 there, says which shape the tables have; other ones are thrown away.
 """
 
@@ -35,6 +36,8 @@ state = Table(
     Column("epoch", BigInteger, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("whole", Boolean, nullable=False),
+    Column("assets", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
 )
 EVERY = (*t.TABLES, state)
 
@@ -50,6 +53,15 @@ class Held:
     """Everything that was committed up to there is in it."""
     whole: bool
     """And everything before it was begun, too."""
+
+
+NOTHING: Mapping[str, Any] = {"assets": 0, "bytes": 0}
+"""Sums of an empty index."""
+
+
+def grown(assets: int, size: int) -> dict[str, Any]:
+    """The sums with so much more in the index. The row is locked by this: by whoever writes, as the last thing that he does."""
+    return {"assets": state.c.assets + assets, "bytes": state.c.bytes + size}
 
 
 def is_stale(heads: Mapping[str, Position], held: Mapping[str, Held]) -> bool:

@@ -106,11 +106,11 @@ def rows_by_table(many: Iterable[Rows]) -> list[tuple[Table, list[Row]]]:
 
 
 def drop(docs: Sequence[int]) -> Select[Any]:
-    """All of it in one statement, and how many assets were there; PostgreSQL's alone."""
+    """All of it in one statement, and how many assets were there, with how many bytes; PostgreSQL's alone."""
     gone = [delete(table).where(table.c.doc.in_(docs)) for table in t.TABLES]
-    assets = gone[0].returning(t.asset.c.doc).cte("assets_gone")
+    assets = gone[0].returning(t.asset.c.bytes).cte("assets_gone")
     rest = [one.cte(f"rest_{at}_gone") for at, one in enumerate(gone[1:])]
-    return select(func.count()).select_from(assets).add_cte(*rest)
+    return select(func.count(), func.coalesce(func.sum(assets.c.bytes), 0)).select_from(assets).add_cte(*rest)
 
 
 def deletes(docs: Sequence[int]) -> list[Any]:
@@ -133,10 +133,6 @@ def count(tenant: str, condition: Condition) -> Select[Any]:
     return select(func.count()).select_from(t.asset).where(_where(tenant, condition))
 
 
-def totals(tenant: str) -> Select[Any]:
-    return select(func.count(), func.coalesce(func.sum(t.asset.c.bytes), 0)).where(t.asset.c.tenant == tenant)
-
-
 def counted_by(tenant: str, condition: Condition, field: str, limit: int) -> Select[Any]:
     """(value, how many), the most common first."""
     column = t.asset.c[field]
@@ -148,6 +144,13 @@ def first_folder(tenant: str, after: str, under: str) -> Select[Any]:
     """The first asset folder in use after a text, of those that begin so."""
     column = t.asset.c.asset_folder
     return select(func.min(column)).where(t.asset.c.tenant == tenant, column > _storable(after), _begins(column, under))
+
+
+def longest_folder(tenant: str, folder: str) -> Select[Any]:
+    """Characters of the longest asset folder in use: that one, or one below it."""
+    column = t.asset.c.asset_folder
+    inside = or_(column == folder, _begins(column, f"{folder}/"))
+    return select(func.coalesce(func.max(func.length(column)), 0)).where(t.asset.c.tenant == tenant, inside)
 
 
 def child_of(folder: str, under: str) -> tuple[str, str]:

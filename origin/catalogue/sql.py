@@ -28,6 +28,7 @@ from domicile.media.asset import Aid, NameHash
 from origin.catalogue import tables as t
 from origin.catalogue.port import BARE, AssetRow
 from origin.catalogue.subject_tables import recipient
+from origin.catalogue.task_tables import task
 
 IN_MAX = 500
 """Values in one IN (...): below every driver's limit of parameters."""
@@ -232,7 +233,7 @@ class SqlCatalogue:
         await connection.execute(delete(t.name).where(name.tenant == tenant, name.hash.in_(names), name.aid.in_(aids)))
         await connection.execute(delete(t.version).where(t.version.c.aid.in_(aids)))
         await connection.execute(delete(t.label).where(t.label.c.asset_id.in_(ids)))
-        await connection.execute(delete(t.task).where(t.task.c.aid.in_(aids)))
+        await connection.execute(delete(task).where(task.c.aid.in_(aids)))
         await connection.execute(delete(t.lineage).where(t.lineage.c.aid.in_(aids)))
         return await self.forget_renditions(connection, aids)
 

@@ -334,33 +334,6 @@ folder = Table(
     comment="folders that somebody made; those that only hold assets have no row, and are gone with them",
 )
 
-task = Table(
-    "task",
-    metadata,
-    Column("id", _HEX128, primary_key=True),
-    Column("tenant", _CLOUD, nullable=False),
-    Column("kind", String(16), nullable=False, comment="notice: to be told to somebody; eager: to be rendered"),
-    Column("aid", _HEX128, nullable=False, comment="whose it is: it goes with that version"),
-    Column("created_at", Float(53), nullable=False),
-    Column("due_at", Float(53), nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("detail", LargeBinary, nullable=False, comment="sealed under the aid's meta subkey"),
-    Index(None, "aid"),
-    Index(None, "kind", "due_at"),
-    Index(None, "created_at"),
-    comment="what a change leaves to be done after it, written in its transaction",
-)
-
-told_of = Table(
-    "told_of",
-    metadata,
-    Column("aid", _HEX128, primary_key=True, comment="whose key the notice of a delete is under: see `task`"),
-    Column("hash", _HEX128, primary_key=True, comment="keyed hash of what selects an asset that it tells of"),
-    Column("tenant", _CLOUD, nullable=False),
-    Index(None, "tenant", "hash"),
-    comment="whom notices of deletes tell of: an erase takes those that wait",
-)
-
 chunk = Table(
     "chunk",
     metadata,

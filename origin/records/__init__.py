@@ -25,7 +25,7 @@ from origin.records.searches import FolderHit, FolderPage, Search, SearchPage
 from origin.records.settings import RecordsSettings
 from origin.records.spool import Spool, SpoolFile
 from origin.records.subjects import HeldVersion, Holdings
-from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Task
+from origin.records.tasks import EAGER, NOTICE, POLLED, NewTask, Says, Task
 from origin.records.triggers import Trigger
 from origin.records.types import (
     NO_KEY,
@@ -54,6 +54,7 @@ __all__ = [
     "EAGER",
     "NOTICE",
     "NO_KEY",
+    "POLLED",
     "AssetRecord",
     "Backup",
     "Body",

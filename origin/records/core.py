@@ -81,9 +81,9 @@ class Core:
     """The catalogue is older than what this process has in memory: it must end (see `origin.continuity`)."""
     undropped: set[tuple[Aid, str]] = field(default_factory=set)
     """Drafts (aid, tenant) whose row could not be reached when they were over; no more than uploads that failed then."""
+    probes: Probes = field(default_factory=Probes)
     crawling: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held for each page of the crawler."""
-    probes: Probes = field(default_factory=Probes)
     counting: set[tuple[str, str]] = field(default_factory=set)
     """Erasures (tenant, id) whose call has yet to write down what it has forgotten: nobody closes them meanwhile."""
 

@@ -11,6 +11,7 @@ import msgspec
 
 from domicile.media.asset import NameHash
 from domicile.media.errors import AssetExists, AssetNotFound, BadRequest
+from domicile.media.public_id import FOLDER_CHARS_MAX
 from origin.catalogue.tables import folder as table
 from origin.records.cloud_rows import CloudRows
 from origin.records.core import Core
@@ -80,6 +81,9 @@ class Folders(CloudRows[Folder]):
             raise _missing(old)
         if await self._is_there(cloud, new, made) and (folder is None or folder.moving_to != new):
             raise AssetExists(f"Folder {new[:64]} already exists")
+        inside_it = [len(one.path) for one in made if _is_in(one.path, old)]
+        longest = max(*inside_it, await self._core.search.longest_folder(cloud, old), len(old))
+        _check_length(longest + len(new) - len(old))  # before anything is moved
         noted = folder or Folder(path=old, created_at=self._core.now(), is_made=False)
         await self.write_many(cloud, {old: msgspec.structs.replace(noted, moving_to=new)})
         await self._names.edit_where(cloud, Filter(folder=old), lambda record: _moved(record, old, new))
@@ -121,7 +125,16 @@ def _is_in(path: str, folder: str) -> bool:
 
 
 def _moved(record: AssetRecord, old: str, new: str) -> AssetRecord:
-    return replace(record, folder=new + record.folder[len(old) :])
+    folder = new + record.folder[len(old) :]
+    _check_length(len(folder))  # of one that has just come
+    return replace(record, folder=folder)
+
+
+def _check_length(chars: int) -> None:
+    if chars > FOLDER_CHARS_MAX:
+        raise BadRequest(
+            f"Invalid value for parameter to_folder: a path in it would have more than {FOLDER_CHARS_MAX} characters"
+        )
 
 
 def _missing(path: str) -> AssetNotFound:

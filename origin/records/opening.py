@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import exists, insert, select, update
 
 from domicile.media.policy import PolicyError, zones_of
+from domicile.service.leftovers import drop_leftovers
 from domicile.service.settings import BadSetting, blamed
 from origin import lock
 from origin.catalogue import tables as t
@@ -25,7 +26,7 @@ from origin.journal import Journal
 from origin.keyring import Keyring
 from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
-from origin.records import backups, cases, chunks, drafts, exports, lineage, recovery, retention, tasks
+from origin.records import backups, cases, chunks, drafts, exports, lineage, polled, recovery, retention, tasks
 from origin.records.api_keys import load_keys
 from origin.records.audit import AUDIT_FILE, AuditFile, AuditForked, AuditLog, make_log_key
 from origin.records.clouds import Clouds
@@ -49,7 +50,7 @@ from origin.tenants import Tenants
 
 MAINTENANCE_SECONDS = 60.0
 """How often leftovers are looked after: aids that could not be forgotten, and a past that has grown too long."""
-
+LEFTOVERS_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -237,11 +238,33 @@ class Upkeep:
     @contextlib.contextmanager
     def of(self, core: Core, mirror: Mirror) -> Iterator[None]:
         core.shield.spawn(self._run(core, mirror))
+        core.shield.spawn(self._scrub(core))
+        core.shield.spawn(self._drop_leftovers(core))
         try:
             yield
         finally:
             self._stopping.set()
             self._hurry.set()
+
+    async def _scrub(self, core: Core) -> None:
+        """By itself, so that nothing of what is removed waits for all the rest."""
+        while not await self._stops_within(core.search.scrub_seconds):
+            await _tried(core.search.scrub(self._stopping.is_set))
+
+    async def _drop_leftovers(self, core: Core) -> None:
+        """Whenever keys were destroyed; by then those who asked for it have their answer, as a rule."""
+        root = core.keyring.root_number
+        while not await self._stops_within(LEFTOVERS_SECONDS):
+            if root != core.keyring.root_number:
+                root = core.keyring.root_number
+                core.database.forget_questions()
+                await _tried(drop_leftovers())
+
+    async def _stops_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        return self._stopping.is_set()
 
     async def _run(self, core: Core, mirror: Mirror) -> None:
         while True:
@@ -253,7 +276,6 @@ class Upkeep:
                 return
             self._hurry.clear()
             await _tried(core.journal.settle())
-            await _tried(core.search.scrub())
             await _tried(drafts.drop_left(core))
             await _tried(recovery.finish_doomed(core))
             await _tried(Erasures(core).resume())
@@ -263,6 +285,7 @@ class Upkeep:
             await _tried(backups.drop_old(core))
             await _tried(chunks.drop_old(core))
             await _tried(tasks.drop_old(core))
+            await _tried(polled.drop_surplus(core))
             await _tried(exports.drop_old(core))
             await _tried(cases.drop_old(core))
             await _tried(retention.compact(core, mirror))

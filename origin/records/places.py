@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domicile.media.asset import Aid, AssetName
 from domicile.media.errors import AssetNotFound
 from origin.catalogue import tables as t
+from origin.catalogue.task_tables import task
 from origin.records import backups, ledger, placements
 from origin.records.core import Core
 from origin.records.ledger import Copy, Facts
@@ -69,9 +70,9 @@ class Places:
 
 async def _held(connection: AsyncConnection, one: HeldVersion, told: Sequence[Recipient]) -> ledger.Held:
     tenant, aid = one.record.name.cloud, one.record.aid
-    mine = (t.task.c.aid == aid, t.task.c.tenant == tenant)
+    mine = (task.c.aid == aid, task.c.tenant == tenant)
     tasks = await connection.execute(
-        select(t.task.c.kind, func.count().label("tasks")).where(*mine).group_by(t.task.c.kind)
+        select(task.c.kind, func.count().label("tasks")).where(*mine).group_by(task.c.kind)
     )
     holders = select(t.lineage.c.aid).where(t.lineage.c.source == aid).order_by(t.lineage.c.aid).limit(HOLDERS_MAX)
     return ledger.Held(

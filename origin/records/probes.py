@@ -19,8 +19,8 @@ from domicile.media.wire import EdgeSeen
 from origin import probe_steps
 from origin.probe_steps import Outcome, Standing
 
-OPEN_MAX = 256
-"""Erasures that are probed at a time; others wait for their turn."""
+OPEN_MAX, OPEN_URLS_MAX = 4096, 65_536
+"""Erasures that are probed at a time, and URLs of all of them; others wait for their turn."""
 WATCHED_MAX = 1024
 """Erasures that are looked at until they can be probed; those beyond wait for the upkeep, or for who asks."""
 SAMPLE_MAX = 8
@@ -115,6 +115,10 @@ class Probe:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Somebody has said something; who waits looks again and clears it."""
 
+    @property
+    def urls(self) -> int:
+        return 0 if self.work is None else sum(len(asset.urls) for asset in self.work.assets)
+
     def edge(self, instance: Instance) -> EdgeStanding:
         known = self.edges.get(instance)
         if known is None:
@@ -181,6 +185,10 @@ class Probes:
     def watch(self, tenant: str, erasure: str) -> None:
         if (tenant, erasure) not in self.open and len(self.watched) < WATCHED_MAX:
             self.watched.setdefault((tenant, erasure))
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.open) >= OPEN_MAX or sum(probe.urls for probe in self.open.values()) >= OPEN_URLS_MAX
 
     def begin(self, probe: Probe) -> None:
         self.open[probe.tenant, probe.id] = probe

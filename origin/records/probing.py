@@ -23,7 +23,7 @@ from origin.records import working_sets
 from origin.records.cdn_places import CdnPlace
 from origin.records.core import Core
 from origin.records.erasure_rows import ErasureRow
-from origin.records.probes import OPEN_MAX, Looked, Probe, WorkingSet, edges_standing
+from origin.records.probes import Looked, Probe, WorkingSet, edges_standing
 
 OFFERED_MAX = 2
 """Probes of one answer to an edge."""
@@ -37,7 +37,7 @@ async def begin(core: Core, row: ErasureRow) -> Probe | None:
     async with core.database.read() as connection:
         work = await working_sets.read(core, connection, row.tenant, row.id)
     known = core.probes.open.get((row.tenant, row.id))
-    if known is not None or len(core.probes.open) >= OPEN_MAX:
+    if known is not None or core.probes.is_full:
         return known
     now = core.now()
     probe = Probe(

@@ -43,6 +43,7 @@ from origin.records.names import Edit, Names
 from origin.records.nonces import Once
 from origin.records.opening import SYSTEM_CLOCKS, Clocks, opened
 from origin.records.originals import open_original
+from origin.records.polled import Polled
 from origin.records.presets import presets_of
 from origin.records.purge_types import PurgeKey
 from origin.records.recipients import Recipients
@@ -106,6 +107,7 @@ class Records(WireSide, ForgettingSide):
         self.recipients = Recipients(core)
         self.cases = Cases(core, self._words)
         self.notices = Tasks(core, NOTICE)
+        self.polled = Polled(core)
         self.eager = Tasks(core, EAGER)
 
     @classmethod

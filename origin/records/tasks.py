@@ -14,24 +14,26 @@ import os
 import secrets
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, NameHash
 from domicile.media.keys import subkey
 from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, open_sealed, seal
 from origin.catalogue.sql import batches
-from origin.catalogue.tables import task as table
-from origin.catalogue.tables import told_of, version
+from origin.catalogue.tables import version
+from origin.catalogue.task_tables import task as table
+from origin.catalogue.task_tables import told_of
 from origin.records import backups
 from origin.records.core import Core
 from origin.records.types import AssetRecord, Draft
 
 log = structlog.get_logger(__name__)
 
-NOTICE, EAGER = "notice", "eager"
+NOTICE, POLLED, EAGER = "notice", "polled", "eager"
 TASK_ID_BYTES = 16
 TASK_KEPT_SECONDS = 7 * 24 * 3600.0
 """What could not be done for so long is dropped."""
@@ -43,6 +45,8 @@ class NewTask:
 
     kind: str
     detail: bytes
+    channel: str = ""
+    """Where one that is polled waits."""
 
 
 Says = Callable[[Sequence[AssetRecord]], tuple[NewTask, ...]]
@@ -104,6 +108,11 @@ class Tasks:
         )
         async with core.database.read() as connection:
             rows = (await connection.execute(query.order_by(table.c.due_at, table.c.id).limit(limit))).all()
+        return await self._opened(rows)
+
+    async def _opened(self, rows: Iterable[Row[Any]]) -> tuple[Task, ...]:
+        """Those that cannot be read are dropped."""
+        core = self._core
         tasks, dead = list[Task](), list[str]()
         for row in rows:
             data_key = core.keyring.of(row.aid)
@@ -198,8 +207,13 @@ async def add_tasks(
                 due_at=now,
                 attempts=0,
                 detail=detail,
+                channel=channel_hash(core, tenant, task.channel) if task.channel else None,
             )
         )
+
+
+def channel_hash(core: Core, tenant: str, channel: str) -> NameHash:
+    return core.hash_of(tenant, "channel", channel)
 
 
 async def drop_and_forget(core: Core, which: ColumnElement[bool]) -> int:

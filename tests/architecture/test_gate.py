@@ -89,6 +89,7 @@ WITHOUT_PERMIT = {
     "vault.is_absent": "an answer's words",
     "vault.is_done": "an answer's words",
     "wire.open": "opens no connection by itself",
+    "wire.renew": "opens no connection by itself",
     "wire.pieces": "of a blob that `blob` gave out for a permit",
     "wire.read": "of a blob that `blob` gave out for a permit",
     "wire.lease": "control: heads of journals",

@@ -7,9 +7,21 @@ from typing import Any
 
 import pytest
 
-from benchmarks.hits_rows import OURS, P99_OF_QUIET_MAX, Kind, Situation, Taken, quiet, rows, servers, situations
+from benchmarks.hits_rows import (
+    OURS,
+    P99_OF_QUIET_MAX,
+    WITHOUT_TRANSFORMS,
+    Kind,
+    Situation,
+    Taken,
+    quiet,
+    rows,
+    servers,
+    situations,
+)
 from benchmarks.load import Run
 from benchmarks.measured import Counted
+from benchmarks.probe import Probed
 from benchmarks.scrape import Scrape
 
 SIZES = ["2 KB", "20 KB", "100 KB"]
@@ -57,7 +69,10 @@ def test_every_size_is_hit_in_every_way_and_p99_in_one() -> None:
 
 
 def test_what_is_held_against_a_quiet_one_brings_it_along() -> None:
-    assert [each.kind for each in situations(SIZES, only="transforms")] == [Kind.PACED, Kind.TRANSFORMS]
+    kinds = [each.kind for each in situations(SIZES, only="transforms")]
+    assert kinds[:2] == [Kind.PACED, Kind.TRANSFORMS]
+    assert set(kinds) == WITHOUT_TRANSFORMS.keys() | set(WITHOUT_TRANSFORMS.values())
+    assert [each.kind for each in situations(SIZES, only="probe, transforms")] == [Kind.PROBE, Kind.PROBE_TRANSFORMS]
     assert [each.label for each in situations(SIZES, only="100 KB, purges")] == [
         "hit 100 KB",
         "hit 100 KB, purges and fills",
@@ -69,7 +84,8 @@ def test_who_takes_part() -> None:
     assert servers(Kind.REPEATED, NAMES) == NAMES
     assert servers(Kind.BUSY, NAMES) == [OURS, "nginx", "varnish"], "aiohttp alone has nothing to fill"
     assert servers(Kind.PACED, NAMES) == [OURS, "nginx"]
-    assert servers(Kind.TRANSFORMS, NAMES) == [OURS]
+    assert servers(Kind.PROBE_PACED, NAMES) == [OURS, "nginx"]
+    assert {tuple(servers(kind, NAMES)) for kind in WITHOUT_TRANSFORMS} == {(OURS,)}
 
 
 # --- what is compared -------------------------------------------------------------------------------------------------
@@ -105,10 +121,30 @@ def test_no_processor_time_seen_is_no_infinite_ratio() -> None:
 
 @pytest.mark.parametrize(("p99_ms", "is_met"), [(P99_OF_QUIET_MAX, True), (P99_OF_QUIET_MAX + 0.1, False)])
 def test_p99_with_transforms_is_held_against_the_quiet_one(p99_ms: float, is_met: bool) -> None:
-    situation = Situation("20 KB", Kind.TRANSFORMS)
-    (row,) = made(situation, {OURS: [ours(p99_ms=p99_ms)]}, before=[ours(p99_ms=1.0)])
-    assert row["p99_of_quiet"] == pytest.approx(p99_ms)
-    assert row["met"] is is_met
+    for kind in WITHOUT_TRANSFORMS:
+        (row,) = made(Situation("20 KB", kind), {OURS: [ours(p99_ms=p99_ms)]}, before=[ours(p99_ms=1.0)])
+        assert row["p99_of_quiet"] == pytest.approx(p99_ms)
+        assert row["met"] is is_met
+
+
+def test_a_row_says_how_far_its_probe_waited_for_nothing_but_answers() -> None:
+    def probed(*, late: float, realtime: bool) -> Taken:
+        said = Probed(
+            requests=100,
+            per_second=200,
+            p50_ms=0.1,
+            p99_ms=0.2,
+            max_ms=late,
+            late_p99_ms=late,
+            realtime=realtime,
+            errors=0,
+        )
+        return Taken(run=run(), seen=counted(hits=150), beside=50, probed=said)
+
+    both = [probed(late=0.1, realtime=True), probed(late=0.3, realtime=False)]
+    (row,) = made(Situation("20 KB", Kind.PROBE_PACED), {OURS: both})
+    assert (row["probe_realtime"], row["probe_late_p99_ms"], row["probe_max_ms"]) == (False, pytest.approx(0.2), 0.3)
+    assert (row["client_requests"], row["beside"], row["within"]) == (200, 100, True)
 
 
 # --- what is believed -------------------------------------------------------------------------------------------------
@@ -123,6 +159,8 @@ BUSY = {"fills": 9, "purges": 3}
         (Taken(run=run(errors=1), seen=counted()), False),
         (Taken(run=run(), seen=counted(hits=99)), False),
         (Taken(run=run(), seen=counted(fills=1)), False),
+        (Taken(run=run(), seen=counted(), beside=1), False),
+        (Taken(run=run(), seen=counted(hits=101), beside=1), True),
         (Taken(run=run(), seen=counted(purges=1)), False),
         (Taken(run=run(), seen=counted(fills=9, purges=3), done=BUSY), True),
         (Taken(run=run(), seen=counted(fills=10, purges=3), done=BUSY), True),  # made again after a purge

@@ -81,6 +81,8 @@ class Answer:
     body: bytes
     is_whole: bool
     is_hit: bool = False
+    tier: str = ""
+    """That a hit came from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

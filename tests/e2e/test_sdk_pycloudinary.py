@@ -27,7 +27,7 @@ from tests.sdk.suite import Result
 
 PUBLISHED = "1.46.3"
 """Whose tests the list is of."""
-COUNTS = {"run": 496, "excluded": 33}
+COUNTS = {"run": 498, "excluded": 31}
 SERVER_SHARE_MIN = 0.95
 """Of the tests that need a server for images and no add-on, how many pass."""
 BEYOND = 5

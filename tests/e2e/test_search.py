@@ -13,6 +13,7 @@ from PIL import Image
 from tests.e2e.canary import Canaries
 from tests.e2e.stack import Reply, Stack
 
+ENVIRONMENT = {"DOMICILE_EDGE_DELIVERY_PRIVATE_HOSTS": "localhost=demo"}
 SUBJECT = f"person-{secrets.token_hex(12)}"
 
 
@@ -165,6 +166,27 @@ def test_a_signed_search_is_answered_on_the_delivery_host(sdk, stack: Stack) -> 
     assert len(fetched(stack, search.to_url(300)).json()["resources"]) == 2  # type: ignore[arg-type]
     assert fetched(stack, search.to_url(300)).json()["total_count"] == 4, "no copy was kept"
     sdk.uploader.remove_tag("team", ["s/sunset"])
+
+
+def test_a_host_of_one_cloud_has_no_cloud_in_its_paths(sdk, stack: Stack) -> None:
+    """As SDKs write URLs for a private CDN: a search, a picture, its signature."""
+    own = {"private_cdn": True, "cname": f"localhost:{stack.edge_port}"}
+    search = (
+        sdk.Search()
+        .expression("public_id:s AND tags:team")
+        .sort_by("public_id", "asc")
+        .max_results(2)
+        .to_url(300, **own)
+    )
+    shown, _ = sdk.utils.cloudinary_url("s/sunset", width=20, crop="scale", format="jpg", **own)
+    signed, _ = sdk.utils.cloudinary_url("s/hidden", type="private", sign_url=True, **own)
+    for url in (search, shown, signed):
+        parts = urlsplit(url)
+        assert (parts.hostname, parts.path.split("/")[1] in {"search", "image"}) == ("localhost", True), url
+        assert stack.get(parts.path, Host=parts.netloc).status == 200
+    assert names(stack.get(urlsplit(search).path, Host="localhost").json()) == ["hidden", "people/jane"]  # type: ignore[arg-type]
+    assert stack.get(urlsplit(search).path).status == 404, "on a host of all clouds that is no cloud's"
+    assert stack.get(urlsplit(signed).path.replace("s--", "s--x", 1), Host="localhost").status in {400, 401}
 
 
 def test_a_search_that_nobody_signed_is_refused(sdk, stack: Stack) -> None:

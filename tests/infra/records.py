@@ -20,6 +20,7 @@ from origin.catalogue.search_shape import EVERY
 from origin.records import Committed, NewAsset, Records, RecordsSettings
 from origin.records.crawl import Found
 from tests.infra import postgres
+from tests.infra.migrating import begin
 
 CLOUD = "acme"
 
@@ -47,6 +48,8 @@ def settings(directory: Path, **changes: Any) -> RecordsSettings:
         if directory not in _urls:
             _urls[directory] = _on.database()
         changes.setdefault("database_url", _urls[directory])
+    elif not changes.get("database_url"):
+        begin(directory / "data")
     return RecordsSettings(data=directory / "data", **changes)
 
 

@@ -83,6 +83,8 @@ class Node:
     directory: Path
     workers: int
     environment: dict[str, str] = field(default_factory=dict)
+    config: Path | None = None
+    """Settings that the environment does not have; read again at a restart."""
     process: asyncio.subprocess.Process | None = None
     port: int = 0
     _page: SharedPage | None = None
@@ -103,12 +105,13 @@ class Node:
             "DOMICILE_EDGE_DATA_DIR": str(self.directory / "data"),
             "DOMICILE_EDGE_RUN_DIR": str(self.directory / "run"),
             "DOMICILE_EDGE_ORIGIN_BASE": f"unix:{self.directory / 'wire.sock'}",
+            "DOMICILE_EDGE_NODE_RECYCLE_SECONDS": "0",
             **self.environment,
             **changes,
         }
         with self.log.open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "edge",
+                sys.executable, "-m", "edge", *(("--config", str(self.config)) if self.config else ()),
                 stdout=asyncio.subprocess.PIPE, stderr=log, stdin=asyncio.subprocess.DEVNULL, env=environment, cwd=ROOT,
             )  # fmt: skip
 
@@ -221,13 +224,17 @@ async def running_stack(
     workers: int = 2,
     lease_seconds: float | None = None,
     origin_environment: Mapping[str, str] = MappingProxyType({}),
+    config: str = "",
     **environment: str,
 ) -> AsyncIterator[Stack]:
-    """Origin, proxy and node, in a short directory (socket paths are short)."""
+    """Origin, proxy and node, in a short directory (socket paths are short). `config`: TOML for the node."""
     directory = Path(tempfile.mkdtemp(prefix="dom-"))
     origin = OriginProcess(directory, origin_environment)
     proxy = WireProxy(origin.socket)
     node = Node(directory, workers, dict(environment))
+    if config:
+        node.config = directory / "edge.toml"
+        node.config.write_text(config, "utf-8")
     try:
         await asyncio.to_thread(origin.start)
         if lease_seconds is not None:

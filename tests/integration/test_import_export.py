@@ -27,6 +27,17 @@ from tests.integration.test_sdk_upload import picture
 COMMAND_SECONDS_MAX = 60
 PICTURES = {f"pictures/p {number}&=|é": picture(color=(number, 0, 0)) for number in range(3)}
 RAW = b"name;value\n" * 50
+BADGE = "$size_100/c_fill,h_$size,w_$size/e_grayscale"
+WEB = {
+    "name": "web",
+    "unsigned": True,
+    "tags": ["a", "b"],
+    "folder": "web",
+    "context": {"alt": "x|y"},
+    "transformation": {"width": 100, "crop": "limit"},
+    "eager": [{"raw_transformation": "t_badge"}, {"width": 50}],
+    "overwrite": False,
+}
 OPEN_UNTIL = {"access_type": "anonymous", "start": "2020-01-01T00:00:00Z", "end": "2020-02-01T00:00:00Z"}
 
 
@@ -36,6 +47,10 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OriginProcess]:
     with running_origin(tmp_path_factory.mktemp("source"), DOMICILE_ORIGIN_DEMO="true") as running:
         sdk = running.sdk()
         sdk.api.add_metadata_field({"external_id": "shelf", "type": "string", "label": "Shelf"})
+        sdk.api.create_transformation("badge", BADGE)
+        sdk.api.update_transformation("badge", allowed_for_strict=True)
+        sdk.api.create_upload_preset(**WEB)
+        sdk.api.create_folder("Empty/Deep")
         for name, body in PICTURES.items():
             sdk.uploader.upload(
                 io.BytesIO(body),
@@ -86,6 +101,12 @@ def let_in(origin: OriginProcess, activity: str) -> None:
     policy.write_text(text + f'{activity} = ["eu-de"]\n', "utf-8")
 
 
+def settings_of(origin: OriginProcess) -> dict[str, Any]:
+    api = origin.sdk().api
+    badge = api.transformation("badge")
+    return {"preset": api.upload_preset("web"), "info": badge["info"], "allowed": badge["allowed_for_strict"]}
+
+
 @pytest.mark.slow
 def test_an_account_moves_in_with_all_that_is_said_of_its_assets_and_only_once(
     source: OriginProcess, target: OriginProcess
@@ -95,12 +116,17 @@ def test_an_account_moves_in_with_all_that_is_said_of_its_assets_and_only_once(
     assert (code, "the policy denies ingress_fetch" in said) == (1, True), "nothing comes in unless the policy says so"
     let_in(target, "ingress_fetch")
     code, told, _ = command(target, *words, "--dry-run")
-    assert (code, told) == (0, {"would upload": 6, "there": 1})
+    assert (code, told) == (0, {"would upload": 6, "there": 1, "would make": 6})
     assert len(target.sdk().api.resources(max_results=500)["resources"]) == 1
 
     code, told, said = command(target, *words)
-    assert (code, told) == (0, {"uploaded": 6, "there": 1}), said
-    sdk = target.sdk()
+    assert (code, told) == (0, {"uploaded": 6, "there": 1, "made": 5, "settings there": 1}), said
+    wanted = settings_of(source)
+    assert settings_of(target) == wanted
+    assert wanted["allowed"] is True
+    sdk = target.sdk()  # of whom it was asked for last
+    assert [one["path"] for one in sdk.api.root_folders()["folders"]] == ["Albums", "Empty"]
+    assert [one["path"] for one in sdk.api.subfolders("Empty")["folders"]] == ["Empty/Deep"]
     for name, body in PICTURES.items():
         found = sdk.api.resource(name)
         assert found["etag"] == hashlib.md5(body).hexdigest()
@@ -111,13 +137,13 @@ def test_an_account_moves_in_with_all_that_is_said_of_its_assets_and_only_once(
     assert sdk.api.resource("table.csv", resource_type="raw")["etag"] == hashlib.md5(RAW).hexdigest()
 
     code, told, said = command(target, *words)
-    assert (code, told) == (0, {"known": 7}), said
+    assert (code, told) == (0, {"known": 7, "settings there": 6}), said
     journal = target.directory / "domicile-import-demo.journal"
     assert re.fullmatch(r"([0-9a-f]{32}\n){7}", journal.read_text("ascii"))
     journal.unlink()
     version = sdk.api.resource("secret", type="private")["version"]
     code, told, said = command(target, *words)
-    assert (code, told) == (0, {"there": 7}), said
+    assert (code, told) == (0, {"there": 7, "settings there": 6}), said
     assert target.sdk().api.resource("secret", type="private")["version"] == version, "nothing was sent twice"
 
 

@@ -268,6 +268,7 @@ NEEDED: Mapping[str, str | list[str]] = {
     "asset_id": "d" * 32,
     "version_id": "d" * 32,
     "derived_resource_ids": ["d" * 32],
+    "receipt_handles": ["d" * 32],
     "folder": "new",
     "template": "https://app.example/",
     "to_folder": "new",

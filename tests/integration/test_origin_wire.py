@@ -26,7 +26,8 @@ from domicile.media.keys import name_hash
 from domicile.media.policy import Activity, Permit, Place, decide
 from domicile.media.policy_file import from_mapping
 from domicile.media.wire import LeaseRequest, PurgeRelay, Relayed, Rendition, RenditionReport, ResolveRequest
-from domicile.service.gate.wire import WireClient
+from domicile.service.gate.wire import PAST_MAX, ClientCertificate, WireClient, WireLimits
+from domicile.service.settings import BadSetting
 from domicile.service.signing import PURGE_PATH, SigningKey, new_key, sign_purge
 from tests.integration.origin_process import OriginProcess, running_origin
 
@@ -58,6 +59,25 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OriginProcess]:
 async def wire(origin: OriginProcess) -> AsyncIterator[WireClient]:
     async with WireClient.open(f"unix:{origin.socket}", region=HOME) as client:
         yield client
+
+
+async def test_calls_under_way_end_as_they_began_when_a_client_is_renewed(origin: OriginProcess) -> None:
+    """By a certificate that cannot be read nothing changes."""
+    base = f"unix:{origin.socket}"
+    async with WireClient.open(base, region=HOME) as client:
+        heads = (await client.lease(lease_request())).tenants
+        after = {one.tenant: one.head for one in heads}
+        asking = asyncio.get_running_loop().create_task(client.journal(after, wait_seconds=20.0))
+        await asyncio.sleep(0)
+        for _ in range(PAST_MAX):
+            await client.renew(base, region=HOME, limits=WireLimits(connections_max=1), certificate=ClientCertificate())
+            await client.lease(lease_request())
+        with pytest.raises(BadSetting, match="certificate_file"):
+            lost = ClientCertificate(certificate_file=Path("/nowhere.pem"))
+            await client.renew("https://localhost", region=HOME, limits=WireLimits(), certificate=lost)
+        await asyncio.to_thread(upload, origin, public_id="news")
+        assert (await asking).entries
+        await client.lease(lease_request())
 
 
 def lease_request(**changes: Any) -> LeaseRequest:

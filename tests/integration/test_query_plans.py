@@ -84,9 +84,8 @@ async def test_reads_and_changes_of_few_assets_scan_no_large_table(
                 await asyncio.sleep(0.05)
         await make_renditions(records)
         heard = Heard(records._core.database)
-        async with (
-            records._core.database.read() as connection
-        ):  # as the index is built, and as all of a cloud is erased
+        # As the index is built, and as all of a cloud is erased.
+        async with records._core.database.read() as connection:
             assert len(await records._core.catalogue.page(connection, CLOUD, after="8", limit=250)) == 250
             assert len(await records._core.catalogue.some(connection, CLOUD, 250, bare=True)) == 250
         page = await records.list(CLOUD, Filter(resource_type="image"), max_results=10)

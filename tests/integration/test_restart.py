@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import aiohttp
 import pytest
 
 from tests.integration.node_process import Stack, picture, running_stack, until
@@ -24,6 +25,18 @@ READY_SECONDS_MAX = 60.0
 ANSWERS_MIN = 100
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def purges(burst: int) -> str:
+    """Settings that the agent alone goes by."""
+    return f"[edge.purge]\nper_second = 0.01\nburst = {burst}\n"
+
+
+async def purged_by_nobody(stack: Stack) -> int:
+    """The status of a purge that nobody signed: 401 by the origin, or 429 by the agent, which counts them."""
+    url = f"http://127.0.0.1:{stack.node.port}/_edge/v1/purge"
+    async with aiohttp.ClientSession() as http, http.post(url, data=b"{}") as response:
+        return response.status
 
 
 def paths() -> list[str]:
@@ -96,7 +109,7 @@ async def watching(stack: Stack) -> AsyncIterator[Viewers]:
 
 @asynccontextmanager
 async def filled() -> AsyncIterator[Stack]:
-    async with running_stack(workers=2) as stack:
+    async with running_stack(workers=2, config=purges(40)) as stack:
         for number in range(PICTURES):
             await stack.upload(f"pic{number}", picture((40 * number, 10, 10)))
         for path in paths():
@@ -121,16 +134,21 @@ def boots(stack: Stack) -> list[tuple[int, int]]:
 async def test_a_restart_a_death_and_a_stop_cost_no_request() -> None:
     async with filled() as stack:
         assert stack.node.process is not None
+        assert stack.node.config is not None
         # A restart: both workers are others, the disk tier is what it was, and the fence holds.
-        before, made = boots(stack), stack.node.count("transforms", result="ok")
+        assert [await purged_by_nobody(stack) for _ in range(2)] == [401, 401]
+        before, agent, made = boots(stack), stack.node.page.agent, stack.node.count("transforms", result="ok")
         async with watching(stack) as viewers:
             await until(lambda: viewers.statuses["200"] > ANSWERS_MIN, READY_SECONDS_MAX)
+            stack.node.config.write_text(purges(1), "utf-8")
             stack.node.process.send_signal(signal.SIGHUP)
             assert await said(stack) == {"event": "edge_restarted", "workers": 2}
             after = viewers.statuses["200"]
             await until(lambda: viewers.statuses["200"] > after + ANSWERS_MIN, READY_SECONDS_MAX)
         assert (viewers.failures, viewers.refused, set(viewers.statuses)) == (Counter(), 0, {"200"})
         assert all(then != now for then, now in zip(before, boots(stack), strict=True))
+        assert [await purged_by_nobody(stack) for _ in range(2)] == [401, 429], "the agent goes by the settings of now"
+        assert stack.node.page.agent == agent, "and is the same, with its lease and its keys"
         for path in paths():
             assert {got.cache for got in await stack.everywhere(path)} == {"hit"}
         assert stack.node.count("transforms", result="ok") == made

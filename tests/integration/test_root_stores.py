@@ -20,6 +20,7 @@ from domicile.media.policy import PolicyError
 from domicile.media.statement import KEY_STATE_FILE, ROOT_EVIDENCE
 from domicile.service.settings import BadSetting
 from origin.records import PurgeTargets, recovery
+from origin.roots.files import FileRoots
 from origin.roots.settings import RootSettings, TokenSettings, VaultSettings
 from tests.infra import openbao, softhsm
 from tests.infra.records import CLOUD, name, opened, upload
@@ -181,6 +182,33 @@ async def test_after_a_move_statements_say_what_keys_of_before_were_under(tmp_pa
         assert key["class"] == "pkcs11"
         assert key["state"].startswith("sealed (token object destroyed; of keys from before 20")
         assert key["state"].endswith(f": {ROOT_EVIDENCE['file']})")
+
+
+async def test_an_old_root_that_a_move_could_not_destroy_is_destroyed_by_the_upkeep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as records:
+        await upload(records, name("people/jane"))
+    old = tmp_path / "data.keys" / "root-1"
+
+    def refuses(*_: object, **__: object) -> None:
+        raise OSError(5, "input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileRoots, "destroy", refuses)
+        opening = opened(tmp_path, root=in_token())
+        records = await opening.__aenter__()
+        assert (records._core.keyring.root_kind, old.exists()) == ("pkcs11", True)
+        statement = await records.erase(CLOUD, JANE)
+        assert statement.body["key"]["state"].startswith("not destroyed yet")
+    try:
+        await recovery.finish_doomed(records._core)
+        assert not old.exists()
+        assert not records._core.keyring.owes
+    finally:
+        await opening.__aexit__(None, None, None)
+    async with opened(tmp_path, root=in_token()) as records:
+        assert await records.get(name("people/jane")) is None
 
 
 @pytest.mark.parametrize("place, why", [("eu-fr", "does not lie in"), ("", "does not lie in"), ("eu-de-2", "")])

@@ -140,6 +140,39 @@ def kinds(there: Elsewhere, path: str) -> list[str]:
     return [json.loads(body)["notification_type"] for asked, _, body in there.told if asked == path]
 
 
+def test_notices_wait_for_who_cannot_be_called(sdk, name: str) -> None:
+    def waiting(**where: str) -> list[dict]:
+        return sdk.api.notifications(wait_seconds=0, **where).get("messages", [])
+
+    channel = f"jobs.{secrets.token_hex(4)}"
+    for uri, kind in (("poll://*", "poll"), ("poll://a/b", "poll"), (f"poll://{channel}", "webhook")):
+        with pytest.raises(cloudinary.exceptions.BadRequest):
+            sdk.api.create_trigger(uri, "upload", uri_type=kind)
+    trigger = sdk.api.create_trigger(f"poll://{channel}", "upload", uri_type="poll")
+    assert (trigger["uri"], trigger["uri_type"]) == (f"poll://{channel}", "poll")
+    for one in (name, f"{name}-gone"):
+        sdk.uploader.upload(io.BytesIO(PNG), public_id=one)
+    sdk.uploader.destroy(f"{name}-gone")
+    [message] = sdk.api.notifications(channel=channel, visibility_timeout=600)["messages"]
+    assert (message["payload"]["notification_type"], message["payload"]["public_id"]) == ("upload", name), (
+        "what is gone is not told"
+    )
+    assert sdk.utils.verify_notification(message)
+    assert waiting(channel=channel) == [], "somebody has it"
+    told = sdk.api.ack_notifications([message["receipt_handle"], "0" * 32])["results"]
+    assert [one["status"] for one in told] == ["acked", "not_found"]
+    sdk.api.delete_trigger(trigger["id"])
+
+    with pytest.raises(cloudinary.exceptions.Error, match="needs a batch_id"):
+        sdk.uploader.upload(io.BytesIO(PNG), public_id=name, notification_url="poll://*")
+    sdk.uploader.upload(io.BytesIO(PNG), public_id=name, notification_url="poll://*", batch_id=channel)
+    [message] = sdk.api.notifications(batch_id=channel, visibility_timeout=1)["messages"]
+    assert (message["batch_id"], message["payload"]["batch_id"]) == (channel, channel)
+    [again] = sdk.api.notifications(batch_id=channel, wait_seconds=60)["messages"]
+    assert again["receipt_handle"] == message["receipt_handle"], "what nobody acknowledges comes again"
+    assert (waiting(channel=channel), waiting(batch_id="another")) == ([], [])
+
+
 def test_triggers_are_told_of_what_they_ask_for_from_whatever_call(sdk, origin: OriginProcess, name: str) -> None:
     with running_elsewhere() as there, running_elsewhere() as unlisted:
         every, deletes, own = (there.put(f"/{name}/{one}", b"") for one in ("all", "delete", "own"))
@@ -281,7 +314,6 @@ def test_what_is_not_supported_is_said_by_name(sdk, origin: OriginProcess) -> No
         (lambda: sdk.uploader.create_slideshow(manifest_json={"w": 1}), "create_slideshow"),
         (lambda: sdk.api.visual_search(text="cats"), "visual_search"),
         (lambda: sdk.api.analyze("uri", "captioning", uri="https://x.example/a"), "analysis"),
-        (lambda: sdk.api.notifications(channel="c"), "polling for notifications"),
     ):
         with pytest.raises(cloudinary.exceptions.NotFound, match=f"{what} is not supported"):
             ask()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -64,6 +65,9 @@ ERROR_BYTES_MAX = 16 * 1024
 HEADER_BYTES_MAX = 8190
 HEADERS_MAX = 64
 KEEPALIVE_SECONDS = 30.0
+
+PAST_MAX = 2
+"""Connections of former settings that calls may still be using."""
 
 JOURNAL_WAIT_SECONDS_MAX = 30.0
 """Longest long poll that is asked for; the read time-out is this much longer then."""
@@ -128,6 +132,7 @@ class WireClient:
         self._http = http
         self._root = root
         self._limits = limits
+        self._past: deque[aiohttp.ClientSession] = deque()
 
     @classmethod
     @asynccontextmanager
@@ -141,24 +146,24 @@ class WireClient:
     ) -> AsyncIterator[WireClient]:
         """A client for `unix:PATH` or `https://HOST[:PORT]`. ValueError for any other base."""
         limits = limits or WireLimits()
-        connector, root = _connector(base, limits, certificate or ClientCertificate())
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=limits.connect_seconds_max, sock_read=limits.read_seconds_max
-        )
-        headers = {WIRE_HEADER: WIRE_VERSION, REGION_HEADER: region, "Accept-Encoding": "identity"}
-        async with aiohttp.ClientSession(
-            connector=connector,
-            timeout=timeout,
-            headers=headers,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            max_line_size=HEADER_BYTES_MAX,
-            max_field_size=HEADER_BYTES_MAX,
-            max_headers=HEADERS_MAX,
-            requote_redirect_url=False,
-        ) as http:
-            yield cls(http, root, limits=limits)
+        http, root = _session(base, region, limits, certificate or ClientCertificate())
+        client = cls(http, root, limits=limits)
+        try:
+            yield client
+        finally:
+            await client._close()
+
+    async def renew(self, base: str, *, region: str, limits: WireLimits, certificate: ClientCertificate) -> None:
+        """Calls that begin from now on are made so; those under way end as they began. Raises BadSetting: nothing changed."""
+        http, root = _session(base, region, limits, certificate)
+        if len(self._past) >= PAST_MAX:
+            await self._past.popleft().close()
+        self._past.append(self._http)
+        self._http, self._root, self._limits = http, root, limits
+
+    async def _close(self) -> None:
+        for http in (*self._past, self._http):
+            await http.close()
 
     async def lease(self, request: LeaseRequest) -> LeaseAnswer:
         """Ask to serve for another while. The caller takes the time BEFORE this call."""
@@ -261,6 +266,28 @@ class WireClient:
             return msgspec.msgpack.decode(raw, type=kind)
         except msgspec.MsgspecError as bad:
             raise errors.UpstreamUnavailable("The origin answered with something that cannot be read") from bad
+
+
+def _session(
+    base: str, region: str, limits: WireLimits, certificate: ClientCertificate
+) -> tuple[aiohttp.ClientSession, str]:
+    """Nothing is connected yet."""
+    connector, root = _connector(base, limits, certificate)
+    http = aiohttp.ClientSession(
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(
+            total=None, sock_connect=limits.connect_seconds_max, sock_read=limits.read_seconds_max
+        ),
+        headers={WIRE_HEADER: WIRE_VERSION, REGION_HEADER: region, "Accept-Encoding": "identity"},
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+        max_line_size=HEADER_BYTES_MAX,
+        max_field_size=HEADER_BYTES_MAX,
+        max_headers=HEADERS_MAX,
+        requote_redirect_url=False,
+    )
+    return http, root
 
 
 def _connector(base: str, limits: WireLimits, certificate: ClientCertificate) -> tuple[aiohttp.BaseConnector, str]:

@@ -11,9 +11,11 @@ import pytest
 
 from domicile.media.timing import parse_server_timing
 from domicile.media.wire import WireError
+from domicile.service.settings import BadSetting, load
 from edge.app import PURGE_PATH, SERVICE_PATHS
 from edge.delivery_settings import DeliverySettings
 from edge.metrics import totals
+from edge.settings import EdgeSettings
 from edge.store.port import Stored, tenant_tag
 from tests.unit.edge.rig import Rig, grant, policy
 
@@ -111,6 +113,48 @@ async def test_a_host_that_is_not_ours_is_refused_before_its_path_is_looked_at(t
         ]:  # fmt: skip
             assert (await rig.get(PATH, Host=host)).status == status
         assert (await rig.get("/../etc/passwd%00", Host="evil.example")).status == 421
+
+
+OWN = "/image/upload/w_10/pic.png"
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "status"),
+    [
+        ("own.example:8080", OWN, 200),
+        ("OWN.example", "/demo" + OWN, 200),
+        ("own.example", "/iu/w_10/pic.png", 200),
+        ("own.example", "/res/demo" + OWN, 200),
+        ("theirs.example", "/demo" + OWN, 404),
+        ("theirs.example", "/res/demo" + OWN, 404),
+        ("media.example", "/demo" + OWN, 200),
+        ("media.example", OWN, 404),
+        ("evil.example", OWN, 421),
+    ],
+)
+async def test_a_host_of_one_cloud_serves_that_one_and_no_other(
+    tmp_path: Path, host: str, path: str, status: int
+) -> None:
+    """From cold, and when it is hot: the same path may mean another picture on another host."""
+    private = ("own.example=demo", "theirs.example=theirs")
+    async with Rig.open(tmp_path, delivery=DeliverySettings(hosts=("media.example",), private_hosts=private)) as rig:
+        rig.origin.upload("pic", b"one")
+        assert (await rig.get(path, Host=host)).status == status
+        for _ in range(3):
+            assert (await rig.get("/demo" + OWN, Host="media.example")).status == 200
+        assert len(rig.parts.app.hot) == 1
+        answers = rig.parts.app.hot.answers
+        assert (await rig.get(path, Host=host)).status == status
+        assert (rig.parts.app.hot.answers == answers + 1) == (
+            status == 200 and "/iu" not in path and "/res" not in path
+        )
+
+
+@pytest.mark.parametrize("private", ["own.example", "own.example=Demo", "own.example:80=demo", "x=image", "=demo"])
+def test_a_private_host_that_cannot_be_one_is_refused_at_the_start(private: str) -> None:
+    environ = {"DOMICILE_EDGE_DELIVERY_PRIVATE_HOSTS": private}
+    with pytest.raises(BadSetting, match="private_hosts"):
+        load(EdgeSettings, "edge", environ=environ)
 
 
 async def test_a_foreign_host_is_refused_on_every_route(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from domicile.media.errors import Overloaded, UpstreamUnavailable
+from domicile.media.errors import BadRequest, Overloaded, UpstreamUnavailable
 from domicile.media.journal import FenceState
 from domicile.media.wire import PurgeRelay, Relayed
 from edge import messages
@@ -43,9 +43,12 @@ def desk_of(side: AgentSide) -> Desk:
     def status() -> NodeStatus:
         raise AssertionError("nobody asks")
 
+    async def renew() -> None:
+        raise BadRequest("edge.region changed")
+
     return Desk(
         side.node, Members(side.page), side.register, relay=relay, report=lambda _: None,
-        discover=discover, scrape=lambda: b"numbers", status=status,
+        discover=discover, scrape=lambda: b"numbers", status=status, renew=renew,
     )  # fmt: skip
 
 

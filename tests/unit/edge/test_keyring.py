@@ -108,6 +108,8 @@ def test_the_least_recently_used_key_goes_first() -> None:
     assert ring.get("one") is not None
     ring.put("three", record())
     assert [name for name in ("one", "two", "three") if ring.get(name)] == ["one", "three"]
+    ring.allow(1)
+    assert [name for name in ("one", "two", "three") if ring.get(name)] == ["three"]
     ring.apply(entry(Kind.ASSET, aids="a"))
     assert (len(ring), len(ring._by_tag)) == (0, 0)
 

@@ -15,6 +15,15 @@ def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
     assert [bucket.take(99.0) for _ in range(4)] == [True, True, True, False]
 
 
+def test_another_rate_gives_nothing_by_itself() -> None:
+    bucket = TokenBucket(per_second=0.0, burst=3, now=0.0)
+    assert bucket.take(0.0)
+    bucket.allow(per_second=1.0, burst=1)
+    assert [bucket.take(0.0), bucket.take(0.0), bucket.take(1.0)] == [True, False, True]
+    bucket.allow(per_second=1.0, burst=5)
+    assert not bucket.take(1.0)
+
+
 def test_a_share_of_less_than_one_request_is_one() -> None:
     assert TokenBucket(per_second=1.0, burst=0.25, now=0.0).take(0.0)
 

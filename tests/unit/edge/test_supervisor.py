@@ -9,12 +9,14 @@ import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from domicile.service.settings import BadSetting
-from edge import children, restart, supervisor
+from edge import children, messages, restart, supervisor
 from edge.children import BAD_SETTING, SOON_ENDS_MAX, Child, GivenUp
+from edge.frames import Frames
 from edge.page import SharedPage
 from edge.settings import EdgeSettings, NodeSettings, OriginSettings
 from edge.sockets import Sockets
@@ -166,6 +168,43 @@ def test_a_port_that_is_taken_is_refused_with_its_setting(tmp_path: Path) -> Non
         taken = EdgeSettings(data_dir=tmp_path, listen=f"127.0.0.1:{sockets.port}")
         with pytest.raises(BadSetting, match=r"edge\.listen"), Sockets.opened(taken):
             raise AssertionError("two nodes on one port")
+
+
+async def test_a_restart_stops_before_its_workers_when_the_agent_does_not_take_the_settings(tmp_path: Path) -> None:
+    before = EdgeSettings(data_dir=tmp_path, run_dir=tmp_path, node=NodeSettings(drain_seconds_max=1.0))
+    after = EdgeSettings(data_dir=tmp_path, run_dir=tmp_path, node=NodeSettings(drain_seconds_max=2.0))
+    answers: list[messages.Answer] = [
+        messages.Failed(code="bad_request", message="no such file"),
+        messages.Yes(ok=True),
+    ]
+
+    async def agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        frames: Frames[messages.Upward, messages.Downward] = Frames(reader, writer, messages.Upward)
+        asked = await frames.receive()
+        assert isinstance(asked, messages.Call)
+        assert asked.request == messages.Renew()
+        await frames.send(messages.Reply(id=asked.id, answer=answers.pop(0)))
+        frames.close()
+
+    nothing: Any = None
+    made = supervisor._Node(
+        settings=before, load=lambda: after, passed_on=[], page=nothing, sockets=nothing, agent=nothing, workers=[]
+    )
+    with pytest.raises(restart.Refused, match="the agent does not answer"):
+        await made.renew()
+    async with await asyncio.start_unix_server(agent, before.agent_socket):
+        with pytest.raises(restart.Refused, match="no such file"):
+            await made.renew()
+        assert made.settings is before
+        await made.renew()
+    assert made.settings is after, "how long it waits for workers to end, for one"
+
+
+def test_what_a_process_that_runs_cannot_take_over_is_named(tmp_path: Path) -> None:
+    now = EdgeSettings(data_dir=tmp_path, workers=2)
+    restart.check(now, EdgeSettings(data_dir=tmp_path, workers=2, log_level="debug"))
+    with pytest.raises(restart.Refused, match=r"^edge\.region, edge\.workers changed: that takes a stop and a start$"):
+        restart.check(now, EdgeSettings(data_dir=tmp_path, workers=3, region="eu-fr"))
 
 
 # --- a restart --------------------------------------------------------------------------------------------------------

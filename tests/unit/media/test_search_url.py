@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from domicile.media.search_url import SearchUrl, parse_search
+from domicile.media.url import on_shared_host
 
 SIGNATURE = "0a" * 32
 URL = f"/search/{SIGNATURE}/300/eyJh"
@@ -16,7 +17,7 @@ URL = f"/search/{SIGNATURE}/300/eyJh"
         (f"/res/demo{URL}/next-1_", None, ("demo", "eyJh", "next-1_")),
         (f"/demo{URL}?_a=x", None, ("demo", "eyJh", "")),
         (URL, "demo", ("demo", "eyJh", "")),
-        (f"/demo{URL}", "demo", ("demo", "eyJh", "")),
+        (f"/demo{URL}", "demo", None),
         (f"/other{URL}", "demo", None),
         (URL, None, None),
         ("/demo/search/jane.jpg", None, None),
@@ -28,7 +29,7 @@ URL = f"/search/{SIGNATURE}/300/eyJh"
     ],
 )
 def test_a_search_url_is_told_from_all_others(path: str, host: str | None, found: tuple[str, str, str] | None) -> None:
-    parsed = parse_search(path, cloud_of_host=host)
+    parsed = parse_search(path if host is None else on_shared_host(path, host))
     if found is None:
         assert parsed is None
     else:

@@ -10,7 +10,7 @@ import pytest
 from domicile.media.errors import AssetNotFound, BadSignature, BadTransformation, BadUrl, LimitExceeded, MediaError
 from domicile.media.raw_path import PATH_BYTES_MAX
 from domicile.media.remote_rules import RemoteRules, check_fetched
-from domicile.media.url import build, parse
+from domicile.media.url import build, on_shared_host, parse
 from domicile.media.wire import NAMES_MAX
 
 TESTS = Path(__file__).parents[2]
@@ -217,7 +217,7 @@ def test_v1_asks_for_no_particular_version():
     ],
 )
 def test_a_private_host_says_the_cloud(path, cloud, public_id):
-    request = parse(path, cloud_of_host="acme")
+    request = parse(on_shared_host(path, "acme"))
     assert request.cloud == cloud
     assert request.candidates[0].public_id == public_id
 
@@ -273,7 +273,8 @@ def sdk(monkeypatch):
 def test_what_the_python_sdk_writes_is_read(sdk, source, options, public_id):
     address, _ = sdk(source, sign_url=True, **dict(options))
     private = options.get("private_cdn", False)
-    request = parse(address.removeprefix("http://127.0.0.1:8080"), cloud_of_host="demo" if private else None)
+    path = address.removeprefix("http://127.0.0.1:8080")
+    request = parse(on_shared_host(path, "demo") if private else path)
     assert request.cloud == "demo"
     assert request.candidates[0].public_id == public_id
     assert request.signature is not None

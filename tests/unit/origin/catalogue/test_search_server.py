@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from domicile.media.errors import LimitExceeded
+from domicile.media.errors import BadRequest, LimitExceeded
 from origin.catalogue import search_server
 from origin.catalogue import search_shape as shape
 from origin.catalogue.search_server import RESIDUAL, ServerIndex
@@ -19,7 +19,7 @@ from origin.records.search_build import SearchBuild
 from origin.search.conditions import OneOf
 from origin.search.query import Query
 from tests.infra import postgres
-from tests.infra.records import CLOUD, name, on, opened, settings, upload, written
+from tests.infra.records import CLOUD, lose_index, name, on, opened, settings, upload, written
 
 LONG = "x" * 3000
 
@@ -131,6 +131,43 @@ async def test_it_is_not_logged_and_nothing_of_an_erased_asset_stays_in_it(
         assert [canary.encode() in plain for canary in canaries] == [False] * 4
         assert b"n19" in plain
         assert len(await listed(records, "tag")) == 20
+
+
+async def test_what_a_cloud_has_is_kept_as_a_sum_that_follows_every_change(
+    tmp_path: Path, postgres_server: postgres.Server
+) -> None:
+    """Whoever asks for it, which each upload under a quota does, goes through no assets."""
+    url = settings(tmp_path).database_url
+    counted = "SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM search_asset"
+    kept = f"SELECT assets, bytes FROM search_state WHERE tenant = '{CLOUD}'"
+
+    async def agree(records: Records) -> tuple[int, int]:
+        told = await records.totals(CLOUD)
+        assert [tuple(row) for sql in (counted, kept) for row in postgres_server.ask(url, sql)] == [told, told]
+        return told
+
+    async with opened(tmp_path) as records:
+        async with asyncio.TaskGroup() as group:
+            for n in range(6):
+                group.create_task(upload(records, name(f"n{n % 4}"), b"x" * (n % 4 + 1), tags=("t",)))
+                group.create_task(records.destroy(name("n0")))
+        await upload(records, name("n0"), b"last")
+        assert await agree(records) == (4, 4 + 2 + 3 + 4)
+        await records.edit([name("n1")], lambda record: replace(record, tags=()))
+        await records.erase(CLOUD, PurgeTargets(tags=("t",)))
+        assert await agree(records) == (2, 2 + 4)
+        kept_on = await records.get(name("n1"))
+        assert kept_on is not None
+        with pytest.raises(BadRequest):
+            async with records._core.journal.change(CLOUD) as change:
+                await records._core.search.remove(change, [kept_on.asset_id])
+                assert await records._core.search.totals(CLOUD, change) == (1, 4)
+                raise BadRequest("never mind")
+        assert await agree(records) == (2, 2 + 4)
+    lose_index(tmp_path)
+    async with opened(tmp_path) as records:
+        await upload(records, name("while it is built"), b"1")
+        assert await agree(records) == (3, 2 + 4 + 1)
 
 
 async def test_what_was_read_before_a_change_does_not_go_in_after_it(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from domicile.media.errors import AssetExists, AssetNotFound, BadRequest
+from domicile.media.public_id import FOLDER_CHARS_MAX
 from origin.records import Filter, Folder, PurgeTargets, Records
 from origin.records import names as names_module
 from tests.infra.records import CLOUD, name, upload
@@ -61,6 +62,19 @@ async def test_a_rename_moves_what_is_in_it_and_nothing_beside_it(
     for old, new, error in (("ab", "new", AssetExists), ("ab", "ab/c", BadRequest), ("gone", "x", AssetNotFound)):
         with pytest.raises(error):
             await records.folders.move(CLOUD, old, new)
+
+
+async def test_no_path_grows_past_its_limit_by_moves(records: Records) -> None:
+    deep = "a/" + "ä" * (FOLDER_CHARS_MAX - 2)
+    await upload(records, name("deep"), folder=deep)
+    await records.folders.make(CLOUD, "made/" + "m" * (FOLDER_CHARS_MAX - 5))
+    for old, new in (("a", "ab"), ("a", "x" * FOLDER_CHARS_MAX), ("made", "made2")):
+        with pytest.raises(BadRequest, match="a path in it would have more than 255 characters"):
+            await records.folders.move(CLOUD, old, new)
+    assert await where(records) == {"deep": deep}
+    assert await below(records) == ["a", "made"], "nothing was moved, and nothing is noted"
+    await records.folders.move(CLOUD, "a", "b")
+    assert await where(records) == {"deep": f"b{deep[1:]}"}
 
 
 async def test_a_rename_that_was_cut_off_goes_on_when_it_is_asked_again(records: Records) -> None:

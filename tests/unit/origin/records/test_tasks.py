@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from domicile.media.errors import AssetNotFound, Replayed
 from domicile.media.policy import Activity
-from origin.catalogue.tables import task as table
+from origin.catalogue.task_tables import task as table
 from origin.records import (
     NOTICE,
     AssetRecord,

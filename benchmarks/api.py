@@ -29,17 +29,12 @@ from typing import Any
 
 import psutil
 from PIL import Image
-from sqlalchemy import delete, insert, text
 
 from domicile.media.asset import Aid, AssetId, AssetName
 from domicile.media.facts import SourceFacts
-from origin.catalogue import tables as t
-from origin.catalogue.search_shape import state as search_state
-from origin.keyring import aid_id
 from origin.records import Records, RecordsSettings
-from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord
-from tests.infra import postgres
+from tests.infra import filled, postgres
 from tests.integration.origin_process import OriginProcess
 
 CLOUD = "demo"
@@ -214,26 +209,10 @@ async def fill(settings: RecordsSettings, count: int) -> None:
     """Keys, names, versions and labels of `count` assets, as uploads write them."""
     chance = random.Random(count)
     async with Records.open(settings) as records:
-        core = records._core
         for start in range(0, count, ROWS_PER_STEP):
             step = [record_of(number, chance) for number in range(start, min(start + ROWS_PER_STEP, count))]
-            keys = {aid_id(record.aid): chance.randbytes(32) for record in step}
-            await asyncio.to_thread(core.keyring._tree.add, keys)
-            names, versions, labels = [], [], []
-            for record in step:
-                name = core.hash_name(record.name)
-                meta = seal_record(record, keys[aid_id(record.aid)], region=settings.region)
-                same = {"tenant": CLOUD, "asset_id": record.asset_id}
-                names.append({**same, "hash": name, "aid": record.aid})
-                versions.append({**same, "aid": record.aid, "name_hash": name, "seq": 0, "meta": meta})
-                labels += [{**same, "hash": label} for label in core.labels(record)]
-            async with core.database.write() as connection:
-                for table, rows in ((t.name, names), (t.version, versions), (t.label, labels)):
-                    await connection.execute(insert(table), rows)
-        async with core.database.write() as connection:
-            if not core.database.is_sqlite:  # no change told the index of any: the next start builds it
-                await connection.execute(delete(search_state))
-            await connection.execute(text("ANALYZE"))
+            await filled.fill(records, step, chance)
+        await filled.settle(records)
 
 
 def index_seconds(origin: OriginProcess, began: float) -> float:

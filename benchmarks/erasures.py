@@ -1,8 +1,9 @@
 """How long an erasure takes, with three edges of two workers: all of them connected, and one of them cut off.
 
 From the call to the first statement that says so: the key is destroyed (which it is before the answer, whatever edges do), sealed (that,
-and no edge serves it any more), fenced, verified (nothing is left to do). Every edge has the picture in its cache. With an edge cut
-off, each round cuts it off anew, somewhere in its lease, and erases at once: it is the lease that is waited for.
+and no edge serves it any more), fenced, verified (each edge has looked for it and asked itself, and nothing is left to do). Every edge has
+the picture in its cache. With an edge cut off, each round cuts it off anew, somewhere in its lease, and erases at once: it is the lease that
+is waited for.
 """
 
 from __future__ import annotations

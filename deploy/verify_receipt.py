@@ -166,7 +166,13 @@ def main(arguments: list[str]) -> int:
     print(f"holds: erasure {statement['erasure_id']} of cloud {statement['tenant']}, outcome {statement['outcome']}")
     print(f"removed: {', '.join(f'{count} {what}' for what, count in removed.items())}")
     for place in statement["places"]:
-        print(f"place: {place['place']}: {place['state']}")
+        probe = place.get("probe")  # receipts of older releases have none: nobody was asked
+        asked = (
+            f"; asked: {probe['state']}, {probe.get('given', 0)} of {probe.get('asked', 0)} gave something"
+            if probe
+            else ""
+        )
+        print(f"place: {place['place']}: {place['state']}{asked}")
     for rest in statement["residuals"]:
         print(f"left until: {rest['place']}: {rest.get('seconds_max', '?')} s")
     return 0

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from domicile.service import logging
+from domicile.service.freed_memory import overwrite_freed
 from domicile.service.settings import BadSetting, load
 from edge import logs
 from edge.settings import EdgeSettings
@@ -33,6 +34,8 @@ log = logging.get()
 def main(arguments: list[str] | None = None) -> int:
     """Exit code: 0 after a clean end, 1 after a failure, 2 for a bad setting."""
     given = _parser().parse_args(arguments)
+    if given.part == "agent":  # it outlives what is erased; workers do not
+        overwrite_freed(os.environ)
     try:
         return _run(given)
     except BadSetting as bad:

@@ -29,7 +29,6 @@ from edge.members import Members
 from edge.node import Node, Wake
 from edge.nodedb import BASE_EVERY, NodeDb, NoRoom
 from edge.occasionally import Occasionally
-from edge.page import boottime_ns
 from edge.tenure import Asked, Tenure
 
 JOURNAL_WAIT_SECONDS = 20.0
@@ -173,7 +172,7 @@ class Agent:
 
     async def _ask(self) -> Asked:
         cursors = {name: tenant.cursor for name, tenant in self._node.tenants.items()}
-        sent_ns = boottime_ns()
+        sent_ns = self._page.now_ns()
         return Asked(sent_ns=sent_ns, cursors=cursors, answer=await self._wire.lease(self._request()))
 
     async def _accept(self, asked: Asked) -> None:

@@ -17,6 +17,8 @@ from domicile import __version__
 from domicile.media.errors import BadRequest, Overloaded
 from domicile.media.policy import Place
 from domicile.media.wire import PurgeRelay, Relayed
+from domicile.service.gate.peer import PeerClient
+from domicile.service.gate.probe import ProbeClient
 from domicile.service.gate.wire import WireClient
 from domicile.service.metrics import new_registry
 from domicile.service.settings import BadSetting
@@ -30,15 +32,20 @@ from edge.node import Node
 from edge.nodedb import NodeDb, NoRoom
 from edge.numbers import NodeNumbers
 from edge.page import SharedPage
+from edge.probing import Probing, own_door, own_tls
 from edge.rates import TokenBucket
 from edge.register import Register
 from edge.reports import Reports
 from edge.reserve import Reserve
 from edge.settings import EdgeSettings
+from edge.stock import Stock
+from edge.store.files import Files
 from edge.tenure import Tenure
 
 PLACE = "edge"
 DATABASE = "node.db"
+LOOK_SECONDS_MAX = 2.0
+"""For a worker's answer when it is asked what it keeps."""
 FULL_SECONDS = 1.0
 """Between two tries to open node.db on a full disk."""
 
@@ -57,6 +64,10 @@ async def serve(
         reserve = Reserve(settings.cache_path)
         db = await stack.enter_async_context(_database(settings.cache_path / DATABASE, reserve))
         wire = await stack.enter_async_context(origin_wire.origin_wire(settings))
+        peers = await stack.enter_async_context(
+            PeerClient.open(settings.worker_socket, answer_seconds_max=LOOK_SECONDS_MAX)
+        )
+        own = await stack.enter_async_context(ProbeClient.open(own_tls()))
         members = Members(page)
         stack.callback(members.close)
         identity = Identity(
@@ -66,6 +77,16 @@ async def serve(
             authorities=settings.authority_names(settings.port),
         )
         parts = _assemble(settings, identity, page, db, wire, members, reserve=reserve, load=load)
+        probing = Probing(
+            identity=identity,
+            node=parts.node,
+            page=page,
+            keyring=parts.keyring,
+            wire=wire,
+            peers=peers,
+            own=own,
+            door=own_door(settings),
+        )
         await parts.agent.start()
         await parts.register.start()
         async with asyncio.TaskGroup() as group:
@@ -74,6 +95,8 @@ async def serve(
                 group.create_task(parts.agent.run()),
                 group.create_task(parts.register.run()),
                 group.create_task(parts.reports.run()),
+                group.create_task(probing.run()),
+                group.create_task(parts.stock.run()),
                 group.create_task(reserve.run()),
             ]
             await stopping.wait()
@@ -116,9 +139,12 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
+    node: Node
+    keyring: Keyring
     agent: Agent
     register: Register
     reports: Reports
+    stock: Stock
     desk: Desk
 
 
@@ -157,7 +183,18 @@ def _assemble(
     tenure = Tenure(node, db, locked_seconds_max=settings.node.locked_seconds_max)
     agent = Agent(identity, node, db, wire, members, tenure)
     register = Register(node, db, keyring, objects_max=settings.node.objects_max)
-    reports = Reports(node, wire, node_id=identity.node, place=Place(name=PLACE, region=settings.region))
+    place = Place(name=PLACE, region=settings.region)
+    reports = Reports(node, wire, node_id=identity.node, place=place)
+    stock = Stock(
+        node,
+        db,
+        wire,
+        Files(settings.cache_path, slot=0, workers=1),
+        node_id=identity.node,
+        place=place,
+        seconds=settings.node.stock_seconds,
+        flush=register.flush,
+    )
     loop = asyncio.get_running_loop()
     bucket = TokenBucket(per_second=settings.purge.per_second, burst=settings.purge.burst, now=loop.time())
 
@@ -198,4 +235,4 @@ def _assemble(
         status=numbers.status,
         renew=renewal.renew,
     )
-    return _Parts(agent=agent, register=register, reports=reports, desk=desk)
+    return _Parts(node=node, keyring=keyring, agent=agent, register=register, reports=reports, stock=stock, desk=desk)

@@ -27,6 +27,7 @@ NODE_HELP = {
     "registered_objects": "Rows of the register of cached objects.",
     "journal_reserve_bytes": "Disk kept for the journal; 0 while it is given up because the disk is full.",
     "events_applied": "Number of the last event that workers were told of.",
+    "erasures_in_memory": "Erasures since the oldest worker process began: freed memory of workers may still hold what was erased.",
     "workers_killed_total": "Workers killed because they did not take an event in time.",
     "lease_renewals_total": "Leases granted.",
     "journal_acks_total": "Acks that the origin took.",

@@ -186,6 +186,10 @@ class Hot:
         for entry in [entry for entry in self._entries.values() if not forbidden.isdisjoint(entry.marks)]:
             del self._entries[entry.at]
 
+    def count_of(self, aids: Collection[Aid]) -> int:
+        """How many targets show one of these."""
+        return sum(not frozenset(aids).isdisjoint(entry.marks) for entry in self._entries.values())
+
     def clear(self) -> None:
         self._entries.clear()
         self._reader.clear()

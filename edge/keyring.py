@@ -82,6 +82,10 @@ class Keyring:
             return
         self.forget(self._by_tag.names((entry.tenant, target) for target in (*entry.aids, *entry.names)))
 
+    def count_of(self, tenant: str, aids: Iterable[str]) -> int:
+        """How many open an object that shows one of these versions, wrapped or not."""
+        return len(self._by_tag.names((tenant, aid) for aid in aids))
+
     def drop_tenant(self, tenant: str) -> None:
         self.forget(self._of(tenant))
         self._wrapped.pop(tenant, None)

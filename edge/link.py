@@ -74,9 +74,11 @@ class NodeLink(Following):
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: EdgeSettings, *, slot: int, boot: int) -> AsyncIterator[NodeLink]:
-        """Claim the slot and keep in touch with the agent until the block ends."""
-        page = SharedPage.open(settings.page_path)
+    async def open(
+        cls, settings: EdgeSettings, *, slot: int, boot: int, now_ns: Callable[[], int] = boottime_ns
+    ) -> AsyncIterator[NodeLink]:
+        """Claim the slot and keep in touch with the agent until the block ends. `now_ns`: see `SharedPage`."""
+        page = SharedPage.open(settings.page_path, now_ns=now_ns)
         try:
             link = cls(settings, page, slot=slot, boot=boot)
             link.slot.claim(os.getpid(), boot)
@@ -104,7 +106,7 @@ class NodeLink(Following):
     def is_catching_up(self) -> bool:
         """Is this worker only behind: does the node hold a lease, and is what is lacking on its way?"""
         page = self.page
-        return not self._locked and page.applied != self._applied and page.lease_deadline_ns > boottime_ns()
+        return not self._locked and page.applied != self._applied and page.lease_deadline_ns > page.now_ns()
 
     async def wait_current(self) -> bool:
         """Wait until `serving()`, at most CATCH_UP_SECONDS_MAX while events are on their way; False means 503.
@@ -114,7 +116,7 @@ class NodeLink(Following):
         loop = asyncio.get_running_loop()
         until = loop.time() + CATCH_UP_SECONDS_MAX
         while not self.serving():
-            if self.page.lease_deadline_ns <= boottime_ns() or loop.time() >= until:
+            if self.page.lease_deadline_ns <= self.page.now_ns() or loop.time() >= until:
                 return False
             await asyncio.sleep(CATCH_UP_POLL_SECONDS)
         return True
@@ -262,7 +264,7 @@ class NodeLink(Following):
         """At the end of the lease, drop keys and memory. (The agent moves the deadline before it grants anew.)"""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            if self.tenants and self.page.lease_deadline_ns <= boottime_ns():
+            if self.tenants and self.page.lease_deadline_ns <= self.page.now_ns():
                 log.warning("lease_lost")
                 self.counters.add(Count.LOCKS)
                 self._start_over()

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from domicile.media.journal import Entry, Fence, Head
+from domicile.media.journal import Entry, Fence, Head, Kind
 from domicile.media.wire import TenantLease
 from edge.journal import after
 from edge.keyring import Keyring
@@ -30,6 +30,8 @@ from edge.messages import (
 )
 from edge.page import SharedPage
 
+_PASSING = frozenset({Kind.ASSET, Kind.RESTRICT, Kind.NAME, Kind.CONFIG})
+"""Kinds of entries after which what was forbidden may come back; any other may be an erase, or stand for one."""
 EVENTS_KEPT_MAX = 4096
 """Events kept for workers that reconnect; one that is further behind gets a snapshot."""
 
@@ -113,6 +115,8 @@ class Node:
         tenant.fence.apply(entry)
         tenant.cursor = after(entry)
         self.keyring.apply(entry)
+        if entry.kind not in _PASSING:
+            self.page.erased += 1
         self._emit(Applied(entry=entry))
 
     def restart(self, tenant: Tenant, head: Head) -> None:
@@ -121,6 +125,7 @@ class Node:
         tenant.cursor = head
         tenant.epoch_floor = head.epoch
         self.keyring.drop_tenant(tenant.name)
+        self.page.erased += 1
         self._emit(Dropped(tenant=tenant.name, fence=tenant.fence.state(), epoch_floor=tenant.epoch_floor))
 
     def refuse(self, tenant: Tenant, reason: str) -> None:

@@ -55,6 +55,7 @@ class NodeNumbers:
             "registered_objects": self.register.count,
             "journal_reserve_bytes": self.reserve.held_bytes,
             "events_applied": page.applied,
+            "erasures_in_memory": page.erased - page.forgotten,
             "workers_killed_total": self.members.killed,
             "lease_renewals_total": self.agent.renewals,
             "journal_acks_total": self.agent.acks,

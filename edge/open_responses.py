@@ -8,10 +8,11 @@ to forget; a viewer's next request on the same connection says that it has every
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from domicile.media.asset import Aid
 from edge.outgoing import abort, unsent_bytes
 from edge.store.port import Judged, StoredHead
 
@@ -59,6 +60,13 @@ class OpenResponses:
             heads.clear()
         heads[id(head)] = head
         return True
+
+    def count_of(self, tenant: str, aids: Collection[Aid]) -> int:
+        """How many carry bytes of these versions."""
+        self.sweep()
+        heads = [head for head, _ in self._open.values()]
+        heads += [head for sent in self._sent.values() for head in sent.values()]
+        return sum(head.tenant == tenant and not set(aids).isdisjoint(head.contributors) for head in heads)
 
     def sweep(self) -> None:
         """Forget what has arrived."""

@@ -8,7 +8,7 @@ asked for each rendition.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from domicile.media.asset import Aid, NameHash
@@ -106,6 +106,13 @@ class KeptOriginals:
     def drop_stale(self, tenant: str) -> None:
         """After an entry: what the fence forbids by now."""
         self._drop_if(lambda kept: kept.read.tenant == tenant and not self._is_fresh(kept.read))
+
+    def count_of(self, tenant: str, aids: Collection[Aid]) -> int:
+        """How many are of these versions, or hold bytes of them."""
+        return sum(
+            kept.read.tenant == tenant and not set(aids).isdisjoint((kept.read.aid, *kept.read.contributors))
+            for kept in self._kept.values()
+        )
 
     def drop_tenant(self, tenant: str) -> None:
         self._drop_if(lambda kept: kept.read.tenant == tenant)

@@ -1,11 +1,11 @@
 """The page that all processes of a node share: a small mapped file of aligned 8-byte integers.
 
-    header  magic, version, lease_deadline_ns, applied, agent, workers
+    header  magic, version, lease_deadline_ns, applied, agent, workers, erased, forgotten
     slots   64 x (pid, boot, applied, listening, then the worker's counters: see `metrics`)
 
 Each field is one aligned 8-byte store, so a reader sees the old or the new value and never half of one. One writer a
-field: the agent writes lease_deadline_ns and applied; the supervisor writes pid and clears a slot whose process it has
-reaped; a worker writes the rest of its own slot.
+field: the agent writes lease_deadline_ns, applied and erased; the supervisor writes forgotten and pid, and clears a slot whose
+process it has reaped; a worker writes the rest of its own slot.
 Source: decisions F and J; CLOCK_BOOTTIME because CLOCK_MONOTONIC stands still while a machine sleeps (E2).
 """
 
@@ -14,10 +14,12 @@ from __future__ import annotations
 import mmap
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 MAGIC = 0x444F4D50_41474531
-VERSION = 1
+VERSION = 2
 SLOTS_MAX = 64
 COUNTERS_MAX = 1016
 """8-byte integers that one worker has for its counters."""
@@ -27,7 +29,7 @@ _HEADER_WORDS = 512
 _SLOT_WORDS = 8 + COUNTERS_MAX
 PAGE_BYTES = (_HEADER_WORDS + SLOTS_MAX * _SLOT_WORDS) * _WORD
 
-_MAGIC, _VERSION, _DEADLINE, _APPLIED, _AGENT, _WORKERS = range(6)
+_MAGIC, _VERSION, _DEADLINE, _APPLIED, _AGENT, _WORKERS, _ERASED, _FORGOTTEN = range(8)
 _PID, _BOOT, _SLOT_APPLIED, _LISTENING = range(4)
 _COUNTERS = 8
 
@@ -36,9 +38,8 @@ class BadPage(Exception):
     """The file is not a shared page of this version."""
 
 
-def boottime_ns() -> int:
-    """Nanoseconds on CLOCK_BOOTTIME: never set back, and counts time asleep."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+boottime_ns: Callable[[], int] = partial(time.clock_gettime_ns, time.CLOCK_BOOTTIME)
+"""Nanoseconds on CLOCK_BOOTTIME: never set back, and counts time asleep. No Python function: every hit asks it."""
 
 
 class Slot:
@@ -99,10 +100,12 @@ class Slot:
 class SharedPage:
     """A mapped page. Make it once with `create`, open it in every other process with `open`."""
 
-    __slots__ = ("_map", "_words", "slots")
+    __slots__ = ("_map", "_words", "now_ns", "slots")
 
-    def __init__(self, mapped: mmap.mmap) -> None:
+    def __init__(self, mapped: mmap.mmap, now_ns: Callable[[], int]) -> None:
         self._map = mapped
+        self.now_ns = now_ns
+        """The clock that the deadline is read on."""
         self._words = memoryview(mapped).cast("Q")
         if self._words[_MAGIC] != MAGIC or self._words[_VERSION] != VERSION:
             self.close()
@@ -110,7 +113,7 @@ class SharedPage:
         self.slots = tuple(Slot(self._words, index) for index in range(SLOTS_MAX))
 
     @classmethod
-    def create(cls, path: Path, *, workers: int) -> SharedPage:
+    def create(cls, path: Path, *, workers: int, now_ns: Callable[[], int] = boottime_ns) -> SharedPage:
         """A fresh page at `path` (mode 0600), in place of whatever was there."""
         if not 1 <= workers <= SLOTS_MAX:
             raise ValueError(f"1 to {SLOTS_MAX} workers")
@@ -124,10 +127,10 @@ class SharedPage:
         words = memoryview(mapped).cast("Q")
         words[_WORKERS], words[_VERSION], words[_MAGIC] = workers, VERSION, MAGIC
         words.release()
-        return cls(mapped)
+        return cls(mapped, now_ns)
 
     @classmethod
-    def open(cls, path: Path) -> SharedPage:
+    def open(cls, path: Path, *, now_ns: Callable[[], int] = boottime_ns) -> SharedPage:
         """The page that another process made. Raises OSError, BadPage."""
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
@@ -136,7 +139,7 @@ class SharedPage:
             mapped = mmap.mmap(descriptor, PAGE_BYTES)
         finally:
             os.close(descriptor)
-        return cls(mapped)
+        return cls(mapped, now_ns)
 
     def close(self) -> None:
         """Unmap; slots and their counters must not be used afterwards."""
@@ -166,7 +169,7 @@ class SharedPage:
     def is_current(self, applied: int) -> bool:
         """Does a lease run, and is `applied` all that there is to apply? Both at once, for every hit asks."""
         words = self._words
-        return words[_DEADLINE] > time.clock_gettime_ns(time.CLOCK_BOOTTIME) and words[_APPLIED] == applied
+        return words[_DEADLINE] > self.now_ns() and words[_APPLIED] == applied
 
     @property
     def agent(self) -> int:
@@ -176,6 +179,24 @@ class SharedPage:
     @agent.setter
     def agent(self, boot: int) -> None:
         self._words[_AGENT] = boot
+
+    @property
+    def erased(self) -> int:
+        """Events that forbade something for good. Only ever rises."""
+        return int(self._words[_ERASED])
+
+    @erased.setter
+    def erased(self, number: int) -> None:
+        self._words[_ERASED] = number
+
+    @property
+    def forgotten(self) -> int:
+        """As many of these happened before the oldest worker process began."""
+        return int(self._words[_FORGOTTEN])
+
+    @forgotten.setter
+    def forgotten(self, number: int) -> None:
+        self._words[_FORGOTTEN] = number
 
     @property
     def workers(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from domicile.media.keys import file_name
@@ -23,6 +24,7 @@ from edge.health import doors
 from edge.hosts import Hosts
 from edge.hot import Hot
 from edge.link import NodeLink
+from edge.look import Looker
 from edge.lookup import Lookup
 from edge.metrics import Counters
 from edge.names import Negatives, UnknownClouds, Verdicts
@@ -72,6 +74,8 @@ class Outside:
     flights: Flights
     purge: Door
     parent: TierClient | None = None
+    wall_clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +93,7 @@ class _Known:
 
 
 def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
-    """Everything of one worker, on the wall clock and the monotonic clock of the machine."""
+    """Everything of one worker."""
     known = _known(settings, outside)
     deliverer = _deliverer(settings, slot, outside, known)
     counters, responses, in_progress = outside.counters, known.responses, InProgress()
@@ -99,7 +103,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     wording = Wording(
         lookup=known.lookup,
         region=settings.region,
-        wall_clock=time.time,
+        wall_clock=outside.wall_clock,
         downstream=downstream_of(settings.cdn),
     )
     rates = Rates(
@@ -140,7 +144,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         services=doors(outside.link, read_networks(settings.metrics_networks)),
         front=front,
     )
-    door = PeerDoor(deliverer=deliverer, responses=responses, counters=counters, progress_seconds_max=seconds_max)
+    door = _door(outside, known, deliverer, hot, progress_seconds_max=seconds_max)
     tiers = Tiers(
         lookup=known.lookup,
         originals=known.originals,
@@ -158,6 +162,16 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     )
     cdn_app = None if cdn_front is None else replace(app, front=cdn_front)
     return Parts(app=app, cdn_app=cdn_app, door=door, tiers=tiers)
+
+
+def _door(outside: Outside, known: _Known, deliverer: Deliverer, hot: Hot, *, progress_seconds_max: float) -> PeerDoor:
+    return PeerDoor(
+        deliverer=deliverer,
+        looker=Looker(lookup=known.lookup, originals=known.originals, hot=hot, responses=known.responses),
+        responses=known.responses,
+        counters=outside.counters,
+        progress_seconds_max=progress_seconds_max,
+    )
 
 
 def _known(settings: EdgeSettings, outside: Outside) -> _Known:
@@ -191,9 +205,9 @@ def _known(settings: EdgeSettings, outside: Outside) -> _Known:
             bytes_max=settings.cache.originals_bytes_max // settings.worker_count,
             seconds_max=settings.cache.originals_seconds_max,
             is_fresh=lookup.is_fresh,
-            clock=time.monotonic,
+            clock=outside.clock,
         ),
-        permits=Permits(Place(name="edge", region=settings.region), clock=time.time),
+        permits=Permits(Place(name="edge", region=settings.region), clock=outside.wall_clock),
         negatives=Negatives(),
         refusals=Refusals(),
         verdicts=Verdicts(),
@@ -219,8 +233,8 @@ def _deliverer(settings: EdgeSettings, slot: int, outside: Outside, known: _Know
         readings=known.readings,
         limits=settings.media.limits(),
         count=outside.counters.add,
-        wall_clock=time.time,
-        clock=time.monotonic,
+        wall_clock=outside.wall_clock,
+        clock=outside.clock,
     )
 
 
@@ -236,8 +250,8 @@ def _parent(settings: EdgeSettings, outside: Outside, known: _Known) -> Parent |
         retry_seconds=own.retry_seconds,
         lookup=known.lookup,
         count=outside.counters.add,
-        clock=time.monotonic,
-        wall_clock=time.time,
+        clock=outside.clock,
+        wall_clock=outside.wall_clock,
     )
 
 
@@ -262,7 +276,7 @@ def _upstream(settings: EdgeSettings, outside: Outside, known: _Known) -> Upstre
         region=settings.region,
         source_bytes_max=settings.media.source_bytes_max,
         layers_bytes_max=settings.delivery.layers_bytes_max,
-        clock=time.monotonic,
+        clock=outside.clock,
     )
 
 
@@ -284,6 +298,6 @@ def _filler(settings: EdgeSettings, outside: Outside, known: _Known, upstream: U
         parent=_parent(settings, outside, known),
         limits=settings.media.limits(),
         count=outside.counters.add,
-        wall_clock=time.time,
-        clock=time.monotonic,
+        wall_clock=outside.wall_clock,
+        clock=outside.clock,
     )

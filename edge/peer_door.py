@@ -1,4 +1,6 @@
-"""The owner's side of the talk between workers (edge.peer): one route on `worker-<slot>.sock`."""
+"""The owner's side of the talk between workers (edge.peer): what `worker-<slot>.sock` answers: for an object,
+and, to the agent, what is left of erased versions.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +8,17 @@ import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
+import msgspec
 import structlog
 from aiohttp import web
 
 from domicile.media.errors import MediaError, UpstreamUnavailable
 from domicile.media.wire import CONTENT_TYPE
-from domicile.service.gate.peer import HEAD_HEADER, PATH
+from domicile.service.gate.peer import HEAD_HEADER, LOOK_PATH, PATH
 from edge.cache.ranges import Span
 from edge.deliver import Delivered, Deliverer
 from edge.errors import status_of
+from edge.look import Looker, LookQuestion
 from edge.metrics import Cache, Counters, Route
 from edge.open_responses import OpenResponses
 from edge.peer import AnswerHead, Question, encode_head, encode_refusal
@@ -32,6 +36,7 @@ class PeerDoor:
     """Answers other workers."""
 
     deliverer: Deliverer
+    looker: Looker
     responses: OpenResponses
     counters: Counters
     progress_seconds_max: float
@@ -40,6 +45,10 @@ class PeerDoor:
         started, status = time.perf_counter(), 500
         try:
             try:
+                if request.raw_path == LOOK_PATH:
+                    looked = self.looker.look(await read_question(request, LOOK_PATH, LookQuestion))
+                    status = 200
+                    return await self._answer(request, status, msgspec.msgpack.encode(looked), b"")
                 delivered = await self.deliverer.deliver_to_peer(await read_question(request, PATH, Question))
             except MediaError as error:
                 status = status_of(error)

@@ -26,7 +26,7 @@ from domicile.media.breakpoints import AutoWidths
 from domicile.media.cost import pixels_of
 from domicile.media.errors import BadTransformation
 from domicile.media.evaluate import Known, evaluate
-from domicile.media.facts import SourceFacts
+from domicile.media.facts import STRIP_REVISION, SourceFacts
 from domicile.media.film import FILM_TYPES, NOT_TRANSFORMED
 from domicile.media.grammar import build_transformation
 from domicile.media.keys import delivery_etag
@@ -45,8 +45,6 @@ from edge.store.port import Stored, StoredHead
 from edge.upstream import Originals
 
 JSON = "application/json"
-STRIP_REVISION = 2
-"""Raise when "stripped" comes to mean something else; it stands in the ETag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,12 +74,17 @@ class Reports:
             log.info("renditions_not_reported", count=len(batch), reason=type(failed).__name__)
 
     def _permit(self, tenant: str) -> Permit | None:
-        known = self._node.tenants.get(tenant)
-        if known is None or known.grant is None:
-            return None
-        try:
-            policy = from_mapping(known.grant.policy, home=known.grant.home)
-        except PolicyError:
-            return None
-        decided = decide(policy, Activity.METADATA, self._place, at=self._wall_clock())
-        return decided if isinstance(decided, Permit) else None
+        return permit_to_tell(self._node, tenant, self._place, at=self._wall_clock())
+
+
+def permit_to_tell(node: Node, tenant: str, place: Place, *, at: float) -> Permit | None:
+    """To tell the origin what is known of a tenant's assets here; None without a lease, or where the policy denies it."""
+    known = node.tenants.get(tenant)
+    if known is None or known.grant is None:
+        return None
+    try:
+        policy = from_mapping(known.grant.policy, home=known.grant.home)
+    except PolicyError:
+        return None
+    decided = decide(policy, Activity.METADATA, place, at=at)
+    return decided if isinstance(decided, Permit) else None

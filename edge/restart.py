@@ -7,11 +7,15 @@
     replace    worker 0 drains and ends -> its successor has caught up with the journal and listens -> worker 1 …
 
 While a worker is replaced the others accept its connections; on a node of one, they wait in its socket.
+
+The same happens by itself `edge.node.recycle_seconds` after an erasure (decisions E.5): what a process has freed still holds
+pictures, names and keys, and goes when the process ends. Whatever is erased until then goes with it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Sequence
 
@@ -27,6 +31,7 @@ from edge.settings import EdgeSettings
 LOOK_SECONDS_MAX = 30.0
 """For the process that reads the new settings."""
 POLL_SECONDS = 0.02
+RECYCLE_POLL_SECONDS = 0.25
 SAID_CHARACTERS_MAX = 500
 
 log = structlog.get_logger("edge.restart")
@@ -34,6 +39,20 @@ log = structlog.get_logger("edge.restart")
 
 class Refused(Exception):
     """The node goes on as it is; the text says why."""
+
+
+async def due(shared: SharedPage, asked: asyncio.Event, recycle_seconds: float) -> None:
+    """Until the operator asks for a restart, or an erasure has been `recycle_seconds` ago (0: never) and old workers are there."""
+    loop = asyncio.get_running_loop()
+    since: float | None = None
+    while not asked.is_set():
+        is_owed = bool(recycle_seconds) and shared.forgotten != shared.erased
+        since = (since or loop.time()) if is_owed else None
+        if since is not None and loop.time() - since >= recycle_seconds:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RECYCLE_POLL_SECONDS):
+                await asked.wait()
 
 
 def fixed(settings: EdgeSettings) -> dict[str, str]:
@@ -103,6 +122,7 @@ def _refuse(changed: Sequence[str]) -> None:
 
 async def replace_all(workers: Sequence[Child], shared: SharedPage, settings: EdgeSettings) -> None:
     """One after the other. Raises Refused when a successor does not come up; workers after it stay as they are."""
+    erased = shared.erased
     for slot, worker in enumerate(workers):
         before = shared.slots[slot].boot
         await worker.replace(settings.node.drain_seconds_max + STOP_MARGIN_SECONDS)
@@ -113,3 +133,4 @@ async def replace_all(workers: Sequence[Child], shared: SharedPage, settings: Ed
         except TimeoutError:
             raise Refused(f"{worker.name} did not come up again; the workers after it were left alone") from None
         log.info("worker_replaced", slot=slot)
+    shared.forgotten = erased

@@ -51,6 +51,12 @@ class NodeSettings:
     replace_seconds_max: float = setting(
         120.0, "A restart waits so long for a replaced worker to serve; then it stops, and says so.", at_least=0.1
     )
+    recycle_seconds: float = setting(
+        30.0,
+        "So long after an erasure workers are replaced one after the other, as by SIGHUP, so that nothing of what was erased stays"
+        " in the memory of a process; 0: never, and nothing is claimed of memory then.",
+        at_least=0.0,
+    )
     drain_idle_seconds: float = setting(
         1.0,
         "At a stop, and when a worker is replaced: how long a connection that is idle may still ask; its answer says that the"
@@ -61,6 +67,9 @@ class NodeSettings:
     objects_max: int = setting(2_000_000, "Rows of the register of cached objects.", at_least=1)
     locked_seconds_max: float = setting(
         600.0, "After a lost lease, wrapped keys are kept this long and then dropped.", at_least=0.0
+    )
+    stock_seconds: float = setting(
+        3600.0, "How often the origin is told of which versions there are files on this node's disk.", at_least=1.0
     )
 
 

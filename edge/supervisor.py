@@ -3,6 +3,7 @@
     start     one region a directory, one node a run directory, free sockets, a fresh page -> agent, workers
     while     a child that ends is reaped, its slot is freed, and it is started again after a pause
     SIGHUP    settings are read anew: agent and supervisor go on by them, workers are replaced one after the other (edge.restart)
+    erasure   some time after one workers are replaced as well, with the settings that there are
     SIGTERM   no new connections -> SIGTERM to the workers (they drain) -> SIGTERM to the agent (it gives the lease back) -> exit
 
 The supervisor serves nothing and knows no key. If it is killed, the kernel ends its children (PR_SET_PDEATHSIG).
@@ -33,7 +34,7 @@ from edge import logs, messages, restart
 from edge.children import STOP_MARGIN_SECONDS, Child, GivenUp
 from edge.frames import READ_BUFFER_BYTES, Frames
 from edge.messages import Downward, NodeStatus, Reply, Upward
-from edge.page import SharedPage, boottime_ns
+from edge.page import SharedPage
 from edge.settings import EdgeSettings
 from edge.sockets import Sockets
 from edge.store.guard import bind_directory
@@ -73,9 +74,9 @@ class _Node:
     workers: list[Child]
 
     async def restart(self, restarting: asyncio.Event) -> None:
-        """Each time it is asked for; once more for what was asked meanwhile."""
+        """Each time it is asked for, or due after an erasure; once more for what was asked meanwhile."""
         while True:
-            await restarting.wait()
+            await restart.due(self.page, restarting, self.settings.node.recycle_seconds)
             restarting.clear()
             try:
                 await restart.look(_ours("look", *self.passed_on), self.settings)
@@ -186,7 +187,7 @@ async def _tell_ready(settings: EdgeSettings, page: SharedPage, port: int) -> No
     told = False
     while True:
         listening = len(page.live_slots())
-        if listening == page.workers and page.lease_deadline_ns > boottime_ns():
+        if listening == page.workers and page.lease_deadline_ns > page.now_ns():
             status = await ask_status(settings.agent_socket)
             if status is not None and (status.tenants or not status.refused):
                 say(_line("edge_ready", settings, port, listening, status))

@@ -18,7 +18,6 @@ from edge.journal import Standing, standing
 from edge.lease import NANOSECONDS, PendingLease, deadline_ns
 from edge.node import Node, new_fence
 from edge.nodedb import NodeDb, NoRoom
-from edge.page import boottime_ns
 
 NOT_CONTINUED = "the origin's journal does not continue what this node has applied; was it put back to an older state?"
 
@@ -59,12 +58,12 @@ class Tenure:
 
     @property
     def leased(self) -> bool:
-        return self._page.lease_deadline_ns > boottime_ns()
+        return self._page.lease_deadline_ns > self._page.now_ns()
 
     @property
     def headroom_seconds(self) -> float:
         """Seconds until the lease ends; 0 without one."""
-        return max(0.0, (self._page.lease_deadline_ns - boottime_ns()) / NANOSECONDS)
+        return max(0.0, (self._page.lease_deadline_ns - self._page.now_ns()) / NANOSECONDS)
 
     @property
     def knows_all(self) -> bool:
@@ -133,7 +132,7 @@ class Tenure:
             self._locked = True
             self._node.lock()
             log.warning("keys_locked")
-        over_ns = boottime_ns() - self._page.lease_deadline_ns
+        over_ns = self._page.now_ns() - self._page.lease_deadline_ns
         if over_ns > self.locked_seconds_max * NANOSECONDS and len(self._node.keyring):
             self._node.keyring.clear()
             log.warning("keys_dropped")

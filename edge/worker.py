@@ -28,7 +28,6 @@ from edge.link import NodeLink
 from edge.listener import Listener
 from edge.metrics import Count, Counters
 from edge.origin_wire import origin_wire
-from edge.page import boottime_ns
 from edge.parts import Outside, Parts, assemble
 from edge.passthrough.serve import passthrough
 from edge.purge import purge_door
@@ -172,7 +171,7 @@ async def _caught_up(link: NodeLink) -> None:
     """While the node holds a lease, a worker that does not know everything yet would only refuse viewers."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(AGENT_SECONDS_MAX):
-            while not link.serving() and link.page.lease_deadline_ns > boottime_ns():  # noqa: ASYNC110 - see _joined
+            while not link.serving() and link.page.lease_deadline_ns > link.page.now_ns():  # noqa: ASYNC110 - see _joined
                 await asyncio.sleep(AGENT_POLL_SECONDS)
 
 

@@ -10,28 +10,29 @@ import os
 import sys
 from pathlib import Path
 
-import uvloop
-
-from domicile.media.policy import PolicyError
-from domicile.service import logging
-from domicile.service.settings import BadSetting
-from origin.server import CataloguePutBack, serve, stop_on_signals
-from origin.settings import OriginSettings, read_settings
-
-
-async def _run(settings: OriginSettings) -> None:
-    await serve(settings, stop_on_signals())
+from domicile.service.freed_memory import overwrite_freed
 
 
 def main() -> int:
     """Read the settings, serve until SIGTERM or SIGINT."""
+    import uvloop
+
+    from domicile.media.policy import PolicyError
+    from domicile.service import logging
+    from domicile.service.settings import BadSetting
+    from origin.server import CataloguePutBack, serve, stop_on_signals
+    from origin.settings import OriginSettings, read_settings
+
+    async def run(settings: OriginSettings) -> None:
+        await serve(settings, stop_on_signals())
+
     parser = argparse.ArgumentParser(prog="python -m origin", description="The system of record of Domicile.")
     parser.add_argument("--config", type=Path, help="TOML file; the section [origin] is read")
     arguments = parser.parse_args()
     try:
         settings = read_settings(arguments.config, os.environ)
         logging.configure("origin", level=settings.log_level)
-        uvloop.run(_run(settings))
+        uvloop.run(run(settings))
     except (BadSetting, PolicyError) as bad:
         sys.stderr.write(f"origin: {bad}\n")
         return 2
@@ -42,4 +43,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    overwrite_freed(os.environ)  # it begins anew there: before anything is imported that takes long
     sys.exit(main())

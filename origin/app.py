@@ -33,6 +33,7 @@ from origin.api import (
     metadata_datasources,
     metadata_fields,
     metadata_rules,
+    places,
     polling,
     presets,
     publish,
@@ -129,6 +130,7 @@ ROUTES: tuple[Route, ...] = (
     *subject_exports.ROUTES,
     *subject_cases.ROUTES,
     *recipients.ROUTES,
+    *places.ROUTES,
 )
 PAGES = ("healthz", "readyz", "metrics")
 NO_ROUTE = "none"

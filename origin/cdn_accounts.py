@@ -5,6 +5,7 @@ name = "shop"                # for statements and metrics: plain letters, digits
 kind = "fastly"              # as `edge.cdn.kind`; nginx cannot be told, generic by a webhook
 zone = "SU1Z0isxPaozGVKXdv0eY"  # of a generic one: the path that is called
 token = "…"                  # the credentials by the CDN's own words for them
+hosts = ["https://media.example.org"]  # where viewers reach it: what was erased is asked for there; empty: it is never verified
 clouds = ["demo"]            # empty: all
 answer_seconds_max = 60      # T: how long the CDN waits for an edge's answer at most
 layers = 1                   # caches in a row that start a copy's lifetime anew
@@ -29,12 +30,14 @@ from origin.cdn_lifetimes import LAYERS_MAX
 
 FILE = "cdns.toml"
 ACCOUNTS_MAX = 32
+HOSTS_MAX = 8
+"""Of one account."""
 FILE_BYTES_MAX = 64 * 1024
 ANSWER_SECONDS, ANSWER_SECONDS_MAX = 60.0, 3600.0
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _BASE = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?")
-_WORDS = frozenset({"name", "kind", "base", "zone", "clouds", "answer_seconds_max", "layers"})
+_WORDS = frozenset({"name", "kind", "base", "zone", "clouds", "hosts", "answer_seconds_max", "layers"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,8 @@ class Account:
     name: str
     cdn: CdnAccount
     clouds: frozenset[str] = frozenset()
+    hosts: tuple[str, ...] = ()
+    """Scheme and authority of each address by which viewers reach this CDN."""
     answer_seconds_max: float = ANSWER_SECONDS
     layers: int = 1
 
@@ -102,6 +107,7 @@ def _account(entry: Any, number: int) -> Account:
             credentials={word: _credential(entry, word, where, speaker) for word in speaker.credentials},
         ),
         clouds=frozenset(_texts(entry, "clouds", where)),
+        hosts=_hosts(entry, where),
         answer_seconds_max=_number(entry, "answer_seconds_max", where, ANSWER_SECONDS, 1.0, ANSWER_SECONDS_MAX),
         layers=_whole(entry, "layers", where, 1, LAYERS_MAX),
     )
@@ -115,6 +121,13 @@ def _base(entry: Mapping[str, Any], speaker: Speaker, where: str) -> str:
     if speaker.credentials and not base.startswith("https://") and not is_near:
         raise _bad(f"{where}: base must be https: credentials go there, or what is believed comes from there")
     return base
+
+
+def _hosts(entry: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    hosts = tuple(_texts(entry, "hosts", where))
+    if len(hosts) > HOSTS_MAX or any(_BASE.fullmatch(host) is None for host in hosts):
+        raise _bad(f"{where}: hosts are not at most {HOSTS_MAX} like https://media.example")
+    return hosts
 
 
 def _credential(entry: Mapping[str, Any], name: str, where: str, speaker: Speaker) -> str:

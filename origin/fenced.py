@@ -5,7 +5,7 @@ from before the entry has run out: L(1+rho)+epsilon after the earlier of its las
 process's own monotonic clock. Who starts this process anew waits again for everybody who was registered before.
 
 Why the *earlier*: a lease granted after the commit is usable only once the entry is applied, so it never extends the
-wait. Why the renewal counts from its arrival: the edge counts from its sending, which was before.
+wait; and who asked for his first lease after it, having just started again, is not waited for at all. Why the renewal counts from its arrival: the edge counts from its sending, which was before.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class Instance:
     boot: str
     renewed_at: float
     """Monotonic time at which its last accepted lease request arrived."""
+    first_at: float = float("-inf")
+    """And its first, as far as this process knows."""
     lease_seconds: float
     """The longest lease it was ever given."""
     tenants: frozenset[str]
@@ -103,6 +105,18 @@ class Leases:
         """Those that were given this cloud."""
         return frozenset(one.node for one in self._instances.values() if tenant in one.tenants)
 
+    def alive(self, tenant: str) -> frozenset[tuple[str, str]]:
+        """Node and boot of each that was given this cloud and may hold a lease now."""
+        now = self._monotonic()
+        return frozenset(
+            key for key, one in self._instances.items() if tenant in one.tenants and one.silent_from(now) > now
+        )
+
+    def tenants_of(self, node: str, boot: str) -> frozenset[str]:
+        """That this instance was given; none of one that is not registered."""
+        known = self._instances.get((node, boot))
+        return frozenset() if known is None else known.tenants
+
     def expect_strangers(self, lease_seconds: float) -> None:
         """The rows are of an older state: whoever has come since may hold a lease, and nobody knows of him. Until the longest
         of those has run out nothing is fenced.
@@ -118,7 +132,14 @@ class Leases:
         if known is None:
             if len(self._instances) >= INSTANCES_MAX:
                 raise Overloaded("too many edges")
-            known = Instance(node=node, boot=boot, renewed_at=arrived_at, lease_seconds=lease_seconds, tenants=tenants)
+            known = Instance(
+                node=node,
+                boot=boot,
+                renewed_at=arrived_at,
+                first_at=arrived_at,
+                lease_seconds=lease_seconds,
+                tenants=tenants,
+            )
             self._instances[node, boot] = known
         known.renewed_at = arrived_at
         known.lease_seconds = max(known.lease_seconds, lease_seconds)
@@ -150,7 +171,7 @@ class Leases:
         acked = suspended = waiting = 0
         left = 0.0
         for instance in self._instances.values():
-            if tenant not in instance.tenants:
+            if tenant not in instance.tenants or instance.first_at > committed_at:
                 continue
             if instance.applied.get(tenant, 0) >= seq:
                 acked += 1

@@ -45,10 +45,22 @@ class Pages:
         opened, overdue = await origin.records.cases.counts()
         origin.metrics.cases.set(opened, state="open")
         origin.metrics.cases.set(overdue, state="overdue")
+        await self._crawl()
         origin.metrics.nodes.set(origin.nodes.alive(now=origin.now()))
         origin.metrics.search_built.set(origin.records.search_built)
         body, content_type = exposition(origin.metrics.registry, request.headers.get(hdrs.ACCEPT, ""))
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
+
+    async def _crawl(self) -> None:
+        """How its last whole pass ended; nothing before the first."""
+        metrics, standing = self._origin.metrics, await self._origin.records.crawler.standing()
+        if standing is None or standing.last is None:
+            return
+        found = standing.last.found
+        for kind, count in (("unlisted", found.unlisted), ("phantom", found.phantom), ("stranger", found.strangers)):
+            metrics.copies_differing.set(count, kind=kind)
+        metrics.copies_compared.set(standing.last.compared)
+        metrics.crawl_finished.set(standing.last.finished_at)
 
     def _search(self) -> str | None:
         """Searches, listings and what counts by them wait for it; nothing else does."""

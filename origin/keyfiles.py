@@ -56,6 +56,12 @@ def destroy(path: Path) -> None:
     sync_directory(path.parent)
 
 
+def remove(path: Path) -> None:
+    """Unlink what is no secret, durably; at no step is it there and unreadable. A missing file is fine."""
+    path.unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
 def sync_directory(directory: Path) -> None:
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

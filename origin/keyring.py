@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from domicile.media.asset import Aid
@@ -18,6 +18,7 @@ from domicile.media.keys import KEY_BYTES
 from origin.keyfiles import prepare_directory
 from origin.keypages import ID_BYTES
 from origin.keytree import KeyTree
+from origin.roots.roots import Past, Roots
 from origin.shield import Shield
 
 PUNCTURE_WINDOW_SECONDS = 0.05
@@ -49,18 +50,40 @@ class Keyring:
         self._leaving: list[tuple[frozenset[bytes], asyncio.Future[int]]] = []
 
     @classmethod
-    async def open(cls, directory: Path, *, data: Path, shield: Shield) -> Keyring:
-        """Raises BadSetting for a directory that is unsafe, KeyringBroken for damaged files."""
+    async def open(
+        cls, directory: Path, *, data: Path, shield: Shield, roots: Callable[[Path], Roots] = Roots.in_files
+    ) -> Keyring:
+        """Raises BadSetting for a directory that is unsafe, KeyringBroken for damaged files, RootUnavailable."""
 
         def read() -> KeyTree:
             prepare_directory(directory, data)
-            return KeyTree.open(directory)
+            return KeyTree.open(directory, roots(directory))
 
         return cls(await asyncio.to_thread(read), shield)
 
     @property
     def root_number(self) -> int:
         return self._tree.number
+
+    @property
+    def owes(self) -> bool:
+        """Is an old root left that has to go?"""
+        return self._tree.owes
+
+    @property
+    def root_kind(self) -> str:
+        """In which kind of store the root in force is."""
+        return str(self._tree.kind)
+
+    @property
+    def past_roots(self) -> tuple[Past, ...]:
+        """Where roots were before: what was kept then was under them."""
+        return self._tree.past
+
+    @property
+    def locked_until(self) -> float:
+        """When the last root is destroyed that its store has only locked; 0: there is none."""
+        return self._tree.locked_until
 
     def __len__(self) -> int:
         return len(self._tree)

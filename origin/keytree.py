@@ -1,9 +1,9 @@
 """The key tree on disk: root -> index of page keys -> pages of 256 data keys. Losing the old root forgets for good.
 
-    KEYS/root-<r>                    32 random bytes; the only thing that must be truly forgotten
+    KEYS/root-<r>                    32 random bytes, or where they are (origin/roots): all that must be truly forgotten
     KEYS/head                        the number of the root in force
     KEYS/rotation-<r>                ids that the rotation towards root r takes out (pseudonyms, no keys)
-    KEYS/{a,b}/index-<r>             sealed under root r: [page number, root it was born under, page key]
+    KEYS/{a,b}/index-<r>             sealed under root r, or a key that it wraps: [page number, root it was born under, page key]
     KEYS/{a,b}/page-<n>-<born>       sealed under its page key: up to 256 of [id, data key]
 
 Taking keys out (puncture), decisions E.1:
@@ -11,10 +11,12 @@ Taking keys out (puncture), decisions E.1:
     and read them back          3 commit: `head` says r+1          4 destroy root r, then whatever nothing living names
 A crash before 3 leaves two roots and head = r: step 2 is done again. A crash after 3: step 4 is done again.
 Whoever holds every older snapshot of a and b but only the living root cannot open what was taken out.
+When roots are to lie in a store of another kind, the start takes nothing out in the same way, and renews all pages.
 
 An I/O error is not a crash: the process goes on, so memory must say what the disk says. Before 3 nothing has changed. At 3
 it is not known which root a restart would find: nothing more is written until `head` could be written again. After 3 the
 new root is in force, and what could not be destroyed is owed: every later puncture tries again and fails until it is gone.
+A store of roots that cannot be reached is such an error (RootUnavailable), and so is one that destroys only later (RootLocked).
 
 Rules of the file: synchronous, one caller at a time, no asyncio. Memory changes only after the disk did.
 """
@@ -25,7 +27,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from domicile.media.keys import KEY_BYTES
@@ -34,7 +36,6 @@ from origin.keypages import (
     ID_BYTES,
     PAGE_KEYS_MAX,
     PLACES,
-    KeyringBroken,
     Page,
     pages_or_none,
     read_pages,
@@ -42,6 +43,8 @@ from origin.keypages import (
     sealed_index,
     write_places,
 )
+from origin.roots.port import KeyringBroken, RootLocked, SealingKey
+from origin.roots.roots import ROOT_FILE, IndexReader, Roots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,8 @@ class Rotation:
     """A puncture between its second and its fourth step."""
 
     number: int
-    root: bytes = field(repr=False)
+    key: SealingKey
+    """Of the index."""
     pages: Mapping[int, Page]
 
 
@@ -60,10 +64,12 @@ _OWN = re.compile(r"(head|(root|rotation|index)-\d+|page-\d+-\d+)(\.tmp)?")
 class KeyTree:
     """All keys in memory, mirrored by the files. `open` reads or creates them and finishes an interrupted puncture."""
 
-    def __init__(self, directory: Path, number: int, root: bytes, pages: Mapping[int, Page]) -> None:
-        self._directory = directory
+    def __init__(self, roots: Roots, number: int, key: SealingKey, pages: Mapping[int, Page]) -> None:
+        self.roots = roots
+        self._directory = roots.directory
         self._number = number
-        self._root = root
+        self._key = key
+        """Of the index: with it pages are added while the store of the root is away."""
         self._pages = dict(pages)
         self._page_of = {key_id: page.number for page in pages.values() for key_id in page.slots}
         self._roomy = {page.number for page in pages.values() if len(page.slots) < PAGE_KEYS_MAX}
@@ -72,28 +78,38 @@ class KeyTree:
         """A rotation whose third step failed: a restart may find either root."""
         self._owes = False
         """Are there files that should have been destroyed?"""
+        self.locked_until = 0.0
+        """When a store destroys the last root that it has only locked; 0: none is locked."""
+        self.kind = roots.kind_of(number)
+        self.past = roots.past()
 
     @classmethod
-    def open(cls, directory: Path) -> KeyTree:
-        """Read the tree; an empty directory gets a first root. Raises KeyringBroken."""
+    def open(cls, directory: Path, roots: Roots | None = None) -> KeyTree:
+        """Read the tree; an empty directory gets a first root. Raises KeyringBroken, RootUnavailable."""
+        roots = roots or Roots.in_files(directory)
         for place in PLACES:
             (directory / place).mkdir(mode=0o700, exist_ok=True)
         if not (directory / "head").exists():
-            refuse_orphans(directory)
-            root = os.urandom(KEY_BYTES)
-            write_durably(directory / "root-1", root)
-            write_places(directory, "index-1", sealed_index(1, root, {}))
-            write_durably(directory / "head", b"1")
-            return cls(directory, 1, root, {})
+            return cls._begun(directory, roots)
         number = int((directory / "head").read_bytes())
-        try:
-            root = (directory / f"root-{number}").read_bytes()
-        except FileNotFoundError as lost:
-            raise KeyringBroken(f"root {number} is gone") from lost
-        tree = cls(directory, number, root, read_pages(directory, number, root))
+        reader = IndexReader(roots, number)
+        pages = read_pages(directory, number, reader.open)
+        assert reader.key is not None
+        tree = cls(roots, number, reader.key, pages)
         tree._mend()
         tree._resume()
+        tree._move()
         return tree
+
+    @classmethod
+    def _begun(cls, directory: Path, roots: Roots) -> KeyTree:
+        refuse_orphans(directory)
+        roots.destroy(1, living=0)  # of a start that crashed
+        roots.create(1)
+        key = roots.fresh_key(1)
+        write_places(directory, "index-1", sealed_index(1, key, {}))
+        write_durably(directory / "head", b"1")
+        return cls(roots, 1, key, {})
 
     @property
     def number(self) -> int:
@@ -131,7 +147,7 @@ class KeyTree:
             write_places(self._directory, page.file, page.sealed())
         pages = {**self._pages, **{page.number: page for page in changed}}
         if fresh:  # a page counts once the index names it; a crash before leaves a file that nothing opens
-            self._write_index(self._number, self._root, pages)
+            self._write_index(self._number, self._key, pages)
         for page in changed:
             self._take(page)
 
@@ -178,34 +194,42 @@ class KeyTree:
     def begin(self, ids: Iterable[bytes]) -> None:
         """Step 1: the intent, and the next root."""
         number = self._number + 1
-        destroy(self._directory / f"root-{number}")  # of an attempt that failed: it must not stay readable anywhere
+        until = self.roots.destroy(number, living=self._number)  # of an attempt that failed: it must open nothing
+        if until is not None:
+            raise RootLocked(until)
         write_durably(self._directory / f"rotation-{number}", b"".join(ids))
-        write_durably(self._directory / f"root-{number}", os.urandom(KEY_BYTES))
+        self.roots.create(number)
 
     def prepare(self, ids: Iterable[bytes]) -> Rotation:
         """Step 2: changed pages under fresh keys, a new index under the new root; both places, read back."""
         number = self._number + 1
-        root = (self._directory / f"root-{number}").read_bytes()
+        key = self.roots.fresh_key(number)
         leaving = set(ids)
         touched = {self._page_of[key_id] for key_id in leaving if key_id in self._page_of}
+        if self._moves_to(number):  # whoever finds the old root again shall not open pages of now
+            touched = set(self._pages)
         pages = dict(self._pages)
         for page in (self._pages[n] for n in sorted(touched)):
             slots = {key_id: key for key_id, key in page.slots.items() if key_id not in leaving}
             pages[page.number] = Page(number=page.number, born=number, key=os.urandom(KEY_BYTES), slots=slots)
             write_places(self._directory, pages[page.number].file, pages[page.number].sealed())
-        self._write_index(number, root, pages)
+        self._write_index(number, key, pages)
         written = {n: pages[n] for n in touched}
         for place in PLACES:
-            if read_pages(self._directory, number, root, places=(place,), only=touched) != written:
+            reader = IndexReader(self.roots, number)  # which asks the store: that it can open this is to be seen
+            if read_pages(self._directory, number, reader.open, places=(place,), only=touched) != written:
                 raise KeyringBroken(f"place {place} does not read back")
-        return Rotation(number=number, root=root, pages=pages)
+        return Rotation(number=number, key=key, pages=pages)
 
     def commit(self, rotation: Rotation) -> None:
         """Step 3: from here on a restart, and this process, use the new root."""
+        if self._moves_to(rotation.number):
+            self.roots.remember(self._number)
         self._undecided = rotation
         write_durably(self._directory / "head", str(rotation.number).encode())
         self._undecided, self._owes = None, True
-        self._number, self._root = rotation.number, rotation.root
+        self._number, self._key = rotation.number, rotation.key
+        self.kind, self.past = self.roots.kind_of(rotation.number), self.roots.past()
         for page in rotation.pages.values():
             self._take(page)
 
@@ -221,12 +245,29 @@ class KeyTree:
         failures: list[OSError] = []
         for file in self._leftovers():
             try:
-                destroy(file)
+                self._destroy(file)
             except OSError as failed:
                 failures.append(failed)
+        self.locked_until = max((one.until for one in failures if isinstance(one, RootLocked)), default=0.0)
         if failures:
             raise failures[0]
         self._owes = False
+
+    def _destroy(self, file: Path) -> None:
+        root = ROOT_FILE.fullmatch(file.name)
+        if root is None:
+            destroy(file)
+        elif (until := self.roots.destroy(int(root[1]), living=self._number)) is not None:
+            raise RootLocked(until)
+
+    @property
+    def _is_home(self) -> bool:
+        """Does the root in force lie where roots are wanted?"""
+        return self.kind is self.roots.wanted
+
+    def _moves_to(self, number: int) -> bool:
+        """Does the root of that number lie in a store of another kind than the one in force?"""
+        return self.roots.kind_of(number) is not self.kind
 
     def _resume(self) -> None:
         """Finish what a crash interrupted, then remove what nothing opens."""
@@ -234,11 +275,21 @@ class KeyTree:
         if intent.exists():
             raw = intent.read_bytes()
             ids = [raw[n : n + ID_BYTES] for n in range(0, len(raw), ID_BYTES)]
-            if not (self._directory / f"root-{self._number + 1}").exists():
-                self.begin(ids)
-            self.commit(self.prepare(ids))
+            if ids or not self._is_home:  # else: a move to another store that is not wanted any more
+                if not self.roots.is_there(self._number + 1):
+                    self.begin(ids)
+                self.commit(self.prepare(ids))
         self._owes = True
         with contextlib.suppress(OSError):  # it stays owed: no puncture succeeds before it is gone
+            self.finish()
+
+    def _move(self) -> None:
+        """Roots are wanted in a store of another kind: a puncture of nothing, which renews all pages."""
+        if self._is_home:
+            return
+        self.begin(())
+        self.commit(self.prepare(()))
+        with contextlib.suppress(OSError):  # as above
             self.finish()
 
     def _leftovers(self) -> Iterator[Path]:
@@ -253,14 +304,15 @@ class KeyTree:
 
     def _mend(self) -> None:
         """Bring a place up to date that a crash (or a lost disk) left behind: the first place is written first."""
-        behind = {place: pages_or_none(self._directory, self._number, self._root, place) for place in PLACES}
+        reader = IndexReader(self.roots, self._number, self._key)
+        behind = {place: pages_or_none(self._directory, self._number, reader.open, place) for place in PLACES}
         for place, pages in behind.items():
             if pages == self._pages:
                 continue
-            sealed = sealed_index(self._number, self._root, self._pages)
+            sealed = sealed_index(self._number, self._key, self._pages)
             for page in self._pages.values():
                 write_durably(self._directory / place / page.file, page.sealed())
             write_durably(self._directory / place / f"index-{self._number}", sealed)
 
-    def _write_index(self, number: int, root: bytes, pages: Mapping[int, Page]) -> None:
-        write_places(self._directory, f"index-{number}", sealed_index(number, root, pages))
+    def _write_index(self, number: int, key: SealingKey, pages: Mapping[int, Page]) -> None:
+        write_places(self._directory, f"index-{number}", sealed_index(number, key, pages))

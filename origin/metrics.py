@@ -23,6 +23,7 @@ PURGE_OUTCOMES = (
 )  # fmt: skip
 """Outcomes of signed purges; the caller of a call that proves nothing learns only 401."""
 CDN_OUTCOMES = ("confirmed", "later", "failed", "denied", "lapsed")
+PROBE_OUTCOMES = ("verified", "found", "unsure", "denied")
 NOTICE_OUTCOMES = ("delivered", "answered", "unreachable", "refused", "failed", "given_up", "gone")
 POOL_OUTCOMES = (
     "done", "undecodable_media", "limit_exceeded", "bad_transformation", "known_killer", *get_args(Death),
@@ -84,6 +85,25 @@ class Metrics:
         self._records(to)
         self._pool(to)
         self._subjects(to)
+        self._crawler(to)
+
+    def _crawler(self, to: CollectorRegistry) -> None:
+        self.copies_compared = BoundedGauge(
+            to, "domicile_origin_crawl_copies", "Originals that the last whole pass of the crawler compared.", {}
+        )
+        self.copies_differing = BoundedGauge(
+            to,
+            "domicile_origin_crawl_differences",
+            "What the last whole pass of the crawler found. Unlisted: originals that no record tells of. Phantom: originals that are told of and"
+            " not there. Stranger: copies that an edge still lists of what has been erased or replaced, or was never here.",
+            {"kind": ("unlisted", "phantom", "stranger")},
+        )
+        self.crawl_finished = BoundedGauge(
+            to,
+            "domicile_origin_crawl_finished_seconds",
+            "Unix time at which the crawler ended its last whole pass.",
+            {},
+        )
 
     def _subjects(self, to: CollectorRegistry) -> None:
         self.cases = BoundedGauge(
@@ -115,6 +135,13 @@ class Metrics:
             "Purges at CDNs by kind of CDN: calls by what came of them (confirmed, later, failed), calls that were not made because a"
             " policy lets no metadata go out (denied), and purges that were over by the age of all copies before a CDN confirmed them (lapsed).",
             {"cdn": tuple(SPEAKERS), "outcome": CDN_OUTCOMES},
+        )
+        self.probes = BoundedCounter(
+            to,
+            "domicile_origin_cdn_probes_total",
+            "Probes of CDNs for what was erased, by kind of CDN: nothing was given away (verified), it was (found: look into it), the CDN did not"
+            " answer or refused (unsure), the policy does not let it be asked (denied).",
+            {"cdn": tuple(SPEAKERS), "outcome": PROBE_OUTCOMES},
         )
 
     def _records(self, to: CollectorRegistry) -> None:

@@ -9,6 +9,7 @@
     POST /_admin/v1/token_keys/retire  {"cloud", "id"}    ->  {"fenced": true | false}
     POST /_admin/v1/policies                        ->  {"changed": [...]}    reads DATA/policies again
     …    /_admin/v1/api_keys…                        see operator_keys.py
+    …    /_admin/v1/crawl                            see operator_crawl.py
 
 Whoever can open the socket owns the installation, so there is no other check. Bodies and errors are JSON.
 """
@@ -34,6 +35,7 @@ from origin.credentials import cloudinary_url
 from origin.errors import as_json, code_of, for_api
 from origin.http import drop_server_header
 from origin.keys import ORIGIN, Origin
+from origin.operator_crawl import ROUTES as CRAWL_ROUTES
 from origin.operator_keys import ROUTES as API_KEY_ROUTES
 from origin.operator_keys import read
 from origin.records import Fencing, PurgeKey
@@ -171,4 +173,5 @@ ROUTES = (
     Route("retire_token_key", "POST", "/_admin/v1/token_keys/retire", retire_token_key),
     Route("reload_policies", "POST", "/_admin/v1/policies", reload_policies),
     *API_KEY_ROUTES,
+    *CRAWL_ROUTES,
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from domicile.media.policy import PolicyError, ResidencyPolicy
+from domicile.media.policy import Activity, Deny, Place, PolicyError, ResidencyPolicy, decide
 from domicile.media.policy_file import from_toml
 from origin.keyfiles import write_durably
 
@@ -84,11 +84,12 @@ class BadPolicyFile(PolicyError):
 
 
 class Policies:
-    """The files, and how they are read. `home` is the region of this origin."""
+    """The files, and how they are read. `home` is the region of this origin, `keys` where its root key is, if elsewhere."""
 
-    def __init__(self, directory: Path, *, home: str) -> None:
+    def __init__(self, directory: Path, *, home: str, keys: Place | None = None) -> None:
         self._directory = directory
         self._home = home
+        self._keys = keys
 
     def write_strictest(self, cloud: str) -> None:
         """Write the file of a new cloud; an existing one stays."""
@@ -101,7 +102,9 @@ class Policies:
         """The policy as the file says now; None when there is no file, and then nothing is allowed. Raises PolicyError."""
         path = self._path(cloud)
         try:
-            return from_toml(path.read_text("utf-8"), cloud=cloud, home=self._home)
+            policy = from_toml(path.read_text("utf-8"), cloud=cloud, home=self._home)
+            self._check_keys(policy)
+            return policy
         except FileNotFoundError:
             return None
         except PolicyError as bad:
@@ -109,6 +112,11 @@ class Policies:
         except (OSError, UnicodeDecodeError) as bad:
             problem = f"cannot be read ({getattr(bad, 'strerror', 'not UTF-8')})"
             raise BadPolicyFile(path, cloud, PolicyError("the file", problem, "a TOML file")) from bad
+
+    def _check_keys(self, policy: ResidencyPolicy) -> None:
+        """All clouds share the root, so each must allow the place where it is kept."""
+        if self._keys is not None and isinstance(decide(policy, Activity.KEYS, self._keys, at=0.0), Deny):
+            raise PolicyError("zones.keys", f"the root key is kept in {self._keys.region}", "a zone that it lies in")
 
     def _path(self, cloud: str) -> Path:
         return self._directory / f"{cloud}.toml"

@@ -19,13 +19,14 @@ from aiohttp import web
 from domicile.media.keys import name_hash
 from domicile.service import logging
 from domicile.service.gate.cdn import CdnClient
+from domicile.service.gate.probe import ProbeClient
 from domicile.service.gate.remote import RemoteClient, authorities
 from domicile.service.pool import DecoderPool
 from domicile.service.profile import installed_engines, refuse_unsafe_engines
 from domicile.service.settings import BadSetting, blamed
 from domicile.service.tasks import Background
 from domicile.service.tls import load
-from origin import case_clock, cdn_worker, eager_worker, notice_worker
+from origin import case_clock, cdn_worker, eager_worker, notice_worker, probe_worker
 from origin.api.archive_turns import ArchiveTurns
 from origin.api.budget import Budget
 from origin.api.limits import Limits
@@ -101,6 +102,7 @@ async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
         stack.callback(listener.close)
         origin = await stack.enter_async_context(opened(settings))
         cdns = await stack.enter_async_context(CdnClient.open(authorities(settings.remote.authority)))
+        prober = await stack.enter_async_context(ProbeClient.open(authorities(settings.remote.authority)))
         runners: list[web.BaseRunner] = []
         stack.push_async_callback(_end, origin, runners)
         if settings.demo:
@@ -120,6 +122,7 @@ async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
                 eager_worker.run(origin),
                 notice_worker.run(origin),
                 cdn_worker.run(origin, cdns),
+                probe_worker.run(origin, prober),
                 case_clock.run(origin),
             )
             beside = [group.create_task(loop) for loop in loops]

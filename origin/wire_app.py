@@ -6,6 +6,7 @@ carries (`domicile:zone:eu-de` in the SAN) must be the region that the edge stat
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TypeVar
 
@@ -33,9 +34,11 @@ from domicile.media.wire import (
     WIRE_HEADER,
     WIRE_VERSION,
     Ack,
+    CopyListing,
     Empty,
     JournalAnswer,
     LeaseRequest,
+    ProbesRequest,
     PurgeRelay,
     RenditionReport,
     ResolveRequest,
@@ -61,6 +64,7 @@ WAIT_SECONDS_MAX = 30.0
 WAIT_STEP_SECONDS = 1.0
 """A long poll looks this often whether the process is ending."""
 HEADS_MAX = 100_000
+SEEN_MAX = 64
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _CURSOR = re.compile(r"([a-z0-9-]{1,63}):([0-9]{1,18})")
@@ -76,9 +80,11 @@ def wire_app(origin: Origin) -> web.Application:
     app.router.add_post(f"{PREFIX}/lease", lease)
     app.router.add_get(f"{PREFIX}/journal", journal)
     app.router.add_post(f"{PREFIX}/ack", ack)
+    app.router.add_post(f"{PREFIX}/probes", probes)
     app.router.add_post(f"{PREFIX}/resolve", resolve)
     app.router.add_get(f"{PREFIX}/blobs/{{aid}}", blob)
     app.router.add_post(f"{PREFIX}/renditions", renditions)
+    app.router.add_post(f"{PREFIX}/copies", copies)
     app.router.add_post(f"{PREFIX}/purge", purge)
     app.router.add_post(f"{PREFIX}/search", search)
     app.on_response_prepare.append(drop_server_header)
@@ -199,6 +205,24 @@ async def ack(request: web.Request) -> web.Response:
     return _write(Empty())
 
 
+async def probes(request: web.Request) -> web.Response:
+    """What an edge has seen, and what it is to look for, at once or as soon as there is something."""
+    origin, asked = request.app[ORIGIN], await _read(request, ProbesRequest)
+    region_of(request, asked.region)
+    if not _ID.fullmatch(asked.node) or not _ID.fullmatch(asked.boot) or not 0 <= asked.wait_seconds < math.inf:
+        raise BadRequest("node and boot are 32 hex digits, and the wait is a number of seconds")
+    if len(asked.seen) > SEEN_MAX:
+        raise LimitExceeded(f"At most {SEEN_MAX} probes in one call")
+    origin.records.take_seen(asked)
+    left = min(asked.wait_seconds, WAIT_SECONDS_MAX)
+    while True:
+        step = min(left, WAIT_STEP_SECONDS)
+        answer = await origin.records.probes_for(asked, wait_seconds=0 if origin.draining else step)
+        left -= step
+        if answer.probes or left <= 0 or origin.draining:
+            return _write(answer)
+
+
 async def resolve(request: web.Request) -> web.Response:
     """Name -> aid, facts, keys: one snapshot. What is to be fetched from elsewhere is fetched before."""
     asked = await _read(request, ResolveRequest)
@@ -279,7 +303,14 @@ async def renditions(request: web.Request) -> web.Response:
     report = await _read(request, RenditionReport)
     if len(report.renditions) > RENDITIONS_MAX:
         raise LimitExceeded(f"At most {RENDITIONS_MAX} renditions in one report")
-    await request.app[ORIGIN].records.add_renditions(report)
+    await request.app[ORIGIN].records.add_renditions(report, region=region_of(request))
+    return _write(Empty())
+
+
+async def copies(request: web.Request) -> web.Response:
+    """Of which versions an edge has files: what the placement ledger holds against what it knows."""
+    listing = await _read(request, CopyListing)
+    await request.app[ORIGIN].records.edge_copies.listed(listing, region=region_of(request))
     return _write(Empty())
 
 

@@ -5,17 +5,26 @@ then.
 So a few failures are asked again: each alone, and it has to pass every one of `TIMES_ALONE` times. What passes so is named
 in the last lines, as a test that needs mending; what fails once more is a failure, and the run fails.
 
+Before that everything of ours is compiled, and kept so: else every process of a thousand that tests start would do it for itself, on
+machines whose environment tells Python to write nothing down.
+
 Never asked again: tests that depend on nobody's pace (`STRICT`), more than `ASKED_AGAIN_MAX` failures at once, and a run that did
 not end by itself.
 """
 
 from __future__ import annotations
 
+import compileall
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
+COMPILED = ("domicile", "edge", "origin")
+WRITES_NOTHING = "PYTHONDONTWRITEBYTECODE"
 TIMES_ALONE = 3
 ASKED_AGAIN_MAX = 5
 STRICT = (
@@ -46,8 +55,17 @@ def passes_alone(test: str) -> bool:
     return all(subprocess.run(asked, check=False).returncode == 0 for _ in range(TIMES_ALONE))
 
 
+def compile_once(root: Path) -> None:
+    """For this process and for all that it starts."""
+    os.environ.pop(WRITES_NOTHING, None)
+    sys.dont_write_bytecode = False
+    for name in COMPILED:
+        compileall.compile_dir(root / name, quiet=1)
+
+
 def main(arguments: list[str]) -> int:
     """The exit status of pytest, but 0 when every failure is one of load."""
+    compile_once(ROOT)
     failures = Failures()
     status = pytest.main(arguments, plugins=[failures])
     tests = list(failures.tests)

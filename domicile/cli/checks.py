@@ -66,17 +66,20 @@ def look(
     place: Installation,
     features: Mapping[str, Any],
     server_log: Mapping[str, str] | None,
+    root: Mapping[str, Any],
     *,
     proc: Path = Path("/proc"),
 ) -> list[Check]:
     """Every check. `features` is what `domicile.imaging.features --layers` said, `server_log` what
-    `origin.catalogue.server_log` did: empty when the server could not be asked, None when there is none.
+    `origin.catalogue.server_log` did: empty when the server could not be asked, None when there is none; `root` what
+    `origin.roots` did.
     """
     return [
         Check(name="python", level=Level.OK, text=f"{platform.python_version()} on {platform.machine()}"),
         swap(proc / "swaps"),
         core_dumps(resource.getrlimit(resource.RLIMIT_CORE), proc / "sys/kernel/core_pattern"),
         keys(place.keys, place.data),
+        root_key(root),
         sandbox(features.get("layers")),
         formats(features),
         faces(features),
@@ -126,6 +129,28 @@ def keys(directory: Path, data: Path) -> Check:
     if facts.st_uid != os.getuid():
         return Check(name="keys", level=Level.WARN, text=f"{directory} belongs to user {facts.st_uid}, not to you")
     return Check(name="keys", level=Level.OK, text=f"{directory}, mode 0700, outside {data.name}")
+
+
+def root_key(found: Mapping[str, Any]) -> Check:
+    """Without the root nothing opens; while an older one is there, nothing is truly erased."""
+    name = "root key"
+    if problem := found.get("error"):
+        return Check(name=name, level=Level.FAIL, text=str(problem))
+    if not found.get("number"):
+        return Check(name=name, level=Level.OK, text="made at the first start")
+    text = f"{found['kind']}, number {found['number']}"
+    if not found["is_there"]:
+        return Check(name=name, level=Level.FAIL, text=f"{text}: it is gone, and nothing opens without it")
+    if found["kind"] != found["wanted"]:
+        return Check(name=name, level=Level.WARN, text=f"{text}; the next start moves it to {found['wanted']}")
+    if found["older"]:
+        text += f"; {found['older']} older not destroyed yet: a running origin tries each minute"
+        return Check(name=name, level=Level.WARN, text=text)
+    if found["strays"]:
+        text += f"; {found['strays']} beside it are of no file here: another keyring's"
+    if found["kind"] == "file":
+        text += "; an overwritten file is not provable on flash, copy-on-write or snapshots"
+    return Check(name=name, level=Level.OK, text=text)
 
 
 def sandbox(layers: Mapping[str, bool] | None) -> Check:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json as json_module
 import subprocess
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -18,6 +19,7 @@ from domicile.cli.options import Config, Data
 from domicile.cli.serve import imaging_features
 
 SERVER_SECONDS_MAX = 30.0
+ROOT_SECONDS_MAX = 60.0
 
 _STYLE = {Level.OK: "[green]ok[/]", Level.WARN: "[yellow]look[/]", Level.FAIL: "[bold red]bad[/]"}
 
@@ -27,9 +29,10 @@ def doctor(
     data: Data = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Look at swap, core dumps, keys, sandbox, formats, disk, regions, policies, the database's log and its disk."""
+    """Look at swap, core dumps, keys and their root, sandbox, formats, disk, regions, policies, the database's log and disk."""
     place = installation(config, data)
-    checks = look(place, imaging_features("--layers"), server_log(place.database_url))
+    root = root_facts(place.keys, place.origin_region, config)
+    checks = look(place, imaging_features("--layers"), server_log(place.database_url), root)
     if json:
         as_json({check.name: {"level": str(check.level), "text": check.text} for check in checks})
     else:
@@ -52,6 +55,19 @@ def server_log(database_url: str) -> dict[str, str] | None:
     except (OSError, subprocess.SubprocessError, ValueError):
         return {}
     return dict(said)
+
+
+def root_facts(keys: Path, region: str, config: Path | None) -> dict[str, Any]:
+    """How the root of the keyring is, asked by the origin's own code, which knows the stores that it may lie in."""
+    if not (keys / "head").exists():
+        return {"number": 0}  # no origin was here yet
+    command = [sys.executable, "-P", "-m", "origin.roots", str(keys), region]
+    command += [] if config is None else [str(config)]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, timeout=ROOT_SECONDS_MAX, text=True)
+        return dict(json_module.loads(done.stdout)) if done.returncode == 0 else {"error": done.stderr.strip()[-500:]}
+    except (OSError, subprocess.SubprocessError, ValueError) as failed:
+        return {"error": f"cannot be looked at ({type(failed).__name__})"}
 
 
 def _table(checks: list[Check]) -> Table:

@@ -22,7 +22,7 @@ from domicile.cli.console import as_json, err, line, note, out
 from domicile.cli.erase_table import table_of
 from domicile.cli.failure import Failure
 from domicile.cli.installation import installation
-from domicile.cli.options import AssetId, Config, Data, Prefix, PublicId, Search, Subject, Tag, Url
+from domicile.cli.options import AssetId, Config, Data, Everything, Prefix, PublicId, Search, Subject, Tag, Url
 
 SELECTORS = ("public_id", "asset_id", "tag", "prefix", "url", "subject", "search")
 VERBS = {
@@ -77,6 +77,7 @@ def erase(
     url: Url = None,
     subject: Subject = None,
     search: Search = None,
+    tenant: Everything = None,
     versions: Annotated[
         Versions, typer.Option(help="All versions of each asset, or only the one that it has now.")
     ] = Versions.ALL,
@@ -94,7 +95,8 @@ def erase(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     wait: Annotated[
-        float, typer.Option(help="Seconds to wait until no edge and no CDN can serve it any more.", min=0)
+        float,
+        typer.Option(help="Seconds to wait until every edge and CDN was asked, and gives nothing of it away.", min=0),
     ] = 0.0,
     request_id: Annotated[
         str | None, typer.Option("--request-id", help="The same one means the same erasure; default: a random one.")
@@ -113,14 +115,15 @@ def erase(
     Credentials: CLOUDINARY_URL, or else the file that the origin wrote into the data directory.
     """
     given = {"public_id": public_id, "asset_id": asset_id, "tag": tag, "prefix": prefix, "url": url}
-    selector = selector_of(**given, subject=subject, search=search)
+    selector = selector_of(**given, subject=subject, search=search, tenant=tenant)
     if len(selector) + sum(one is not None for one in (status, cancel, approve)) != 1:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in (*SELECTORS, "status", "cancel", "approve"))
+        options = ", ".join(
+            f"--{name.replace('_', '-')}" for name in (*SELECTORS, "tenant", "status", "cancel", "approve")
+        )
         raise Failure(f"give exactly one of {options}", 2)
     if mode not in VERBS or (grace and mode != "erase"):
         raise Failure(f"--mode is one of {', '.join(VERBS)}, and --grace is for erase alone", 2)
-    if versions is not Versions.ALL:
-        selector["selector[versions]"] = versions.value
+    selector |= {} if versions is Versions.ALL else {"selector[versions]": versions.value}
     account = account_of(credentials(config, data))
     said = _about(account, status=status, cancel=cancel, approve=approve)
     if said is None:
@@ -175,14 +178,21 @@ def confirm(preview: dict[str, Any], *, yes: bool, may_be_over: bool, verb: str)
 def follow(account: Account, said: dict[str, Any], *, seconds: float) -> dict[str, Any]:
     """Ask again until it is over or the time is; a terminal is shown the places meanwhile."""
     deadline = time.monotonic() + seconds
-    if seconds <= 0 or said.get("outcome") in OVER:
+    if seconds <= 0 or _is_over(said):
         return said
     with Live(table_of(said), console=err, auto_refresh=False, transient=not err.is_terminal) as live:
-        while said.get("outcome") not in OVER and (left := deadline - time.monotonic()) > 0:
+        while not _is_over(said) and (left := deadline - time.monotonic()) > 0:
             time.sleep(min(POLL_SECONDS, left))
             said = _status(account, str(said.get("erasure_id", "")))
             live.update(table_of(said), refresh=err.is_terminal)
     return said
+
+
+def _is_over(said: dict[str, Any]) -> bool:
+    """Does nothing more come of it? A receipt is waited for, so that it can be asked for."""
+    if said.get("state") == "verified":
+        return False
+    return said.get("outcome") in OVER or said.get("state") == "receipted"
 
 
 def tell(said: dict[str, Any], statement: Path | None) -> None:
@@ -200,11 +210,14 @@ def tell(said: dict[str, Any], statement: Path | None) -> None:
         return
     if (state := str(said.get("state"))) in WAITS:
         raise Failure(f"not over yet: {WAITS[state]}. Its id: {said.get('erasure_id', '')}", EXIT_PARTIAL)
+    if state == "receipted":
+        raise Failure(f"over, and not verified: {'; '.join(_unverified(said))}. The receipt says so", EXIT_PARTIAL)
     edges: dict[str, Any] = next((place for place in said.get("places", []) if place.get("place") == "edges"), {})
     cdns = [place for place in said.get("places", []) if str(place.get("place")).startswith("cdn ")]
     raise Failure(
         f"not over yet: {edges.get('waiting', '?')} edge(s) may serve old copies for at most"
-        f" {edges.get('seconds_left_max', '?')} s{''.join(map(_pending, cdns))}."
+        f" {edges.get('seconds_left_max', '?')} s{''.join(map(_pending, cdns))}"
+        f"{''.join(f'; {one}' for one in _unverified(said))}."
         f" Ask again with --status {said.get('erasure_id', '')} --wait SECONDS",
         EXIT_PARTIAL,
     )
@@ -215,6 +228,17 @@ def _pending(cdn: dict[str, Any]) -> str:
         return ""
     why = f" ({cdn['evidence']})" if cdn.get("evidence") else ""
     return f"; {cdn.get('place')} is not done{why}, for at most {cdn.get('seconds_left_max', '?')} s"
+
+
+def _unverified(said: dict[str, Any]) -> list[str]:
+    """Places that were asked and did not say that nothing of it is there, and why."""
+    probes = [(place.get("place"), place.get("probe", {})) for place in said.get("places", [])]
+    return [
+        f"{name}: {probe['why']}"
+        for name, probe in probes
+        if probe.get("state") != "verified" and probe.get("tries", 1)
+        if probe.get("why")
+    ]
 
 
 def credentials(config: Path | None, data: Path | None) -> str:

@@ -6,25 +6,40 @@ from typing import Any
 
 from rich.table import Table
 
-_STYLES = {"fenced": "green", "deleted": "green", "pending": "yellow"}
+_STYLES = {"fenced": "green", "deleted": "green", "purged": "green", "verified": "green", "pending": "yellow"}
+_STYLES |= {"failed": "red"}
 
 
 def table_of(said: dict[str, Any]) -> Table:
     """A statement as a table: one row a place, and one for each copy that nobody can call back."""
-    bound = said.get("bound_seconds")
+    bound, verified = said.get("bound_seconds"), said.get("verified_bound_seconds")
     title = f"erasure {said.get('erasure_id', '')}: {said.get('state', said.get('outcome', ''))}"
     until = "it is not known when this is over" if bound is None else f"over in {bound} s at the latest"
+    if verified:
+        until += f", verified in {verified} s"
     table = Table(title=title, caption=until, title_justify="left", caption_justify="left")
-    for column in ("place", "state", "what is known"):
+    for column in ("place", "state", "what is known", "asked"):
         table.add_column(column)
     for place in said.get("places", []):
         state = str(place.get("state", ""))
-        table.add_row(str(place.get("place", "")), f"[{_STYLES.get(state, 'default')}]{state}[/]", _known(place))
+        table.add_row(str(place.get("place", "")), _styled(state), _known(place), _probed(place.get("probe")))
     for copy in said.get("residuals", []):
         table.add_row(str(copy.get("place", "")), "ends by itself", f"within {copy.get('seconds_max', '?')} s")
     if waits := said.get("waits"):
         table.add_row("assets", f"{waits.get('assets', '?')} selected", f"{waits.get('held', 0)} under a hold")
     return table
+
+
+def _styled(state: str) -> str:
+    return f"[{_STYLES.get(state, 'default')}]{state}[/]"
+
+
+def _probed(probe: dict[str, Any] | None) -> str:
+    """What a place said when it was asked whether it still gives anything away."""
+    if probe is None:
+        return ""
+    told = f"{_styled(str(probe.get('state', '')))}, {probe.get('asked', 0)} asked, {probe.get('given', 0)} given"
+    return told + (f": {probe['why']}" if probe.get("why") else "")
 
 
 def _known(place: dict[str, Any]) -> str:

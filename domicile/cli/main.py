@@ -21,6 +21,7 @@ from domicile.cli import (
     tier,
     token,
     verify,
+    where,
 )
 from domicile.cli.console import complain
 from domicile.cli.failure import Failure
@@ -42,6 +43,7 @@ app.command("erase")(erase.erase)
 app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 app.command("export")(export.export)
+app.command("where")(where.where)
 imports.app.command("s3")(bucket.s3)
 app.add_typer(imports.app, name="import")
 app.add_typer(hold.app, name="hold")

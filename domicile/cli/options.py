@@ -25,6 +25,9 @@ Prefix = Annotated[str | None, typer.Option("--prefix", help="A path, cut at sla
 Url = Annotated[str | None, typer.Option("--url", help="A delivery URL, or its path.")]
 Subject = Annotated[str | None, typer.Option("--subject", help="Assets whose subject_ids name this person.")]
 Search = Annotated[str | None, typer.Option("--search", help="Assets that this search expression is true of.")]
+Everything = Annotated[
+    str | None, typer.Option("--tenant", help="Everything of the cloud: its name, as the proof that it is meant.")
+]
 """Selectors, of which a call has one."""
 
 HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]/\s]+):([0-9]{1,5})")

@@ -55,6 +55,9 @@ def verify(
         line(name, str(statement.get(name, "")))
     for what, count in statement.get("removed", {}).items():
         line(str(what), str(count))
+    for place in statement.get("places", []):
+        probe = place.get("probe", {"state": "nobody was asked"})
+        line(str(place.get("place", "")), f"{place.get('state', '')}; {probe['state']}")
 
 
 def _export(file: Path, verifier: Verifier) -> dict[str, Any] | None:

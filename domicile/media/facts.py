@@ -8,6 +8,8 @@ from domicile.media.film import Film
 
 ANIMATED_FORMATS = frozenset({"gif", "webp", "avif", "png"})
 """Formats whose frames are an animation; those of a TIFF are pages."""
+STRIP_REVISION = 2
+"""Raise when "stripped" comes to mean something else; it stands in the ETag of originals."""
 
 
 class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -23,9 +25,35 @@ EXACT_MAX = 2**53 - 1
 
 STATUS_PATH = "/v1_1/{tenant}/erasures/{id}"
 """Where the API tells how far an erasure has come, relative to its base: the statement's `status_url`."""
-KEY_STATE_FILE = "sealed (file overwritten; not provable on flash, copy-on-write or snapshots)"
-"""Decisions E.2: what a file store may claim once the root is destroyed and the entry is fenced."""
+ROOT_EVIDENCE = {
+    "file": "file overwritten; not provable on flash, copy-on-write or snapshots",
+    "pkcs11": "token object destroyed",
+    "vault": "Vault transit key deleted; not provable in backups, snapshots or replicas of Vault's storage",
+}
+"""Decisions E.2: what each kind of store may claim once the root is destroyed and the entry is fenced."""
+KEY_STATE_FILE = f"sealed ({ROOT_EVIDENCE['file']})"
 KEY_STATE_WAITING = "root destroyed, waiting for edges"
+
+
+def key_state(kind: str, past: Iterable[tuple[str, int]] = ()) -> str:
+    """`past`: other kinds of store that held the root before, and until when. What was kept then was under it, too.
+
+    >>> key_state("pkcs11", [("file", 0)])[:70]
+    'sealed (token object destroyed; of keys from before 1970-01-01: file o'
+    """
+    before = (
+        f"of keys from before {day_of(until)}: {ROOT_EVIDENCE[one]}" for one, until in dict(past).items() if one != kind
+    )
+    return f"sealed ({'; '.join((ROOT_EVIDENCE[kind], *before))})"
+
+
+def key_state_locked(until: float) -> str:
+    """Of a store that opens nothing with the root any more and destroys it only later: never to be called sealed."""
+    return f"locked until {day_of(until)}"
+
+
+def day_of(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).date().isoformat()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

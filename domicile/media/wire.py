@@ -6,6 +6,8 @@
     POST resolve            ResolveRequest -> ResolveAnswer    name -> aid, sequence, facts, keys, in one snapshot
     GET  blobs/{aid}        sealed bytes of an original, Range allowed; Domicile-Sequence: EPOCH:SEQ
     POST renditions         RenditionReport -> Empty           what edges made; the API's `derived[]`
+    POST probes             ProbesRequest -> ProbesAnswer      long poll; what an edge is to look for, and what it has seen
+    POST copies             CopyListing -> Empty               versions of which an edge has files
     POST search             SearchRelay -> Relayed             a signed search, relayed unread
     POST purge              PurgeRelay -> Relayed              a signed purge, relayed unread
 
@@ -25,6 +27,7 @@ from domicile.media.coordinates import NOWHERE, Coordinates
 from domicile.media.facts import SourceFacts
 from domicile.media.journal import Entry, Head
 from domicile.media.layer import LayerName
+from domicile.media.probe import KnownUrl
 
 WIRE_VERSION = "1"
 WIRE_HEADER = "Domicile-Wire"
@@ -114,6 +117,51 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     boot: str
     applied: dict[str, Head]
+
+
+class EdgeProbe(msgspec.Struct, frozen=True, kw_only=True):
+    """What was erased, for an edge to look whether it has any of it. `urls` are names: they stay in memory."""
+
+    id: str
+    """Of the erasure."""
+    tenant: str
+    seq: int
+    """Of its newest entry."""
+    aids: tuple[Aid, ...]
+    urls: tuple[KnownUrl, ...]
+
+
+class EdgeSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """What an edge has seen of one probe. Everything is counted over all of its workers."""
+
+    id: str
+    tenant: str
+    looked: int
+    """Versions that it has looked for."""
+    kept: int
+    """Copies, keys and open responses of them that it found in what it keeps, and tombstones that it lacks."""
+    asked: int
+    """Requests that it made to its own listener."""
+    given: int
+    """Of these, how many were answered with bytes."""
+    unjudged: int
+    """Of these, how many told nothing: a name that is taken again, a spelling that is not taken."""
+    unsure: int
+    """What it could not look at, or was not answered: ask again."""
+
+
+class ProbesRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Tell what was seen, and wait up to `wait_seconds` for something to look for."""
+
+    node: str
+    boot: str
+    region: str
+    wait_seconds: float
+    seen: tuple[EdgeSeen, ...] = ()
+
+
+class ProbesAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    probes: tuple[EdgeProbe, ...]
 
 
 class ResolveRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -233,6 +281,20 @@ class RenditionReport(msgspec.Struct, frozen=True, kw_only=True):
 
     node: str
     renditions: tuple[Rendition, ...]
+
+
+class CopyListing(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the list of versions that files on a node's disk are made of, of one tenant: at most 1000, in no order, and a
+    version may be in several parts.
+    """
+
+    node: str
+    tenant: str
+    opens: bool = False
+    """A new list begins."""
+    aids: tuple[Aid, ...] = ()
+    closes: bool = False
+    """The list is whole: what it has not named has no file."""
 
 
 class PurgeRelay(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,6 +41,14 @@ def address_of(host: str) -> Address:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def is_this_machine(host: str) -> bool:
+    """Of a URL: does it mean the machine itself, so that what is said to it crosses no network?"""
+    try:
+        return address_of(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def is_within(host: str | None, networks: Iterable[Network]) -> bool:
     """Does the other end of a connection stand in one of them? A UNIX socket has no address, and stands in all."""
     if not host:

@@ -85,6 +85,10 @@ class MemoryStore:
             self.drop(key)
         return len(stale)
 
+    def count_of(self, tags: Iterable[str]) -> int:
+        """How many carry one of these."""
+        return len(self._tags.names(tags))
+
     def clear(self) -> None:
         self._objects.clear()
         self._tags.clear()

@@ -1,6 +1,6 @@
 """Erasing through the API: forget assets everywhere, and ask later how far it has come.
 
-    POST   erasures               selector[public_id | asset_id | tag | prefix | url | subject | search]=…
+    POST   erasures               selector[public_id | asset_id | tag | prefix | url | subject | search | tenant]=…
                                   selector[versions]=all | current  request_id=…
                                   mode=erase (grace=SECONDS) | restrict | unrestrict | dry_run
     GET    erasures/{id}          the statement as things stand now
@@ -29,7 +29,7 @@ from origin.records import ErasureStatement, PurgeTargets, Versions
 from origin.records.deferred import GRACE_SECONDS_MAX
 
 MODES = ("erase", "restrict", "unrestrict", "dry_run")
-SELECTORS = ("public_id", "asset_id", "tag", "prefix", "url", "subject", "search")
+SELECTORS = ("public_id", "asset_id", "tag", "prefix", "url", "subject", "search", "tenant")
 VERSIONS = "selector[versions]"
 USED = frozenset({"mode", "request_id", "grace", VERSIONS, *(f"selector[{name}]" for name in SELECTORS)})
 REQUEST_ID_CHARS_MAX = 128
@@ -44,7 +44,7 @@ async def erase(request: web.Request, path: Mapping[str, str]) -> web.Response:
     if mode not in MODES:
         raise BadRequest(f"Invalid value for parameter mode: must be {' or '.join(MODES)}")
     grace = params.number("grace", 0, at_least=0, at_most=GRACE_SECONDS_MAX)
-    targets, versions = targets_of(params, origin), versions_of(params)
+    targets, versions = targets_of(params, origin, cloud), versions_of(params)
     if mode != "erase" and (grace or (versions is not Versions.ALL and mode != "dry_run")):
         raise BadRequest(f"Parameters grace and {VERSIONS} are for mode erase alone")
     if targets.are_wide:
@@ -113,13 +113,17 @@ async def _told(work: Awaitable[ErasureStatement]) -> web.Response:
         raise AssetNotFound("Resource not found - erasure") from missing
 
 
-def targets_of(params: Params, origin: Origin) -> PurgeTargets:
+def targets_of(params: Params, origin: Origin, cloud: str) -> PurgeTargets:
     """What one selector means. Raises BadRequest."""
 
     def of(name: str) -> tuple[str, ...]:
         return params.texts(f"selector[{name}]")
 
-    settings = origin.settings
+    settings, named = origin.settings, of("tenant")
+    if named and named != (cloud,):
+        raise BadRequest(
+            "Invalid value for parameter selector[tenant]: must be the name of this cloud, for all that is in it"
+        )
     urls = tuple(path_of(url, settings.delivery_hosts) for url in of("url"))
     targets = PurgeTargets(
         asset_ids=of("asset_id"),
@@ -129,6 +133,7 @@ def targets_of(params: Params, origin: Origin) -> PurgeTargets:
         urls=urls,
         subjects=tuple(map(subject_of, of("subject"))),
         searches=of("search"),
+        everything=bool(named),
     )
     if targets.count != 1:
         raise BadRequest(f"Missing required parameter - selector with one of {', '.join(SELECTORS)}")

@@ -29,7 +29,7 @@ async def place(request: web.Request, path: Mapping[str, str]) -> web.Response:
     check_parameters(params, USED)
     placed = await origin.records.place_hold(
         tenant.cloud,
-        targets_of(params, origin),
+        targets_of(params, origin, tenant.cloud),
         placed_by=params.required("placed_by"),
         reason=params.required("reason"),
         api_key=tenant.api_key,

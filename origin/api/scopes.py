@@ -51,6 +51,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "subject_export": Operation.DPO,
     "subject_cases": Operation.DPO,
     "recipients": Operation.DPO,
+    "places": Operation.DPO,
     "subject_case": Operation.DPO,
     "generate_archive": Operation.READ,
     "download": Operation.READ,

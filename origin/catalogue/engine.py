@@ -92,6 +92,14 @@ class Database:
             async with self._reader.begin() as connection:
                 return await connection.run_sync(work)
 
+    def forget_questions(self) -> None:
+        """Compiled statements hold what they were first asked with. Those of SQLite, which threads may be using, hold hashes alone:
+        its search index is another database.
+        """
+        if not self.is_sqlite:
+            for engine in (self._reader, self._writer):
+                engine.sync_engine.clear_compiled_cache()
+
     async def close(self) -> None:
         if self._in_thread is not None:
             self._in_thread.dispose()

@@ -2,7 +2,7 @@
 
 What is asked of the thread is done in the order in which it was asked, so whoever asks after a change sees it. A search by
 expression may have to look at every asset: one at a time, and not for longer than SEARCH_SECONDS_MAX, so that listings and
-changes wait for one search at most.
+changes wait for one search at most. What is left of rows that are gone leaves when the tables are written anew (`search_copies`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from origin.catalogue import search_answers as answers
 from origin.catalogue import search_sql as sql
 from origin.catalogue import search_tables as t
 from origin.catalogue.search_building import Building, Told
+from origin.catalogue.search_copies import Copies
 from origin.catalogue.search_turns import SEARCH_SECONDS_MAX, TOO_LONG, Turns
 from origin.catalogue.sql import batches
 from origin.journal import Change
@@ -35,6 +36,14 @@ from origin.search.query import Counting, Found, Hit, Query
 
 STEPS_PER_LOOK = 10_000
 """Instructions of SQLite between two looks at the clock."""
+REWRITE_BYTES_MAX = 1024 * 1024 * 1024
+"""An index that is larger is not written anew: it takes as much memory once more meanwhile."""
+SCRUB_SECONDS = 2.0
+RESTS = 20
+"""Times as long as the last one took nothing is written anew."""
+STATEMENTS_KEPT = 128
+"""Prepared ones; SQLite keeps with each what it was asked with last."""
+RESIDUAL = "moved rows in the memory of the search index"
 
 T = TypeVar("T")
 
@@ -47,16 +56,26 @@ class MemoryIndex:
     def __init__(self, *, seconds_max: float = SEARCH_SECONDS_MAX) -> None:
         self._seconds_max = seconds_max
         self.building = Building()
+        self.scrub_seconds = SCRUB_SECONDS
         self._told: dict[str, Told] = {}
         """Of each tenant that is being built."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="search")
         self._turns = Turns()
         self._deadline = float("inf")
         self._totals: dict[str, tuple[int, int]] = {}  # tenant -> assets, and bytes of their originals
+        self._owes = self._keeps = self._is_rewriting = False
+        """May bytes of rows that are gone be left; in an index that is too large to be written anew; is it, now?"""
+        self._rests_until = 0.0
         self._db = self._thread.submit(self._open).result()
+        self._copies = self._thread.submit(Copies, self._db).result()
 
     def _open(self) -> Connection:
-        engine = create_engine("sqlite://", poolclass=StaticPool, isolation_level="AUTOCOMMIT")
+        engine = create_engine(
+            "sqlite://",
+            poolclass=StaticPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args={"cached_statements": STATEMENTS_KEPT},
+        )
 
         @event.listens_for(engine, "connect")
         def connected(driver: Any, _record: object) -> None:
@@ -64,9 +83,7 @@ class MemoryIndex:
             driver.execute("PRAGMA temp_store = MEMORY")
             driver.set_progress_handler(self._is_late, STEPS_PER_LOOK)
 
-        connection = engine.connect()
-        t.metadata.create_all(connection)
-        return connection
+        return engine.connect()
 
     def _is_late(self) -> bool:
         return time.monotonic() > self._deadline
@@ -78,6 +95,7 @@ class MemoryIndex:
     async def remove(self, change: Change, asset_ids: Iterable[str]) -> None:
         gone = list(asset_ids)
         docs = [t.doc_of(asset_id) for asset_id in gone]
+        change.after_commit.append(self._owe)
         self._after(change, gone, lambda: self._replace([], docs))
 
     def _after(self, change: Change, asset_ids: Sequence[str], work: Callable[[], None]) -> None:
@@ -87,6 +105,9 @@ class MemoryIndex:
             self._soon(work)
 
         change.after_commit.append(committed)
+
+    def _owe(self) -> None:
+        self._owes = True
 
     async def follow(self, change: Change) -> None:
         """It is gone with the process, so nobody asks how far it went."""
@@ -148,10 +169,40 @@ class MemoryIndex:
 
     @property
     def residual(self) -> str:
-        return ""
+        return RESIDUAL if self._owes or self._keeps or self._is_rewriting else ""
 
-    async def scrub(self) -> None:
-        """What was deleted has been overwritten, but for parts of rows that moves between pages left (ADR 0046)."""
+    async def scrub(self, is_over: Callable[[], bool] = lambda: False) -> None:
+        """In steps, with questions and changes between them. What is told while it is built would be copied again and again."""
+        began = time.monotonic()
+        if not self._owes or began < self._rests_until or self.building.left:
+            return
+        self._owes, self._is_rewriting = False, True
+        try:
+            self._keeps = await self._in_thread(lambda: self._copies.size) > REWRITE_BYTES_MAX
+            if self._keeps:
+                log.info("search_index_not_rewritten")
+                return
+            await self._in_thread(self._copies.begin)
+            while not await self._in_thread(self._copies.step):
+                if is_over():
+                    self._owes = True
+                    break
+            await self._in_thread(self._forget_questions)
+        except BaseException:
+            self._owes = True
+            raise
+        finally:
+            self._is_rewriting = False
+            self._rests_until = time.monotonic() + RESTS * (time.monotonic() - began)
+
+    def _forget_questions(self) -> None:
+        """Compiled and prepared statements hold what they were asked with; others take their places."""
+        self._db.engine.clear_compiled_cache()
+        for number in range(STATEMENTS_KEPT):
+            self._db.exec_driver_sql(f"SELECT {number}").all()
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.wrap_future(self._thread.submit(work))
 
     async def close(self) -> None:
         await asyncio.to_thread(self._close)
@@ -193,13 +244,17 @@ class MemoryIndex:
         """What `many` say is there, and nothing of their assets from before, nor of those that are gone."""
         self._db.exec_driver_sql("BEGIN")
         try:
-            before = self._drop([*gone, *(rows.doc for rows in many)])
+            docs = [*gone, *(rows.doc for rows in many)]
+            before = self._drop(docs)
             for table, values in sql.rows_by_table(many):
                 self._insert(table, values)
         except BaseException:
             self._db.exec_driver_sql("ROLLBACK")
             raise
         self._db.exec_driver_sql("COMMIT")
+        self._copies.note(docs)
+        if before:
+            self._owe()
         self._count(before, -1)
         self._count([rows.size for rows in many], +1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,6 +22,8 @@ class SearchIndex(Protocol):
 
     building: Building
     """How far it is."""
+    scrub_seconds: float
+    """How soon after a removal `scrub` is to be asked for, for the first time."""
 
     @property
     def residual(self) -> str:
@@ -53,8 +55,8 @@ class SearchIndex(Protocol):
     async def adopt(self, connection: AsyncConnection, tenant: str, head: Head) -> None:
         """In the transaction that makes a cloud."""
 
-    async def scrub(self) -> None:
-        """Bytes of what was removed go, too, as far as they can; looked after now and then."""
+    async def scrub(self, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Bytes of what was removed go, too, as far as they can; looked after now and then. `is_over`: leave off soon."""
 
     async def find(self, query: Query, change: Change | None = None) -> tuple[Hit, ...]:
         """Assets in the order asked for. `change`: as that transaction sees them."""

@@ -36,6 +36,7 @@ from origin.search.query import Counting, Found, Hit, Query
 
 REWRITE_BYTES_MAX = 256 * 1024 * 1024
 """A table that is larger, with its indexes, is not written anew after deletes: it cannot be used meanwhile."""
+SCRUB_SECONDS = 60.0
 RESTS = 60
 """Times as long as the last one took nothing is written anew."""
 SCRUB_SECONDS_MAX = 600.0
@@ -71,6 +72,7 @@ class ServerIndex:
 
     def __init__(self, database: Database, *, seconds_max: float = SEARCH_SECONDS_MAX) -> None:
         self.building = Building()
+        self.scrub_seconds = SCRUB_SECONDS
         self._database = database
         self._limits = {"milliseconds": str(max(1, int(seconds_max * 1000)))}
         self._turns = Turns()
@@ -79,6 +81,7 @@ class ServerIndex:
         """May rows that were deleted still be in the files? At a start nobody knows."""
         self._keeps = False
         """And in those of a table that is too large to be written anew?"""
+        self._is_rewriting = False
         self._rests_until = 0.0
 
     @classmethod
@@ -266,23 +269,28 @@ class ServerIndex:
 
     @property
     def residual(self) -> str:
-        return RESIDUAL if self._owes or self._keeps else ""
+        return RESIDUAL if self._owes or self._keeps or self._is_rewriting else ""
 
-    async def scrub(self) -> None:
+    async def scrub(self, is_over: Callable[[], bool] = lambda: False) -> None:
         """Deleted rows lie in their pages until these are written anew."""
         began = time.monotonic()
         if not self._owes or began < self._rests_until:
             return
         self._owes = self._keeps = False
+        self._is_rewriting = True
         try:
             async with self._database.writer() as connection:
                 driver = await _driver_of(connection)
                 for table in t.TABLES:
+                    if is_over():
+                        self._owes = True
+                        break
                     await self._rewrite(driver, table.name)
         except BaseException:
             self._owes = True
             raise
         finally:
+            self._is_rewriting = False
             self._rests_until = time.monotonic() + RESTS * (time.monotonic() - began)
 
     async def _rewrite(self, driver: Any, table: str) -> None:

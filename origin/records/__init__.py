@@ -11,6 +11,7 @@ from origin.records.chunks import Piece
 from origin.records.derived import DerivedAsked, DerivedId, DerivedRemoved
 from origin.records.exports import Claimed, ExportState, ExportTold, Link, Plan
 from origin.records.folders import Folder
+from origin.records.ledger import Copy
 from origin.records.metadata_fields import Choice, MetadataField
 from origin.records.metadata_rules import MetadataRule
 from origin.records.names import Edit
@@ -66,6 +67,7 @@ __all__ = [
     "Choice",
     "Claimed",
     "Committed",
+    "Copy",
     "DerivedAsked",
     "DerivedId",
     "DerivedRemoved",

@@ -30,8 +30,10 @@ from origin.catalogue.tables import backup_label as labels
 from origin.catalogue.tables import label as live_labels
 from origin.catalogue.tables import name as names
 from origin.journal import Change
+from origin.records import placements
 from origin.records.core import Core
 from origin.records.held import held_among, is_held
+from origin.records.placements import Why
 from origin.records.restrictions import is_restricted
 from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord
@@ -86,17 +88,21 @@ def is_kept(core: Core, record: AssetRecord | None) -> bool:
     return isinstance(decide(policy, Activity.BACKUP, core.place, at=core.now()), Permit)
 
 
-async def end(core: Core, change: Change, row: AssetRow, record: AssetRecord | None, *, kept: bool) -> Ended:
+async def end(core: Core, change: Change, row: AssetRow, record: AssetRecord | None, *, kept: bool, why: Why) -> Ended:
     """A version ends, in the transaction that says so: it is kept, or doomed. `record`: the row, opened; `kept`: what
     `is_kept` said of it, once, since the entry has to say the same. What is held is kept whatever that said.
     """
+    since = record.created_at if record is not None else None
     if record is not None and record.subject_ids:
         await _say_whom(core, change, row.asset_id, record.subject_ids)
     awaits = not kept and bool(await held_among(change.connection, row.tenant, [row.asset_id]))
     if record is None or not (kept or awaits):
         await hand_on(change.connection, row.tenant, [row])
+        await placements.left(change.connection, row, region=core.settings.region, since=since, now=core.now())
         gone = await core.catalogue.remove(change.connection, row, seq=change.seq)
+        await placements.doom(change.connection, [row.aid], why, now=core.now())
         return Ended(kept=False, renditions=gone)
+    await placements.left(change.connection, row, region=core.settings.region, since=since, now=core.now())
     await keep(change.connection, row, ended_at=core.now(), body_bytes=record.body_bytes, awaits_erase=awaits)
     gone = await core.catalogue.detach(change.connection, row)
     return Ended(kept=True, awaits_erase=awaits, renditions=gone)
@@ -167,13 +173,22 @@ async def follow(core: Core, change: Change, record: AssetRecord) -> None:
 
 
 async def drop(
-    catalogue: SqlCatalogue, connection: AsyncConnection, aids: Iterable[Aid], *, tenant: str, seq: int
+    catalogue: SqlCatalogue,
+    connection: AsyncConnection,
+    aids: Iterable[Aid],
+    *,
+    tenant: str,
+    seq: int,
+    why: Why,
+    now: float,
 ) -> None:
     """They are doomed; the caller records the entry, and forgets them after the commit."""
-    for batch in batches(aids):
+    dropped = list(aids)
+    for batch in batches(dropped):
         await connection.execute(delete(labels).where(labels.c.aid.in_(batch)))
         await connection.execute(delete(table).where(table.c.aid.in_(batch)))
         await catalogue.doom_all(connection, batch, tenant, seq=seq)
+    await placements.doom(connection, dropped, why, now=now)
 
 
 async def of_assets(
@@ -287,7 +302,9 @@ async def drop_old_of(core: Core, cloud: str) -> None:
 async def _erase_old(core: Core, cloud: str) -> None:
     async with core.journal.change(cloud) as change:  # once more under the lock: somebody may have been quicker
         over = await _over(core, change.connection, cloud)
-        await drop(core.catalogue, change.connection, over, tenant=cloud, seq=change.seq)
+        await drop(
+            core.catalogue, change.connection, over, tenant=cloud, seq=change.seq, why=Why.EXPIRED, now=core.now()
+        )
         if over:
             change.record(Kind.ERASE, aids=tuple(over))
     if over:

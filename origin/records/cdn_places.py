@@ -35,6 +35,8 @@ class CdnPlace:
     """When it had carried out the second ones, or the last copy was too old."""
     seconds_left_max: float
     """Until it is over at the latest, once the entries are fenced."""
+    lapses_at: float = 0.0
+    """When no copy of before the fence can be in use any more."""
 
     @property
     def is_over(self) -> bool:
@@ -63,6 +65,7 @@ async def cdn_places(connection: AsyncConnection, tenant: str, seqs: Sequence[in
             func.min(table.c.first_at).label("is_purged"),
             func.max(table.c.first_at).label("first_at"),
             func.max(ends_at).label("ends_at"),
+            func.max(LAPSES_AT).label("lapses_at"),
         )
         .where(table.c.tenant == tenant, table.c.seq.in_(seqs))
         .group_by(table.c.account)
@@ -82,6 +85,7 @@ async def cdn_places(connection: AsyncConnection, tenant: str, seqs: Sequence[in
                 first_at=row.first_at if row.is_purged else 0.0,
                 ended_at=row.ends_at if all_over else 0.0,
                 seconds_left_max=0.0 if all_over else max(0.0, row.ends_at - now),
+                lapses_at=row.lapses_at,
             )
         )
     return places

@@ -67,6 +67,7 @@ class CdnPurges:
     def __init__(self, core: Core, accounts: Sequence[Account]) -> None:
         self._core = core
         self.accounts = {account.name: account for account in accounts}
+        core.probes.hosts = {account.name: account.hosts for account in accounts}
         self.news = asyncio.Event()
         """Set when there is something new to do."""
 
@@ -172,6 +173,19 @@ class CdnPurges:
         rows = [{"this": one.id, **new} for one, new in zip(purges, values, strict=True)]
         async with self._core.database.write() as connection:
             await connection.execute(update(table).where(table.c.id == bindparam("this"), _OPEN).values(standing), rows)
+
+    async def again(self, tenant: str, seqs: Sequence[int], account: str) -> None:
+        """The CDN has confirmed these, and gives bytes away all the same: purge once more, as long as that can help."""
+        now = self._core.now()
+        mine = (
+            table.c.tenant == tenant,
+            table.c.seq.in_(seqs),
+            table.c.account == account,
+            table.c.stage == Stage.DONE,
+        )
+        values = {"stage": str(Stage.SECOND), "due_at": now, "attempts": 0, "token": ""}
+        async with self._core.database.write() as connection:
+            await connection.execute(update(table).where(*mine, now < LAPSES_AT).values(values))
 
     async def clean(self) -> int:
         """Forget what has been over for long. Returns how many rows are gone; CLEANED_MAX: there may be more."""

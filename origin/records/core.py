@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -22,9 +22,11 @@ from origin.fenced import Leases
 from origin.journal import Change, Journal
 from origin.keyring import Keyring, aid_id
 from origin.policy import Policies
+from origin.records import placements
 from origin.records.audit import AuditLog
 from origin.records.documents import document_of
 from origin.records.filtering import condition_of
+from origin.records.probes import Probes
 from origin.records.sealing import open_record
 from origin.records.settings import RecordsSettings
 from origin.records.types import AssetRecord, FencedState, Filter, MetadataValue
@@ -79,6 +81,9 @@ class Core:
     """The catalogue is older than what this process has in memory: it must end (see `origin.continuity`)."""
     undropped: set[tuple[Aid, str]] = field(default_factory=set)
     """Drafts (aid, tenant) whose row could not be reached when they were over; no more than uploads that failed then."""
+    probes: Probes = field(default_factory=Probes)
+    crawling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held for each page of the crawler."""
     counting: set[tuple[str, str]] = field(default_factory=set)
     """Erasures (tenant, id) whose call has yet to write down what it has forgotten: nobody closes them meanwhile."""
 
@@ -169,8 +174,9 @@ class Core:
             blobs=blobs, sealed=sealed, complete=complete, root_before=before, root_after=self.keyring.root_number
         )
 
-    async def _undoom(self, aids: Iterable[Aid]) -> None:
+    async def _undoom(self, aids: Sequence[Aid]) -> None:
         async with self.database.write() as connection:
+            await placements.forgotten(connection, aids, now=self.now())
             await self.catalogue.undoom(connection, aids)
 
     async def _tried(self, step: Awaitable[T]) -> T | None:

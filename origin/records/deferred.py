@@ -24,7 +24,7 @@ from origin.catalogue.hold_tables import erasure_target as table
 from origin.catalogue.port import AssetRow
 from origin.catalogue.sql import add_if_absent
 from origin.journal import Change
-from origin.records import backups, restrictions
+from origin.records import backups, restrictions, working_sets
 from origin.records import erasure_rows as rows_of
 from origin.records import targets as selection
 from origin.records.approvals import cancelled
@@ -40,6 +40,7 @@ from origin.records.erasure_targets import (
 )
 from origin.records.held import is_held
 from origin.records.nonces import Once
+from origin.records.probes import Key
 from origin.records.purge_types import PurgeTargets, Versions
 from origin.records.removing import ERASE_VERSIONS_MAX, NOTHING_GONE, Gone, remove
 from origin.records.restrictions import ART_18
@@ -165,19 +166,24 @@ async def go_on(core: Core, tenant: str, erasure_id: str) -> tuple[ErasureRow, l
     """All that can be done now. The row, and the versions whose keys and bytes are to go."""
     gone: list[Aid] = []
     for _ in range(STEPS_MAX):
-        async with core.journal.change(tenant) as change:  # nothing recorded: rolled back, and the number not used
+        async with (
+            working_sets.key_for(core, tenant) as key,
+            core.journal.change(tenant) as change,
+        ):  # nothing recorded: rolled back, and the number not used
             row = await row_of(change.connection, tenant, erasure_id)
             at = None if row.state.finished else await standing_of(core, change.connection, row)
             step = Step.WAIT if at is None else next_step(at)
             if step is not Step.WAIT:
-                row, taken = await _carry_out(core, change, row, step)
+                row, taken = await _carry_out(core, change, row, step, key)
                 gone += taken
         if step is Step.WAIT:
             return row, gone
     raise RuntimeError("an erasure went on for ever")
 
 
-async def _carry_out(core: Core, change: Change, row: ErasureRow, step: Step) -> tuple[ErasureRow, list[Aid]]:
+async def _carry_out(
+    core: Core, change: Change, row: ErasureRow, step: Step, key: Key | None
+) -> tuple[ErasureRow, list[Aid]]:
     taken: list[Aid] = []
     untold: list[Aid] = []
     gone = NOTHING_GONE
@@ -189,7 +195,7 @@ async def _carry_out(core: Core, change: Change, row: ErasureRow, step: Step) ->
         case Step.SHOW:
             await _show(core, change, row)
         case Step.TAKE:
-            taken, untold, gone = await _take(core, change, row)
+            taken, untold, gone = await _take(core, change, row, key)
         case _:
             row = await _end(core, change, row)
     if change.entry is None:
@@ -217,7 +223,7 @@ async def _show(core: Core, change: Change, row: ErasureRow) -> None:
     await settle(change.connection, row, ids)
 
 
-async def _take(core: Core, change: Change, row: ErasureRow) -> tuple[list[Aid], list[Aid], Gone]:
+async def _take(core: Core, change: Change, row: ErasureRow, key: Key | None) -> tuple[list[Aid], list[Aid], Gone]:
     """The versions, and the keys of what was still to be told of their assets."""
     connection, tenant = change.connection, row.tenant
     ids = await next_targets(connection, row, ~is_held(table.c.asset_id, tenant), limit=ASSETS_PER_STEP)
@@ -229,7 +235,9 @@ async def _take(core: Core, change: Change, row: ErasureRow) -> tuple[list[Aid],
     if len(kept) == ERASE_VERSIONS_MAX:
         assets = []  # the rest of them first: these assets are asked for again
     chosen = Chosen(assets=tuple(assets), kept=tuple(kept))
+    work = await working_sets.capture(core, change, chosen, key)
     gone = await remove(core, change, chosen)
+    await working_sets.keep(core, change, row.id, key, work)
     told = [asset_hash(core, tenant, asset_id) for asset_id in ids] if waits_of(row).versions == Versions.ALL else []
     untold = await drop_told(core, connection, tenant, told, seq=change.seq)
     if len(kept) < ERASE_VERSIONS_MAX:
@@ -249,11 +257,13 @@ async def _end(core: Core, change: Change, row: ErasureRow) -> ErasureRow:
 def counted(core: Core, row: ErasureRow, change: Change, aids: Sequence[Aid], gone: Gone) -> State:
     """A change later: with versions that went with it, and with what went with them."""
     state = row.state
+    is_restriction = state.deferred is not None and state.deferred.mode == Mode.RESTRICT
     shown = tuple(core.hash_of(row.tenant, "aid", aid) for aid in aids[:VERSIONS_SHOWN_MAX])
     return msgspec.structs.replace(
         state,
         head=change.head,
-        seqs=(*state.seqs, *(entry.seq for entry in change.entries)) if aids else state.seqs,
+        committed_at=core.now() if aids else state.committed_at,
+        seqs=(*state.seqs, *(entry.seq for entry in change.entries)) if aids or is_restriction else state.seqs,
         versions=state.versions + len(aids),
         shown=(state.shown + shown)[:VERSIONS_SHOWN_MAX],
         renditions=state.renditions + gone.renditions,

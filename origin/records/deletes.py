@@ -17,6 +17,7 @@ from origin.records.core import Core
 from origin.records.fetched import shun
 from origin.records.held import held_among
 from origin.records.nonces import Once, spend
+from origin.records.placements import Why
 from origin.records.tasks import Word
 from origin.records.types import AssetRecord, Filter, Removed, RemovedMany
 
@@ -142,7 +143,8 @@ class Deletes:
             chosen = [row for row in rows[:DELETE_ASSETS_MAX] if asked.fate is None or fates[row.aid] is asked.fate]
             for row in chosen:
                 record = records[row.aid]
-                gone.append((row, record, await end(core, change, row, record, kept=asked_for[row.aid])))
+                ended = await end(core, change, row, record, kept=asked_for[row.aid], why=Why.DELETED)
+                gone.append((row, record, ended))
             told = [record for _, record, _ in gone if record is not None]
             if asked.word is not None and told:
                 await asked.word.leave(core, change.connection, told)

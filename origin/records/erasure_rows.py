@@ -40,6 +40,15 @@ class Deferred(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: bool = False
 
 
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What every place said, kept from before what it was asked after is forgotten until the receipt is written."""
+
+    at: float
+    """Wall clock: since then every place has said so. 0: none, their patience is over."""
+    probes: dict[str, dict[str, int | str]]
+    """By place, as the statement tells it."""
+
+
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """How far an erasure has come; fields may be added with defaults."""
 
@@ -63,6 +72,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     root_after: int = 0
     """Roots of the keyring around the first attempt; 0: not made yet."""
     deferred: Deferred | None = None
+    committed_at: float = 0.0
+    """Wall clock at its newest entry; 0: of an older release."""
+    fenced_at: float = 0.0
+    """When it was first known that no edge serves it."""
+    verified: Verified | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

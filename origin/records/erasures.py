@@ -8,44 +8,40 @@ and the next start finishes them (ADR 0043).
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid
 from domicile.media.errors import AssetNotFound, MediaError
 from domicile.media.journal import Kind
-from domicile.media.receipt import leaf_of, make_receipt
-from domicile.media.statement import ErasureStatement, canonical, public_key_of, sign
-from origin.cdn_lifetimes import seconds_max
+from domicile.media.statement import ErasureStatement, public_key_of
 from origin.journal import Change
-from origin.records import approvals, deferred, erasure_targets, restrictions, shared_lifetimes
+from origin.records import approvals, deferred, erasure_targets, restrictions, working_sets
 from origin.records import erasure_rows as rows_of
 from origin.records import targets as selection
-from origin.records.cdn_places import cdn_places
 from origin.records.core import Core
 from origin.records.deferred import ERASURE_ID_BYTES, Asked, counted
+from origin.records.endings import Endings
 from origin.records.erasure_rows import ErasureRow, State
 from origin.records.held import any_held
 from origin.records.nonces import Once, spend
+from origin.records.probes import Key
 from origin.records.purge_types import ErasePreview, PurgeTargets, Versions
 from origin.records.removing import ERASE_VERSIONS_MAX, remove
 from origin.records.stages import Mode, Step, next_step
 from origin.records.statement_key import seed_of
-from origin.records.statements import Facts, body_of, is_over
 from origin.records.tasks import drop_told
 from origin.records.types import Fencing
 
 PREVIEW_ASSETS_MAX = 500
 """Assets that a preview lists; its counts are of all."""
-CLOSED_PER_ROUND_MAX = 1000
-"""Erasures looked at by one round of the upkeep."""
-LEAF_KINDS = {Mode.ERASE: "erasure", Mode.RESTRICT: "restrict", Mode.UNRESTRICT: "unrestrict"}
+RESUMED_PER_ROUND_MAX = 1000
+"""Erasures that wait and are looked at by one round of the upkeep."""
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +51,7 @@ class Erasures:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._endings = Endings(core)
 
     def public_key(self) -> bytes:
         return public_key_of(seed_of(self._core))
@@ -133,19 +130,19 @@ class Erasures:
     async def _erase(self, asked: Asked) -> ErasureStatement:
         core, tenant = self._core, asked.tenant
         gone: tuple[Aid, ...] = ()
-        async with core.journal.change(tenant) as change:
+        async with working_sets.key_for(core, tenant) as key, core.journal.change(tenant) as change:
             row = await self._begin(change, asked) or await deferred.begin(core, change, asked)
             if asked.mode is Mode.ERASE and not _rests(
                 row
             ):  # unfinished: a call of an older release, which was cut short
-                row, gone = await self._take(change, asked, row)
+                row, gone = await self._take(change, asked, row, key)
         if row is None:
             await core.forget([(aid, tenant) for aid in gone])
             raise AssetNotFound("nothing matches")
         if row.statement is not None:
             return row.statement
         row = await self._forget(row, gone)
-        return await (self._told(row) if row.state.deferred is None else self._go_on(tenant, row.id))
+        return await (self._endings.told(row) if row.state.deferred is None else self._go_on(tenant, row.id))
 
     async def _forget(self, row: ErasureRow, gone: Sequence[Aid]) -> ErasureRow:
         """Keys and bytes of versions that went with an entry of this erasure."""
@@ -159,8 +156,16 @@ class Erasures:
             core.counting.discard((row.tenant, row.id))
 
     async def _counted(self, row: ErasureRow, gone: Sequence[Aid]) -> ErasureRow:
-        core = self._core
-        forgotten, _ = await core.forget_and_wait(row.tenant, row.state.head.seq, gone)
+        core, fenced_at = self._core, list[float]()
+
+        async def fenced() -> None:
+            if (await core.fenced(row.tenant, row.state.head.seq)).state is Fencing.FENCED:
+                fenced_at.append(core.now())
+
+        async with asyncio.TaskGroup() as both:  # destroying keys and waiting for edges do not depend on each other
+            work = both.create_task(core.forget([(aid, row.tenant) for aid in gone]))
+            both.create_task(fenced())
+        forgotten = work.result()
         async with core.database.write() as connection:
             newest = await rows_of.by_id(connection, row.tenant, row.id) or row
             state = msgspec.structs.replace(
@@ -169,6 +174,7 @@ class Erasures:
                 sealed=forgotten.sealed and (newest.state.sealed or not newest.state.root_before),
                 root_before=newest.state.root_before or forgotten.root_before,
                 root_after=forgotten.root_after,
+                fenced_at=fenced_at[0] if fenced_at else newest.state.fenced_at,
             )
             row = replace(newest, state=state)
             await rows_of.save(connection, row)
@@ -185,13 +191,13 @@ class Erasures:
         if at is not None and next_step(at) is not Step.WAIT:
             row, gone = await deferred.go_on(core, tenant, erasure_id)
             row = await self._forget(row, gone)
-        return row.statement or await self._told(row)
+        return row.statement or await self._endings.told(row)
 
     async def resume(self, tenant: str | None = None) -> None:
         """All that wait, of one cloud or of all: a grace or a hold may have ended."""
         core = self._core
         async with core.database.read() as connection:
-            waiting = await erasure_targets.unfinished(connection, limit=CLOSED_PER_ROUND_MAX, tenant=tenant)
+            waiting = await erasure_targets.unfinished(connection, limit=RESUMED_PER_ROUND_MAX, tenant=tenant)
         for cloud, erasure_id in waiting:
             try:
                 await core.shield.run(self._resume(cloud, erasure_id))
@@ -215,7 +221,7 @@ class Erasures:
         return await rows_of.by_request(change.connection, asked.tenant, asked.request, asked.selector)
 
     async def _take(
-        self, change: Change, asked: Asked, row: ErasureRow | None
+        self, change: Change, asked: Asked, row: ErasureRow | None, key: Key | None
     ) -> tuple[ErasureRow | None, tuple[Aid, ...]]:
         """Remove all that matches, and what was still to be told of it, and write down that it is; None when nothing ever
         matched. The aids whose keys are to go.
@@ -240,6 +246,7 @@ class Erasures:
             if untold and change.entry is None:
                 change.record(Kind.NAME)  # a transaction that records nothing is rolled back
             return None, tuple(untold)
+        work = await working_sets.capture(core, change, chosen, key)
         gone = await remove(core, change, chosen)
         await restrictions.forget(change.connection, tenant, (asset.asset_id for asset in chosen.assets))
         if change.entry is None:
@@ -252,74 +259,13 @@ class Erasures:
         state = counted(core, row, change, aids, gone)
         row = replace(row, state=msgspec.structs.replace(state, finished=True))
         await rows_of.save(change.connection, row)
+        await working_sets.keep(core, change, row.id, key, work)
         return row, (*aids, *untold)
-
-    async def _told(self, row: ErasureRow) -> ErasureStatement:
-        """The statement as things stand now; the last one is kept."""
-        core, tenant = self._core, row.tenant
-        await core.fenced(tenant, row.state.head.seq)
-        is_counted = (tenant, row.id) not in core.counting  # before the row is read: then it has what was counted
-        async with core.database.read() as connection:
-            row = await rows_of.by_id(connection, tenant, row.id) or row
-            at = await erasure_targets.standing_of(core, connection, row)
-            facts = Facts(
-                fenced=core.leases.state(tenant, row.state.head.seq),
-                left=await rows_of.doomed(connection, row),
-                is_counted=is_counted,
-                cdns=await cdn_places(connection, tenant, row.state.seqs, now=core.now()),
-                shared_seconds=await self._shared_seconds(connection, tenant),
-                at=at,
-                held=await erasure_targets.held_count(connection, row) if at is not None else 0,
-            )
-        if row.statement is not None:
-            return row.statement
-        statement = sign(body_of(core, row, facts), seed_of(core))
-        return await self._close(row, statement) if is_over(row, facts) else statement
-
-    async def _shared_seconds(self, connection: AsyncConnection, tenant: str) -> int:
-        core = self._core
-        held = await shared_lifetimes.held(connection, tenant, core.tenants.standing(tenant).policy)
-        return int(seconds_max(held, now=core.now()))
-
-    async def _close(self, row: ErasureRow, statement: ErasureStatement) -> ErasureStatement:
-        """Keep the last statement, and write into the log that it was made; what was kept, if somebody was faster."""
-        core = self._core
-        async with core.database.write() as connection:
-            if await rows_of.close(connection, row, statement, now=core.now()):
-                leaf = canonical(leaf_of(statement, kind=_leaf_kind(row)))
-                await rows_of.logged(connection, row, await core.audit.append(connection, leaf))
-            kept = await rows_of.by_id(connection, row.tenant, row.id)
-        await core.audit.publish()
-        return statement if kept is None or kept.statement is None else kept.statement
-
-    async def close_over(self) -> None:
-        """Those that are over and that nobody asked about since: their leaf must not wait for a question."""
-        core = self._core
-        async with core.database.read() as connection:
-            rows = await rows_of.open_ones(connection, limit=CLOSED_PER_ROUND_MAX)
-        for row in rows:
-            if row.state.finished and core.leases.state(row.tenant, row.state.head.seq).state is Fencing.FENCED:
-                await core.shield.run(self._told(row))
-
-    async def receipt(self, tenant: str, erasure_id: str) -> dict[str, Any]:
-        """The receipt of an erasure that is over, with a proof up to the log's checkpoint of now."""
-        core = self._core
-        async with core.database.read() as connection:
-            row = await rows_of.by_id(connection, tenant, erasure_id)
-        logged = None if row is None or row.leaf is None else await core.audit.in_log(row.leaf)
-        if row is None or row.statement is None or logged is None:
-            raise AssetNotFound("no such receipt")
-        return make_receipt(row.statement, leaf_of(row.statement, kind=_leaf_kind(row)), logged, seed_of(core))
 
 
 def _rests(row: ErasureRow | None) -> bool:
     """Is nothing to be taken at once?"""
     return row is not None and (row.state.finished or row.state.deferred is not None)
-
-
-def _leaf_kind(row: ErasureRow) -> str:
-    waits = row.state.deferred
-    return LEAF_KINDS[Mode(waits.mode) if waits else Mode.ERASE]
 
 
 def _selector(request_id: str, targets: PurgeTargets, versions: Versions) -> str:

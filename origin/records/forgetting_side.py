@@ -1,18 +1,23 @@
-"""The seam's side for purging and erasing, and for what proves that it was done."""
+"""The seam's side for purging and erasing, for what proves that it was done, and for where things are."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from domicile.media.probe import KnownUrl
 from domicile.media.statement import ErasureStatement
 from origin.cdn_accounts import read_accounts
-from origin.records import backups
+from origin.records import backups, working_sets
 from origin.records.audit import AuditLog
 from origin.records.cdn_purges import CdnPurges
 from origin.records.core import Core
+from origin.records.crawl import Crawler
+from origin.records.endings import Endings
 from origin.records.erasures import Erasures
 from origin.records.holds import Hold, Holds
 from origin.records.nonces import Once
+from origin.records.places import Places
+from origin.records.probes import Probe, Probes
 from origin.records.purge_types import ErasePreview, PurgeOutcome, PurgeTargets, Versions
 from origin.records.purges import Call, Purges
 from origin.records.stages import Mode
@@ -28,7 +33,11 @@ class ForgettingSide:
         if self.cdn_purges.accounts:
             core.journal.followers.append(self.cdn_purges.written)
         self._erasures = Erasures(core)
+        self._endings = Endings(core)
         self._holds = Holds(core)
+        accounts = self.cdn_purges.accounts
+        self.places = Places(core, lambda cloud: [name for name, one in accounts.items() if one.serves(cloud)])
+        self.crawler = Crawler(core)
 
     async def purge(
         self,
@@ -105,6 +114,22 @@ class ForgettingSide:
         """Those that waited for a time that has come; the upkeep does it every minute."""
         await self._erasures.resume()
 
+    async def look_at_erasure(self, tenant: str, erasure_id: str) -> None:
+        """Somebody has said something about it, or it has waited for a while: go on with it."""
+        await self._endings.look_at(tenant, erasure_id)
+
+    @property
+    def probes(self) -> Probes:
+        """What is asked after, and how far every place has come."""
+        return self._core.probes
+
+    async def probed_urls(self, probe: Probe) -> tuple[KnownUrl, ...]:
+        """Under which what was erased is known, as of now."""
+        if probe.work is None:
+            return ()
+        async with self._core.database.read() as connection:
+            return await working_sets.as_of_now(self._core, connection, probe.tenant, probe.work)
+
     # --- legal holds ------------------------------------------------------------------------------------------------
 
     async def place_hold(
@@ -140,7 +165,7 @@ class ForgettingSide:
 
     async def receipt(self, tenant: str, erasure_id: str) -> dict[str, Any]:
         """What an erasure that is over can be proved with, offline: see domicile/media/receipt.py. AssetNotFound."""
-        return await self._erasures.receipt(tenant, erasure_id)
+        return await self._endings.receipt(tenant, erasure_id)
 
     @property
     def audit(self) -> AuditLog:

@@ -22,6 +22,7 @@ from origin.records.display_names import check_display_name
 from origin.records.fetched import shun
 from origin.records.lineage import holders
 from origin.records.nonces import Once, spend
+from origin.records.placements import Why
 from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord, Committed, Filter
 
@@ -169,7 +170,7 @@ class Names:
         ended = None
         if taken is not None:
             lost = core.open(taken)
-            ended = await end(core, change, taken, lost, kept=is_kept(core, lost))
+            ended = await end(core, change, taken, lost, kept=is_kept(core, lost), why=Why.REPLACED)
             await core.search.remove(change, [taken.asset_id])
         names = await self._rewrite(change, row, before, record, data_key)
         if taken is not None and ended is not None:

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import exists, insert, select, update
 
 from domicile.media.policy import PolicyError, zones_of
+from domicile.service.leftovers import drop_leftovers
 from domicile.service.settings import BadSetting, blamed
 from origin import lock
 from origin.catalogue import tables as t
@@ -22,7 +23,6 @@ from origin.catalogue.search_server import ServerIndex
 from origin.catalogue.sql import SqlCatalogue
 from origin.fenced import Leases
 from origin.journal import Journal
-from origin.keypages import KeyringBroken
 from origin.keyring import Keyring
 from origin.mirror import Mirror, MirrorBroken
 from origin.policy import Policies
@@ -31,13 +31,17 @@ from origin.records.api_keys import load_keys
 from origin.records.audit import AUDIT_FILE, AuditFile, AuditForked, AuditLog, make_log_key
 from origin.records.clouds import Clouds
 from origin.records.core import Core
+from origin.records.crawl import Crawler
 from origin.records.database import opened_database
 from origin.records.edges import longest_lease_seconds
+from origin.records.endings import Endings
 from origin.records.erasures import Erasures
 from origin.records.named import load_named
 from origin.records.search_build import SearchBuild
 from origin.records.settings import RecordsSettings
 from origin.records.statement_key import make_signing_key
+from origin.roots.opening import blamed_root, opened_roots, place_of
+from origin.roots.port import KeyringBroken
 from origin.shield import Shield
 from origin.store.guard import GuardedStore
 from origin.store.opening import name_of, opened_store
@@ -46,7 +50,7 @@ from origin.tenants import Tenants
 
 MAINTENANCE_SECONDS = 60.0
 """How often leftovers are looked after: aids that could not be forgotten, and a past that has grown too long."""
-
+LEFTOVERS_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +103,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
             search=search,
             keyring=keyring,
             tenants=Tenants(keyring),
-            policies=Policies(settings.data / "policies", home=settings.region),
+            policies=Policies(settings.data / "policies", home=settings.region, keys=place_of(settings.root)),
             blobs=store,
             leases=leases,
             shield=shield,
@@ -111,6 +115,7 @@ async def opened(settings: RecordsSettings, clocks: Clocks) -> AsyncIterator[Cor
         await _fill(core, mirror)
         if is_restored:
             leases.expect_strangers(longest_lease_seconds(core))
+            await Crawler(core).begin_anew()
         await core.search.begin(core.tenants.all())
         stack.enter_context(upkeep.of(core, mirror))
         stack.enter_context(SearchBuild(core).running())
@@ -130,8 +135,16 @@ async def _open_store(settings: RecordsSettings, clocks: Clocks, stack: contextl
 
 async def _open_keyring(settings: RecordsSettings, shield: Shield) -> Keyring:
     try:
-        with blamed("origin.records.keys", settings.keys_directory, "a directory that can be made and written to"):
-            keyring = await Keyring.open(settings.keys_directory, data=settings.data, shield=shield)
+        with (
+            blamed("origin.records.keys", settings.keys_directory, "a directory that can be made and written to"),
+            blamed_root(),
+        ):
+            keyring = await Keyring.open(
+                settings.keys_directory,
+                data=settings.data,
+                shield=shield,
+                roots=lambda directory: opened_roots(settings.root, directory, region=settings.region),
+            )
     except KeyringBroken as broken:
         raise BadSetting(f"origin.records.keys: {str(settings.keys_directory)!r} cannot be read ({broken})") from broken
     await make_signing_key(keyring)
@@ -225,15 +238,37 @@ class Upkeep:
     @contextlib.contextmanager
     def of(self, core: Core, mirror: Mirror) -> Iterator[None]:
         core.shield.spawn(self._run(core, mirror))
+        core.shield.spawn(self._scrub(core))
+        core.shield.spawn(self._drop_leftovers(core))
         try:
             yield
         finally:
             self._stopping.set()
             self._hurry.set()
 
+    async def _scrub(self, core: Core) -> None:
+        """By itself, so that nothing of what is removed waits for all the rest."""
+        while not await self._stops_within(core.search.scrub_seconds):
+            await _tried(core.search.scrub(self._stopping.is_set))
+
+    async def _drop_leftovers(self, core: Core) -> None:
+        """Whenever keys were destroyed; by then those who asked for it have their answer, as a rule."""
+        root = core.keyring.root_number
+        while not await self._stops_within(LEFTOVERS_SECONDS):
+            if root != core.keyring.root_number:
+                root = core.keyring.root_number
+                core.database.forget_questions()
+                await _tried(drop_leftovers())
+
+    async def _stops_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        return self._stopping.is_set()
+
     async def _run(self, core: Core, mirror: Mirror) -> None:
-        await _tried(recovery.tell_unowned(core, is_over=self._stopping.is_set))
         while True:
+            await _tried(Crawler(core).round(is_over=lambda: self._stopping.is_set() or self._hurry.is_set()))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(MAINTENANCE_SECONDS):
                     await self._hurry.wait()
@@ -241,11 +276,10 @@ class Upkeep:
                 return
             self._hurry.clear()
             await _tried(core.journal.settle())
-            await _tried(core.search.scrub())
             await _tried(drafts.drop_left(core))
             await _tried(recovery.finish_doomed(core))
             await _tried(Erasures(core).resume())
-            await _tried(Erasures(core).close_over())
+            await _tried(Endings(core).close_over())
             await _tried(lineage.sweep(core))
             await _tried(retention.trim(core))
             await _tried(backups.drop_old(core))

@@ -9,14 +9,13 @@ mirror behind the catalogue   a crash between commit and mirror: the mirror catc
 neither follows the other     two histories: refuse to start
 doomed aids                   key and bytes go now
 drafts of a crashed process   key and bytes go now, unless the catalogue was restored: they may have been named since
-originals without a version   are told and kept: only a catalogue that was restored, or is another one, does not know them
+originals without a version   are kept: only a catalogue that was restored, or is another one, does not know them (`records.crawl` tells)
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Iterable
 
 import msgspec
 import structlog
@@ -32,14 +31,13 @@ from origin.catalogue.engine import Database
 from origin.catalogue.sql import SqlCatalogue, batches
 from origin.journal import ENTRIES_PER_ANSWER_MAX, chained, read_entries, read_heads
 from origin.mirror import Base, Mirror, Missing
-from origin.records import restrictions
+from origin.records import placements, restrictions
 from origin.records.backups import drop, keep
 from origin.records.core import Core
 from origin.records.fetched import shun
+from origin.records.placements import Why
 from origin.store.port import BlobMissing
 
-LISTED_AT_ONCE = 1000
-"""Originals that are compared with the catalogue in one go."""
 ORIGINALS_LOOKED_FOR = 5
 """At start, to see that the bucket is the one they lie in."""
 
@@ -133,7 +131,7 @@ async def _take_in(database: Database, cloud: str, head: Head, missing: Missing,
     """All of a restored catalogue's way back to now, or nothing of it: a crash in between must not look like no restore."""
     log.warning("catalogue_behind_mirror", entries=len(missing.entries), erased=len(missing.erased))
     async with database.write() as connection:
-        await _erase_again(connection, cloud, missing.erased, 0)
+        await _erase_again(connection, cloud, missing.erased, 0, now=now)
         await _keep_again(connection, cloud, missing.restricted, now=now)
         await restrictions.hide_again(connection, cloud, missing.hidden)
         head = missing.base or head
@@ -142,7 +140,7 @@ async def _take_in(database: Database, cloud: str, head: Head, missing: Missing,
                 raise _two_histories(cloud)
             await _store(connection, entry)
             if entry.kind == Kind.ERASE:
-                await _erase_again(connection, cloud, entry.aids, entry.seq)
+                await _erase_again(connection, cloud, entry.aids, entry.seq, now=now)
                 await shun(connection, cloud, entry.names)  # which of them were fetched, and erased, nobody knows now
             elif entry.kind == Kind.RESTRICT and entry.names:
                 await _keep_again(connection, cloud, entry.aids, now=now)
@@ -168,10 +166,12 @@ async def _store(connection: AsyncConnection, entry: Entry) -> None:
     await connection.execute(insert(t.journal_entry).values(tenant=entry.tenant, seq=entry.seq, entry=packed))
 
 
-async def _erase_again(connection: AsyncConnection, cloud: str, aids: Iterable[Aid], seq: int) -> None:
+async def _erase_again(connection: AsyncConnection, cloud: str, aids: Iterable[Aid], seq: int, *, now: float) -> None:
     """Those of the aids that the catalogue knows; for the keys of the others see `forget_erased`."""
     version = t.version
+    home = await connection.scalar(select(t.place.c.region)) or ""
     for batch in batches(aids):
+        await placements.leave(connection, cloud, batch, region=home, now=now)
         rows = await connection.execute(select(version.c.aid, version.c.asset_id).where(version.c.aid.in_(batch)))
         for aid, asset_id in rows.all():
             await connection.execute(delete(t.name).where(t.name.c.tenant == cloud, t.name.c.aid == aid))
@@ -179,16 +179,20 @@ async def _erase_again(connection: AsyncConnection, cloud: str, aids: Iterable[A
             await connection.execute(delete(t.label).where(t.label.c.asset_id == asset_id))
             await SqlCatalogue().forget_renditions(connection, [aid])
             await SqlCatalogue().doom(connection, aid, cloud, seq=seq)
+        await placements.doom(connection, batch, Why.ERASED, now=now)
         kept = await connection.execute(select(t.backup.c.aid).where(t.backup.c.aid.in_(batch)))
-        await drop(SqlCatalogue(), connection, [Aid(row.aid) for row in kept.all()], tenant=cloud, seq=seq)
+        dropped = [Aid(row.aid) for row in kept.all()]
+        await drop(SqlCatalogue(), connection, dropped, tenant=cloud, seq=seq, why=Why.ERASED, now=now)
 
 
 async def _keep_again(connection: AsyncConnection, cloud: str, aids: Iterable[Aid], *, now: float) -> None:
     """Versions that the catalogue takes for living, and that were put under retention since: their days begin anew, as
     nothing here tells when that was.
     """
+    home = await connection.scalar(select(t.place.c.region)) or ""
     for batch in batches(aids):
         for row in await SqlCatalogue().by_aid(connection, cloud, batch, hidden=True):
+            await placements.left(connection, row, region=home, since=None, now=now)
             await keep(connection, row, ended_at=now, body_bytes=0)
             await SqlCatalogue().detach(connection, row)
 
@@ -205,7 +209,7 @@ async def finish_doomed(core: Core) -> None:
     """Forget what earlier calls, or an earlier process, could not."""
     async with core.database.read() as connection:
         doomed = await core.catalogue.doomed(connection)
-    if doomed:
+    if doomed or core.keyring.owes:  # an old root may be left of a move to another store, which dooms nothing
         await core.forget(doomed)
 
 
@@ -225,39 +229,3 @@ async def check_store(core: Core) -> None:
             "origin.records.s3: the bucket has none of the originals that these records know: it is another one, or was"
             " emptied; allowed: the settings of the one they lie in"
         )
-
-
-async def tell_unowned(core: Core, *, is_over: Callable[[], bool]) -> None:
-    """Beside the calls: a large store takes long to list."""
-    if unowned := await count_unowned(core, is_over=is_over):
-        log.warning("originals_without_version", originals=unowned)
-
-
-async def count_unowned(core: Core, *, is_over: Callable[[], bool] = lambda: False) -> int:
-    """Originals that this catalogue does not know. They are kept: another backup of the catalogue may know them."""
-    unowned = 0
-    listed: list[tuple[str, Aid]] = []
-    async for entry in core.blobs.list():
-        if is_over():
-            return 0
-        listed.append(entry)
-        if len(listed) >= LISTED_AT_ONCE:
-            unowned += await _unowned(core, listed)
-            listed.clear()
-    return unowned + await _unowned(core, listed)
-
-
-async def _unowned(core: Core, listed: list[tuple[str, Aid]]) -> int:
-    """How many of these nobody knows, after they were listed: each has a row before its bytes, and loses it after them."""
-    known: set[str] = set()
-    async with core.database.read() as connection:
-        for batch in batches(aid for _, aid in listed):
-            for table in (t.draft, t.version, t.chunk, t.backup, t.doomed):
-                known.update(await connection.scalars(select(table.c.aid).where(table.c.aid.in_(batch))))
-    unowned = 0
-    for tenant, aid in listed:
-        if aid not in known:
-            with suppress(BlobMissing):  # it has gone meanwhile, row and all
-                await core.blobs.size(tenant, aid)
-                unowned += 1
-    return unowned

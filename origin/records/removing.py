@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
-from origin.records import backups
+from origin.records import backups, placements
 from origin.records.core import Core
 from origin.records.fetched import shun
+from origin.records.placements import Why
 from origin.records.recipients import count_by_kind
 from origin.records.targets import Chosen
 
@@ -42,9 +43,13 @@ async def remove(core: Core, change: Change, chosen: Chosen) -> Gone:
         return NOTHING_GONE
     connection, tenant = change.connection, change.tenant
     recipients = await count_by_kind(connection, (row.aid for row in chosen.versions))
-    await backups.drop(core.catalogue, connection, [row.aid for row in chosen.kept], tenant=tenant, seq=change.seq)
+    kept = [row.aid for row in chosen.kept]
+    now = core.now()
+    await backups.drop(core.catalogue, connection, kept, tenant=tenant, seq=change.seq, why=Why.ERASED, now=now)
     await backups.hand_on(connection, tenant, chosen.assets)  # to what is left of them, where only the current ones go
+    await placements.leave(connection, tenant, [row.aid for row in chosen.assets], region=core.settings.region, now=now)
     renditions = await core.catalogue.remove_all(connection, tenant, chosen.assets, seq=change.seq)
+    await placements.doom(connection, [row.aid for row in chosen.assets], Why.ERASED, now=now)
     await shun(connection, tenant, (row.name for row in chosen.versions))
     await core.search.remove(change, [row.asset_id for row in chosen.assets])
     change.entries.clear()

@@ -16,6 +16,7 @@ from origin.records.backups import Kept
 from origin.records.bodies import Body
 from origin.records.core import Core
 from origin.records.held import held_among
+from origin.records.placements import Why
 from origin.records.stored_bodies import StoredBody
 from origin.records.types import AssetRecord, Committed, NewAsset
 from origin.records.uploads import Uploads
@@ -129,7 +130,15 @@ class Backups:
                 await backups.await_erase(change.connection, asked)
             else:
                 gone = asked
-                await backups.drop(core.catalogue, change.connection, gone, tenant=tenant, seq=change.seq)
+                await backups.drop(
+                    core.catalogue,
+                    change.connection,
+                    gone,
+                    tenant=tenant,
+                    seq=change.seq,
+                    why=Why.DELETED,
+                    now=core.now(),
+                )
             if gone:
                 change.record(Kind.ERASE, aids=gone)
             elif asked:

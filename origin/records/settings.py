@@ -7,6 +7,7 @@ from pathlib import Path
 
 from domicile.media.cdn import CDNS
 from domicile.service.settings import MIB, group, setting
+from origin.roots.settings import RootSettings
 from origin.store.s3_settings import S3Settings
 
 
@@ -75,6 +76,16 @@ class RecordsSettings:
     spool_free_bytes_min: int = setting(
         256 * MIB, "Bytes of the disk that files on their way in leave free; without them, callers get 429.", at_least=0
     )
+    crawl_seconds: float = setting(
+        86_400.0,
+        "From the end of one comparison of the records with the store of originals to the beginning of the next.",
+        at_least=60,
+    )
+    crawl_grace_seconds: float = setting(
+        600.0,
+        "Originals younger than this that no record tells of are not counted as unlisted: a clock may be wrong.",
+        at_least=0,
+    )
     ack_seconds_max: float = setting(
         1.0,
         "How long an API call waits for edges to acknowledge before it answers with the state.",
@@ -88,6 +99,7 @@ class RecordsSettings:
         at_least=0,
         at_most=3600,
     )
+    root: RootSettings = group(RootSettings)
     s3: S3Settings = group(S3Settings)
 
     @property

@@ -1,7 +1,8 @@
 """How far a call of the Erasures API has come, and what is to be done next. Decides only; no clock, no database.
 
     erase        (awaiting_approval ->) (restricted, while its grace lasts ->) (blocked_by_hold ->)
-                 accepted -> sealed -> fenced -> receipted;  partial: a place failed;  cancelled: before anything was taken
+                 accepted -> sealed -> fenced -> purging -> verified -> receipted
+                 partial: a place failed, or gives something away;  cancelled: before anything was taken
     restrict     accepted -> restricted
     unrestrict   accepted -> unrestricted
 
@@ -32,6 +33,13 @@ class Stage(StrEnum):
     BLOCKED_BY_HOLD = "blocked_by_hold"
     ACCEPTED = "accepted"
     SEALED = "sealed"
+    """No key of it is left; edges are waited for."""
+    FENCED = "fenced"
+    """No edge serves it any more; each place is asked whether that is so."""
+    PURGING = "purging"
+    """The same, and a CDN has not purged twice yet."""
+    VERIFIED = "verified"
+    """Every place was asked, and gives nothing away; what is left is to forget what was asked after, and the receipt."""
     RECEIPTED = "receipted"
     PARTIAL = "partial"
     CANCELLED = "cancelled"
@@ -119,7 +127,25 @@ def waiting_stage(at: Standing) -> Stage | None:
     return None
 
 
-def stage_of(at: Standing | None, *, finished: bool, left: int, keys_gone: bool, fenced: bool) -> Stage:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """How far places have come that only answer: edges, CDNs, and both when they are asked whether they have forgotten."""
+
+    fenced: bool
+    """No edge can serve it."""
+    purged: bool = True
+    """Every CDN has purged, or its copies are too old."""
+    verified: bool = True
+    """Every place was asked, and gives nothing away."""
+    settled: bool = True
+    """Nothing more comes of asking."""
+    troubled: bool = False
+    """A place gave something away, or did not say what it should have."""
+    receipted: bool = True
+    """What was asked after is forgotten."""
+
+
+def stage_of(at: Standing | None, outside: Outside, *, finished: bool, left: int, keys_gone: bool) -> Stage:
     """The state of now. `at`: None for an erasure that was carried out at once. `left`: versions whose key or bytes may be
     there; `keys_gone`: none of their keys is.
     """
@@ -127,11 +153,20 @@ def stage_of(at: Standing | None, *, finished: bool, left: int, keys_gone: bool,
         return waiting
     if at is not None and at.mode is not Mode.ERASE:
         done = Stage.RESTRICTED if at.mode is Mode.RESTRICT else Stage.UNRESTRICTED
-        return done if finished and fenced else Stage.ACCEPTED
-    if finished and not left and fenced:
-        return Stage.RECEIPTED
-    if fenced and left:
+        return done if finished and outside.fenced and outside.purged else Stage.ACCEPTED
+    if outside.fenced and left:
         return Stage.PARTIAL
     if not keys_gone or not finished:
         return Stage.ACCEPTED
-    return Stage.SEALED
+    return _stage_outside(outside) if outside.fenced else Stage.SEALED
+
+
+def _stage_outside(outside: Outside) -> Stage:
+    """Keys and bytes are gone, and no edge serves any of it."""
+    if outside.purged and outside.settled:
+        if outside.receipted:
+            return Stage.RECEIPTED
+        return Stage.VERIFIED if outside.verified else Stage.PARTIAL
+    if outside.troubled:
+        return Stage.PARTIAL
+    return Stage.FENCED if outside.purged else Stage.PURGING

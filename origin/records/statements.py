@@ -7,22 +7,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from domicile.media.statement import KEY_STATE_FILE, KEY_STATE_WAITING, STATUS_PATH
+from domicile.media.statement import KEY_STATE_WAITING, STATUS_PATH, key_state, key_state_locked
+from origin.records import place_names
 from origin.records.cdn_places import CdnPlace
 from origin.records.core import Core
 from origin.records.erasure_rows import ErasureRow
-from origin.records.stages import Mode, Stage, Standing, stage_of
+from origin.records.probe_places import probe_of_cdn, probe_of_ciphertext, probe_of_edges
+from origin.records.probes import Looked
+from origin.records.stages import Mode, Outside, Stage, Standing, stage_of
 from origin.records.types import FencedState, Fencing
 
 _OUTCOMES = {
     Stage.CANCELLED: "cancelled",
+    Stage.VERIFIED: "erased",
     Stage.RECEIPTED: "erased",
     Stage.AWAITING_APPROVAL: "waiting",
     Stage.RESTRICTED: "waiting",
     Stage.BLOCKED_BY_HOLD: "waiting",
 }
-"""Of an erasure; any other stage is "partial"."""
+"""Of an erasure; any other stage is "partial", and so is one that has a receipt without being verified."""
+PROBED_SECONDS = 10.0
+"""What asking every place takes at most, where each answers."""
 _KEPT = "kept: nothing is erased"
+_NOT_YET = "not destroyed yet; tried again every minute"
 _NOTHING_LEFT = "nothing was left to erase"
 
 
@@ -42,16 +49,48 @@ class Facts:
     """Where a call stands that is not carried out at once."""
     held: int = 0
     """How many of its assets a hold keeps."""
+    looked: Looked | None = None
+    """What places said when they were asked; None: they were not yet."""
+    receipted: bool = False
+    """What was asked after is forgotten."""
 
     @property
-    def is_outside_over(self) -> bool:
-        """At edges and CDNs."""
-        return self.fenced.state is Fencing.FENCED and all(cdn.is_over for cdn in self.cdns)
+    def is_fenced(self) -> bool:
+        return self.fenced.state is Fencing.FENCED
+
+    @property
+    def is_purged(self) -> bool:
+        return all(cdn.is_over for cdn in self.cdns)
+
+
+def may_be_probed(row: ErasureRow, facts: Facts) -> bool:
+    """Everything is gone as far as the installation and its edges say: from here on it asks."""
+    is_gone = row.state.finished and facts.left == 0 and facts.is_counted and facts.is_fenced
+    return is_gone and is_probed(row, facts)
+
+
+def is_probed(row: ErasureRow, facts: Facts) -> bool:
+    """Was something taken that can be asked after? What a call only hides is not."""
+    return row.state.versions > 0 and (facts.at is None or facts.at.mode is Mode.ERASE)
 
 
 def is_over(row: ErasureRow, facts: Facts) -> bool:
-    """Nothing is left to do, here, at an edge or at a CDN: the one place that decides it."""
-    return row.state.finished and facts.left == 0 and facts.is_counted and facts.is_outside_over
+    """Nothing is left to do, here, at an edge or at a CDN, and each has said what it had to say: the one place that decides it."""
+    is_done = row.state.finished and facts.left == 0 and facts.is_counted and facts.is_fenced and facts.is_purged
+    return is_done and (not is_probed(row, facts) or _is_settled(row, facts))
+
+
+def verified_at(row: ErasureRow, facts: Facts) -> float:
+    """Since when every place has said so; 0: not all have."""
+    if row.state.verified is not None:
+        return row.state.verified.at
+    if facts.looked is None or not facts.looked.is_verified:
+        return 0.0
+    return facts.looked.verified_at
+
+
+def _is_settled(row: ErasureRow, facts: Facts) -> bool:
+    return row.state.verified is not None or (facts.looked is not None and facts.looked.is_settled)
 
 
 def body_of(core: Core, row: ErasureRow, facts: Facts) -> dict[str, Any]:
@@ -70,7 +109,7 @@ def body_of(core: Core, row: ErasureRow, facts: Facts) -> dict[str, Any]:
         "region": core.settings.region,
         "mode": str(at.mode) if at else Mode.ERASE.value,
         "state": str(stage),
-        "outcome": _outcome(stage, at, versions=state.versions),
+        "outcome": _outcome(row, facts, stage),
         **_waits(row, at, facts.held),
         "removed": {
             "versions": state.versions,
@@ -81,28 +120,85 @@ def body_of(core: Core, row: ErasureRow, facts: Facts) -> dict[str, Any]:
         "recipients": dict(state.recipients),
         "journal": {"epoch": state.head.epoch, "seq": state.head.seq, "chain": state.head.chain},
         "key": _key_state(core, row, fenced, left, stage),
-        "places": [_origin_place(core, row, left, stage), _edges_place(fenced), *map(_cdn_place, facts.cdns)],
+        "places": _places(core, row, facts, stage),
+        **_times(row, facts),
         "bound_seconds": _bound(row, fenced, at, residuals),
         "residuals": [*residuals, *([{"place": core.search.residual}] if core.search.residual else [])],
         "failure_domains": 1,
     }
 
 
+def probes_of(row: ErasureRow, facts: Facts) -> dict[str, dict[str, int | str]]:
+    """What places said, by their names in the statement."""
+    if row.state.verified is not None:
+        return row.state.verified.probes
+    looked = facts.looked
+    if looked is None:
+        return {}
+    told = {"origin store": probe_of_ciphertext(looked), "edges": probe_of_edges(looked)}
+    return told | {f"cdn {account}": probe_of_cdn(standing) for account, standing in looked.cdns.items()}
+
+
+def _places(core: Core, row: ErasureRow, facts: Facts, stage: Stage) -> list[dict[str, Any]]:
+    places = [_origin_place(core, row, facts.left, stage), _edges_place(facts.fenced), *map(_cdn_place, facts.cdns)]
+    probes = probes_of(row, facts)
+    return [place | ({"probe": probes[place["place"]]} if place["place"] in probes else {}) for place in places]
+
+
+def _times(row: ErasureRow, facts: Facts) -> dict[str, Any]:
+    """`t_…`: milliseconds since the newest entry was committed; None: not so far."""
+    state = row.state
+    if not is_probed(row, facts) or not state.committed_at:
+        return {}
+    at = verified_at(row, facts) if facts.is_purged else 0.0
+
+    def since(when: float) -> int | None:
+        return max(0, round(1000 * (when - state.committed_at))) if when else None
+
+    return {
+        "times": {"t_fenced": since(state.fenced_at), "t_verified": since(at)},
+        "verified_bound_seconds": 0 if at else None if state.verified else _verified_bound(facts),
+    }
+
+
+def _verified_bound(facts: Facts) -> int | None:
+    """(t_fenced - t0) + D + min(P_c, C), as far as it is still to come; None: some place has not said what it should have, and
+    nobody can tell when it will.
+    """
+    if facts.looked is not None and facts.looked.is_in_trouble:
+        return None
+    fenced = facts.fenced.seconds_left_max
+    purged = max((cdn.seconds_left_max for cdn in facts.cdns), default=0.0)
+    return math.ceil(fenced + purged + PROBED_SECONDS)
+
+
 def _stage(row: ErasureRow, facts: Facts) -> Stage:
+    looked, is_probed_ = facts.looked, is_probed(row, facts)
+    outside = Outside(
+        fenced=facts.is_fenced,
+        purged=facts.is_purged,
+        verified=not is_probed_ or bool(verified_at(row, facts)),
+        settled=not is_probed_ or _is_settled(row, facts),
+        troubled=is_probed_ and looked is not None and looked.is_in_trouble,
+        receipted=not is_probed_ or facts.receipted,
+    )
     return stage_of(
         facts.at,
+        outside,
         finished=row.state.finished and facts.is_counted,
         left=facts.left,
         keys_gone=not facts.left or row.state.sealed,
-        fenced=facts.is_outside_over,
     )
 
 
-def _outcome(stage: Stage, at: Standing | None, *, versions: int) -> str:
+def _outcome(row: ErasureRow, facts: Facts, stage: Stage) -> str:
+    at = facts.at
     if at is not None and at.mode is not Mode.ERASE:
         return str(stage) if stage in {Stage.RESTRICTED, Stage.UNRESTRICTED} else "partial"
+    if stage is Stage.RECEIPTED and is_probed(row, facts) and not verified_at(row, facts):
+        return "partial"
     outcome = _OUTCOMES.get(stage, "partial")
-    return "partial" if outcome == "waiting" and versions else outcome
+    return "partial" if outcome == "waiting" and row.state.versions else outcome
 
 
 def _waits(row: ErasureRow, at: Standing | None, held: int) -> dict[str, Any]:
@@ -126,15 +222,18 @@ def _bound(row: ErasureRow, fenced: FencedState, at: Standing | None, residuals:
 
 
 def _key_state(core: Core, row: ErasureRow, fenced: FencedState, left: int, stage: Stage) -> dict[str, Any]:
+    keyring = core.keyring
     if not row.state.versions:
         said = _NOTHING_LEFT if stage is Stage.RECEIPTED else _KEPT
     elif left and not row.state.sealed:
-        said = "not destroyed yet; tried again every minute"
+        said = key_state_locked(keyring.locked_until) if keyring.locked_until else _NOT_YET
+    elif fenced.state is Fencing.FENCED:
+        said = key_state(keyring.root_kind, [(one.kind, one.until) for one in keyring.past_roots])
     else:
-        said = KEY_STATE_FILE if fenced.state is Fencing.FENCED else KEY_STATE_WAITING
-    now = core.keyring.root_number
+        said = KEY_STATE_WAITING
+    now = keyring.root_number
     return {
-        "class": "file",
+        "class": keyring.root_kind,
         "state": said,
         "root_before": row.state.root_before or now,
         "root_after": row.state.root_after or now,
@@ -144,12 +243,12 @@ def _key_state(core: Core, row: ErasureRow, fenced: FencedState, left: int, stag
 def _origin_place(core: Core, row: ErasureRow, left: int, stage: Stage) -> dict[str, Any]:
     state = ("pending" if left else "deleted") if row.state.versions or stage is Stage.RECEIPTED else "kept"
     evidence = core.blobs.evidence if state == "deleted" else ""  # of what was done, and nothing is before it is
-    return {"place": "origin store", "region": core.settings.region, "state": state, "evidence": evidence}
+    return {"place": place_names.STORE, "region": core.settings.region, "state": state, "evidence": evidence}
 
 
 def _edges_place(fenced: FencedState) -> dict[str, Any]:
     return {
-        "place": "edges",
+        "place": place_names.EDGES,
         "state": str(fenced.state),
         "acked": fenced.acked,
         "suspended": fenced.suspended,
@@ -161,7 +260,7 @@ def _edges_place(fenced: FencedState) -> dict[str, Any]:
 def _cdn_place(cdn: CdnPlace) -> dict[str, Any]:
     """`evidence`: the CDN's own name for its purge, or what went wrong last. Whether it told the truth we do not know."""
     return {
-        "place": f"cdn {cdn.account}",
+        "place": place_names.cdn(cdn.account),
         "state": _cdn_state(cdn),
         "evidence": cdn.said,
         "purges": cdn.purges,
@@ -183,6 +282,6 @@ def _cdn_state(cdn: CdnPlace) -> str:
 def _residuals(browser_seconds: int, shared_seconds: int) -> list[dict[str, Any]]:
     """Copies nobody can call back; they end by the lifetimes that were sent with them."""
     return [
-        {"place": "browser caches", "seconds_max": browser_seconds},
-        {"place": "shared caches outside", "seconds_max": shared_seconds},
+        {"place": place_names.BROWSERS, "seconds_max": browser_seconds},
+        {"place": place_names.SHARED, "seconds_max": shared_seconds},
     ]

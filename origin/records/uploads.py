@@ -29,6 +29,7 @@ from origin.records.drafts import drop
 from origin.records.fetched import is_shunned
 from origin.records.lineage import note_sources, original_key
 from origin.records.nonces import Once, spend_upload
+from origin.records.placements import Why
 from origin.records.sealing import seal_record
 from origin.records.spool import cannot_write
 from origin.records.types import AssetRecord, Committed, Draft, NewAsset
@@ -174,7 +175,7 @@ class Uploads:
         meta = seal_record(record, draft.data_key, region=core.settings.region)
         row = AssetRow(tenant=draft.tenant, name=name, asset_id=record.asset_id, aid=draft.aid, meta=meta)
         if old:
-            ended = await end(core, change, old, before, kept=is_kept(core, before))
+            ended = await end(core, change, old, before, kept=is_kept(core, before), why=Why.REPLACED)
             doomed += () if ended.kept else (old.aid,)
             if before is not None and before.openness != record.openness:
                 await follow(core, change, record)

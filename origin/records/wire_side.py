@@ -12,11 +12,15 @@ from domicile.media.wire import (
     JournalAnswer,
     LeaseAnswer,
     LeaseRequest,
+    ProbesAnswer,
+    ProbesRequest,
     RenditionReport,
     ResolveAnswer,
     ResolveRequest,
 )
+from origin.records import probing
 from origin.records.core import Core
+from origin.records.edge_copies import EdgeCopies
 from origin.records.edges import Edges
 from origin.records.renditions import Renditions
 from origin.records.types import FencedState, SealedBlob
@@ -31,6 +35,7 @@ class WireSide:
         self._core = core
         self._edges = Edges(core)
         self._renditions = Renditions(core)
+        self.edge_copies = EdgeCopies(core)
 
     async def resolve(self, request: ResolveRequest) -> ResolveAnswer:
         """Name -> aid and keys, in one snapshot. BadSignature | OutsideRegion | AssetNotFound (unknown cloud)."""
@@ -58,6 +63,14 @@ class WireSide:
     async def ack(self, ack: Ack) -> None:
         self._core.leases.ack(ack)
 
+    def take_seen(self, asked: ProbesRequest) -> None:
+        """What an edge says that it has seen of what was erased."""
+        probing.told(self._core, asked)
+
+    async def probes_for(self, asked: ProbesRequest, *, wait_seconds: float) -> ProbesAnswer:
+        """What an edge is to look for; waits up to `wait_seconds` for something."""
+        return await probing.offered(self._core, asked, wait_seconds=wait_seconds)
+
     async def fenced(self, tenant: str, seq: int, *, wait_seconds: float = 0.0) -> FencedState:
         """How far an entry has come; waits up to `wait_seconds` (at most `ack_seconds_max`) for it to be fenced."""
         longest = min(wait_seconds, self._core.settings.ack_seconds_max)
@@ -72,6 +85,8 @@ class WireSide:
         """Where originals lie."""
         return name_of(self._core.settings.s3)
 
-    async def add_renditions(self, report: RenditionReport) -> int:
-        """Remember what an edge made; rows of aids that are no longer live are dropped. Returns how many were kept."""
-        return await self._renditions.add(report)
+    async def add_renditions(self, report: RenditionReport, *, region: str) -> int:
+        """Remember what an edge in that region made; rows of aids that are no longer live are dropped. Returns how many were kept."""
+        kept = await self._renditions.add(report)
+        await self.edge_copies.reported(report, region=region)
+        return kept

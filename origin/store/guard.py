@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable
 from domicile.media.asset import Aid
 from domicile.media.errors import OutsideRegion
 from domicile.media.policy import Activity, Permit
-from origin.store.port import BlobStore
+from origin.store.port import Blob, BlobStore
 
 
 class GuardedStore:
@@ -44,8 +44,8 @@ class GuardedStore:
     async def delete(self, tenant: str, aid: Aid) -> bool:
         return await self._inner.delete(tenant, aid)
 
-    def list(self) -> AsyncIterator[tuple[str, Aid]]:
-        return self._inner.list()
+    def list(self, after: str = "") -> AsyncIterator[Blob]:
+        return self._inner.list(after)
 
     def _in_time(self, permit: Permit) -> None:
         if self._now() >= permit.valid_until:

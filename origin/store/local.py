@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 from domicile.media.asset import Aid
 from domicile.media.policy import Permit
 from domicile.service.gate import files
 from origin.keyfiles import sync_directory
-from origin.store.port import AID, PIECE_BYTES_MAX, BlobMissing
+from origin.store.port import AID, PIECE_BYTES_MAX, Blob, BlobMissing, key_of
 
 
 class LocalStore:
@@ -64,8 +65,29 @@ class LocalStore:
     async def delete(self, tenant: str, aid: Aid) -> bool:
         return await asyncio.to_thread(files.remove, self._path(tenant, aid))
 
-    async def list(self) -> AsyncIterator[tuple[str, Aid]]:
-        found = await asyncio.to_thread(lambda: sorted(self._directory.glob("*/*/*")))
-        for path in found:
-            if AID.fullmatch(path.name):
-                yield path.parent.parent.name, Aid(path.name)
+    async def list(self, after: str = "") -> AsyncIterator[Blob]:
+        """A directory at a time, of which each cloud has 256."""
+        tenants = await asyncio.to_thread(_names, self._directory)
+        for tenant in sorted(tenants, key=lambda name: key_of(name, "")):
+            if key_of(tenant, "g") <= after:  # greater than any aid
+                continue
+            for part in sorted(await asyncio.to_thread(_names, self._directory / tenant)):
+                if key_of(tenant, part) >= after[: len(tenant) + 1 + len(part)]:
+                    for blob in await asyncio.to_thread(_blobs, tenant, self._directory / tenant / part, after):
+                        yield blob
+
+
+def _names(directory: Path) -> list[str]:
+    with os.scandir(directory) as entries:
+        return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+
+def _blobs(tenant: str, directory: Path, after: str) -> list[Blob]:
+    blobs = []
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if AID.fullmatch(entry.name) and key_of(tenant, entry.name) > after:
+                with suppress(FileNotFoundError):
+                    written_at = entry.stat(follow_symlinks=False).st_mtime
+                    blobs.append(Blob(tenant=tenant, aid=Aid(entry.name), written_at=written_at))
+    return sorted(blobs, key=lambda blob: blob.key)

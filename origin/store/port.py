@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from domicile.media.asset import Aid
@@ -20,6 +21,27 @@ PUT_PIECE_BYTES_MAX = 2 * 1024 * 1024
 
 class BlobMissing(Exception):
     """There is no blob of that aid. A plain fact of the store; callers turn it into AssetNotFound or ignore it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """One that is there, as a listing tells of it."""
+
+    tenant: str
+    aid: Aid
+    written_at: float
+    """By the store's clock."""
+    can_be_read: bool = True
+    """Else there are bytes, of an older version alone, and nobody gets them under this name."""
+
+    @property
+    def key(self) -> str:
+        return key_of(self.tenant, self.aid)
+
+
+def key_of(tenant: str, aid: str) -> str:
+    """By which blobs are listed: in the order of these texts, not of tenants."""
+    return f"{tenant}/{aid}"
 
 
 class BlobStore(Protocol):
@@ -49,5 +71,5 @@ class BlobStore(Protocol):
     async def delete(self, tenant: str, aid: Aid) -> bool:
         """Durable on return. Idempotent: False when there was nothing. Needs no permit: forgetting is always allowed."""
 
-    def list(self) -> AsyncIterator[tuple[str, Aid]]:
-        """Every blob, in no order; blobs put or deleted meanwhile may or may not appear."""
+    def list(self, after: str = "") -> AsyncIterator[Blob]:
+        """Every blob whose key is greater than `after`, by key; blobs put or deleted meanwhile may or may not appear."""

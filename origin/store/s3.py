@@ -11,7 +11,7 @@ from domicile.media.errors import LimitExceeded, MediaError, Overloaded, Upstrea
 from domicile.media.policy import Permit
 from domicile.service.gate.s3 import S3Bucket
 from domicile.service.gate.s3_calls import S3Missing
-from origin.store.port import AID, PIECE_BYTES_MAX, BlobMissing
+from origin.store.port import AID, PIECE_BYTES_MAX, Blob, BlobMissing
 
 PART_BYTES = 8 * 1024 * 1024
 """Of an upload in parts, each but the last; what fits into one is sent as a whole."""
@@ -75,11 +75,12 @@ class S3Store:
                 await self._bucket.abort(key, upload)
         return await self._bucket.delete(key) > 0
 
-    async def list(self) -> AsyncIterator[tuple[str, Aid]]:
-        async for key in self._bucket.keys(self._prefix):
-            tenant, _, name = key.removeprefix(self._prefix).rpartition("/")
+    async def list(self, after: str = "") -> AsyncIterator[Blob]:
+        """Also those of which only older versions are left: they are bytes all the same."""
+        async for each in self._bucket.versions(self._prefix, after=self._prefix + after if after else ""):
+            tenant, _, name = each.key.removeprefix(self._prefix).rpartition("/")
             if AID.fullmatch(name) and tenant and "/" not in tenant:
-                yield tenant, Aid(name)
+                yield Blob(tenant=tenant, aid=Aid(name), written_at=each.written_at, can_be_read=each.is_latest)
 
     async def drop_leftovers(self, *, age_seconds: float, now: Callable[[], float]) -> int:
         """Abort uploads in parts that began so long ago: whoever began them has crashed. How many there were."""

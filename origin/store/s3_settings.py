@@ -6,12 +6,12 @@ import re
 import stat
 import tomllib
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from domicile.media.policy import zones_of
 from domicile.service.buckets import BucketFacts, S3Credentials, S3Limits, S3Where
+from domicile.service.networks import is_this_machine
 from domicile.service.settings import BadSetting, Secret, blamed, setting
 from origin.store.aws_places import AWS_PLACES
 
@@ -188,14 +188,7 @@ def _check_endpoint(endpoint: str, *, plain_http: bool) -> None:
     plain = parts.path in {"", "/"} and not (parts.query or parts.fragment or parts.username or parts.password)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not plain or not port_is_fine:
         raise BadSetting(f"{NAME}.endpoint: {endpoint!r} is not a URL like https://s3.eu-central-1.amazonaws.com")
-    if parts.scheme == "http" and not plain_http and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not plain_http and not is_this_machine(parts.hostname):
         raise BadSetting(
             f"{NAME}.endpoint: {endpoint!r} has no TLS; allowed: https, or {NAME}.plain_http for your network"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -63,6 +63,7 @@ WITHOUT_PERMIT = {
     "files.remove": "removing needs no leave",
     "files.write": "of a file that was begun for a permit",
     "peer.open": "opens no connection by itself",
+    "probe.open": "opens no connection by itself",
     "remote.authorities": "reads a setting",
     "remote.close": "closes nothing",
     "remote.failed": "an error's words",
@@ -71,7 +72,7 @@ WITHOUT_PERMIT = {
     "s3.abort": "forgets",
     "s3.delete": "forgetting needs no leave",
     "s3.facts": "what a bucket says of itself",
-    "s3.keys": "names of objects: aids",
+    "s3.versions": "names of objects: aids",
     "s3.objects": "names of objects, of an operator's own bucket too",
     "s3.open": "opens no connection by itself",
     "s3.size": "a number",
@@ -85,6 +86,8 @@ WITHOUT_PERMIT = {
     "tier.client_tls": "reads settings",
     "tier.connect": "takes a connection of the library, and gives back none that leads to another region",
     "tier.open": "opens no connection by itself",
+    "vault.is_absent": "an answer's words",
+    "vault.is_done": "an answer's words",
     "wire.open": "opens no connection by itself",
     "wire.renew": "opens no connection by itself",
     "wire.pieces": "of a blob that `blob` gave out for a permit",
@@ -92,6 +95,7 @@ WITHOUT_PERMIT = {
     "wire.lease": "control: heads of journals",
     "wire.journal": "control: aids and keyed hashes",
     "wire.ack": "control: numbers",
+    "wire.probes": "control: counts; what comes back are names of what is erased, for an edge that may deliver them",
     "wire.purge": "a signed message, relayed unread",
 }
 

@@ -3,7 +3,7 @@
 a fifth of the time    L = 2 s, SQLite
 a fifth                L = 2 s, PostgreSQL whose standby is promoted again and again
 the rest               L = 30 s, the strictest preset's, SQLite
-then                   an origin that is away for 45 s under load
+then                   an origin that is away for 45 s under load, with L = 30 s and with the other presets' L = 120 s
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ ERASURES_MIN = 200
 LEAST = Least(partitions=PARTITIONS_MIN, erasures=ERASURES_MIN, kills=8, stops=6, answers=5000)
 """Of each part, when it has its whole time; of a shorter one in proportion."""
 AWAY_SECONDS = 45.0
+OUTAGE_LEASES = (30.0, 120.0)
 PARTS = ((0.2, 2.0, False), (0.2, 2.0, True), (0.6, 30.0, False))
 """Share of the time, lease, on a server."""
 
@@ -50,8 +51,8 @@ async def part(seed: int, seconds: float, lease: float, *, is_on_server: bool, n
             return await Chaos(world, seed, wanted, needed).run()
 
 
-async def outage(seed: int) -> str:
-    async with running_world(lease_seconds=30.0) as world:
+async def outage(seed: int, lease: float) -> str:
+    async with running_world(lease_seconds=lease) as world:
         return await Outage(world, seed).run(AWAY_SECONDS)
 
 
@@ -72,7 +73,8 @@ def main() -> int:
             seconds, needed = 60 * asked.minutes * share, least(asked.minutes / MINUTES)
             print(asyncio.run(part(seed, seconds, lease, is_on_server=is_on_server, needed=needed)), flush=True)
     if asked.only in {None, len(PARTS)}:
-        print(asyncio.run(outage(seed)), flush=True)
+        for lease in OUTAGE_LEASES:
+            print(asyncio.run(outage(seed, lease)), flush=True)
     return 0
 
 

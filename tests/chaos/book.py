@@ -2,7 +2,8 @@
 
 Each upload says in its bytes which one it is. Of the same name there is one after the other, and the next is only sent once
 the one before is verified to be erased. An answer with bytes (200, 206; 304 counts as one, it vouches for what the asker
-has) is wrong when what it holds had been said to be fenced before the question was asked, or when nothing could be there at
+has) is wrong when what it holds had been said to be fenced, and so all the more when it had been said to be verified, before the question was
+asked, or when nothing could be there at
 all, whatever came of its body. A 404 is wrong for what was there long before and nobody has asked to erase. A refusal (503) and
 a connection that breaks before its head say nothing.
 """
@@ -68,6 +69,8 @@ class Life:
         if edges["state"] == "fenced" and self.fenced_at is None:
             self.fenced_at = now
         if statement["outcome"] == "erased":
+            if self.fenced_at is None or edges["probe"]["state"] != "verified" or edges["probe"]["given"]:
+                raise Wrong(f"said to be erased, and edges say {edges}")
             self.verified_at = now
 
 
@@ -78,6 +81,8 @@ class Answer:
     body: bytes
     is_whole: bool
     is_hit: bool = False
+    tier: str = ""
+    """That a hit came from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

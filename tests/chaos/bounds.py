@@ -1,7 +1,9 @@
 """By when an erasure has to be fenced, and verified: the formula of decisions D.1, and how late each statement was.
 
     fenced    by max(its commit, the newest start of the origin) + L (1 + rho) + epsilon, or with the acks before that
-    verified  by the same, once the key is destroyed and the originals are deleted
+    verified  by then + L (1 + rho) + epsilon, once the key is destroyed and the originals are deleted: every edge that may serve has
+              looked for it, or has no lease any more. One that can be heard and cannot hear keeps its lease as far as anybody knows,
+              and is waited for as long as that lasts
 
 The commit is taken to be at the first statement, which comes a second after it at most. While nobody can answer nobody can be told, so
 the end of each absence is a bound as well; an origin that starts anew waits anew.
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 import origin.records.opening  # before what it is made of, which imports one another
 from origin.fenced import CLOCK_DRIFT, CLOCK_MARGIN_SECONDS
 from tests.chaos.book import Life
+from tests.chaos.plan import EDGE_LENGTH
 
 POLL_SECONDS = 0.1
 """How often a statement is asked for again."""
@@ -54,7 +57,7 @@ def fenced_by(life: Life, lease_seconds: float, absences: Iterable[Absence]) -> 
 
 def verified_by(life: Life, lease_seconds: float, absences: Sequence[Absence]) -> float:
     assert life.erasing_at is not None
-    by = fenced_by(life, lease_seconds, absences)
+    by = fenced_by(life, lease_seconds, absences) + silent_seconds(lease_seconds) + EDGE_LENGTH[1] * lease_seconds
     until = life.verified_at
     for absence in absences:
         if absence.ended > life.erasing_at and (until is None or absence.began < until):

@@ -79,7 +79,8 @@ class Chaos:
         return (
             f"chaos, seed {self.seed}, L = {lease:g} s: {was.erasures} erasures, worst t_fenced {was.fenced:.2f} s"
             f" ({was.fenced_late:+.2f} s by the formula: {silent_seconds(lease):.2f} s after commit or start), worst t_verified"
-            f" {was.verified:.2f} s ({was.verified_late:+.2f} s), violations = 0; {self._count(PARTITIONS)} partitions; {told(done)};"
+            f" {was.verified:.2f} s ({was.verified_late:+.2f} s by the formula: each edge has looked, or another {silent_seconds(lease):.2f} s"
+            f" without a lease), violations = 0; {self._count(PARTITIONS)} partitions; {told(done)};"
             f" answers {dict(sorted(book.items()))}; hits everywhere {self.recovered_seconds:.1f} s after calm"
         )
 

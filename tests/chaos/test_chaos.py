@@ -9,6 +9,7 @@ import pytest
 
 from tests.chaos.book import Book, Question
 from tests.chaos.caller import calling
+from tests.chaos.outage import Outage
 from tests.chaos.plan import Wanted
 from tests.chaos.run import Chaos, Least, path_of
 from tests.chaos.viewer import Viewer
@@ -25,6 +26,10 @@ WANTED = Wanted(seconds=STORM_SECONDS, lease_seconds=LEASE_SECONDS, edges=len(SK
 SLOW_CLOCK = "0.02:0"
 """A lease lasts fifty times as long on it."""
 HIT_SECONDS_MAX = 30.0
+OUTAGE_LEASE_SECONDS = 3600.0
+"""Longer than a machine that does other things could make it."""
+OUTAGE_SLOTS = 30
+OUTAGE_ANSWERS = 60
 SLOTS = (3, 4)
 """A raw file and a picture."""
 
@@ -34,6 +39,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 async def test_nothing_is_served_after_it_is_said_to_be_fenced_whatever_happens_meanwhile(record_property) -> None:
     async with running_world(lease_seconds=LEASE_SECONDS) as world:
         record_property(TOLD, await Chaos(world, SEED, WANTED, LEAST).run())
+
+
+async def test_an_origin_that_is_away_for_less_than_a_lease_is_missed_by_nobody_who_asks_for_what_is_cached(
+    record_property,
+) -> None:
+    """The short form of an outage of 45 s with leases of 120 s: however long it is here, no lease runs out meanwhile."""
+    async with running_world(lease_seconds=OUTAGE_LEASE_SECONDS, clocks=("",)) as world:
+        outage = Outage(world, SEED, slots=OUTAGE_SLOTS)
+        record_property(TOLD, await outage.run(0.0, answers_min=OUTAGE_ANSWERS, recovered_seconds_max=float("inf")))
+        assert {sample.tier for sample in outage.samples if sample.is_full} >= {"memory", "disk"}
 
 
 async def test_an_edge_that_does_not_stop_when_its_lease_is_over_is_found_out() -> None:

@@ -10,7 +10,7 @@ from tests.chaos.__main__ import LEAST, MINUTES, PARTS, least
 from tests.chaos.book import LEARNED_SECONDS_MAX, Answer, Book, Life, Question, Upload
 from tests.chaos.bounds import Absence, fenced_by, silent_seconds, verified_by, worst
 from tests.chaos.outage import Sample, recovered_after
-from tests.chaos.plan import PARTITIONS, Kind, Wanted, counted, plan
+from tests.chaos.plan import EDGE_LENGTH, PARTITIONS, Kind, Wanted, counted, plan
 from tests.soak.oracle import Wrong
 
 IMAGE, RAW = 8, 7
@@ -99,11 +99,15 @@ def test_nobody_is_told_that_what_is_there_is_not() -> None:
 def test_a_statement_says_when_it_is_fenced_and_when_it_is_verified() -> None:
     life = Life(Upload(RAW, 0), 1.0)
 
-    def statement(state: str, outcome: str) -> dict[str, object]:
-        return {"places": [{"place": "origin store"}, {"place": "edges", "state": state}], "outcome": outcome}
+    def statement(state: str, outcome: str, probe: str = "verified", given: int = 0) -> dict[str, object]:
+        edges = {"place": "edges", "state": state, "probe": {"state": probe, "given": given}}
+        return {"places": [{"place": "origin store"}, edges], "outcome": outcome}
 
     for now, said in ((2.0, ("pending", "partial")), (3.0, ("fenced", "partial")), (4.0, ("pending", "partial"))):
         life.told(statement(*said), now)
+    for lie in (("fenced", "erased", "pending"), ("fenced", "erased", "verified", 1)):
+        with pytest.raises(Wrong):
+            life.told(statement(*lie), 4.5)
     life.told(statement("fenced", "erased"), 5.0)
     assert (life.answered_at, life.fenced_at, life.verified_at) == (2.0, 3.0, 5.0)
 
@@ -118,6 +122,7 @@ def test_the_bound_is_a_lease_after_the_commit_or_the_last_start() -> None:
     )
     assert fenced_by(life, lease, [Absence(10.5, 30.0, is_start=True)]) == 30.0 + silent
     assert fenced_by(life, lease, [Absence(12.0, 30.0)]) == 30.0
+    assert verified_by(life, lease, []) == 11.0 + 2 * silent + EDGE_LENGTH[1] * lease
     assert verified_by(life, lease, [Absence(41.0, 45.0, is_database=True)]) == 45.0 + MAINTENANCE_SECONDS
     was = worst([life], lease, [])
     assert (was.fenced, was.verified) == (30.0, 40.0)

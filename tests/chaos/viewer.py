@@ -12,6 +12,7 @@ HEAD_BYTES_MAX = 64 * 1024
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: (\d+)")
 _ETAG = re.compile(rb"(?i)\r\netag: ([^\r]+)")
 _HIT = re.compile(rb"(?i)\r\ncache-status: [^\r]*; hit")
+_TIER = re.compile(rb"(?i)\r\ncache-status: [^\r]*detail=([a-z]+)")
 _CLOSE = re.compile(rb"(?i)\r\nconnection: close")
 
 
@@ -41,6 +42,7 @@ class Viewer:
             body=body,
             is_whole=len(body) == wanted,
             is_hit=_HIT.search(head) is not None,
+            tier=tier[1].decode() if (tier := _TIER.search(head)) else "",
         )
 
     async def _body(self, wanted: int) -> bytes:

@@ -24,11 +24,13 @@ class Canaries:
     """Mint tokens with `name`; they count as planted from then on."""
 
     planted: list[str] = field(default_factory=list)
+    mark: str = field(default_factory=lambda: secrets.token_hex(6))
+    """In each that `name` has minted: where it is not, none of those is."""
     errors: list[tuple[str, bytes]] = field(default_factory=list)
     """What was asked, and head and body of the answer, of every answer that was an error."""
 
     def name(self, prefix: str = "canary") -> str:
-        token = f"{prefix}{secrets.token_hex(8)}"
+        token = f"{prefix}{self.mark}{secrets.token_hex(5)}"
         assert len(token) <= TOKEN_BYTES_MAX
         self.planted.append(token)
         return token
@@ -41,7 +43,9 @@ class Canaries:
 
     def found_in(self, text: bytes) -> list[str]:
         lowered = text.lower()
-        return [token for token in self.planted if token.lower().encode() in lowered]
+        is_marked = self.mark.encode() in lowered
+        suspects = self.planted if is_marked else [token for token in self.planted if self.mark not in token]
+        return [token for token in suspects if token.lower().encode() in lowered]
 
     def leaks(self, stack: Stack) -> Iterator[str]:
         """Places of a running installation that hold a canary in the clear."""

@@ -22,6 +22,8 @@ from types import ModuleType
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
 REQUEST_SECONDS_MAX = 30.0
+UNDISTURBED = {"DOMICILE_EDGE_NODE_RECYCLE_SECONDS": "0"}
+"""Workers stay as they are unless a test asks for something else."""
 
 
 def free_port() -> int:
@@ -104,7 +106,7 @@ class Stack:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **self.environment},
+                env={**os.environ, **UNDISTURBED, **self.environment},
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS_MAX

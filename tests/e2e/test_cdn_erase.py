@@ -40,6 +40,7 @@ kind = "generic"
 base = "http://127.0.0.1:{{port}}"
 zone = "{cdn_hook.PATH}"
 secret = "{cdn_hook.SECRET}"
+hosts = ["http://127.0.0.1:{{front}}"]
 answer_seconds_max = {ANSWER_SECONDS}
 """
 SHORT = f"""
@@ -117,13 +118,13 @@ def scene(tmp_path_factory: pytest.TempPathFactory, canaries: Canaries) -> Itera
         running.keys.mkdir(mode=0o700, parents=True)
         accounts = running.keys / "cdns.toml"
         accounts.touch(0o600)
-        accounts.write_text(ACCOUNT.format(port=hook.port))
+        way = held.enter_context(running_way(running.edge_port))
+        hook.varnish_port = held.enter_context(varnish(way.port, tag_field="Surrogate-Key"))
+        accounts.write_text(ACCOUNT.format(port=hook.port, front=hook.varnish_port))
         running.start()
         held.enter_context(canaries.over(running))
         policies = running.data / "policies"
         (policies / "short.toml").write_text(SHORT)
-        way = held.enter_context(running_way(running.edge_port))
-        hook.varnish_port = held.enter_context(varnish(way.port, tag_field="Surrogate-Key"))
         yield Scene(running, hook, way, running.create_cloud("short"))
         assert hook.strangers == 0
 
@@ -154,6 +155,35 @@ def test_an_erase_is_over_once_what_was_on_its_way_into_the_cdn_is_purged_too(sc
     assert scene.hook.about(tags) == 4  # two at the upload, two at the erase
     assert (over["state"], over["confirmed"], over["evidence"]) == ("purged", 1, f"purge-{len(scene.hook.calls)}")
     assert over["ended_at"] >= over["fenced_at"] + ANSWER_SECONDS
+    assert (over["probe"]["state"], over["probe"]["given"]) == ("verified", 0)
+
+
+def test_a_cdn_that_says_it_has_purged_and_serves_on_is_found_out_and_never_verified_until_it_has(
+    scene: Scene, canaries: Canaries
+) -> None:
+    public_id, url = canaries.name("joan"), scene.stack.cloudinary_url
+    scene.uploaded(public_id)
+    path = f"/demo/image/upload/{public_id}.png"
+    assert [scene.ask(path).headers["x-cache"] for _ in range(2)] == ["MISS", "HIT"]
+    scene.hook.lies = [lambda: None] * 999
+    told = [scene.erase(public_id, url)]
+
+    def is_found_out() -> bool:
+        told.append(scene.call("GET", urlsplit(told[0]["status_url"]).path, url))
+        assert told[-1]["outcome"] == "partial"
+        return bool(place_of(told[-1]).get("probe", {}).get("given"))
+
+    wait_until(is_found_out)
+    assert (told[-1]["state"], told[-1]["times"]["t_verified"]) == ("partial", None)
+    assert place_of(told[-1])["probe"]["why"] == "it still gave bytes of it away"
+    assert scene.ask(path).status == 200
+    scene.hook.lies = []
+    over = scene.over(told[0], url)
+    assert scene.ask(path).status == 404
+    probes = {place["place"]: place["probe"] for place in over["places"]}
+    assert {probe["state"] for probe in probes.values()} == {"verified"}
+    assert (probes["edges"]["nodes"], probes["edges"]["versions"], probes["edges"]["given"]) == (1, 1, 0)
+    assert over["times"]["t_verified"] >= over["times"]["t_fenced"] + 1000 * ANSWER_SECONDS
 
 
 def test_a_cdn_that_refuses_is_named_until_its_copies_are_too_old(scene: Scene, canaries: Canaries) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from domicile.media.cdn_calls import CdnAccount
 from origin.cdn_accounts import Account
 
 TOKEN = "s3cr3t-t0k3n"
+PICTURE = b"picture"
 
 
 @dataclass
@@ -26,14 +28,40 @@ class CacheApi:
     calls: list[list[str]] = field(default_factory=list)
     """Tags of each call that came."""
     tokens: set[str] = field(default_factory=set)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    """Target and way (whole, range, conditional) of each question of a viewer, or of who asks like one."""
+    gives: set[str] = field(default_factory=lambda: {"whole", "range", "conditional"})
+    """Ways in which it answers from its copies; in others it says 404 of all."""
+    picture: bytes = PICTURE
+    """Of every copy."""
+    status: int = 0
+    """What it answers viewers instead; 0: as it should."""
     slow: asyncio.Event = field(default_factory=asyncio.Event)
     """Set to let slow answers go."""
 
     def account(self, name: str = "shop", **changes: object) -> Account:
         cdn = CdnAccount(kind="fastly", base=f"http://127.0.0.1:{self.port}", zone="SU1Z", credentials={"token": TOKEN})
-        return Account(**{"name": name, "cdn": cdn, "answer_seconds_max": 60.0, **changes})  # type: ignore[arg-type]
+        usual = {"name": name, "cdn": cdn, "answer_seconds_max": 60.0, "hosts": (cdn.base,)}
+        return Account(**{**usual, **changes})  # type: ignore[arg-type]
+
+    def view(self, request: web.BaseRequest) -> web.Response:
+        """As a viewer sees it: copies by the last part of the path."""
+        fields = request.headers
+        way = "range" if "Range" in fields else "conditional" if "If-None-Match" in fields else "whole"
+        self.asked.append((request.raw_path, way))
+        name = request.raw_path.rpartition("/")[2].partition(".")[0]
+        if self.status:
+            return web.Response(status=self.status, headers={"Location": "/elsewhere"})
+        if name not in self.copies or way not in self.gives:
+            return web.Response(status=404)
+        etag = {"ETag": f'"{hashlib.md5(self.picture).hexdigest()}"'}
+        if way == "conditional":
+            return web.Response(status=304, headers=etag)
+        return web.Response(status=206 if way == "range" else 200, body=self.picture, headers=etag)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.method == "GET":
+            return self.view(request)
         tags = json.loads(await request.read())["surrogate_keys"]
         self.calls.append(tags)
         self.tokens.add(request.headers["Fastly-Key"])

@@ -68,7 +68,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_for(work: Coroutine[Any, Any, T]) -> T:
+def wait_for(work: Coroutine[Any, Any, T]) -> T:
     """In a loop of its own, for callers with and without one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
@@ -114,7 +114,7 @@ class Server:
             self.ask(url, ";".join([f'DELETE FROM "{table.name}"' for table in metadata.sorted_tables] + self._born))
             return url
         if not self._has_migrated:
-            _wait_for(self._migrate())
+            wait_for(self._migrate())
             self._has_migrated = True
         return self.copy(self.url_of(_MIGRATED))
 
@@ -130,7 +130,7 @@ class Server:
 
     def ask(self, url: str, statement: str) -> Any:
         """As the owner of the server, in no transaction; the rows, if the statement has any."""
-        return _wait_for(_asked(url, statement))
+        return wait_for(_asked(url, statement))
 
     def files(self, url: str) -> list[Path]:
         """All that the disk has of a database, but for tables that are not logged: its files, and the server's log and WAL,

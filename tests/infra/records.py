@@ -10,12 +10,17 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from domicile.media.asset import AssetName
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
+from domicile.media.wire import EdgeSeen, LeaseRequest, ProbesRequest
 from origin.catalogue.search_shape import EVERY
 from origin.records import Committed, NewAsset, Records, RecordsSettings
+from origin.records.crawl import Found
 from tests.infra import postgres
+from tests.infra.migrating import begin
 
 CLOUD = "acme"
 
@@ -43,6 +48,8 @@ def settings(directory: Path, **changes: Any) -> RecordsSettings:
         if directory not in _urls:
             _urls[directory] = _on.database()
         changes.setdefault("database_url", _urls[directory])
+    elif not changes.get("database_url"):
+        begin(directory / "data")
     return RecordsSettings(data=directory / "data", **changes)
 
 
@@ -103,6 +110,18 @@ async def opened(directory: Path, **changes: Any) -> AsyncIterator[Records]:
         yield records
 
 
+async def looked(records: Records, edge: LeaseRequest) -> int:
+    """As this edge that has nothing of what was erased. For how many erasures it has looked."""
+    asked = ProbesRequest(node=edge.node, boot=edge.boot, region=edge.region, wait_seconds=0.0)
+    probes = (await records.probes_for(asked, wait_seconds=0.0)).probes
+    seen = [
+        EdgeSeen(id=one.id, tenant=one.tenant, looked=len(one.aids), kept=0, asked=0, given=0, unjudged=0, unsure=0)
+        for one in probes
+    ]
+    records.take_seen(msgspec.structs.replace(asked, seen=tuple(seen)))
+    return len(probes)
+
+
 def name(public_id: str, *, delivery_type: str = "upload", cloud: str = CLOUD) -> AssetName:
     return AssetName(cloud=cloud, resource_type="image", delivery_type=delivery_type, public_id=public_id)
 
@@ -118,6 +137,14 @@ def facts(body: bytes) -> SourceFacts:
         body_bytes=len(body),
         md5=hashlib.md5(body, usedforsecurity=False).hexdigest(),
     )
+
+
+async def crawled(records: Records) -> Found:
+    """What a whole pass of the crawler finds."""
+    standing = await records.crawler.step(anew=True)
+    while standing.finished_at is None:
+        standing = await records.crawler.step()
+    return standing.found
 
 
 async def upload(records: Records, target: AssetName, body: bytes = b"picture", **changes: Any) -> Committed:

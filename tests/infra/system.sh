@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install the system packages that tests of real components use. As another user than root it only says what is missing.
 set -eu
-packages="chromium postgresql libimage-exiftool-perl nginx-light varnish varnish-modules haproxy wrk patch gcc libc6-dev python3-dev radosgw ceph-mon ceph-osd"
+packages="chromium postgresql libimage-exiftool-perl nginx-light varnish varnish-modules haproxy wrk patch gcc libc6-dev python3-dev radosgw ceph-mon ceph-osd softhsm2"
 command -v npm >/dev/null || packages="$packages nodejs npm"
 [ "${1-}" = build ] && packages="gcc libc6-dev python3-dev"
 missing=""

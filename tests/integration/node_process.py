@@ -105,6 +105,7 @@ class Node:
             "DOMICILE_EDGE_DATA_DIR": str(self.directory / "data"),
             "DOMICILE_EDGE_RUN_DIR": str(self.directory / "run"),
             "DOMICILE_EDGE_ORIGIN_BASE": f"unix:{self.directory / 'wire.sock'}",
+            "DOMICILE_EDGE_NODE_RECYCLE_SECONDS": "0",
             **self.environment,
             **changes,
         }

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from tests.infra.migrating import begin
+
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 20.0
 EDGE = "127.0.0.1:18080"
@@ -68,6 +70,8 @@ class OriginProcess:
             "DOMICILE_ORIGIN_ADMIN_SOCKET": str(self.admin_socket),
             **self.environment,
         }
+        if "DOMICILE_ORIGIN_RECORDS_DATABASE_URL" not in environment:
+            begin(Path(environment["DOMICILE_ORIGIN_RECORDS_DATA"]))
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "origin"],

@@ -1,16 +1,21 @@
-"""Bad configuration, through the real command: exit code 2, and one line that names the setting, the value and what is allowed."""
+"""Bad configuration: exit code 2, and one line that names the setting, the value and what is allowed.
+
+Each value is given to the program of its tier in a process of its own, a fork of one that has imported it; each of `domicile serve`,
+`domicile origin` and `domicile edge` is also started as a user starts it, and ends so.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests.infra.forked import Commands, Ended, commands
 from tests.integration.origin_process import running_origin
 
 END_SECONDS_MAX = 50
@@ -25,6 +30,8 @@ class Row:
     says: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     policy: str = ""
+    as_a_user: bool = False
+    """Started as a user starts it, by the command of the tier."""
 
 
 def origin(setting: str, value: str, *says: str) -> Row:
@@ -54,8 +61,8 @@ ROWS = [
     Row("policy-zones", "serve", ("demo.toml: zones: 5 ", "allowed: a table"), policy="zones = 5"),
     Row("policy-version", "serve", ("demo.toml: version: 'x' ", "allowed: a whole number"), policy='version = "x"'),
     Row("policy-no-toml", "serve", ("demo.toml: the file: not TOML",), policy="= ="),
-    Row("config-absent", "origin --config {tmp}/absent", ("--config {tmp}/absent: cannot be read",)),
-    Row("config-directory", "edge --config {tmp}/dir", ("--config {tmp}/dir: cannot be read",)),
+    Row("config-absent", "origin --config {tmp}/absent", ("--config {tmp}/absent: cannot be read",), as_a_user=True),
+    Row("config-directory", "edge --config {tmp}/dir", ("--config {tmp}/dir: cannot be read",), as_a_user=True),
     Row("config-number", "edge --config {tmp}/long.toml", ("--config {tmp}/long.toml: not TOML",)),
     origin("origin.listen", "nonsense", "'nonsense' is not HOST:PORT"),
     origin("origin.records.data", "{tmp}/file", "'{tmp}/file'", WRITABLE),
@@ -85,9 +92,7 @@ ROWS = [
 ]  # fmt: skip
 
 
-def end_of(
-    command: list[str], tmp_path: Path, environment: Mapping[str, str], ports: list[int]
-) -> subprocess.CompletedProcess[str]:
+def environment_of(verb: str, tmp_path: Path, changes: Mapping[str, str], ports: list[int]) -> dict[str, str]:
     base = {
         "SERVE_EDGE": f"127.0.0.1:{ports[0]}",
         "SERVE_API": f"127.0.0.1:{ports[1]}",
@@ -99,10 +104,17 @@ def end_of(
         "ORIGIN_LISTEN": f"127.0.0.1:{ports[1]}",
         "ORIGIN_RECORDS_DATA": str(tmp_path / "data"),
     }
-    given = {**(base if command[0] == "serve" else tiers), **environment}
+    given = {**(base if verb == "serve" else tiers), **changes}
+    return {**os.environ, **{f"DOMICILE_{name}": value for name, value in given.items()}}
+
+
+def end_of(
+    command: list[str], tmp_path: Path, environment: Mapping[str, str], ports: list[int]
+) -> subprocess.CompletedProcess[str]:
+    """Of the command, as a user starts it."""
     return subprocess.run(
         [sys.executable, "-m", "domicile.cli.main", *command],
-        env={**os.environ, **{f"DOMICILE_{name}": value for name, value in given.items()}},
+        env=environment_of(command[0], tmp_path, environment, ports),
         capture_output=True,
         text=True,
         timeout=END_SECONDS_MAX,
@@ -110,8 +122,16 @@ def end_of(
     )
 
 
+@pytest.fixture(scope="module")
+def forked() -> Iterator[Commands]:
+    with commands() as ready:
+        yield ready
+
+
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
-def test_a_bad_value_is_named_with_what_is_allowed_and_the_exit_code_is_2(row: Row, tmp_path: Path, free_ports) -> None:
+def test_a_bad_value_is_named_with_what_is_allowed_and_the_exit_code_is_2(
+    row: Row, forked: Commands, tmp_path: Path, free_ports
+) -> None:
     (tmp_path / "file").write_text("kept")
     (tmp_path / "dir").mkdir()
     (tmp_path / "long.toml").write_text("[edge]\nworkers = " + "9" * 5000)
@@ -123,9 +143,15 @@ def test_a_bad_value_is_named_with_what_is_allowed_and_the_exit_code_is_2(row: R
         return text.replace("{tmp}", str(tmp_path))
 
     environment = {name: filled(value) for name, value in row.environment.items()}
-    ended = end_of(filled(row.command).split(), tmp_path, environment, free_ports(2))
-    said = ended.stdout + ended.stderr
-    assert ended.returncode == 2, said
+    verb, *words = filled(row.command).split()
+    if row.as_a_user:
+        process = end_of([verb, *words], tmp_path, environment, free_ports(2))
+        ended = Ended(process.returncode, process.stdout + process.stderr)
+    else:
+        program = ("domicile", [verb, *words]) if verb == "serve" else (verb, words)
+        ended = forked.run(*program, environment_of(verb, tmp_path, environment, free_ports(2)))
+    said = ended.said
+    assert ended.code == 2, said
     assert "Traceback" not in said
     assert "secret" not in said
     for text in row.says:

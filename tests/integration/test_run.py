@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run import ASKED_AGAIN_MAX, TIMES_ALONE, may_be_asked_again
+from tests.run import ASKED_AGAIN_MAX, COMPILED, TIMES_ALONE, WRITES_NOTHING, compile_once, may_be_asked_again
 
 ROOT = Path(__file__).parents[2]
 COUNTED = """
@@ -60,3 +60,18 @@ def test_it_has_to_pass_every_time(tmp_path: Path, passes: set[int], runs: int, 
     )
     assert (ended.returncode, said in ended.stdout) == (status, True), ended.stdout + ended.stderr
     assert len((tmp_path / "runs").read_text("utf-8")) == runs
+
+
+def test_what_is_compiled_is_kept_whatever_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in COMPILED:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "it.py").touch()
+    monkeypatch.setenv(WRITES_NOTHING, "1")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    compile_once(tmp_path)
+    assert [len(list((tmp_path / name / "__pycache__").glob("it.*"))) for name in COMPILED] == [1] * len(COMPILED)
+    assert not sys.dont_write_bytecode
+    asked = [sys.executable, "-c", "import sys; sys.exit(sys.dont_write_bytecode)"]
+    assert subprocess.run(asked, check=False).returncode == 0

@@ -18,7 +18,8 @@ from origin.records import Records
 from origin.store import s3
 from origin.store.s3_settings import S3Settings
 from tests.infra import buckets, ceph
-from tests.infra.records import CLOUD, name, opened, upload
+from tests.infra.lives import Life, Step
+from tests.infra.records import CLOUD, crawled, name, opened, upload
 from tests.infra.s3_proxy import Fault, Request, S3Proxy, Says, first
 from tests.infra.stores import ELSEWHERE, HOME, REGION, opened_s3, s3_settings
 
@@ -123,7 +124,7 @@ async def test_each_request_asks_for_the_owner_of_the_bucket(
             await store.put(CLOUD, AID, body_of(size), permit())
         assert [piece async for piece in store.read(CLOUD, AID, 0, 1, permit())]
         await store.size(CLOUD, AID)
-        assert [entry async for entry in store.list()] == [(CLOUD, AID)]
+        assert [(blob.tenant, blob.aid) async for blob in store.list()] == [(CLOUD, AID)]
         await store.delete(CLOUD, AID)
     assert {request.headers.get("x-amz-expected-bucket-owner") for request in proxy.requests} == {"123456789012"}
     assert len(proxy.requests) >= 14
@@ -249,6 +250,47 @@ async def test_a_bucket_of_the_same_name_elsewhere_is_not_the_one_the_originals_
     with pytest.raises(BadSetting, match=r"origin\.records\.s3: the bucket has none of the originals"):
         async with opened(tmp_path, s3=s3_settings(bucket, prefix="same/")):
             pass
+
+
+async def test_the_placement_ledger_and_a_bucket_with_versions_tell_the_same_and_what_differs_is_found(
+    home: ceph.Gateway, tmp_path: Path
+) -> None:
+    with buckets.made(home) as bucket:
+        bucket.set_versioning()
+        await _lived(bucket, tmp_path)
+
+
+async def _lived(bucket: buckets.Bucket, directory: Path) -> None:
+    def stored() -> set[str]:
+        return {key.rpartition("/")[2] for key, what in bucket.versions("ledger/") if what == "version"}
+
+    steps: list[Step] = [
+        *(("upload", 0, True), ("render", 0), ("upload", 0, True), ("upload", 1, False), ("rename", 1, 2)),
+        *(("destroy", 0), ("restore", 0), ("upload", 2, True), ("render", 2), ("erase", 2)),
+    ]
+    on_s3 = s3_settings(bucket, prefix="ledger/")
+    async with opened(directory, s3=on_s3, crawl_grace_seconds=0) as records:
+        life = Life(records, stored)
+        for step in steps:
+            await life.do(step)
+        await life.check()
+        assert len(stored()) == 3
+        lost = (await upload(records, name("lost"))).record
+        bucket.client.put_object(Bucket=bucket.name, Key=f"ledger/{CLOUD}/{AID}", Body=b"orphan")
+        for aid in (
+            lost.aid,
+            AID,
+        ):  # by somebody who leaves the bytes behind a delete marker: nobody can read them, and they are there
+            bucket.client.delete_object(Bucket=bucket.name, Key=f"ledger/{CLOUD}/{aid}")
+        found = await crawled(records)
+        told = {(one.difference, one.version_id) for one in found.examples}
+        assert told == {("phantom", lost.aid), ("unlisted", AID)}
+        assert (found.phantom, found.unlisted) == (1, 1)
+        await records.destroy(name("lost"))
+        await records._core.blobs.delete(CLOUD, Aid(AID))
+        await life.check()
+        await life.end()
+        assert stored() == set()
 
 
 async def _erased(records: Records, bucket: buckets.Bucket) -> None:

@@ -391,6 +391,10 @@ def test_a_signed_call_may_erase_one_asset_and_no_more(sdk, name: str) -> None:
     for selector in ("tag", "subject", "search"):
         with pytest.raises(cloudinary.exceptions.AuthorizationRequired, match="need Basic"):
             sdk.uploader.call_api("erasures", {"timestamp": stamp, f"selector[{selector}]": name, "mode": "erase"})
+    with pytest.raises(cloudinary.exceptions.AuthorizationRequired, match="need Basic"):
+        sdk.uploader.call_api("erasures", {"timestamp": stamp, "selector[tenant]": "demo", "mode": "erase"})
+    with pytest.raises(cloudinary.exceptions.BadRequest, match="must be the name of this cloud"):
+        sdk.uploader.call_api("erasures", {"timestamp": stamp, "selector[tenant]": "another", "mode": "erase"})
     statement = sdk.uploader.call_api(
         "erasures", {"timestamp": stamp, "selector[public_id]": name, "mode": "erase", "request_id": name}
     )

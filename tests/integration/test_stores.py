@@ -19,7 +19,7 @@ from domicile.service.gate import s3 as gate
 from origin.store import s3
 from origin.store.guard import GuardedStore
 from origin.store.local import LocalStore
-from origin.store.port import PIECE_BYTES_MAX, BlobMissing, BlobStore
+from origin.store.port import PIECE_BYTES_MAX, BlobMissing, BlobStore, key_of
 from tests.infra import buckets, ceph
 from tests.infra.stores import HOME, REGION, opened_s3
 
@@ -55,7 +55,7 @@ async def read(store: BlobStore, aid: Aid, start: int = 0, end: int = 1 << 40) -
 
 
 async def listed(store: BlobStore) -> list[tuple[str, Aid]]:
-    return sorted([entry async for entry in store.list()])
+    return [(blob.tenant, blob.aid) async for blob in store.list()]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -196,6 +196,10 @@ async def test_all_are_listed_page_after_page(store: BlobStore) -> None:
     for aid in aids:
         await put(store, aid, b"x")
     assert await listed(store) == [(CLOUD, aid) for aid in aids]
+    keys = [key_of(CLOUD, aid) for aid in aids]
+    for at, key in enumerate(keys, 1):
+        assert [blob.key async for blob in store.list(key)] == keys[at:]
+    assert [blob.key async for blob in store.list(keys[0][:-1])] == keys, "also from where there is nothing"
 
 
 async def test_a_permit_for_elsewhere_moves_nothing_in(store: BlobStore) -> None:

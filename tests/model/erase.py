@@ -35,6 +35,11 @@ class Rules:
     head_at_grant: bool = True
     """Is the head of a grant read after the request arrived?"""
     waits_for_unreachable: bool = True
+    waits_anew: bool = False
+    """Does the origin wait for an instance that has crashed, as for one that it cannot reach, and after a restore for everybody
+    once more? It need not, and does."""
+    ends_fills: bool = False
+    """Does a fill end with the lease that it began under? It need not, and does."""
     checks_at_insert: bool = True
     checks_at_look_up: bool = True
     floor: bool = True
@@ -110,7 +115,8 @@ def _time(s: State, rules: Rules) -> Iterator[Step[State]]:
         wire=-1 if s.wire >= TRANSIT else s.wire + (s.wire >= 0),
         age=min(s.age + 1, LEASE + 1) if s.request else 0,
     )
-    yield "tick", passed._replace(lease=max(s.lease - 1, 0))
+    left = max(s.lease - 1, 0)
+    yield "tick", passed._replace(lease=left, fill=s.fill if left or not rules.ends_fills else "")
     if rules.slow_clock and not s.slowed and s.lease:
         yield "tick that the edge's clock loses", passed._replace(slowed=True)
 
@@ -139,7 +145,9 @@ def _lease(s: State, rules: Rules) -> Iterator[Step[State]]:
     if s.up and not s.crashed:
         yield "crash", s._replace(up=False, lease=0, ram="", fill="", approved=False, request="", age=0, crashed=True)
     if not s.up:  # another instance: it has acked nothing, and was given nothing
-        yield "start", s._replace(up=True, acked=False, last=NEVER, record=s.record and rules.durable_before_ack)
+        heard = (s.acked, s.last) if rules.waits_anew else (False, NEVER)
+        record = s.record and rules.durable_before_ack
+        yield "start", s._replace(up=True, acked=heard[0], last=heard[1], record=record)
 
 
 def _refuses(s: State, *, is_old: bool) -> bool:
@@ -179,7 +187,8 @@ def _origin(s: State, rules: Rules, wait: int) -> Iterator[Step[State]]:
         yield "erase", s._replace(since=0)
         return
     if not s.restored and not rules.restore_without_key:  # with the keyring of now it brings nothing that opens
-        yield "restore", s._replace(restored=True)
+        back = s._replace(restored=True)
+        yield "restore", back._replace(acked=False, since=0, last=0) if rules.waits_anew else back
     is_silent = max(s.last, s.since) >= wait
     if not s.fenced and (s.acked or is_silent or not rules.waits_for_unreachable):
         yield "fenced", s._replace(fenced=True)

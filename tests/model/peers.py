@@ -22,6 +22,8 @@ class Rules:
     record: bool = True
     """Does it refuse what matches a record that it still has?"""
     peers_need_lease: bool = False
+    through_b: bool = False
+    """Does a read from b alone, as a child from its parent: after it has asked the origin for the name? The slip is a's then."""
 
 
 class Edge(NamedTuple):
@@ -59,6 +61,7 @@ def steps(rules: Rules) -> Callable[[State], Iterator[Step[State]]]:
 
 def _of(s: State, at: int, rules: Rules) -> Iterator[Step[Edge]]:
     edge, other = s.edges[at], s.edges[1 - at]
+    own = Rules() if at and rules.through_b else rules
     if edge.lease < LEASE and (edge.applied or not s.erased):
         yield "take a lease", edge._replace(lease=LEASE)
     if s.erased and not edge.applied:
@@ -66,13 +69,14 @@ def _of(s: State, at: int, rules: Rules) -> Iterator[Step[Edge]]:
     if edge.record:
         yield "forget the record", edge._replace(record=False, floor=True)
     if not edge.fill and not edge.ram:
-        if not s.erased:
+        if not s.erased and (at or not rules.through_b):
             yield "read from the origin", edge._replace(fill="0")
-        if other.ram and (other.lease or not rules.peers_need_lease):
+        may_ask = not rules.through_b or not (at or s.erased)
+        if may_ask and other.ram and (other.lease or not rules.peers_need_lease):
             yield "read from the other", edge._replace(fill=str(int(other.applied)))
     if edge.fill:
         is_old = edge.fill == "0"
-        refuses = (rules.record and edge.record) or (rules.floor and edge.floor and is_old)
+        refuses = (own.record and edge.record) or (own.floor and edge.floor and is_old)
         yield ("drop it" if refuses else "insert it"), edge._replace(fill="", ram=not refuses)
-    if edge.lease and edge.ram and not (rules.record and edge.record) and s.fenced:
+    if edge.lease and edge.ram and not (own.record and edge.record) and s.fenced:
         raise Violated(f"{'ab'[at]} serves: bytes after fenced")

@@ -91,17 +91,22 @@ def between(**slips: bool) -> Explored[peers.State]:
     return explore(peers.State(), peers.steps(peers.Rules(**slips)), states_max=STATES_MAX)
 
 
-@pytest.mark.parametrize("peers_need_lease", [False, True])
-def test_edges_that_fill_from_each_other_hold(peers_need_lease: bool) -> None:
-    found = between(peers_need_lease=peers_need_lease)
+BETWEEN = [(need, through) for need in (False, True) for through in (False, True)]
+
+
+@pytest.mark.parametrize("peers_need_lease, through_b", BETWEEN)
+def test_edges_that_fill_from_each_other_hold(peers_need_lease: bool, through_b: bool) -> None:
+    found = between(peers_need_lease=peers_need_lease, through_b=through_b)
     assert found.holds, " > ".join(found.story)
     assert {"a: read from the other", "b: drop it", "a: insert it", "fenced"} <= found.seen
 
 
-@pytest.mark.parametrize("slip", ["floor", "record"])
-@pytest.mark.parametrize("peers_need_lease", [False, True])
-def test_edges_that_believe_older_sources_break(slip: str, peers_need_lease: bool) -> None:
-    found = between(peers_need_lease=peers_need_lease, **{slip: False})
+BROKEN_BETWEEN = [(slip, *how) for slip in ("floor", "record") for how in BETWEEN]
+
+
+@pytest.mark.parametrize("slip, peers_need_lease, through_b", BROKEN_BETWEEN)
+def test_edges_that_believe_older_sources_break(slip: str, peers_need_lease: bool, through_b: bool) -> None:
+    found = between(peers_need_lease=peers_need_lease, through_b=through_b, **{slip: False})
     assert found.what == "bytes after fenced"
 
 

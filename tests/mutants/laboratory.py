@@ -1,14 +1,15 @@
-"""Where mutants are tried: a copy of the tree, one more for each mutant that differs by its patch, and a zygote for the runs."""
+"""Where mutants are tried: a copy of the tree, to which one patch at a time is applied, and a zygote for the runs."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -61,16 +62,19 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Laboratory:
-    """Trees of one process that runs tests, under `directory`."""
+    """A tree under `directory`, and a process that runs tests in it."""
 
     def __init__(self, directory: Path) -> None:
-        self.tree = directory / "healthy"
-        self._directory = directory
+        self.tree = directory / "tree"
+        self._aside = directory / "aside"
+        self._seconds = itertools.count(1)
         self._healthy: dict[str, Run] = {}
+        self._subject: tuple[frozenset[str], frozenset[str]] | None = None
         self._zygote: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
         self.tree.mkdir()
+        self._aside.mkdir()
         for name in COPIED:
             if (source := ROOT / name).is_dir():
                 shutil.copytree(source, self.tree / name, ignore=shutil.ignore_patterns("golden"))
@@ -84,52 +88,85 @@ class Laboratory:
         if self._zygote is not None:
             self._zygote.communicate(timeout=ZYGOTE_SECONDS_MAX)  # it ends with its input
 
+    def attend(self, tests: Collection[str], files: Collection[str]) -> None:
+        """What follows is about these tests, on a tree that differs in some of these files: all that they import and that needs
+        none of the files is imported once for all their runs, the healthy ones too.
+        """
+        subject = (frozenset(tests), frozenset(files))
+        if subject == self._subject:
+            return
+        if self._subject is not None:
+            self._ask({"forget": True})
+        self._subject = subject
+        self._ask({"tree": str(self.tree), "prepare": sorted(tests), "without": sorted(files)})
+
     def healthy(self, test: str, with_it: Collection[str] = ()) -> Run:
         """The test on the tree as it is, once; together with others that will be asked for, since most of a run is its start."""
         if test not in self._healthy:
             tests = sorted({test, *with_it})
-            run = self._run(self.tree, tests, TEST_SECONDS_MAX)
+            run = self._run(tests, TEST_SECONDS_MAX)
             self._healthy |= {each: run.of(each) for each in tests}
         return self._healthy[test]
 
     def mutated(self, test: str, patch: Path, files: tuple[str, ...]) -> Run:
         """The test on a tree that differs in these files. AssertionError when the patch does not apply."""
-        tree = self._directory / patch.stem
-        self._branch(tree, files)
-        command = ["patch", "-p1", "--fuzz=2", "--no-backup-if-mismatch", "-i", str(patch)]
-        applied = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
-        assert applied.returncode == 0, f"{patch.name} no longer applies: rewrite it\n{applied.stdout}"
+        seconds_max = max(MUTATED_SECONDS_MIN, MUTATED_TIMES_MAX * sum(self.healthy(test).seconds.values()))
+        with self._patched(patch, files):
+            return self._run([test], min(seconds_max, TEST_SECONDS_MAX), "-x", absent=files)
+
+    @contextmanager
+    def _patched(self, patch: Path, files: tuple[str, ...]) -> Iterator[None]:
+        """Until it ends the tree differs; then it is as it was, with what was compiled of it."""
+        kept: dict[Path, Path] = {}
+        for path in self._of(files):
+            kept[path] = self._aside / f"{len(kept)}"
+            shutil.move(path, kept[path])
         try:
-            seconds_max = max(MUTATED_SECONDS_MIN, MUTATED_TIMES_MAX * sum(self.healthy(test).seconds.values()))
-            return self._run(tree, [test], min(seconds_max, TEST_SECONDS_MAX), "-x")
+            for name in files:
+                if (before := kept.get(self.tree / name)) is not None:  # a patch may add a file
+                    shutil.copyfile(before, self.tree / name)
+            command = ["patch", "-p1", "--fuzz=2", "--no-backup-if-mismatch", "-r", "-", "-i", str(patch)]
+            applied = subprocess.run(command, cwd=self.tree, capture_output=True, text=True, check=False)
+            assert applied.returncode == 0, f"{patch.name} no longer applies: rewrite it\n{applied.stdout}"
+            for name in files:  # what is compiled of it belongs to a text of that second: never that of another one
+                second = next(self._seconds)
+                os.utime(self.tree / name, (second, second))
+            yield
         finally:
-            shutil.rmtree(tree)
+            for path in self._of(files):
+                path.unlink()
+            for path, aside in kept.items():
+                shutil.move(aside, path)
 
-    def _branch(self, tree: Path, files: tuple[str, ...]) -> None:
-        """The healthy tree once more, by links; `files` are copies, and what was compiled of them stays behind."""
-        shutil.copytree(self.tree, tree, copy_function=os.link)
-        for file in map(Path, files):
-            for compiled in (tree / file.parent).glob(f"__pycache__/{file.stem}.*"):
-                compiled.unlink()
-            with suppress(FileNotFoundError):  # a patch may add a file
-                (tree / file).unlink()
-                shutil.copy2(self.tree / file, tree / file)
+    def _of(self, files: Collection[str]) -> list[Path]:
+        """Those that there are, and what was compiled of them."""
+        paths = [self.tree / name for name in files]
+        compiled = [found for path in paths for found in path.parent.glob(f"__pycache__/{path.stem}.*")]
+        return [path for path in (*paths, *compiled) if path.is_file()]
 
-    def _run(self, tree: Path, tests: list[str], seconds_max: float, *options: str) -> Run:
-        """AssertionError when modules came from elsewhere: such a run says nothing about this tree."""
+    def _run(self, tests: list[str], seconds_max: float, *options: str, absent: Collection[str] = ()) -> Run:
+        """AssertionError when modules came from elsewhere, or those of `absent` were imported before the run: it says nothing about
+        this tree.
+        """
+        answer = self._ask(
+            {
+                "tree": str(self.tree),
+                "tests": tests,
+                "absent": list(absent),
+                "options": [*OPTIONS, *options, "-o", f"timeout={seconds_max}"],
+                "seconds_max": seconds_max * min(len(tests), TESTS_TOGETHER_MAX) + ENDING_SECONDS_MAX,
+            }
+        )
+        done = msgspec.json.decode(answer, type=Run)
+        assert not done.strangers, f"imported from elsewhere than {self.tree}, or too early: {done.strangers}"
+        return done
+
+    def _ask(self, asked: dict[str, Any]) -> str:
         zygote = self._zygote = self._zygote or _started()
         assert zygote.stdin is not None
         assert zygote.stdout is not None
-        asked: dict[str, Any] = {
-            "tree": str(tree),
-            "tests": tests,
-            "options": [*OPTIONS, *options, "-o", f"timeout={seconds_max}"],
-            "seconds_max": seconds_max * min(len(tests), TESTS_TOGETHER_MAX) + ENDING_SECONDS_MAX,
-        }
         print(json.dumps(asked), file=zygote.stdin, flush=True)
-        done = msgspec.json.decode(zygote.stdout.readline(), type=Run)
-        assert not done.strangers, f"imported from elsewhere than {tree}: {done.strangers}"
-        return done
+        return zygote.stdout.readline()
 
 
 def _started() -> subprocess.Popen[str]:

@@ -16,9 +16,10 @@ from tests.mutants.laboratory import TEST_SECONDS_MAX, Laboratory
 PATCHES = sorted(Path(__file__).parent.glob("*.patch"))
 PLACES = ("domicile", "edge", "origin")
 GUARDS = {
+    "probe": ("domicile", "edge", "origin"),
     "fence": ("domicile", "edge"),
     "floor": ("domicile",),
-    "lease": ("edge",),
+    "lease": ("edge", "origin"),
     "nonce": ("edge", "origin"),
     "digest": ("origin",),
     "scope": ("edge", "origin"),
@@ -45,6 +46,7 @@ GUARDS = {
     "lineage": ("origin",),
     "restriction": ("origin",),
     "hold": ("origin",),
+    "ledger": ("edge", "origin"),
     "approval": ("origin",),
     "receipt": ("domicile",),
     "flight": ("edge",),
@@ -84,9 +86,9 @@ def read(patch: Path) -> Mutant:
 
 
 @cache
-def caught_in(file: str) -> frozenset[str]:
-    """Those of the file that are to catch a mutant."""
-    return frozenset(read(patch).test for patch in PATCHES if file_of(patch) == file)
+def caught_in(file: str) -> tuple[Mutant, ...]:
+    """Those that tests of the file are to catch."""
+    return tuple(read(patch) for patch in PATCHES if file_of(patch) == file)
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +100,10 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]
 @pytest.mark.timeout(TEST_SECONDS_MAX * 4)
 @pytest.mark.parametrize("patch", PATCHES, ids=[patch.stem for patch in PATCHES])
 def test_the_mutant_is_caught(laboratory: Laboratory, patch: Path) -> None:
-    mutant = read(patch)
-    before = laboratory.healthy(mutant.test, caught_in(file_of(patch)))
+    mutant, others = read(patch), caught_in(file_of(patch))
+    tests = {other.test for other in others}
+    laboratory.attend(tests, {file for other in others for file in other.files})
+    before = laboratory.healthy(mutant.test, tests)
     assert before.exit == 0, f"the test must pass on the healthy tree:\n{before.said}"
     for why in before.skipped.values():
         pytest.skip(why)

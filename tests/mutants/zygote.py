@@ -5,14 +5,21 @@ from the tree that it was given: what came from elsewhere stands in the answer.
 
 A line of JSON on stdin asks for a run, a line on stdout answers:
 
-    {"tree": "/tmp/…/fence", "tests": ["tests/unit/…::test_…"], "options": ["-q"], "seconds_max": 120}
+    {"tree": "/tmp/…/tree", "tests": ["tests/unit/…::test_…"], "absent": [], "options": ["-q"], "seconds_max": 120}
     {"exit": 1, "broken": [], "failed": ["tests/unit/…::test_…"], "skipped": {}, "seconds": {"tests/unit/…::test_…": 0.4}, …}
 
-`exit` is pytest's, or null after `seconds_max`.
+`exit` is pytest's, or null after `seconds_max`. `absent` are files that no module may come from that is there before the run.
+
+    {"tree": "/tmp/…/tree", "prepare": ["tests/unit/…::test_…"], "without": ["edge/fill.py"]}
+    {"forget": true}
+
+From the one to the other a fork answers that has imported what these tests import, too, but for modules of the files `without`, and
+for all that import those: whatever differs in these files, a run sees.
 """
 
 from __future__ import annotations
 
+import ast
 import gc
 import importlib
 import json
@@ -22,9 +29,12 @@ import signal
 import sys
 import tempfile
 import traceback
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from importlib.abc import MetaPathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 import pytest
@@ -84,8 +94,91 @@ def main() -> None:
     assert not OURS & sys.modules.keys()
     gc.collect()
     gc.freeze()  # pytest ends with a full collection, which would walk through all of the libraries in every fork
+    serve()
+
+
+def serve() -> None:
+    """Until the input ends. Whoever asks waits for each answer, so that a fork may read on where its parent has stopped."""
     for line in sys.stdin:
-        print(json.dumps(answered(json.loads(line))), file=ANSWERS, flush=True)
+        asked = json.loads(line)
+        answer: dict[str, Any] = {}
+        if "prepare" in asked:
+            if child := os.fork():
+                if os.waitpid(child, 0)[1]:
+                    sys.exit(BROKEN)
+            else:
+                prepare(Path(asked["tree"]), asked["prepare"], asked["without"])
+        elif "forget" in asked:
+            os._exit(0)  # the parent answers
+        else:
+            answer = answered(asked)
+        print(json.dumps(answer), file=ANSWERS, flush=True)
+
+
+class Refused(ImportError):
+    """A module that is to be imported later."""
+
+
+class Without(MetaPathFinder):
+    """Refuses modules."""
+
+    def __init__(self, modules: Collection[str]) -> None:
+        self._modules = modules
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        if fullname in self._modules:
+            raise Refused(fullname)
+
+
+def prepare(tree: Path, tests: Collection[str], without: Collection[str]) -> None:
+    enter(tree)
+    if all(name.endswith(".py") for name in without):  # who has read another file, nobody knows
+        refusing = Without({module_of(Path(name)) for name in without})
+        sys.meta_path.insert(0, refusing)
+        seen: set[str] = set()
+        for file in sorted({test.partition("::")[0] for test in tests}):
+            for place in (*Path(file).parents, Path(file)):
+                source = tree / (place if place.suffix else place / "conftest.py")
+                if source.is_file():
+                    take_in(tree, source, seen)
+        sys.meta_path.remove(refusing)
+    gc.collect()
+    gc.freeze()
+
+
+def take_in(tree: Path, source: Path, seen: set[str]) -> None:
+    """Import what it imports at its top; of what cannot be imported, what that imports."""
+    for name in imported_by(tree, source):
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            importlib.import_module(name)
+        except BaseException:  # refused, or what the run will say
+            for file in (tree / f"{name.replace('.', '/')}.py", tree / name.replace(".", "/") / "__init__.py"):
+                if file.is_file():
+                    take_in(tree, file, seen)
+
+
+def imported_by(tree: Path, source: Path) -> Iterator[str]:
+    """Modules of ours; never tests, which pytest imports its own way."""
+    for node in ast.parse(source.read_bytes()).body:
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            last = name.rpartition(".")[2]
+            place = tree / name.replace(".", "/")
+            is_there = place.with_suffix(".py").is_file() or place.is_dir()
+            if name.partition(".")[0] in OURS and is_there and not last.startswith(("test_", "conftest")):
+                yield name
+
+
+def module_of(file: Path) -> str:
+    return ".".join((file.parent if file.name == "__init__.py" else file.with_suffix("")).parts)
 
 
 def answered(asked: dict[str, Any]) -> dict[str, Any]:
@@ -134,14 +227,8 @@ def run(asked: dict[str, Any], said: int, found: int) -> NoReturn:
         os.dup2(said, 1)
         os.dup2(said, 2)
         tree = Path(asked["tree"])
-        os.chdir(tree)
-        os.environ["PYTHONPATH"] = str(tree)
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        sys.dont_write_bytecode = (
-            False  # a tree is one of many that hardly differ, and its processes read what was compiled
-        )
-        sys.path.insert(0, str(tree))
-        importlib.invalidate_caches()
+        enter(tree)
+        early = of_files({tree / name for name in asked["absent"]})
         watch = Watch()
         try:
             code = int(pytest.main([*asked["options"], *asked["tests"]], [watch]))
@@ -150,7 +237,7 @@ def run(asked: dict[str, Any], said: int, found: int) -> NoReturn:
                 traceback.print_exc()
                 raise
             code = int(pytest.ExitCode.TESTS_FAILED)  # pytest complains at its end of what a failed test left open
-        facts = {**asdict(watch), "strangers": strangers(tree)}
+        facts = {**asdict(watch), "strangers": early + strangers(tree)}
         os.write(found, json.dumps(facts).encode())
     finally:
         sys.stdout.flush()
@@ -158,13 +245,32 @@ def run(asked: dict[str, Any], said: int, found: int) -> NoReturn:
         os._exit(code)
 
 
+def enter(tree: Path) -> None:
+    """Import from there, in this process and in those that it starts."""
+    os.chdir(tree)
+    os.environ["PYTHONPATH"] = str(tree)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False  # a tree has many runs, and its processes read what was compiled
+    if sys.path[0] != str(tree):
+        sys.path.insert(0, str(tree))
+    importlib.invalidate_caches()
+
+
+def of_files(files: Collection[Path]) -> list[str]:
+    """Modules that came from these."""
+    return sorted(name for name, file in origins().items() if file in files)
+
+
+def origins() -> dict[str, Path]:
+    """Module -> its file, of those that have one."""
+    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
+    return {name: Path(file) for name, file in files.items() if file is not None}
+
+
 def strangers(tree: Path) -> list[str]:
     """Modules of ours that were imported from elsewhere."""
-    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
     return sorted(
-        name
-        for name, file in files.items()
-        if name.partition(".")[0] in OURS and file is not None and not Path(file).is_relative_to(tree)
+        name for name, file in origins().items() if name.partition(".")[0] in OURS and not file.is_relative_to(tree)
     )
 
 

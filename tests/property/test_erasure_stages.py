@@ -5,13 +5,12 @@ when the last hold and the grace have ended, and nothing that an erasure has hid
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from origin.records.stages import Mode, Stage, Standing, Step, may_cancel, next_step, stage_of, waiting_stage
+from origin.records.stages import Mode, Outside, Stage, Standing, Step, may_cancel, next_step, stage_of, waiting_stage
 
 ASSETS = ("a", "b", "c")
 GRACE = 10.0
@@ -177,10 +176,21 @@ TestErasuresThatWait = Installation.TestCase
 
 
 def test_a_statement_never_says_more_than_is_so() -> None:
-    def of(**facts: Any) -> Stage:
-        return stage_of(None, **{"finished": True, "left": 0, "keys_gone": True, "fenced": True, **facts})
+    def of(*, finished: bool = True, left: int = 0, keys_gone: bool = True, **outside: bool) -> Stage:
+        usual = {"fenced": True, "purged": True, "verified": True, "settled": True, "receipted": True}
+        at = Outside(**{**usual, **outside})
+        return stage_of(None, at, finished=finished, left=left, keys_gone=keys_gone)
 
     assert of() is Stage.RECEIPTED
+    assert of(receipted=False) is Stage.VERIFIED
+    assert of(receipted=False, verified=False) is Stage.PARTIAL
+    asked = {"verified": False, "settled": False, "receipted": False}
+    assert of(**asked) is Stage.FENCED
+    assert of(**asked, purged=False) is Stage.PURGING
+    assert of(**asked, troubled=True) is Stage.PARTIAL
+    assert of(**asked, purged=False, troubled=True) is Stage.PARTIAL
+    assert of(purged=False) is Stage.PURGING
+    assert of(finished=False) is Stage.ACCEPTED
     assert of(fenced=False) is Stage.SEALED
     assert of(fenced=False, left=1, keys_gone=False) is Stage.ACCEPTED
     assert of(left=1) is Stage.PARTIAL

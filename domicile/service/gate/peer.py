@@ -19,6 +19,7 @@ import aiohttp
 from domicile.media.policy import Activity, Permit
 
 PATH = "/_peer/v1/object"
+LOOK_PATH = "/_peer/v1/look"
 HEAD_HEADER = "Domicile-Head-Bytes"
 HEAD_BYTES_MAX = 64 * 1024
 TRANSFER_BYTES_MAX = 128 * 1024 * 1024
@@ -72,9 +73,19 @@ class PeerClient:
     async def ask(self, permit: Permit, tenant: str, slot: int, question: bytes) -> PeerReply:
         """The owner's answer. Raises PeerGone (also for an answer that no worker takes), PeerLate, PeersBusy."""
         permit.require(Activity.DELIVER, tenant)
+        return await self._asked(slot, PATH, question)
+
+    async def look(self, permit: Permit, tenant: str, slot: int, question: bytes) -> PeerReply:
+        """What a worker still has of erased versions, counted. `permit`: of whatever this node may do with the tenant's bytes.
+        Raises as `ask`.
+        """
+        permit.require(permit.activity, tenant)
+        return await self._asked(slot, LOOK_PATH, question)
+
+    async def _asked(self, slot: int, path: str, question: bytes) -> PeerReply:
         try:
             async with self._client(slot).post(
-                f"http://worker-{slot}{PATH}", data=question, allow_redirects=False
+                f"http://worker-{slot}{path}", data=question, allow_redirects=False
             ) as response:
                 return await self._taken_in(response)
         except aiohttp.ConnectionTimeoutError as gone:

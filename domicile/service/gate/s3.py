@@ -58,6 +58,17 @@ class S3Object:
     body_bytes: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Kept:
+    """A name of which there are bytes."""
+
+    key: str
+    written_at: float
+    """When the newest of them was."""
+    is_latest: bool
+    """They are what the name means now; else it was deleted, and older versions are left."""
+
+
 class S3Bucket:
     """One process's connections to one bucket. Keys are names of objects, chosen by the caller."""
 
@@ -145,10 +156,22 @@ class S3Bucket:
 
     # --- names ---------------------------------------------------------------------------------------------------
 
-    async def keys(self, prefix: str) -> AsyncIterator[str]:
-        """Names of all objects that begin so, page by page."""
-        async for each in self.objects(prefix):
-            yield each.key
+    async def versions(self, prefix: str, *, after: str = "") -> AsyncIterator[S3Kept]:
+        """Each name that begins so, and of which there are bytes in any version, once and in order; page by page."""
+        last = ""
+        at: dict[str, Any] = {"KeyMarker": after} if after else {}
+        while True:
+            page = await self._call("list_object_versions", Prefix=prefix, MaxKeys=PAGE_NAMES_MAX, **at)
+            for item in page.get("Versions", ()):
+                if str(item["Key"]) not in {last, after}:
+                    last = str(item["Key"])
+                    is_latest = bool(item.get("IsLatest"))
+                    yield S3Kept(key=last, written_at=item["LastModified"].timestamp(), is_latest=is_latest)
+            if not page.get("IsTruncated"):
+                return
+            at = {"KeyMarker": page["NextKeyMarker"]}
+            if page.get("NextVersionIdMarker"):
+                at["VersionIdMarker"] = page["NextVersionIdMarker"]
 
     async def objects(self, prefix: str) -> AsyncIterator[S3Object]:
         """All that begin so, page by page."""

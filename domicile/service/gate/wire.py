@@ -37,10 +37,13 @@ from domicile.media.wire import (
     WIRE_HEADER,
     WIRE_VERSION,
     Ack,
+    CopyListing,
     Empty,
     JournalAnswer,
     LeaseAnswer,
     LeaseRequest,
+    ProbesAnswer,
+    ProbesRequest,
     PurgeRelay,
     Relayed,
     RenditionReport,
@@ -177,6 +180,10 @@ class WireClient:
         """Tell that every worker has applied."""
         await self._post("ack", ack, Empty)
 
+    async def probes(self, request: ProbesRequest) -> ProbesAnswer:
+        """Tell what was seen of what was erased, and wait for more to look for."""
+        return await self._post("probes", request, ProbesAnswer, extra_seconds=request.wait_seconds)
+
     async def resolve(self, permit: Permit, request: ResolveRequest) -> ResolveAnswer:
         """Name -> aid, sequence, facts, keys. `permit`: Activity.METADATA for `request.cloud`.
 
@@ -206,6 +213,11 @@ class WireClient:
             permit.require(Activity.METADATA, rendition.tenant)
         await self._post("renditions", report, Empty)
 
+    async def copies(self, permit: Permit, listing: CopyListing) -> None:
+        """Tell of which versions there are files. `permit`: Activity.METADATA of the tenant that they are of."""
+        permit.require(Activity.METADATA, listing.tenant)
+        await self._post("copies", listing, Empty)
+
     async def search(self, permit: Permit, relay: SearchRelay) -> Relayed:
         """Hand on a signed search. `permit`: Activity.METADATA for `relay.cloud`. BadSignature; BadRequest; Overloaded."""
         permit.require(Activity.METADATA, relay.cloud)
@@ -215,11 +227,11 @@ class WireClient:
         """Hand on a signed purge, unread. Whose it is only the origin can tell, so there is no permit to ask for."""
         return await self._post("purge", relay, Relayed)
 
-    async def _post(self, path: str, body: msgspec.Struct, kind: type[T]) -> T:
+    async def _post(self, path: str, body: msgspec.Struct, kind: type[T], *, extra_seconds: float = 0.0) -> T:
         encoded = msgspec.msgpack.encode(body)
         if len(encoded) > BODY_BYTES_MAX:
             raise errors.LimitExceeded("The message is larger than the wire takes")
-        return await self._call("POST", path, kind, body=encoded)
+        return await self._call("POST", path, kind, body=encoded, extra_seconds=extra_seconds)
 
     async def _call(
         self,

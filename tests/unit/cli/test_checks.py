@@ -104,8 +104,8 @@ def test_a_cache_of_another_region_is_bad(tmp_path: Path) -> None:
 
 
 def test_every_check_runs_and_has_a_name_of_its_own(tmp_path: Path) -> None:
-    found = checks.look(installation(None, tmp_path / "data"), FEATURES, None)
-    assert len({check.name for check in found}) == len(found) == 13
+    found = checks.look(installation(None, tmp_path / "data"), FEATURES, None, {"number": 0})
+    assert len({check.name for check in found}) == len(found) == 14
 
 
 def test_a_policy_file_that_is_none_is_bad_and_named(tmp_path: Path) -> None:
@@ -175,3 +175,23 @@ def test_text_that_cannot_be_drawn_is_bad() -> None:
     assert checks.text(FEATURES) == checks.Check(name="text", level=Level.OK, text=FEATURES["text"])
     assert checks.text({**FEATURES, "text": None}).level is Level.FAIL
     assert checks.text({}).level is Level.FAIL
+
+
+@pytest.mark.parametrize(
+    "found, level, says",
+    [
+        ({}, Level.FAIL, "gone"),
+        ({"number": 0}, Level.OK, "made at the first start"),
+        ({"number": 3, "kind": "file"}, Level.OK, "not provable"),
+        ({"number": 3, "kind": "file", "wanted": "pkcs11"}, Level.WARN, "moves it to pkcs11"),
+        ({"number": 3, "kind": "pkcs11", "wanted": "pkcs11"}, Level.OK, "pkcs11, number 3"),
+        ({"number": 3, "is_there": False}, Level.FAIL, "nothing opens without it"),
+        ({"number": 3, "older": 1}, Level.WARN, "1 older not destroyed yet"),
+        ({"number": 3, "strays": 2}, Level.OK, "another keyring's"),
+        ({"error": "the token 'domicile': NoSuchToken"}, Level.FAIL, "NoSuchToken"),
+    ],
+)
+def test_a_root_that_is_gone_or_not_destroyed_is_seen(found: dict[str, Any], level: Level, says: str) -> None:
+    usual = {"number": 1, "wanted": "file", "kind": "file", "is_there": bool(found), "older": 0, "strays": 0}
+    check = checks.root_key({**usual, **found})
+    assert (check.level, says in check.text) == (level, True), check.text

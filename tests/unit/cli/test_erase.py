@@ -31,6 +31,7 @@ class Origin:
         self.request_ids: list[str] = []
         self.fields: dict[str, str] = {}
         self.state = "sealed"
+        self.probe = {"state": "verified", "asked": 6, "given": 0, "tries": 1}
         self.outcomes = ["erased"]
         """Of the erasure, then of each question for it."""
 
@@ -75,7 +76,7 @@ class Origin:
         places = [
             {"place": "edges", "waiting": 2, "seconds_left_max": 30},
             {"place": "cdn shop", "state": "pending", "evidence": "it is busy", "seconds_left_max": 390},
-            {"place": "cdn done", "state": "purged", "evidence": "x", "seconds_left_max": 0},
+            {"place": "cdn done", "state": "purged", "evidence": "x", "seconds_left_max": 0, "probe": self.probe},
         ]
         body = {"outcome": outcome, "state": self.state, "erasure_id": "e1", "places": places}
         return Answer(status=200, body=body)
@@ -133,6 +134,24 @@ def test_the_question_says_how_many_go_not_how_many_are_listed(origin: Origin) -
     done = run("--prefix", "p", answer="n\n")
     assert "Erase 520 asset(s)" in done.output
     assert "519 more" in done.output
+
+
+def test_an_erasure_that_was_given_up_is_over_and_names_the_place_that_is_not_verified(origin: Origin) -> None:
+    origin.outcomes, origin.state = ["partial"], "receipted"
+    origin.probe = {"state": "failed", "asked": 1, "given": 1, "tries": 9, "why": "it still gave bytes of it away"}
+    done = run("--tenant", "acme", "--yes", "--wait", "60")
+    assert isinstance(done.exception, Failure)
+    assert str(done.exception) == (
+        "over, and not verified: cdn done: it still gave bytes of it away. The receipt says so"
+    )
+    assert origin.modes == ["dry_run", "erase"]  # nothing more comes of asking
+    assert origin.selectors[-1] == {"selector[tenant]": "acme"}
+
+
+def test_what_is_verified_is_waited_for_until_it_has_its_receipt(origin: Origin) -> None:
+    origin.state = "verified"
+    assert run("--public-id", "cat", "--yes", "--wait", "0.01").exit_code == 0
+    assert origin.modes.count("status") > 0
 
 
 def test_an_erasure_that_is_not_over_is_not_called_erased(origin: Origin) -> None:
@@ -211,18 +230,26 @@ def test_who_waits_sees_each_place_and_when_it_is_over_at_the_latest() -> None:
         "erasure_id": "e1",
         "state": "sealed",
         "bound_seconds": 330,
+        "verified_bound_seconds": 400,
         "places": [
             {"place": "origin store", "state": "deleted", "evidence": "gone"},
+            {
+                "place": "cdn shop",
+                "state": "purged",
+                "probe": {"state": "pending", "asked": 3, "given": 1, "why": "bytes"},
+            },
             {"place": "edges", "state": "pending", "acked": 3, "suspended": 0, "waiting": 2, "seconds_left_max": 30},
         ],
         "residuals": [{"place": "browser caches", "seconds_max": 60}],
         "waits": {"assets": 4, "held": 1},
     }
-    console = Console(width=120)
+    console = Console(width=160)
     with console.capture() as captured:
         console.print(table_of(said))
     shown = captured.get()
     for text in ("e1: sealed", "over in 330 s", "2 waited for, 30 s at most", "browser caches", "1 under a hold"):
+        assert text in shown
+    for text in ("verified in 400 s", "pending, 3 asked, 1 given: bytes"):
         assert text in shown
 
 

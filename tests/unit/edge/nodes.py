@@ -15,7 +15,7 @@ from edge.keyring import Keyring
 from edge.messages import StoredObject
 from edge.node import Node
 from edge.nodedb import NodeDb
-from edge.page import SharedPage
+from edge.page import SharedPage, boottime_ns
 from edge.register import Register
 from edge.tenure import Tenure
 
@@ -35,7 +35,7 @@ class AgentSide:
 
 @asynccontextmanager
 async def agent_side(directory: Path, *, workers: int = 1, objects_max: int = 100) -> AsyncIterator[AgentSide]:
-    page = SharedPage.create(directory / "page", workers=workers)
+    page = SharedPage.create(directory / "page", workers=workers, now_ns=boottime_ns)
     db = NodeDb(directory / "node.db", give_room=lambda: False)
     await db.open()
     try:

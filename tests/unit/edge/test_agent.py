@@ -16,8 +16,6 @@ from domicile.media.errors import UpstreamUnavailable
 from domicile.media.journal import Entry, Head, Kind
 from domicile.media.wire import Ack, Empty, JournalAnswer, LeaseAnswer, LeaseRequest, TenantLease
 from domicile.service.gate.wire import WireClient
-from edge import agent as module
-from edge import tenure as tenure_module
 from edge.agent import Agent, Identity
 from edge.journal import after
 from edge.lease import NANOSECONDS, deadline_ns
@@ -25,6 +23,7 @@ from edge.members import Members
 from edge.messages import Applied, Dropped, Granted, Withdrawn
 from edge.nodedb import NoRoom
 from edge.tenure import NOT_CONTINUED
+from tests.unit.edge import nodes
 from tests.unit.edge.journals import chained
 from tests.unit.edge.nodes import HEAD, HOME, AgentSide, agent_side, lease, stored
 
@@ -105,8 +104,7 @@ class Clock:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(module, "boottime_ns", made)
-    monkeypatch.setattr(tenure_module, "boottime_ns", made)
+    monkeypatch.setattr(nodes, "boottime_ns", made)
     return made
 
 

@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 
 from domicile.media.errors import UndecodableMedia
+from domicile.media.facts import STRIP_REVISION
 from domicile.media.journal import Kind
 from edge.metrics import totals
-from edge.render import STRIP_REVISION
 from edge.store.sealed_body import SealedBody
 from tests.unit.edge.rig import CLOUD, Rig, grant, hash_of, policy
 

@@ -12,7 +12,6 @@ import pytest
 from domicile.service.settings import BadSetting
 from edge.cdn_settings import CdnSettings
 from edge.link import NodeLink
-from edge.page import boottime_ns
 from edge.settings import EdgeSettings, OriginSettings
 from edge.tier_settings import TierSettings
 from edge.worker import _caught_up, read_files
@@ -23,6 +22,9 @@ HOUR_NS = 3600 * 10**9
 @dataclass
 class PlayedPage:
     lease_deadline_ns: int
+
+    def now_ns(self) -> int:
+        return HOUR_NS
 
 
 @dataclass
@@ -44,12 +46,12 @@ async def caught_up(link: PlayedLink) -> list[bool]:
 
 
 async def test_a_worker_waits_until_it_has_caught_up_with_the_journal() -> None:
-    leased = PlayedPage(boottime_ns() + HOUR_NS)
+    leased = PlayedPage(2 * HOUR_NS)
     assert await caught_up(PlayedLink(leased, behind=3)) == [False, False, False, True]
 
 
 async def test_without_a_lease_it_has_nothing_to_wait_for() -> None:
-    assert await caught_up(PlayedLink(PlayedPage(boottime_ns() - 1), behind=3)) == [False]
+    assert await caught_up(PlayedLink(PlayedPage(HOUR_NS - 1), behind=3)) == [False]
 
 
 FILES: dict[str, Any] = {"certificate_file": Path("missing.pem"), "ca_file": Path("missing.pem")}

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from domicile.media.statement import canonical, key_id, public_key_of, sign
+from domicile.media.statement import (
+    KEY_STATE_FILE,
+    canonical,
+    key_id,
+    key_state,
+    key_state_locked,
+    public_key_of,
+    sign,
+)
 from tests.infra.statement_reader import Unsound, check
 
 SEED = bytes(range(32))
@@ -90,3 +98,26 @@ def test_a_member_that_is_changed_or_added_is_noticed(change: dict[str, Any]) ->
 def test_what_has_no_canonical_form_is_never_signed(value: Any) -> None:
     with pytest.raises(TypeError):
         canonical(value)
+
+
+def test_each_store_of_roots_is_called_what_its_word_is_worth() -> None:
+    assert key_state("file") == KEY_STATE_FILE
+    assert key_state("pkcs11") == "sealed (token object destroyed)"
+    assert "backups, snapshots or replicas of Vault's storage" in key_state("vault")
+    with pytest.raises(KeyError):
+        key_state("another")
+
+
+def test_keys_that_were_under_another_store_are_called_that_too() -> None:
+    """The weakest link is named, the last day of each kind, and never the kind of now."""
+    past = [("file", 0), ("vault", 86_400), ("file", 2 * 86_400), ("pkcs11", 3 * 86_400)]
+    assert key_state("pkcs11", past) == (
+        "sealed (token object destroyed"
+        "; of keys from before 1970-01-03: file overwritten; not provable on flash, copy-on-write or snapshots"
+        "; of keys from before 1970-01-02: Vault transit key deleted; not provable in backups, snapshots or replicas of"
+        " Vault's storage)"
+    )
+
+
+def test_what_is_locked_is_not_called_sealed() -> None:
+    assert key_state_locked(86_400.0) == "locked until 1970-01-02"

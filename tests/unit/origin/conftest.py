@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,14 @@ from origin.records import Records
 from tests.infra.elsewhere import Elsewhere, running_elsewhere
 from tests.infra.fetching import Decoders, World
 from tests.infra.origin import origin_over
-from tests.infra.records import opened
+from tests.infra.records import on, opened
+
+
+@pytest.fixture
+def either_database(request: pytest.FixtureRequest, database_kind: str) -> Iterator[None]:
+    """For tests that between them ask every kind of statement: they run on both."""
+    with on(request.getfixturevalue("postgres_server")) if database_kind == "postgres" else nullcontext():
+        yield
 
 
 @pytest_asyncio.fixture

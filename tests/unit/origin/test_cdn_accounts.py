@@ -30,7 +30,11 @@ def test_an_account_is_read_with_its_usual_values(tmp_path: Path) -> None:
 
 
 def test_one_for_some_clouds_serves_those_alone(tmp_path: Path) -> None:
-    (account,) = read_accounts(write(tmp_path, GOOD + 'clouds = ["demo"]\nlayers = 2\nanswer_seconds_max = 5\n'))
+    hosts = 'hosts = ["https://media.example", "http://127.0.0.1:6081"]\n'
+    (account,) = read_accounts(
+        write(tmp_path, GOOD + hosts + 'clouds = ["demo"]\nlayers = 2\nanswer_seconds_max = 5\n')
+    )
+    assert account.hosts == ("https://media.example", "http://127.0.0.1:6081")
     assert (account.serves("demo"), account.serves("other")) == (True, False)
     assert (account.layers, account.answer_seconds_max) == (2, 5)
 
@@ -82,6 +86,9 @@ VARNISH = '[[cdn]]\nname = "v"\nkind = "varnish"\nbase = '
         ('[[cdn]]\nname = "v"\nkind = "varnish"', "base is not like"),
         (VARNISH + '"http://varnish:6081"\nzone = 1', "zone is missing, or no plain text"),
         (GOOD + 'clouds = "demo"', "clouds is no list"),
+        (GOOD + 'hosts = ["media.example"]', "hosts are not"),
+        (GOOD + 'hosts = ["https://media.example/path"]', "hosts are not"),
+        (GOOD + f"hosts = {['https://media.example'] * 9}", "hosts are not"),
         (GOOD + "clouds = [1]", "clouds is no list"),
         (GOOD + "answer_seconds_max = nan", "answer_seconds_max is not a number"),
         (GOOD + "answer_seconds_max = 0", "answer_seconds_max is not a number"),

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,101 +13,31 @@ from sqlalchemy import insert, select, text
 
 from domicile.media.asset import Aid
 from domicile.media.journal import Kind
-from domicile.media.outward_tags import month_of, tag, tag_key
 from domicile.media.wire import Ack, LeaseRequest
-from domicile.service.gate.cdn import CdnClient
 from origin import cdn_worker
 from origin.catalogue.cdn_tables import cdn_purge as table
 from origin.catalogue.tables import journal_entry
-from origin.cdn_accounts import Account
 from origin.cdn_lifetimes import SETTLED_SECONDS
 from origin.cdn_steps import DENIED, RETRY_SECONDS, Stage
-from origin.cdn_worker import Line, batch_of, round_of, tend
-from origin.journal import Change
-from origin.keys import Origin
-from origin.records import PurgeTargets, Records, cdn_purges, removing
-from origin.records.cdn_purges import CALLS_PER_ENTRY_MAX, DONE_KEPT_SECONDS, KEPT_SECONDS_MAX, CdnPurges
+from origin.cdn_worker import batch_of, round_of, tend
+from origin.probe_steps import NO_ADDRESS
+from origin.records import PurgeTargets, cdn_purges, removing
+from origin.records.cdn_purges import CALLS_PER_ENTRY_MAX, DONE_KEPT_SECONDS, KEPT_SECONDS_MAX
 from origin.records.core import Core
 from tests.infra.cache_api import TOKEN, CacheApi, running_cache_api
-from tests.infra.origin import origin_over
-from tests.infra.records import CLOUD, name, on, opened, upload
-
-JANE = PurgeTargets(public_ids=("jane",))
-IN_FLIGHT, LIFETIME = 90.0, 300.0
-SHORT = "[lifetimes]\nshared_seconds_max = 10\nbrowser_seconds_max = 10\n"
-
-
-@dataclass
-class Scene:
-    records: Records
-    origin: Origin
-    there: CacheApi
-    client: CdnClient
-    line: Line
-
-    @property
-    def now(self) -> float:
-        return self.records._core.now()
-
-    def pass_time(self, seconds: float) -> None:
-        now = self.now + seconds
-        object.__setattr__(self.records._core, "now", lambda: now)
-        self.origin.now = lambda: now
-
-    def tag_of(self, kind: str, said: str, at: float | None = None) -> str:
-        tenant = self.records.tenant(CLOUD)
-        assert tenant is not None
-        return tag(tag_key(tenant.name_key, cdn="fastly", month=month_of(at or self.now)), kind, said)
-
-    def keep(self, copy: str, aid: Aid) -> None:
-        self.there.copies[copy] = {self.tag_of("aid", aid)}
-
-    async def turn(self) -> bool:
-        await tend(self.origin)
-        return await round_of(self.origin, self.client, self.line)
-
-    async def close(self) -> None:
-        """As the upkeep does every minute."""
-        await self.records._erasures.close_over()
-
-    async def outcome_of(self, erasure_id: str) -> str:
-        return str((await self.records.erasure(CLOUD, erasure_id)).body["outcome"])
-
-    async def set_policy(self, directory: Path, text: str) -> None:
-        (directory / "data" / "policies" / f"{CLOUD}.toml").write_text(f'tenant = "{CLOUD}"\n{text}')
-        await self.records.reload_policies()
-
-    async def stages(self) -> list[str]:
-        async with self.records._core.database.read() as connection:
-            return sorted((await connection.scalars(select(table.c.stage))).all())
-
-
-def use(records: Records, accounts: Sequence[Account]) -> None:
-    """As if the file had these."""
-    purges = CdnPurges(records._core, accounts)
-    records.cdn_purges = purges
-    follow(records, *([purges.written] if accounts else []))
-
-
-def follow(records: Records, *followers: Callable[[Change], Awaitable[None]]) -> None:
-    """Beside the index."""
-    records._core.journal.followers[:] = [*followers, records._core.search.follow]
-
-
-@asynccontextmanager
-async def scene_in(directory: Path, there: CacheApi, now: float | None = None) -> AsyncIterator[Scene]:
-    async with opened(directory) as records, CdnClient.open() as client:
-        use(records, [there.account()])
-        scene = Scene(records, origin_over(records), there, client, Line(there.account()))
-        scene.pass_time(0 if now is None else now - scene.now)
-        yield scene
-
-
-@pytest.fixture
-def either_database(request: pytest.FixtureRequest, database_kind: str) -> Iterator[None]:
-    """For tests that between them ask every kind of statement: they run on both."""
-    with on(request.getfixturevalue("postgres_server")) if database_kind == "postgres" else nullcontext():
-        yield
+from tests.infra.records import CLOUD, name, upload
+from tests.unit.origin.cdn_scene import (
+    IN_FLIGHT,
+    JANE,
+    LIFETIME,
+    SHORT,
+    Scene,
+    follow,
+    place_of,
+    scene_in,
+    uploaded,
+    use,
+)
 
 
 @pytest_asyncio.fixture
@@ -122,20 +50,6 @@ async def there() -> AsyncIterator[CacheApi]:
 async def scene(tmp_path: Path, there: CacheApi) -> AsyncIterator[Scene]:
     async with scene_in(tmp_path, there, now=1_800_000_000.0) as made:  # in the middle of a month
         yield made
-
-
-async def uploaded(scene: Scene, public_id: str = "jane") -> Aid:
-    """Kept by the CDN; and the purges of the upload itself are over."""
-    aid = (await upload(scene.records, name(public_id))).record.aid
-    async with scene.records._core.database.write() as connection:
-        await connection.execute(table.delete())
-    scene.keep(public_id, aid)
-    return aid
-
-
-def place_of(body: dict[str, Any]) -> dict[str, Any]:
-    (place,) = [one for one in body["places"] if one["place"] == "cdn shop"]
-    return dict(place)
 
 
 async def test_an_erasure_is_over_when_the_cdn_has_purged_twice_and_then_has_a_receipt_without_anybody_asking(
@@ -164,7 +78,10 @@ async def test_an_erasure_is_over_when_the_cdn_has_purged_twice_and_then_has_a_r
     assert receipt
     done = await scene.records.erasure(CLOUD, erasure)
     assert done.body["outcome"] == "erased"
-    assert place_of(done.body) == {
+    place = place_of(done.body)
+    probe = place.pop("probe")
+    assert (probe["state"], probe["tries"], probe["asked"], probe["given"]) == ("verified", 1, 6, 0)
+    assert place == {
         "place": "cdn shop",
         "state": "purged",
         "evidence": "2-1634836801",
@@ -177,6 +94,18 @@ async def test_an_erasure_is_over_when_the_cdn_has_purged_twice_and_then_has_a_r
         "seconds_left_max": 0,
     }
     assert scene.there.tokens == {TOKEN}
+
+
+async def test_a_restriction_is_over_when_the_cdn_has_purged_it(scene: Scene) -> None:
+    await uploaded(scene)
+    asked = (await scene.records.restrict(CLOUD, JANE)).body
+    assert (asked["state"], asked["outcome"], place_of(asked)["state"]) == ("accepted", "partial", "pending")
+    assert await scene.turn()
+    assert scene.there.copies == {}
+    scene.pass_time(IN_FLIGHT)
+    assert await scene.turn()
+    over = (await scene.records.erasure(CLOUD, asked["erasure_id"])).body
+    assert (over["state"], over["outcome"], place_of(over)["state"]) == ("restricted", "restricted", "purged")
 
 
 async def test_no_cdn_is_told_before_the_last_edge_is_fenced(scene: Scene) -> None:
@@ -264,6 +193,7 @@ async def test_a_cdn_that_does_not_answer_keeps_fences_and_lapses_of_no_purge_wa
     scene.pass_time(IN_FLIGHT + LIFETIME)
     await tend(scene.origin)
     assert await scene.stages() == ["lapsed", "lapsed"]
+    scene.age()
     await scene.close()
     place = place_of((await scene.records.erasure(CLOUD, erased.body["erasure_id"])).body)
     assert (place["state"], place["confirmed"], place["expired"]) == ("expired", 0, 1)
@@ -279,11 +209,13 @@ async def test_purges_of_an_account_that_was_taken_from_the_file_stay_pending_un
     erased = await scene.records.erase(CLOUD, JANE)
     use(scene.records, [])
     await scene.records.cdn_purges.clean()
-    for passing, outcome in ((0.0, "partial"), (IN_FLIGHT + LIFETIME - 0.01, "partial"), (0.02, "erased")):
+    for passing, state in ((0.0, "purging"), (IN_FLIGHT + LIFETIME - 0.01, "purging"), (0.02, "receipted")):
         scene.pass_time(passing)
         await tend(scene.origin)
         await scene.close()
-        assert (await scene.records.erasure(CLOUD, erased.body["erasure_id"])).body["outcome"] == outcome
+        now = (await scene.records.erasure(CLOUD, erased.body["erasure_id"])).body
+        assert (now["state"], now["outcome"]) == (state, "partial")
+    assert place_of(now)["probe"]["why"] == NO_ADDRESS
 
 
 async def test_a_shorter_lifetime_of_later_does_not_end_purges_of_before(scene: Scene, tmp_path: Path) -> None:
@@ -321,6 +253,7 @@ async def test_copies_of_before_a_shorter_lifetime_keep_an_erasure_open_as_long_
         await tend(scene.origin)
         assert await scene.outcome_of(erased["erasure_id"]) == "partial"
         scene.pass_time(0.02)
+        scene.age()
         await tend(scene.origin)
         assert await scene.outcome_of(erased["erasure_id"]) == "erased"
 
@@ -331,6 +264,7 @@ async def test_copies_of_before_a_shorter_lifetime_keep_an_erasure_open_as_long_
         assert seconds_of(erased) == {10}
         await tend(scene.origin)
         scene.pass_time(IN_FLIGHT + 10)
+        scene.age()
         await tend(scene.origin)
         assert await scene.outcome_of(erased["erasure_id"]) == "erased"
 
@@ -368,6 +302,8 @@ async def test_what_the_policy_does_not_let_be_told_is_said_in_the_statement_and
     assert [(one.labels["cdn"], one.labels["outcome"]) for one in counted] == [("fastly", "denied")]
     scene.pass_time(IN_FLIGHT + LIFETIME)
     await tend(scene.origin)
+    scene.age()
+    await scene.close()
     place = place_of((await scene.records.erasure(CLOUD, erased)).body)
     assert (place["state"], place["evidence"], place["expired"]) == ("expired", DENIED, 1)
 
@@ -384,6 +320,7 @@ async def test_a_cdn_that_refuses_to_the_end_is_named_with_its_words_and_its_cop
     assert (place["state"], place["evidence"]) == ("pending", "the CDN's answer names no purge")
     assert place["seconds_left_max"] == IN_FLIGHT + LIFETIME
     scene.pass_time(IN_FLIGHT + LIFETIME)
+    scene.age()
     await tend(scene.origin)
     await scene.close()
     assert (await scene.records.receipt(CLOUD, erased))["statement"]["outcome"] == "erased"

@@ -121,6 +121,26 @@ def test_the_wait_takes_clock_drift_into_account(leases: Leases, clock: Clock) -
     assert leases.state("acme", 6).waiting == 1, "an edge's clock may run slower than ours"
 
 
+def test_an_edge_that_came_after_an_entry_is_not_waited_for(leases: Leases, clock: Clock) -> None:
+    lease(leases, "n1", "b1")
+    clock.now += 1
+    commit(leases, 6)
+    ack(leases, 6, "n1", "b1")
+    clock.now += 1
+    lease(leases, "n1", "b2")  # it has started again, and knows the entry from its disk
+    assert leases.state("acme", 6).state is Fencing.FENCED
+    clock.now += 1
+    lease(leases, "n1", "b2")
+    assert leases.state("acme", 6).state is Fencing.FENCED
+    commit(leases, 7)
+    assert leases.state("acme", 7).waiting == 2
+
+
+def test_who_was_registered_when_this_process_started_came_before_everything(leases: Leases) -> None:
+    lease(leases)
+    assert leases.state("acme", 5).waiting == 1
+
+
 def test_nobody_acks_the_future(leases: Leases) -> None:
     lease(leases)
     ack(leases, 99)

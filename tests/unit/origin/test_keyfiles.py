@@ -5,15 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from origin.keypages import PAGE_KEYS_MAX
 from origin.keytree import KeyTree
+from tests.infra.key_faults import Crash, Faults, at
 
 KEYS = PAGE_KEYS_MAX + 1
 """Two pages, the second with room."""
@@ -21,60 +20,10 @@ ADDED = PAGE_KEYS_MAX
 """Fills the second page and begins a third."""
 
 
-class Crash(BaseException):
-    """The process is gone; no handler runs."""
-
-
-class Faults:
-    """Counts the primitives that change a disk, and fails at one of them: before it, or half-way through a write."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self._patch = patch
-        self.count = 0
-        self._fails: Callable[[int], BaseException | None] = lambda _: None
-
-    @contextmanager
-    def failing(self, fails: Callable[[int], BaseException | None] = lambda _: None) -> Iterator[None]:
-        """Within the block, primitive number n raises what `fails(n)` gives."""
-        self.count, self._fails = 0, fails
-        with self._patch.context() as patch:
-            real_write, real_replace, real_unlink = os.write, Path.replace, Path.unlink
-            patch.setattr(os, "write", lambda handle, data: self._write(real_write, handle, data))
-            patch.setattr(os, "pwrite", self._wrapped(os.pwrite))
-            patch.setattr(os, "fsync", self._wrapped(os.fsync))
-            patch.setattr(Path, "replace", self._wrapped(real_replace))
-            patch.setattr(Path, "unlink", self._wrapped(real_unlink))
-            yield
-
-    def _step(self) -> BaseException | None:
-        self.count += 1
-        return self._fails(self.count)
-
-    def _write(self, real: Callable[..., int], handle: int, data: memoryview) -> int:
-        error = self._step()
-        if error is not None:
-            real(handle, data[: len(data) // 2])
-            raise error
-        return real(handle, data)
-
-    def _wrapped(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def primitive(*arguments: Any, **named: Any) -> Any:
-            error = self._step()
-            if error is not None:
-                raise error
-            return real(*arguments, **named)
-
-        return primitive
-
-
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
     monkeypatch.setattr(os, "fsync", lambda _handle: None)  # a process that dies loses no page cache: steps, not waits
     return Faults(monkeypatch)
-
-
-def at(number: int, error: BaseException) -> Callable[[int], BaseException | None]:
-    return lambda n: error if n == number else None
 
 
 def some(count: int, start: int = 0) -> dict[bytes, bytes]:

@@ -17,8 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from domicile.service.settings import BadSetting
 from origin.keyfiles import prepare_directory
-from origin.keypages import PLACES, KeyringBroken
+from origin.keypages import PLACES
 from origin.keytree import KeyTree
+from origin.roots.port import KeyringBroken
 
 
 def some(count: int, start: int = 0) -> dict[bytes, bytes]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from domicile.media.policy import PolicyError
+from domicile.media.policy import Place, PolicyError
 from origin.policy import BadPolicyFile, Policies
 
 
@@ -58,4 +58,18 @@ def test_a_file_that_cannot_be_read_is_a_policy_error_and_not_the_absence_of_a_p
 ) -> None:
     (tmp_path / "policies" / "demo.toml").mkdir(parents=True)
     with pytest.raises(PolicyError, match="cannot be read"):
+        policies.read("demo")
+
+
+@pytest.mark.parametrize("place, is_fine", [("eu-de", True), ("eu-de-1", True), ("eu-fr", False)])
+def test_a_policy_that_does_not_allow_keys_where_the_root_is_kept_is_refused(
+    tmp_path: Path, place: str, *, is_fine: bool
+) -> None:
+    """All clouds share the root. One that is kept at the origin itself was never asked about."""
+    policies = Policies(tmp_path / "policies", home="eu-de", keys=Place(name="vault", region=place))
+    policies.write_strictest("demo")
+    if is_fine:
+        assert policies.read("demo") is not None
+        return
+    with pytest.raises(BadPolicyFile, match=r"zones\.keys: the root key is kept in eu-fr"):
         policies.read("demo")

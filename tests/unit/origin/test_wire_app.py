@@ -7,20 +7,30 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
 from domicile.media.asset import Aid
 from domicile.media.errors import UpstreamUnavailable
-from domicile.media.wire import PREFIX, REGION_HEADER, WIRE_HEADER, WIRE_VERSION
+from domicile.media.wire import (
+    PREFIX,
+    REGION_HEADER,
+    WIRE_HEADER,
+    WIRE_VERSION,
+    EdgeSeen,
+    ProbesAnswer,
+    ProbesRequest,
+)
 from origin.records import Records
 from origin.store.port import BlobMissing, BlobStore
-from origin.wire_app import wire_app
+from origin.wire_app import SEEN_MAX, wire_app
 from tests.infra.origin import origin_over
 from tests.infra.records import name, upload
 
 Client = TestClient[Any, Any]
+SEEN = EdgeSeen(id="e" * 32, tenant="acme", looked=1, kept=0, asked=0, given=0, unjudged=0, unsure=0)
 
 
 @pytest_asyncio.fixture
@@ -50,6 +60,35 @@ async def test_an_edge_where_the_policy_lets_nothing_be_transformed_gets_no_byte
     answer = await edge.get(f"{PREFIX}/blobs/{aid}", headers=calling_from(region))
     assert answer.status == 451
     assert len(await answer.read()) < 300
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        ({"node": "x"}, 400),
+        ({"boot": "../../etc"}, 400),
+        ({"wait_seconds": float("nan")}, 400),
+        ({"wait_seconds": -1.0}, 400),
+        ({"region": "eu-fr"}, 451),
+        ({"seen": (SEEN,) * (SEEN_MAX + 1)}, 400),
+        ({}, 200),
+    ],
+)
+async def test_what_an_edge_says_that_it_has_seen_is_taken_within_bounds(
+    edge: Client, wrong: dict[str, Any], status: int
+) -> None:
+    plain: dict[str, Any] = {
+        "node": "1" * 32,
+        "boot": "2" * 32,
+        "region": "eu-de",
+        "wait_seconds": 0.0,
+        "seen": (SEEN,),
+    }
+    body = msgspec.msgpack.encode(ProbesRequest(**{**plain, **wrong}))
+    answer = await edge.post(f"{PREFIX}/probes", data=body, headers=calling_from("eu-de"))
+    assert answer.status == status
+    if status == 200:
+        assert msgspec.msgpack.decode(await answer.read(), type=ProbesAnswer).probes == ()
 
 
 class BrokenStore:

@@ -132,10 +132,6 @@ async def test_everything_is_in_it_with_what_is_known_and_it_can_be_checked_offl
         "under_retention": ["export"],
     }
     assert register["versions"][0]["recipients"][1]["who"] == said["export_id"]
-    assert register["places"] == [
-        {"kind": "store", "where": "disk", "region": "eu-de"},
-        {"kind": "viewers", "seconds_max": 60},
-    ]
     assert (await world.client.get(f"/v1_1/{CLOUD}/resources/recipients/{'a' * 32}")).status == 404
 
 

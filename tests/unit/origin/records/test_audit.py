@@ -21,7 +21,7 @@ from domicile.service.settings import BadSetting
 from origin.catalogue import tables as t
 from origin.records import PurgeTargets, Records, opening
 from origin.records.audit import AuditFile
-from tests.infra.records import CLOUD, count_rows, keep, name, opened, restore, upload
+from tests.infra.records import CLOUD, count_rows, keep, looked, name, opened, restore, upload
 
 
 def keys_of(records: Records) -> dict[str, Any]:
@@ -67,15 +67,15 @@ async def test_asking_again_makes_no_second_leaf(records: Records) -> None:
 
 async def test_who_closes_at_the_same_time_closes_once(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     """A status question that comes while the call itself is at its end."""
-    erasures = records._erasures
-    close, closing = erasures._close, asyncio.Event()
+    endings = records._erasures._endings
+    close, closing = endings._close, asyncio.Event()
 
     async def slowly(row: Any, statement: Any) -> Any:
         closing.set()
         await asyncio.sleep(0.05)
         return await close(row, statement)
 
-    monkeypatch.setattr(erasures, "_close", slowly)
+    monkeypatch.setattr(endings, "_close", slowly)
     await upload(records, name("people/jane"))
     going = asyncio.create_task(records.erase(CLOUD, PurgeTargets(public_ids=("people/jane",))))
     await closing.wait()
@@ -215,6 +215,7 @@ async def test_an_erasure_that_nobody_asks_about_again_has_its_leaf(
         await records.ack(Ack(node="a" * 32, boot="b" * 32, applied={CLOUD: await records.head(CLOUD)}))
         async with asyncio.timeout(30):
             while count_rows(tmp_path, "audit_leaf") == 0:
+                await looked(records, edge)
                 await asyncio.sleep(0.01)
         await records.erasure(CLOUD, first.body["erasure_id"])
         assert count_rows(tmp_path, "audit_leaf") == 1

@@ -14,10 +14,10 @@ from domicile.media.policy import Activity
 from origin.catalogue.engine import Database, sqlite_url
 from origin.catalogue.tables import backup, backup_label
 from origin.migrations import migrate
-from origin.records import AssetRecord, Filter, NewAsset, PurgeTargets, Records, backups, recovery, whole
+from origin.records import AssetRecord, Filter, NewAsset, PurgeTargets, Records, backups, whole
 from origin.records.opening import SYSTEM_CLOCKS, Clocks
 from tests.infra.migrating import upgrade
-from tests.infra.records import CLOUD, facts, keep, name, opened, restore, settings, upload
+from tests.infra.records import CLOUD, crawled, facts, keep, name, opened, restore, settings, upload
 
 DAY = 86_400.0
 
@@ -320,8 +320,8 @@ async def test_a_kill_after_each_step_is_put_right_at_the_next_start(
                 await records.backups.restore(backup)
         assert len([blob async for blob in records._core.blobs.list()]) == 2
     async with opened(tmp_path) as records:
-        assert [aid async for _, aid in records._core.blobs.list()] == [first.aid]
-        assert await recovery.count_unowned(records._core) == 0
+        assert [blob.aid async for blob in records._core.blobs.list()] == [first.aid]
+        assert (await crawled(records)).total == 0
         (backup,) = await records.backups.of_name(name("jane"))
         second = (await records.backups.restore(backup)).record
         with monkeypatch.context() as cut:  # an erase that dies after its commit
@@ -331,7 +331,7 @@ async def test_a_kill_after_each_step_is_put_right_at_the_next_start(
         assert records._core.keyring.of(first.aid) is not None
     async with opened(tmp_path) as records:
         assert records._core.keyring.of(first.aid) is None
-        assert [aid async for _, aid in records._core.blobs.list()] == [second.aid]
+        assert [blob.aid async for blob in records._core.blobs.list()] == [second.aid]
         assert await body_of(records, second) == b"one"
 
 

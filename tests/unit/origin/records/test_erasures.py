@@ -40,12 +40,13 @@ from origin.records import (
 from origin.records.audit import AuditLog
 from origin.records.core import Core
 from origin.records.deferred import Asked
+from origin.records.endings import Endings
 from origin.records.erasure_rows import STATEMENT_KEPT_SECONDS, ErasureRow, State
 from origin.records.erasures import Erasures
 from origin.records.opening import Clocks
 from origin.records.sealing import open_record, open_rendition
 from origin.store.local import LocalStore
-from tests.infra.records import CLOUD, name, opened, settings, upload
+from tests.infra.records import CLOUD, looked, name, opened, settings, upload
 from tests.infra.statement_reader import check
 
 JANE = PurgeTargets(public_ids=("people/jane",))
@@ -160,7 +161,7 @@ async def test_how_an_erased_picture_was_laid_over_another_opens_with_no_key_tha
             body_bytes=1,
             layers=(jane,),
         )
-        assert await records.add_renditions(RenditionReport(node="0" * 32, renditions=(made,))) == 1
+        assert await records.add_renditions(RenditionReport(node="0" * 32, renditions=(made,)), region="eu-de") == 1
         async with records._core.database.read() as connection:
             kept: bytes = (await connection.execute(select(rendition.c.detail))).scalar_one()
         assert [one.transformation for one in await records.renditions(CLOUD, beach)] == ["l_people:jane"]
@@ -272,6 +273,9 @@ async def test_a_partial_erasure_can_be_followed_until_it_is_over(tmp_path: Path
         followed = await records.erasure(CLOUD, first.body["erasure_id"])
         assert [first.body["outcome"], followed.body["outcome"]] == ["partial", "partial"]
         await records.ack(Ack(node="a" * 32, boot="b" * 32, applied={CLOUD: await records.head(CLOUD)}))
+        asked = await records.erasure(CLOUD, first.body["erasure_id"])
+        assert (asked.body["state"], asked.body["outcome"]) == ("fenced", "partial")
+        assert await looked(records, edge) == 1
         over = await records.erasure(CLOUD, first.body["erasure_id"])
         assert over.body["outcome"] == "erased"
         assert over.body["key"]["state"] == KEY_STATE_FILE
@@ -486,18 +490,18 @@ async def _taken(records: Records) -> None:
     core = records._core
     asked = Asked(tenant=CLOUD, targets=WHOLE, versions=Versions.ALL, request=None, selector="s", once=None)
     async with core.journal.change(CLOUD) as change:
-        await Erasures(core)._take(change, asked, None)
+        await Erasures(core)._take(change, asked, None, None)
 
 
 @pytest.mark.parametrize(
     ("where", "step"),
     [
         (Journal, "_committed"),
-        (Core, "forget_and_wait"),
+        (Core, "forget"),
         (Keyring, "puncture"),
         (LocalStore, "delete"),
         (Core, "_undoom"),
-        (Erasures, "_told"),
+        (Endings, "told"),
         (erasure_rows, "close"),
         (AuditLog, "append"),
     ],
@@ -524,7 +528,7 @@ async def test_a_crash_at_any_step_after_it_leaves_nothing_served_and_the_erasur
         assert await records.get(name("jane")) is None
         assert [records._core.keyring.of(version.aid) for version in versions] == [None, None]
         assert not [blob async for blob in records._core.blobs.list()]
-        await Erasures(records._core).close_over()
+        await Endings(records._core).close_over()
         async with records._core.database.read() as connection:
             (row,) = (await connection.execute(select(erasure.c.id, erasure.c.leaf))).all()
         statement = await records.erasure(CLOUD, row.id)

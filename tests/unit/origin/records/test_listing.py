@@ -94,8 +94,8 @@ def report(
 
 async def test_reported_renditions_are_listed_once(records: Records) -> None:
     aid = (await upload(records, name("jane"))).record.aid
-    assert await records.add_renditions(report(aid)) == 1
-    assert await records.add_renditions(report(aid)) == 0
+    assert await records.add_renditions(report(aid), region="eu-de") == 1
+    assert await records.add_renditions(report(aid), region="eu-de") == 0
     (rendition,) = await records.renditions(CLOUD, aid)
     assert (rendition.transformation, rendition.width) == ("w_100", 100)
 
@@ -108,7 +108,7 @@ async def test_of_one_report_each_rendition_counts_by_itself(records: Records, m
         report(one, transformation=text).renditions[0]
         for one, text in ((aid, "a"), (aid, "a"), (gone, "a"), (aid, "b"), (aid, "c"), (aid, "d"), (other, "d"))
     ]
-    assert await records.add_renditions(RenditionReport(node="0" * 32, renditions=tuple(made))) == 4
+    assert await records.add_renditions(RenditionReport(node="0" * 32, renditions=tuple(made)), region="eu-de") == 4
     assert {one.transformation for one in await records.renditions(CLOUD, aid)} == {"a", "b", "c"}
     assert {one.transformation for one in await records.renditions(CLOUD, other)} == {"d"}
 
@@ -117,15 +117,15 @@ async def test_a_rendition_of_an_aid_that_is_gone_is_dropped(records: Records) -
     aid = (await upload(records, name("jane"))).record.aid
     await records.destroy(name("jane"))
     before = await records.head(CLOUD)
-    assert await records.add_renditions(report(aid)) == 0
+    assert await records.add_renditions(report(aid), region="eu-de") == 0
     assert await records.head(CLOUD) == before, "a report that keeps nothing moves nothing"
 
 
 async def test_a_rendition_reported_for_another_cloud_is_dropped(records: Records) -> None:
     await records.create_tenant("other")
     aid = (await upload(records, name("jane"))).record.aid
-    assert await records.add_renditions(report(aid, tenant="other")) == 0
-    assert await records.add_renditions(report(aid, tenant="nobody")) == 0
+    assert await records.add_renditions(report(aid, tenant="other"), region="eu-de") == 0
+    assert await records.add_renditions(report(aid, tenant="nobody"), region="eu-de") == 0
 
 
 async def test_totals_count_every_asset_of_this_cloud_as_it_is_now(records: Records) -> None:
@@ -158,12 +158,17 @@ async def test_tags_are_sorted_each_once_and_paged(records: Records) -> None:
 async def test_a_rendition_is_forgotten_with_any_picture_that_it_shows(records: Records) -> None:
     base, logo, badge = [(await upload(records, name(one))).record.aid for one in ("jane", "logo", "badge")]
     for transformation, layers in {"plain": (), "both": (logo, badge), "badge": (badge,)}.items():
-        assert await records.add_renditions(report(base, transformation=transformation, layers=layers)) == 1
+        assert (
+            await records.add_renditions(report(base, transformation=transformation, layers=layers), region="eu-de")
+            == 1
+        )
     await records.destroy(name("logo"))
     assert {one.transformation for one in await records.renditions(CLOUD, base)} == {"plain", "badge"}
     again = (await upload(records, name("logo"))).record.aid
-    assert await records.add_renditions(report(base, transformation="both", layers=(again, badge))) == 1
-    assert await records.add_renditions(report(base, transformation="late", layers=(logo,))) == 0  # it is gone
+    assert await records.add_renditions(report(base, transformation="both", layers=(again, badge)), region="eu-de") == 1
+    assert (
+        await records.add_renditions(report(base, transformation="late", layers=(logo,)), region="eu-de") == 0
+    )  # it is gone
     await upload(records, name("badge"))  # another version
     assert {one.transformation for one in await records.renditions(CLOUD, base)} == {"plain"}
     await records.destroy(name("jane"))

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from domicile.media.asset import Aid
 from domicile.media.journal import Kind, follows
 from domicile.media.policy import Activity
 from domicile.service.settings import BadSetting
@@ -18,9 +17,11 @@ from origin.journal import Journal
 from origin.mirror import Mirror
 from origin.records import Filter, NewAsset, Records, recovery
 from origin.records.core import Core, Forgotten
+from origin.store.port import Blob
 from tests.infra.records import (
     CLOUD,
     count_rows,
+    crawled,
     facts,
     keep,
     lose_catalogue,
@@ -165,9 +166,9 @@ async def test_a_restored_catalogue_deletes_nothing_it_does_not_know_however_oft
     keep(tmp_path, "today")
     restore(tmp_path, "yesterday", originals=False)
     for _ in range(3):
-        async with opened(tmp_path) as records:
+        async with opened(tmp_path, crawl_grace_seconds=0) as records:
             assert records._core.keyring.of(new.aid) is not None
-            assert await recovery.count_unowned(records._core) == 1, "told, and kept"
+            assert (await crawled(records)).unlisted == 1, "told, and kept"
     restore(tmp_path, "today")
     async with opened(tmp_path) as records:
         assert await records.get(name("new")) == new, "the newest catalogue can be put back"
@@ -190,7 +191,7 @@ async def test_a_crash_while_a_restored_catalogue_is_brought_up_to_date_changes_
     class Crash(BaseException):
         pass
 
-    async def crash(*_: object) -> None:
+    async def crash(*_: object, **__: object) -> None:
         raise Crash
 
     with monkeypatch.context() as broken:
@@ -358,8 +359,7 @@ async def test_a_lost_catalogue_says_what_else_to_remove_for_a_new_start(tmp_pat
 async def test_what_is_uploaded_or_deleted_while_the_store_is_listed_is_not_taken_for_unowned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovery, "LISTED_AT_ONCE", 2)
-    async with opened(tmp_path) as records:
+    async with opened(tmp_path, crawl_grace_seconds=0) as records:
         for number in range(5):
             await upload(records, name(f"kept{number}"))
         gone = await upload(records, name("gone"))
@@ -369,11 +369,12 @@ async def test_what_is_uploaded_or_deleted_while_the_store_is_listed_is_not_take
         listed = [entry async for entry in blobs.list()]
         assert len(listed) == 7
 
-        async def late() -> AsyncIterator[tuple[str, Aid]]:
+        async def late() -> AsyncIterator[Blob]:
             for entry in listed:
                 yield entry
 
         await records.destroy(name("gone"))
         assert await records.get_version(CLOUD, gone.record.aid) is None
-        monkeypatch.setattr(type(blobs), "list", lambda self: late())
-        assert await recovery.count_unowned(records._core) == 0
+        listing = type(blobs).list  # only what differs is asked about once more
+        monkeypatch.setattr(type(blobs), "list", lambda self, after: listing(self, after) if after else late())
+        assert (await crawled(records)).total == 0

@@ -22,7 +22,7 @@ async def made(records: Records, public_id: str, *kinds: tuple[str, str], layers
         )
         for text, kind in kinds
     )  # fmt: skip
-    await records.add_renditions(RenditionReport(node="0" * 32, renditions=renditions))
+    await records.add_renditions(RenditionReport(node="0" * 32, renditions=renditions), region="eu-de")
     return record.aid
 
 

@@ -11,6 +11,7 @@ from domicile.media.errors import OutsideRegion
 from domicile.media.policy import PERMIT_SECONDS, Activity, Permit, Place, decide
 from domicile.media.policy_file import from_mapping
 from origin.store.guard import GuardedStore
+from origin.store.port import Blob
 
 HOME, CLOUD, NOW = "eu-de", "acme", 1_700_000_000.0
 AID = Aid("a" * 32)
@@ -37,8 +38,8 @@ class Shelf:
     async def delete(self, tenant: str, aid: Aid) -> bool:
         return True
 
-    async def list(self) -> AsyncIterator[tuple[str, Aid]]:
-        yield CLOUD, AID
+    async def list(self, after: str = "") -> AsyncIterator[Blob]:
+        yield Blob(tenant=CLOUD, aid=AID, written_at=NOW)
 
 
 async def one_piece() -> AsyncIterator[bytes]:

@@ -1,0 +1,85 @@
+"""What comes next for a probe at one place: pure decisions; `records.probing` holds what they stand on.
+
+pending   not asked yet, or not so that it says anything: asked again, ever more rarely
+verified  it was asked, and gave nothing away
+failed    its patience is over: the erasure ends, and says of this place that it is not verified
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from domicile.media.probe import Seen, Tally
+
+RETRY_SECONDS, RETRY_SECONDS_MAX = 1.0, 600.0
+DOUBLINGS_MAX = 16
+PATIENCE_SECONDS = 3600.0
+"""How long a place is asked again after the last copy in it was to be too old."""
+NOT_ASKED = "it was not asked yet"
+SILENT = "an edge has not said what it sees"
+NO_ADDRESS = "no address of it is known: hosts in cdns.toml"
+NO_URLS = "the erasure is of an older release: nothing is known to ask for"
+WHY = {
+    Seen.BYTES: "it still gave bytes of it away",
+    Seen.REFUSED: "it refused to be asked",
+    Seen.UNREACHABLE: "it did not answer",
+    Seen.UNJUDGED: "nothing that it answered tells",
+}
+"""What is said of a place that is not verified, by what was seen there last."""
+
+
+class Outcome(StrEnum):
+    PENDING = "pending"
+    VERIFIED = "verified"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far a place has come."""
+
+    outcome: Outcome = Outcome.PENDING
+    tries: int = 0
+    due_at: float = 0.0
+    """When it is asked next; when it was settled, once it is."""
+    until: float = 0.0
+    """End of the patience; of the wall clock, like the others."""
+    tally: Tally = field(default_factory=Tally)
+    """Of the last try."""
+    why: str = NOT_ASKED
+
+    @property
+    def is_settled(self) -> bool:
+        return self.outcome is not Outcome.PENDING
+
+    @property
+    def is_in_trouble(self) -> bool:
+        """It was asked, and did not say what it should have."""
+        return self.outcome is Outcome.FAILED or (self.outcome is Outcome.PENDING and self.tries > 0)
+
+
+def answered(standing: Standing, tally: Tally, *, now: float) -> Standing:
+    """After a try."""
+    verdict = tally.verdict
+    tried = replace(standing, tries=standing.tries + 1, tally=tally)
+    if verdict is Seen.ABSENT:
+        return replace(tried, outcome=Outcome.VERIFIED, due_at=now, why="")
+    return failed_if_over(replace(tried, due_at=now + pause(standing.tries), why=WHY[verdict]), now=now)
+
+
+def failed_if_over(standing: Standing, *, now: float) -> Standing:
+    """Nobody waits for ever."""
+    if standing.is_settled or now < standing.until:
+        return standing
+    return replace(standing, outcome=Outcome.FAILED, due_at=now)
+
+
+def never(why: str, *, now: float) -> Standing:
+    """One that cannot be asked at all."""
+    return Standing(outcome=Outcome.FAILED, due_at=now, until=now, why=why)
+
+
+def pause(tries: int) -> float:
+    """Before the next try."""
+    return min(RETRY_SECONDS_MAX, RETRY_SECONDS * 2.0 ** min(tries, DOUBLINGS_MAX))

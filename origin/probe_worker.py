@@ -1,0 +1,129 @@
+"""Asking CDNs whether they still give away what was erased, one loop an account; and going on with erasures as places answer.
+
+An address is asked, through every name that viewers have for it, for the URLs under which the installation knew what was erased: whole, in part
+and by validators. One answer with bytes ends the try, and has the CDN purged once more. What is decided is in `probe_steps`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from domicile.media.errors import MediaError
+from domicile.media.policy import Activity, Permit
+from domicile.media.probe import KnownUrl, Seen, Tally, asks, seen
+from domicile.service import logging
+from domicile.service.gate.probe import ProbeClient
+from origin import probe_steps
+from origin.cdn_accounts import Account
+from origin.keys import Origin
+from origin.metrics import PROBE_OUTCOMES
+from origin.records.probes import Probe
+
+POLL_SECONDS = 0.5
+LOOK_SECONDS = 1.0
+"""Between two looks at erasures that wait for something outside of them."""
+LOOKED_MAX = 64
+"""Erasures of one look; the others have the next one."""
+VERIFIED, FOUND, UNSURE, DENIED = PROBE_OUTCOMES
+
+log = logging.get()
+
+
+async def run(origin: Origin, client: ProbeClient) -> None:
+    """Until it is cancelled."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_look(origin))
+        for account in origin.records.cdn_purges.accounts.values():
+            group.create_task(_serve(origin, client, account))
+
+
+async def _look(origin: Origin) -> None:
+    told = origin.records.probes.told
+    is_told = False
+    while True:
+        told.clear()
+        try:
+            await look(origin, spoken_alone=is_told)
+        except Exception as failed:  # noqa: BLE001 - a busy database: looked at again
+            log.warning("erasures_not_looked_at", error=type(failed).__name__)
+        is_told = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                is_told = await told.wait()
+
+
+async def look(origin: Origin, *, spoken_alone: bool = False) -> None:
+    """At erasures that may have come further: those of which somebody has said something, and some of those that wait."""
+    probes = origin.records.probes
+    free = [at for at in (*probes.open, *probes.watched) if not probes.held[at]]
+    spoken = [at for at in free if at in probes.open and probes.open[at].changed.is_set()]
+    waiting = [] if spoken_alone else [at for at in free if at not in spoken]
+    for at in (*spoken, *waiting)[:LOOKED_MAX]:
+        probe = probes.open.pop(at, None)
+        if probe is not None:
+            probe.changed.clear()
+            probes.open[at] = probe  # the others are before it next time
+        elif at in probes.watched:
+            probes.watched[at] = probes.watched.pop(at)
+        await origin.records.look_at_erasure(*at)
+
+
+async def _serve(origin: Origin, client: ProbeClient, account: Account) -> None:
+    while True:
+        asked = False
+        try:
+            asked = await round_of(origin, client, account)
+        except Exception as failed:  # noqa: BLE001 - a busy database: what is due stays due
+            log.warning("probe_round_failed", error=type(failed).__name__)
+        if not asked:
+            await asyncio.sleep(POLL_SECONDS)
+
+
+async def round_of(origin: Origin, client: ProbeClient, account: Account) -> bool:
+    """One probe of this CDN, if one is due. False: none was."""
+    probe = next((one for one in origin.records.probes.open.values() if _is_due(one, account, origin.now())), None)
+    if probe is None:
+        return False
+    tally, outcome = await _tried(origin, client, account, probe)
+    standing = probe_steps.answered(probe.cdns[account.name], tally, now=origin.now())
+    probe.cdns[account.name] = standing
+    probe.changed.set()
+    origin.metrics.probes.add(cdn=account.cdn.kind, outcome=outcome)
+    if outcome != VERIFIED:
+        log.warning("cdn_probe_failed", cdn=account.cdn.kind, outcome=outcome, tries=standing.tries)
+    if outcome == FOUND:
+        await origin.records.cdn_purges.again(probe.tenant, probe.seqs, account.name)
+    await origin.records.look_at_erasure(probe.tenant, probe.id)
+    return True
+
+
+def _is_due(probe: Probe, account: Account, now: float) -> bool:
+    standing = probe.cdns.get(account.name)
+    is_open = standing is not None and not standing.is_settled
+    return is_open and account.name in probe.ready and standing is not None and standing.due_at <= now
+
+
+async def _tried(origin: Origin, client: ProbeClient, account: Account, probe: Probe) -> tuple[Tally, str]:
+    try:
+        permit = origin.records.permit(probe.tenant, Activity.DELIVER)
+    except MediaError:
+        return Tally(asked=1, refused=1), DENIED
+    urls = await origin.records.probed_urls(probe)
+    tally = Tally()
+    for host in account.hosts:
+        tally = tally.with_all_of(await asked_at(client, permit, probe.tenant, host, urls))
+        if tally.verdict is not Seen.ABSENT:
+            break
+    return tally, {Seen.ABSENT: VERIFIED, Seen.BYTES: FOUND}.get(tally.verdict, UNSURE)
+
+
+async def asked_at(client: ProbeClient, permit: Permit, tenant: str, host: str, urls: tuple[KnownUrl, ...]) -> Tally:
+    """Up to the first answer that says that it is asked in vain: all are asked again then."""
+    tally = Tally()
+    for ask in asks(urls):
+        answered = await client.ask(permit, tenant, host, ask.url.target, ask.headers)
+        tally = tally.plus(what := seen(ask, answered))
+        if what not in {Seen.ABSENT, Seen.UNJUDGED}:
+            break
+    return tally

@@ -1,0 +1,68 @@
+"""What an answer means to whoever asks after what was erased."""
+
+from __future__ import annotations
+
+import pytest
+
+from domicile.media.probe import Answered, Ask, KnownUrl, Seen, Tally, Way, asks, seen
+
+MD5 = "0" * 32
+ORIGINAL = KnownUrl(target="/c/image/upload/jane.jpg", md5=MD5, etags=(f'"{MD5}"', f'"{MD5}-s2"'))
+MADE = KnownUrl(target="/c/image/upload/w_10/jane.jpg")
+TAKEN, MADE_TAKEN = (
+    KnownUrl(target=one.target, md5=one.md5, etags=one.etags, is_taken=True) for one in (ORIGINAL, MADE)
+)
+
+
+def of(url: KnownUrl, status: int, *, etag: str = "", md5: str = "") -> Seen:
+    return seen(Ask(url, Way.WHOLE), Answered(status=status, etag=etag, md5=md5))
+
+
+@pytest.mark.parametrize("url", [ORIGINAL, MADE, TAKEN, MADE_TAKEN])
+def test_only_an_answer_that_it_is_not_there_says_so(url: KnownUrl) -> None:
+    assert {status: of(url, status) for status in (404, 410, 401, 451)} == dict.fromkeys(
+        (404, 410, 401, 451), Seen.ABSENT
+    )
+    refused = (301, 302, 403, 429, 500, 503)
+    assert {status: of(url, status) for status in refused} == dict.fromkeys(refused, Seen.REFUSED)
+    assert of(url, 400) is Seen.UNJUDGED
+    assert seen(Ask(url, Way.WHOLE), None) is Seen.UNREACHABLE
+
+
+@pytest.mark.parametrize("status", [200, 203, 206, 304, 416])
+@pytest.mark.parametrize("url", [ORIGINAL, MADE])
+def test_whoever_has_a_part_of_it_or_vouches_for_it_has_it(url: KnownUrl, status: int) -> None:
+    assert of(url, status) is Seen.BYTES
+
+
+def test_a_name_that_is_taken_again_may_show_another_picture_and_not_the_old_one() -> None:
+    assert of(TAKEN, 200, etag='"1234"', md5="1" * 32) is Seen.ABSENT
+    assert of(TAKEN, 200, etag=f'"{MD5}-s2-2611"') is Seen.BYTES
+    assert of(TAKEN, 304, etag=f'W/"{MD5}"') is Seen.BYTES
+    assert of(MADE_TAKEN, 200, etag='"1234"') is Seen.UNJUDGED
+    assert of(TAKEN, 404, md5=MD5) is Seen.BYTES  # whatever the status says
+
+
+def test_each_address_is_asked_whole_in_part_and_by_what_a_viewer_would_have_kept() -> None:
+    assert [ask.headers for ask in asks([ORIGINAL])] == [
+        {},
+        {"Range": "bytes=0-1023"},
+        {"If-None-Match": f'"{MD5}", "{MD5}-s2"'},
+    ]
+    assert [ask.headers for ask in asks([MADE])][2] == {"If-None-Match": "*"}
+
+
+def test_the_worst_answer_is_the_verdict_and_an_answer_that_says_nothing_is_none() -> None:
+    def verdict(*what: Seen) -> Seen:
+        tally = Tally()
+        for one in what:
+            tally = tally.plus(one)
+        assert tally == Tally().with_all_of(tally)
+        return tally.verdict
+
+    assert verdict() is Seen.ABSENT
+    assert verdict(Seen.ABSENT, Seen.UNJUDGED) is Seen.ABSENT
+    assert verdict(Seen.UNJUDGED) is Seen.UNJUDGED
+    assert verdict(Seen.ABSENT, Seen.REFUSED) is Seen.REFUSED
+    assert verdict(Seen.REFUSED, Seen.UNREACHABLE) is Seen.UNREACHABLE
+    assert verdict(Seen.UNREACHABLE, Seen.REFUSED, Seen.BYTES) is Seen.BYTES

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import aiosqlite
 import pytest
+from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
 import edge.agent
 import edge.link
@@ -104,7 +105,18 @@ def without_threads() -> Iterator[None]:
         connection._connection = connection._connection or connection._connector()
         return connection
 
+    def stop(connection: aiosqlite.Connection) -> asyncio.Future[None]:
+        connection._running = False
+        if connection._connection is not None:
+            connection._connection.close()
+            connection._connection = None
+        connection._tx.put_nowait((None, lambda: _STOP_RUNNING_SENTINEL))
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aiosqlite.Connection, "stop", stop)
         patch.setattr(aiosqlite.Connection, "_execute", execute)
         patch.setattr(aiosqlite.Connection, "_connect", connect)
         for module in (edge.agent, edge.link):

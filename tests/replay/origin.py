@@ -22,6 +22,7 @@ from origin.cdn_worker import Line, round_of, tend
 from origin.fetched import Fetched
 from origin.keys import Origin
 from origin.records import PurgeTargets, Records, RecordsSettings
+from origin.records.cdn_places import cdn_places
 from origin.records.cdn_purges import CdnPurges
 from origin.records.opening import Clocks as OriginClocks
 from origin.records.types import Fencing
@@ -151,9 +152,12 @@ class PlayedOrigin:
     def is_fenced(self, seq: int) -> bool:
         return self.records._core.leases.state(CLOUD, seq).state is Fencing.FENCED
 
-    async def is_verified(self, erasure_id: str) -> bool:
-        said = await self.clocks.loop.through(self.records.erasure(CLOUD, erasure_id))
-        return bool(said.body["outcome"] == "erased")
+    async def is_verified(self, seq: int) -> bool:
+        """As far as fence and CDNs decide it; that each edge has looked, too, is shown elsewhere."""
+        core = self.records._core
+        async with core.database.read() as connection:
+            places = await cdn_places(connection, CLOUD, [seq], now=core.now())
+        return self.is_fenced(seq) and bool(places) and all(place.is_over for place in places)
 
     async def purge_cdns(self) -> None:
         """What the two loops for CDNs do, as far as it is due."""

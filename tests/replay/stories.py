@@ -197,8 +197,8 @@ class Story:
 
     async def _verified(self) -> None:
         assert self.erased is not None
-        if not await self.w.origin.is_verified(self.erased.erasure_id):
-            raise Refused("the statement is not the last one")
+        if not await self.w.origin.is_verified(self.erased.seq):
+            raise Refused("its CDNs are not purged yet")
         self.is_verified = True
 
     async def _cdn_answers(self) -> None:

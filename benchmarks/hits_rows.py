@@ -24,10 +24,10 @@ class Kind(StrEnum):
     BUSY = "purges and fills"
     PACED = "p99 at a fixed rate"
     TRANSFORMS = "p99 at a fixed rate, transforms on the other core"
-    PROBE = "probe"
-    PROBE_TRANSFORMS = "probe, transforms on the other core"
-    PROBE_PACED = "probe beside a fixed rate"
-    PROBE_PACED_TRANSFORMS = "probe beside a fixed rate, transforms on the other core"
+    PROBE = "by a probe"
+    PROBE_TRANSFORMS = "by a probe, transforms on the other core"
+    PROBE_PACED = "by a probe beside a fixed rate"
+    PROBE_PACED_TRANSFORMS = "by a probe beside a fixed rate, transforms on the other core"
     TWO_WORKERS = "2 workers by CPU"
 
 

@@ -30,6 +30,7 @@ from domicile.media.wire import EdgeProbe, EdgeSeen, ProbesRequest
 from domicile.service.gate.peer import PeerClient, PeerGone, PeerLate, PeersBusy
 from domicile.service.gate.probe import ProbeClient
 from domicile.service.gate.wire import WireClient
+from domicile.service.leftovers import drop_leftovers
 from edge.agent import Identity
 from edge.cdn_settings import OTHERS_REFUSED
 from edge.keyring import Keyring
@@ -128,6 +129,10 @@ class Probing:
                 await asyncio.sleep(retry_after_seconds(failures, random.random()))  # noqa: S311 - spreads load
                 continue
             failures, told = 0, tuple([await self._seen(probe) for probe in answer.probes])
+            del answer
+            if told:  # names of what was erased have been in the memory of agent and workers once more
+                self.page.erased += 1
+                await drop_leftovers()
 
     async def _seen(self, probe: EdgeProbe) -> EdgeSeen:
         """A bug in looking is no reason to serve nobody."""

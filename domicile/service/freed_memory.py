@@ -17,7 +17,7 @@ from collections.abc import Mapping
 
 TUNABLES = "GLIBC_TUNABLES"
 _WANTED = {"glibc.malloc.perturb": "85", "glibc.malloc.tcache_count": "0"}
-_ALLOCATOR = {"PYTHONMALLOC": "malloc"}
+_ALLOCATOR = "PYTHONMALLOC"
 
 
 def is_glibc() -> bool:
@@ -31,11 +31,12 @@ def overwriting(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment with which freed memory is overwritten; what else it says of malloc stays."""
     tunables = dict(pair.partition("=")[::2] for pair in environment.get(TUNABLES, "").split(":") if pair)
     joined = ":".join(f"{name}={value}" for name, value in {**tunables, **_WANTED}.items())
-    return {**environment, **_ALLOCATOR, TUNABLES: joined}
+    return {**environment, _ALLOCATOR: "malloc", TUNABLES: joined}
 
 
 def overwrite_freed(environment: Mapping[str, str]) -> None:
-    """Begin this process, whose environment it is, anew, unless it is so already or cannot be; arguments and number stay."""
-    wanted = overwriting(environment)
-    if is_glibc() and wanted != dict(environment):
-        os.execve(sys.executable, sys.orig_argv, wanted)  # noqa: S606 - ourselves
+    """Begin this process, whose environment it is, anew, unless it was begun so or cannot be; arguments and number stay. Who sets
+    PYTHONMALLOC has decided otherwise.
+    """
+    if is_glibc() and _ALLOCATOR not in environment:
+        os.execve(sys.executable, sys.orig_argv, overwriting(environment))  # noqa: S606 - ourselves

@@ -135,8 +135,8 @@ def probes_of(row: ErasureRow, facts: Facts) -> dict[str, dict[str, int | str]]:
     looked = facts.looked
     if looked is None:
         return {}
-    told = {"origin store": probe_of_ciphertext(looked), "edges": probe_of_edges(looked)}
-    return told | {f"cdn {account}": probe_of_cdn(standing) for account, standing in looked.cdns.items()}
+    told = {place_names.STORE: probe_of_ciphertext(looked), place_names.EDGES: probe_of_edges(looked)}
+    return told | {place_names.cdn(account): probe_of_cdn(standing) for account, standing in looked.cdns.items()}
 
 
 def _places(core: Core, row: ErasureRow, facts: Facts, stage: Stage) -> list[dict[str, Any]]:

@@ -55,6 +55,7 @@ INVARIANTS = {
             "tests/unit/origin/test_cdn_worker.py",
             "tests/unit/origin/test_cdn_steps.py",
             "tests/unit/origin/test_probe_worker.py",
+            "tests/unit/origin/test_probe_steps.py",
             "tests/unit/edge/test_probing.py",
         ),
         mutants=(

@@ -243,6 +243,7 @@ NAMING: Mapping[str, str | list[str]] = {
     "selector[url]": "/CLOUD/image/upload/NAME.jpg",
     "selector[subject]": "NAME",
     "selector[search]": "tags=NAME",
+    "selector[tenant]": "NAME",
     "selector[versions]": "current",
 }
 """Values of the parameters that can name something; a parameter that may and is not here weakens the test, no more."""

@@ -68,7 +68,8 @@ class VaultClient:
         headers = {"X-Vault-Token": token, "X-Vault-Request": "true", "User-Agent": "Domicile"}
         if self._where.namespace:
             headers["X-Vault-Namespace"] = self._where.namespace
-        timeout = aiohttp.ClientTimeout(total=self._where.seconds_max, sock_connect=self._where.connect_seconds_max)
+        # No `total` of the library: it would end with ours at the same moment, and swallow its cancellation.
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._where.connect_seconds_max)
         tls = self._authorities or ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
         failure = "no time was left"
         try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -16,6 +16,7 @@ from yarl import URL
 
 from domicile.media.access import AccessRule
 from domicile.media.journal import Kind
+from edge.parts import Outside
 from tests.unit.edge.rig import TOKEN_KEY, Rig, hash_of, policy
 
 PATH = "/demo/image/upload/w_10/pic.png"
@@ -41,7 +42,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("edge.parts.time", SimpleNamespace(time=lambda: clock.now, monotonic=time.monotonic))
+    monkeypatch.setattr("tests.unit.edge.rig.Outside", partial(Outside, wall_clock=lambda: clock.now))
     return clock
 
 

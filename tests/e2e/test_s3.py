@@ -87,6 +87,12 @@ def test_what_is_uploaded_is_delivered_and_leaves_nothing_in_the_bucket_when_it_
         "region": "eu-de",
         "state": "deleted",
         "evidence": "all versions deleted",
+        "probe": {
+            "class": "sealed records of before were tried to be opened",
+            "state": "verified",
+            "asked": 1,
+            "given": 0,
+        },
     }
     assert bucket.versions() == before
     assert bucket.uploads() == []

@@ -44,6 +44,8 @@ from origin.search.query import Query
 from origin.search.values import Scalar
 
 Clause = ColumnElement[bool]
+_NAMED = frozenset({"public_id", "asset_folder"})
+"""Columns that have an index of their own."""
 _LAST = 0x10FFFF
 _SURROGATES = (0xD800, 0xDFFF)
 _NO_NUMBER = -1.0
@@ -119,18 +121,44 @@ def deletes(docs: Sequence[int]) -> list[Any]:
     return [first, *(delete(table).where(table.c.doc.in_(docs)) for table in t.TABLES[1:])]
 
 
-def page(query: Query) -> Select[Any]:
-    """asset_id and the values of the order, of at most `limit` rows after the place."""
+def page(query: Query, *, sorts: bool = False) -> Select[Any]:
+    """asset_id and the values of the order, of at most `limit` rows after the place. `sorts`: all that match are found first, and
+    put in order then, which PostgreSQL is told by an OFFSET that it does not look behind.
+    """
     keys = [_sort_key(name) for name, _ in query.order]
     asked = select(t.asset.c.asset_id, *keys).where(_where(query.tenant, query.condition))
     if query.after is not None:
         asked = asked.where(_after(query.order, keys, query.after))
+    if sorts:
+        named = [key.label(f"key_{at}") for at, key in enumerate(keys)]
+        inner = asked.with_only_columns(t.asset.c.asset_id, *named).offset(0).subquery()
+        keys = [inner.c[f"key_{at}"] for at in range(len(keys))]
+        asked = select(inner.c.asset_id, *keys)
     directions = [key.desc() if descends else key.asc() for key, (_, descends) in zip(keys, query.order, strict=True)]
     return asked.order_by(*directions).limit(query.limit)
 
 
 def count(tenant: str, condition: Condition) -> Select[Any]:
     return select(func.count()).select_from(t.asset).where(_where(tenant, condition))
+
+
+def naming(condition: Condition) -> Condition | None:
+    """What the condition says of names or folders, if it does: all that can match has to fulfil it."""
+    match condition:
+        case OneOf(field) | Begins(field) if field in _NAMED:
+            return condition
+        case Both(parts):
+            return next((one for part in parts if (one := naming(part)) is not None), None)
+        case Either(parts) if parts and all(naming(part) is not None for part in parts):
+            return condition
+        case _:
+            return None
+
+
+def few(tenant: str, condition: Condition, most: int) -> Select[Any]:
+    """How many match; `most` + 1 are as many as more."""
+    some = select(t.asset.c.doc).where(t.asset.c.tenant == tenant, clause(tenant, condition)).limit(most + 1)
+    return select(func.count()).select_from(some.subquery())
 
 
 def counted_by(tenant: str, condition: Condition, field: str, limit: int) -> Select[Any]:

@@ -63,7 +63,14 @@ async def test_questions_are_answered_by_indexes(url: str) -> None:
         kept = await connection.execute(text("SELECT tablename, attname FROM pg_stats WHERE tablename LIKE 'search_%'"))
         assert {tuple(row) for row in kept} == {("search_asset", name) for name in shape.TELLING}
     plans = {name: "\n".join(await explained(database, sql.page(query))) for name, (query, _) in QUESTIONS.items()}
+    sorting = {
+        name: "\n".join(await explained(database, sql.page(query, sorts=True)))
+        for name, (query, _) in QUESTIONS.items()
+        if sql.naming(query.condition) is not None
+    }
     await database.close()
+    assert sorting.keys() == {"prefix", "public_id", "folder"}
+    assert {name: plan for name, plan in sorting.items() if QUESTIONS[name][1] not in plan or "by_time" in plan} == {}
     assert {name: plan for name, plan in plans.items() if QUESTIONS[name][1] not in plan} == {}
     assert {name: plan for name, plan in plans.items() if "Seq Scan" in plan} == {}
     assert "Index Cond" in plans["newest, further on"]

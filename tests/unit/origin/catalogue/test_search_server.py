@@ -7,11 +7,12 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from domicile.media.errors import BadRequest, LimitExceeded
-from origin.catalogue import search_server
+from origin.catalogue import search_answers, search_server, search_sql
 from origin.catalogue import search_shape as shape
 from origin.catalogue.search_server import RESIDUAL, ServerIndex
 from origin.records import Filter, PurgeTargets, Records, Search
@@ -63,6 +64,29 @@ async def test_an_index_outlives_its_origin(tmp_path: Path, steps: list[int]) ->
     async with opened(tmp_path) as records:
         assert (await listed(records), await listed(records, "t")) == (["a"], ["a"])
     assert steps == []
+
+
+@pytest.mark.parametrize("most", [0, 3, 4])
+async def test_a_few_of_a_name_are_sorted_and_many_are_found_by_time_and_it_is_the_same_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(search_answers, "SORTED_MAX", most)
+    sorted_ones, real = list[bool](), search_sql.page
+
+    def page(query: Query, *, sorts: bool) -> Any:
+        sorted_ones.append(sorts)
+        return real(query, sorts=sorts)
+
+    monkeypatch.setattr(search_sql, "page", page)
+    async with opened(tmp_path) as records:
+        made = [(await upload(records, name(f"of/{number}"))).record for number in (3, 1, 4, 2)]
+        await upload(records, name("another"))
+        sorted_ones.clear()
+        first = await records.list(CLOUD, Filter(prefix="of/"), max_results=2)
+        rest = await records.list(CLOUD, Filter(prefix="of/"), max_results=2, cursor=first.next_cursor)
+    newest = sorted(made, key=lambda record: (record.created_at, record.asset_id), reverse=True)
+    assert [*first.records, *rest.records] == newest
+    assert sorted_ones == [most == 4] * 2
 
 
 async def test_a_change_that_it_was_not_told_of_is_noticed(

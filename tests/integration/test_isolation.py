@@ -345,6 +345,9 @@ def filled(value: Any, things: Things, cloud: str) -> Any:
     return value
 
 
+NUMBER_ASKED = re.compile(r"SELECT \d+")
+
+
 class Statements:
     """What ran on the databases, without its values."""
 
@@ -365,8 +368,9 @@ class Statements:
                 self.seen.append(" ".join(statement.split()))
 
         def note_question(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-            # What a change leaves for the index is written by a thread, some time later, and so is the whole index, database by name.
-            if statement.startswith("SELECT") and "index_" not in statement:
+            # What a change leaves for the index is written by a thread, some time later, and so is the whole index anew: from one
+            # database to the next, by their names, and with questions that ask for a number and take the place of earlier ones.
+            if statement.startswith("SELECT") and "index_" not in statement and not NUMBER_ASKED.fullmatch(statement):
                 note(connection, cursor, statement, *rest)
 
         event.listen(index, "before_cursor_execute", note_question)

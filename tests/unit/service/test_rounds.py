@@ -69,7 +69,7 @@ async def test_news_that_never_end_leave_a_pause(monkeypatch: pytest.MonkeyPatch
         slept.append(seconds)
         news.set()
 
-    monkeypatch.setattr(rounds.asyncio, "sleep", sleep)
+    monkeypatch.setattr("domicile.service.rounds.asyncio.sleep", sleep)
 
     async def do(number: int) -> float:
         return LONG if number else 0.25

@@ -1,7 +1,8 @@
 """Asking an address, as a viewer would, whether it still gives away what was erased: a CDN's, or a node's own.
 
 No redirects (elsewhere is not the place that is asked about), no cookies, no proxies; bounded in time and in what is read. Nothing of what
-came is kept but its status, its validator and a digest.
+came is kept but its status, its validator and a digest. It says that it is a browser: a firewall that answers programs 404, and nobody
+else, would have it that all is gone.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import aiohttp
 from yarl import URL
 
 from domicile.media.policy import Activity, Permit
-from domicile.media.probe import BODY_BYTES_MAX, Answered
+from domicile.media.probe import ACCEPTS, BODY_BYTES_MAX, Answered
 
 CONNECT_SECONDS_MAX = 5.0
 ANSWER_SECONDS_MAX = 10.0
 CONNECTIONS_MAX = 8
 HEADER_BYTES_MAX = 8190
+USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
 
 
 class ProbeClient:
@@ -41,7 +43,7 @@ class ProbeClient:
         async with aiohttp.ClientSession(
             connector=connector,
             timeout=timeout,
-            headers={"User-Agent": "Domicile", "Accept-Encoding": "identity"},
+            headers={"User-Agent": USER_AGENT, "Accept": ACCEPTS[0], "Accept-Encoding": "identity"},
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=False,

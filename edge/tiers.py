@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from domicile.media.journal import Entry, Kind
+from domicile.media.journal import UNSEEN, Entry, Kind
 from domicile.media.policy import Activity
 from domicile.service.pool import DecoderPool
 from edge.flight import Flights
@@ -45,6 +45,8 @@ class Tiers:
 
     async def on_entry(self, entry: Entry) -> None:
         """Drop and cut off what this entry forbids; the fence has it already. Quick, and waits for no viewer."""
+        if entry.kind in UNSEEN:
+            return
         self.flights.on_entry(entry)
         self.negatives.on_entry(entry)
         self.readings.forget(entry.tenant)

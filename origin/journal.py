@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -47,7 +47,7 @@ NOTHING = Head(epoch=1, seq=0, chain=GENESIS)
 """Head of a journal without entries."""
 POLL_SECONDS = 1.0
 """How often a waiting reader looks by itself: entries of another origin process wake nobody here."""
-_COUNTED = frozenset({Kind.ERASE, Kind.RESTRICT})
+_COUNTED = frozenset({Kind.ERASE, Kind.RESTRICT, Kind.HOLD})
 """Kinds whose aids a restored catalogue is told of again (`records.recovery`)."""
 
 log = structlog.get_logger(__name__)
@@ -64,6 +64,9 @@ class Mirrors(Protocol):
     @property
     def ends(self) -> Mapping[str, Head]:
         """How far each tenant's entries go."""
+
+    def holds(self, tenant: str, /) -> Collection[str]:
+        """Legal holds that they know to stand."""
 
     def append(self, entries: tuple[Entry, ...], /) -> None:
         """Durable on return, in a thread, one call at a time."""
@@ -166,6 +169,10 @@ class Journal:
     def past(self, tenant: str) -> Head | None:
         """Where the mirror's entries of a tenant end; for a tenant that is about to be made."""
         return self._mirror.ends.get(tenant) if self._mirror else None
+
+    def knows_hold(self, tenant: str, hold: str) -> bool:
+        """Would a catalogue that is put back hear of it?"""
+        return self._mirror is None or hold in self._mirror.holds(tenant)
 
     @asynccontextmanager
     async def change(self, tenant: str) -> AsyncIterator[Change]:

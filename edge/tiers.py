@@ -76,6 +76,10 @@ class Tiers:
         """The lease is lost: nothing in the clear stays, and nothing under way is finished."""
         self.counters.add(Count.ABORTED, self.responses.abort_all())
         self.flights.close_all()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Of everything that is kept for the next who asks; what is under way keeps what it needs."""
         self.lookup.memory.clear()
         self.originals.clear()
         self.negatives.clear()

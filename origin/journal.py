@@ -19,11 +19,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
 import msgspec
 import structlog
@@ -38,6 +37,7 @@ from origin.catalogue.engine import Database
 from origin.catalogue.tables import journal_entry, journal_head
 from origin.continuity import Continuity
 from origin.doubts import Doubt, Doubts
+from origin.mirror_records import Mirrors
 
 ENTRIES_PER_ANSWER_MAX = 512
 TARGETS_PER_ANSWER_MAX = 50_000
@@ -56,20 +56,6 @@ log = structlog.get_logger(__name__)
 def chained(previous: str, plain: Entry) -> Entry:
     """The entry, tied to everything before it."""
     return msgspec.structs.replace(plain, chain=chain_of(previous, plain))
-
-
-class Mirrors(Protocol):
-    """Where entries are copied to."""
-
-    @property
-    def ends(self) -> Mapping[str, Head]:
-        """How far each tenant's entries go."""
-
-    def holds(self, tenant: str, /) -> Collection[str]:
-        """Legal holds that they know to stand."""
-
-    def append(self, entries: tuple[Entry, ...], /) -> None:
-        """Durable on return, in a thread, one call at a time."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,13 +1,31 @@
-"""What the journal's mirror holds: entries, and what is left of those that were compacted away (`origin.mirror`)."""
+"""What the journal's mirror holds: entries, and what is left of those that were compacted away (`origin.mirror`); and what it is to the
+journal.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import msgspec
 
 from domicile.media.asset import Aid, NameHash
 from domicile.media.journal import Entry, Head, Kind
+
+
+class Mirrors(Protocol):
+    """Where entries are copied to."""
+
+    @property
+    def ends(self) -> Mapping[str, Head]:
+        """How far each tenant's entries go."""
+
+    def holds(self, tenant: str, /) -> Collection[str]:
+        """Legal holds that they know to stand."""
+
+    def append(self, entries: tuple[Entry, ...], /) -> None:
+        """Durable on return, in a thread, one call at a time."""
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True):

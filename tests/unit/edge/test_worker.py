@@ -11,10 +11,11 @@ import pytest
 
 from domicile.service.settings import BadSetting
 from edge.cdn_settings import CdnSettings
+from edge.entrance import Entrance
 from edge.link import NodeLink
-from edge.settings import EdgeSettings, OriginSettings
+from edge.settings import EdgeSettings, NodeSettings, OriginSettings
 from edge.tier_settings import TierSettings
-from edge.worker import _caught_up, read_files
+from edge.worker import _caught_up, drained, read_files
 
 HOUR_NS = 3600 * 10**9
 
@@ -52,6 +53,41 @@ async def test_a_worker_waits_until_it_has_caught_up_with_the_journal() -> None:
 
 async def test_without_a_lease_it_has_nothing_to_wait_for() -> None:
     assert await caught_up(PlayedLink(PlayedPage(HOUR_NS - 1), behind=3)) == [False]
+
+
+@dataclass
+class PlayedEntrance:
+    """Its responses are over when `over` is set."""
+
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    given: list[float] = field(default_factory=list)
+
+    async def drain(self, *, idle_seconds: float, seconds_max: float) -> None:
+        self.given.append(seconds_max)
+        await self.over.wait()
+
+
+async def test_a_worker_that_leaves_gives_open_responses_longer_until_it_is_to_stop() -> None:
+    node = NodeSettings(drain_seconds_max=0.01, recycle_drain_seconds_max=3600.0)
+    played, stopping = PlayedEntrance(), asyncio.Event()
+    leaving = asyncio.create_task(drained([cast("Entrance", played)], node, stopping))
+    while not played.given:
+        await asyncio.sleep(0)
+    played.over.set()
+    await asyncio.wait_for(leaving, 5)
+
+    played = PlayedEntrance()
+    leaving = asyncio.create_task(drained([cast("Entrance", played)], node, stopping))
+    while not played.given:
+        await asyncio.sleep(0)
+    stopping.set()
+    await asyncio.wait_for(leaving, 5)
+    assert played.given == [3600.0]
+
+    played = PlayedEntrance()
+    played.over.set()
+    await asyncio.wait_for(drained([cast("Entrance", played)], node, stopping), 5)
+    assert played.given == [0.01]
 
 
 FILES: dict[str, Any] = {"certificate_file": Path("missing.pem"), "ca_file": Path("missing.pem")}

@@ -51,7 +51,6 @@ class Asked(NamedTuple):
 
 
 _UNREAD = Asked("", "", None)
-_Known = dict[bytes, Asked | None]
 
 
 class _Of(Enum):
@@ -72,46 +71,41 @@ class HeadReader:
         """`proof_field`: of the CDN's secret."""
         self._proof = proof_field.lower().encode("ascii")
         self._own = tuple(start for start in _OWN if start[2:-2].lower() != self._proof)
-        self._wholes: _Known = {}
-        self._commons: _Known = {}
-        """Without a viewer's own fields: what is told apart by those alone does not drive these out."""
+        self._blocks: dict[bytes, Asked | None] = {}
         self._lines: dict[bytes, _Line] = {}
 
     def read(self, block: bytes) -> Asked | None:
         """The fields between the request line and the empty line, each with its CRLF. None: not for here."""
-        asked = self._wholes.get(block, _UNREAD)
+        asked = self._blocks.get(block, _UNREAD)
         if asked is _UNREAD:
-            asked = self._remembered(self._wholes, block, self._common(block))
+            asked = self._remembered(block, self._read(block))
         return asked
 
-    def _common(self, block: bytes) -> Asked | None:
-        """By what other viewers have sent, too, if there is only that besides a viewer's own fields."""
-        common = self._without_own(block) if len(block) <= HEAD_BYTES_MAX else block
-        asked = self._commons.get(common, _UNREAD)
-        if asked is _UNREAD:
-            asked = self._remembered(self._commons, common, self._read(common))
-        return asked
+    def without_own(self, head: bytes) -> bytes:
+        """One whole head, from its request line to the empty line, without a viewer's own fields: what others send, too.
 
-    def _without_own(self, block: bytes) -> bytes:
-        """The lines that other viewers send, too. A line that may not be valid stays, and is judged with the others."""
+        What is told apart by those alone drives nothing out. A line that may not be valid stays, and is judged with the
+        others; what is left out counts for the length.
+        """
+        if len(head) > HEAD_BYTES_MAX:
+            return head
         for start in self._own:
-            at = block.find(start)
+            at = head.find(start)
             if at > 0:
-                end = block.find(b"\r\n", at + len(start))
-                if _VALUE.fullmatch(block, at + len(start), end):
-                    block = block[:at] + block[end:]
-        return block
+                end = head.find(b"\r\n", at + len(start))
+                if _VALUE.fullmatch(head, at + len(start), end):
+                    head = head[:at] + head[end:]
+        return head
 
-    def _remembered(self, known: _Known, block: bytes, asked: Asked | None) -> Asked | None:
+    def _remembered(self, block: bytes, asked: Asked | None) -> Asked | None:
         if len(block) <= BLOCK_BYTES_MAX:
-            if len(known) >= REMEMBERED_MAX:
-                known.clear()
-            known[block] = asked
+            if len(self._blocks) >= REMEMBERED_MAX:
+                self._blocks.clear()
+            self._blocks[block] = asked
         return asked
 
     def clear(self) -> None:
-        self._wholes.clear()
-        self._commons.clear()
+        self._blocks.clear()
         self._lines.clear()
 
     def _read(self, block: bytes) -> Asked | None:

@@ -16,24 +16,46 @@ LINES = (
 READER, COMMON = HeadReader("Proof"), b"Host: x\r\nAccept: a\r\n"
 
 
+START = b"GET /a HTTP/1.1\r\n"
+
+
 @given(st.lists(st.sampled_from(LINES), max_size=6).map(b"".join))
 def test_a_reader_that_remembers_reads_as_one_that_does_not(block: bytes) -> None:
     assert READER.read(block) == READER.read(block) == HeadReader("Proof")._read(block)
 
 
+@given(st.lists(st.sampled_from(LINES), max_size=6).map(b"".join))
+def test_a_head_without_the_viewer_s_own_fields_is_read_as_with_them(block: bytes) -> None:
+    common = READER.without_own(START + block + b"\r\n")
+    assert common.startswith(START)
+    assert common.endswith(b"\r\n\r\n")
+    assert READER.read(common[len(START) : -2]) == READER.read(block)
+
+
 def test_a_viewer_s_own_fields_do_not_drive_out_what_all_send() -> None:
+    plain = START + COMMON + b"\r\n"
+    for number in range(9):
+        own = b"Referer: https://a.example/%d\r\nX-Forwarded-For: 127.0.0.%d\r\n" % (number, number)
+        assert READER.without_own(START + own + COMMON + b"\r\n") == plain
+        assert READER.without_own(START + COMMON + own + b"\r\n") == plain
+
+
+def test_blocks_that_are_remembered_are_bounded() -> None:
     reader = HeadReader()
     for number in range(REMEMBERED_MAX + 2):
-        assert reader.read(COMMON + b"Referer: https://a.example/%d\r\n" % number) is not None
-    assert len(reader._commons) == 1
-    assert len(reader._wholes) <= REMEMBERED_MAX
+        assert reader.read(COMMON + b"X: %d\r\n" % number) is not None
+    assert len(reader._blocks) <= REMEMBERED_MAX
 
 
 def test_the_field_that_a_cdn_shows_itself_by_is_never_left_out() -> None:
+    head = START + COMMON + b"Cookie: secret\r\n\r\n"
+    assert HeadReader("Cookie").without_own(head) == head
     asked = HeadReader("Cookie").read(COMMON + b"Cookie: secret\r\n")
     assert asked is not None
     assert asked.proofs == ("secret",)
 
 
 def test_what_is_left_out_counts_for_the_length() -> None:
-    assert HeadReader().read(COMMON + b"Referer: " + b"a" * HEAD_BYTES_MAX + b"\r\n") is None
+    long = START + COMMON + b"Referer: " + b"a" * HEAD_BYTES_MAX + b"\r\n\r\n"
+    assert HeadReader().without_own(long) == long
+    assert HeadReader().read(long[len(START) : -2]) is None

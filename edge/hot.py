@@ -197,6 +197,8 @@ class Hot:
         The transport must hold nothing back before, and holds back at most its buffer and one piece afterwards.
         """
         known = self._table.request(data)
+        if known is None and data.endswith(_HEAD_END):
+            known = self._table.request(self._reader.without_own(data))
         if known is not None and known.front is front and self._answer(known, self._bytes_max, transport):
             return len(data)
         taken, room = 0, self._bytes_max

@@ -26,9 +26,10 @@ REMEMBERED_MAX = 2048
 BLOCK_BYTES_MAX, LINE_BYTES_MAX = 1024, 256
 """Of one that is remembered; longer ones are read anew each time."""
 
-_OWN = tuple(b"\r\n" + name + b": " for name in (b"Referer", b"Cookie", b"X-Forwarded-For"))
+_OWN = (b"Referer", b"Cookie", b"X-Forwarded-For")
 """Fields that differ from viewer to viewer, as browsers and proxies write them; none of them concerns a hit."""
-_VALUE = re.compile(rb"[\t\x20-\x7e]*+")
+OWN_LINES_MAX = 3
+"""That are left out; with LINES_MAX still below what the library takes."""
 _LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):[\t ]*([\t\x20-\x7e]*)")
 _NOTED = frozenset({b"host", b"accept", b"if-none-match"})
 _UNUSUAL = frozenset(
@@ -70,7 +71,8 @@ class HeadReader:
     def __init__(self, proof_field: str = "") -> None:
         """`proof_field`: of the CDN's secret."""
         self._proof = proof_field.lower().encode("ascii")
-        self._own = tuple(start for start in _OWN if start[2:-2].lower() != self._proof)
+        own = b"|".join(name for name in _OWN if name.lower() != self._proof)
+        self._own = re.compile(rb"\r\n(?:" + own + rb"): [\t\x20-\x7e]*+(?=\r\n)")
         self._blocks: dict[bytes, Asked | None] = {}
         self._lines: dict[bytes, _Line] = {}
 
@@ -85,17 +87,10 @@ class HeadReader:
         """One whole head, from its request line to the empty line, without a viewer's own fields: what others send, too.
 
         What is told apart by those alone drives nothing out. A line that may not be valid stays, and is judged with the
-        others; what is left out counts for the length.
+        others; what is left out counts for the length. What ends in an empty line and without these fields is a head with
+        no empty line before, is one with them, too.
         """
-        if len(head) > HEAD_BYTES_MAX:
-            return head
-        for start in self._own:
-            at = head.find(start)
-            if at > 0:
-                end = head.find(b"\r\n", at + len(start))
-                if _VALUE.fullmatch(head, at + len(start), end):
-                    head = head[:at] + head[end:]
-        return head
+        return head if len(head) > HEAD_BYTES_MAX else self._own.sub(b"", head, OWN_LINES_MAX)
 
     def _remembered(self, block: bytes, asked: Asked | None) -> Asked | None:
         if len(block) <= BLOCK_BYTES_MAX:

@@ -111,7 +111,7 @@ async def ask(rig: Rig, path: str = PATH, **fields: str) -> bytes:
 
 FIELDS = (
     b"Accept: image/webp,*/*\r\n", b"Accept: image/webp\r\nAccept: */*\r\n", b"accept:image/webp,*/*\r\n",
-    b"Referer: https://a.example/1\r\n", b"Referer: https://a.example/2\r\n", b"Referer: \r\n", b"Cookie: a=b\r\n",
+    b"Referer: https://a.example/1\r\n", b"Referer: https://a.example/2\r\n", b"Referer: \r\n", b"Referer: a\r\n" * 5, b"Cookie: a=b\r\n",
     b"X-Forwarded-For: 127.0.0.1\r\n", b"User-Agent: x y\r\n", b"Cache-Control: no-cache\r\n",
     b'If-None-Match: "nothing"\r\n', b"If-None-Match: *\r\n", b"If-None-Match: ETAG\r\n", b'If-None-Match: W/ETAG, "b"\r\n',
     b'If-None-Match: ETAG\r\nIf-None-Match: "b"\r\n', b"If-Modified-Since: Tue, 01 Jan 2030 00:00:00 GMT\r\n",

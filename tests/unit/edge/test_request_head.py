@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.request_head import HEAD_BYTES_MAX, REMEMBERED_MAX, HeadReader
+from edge.request_head import HEAD_BYTES_MAX, LINES_MAX, OWN_LINES_MAX, REMEMBERED_MAX, HeadReader
 
 LINES = (
     b"Host: x\r\n", b"Host: y\r\n", b"Accept: a\r\n", b"Range: bytes=0-1\r\n", b'If-None-Match: "a"\r\n', b"X: a\r\n",
@@ -30,6 +30,33 @@ def test_a_head_without_the_viewer_s_own_fields_is_read_as_with_them(block: byte
     assert common.startswith(START)
     assert common.endswith(b"\r\n\r\n")
     assert READER.read(common[len(START) : -2]) == READER.read(block)
+
+
+SCRAPS = (
+    b"\r\n",
+    b"\r",
+    b"\n",
+    b"Referer: a",
+    b"Referer: ",
+    b"Cookie: ",
+    b"X: a",
+    b"GET /a HTTP/1.1",
+    b"Host: x\r\n",
+    b"\r\n\r\n",
+)
+
+
+@given(st.lists(st.sampled_from(SCRAPS), max_size=9).map(b"".join))
+def test_what_is_one_head_without_the_viewer_s_own_fields_is_one_with_them(data: bytes) -> None:
+    common = READER.without_own(data)
+    if data.endswith(b"\r\n\r\n") and common.find(b"\r\n\r\n") == len(common) - 4:
+        assert data.find(b"\r\n\r\n") == len(data) - 4
+
+
+def test_more_lines_than_the_library_takes_are_not_read() -> None:
+    head = START + COMMON + b"Referer: a\r\n" * (LINES_MAX + OWN_LINES_MAX) + b"\r\n"
+    assert len(head) < HEAD_BYTES_MAX
+    assert READER.read(READER.without_own(head)[len(START) : -2]) is None
 
 
 def test_a_viewer_s_own_fields_do_not_drive_out_what_all_send() -> None:

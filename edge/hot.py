@@ -255,23 +255,19 @@ class Hot:
             and (fence.applied == decision.applied or self._is_still_fresh(decision))
             and state.policy is decision.policy
             and state.config_revision == decision.revision
-            and (decision.worded_from <= now < decision.worded_until or self._is_worded_anew(decision, now))
+            and (request.worded_from <= now < request.worded_until or self._is_worded_anew(request, now))
         )
         stored = decision.place.visit() if is_same else None
         if stored is None:  # it has left RAM for a purge or for want of room, or something else has moved
             self._table.drop(decision)
             return 0
-        heads = decision.heads[request.asker] or self._heads(decision, request.asker)
-        body: bytes = stored.body  # type: ignore[assignment]  # RAM holds nothing else
-        if request.if_none_match is not None and has_tag(request.if_none_match, heads.etag):
-            head, status, body_bytes = heads.unchanged, 304, 0
-        else:
-            head, status, body_bytes = heads.whole, 200, 0 if request.is_head else len(body)
+        head, body_bytes = request.head, request.body_bytes
         size = len(head) + body_bytes
         if size > room or (self._rates.are_limited and not self._rates.take(decision.tenant, perf_counter())):
             return 0
         if not self._responses.hand_over(transport, decision.head):
             return 0
+        body: bytes = stored.body  # type: ignore[assignment]  # RAM holds nothing else
         if not body_bytes:
             transport.write(head)
         elif body_bytes <= JOINED_BYTES_MAX:
@@ -281,13 +277,13 @@ class Hot:
         self.answers += 1
         taken_ns = self._now_ns() - began
         if taken_ns > _QUICK_NS:
-            self._meter.count(status, taken_ns / _NANO, body_bytes)
+            self._meter.count(request.status, taken_ns / _NANO, body_bytes)
             return size
         if not self._taken_ns:
             asyncio.get_running_loop().call_soon(self._count)
         self._taken_ns += taken_ns
         self._sent_bytes += body_bytes
-        if status == 304:
+        if request.status == 304:
             self._unchanged += 1
         else:
             self._wholes += 1
@@ -307,14 +303,21 @@ class Hot:
         decision.applied = decision.fence.applied
         return True
 
-    def _is_worded_anew(self, decision: Decision, now: float) -> bool:
+    def _is_worded_anew(self, request: Request, now: float) -> bool:
         """Another second: heads are written again. False when object or permits are none of this time."""
+        decision, second = request.decision, int(now)
         if not decision.head.stored_at <= now < decision.valid_until:
             return False
-        second = int(now)
-        decision.heads = [None] * len(Asker)
-        decision.worded_from = max(float(second), decision.head.stored_at)
-        decision.worded_until = min(second + 1.0, decision.valid_until)
+        if decision.second != second:
+            decision.heads, decision.second = [None] * len(Asker), second
+        heads = decision.heads[request.asker] or self._heads(decision, request.asker)
+        if request.if_none_match is not None and has_tag(request.if_none_match, heads.etag):
+            request.status, request.head, request.body_bytes = 304, heads.unchanged, 0
+        else:
+            body_bytes = 0 if request.is_head else decision.head.body_bytes
+            request.status, request.head, request.body_bytes = 200, heads.whole, body_bytes
+        request.worded_from = max(float(second), decision.head.stored_at)
+        request.worded_until = min(second + 1.0, decision.valid_until)
         return True
 
     def _heads(self, decision: Decision, asker: Asker) -> Heads:
@@ -324,7 +327,7 @@ class Hot:
             self._wording.picture(decision.delivered, asker, method="GET", asked=fields, elapsed_seconds=0.0)
             for fields in ({}, {"If-None-Match": etag})
         )
-        date = f"Date: {formatdate(decision.worded_from, usegmt=True)}\r\n\r\n".encode("ascii")
+        date = f"Date: {formatdate(decision.second, usegmt=True)}\r\n\r\n".encode("ascii")
         heads = decision.heads[asker] = Heads(etag, _written(whole) + date, _written(unchanged) + date)
         return heads
 

@@ -61,14 +61,13 @@ class Decision:
     """Wall clock: the lifetime of the object, and of the permits that it is kept and delivered under."""
     heads: list[Heads | None]
     """By Asker."""
-    worded_from: float = 0.0
-    worded_until: float = 0.0
-    """Wall clock: when it is valid and `heads` say what is so. Empty at first."""
+    second: int = -1
+    """When the heads were written, in whole seconds of the wall clock."""
 
 
 @dataclass(slots=True)
 class Request:
-    """A request that asks for a hot target."""
+    """A request that asks for a hot target, and what answers it in this second."""
 
     decision: Decision
     front: Front
@@ -76,6 +75,13 @@ class Request:
     asker: Asker
     is_head: bool
     if_none_match: str | None
+    status: int = 0
+    head: bytes = b""
+    body_bytes: int = 0
+    """Of the body that follows; 0 for none."""
+    worded_from: float = 0.0
+    worded_until: float = 0.0
+    """Wall clock: when object and permits are valid and the head says what is so. Never, at first."""
 
 
 class HotTable:

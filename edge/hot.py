@@ -19,25 +19,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from email.utils import formatdate
 from time import perf_counter
 from typing import Protocol
 
 from domicile.media.asset import Aid, NameHash
 from domicile.media.policy import Activity
 from domicile.media.timing import Span
-from edge.cache.conditional import has_tag
 from edge.deliver import Delivered
 from edge.front import ANYBODY, Asker, Front
 from edge.hosts import Hosts
-from edge.hot_table import Decision, Heads, HotTable, Request
+from edge.hot_table import Decision, HotTable, Request
+from edge.hot_words import HotWords
 from edge.lookup import Lookup
 from edge.metrics import QUICK_SECONDS, Cache, Counters, Route
 from edge.open_responses import OpenResponses
 from edge.permits import Permits
 from edge.rates import Rates
 from edge.request_head import HeadReader
-from edge.respond import Reply
 from edge.store.port import PIECE_BYTES_MAX, Stored
 from edge.wording import Wording
 
@@ -54,7 +52,6 @@ _NANO = 1_000_000_000
 _QUICK_NS = int(QUICK_SECONDS * _NANO)
 _LINE_END = b" HTTP/1.1\r\n"
 _HEAD_END = b"\r\n\r\n"
-_STATUS_LINES = {200: b"HTTP/1.1 200 OK\r\n", 304: b"HTTP/1.1 304 Not Modified\r\n"}
 _ANYBODY, _OTHER = Asker.ANYBODY, Asker.OTHER
 
 
@@ -97,7 +94,7 @@ class Hot:
         self.is_catching_up = node.is_catching_up
         self._rates = rates
         self._hosts = hosts
-        self._wording = wording
+        self._words = HotWords(wording)
         self._bytes_max = buffer_bytes_max + PIECE_BYTES_MAX
         self._wall_clock = wording.wall_clock
         self._table = HotTable()
@@ -255,7 +252,7 @@ class Hot:
             and (fence.applied == decision.applied or self._is_still_fresh(decision))
             and state.policy is decision.policy
             and state.config_revision == decision.revision
-            and (request.worded_from <= now < request.worded_until or self._is_worded_anew(request, now))
+            and (request.worded_from <= now < request.worded_until or self._words.are_said(request, now))
         )
         stored = decision.place.visit() if is_same else None
         if stored is None:  # it has left RAM for a purge or for want of room, or something else has moved
@@ -302,37 +299,3 @@ class Hot:
             return False
         decision.applied = decision.fence.applied
         return True
-
-    def _is_worded_anew(self, request: Request, now: float) -> bool:
-        """Another second: heads are written again. False when object or permits are none of this time."""
-        decision, second = request.decision, int(now)
-        if not decision.head.stored_at <= now < decision.valid_until:
-            return False
-        if decision.second != second:
-            decision.heads, decision.second = [None] * len(Asker), second
-        heads = decision.heads[request.asker] or self._heads(decision, request.asker)
-        if request.if_none_match is not None and has_tag(request.if_none_match, heads.etag):
-            request.status, request.head, request.body_bytes = 304, heads.unchanged, 0
-        else:
-            body_bytes = 0 if request.is_head else decision.head.body_bytes
-            request.status, request.head, request.body_bytes = 200, heads.whole, body_bytes
-        request.worded_from = max(float(second), decision.head.stored_at)
-        request.worded_until = min(second + 1.0, decision.valid_until)
-        return True
-
-    def _heads(self, decision: Decision, asker: Asker) -> Heads:
-        """As the ordinary path would word them now, for an answer that took no time."""
-        etag = self._wording.etag(decision.delivered, asker)
-        whole, unchanged = (
-            self._wording.picture(decision.delivered, asker, method="GET", asked=fields, elapsed_seconds=0.0)
-            for fields in ({}, {"If-None-Match": etag})
-        )
-        date = f"Date: {formatdate(decision.second, usegmt=True)}\r\n\r\n".encode("ascii")
-        heads = decision.heads[asker] = Heads(etag, _written(whole) + date, _written(unchanged) + date)
-        return heads
-
-
-def _written(reply: Reply) -> bytes:
-    return _STATUS_LINES[reply.status] + b"".join(
-        f"{name}: {value}\r\n".encode("latin-1") for name, value in reply.headers
-    )

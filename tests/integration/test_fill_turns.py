@@ -5,20 +5,17 @@ Held by structure and not by time: between these steps the loop has gone round.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge import heap, render
+from edge import render
 from edge.fill import Filler
 from edge.flight import Fill
-from edge.heap import settle_heap
 from edge.store.disk import DiskStore
 from edge.store.memory import MemoryStore
-from edge.store.port import StoredHead
 from edge.upstream import Upstream
 from tests.infra.turns import counted_turns
 from tests.unit.edge.rig import PlayedPool, Rig
@@ -107,16 +104,3 @@ async def test_no_file_of_an_earlier_process_is_looked_for_once_all_are_known(
     disk.is_stocked = True
     await rig.get("/demo/image/upload/w_11/v1/pic.png")
     assert len(opened) == 1
-
-
-def test_the_collector_looks_at_few_objects_at_a_time_and_not_at_what_was_loaded() -> None:
-    thresholds = gc.get_threshold()
-    try:
-        settle_heap()
-        young, middle, _ = gc.get_threshold()
-        assert gc.get_freeze_count() > 10_000
-        assert young * (middle + 1) <= 3 * heap.YOUNG_MAX == 2100
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*thresholds)
-    assert not StoredHead.__struct_config__.gc

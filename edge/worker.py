@@ -26,6 +26,7 @@ from edge.bounds import bounds_between_workers, bounds_of
 from edge.cdn_listener import cdn_entrances, tls_context
 from edge.entrance import Entrance, drain_all, entrance, standing_in
 from edge.flight import Flights
+from edge.heap import settle_heap
 from edge.link import NodeLink
 from edge.listener import Listener
 from edge.metrics import Count, Counters
@@ -105,6 +106,7 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, sockets: Socket
         await _caught_up(link)
         entrances += await _entrances(settings, slot, parts, sockets, stack)
         async with standing_in(entrances, link.page.live_slots, settings.worker_count):
+            settle_heap()
             link.listening()
             log.info("worker_ready", slot=slot)
             await told.anything.wait()

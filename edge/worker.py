@@ -10,11 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import time
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 
 import structlog
 
+from domicile.service.certificates import refuse_unfit
 from domicile.service.gate.peer import PeerClient
 from domicile.service.log_flood import Flood
 from domicile.service.pool import DecoderPool
@@ -114,13 +117,29 @@ async def serve(
 
 
 async def read_files(settings: EdgeSettings) -> None:
-    """The files that a worker reads before it serves, so that one that cannot be used is known before. Raises BadSetting."""
+    """The files that a worker reads before it serves, so that one that cannot be used is known before. Raises BadSetting.
+
+    Certificates must be valid now, and those of the node bound to its region: the ones in force are better than none.
+    """
+    _refuse_unfit_certificates(settings)
     tls_context(settings.cdn)
     viewers_tls(settings.tls)
     if settings.tier.listen is not None:
         server_tls(settings.tier)
     async with origin_wire(settings), parent_client(settings):
         pass
+
+
+def _refuse_unfit_certificates(settings: EdgeSettings) -> None:
+    shown: dict[str, tuple[Path | None, str | None]] = {
+        "edge.tls.certificate_file": (settings.tls.certificate_file, None),
+        "edge.cdn.certificate_file": (settings.cdn.certificate_file, None),
+        "edge.tier.certificate_file": (settings.tier.certificate_file, settings.region),
+        "edge.origin.certificate_file": (settings.origin.certificate_file, settings.region),
+    }
+    for setting, (certificate, region) in shown.items():
+        if certificate is not None:
+            refuse_unfit(certificate, setting=setting, now=time.time(), region=region)
 
 
 def viewers_tls(settings: TlsSettings) -> ssl.SSLContext | None:

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from cryptography import x509
 
 from domicile.service.settings import BadSetting
 from edge.cdn_settings import CdnSettings
 from edge.link import NodeLink
-from edge.settings import EdgeSettings, OriginSettings
+from edge.settings import EdgeSettings, OriginSettings, TlsSettings
 from edge.tier_settings import TierSettings
 from edge.worker import _caught_up, read_files
+from tests.infra.authority import Authority
 
 HOUR_NS = 3600 * 10**9
 
@@ -74,3 +76,26 @@ async def test_a_certificate_that_cannot_be_used_is_found_before_a_worker_ends_f
 
 async def test_a_node_without_certificates_has_none_to_read(tmp_path: Path) -> None:
     await read_files(EdgeSettings(data_dir=tmp_path))
+
+
+async def test_certificates_to_change_over_to_are_refused_where_they_do_not_fit(tmp_path: Path) -> None:
+    authority = Authority.make(tmp_path, "authority")
+    zone, key = authority.issue("zone", x509.UniformResourceIdentifier("domicile:zone:eu-de"))
+    ended = authority.issue("ended", x509.UniformResourceIdentifier("domicile:zone:eu-de"), hours=-1)
+
+    def https(certificate_file: Path, key_file: Path) -> OriginSettings:
+        return OriginSettings(base="https://localhost", certificate_file=certificate_file, key_file=key_file)
+
+    await read_files(
+        EdgeSettings(data_dir=tmp_path, origin=https(zone, key), tls=TlsSettings(certificate_file=zone, key_file=key))
+    )
+    for settings in (
+        {"origin": https(zone, ended[1])},
+        {"origin": https(*ended)},
+        {"origin": https(zone, key), "region": "eu-fr"},
+    ):
+        with pytest.raises(BadSetting, match=r"edge\.origin\.certificate_file"):
+            await read_files(EdgeSettings(data_dir=tmp_path, **settings))  # type: ignore[arg-type]
+    for tls in ((zone, ended[1]), ended):
+        with pytest.raises(BadSetting, match=r"edge\.tls\.certificate_file"):
+            await read_files(EdgeSettings(data_dir=tmp_path, tls=TlsSettings(certificate_file=tls[0], key_file=tls[1])))

@@ -16,11 +16,11 @@ from yarl import URL
 
 from domicile.media.policy import Activity, Permit
 from domicile.media.probe import BODY_BYTES_MAX, Answered
+from domicile.service.gate.sessions import HEADERS_OUTSIDE_MAX, USER_AGENT, new_session
 
 CONNECT_SECONDS_MAX = 5.0
 ANSWER_SECONDS_MAX = 10.0
 CONNECTIONS_MAX = 8
-HEADER_BYTES_MAX = 8190
 
 
 class ProbeClient:
@@ -38,16 +38,7 @@ class ProbeClient:
             limit=CONNECTIONS_MAX, ssl=tls or ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
         )
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX, sock_connect=CONNECT_SECONDS_MAX)
-        async with aiohttp.ClientSession(
-            connector=connector,
-            timeout=timeout,
-            headers={"User-Agent": "Domicile", "Accept-Encoding": "identity"},
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            auto_decompress=False,
-            max_line_size=HEADER_BYTES_MAX,
-            max_field_size=HEADER_BYTES_MAX,
-        ) as session:
+        async with new_session(connector, timeout, USER_AGENT, headers_max=HEADERS_OUTSIDE_MAX) as session:
             yield cls(session)
 
     async def ask(

@@ -16,6 +16,7 @@ from tests.infra.assets import Cached, Got, Seen, cached, response
 
 FILE = bytes(range(200))
 STEPS = 120
+STORED_SECONDS_MAX = 30.0
 
 
 @dataclass
@@ -118,6 +119,36 @@ async def test_parts_that_come_to_the_whole_are_the_whole(cache: Cached) -> None
     assert ranged(cache).asked[-1] == (0, 1)
     assert (await cache.get()).cache.startswith("hit")
     assert len(cache.origin.seen) == seen + 1
+
+
+async def test_a_whole_that_is_completed_is_shared_and_goes_to_the_disk_if_it_is_large(tmp_path: Path) -> None:
+    async with cached(tmp_path, object_bytes_max=100, disk_bytes_max=2**20) as cache:
+        origin, go_on = Ranged(), asyncio.Event()
+
+        async def waiting(seen: Seen, writer: asyncio.StreamWriter) -> None:
+            if "if-range" in seen.fields:
+                await go_on.wait()
+            await origin(seen, writer)
+
+        cache.origin.script = waiting
+        await cache.get(range="bytes=-80")
+        assert (await cache.get(range="bytes=-80")).cache.startswith("hit")
+        viewers = [await cache.viewer() for _ in range(3)]
+        for viewer, fields in zip(viewers, ({}, {}, {"range": "bytes=0-9"}), strict=True):
+            viewer.send(**fields)
+        await asyncio.sleep(0.05)
+        go_on.set()
+        got = [await viewer.answer() for viewer in viewers]
+        assert [one.body for one in got] == [FILE, FILE, FILE[:10]]
+        assert sum("collapsed" in one.cache for one in got) == 2
+        async with asyncio.timeout(STORED_SECONDS_MAX):
+            while not (whole := await cache.get()).cache.startswith("hit"):
+                await asyncio.sleep(0.01)
+        assert whole.body == FILE
+        assert (await cache.get(range="bytes=100-149")).body == FILE[100:150]
+        assert origin.asked == [(120, 200), (0, 120)]
+        for viewer in viewers:
+            viewer.close()
 
 
 async def test_a_whole_that_has_changed_is_fetched_whole(cache: Cached) -> None:

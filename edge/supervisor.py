@@ -77,9 +77,10 @@ class _Node:
         """Each time it is asked for, or due after an erasure; once more for what was asked meanwhile."""
         while True:
             await restart.due(self.page, restarting, self.settings.node.recycle_seconds)
+            looking = _ours(*restart.look_words(is_asked=restarting.is_set()), *self.passed_on)
             restarting.clear()
             try:
-                await restart.look(_ours("look", *self.passed_on), self.settings)
+                await restart.look(looking, self.settings)
                 await self.renew()
                 await restart.replace_all(self.workers, self.page, self.settings)
             except restart.Refused as refused:

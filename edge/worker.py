@@ -117,11 +117,7 @@ async def serve(
 
 
 async def read_files(settings: EdgeSettings) -> None:
-    """The files that a worker reads before it serves, so that one that cannot be used is known before. Raises BadSetting.
-
-    Certificates must be valid now, and those of the node bound to its region: the ones in force are better than none.
-    """
-    _refuse_unfit_certificates(settings)
+    """The files that a worker reads before it serves, so that one that cannot be used is known before. Raises BadSetting."""
     tls_context(settings.cdn)
     viewers_tls(settings.tls)
     if settings.tier.listen is not None:
@@ -130,7 +126,11 @@ async def read_files(settings: EdgeSettings) -> None:
         pass
 
 
-def _refuse_unfit_certificates(settings: EdgeSettings) -> None:
+def refuse_unfit_certificates(settings: EdgeSettings) -> None:
+    """To change over to: valid now, and those of the node bound to its region. Raises BadSetting.
+
+    A worker that starts takes what there is: one that has ended is better than none.
+    """
     shown: dict[str, tuple[Path | None, str | None]] = {
         "edge.tls.certificate_file": (settings.tls.certificate_file, None),
         "edge.cdn.certificate_file": (settings.cdn.certificate_file, None),

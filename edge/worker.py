@@ -11,12 +11,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 
 import structlog
 
+from domicile.service.certificates import refuse_unfit
 from domicile.service.gate.peer import PeerClient
 from domicile.service.log_flood import Flood
 from domicile.service.pool import DecoderPool
@@ -143,6 +146,22 @@ async def read_files(settings: EdgeSettings) -> None:
         server_tls(settings.tier)
     async with origin_wire(settings), parent_client(settings):
         pass
+
+
+def refuse_unfit_certificates(settings: EdgeSettings) -> None:
+    """To change over to: valid now, and those of the node bound to its region. Raises BadSetting.
+
+    A worker that starts takes what there is: one that has ended is better than none.
+    """
+    shown: dict[str, tuple[Path | None, str | None]] = {
+        "edge.tls.certificate_file": (settings.tls.certificate_file, None),
+        "edge.cdn.certificate_file": (settings.cdn.certificate_file, None),
+        "edge.tier.certificate_file": (settings.tier.certificate_file, settings.region),
+        "edge.origin.certificate_file": (settings.origin.certificate_file, settings.region),
+    }
+    for setting, (certificate, region) in shown.items():
+        if certificate is not None:
+            refuse_unfit(certificate, setting=setting, now=time.time(), region=region)
 
 
 def viewers_tls(settings: TlsSettings) -> ssl.SSLContext | None:

@@ -92,8 +92,10 @@ class State(NamedTuple):
 
     @property
     def held(self) -> list[int]:
-        holders = (*self.machines, *filter(None, (self.snapshot, self.ghost)))
-        return sorted({one.nonce for one in holders} | {self.ghost_ack} - {NEVER})
+        nonces = {one.nonce for one in self.machines} | {
+            one.nonce for one in (self.snapshot, self.ghost) if one is not None
+        }
+        return sorted((nonces | {self.ghost_ack}) - {NEVER})
 
     def numbered(self) -> State:
         number = {nonce: at for at, nonce in enumerate(self.held, 1)}

@@ -117,7 +117,7 @@ def test_a_cache_of_another_region_is_bad(tmp_path: Path) -> None:
 
 def test_every_check_runs_and_has_a_name_of_its_own(tmp_path: Path) -> None:
     found = checks.look(installation(None, tmp_path / "data"), FEATURES, None, {"number": 0})
-    assert len({check.name for check in found}) == len(found) == 14
+    assert len({check.name for check in found}) == len(found) == 15
 
 
 def test_a_policy_file_that_is_none_is_bad_and_named(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 import origin.records  # noqa: F401 - before `origin.fenced`, which is a part of it in all but name
 from domicile.media.errors import MediaError
+from domicile.media.wire import Ack
 from edge.tenure import Tenure
-from origin import fenced
 from origin.boots import Handed, Showing
 from origin.fenced import Instance, Leases
 from tests.model import copies
@@ -41,7 +41,7 @@ def no_doubt(patch: pytest.MonkeyPatch) -> None:
 def acks_show_nothing(patch: pytest.MonkeyPatch) -> None:
     real = Leases.ack
 
-    def ack(leases: Leases, ack: fenced.Ack) -> None:
+    def ack(leases: Leases, ack: Ack) -> None:
         with pytest.MonkeyPatch.context() as inner:
             inner.setattr(Handed, "judge", lambda *_: Showing.NEXT)
             real(leases, ack)

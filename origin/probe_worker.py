@@ -7,15 +7,16 @@ and by validators. One answer with bytes ends the try, and has the CDN purged on
 from __future__ import annotations
 
 import asyncio
-import contextlib
+from functools import partial
 
 from domicile.media.errors import MediaError
 from domicile.media.policy import Activity, Permit
 from domicile.media.probe import KnownUrl, Seen, Tally, asks, seen
 from domicile.service import logging
 from domicile.service.gate.probe import ProbeClient
+from domicile.service.rounds import keep_at
 from origin import probe_steps
-from origin.cdn_accounts import Account
+from origin.cdn_accounts import Account, Address, addresses
 from origin.keys import Origin
 from origin.metrics import PROBE_OUTCOMES
 from origin.records.probes import Probe
@@ -23,8 +24,12 @@ from origin.records.probes import Probe
 POLL_SECONDS = 0.5
 LOOK_SECONDS = 1.0
 """Between two looks at erasures that wait for something outside of them."""
+SHORTEST_SECONDS = 0.01
+"""A look that took longer than that is no reason to leave nothing to others."""
 LOOKED_MAX = 64
 """Erasures of one look; the others have the next one."""
+TRY_SECONDS_MAX = 600.0
+"""Of all questions about one erasure at one CDN; a CDN that takes longer did not answer, and the other erasures have their turn."""
 VERIFIED, FOUND, UNSURE, DENIED = PROBE_OUTCOMES
 
 log = logging.get()
@@ -33,24 +38,29 @@ log = logging.get()
 async def run(origin: Origin, client: ProbeClient) -> None:
     """Until it is cancelled."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(_look(origin))
+        looks = _Looks(origin)
+        told = origin.records.probes.told
+        group.create_task(keep_at(looks.do, of="erasures", retry_seconds=LOOK_SECONDS, news=told))
         for account in origin.records.cdn_purges.accounts.values():
-            group.create_task(_serve(origin, client, account))
+            do = partial(_serve, origin, client, account)
+            group.create_task(keep_at(do, of="probes", retry_seconds=POLL_SECONDS))
 
 
-async def _look(origin: Origin) -> None:
-    told = origin.records.probes.told
-    is_told = False
-    while True:
-        told.clear()
-        try:
-            await look(origin, spoken_alone=is_told)
-        except Exception as failed:  # noqa: BLE001 - a busy database: looked at again
-            log.warning("erasures_not_looked_at", error=type(failed).__name__)
-        is_told = False
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_SECONDS):
-                is_told = await told.wait()
+class _Looks:
+    """At all that wait, once in LOOK_SECONDS; between, whenever somebody has said something, at what it was about."""
+
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+        self._next_at = 0.0
+
+    async def do(self) -> float:
+        """One look."""
+        now = asyncio.get_running_loop().time()
+        is_time = now >= self._next_at
+        if is_time:
+            self._next_at = now + LOOK_SECONDS
+        await look(self._origin, spoken_alone=not is_time)
+        return max(SHORTEST_SECONDS, self._next_at - asyncio.get_running_loop().time())
 
 
 async def look(origin: Origin, *, spoken_alone: bool = False) -> None:
@@ -69,22 +79,17 @@ async def look(origin: Origin, *, spoken_alone: bool = False) -> None:
         await origin.records.look_at_erasure(*at)
 
 
-async def _serve(origin: Origin, client: ProbeClient, account: Account) -> None:
-    while True:
-        asked = False
-        try:
-            asked = await round_of(origin, client, account)
-        except Exception as failed:  # noqa: BLE001 - a busy database: what is due stays due
-            log.warning("probe_round_failed", error=type(failed).__name__)
-        if not asked:
-            await asyncio.sleep(POLL_SECONDS)
+async def _serve(origin: Origin, client: ProbeClient, account: Account) -> float:
+    return 0.0 if await round_of(origin, client, account) else POLL_SECONDS
 
 
 async def round_of(origin: Origin, client: ProbeClient, account: Account) -> bool:
     """One probe of this CDN, if one is due. False: none was."""
-    probe = next((one for one in origin.records.probes.open.values() if _is_due(one, account, origin.now())), None)
+    probes = origin.records.probes
+    probe = next((one for one in probes.in_turn if _is_due(one, account, origin.now())), None)
     if probe is None:
         return False
+    probes.had_turn(probe)
     tally, outcome = await _tried(origin, client, account, probe)
     standing = probe_steps.answered(probe.cdns[account.name], tally, now=origin.now())
     probe.cdns[account.name] = standing
@@ -111,18 +116,24 @@ async def _tried(origin: Origin, client: ProbeClient, account: Account, probe: P
         return Tally(asked=1, refused=1), DENIED
     urls = await origin.records.probed_urls(probe)
     tally = Tally()
-    for host in account.hosts:
-        tally = tally.with_all_of(await asked_at(client, permit, probe.tenant, host, urls))
-        if tally.verdict is not Seen.ABSENT:
-            break
+    try:
+        async with asyncio.timeout(TRY_SECONDS_MAX):
+            for address in addresses(account.hosts, probe.tenant):
+                tally = tally.with_all_of(await asked_at(client, permit, probe.tenant, address, urls))
+                if tally.verdict is not Seen.ABSENT:
+                    break
+    except TimeoutError:
+        tally = tally.plus(Seen.UNREACHABLE)
     return tally, {Seen.ABSENT: VERIFIED, Seen.BYTES: FOUND}.get(tally.verdict, UNSURE)
 
 
-async def asked_at(client: ProbeClient, permit: Permit, tenant: str, host: str, urls: tuple[KnownUrl, ...]) -> Tally:
+async def asked_at(
+    client: ProbeClient, permit: Permit, tenant: str, address: Address, urls: tuple[KnownUrl, ...]
+) -> Tally:
     """Up to the first answer that says that it is asked in vain: all are asked again then."""
     tally = Tally()
-    for ask in asks(urls):
-        answered = await client.ask(permit, tenant, host, ask.url.target, ask.headers)
+    for ask in asks(probe_steps.on_own_hosts(urls) if address.is_own else urls):
+        answered = await client.ask(permit, tenant, address.base, ask.url.target, ask.headers)
         tally = tally.plus(what := seen(ask, answered))
         if what not in {Seen.ABSENT, Seen.UNJUDGED}:
             break

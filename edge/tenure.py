@@ -58,8 +58,8 @@ class Tenure:
         self._wall_clock = wall_clock
         self._locked = True
         self._sent_ns = 0
-        self._wall_ahead_ns = 0
-        """When the lease that counts was asked for."""
+        self._wall_ahead_ns = self.wall_ahead_ns()
+        """When the lease that counts was asked for; or now, of one that an agent before this one has asked for."""
         self._asked_ahead_ns = 0
         self._voided = 0
         self._home = ""

@@ -24,7 +24,7 @@ from edge.members import Members
 from edge.messages import Applied, Dropped, Granted, Withdrawn
 from edge.nodedb import NoRoom
 from edge.starts import Cause
-from edge.tenure import NOT_CONTINUED
+from edge.tenure import NOT_CONTINUED, Tenure
 from tests.unit.edge import nodes
 from tests.unit.edge.journals import chained
 from tests.unit.edge.nodes import HEAD, HOME, AgentSide, agent_side, lease, stored
@@ -196,6 +196,12 @@ async def test_an_agent_that_starts_again_goes_on_under_the_same_id(played: Play
     played.agent.begin_anew(Cause.CLOCK)
     third = Playing(played.side, played.origin)
     assert third.agent.identity.boot == played.agent.identity.boot != again.agent.identity.boot
+
+
+async def test_the_lease_of_an_agent_before_counts_for_the_next(played: Playing) -> None:
+    side = played.side
+    again = Tenure(side.node, side.db, locked_seconds_max=600.0, wall_clock=lambda: 1.7e9)
+    assert (again.leased, again.clock_was_set()) == (True, False)
 
 
 def nothing_is_served(played: Playing) -> bool:

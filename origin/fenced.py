@@ -9,6 +9,7 @@ wait; and who asked for his first lease after it, having just started again, is 
 
 An ack is worth something only as long as one machine asks under a boot id (`origin.boots`). Of a boot that is in doubt none counts
 until L(1+rho)+epsilon after the last request that made it so: whoever holds a lease under it then has shown the newest nonce.
+An entry from before is waited for as ever, since an answer ends the lease before where that does (`former_seconds`).
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Instance:
 
     def silent_from(self, committed_at: float) -> float:
         """From when on it cannot serve what an entry committed at that time removed, without any ack."""
-        return max(min(self.renewed_at, committed_at) + _outlasted(self.lease_seconds), self.doubted_until)
+        return min(self.renewed_at, committed_at) + _outlasted(self.lease_seconds)
 
 
 def _outlasted(lease_seconds: float) -> float:

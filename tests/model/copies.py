@@ -121,7 +121,7 @@ def steps(rules: Rules) -> Callable[[State], Iterator[Step[State]]]:
         if s.since == NEVER:
             yield "erase", s._replace(since=0)
         is_silent = max(s.last, s.since) >= WAIT
-        if s.since >= 0 and not s.fenced and not s.doubt and (s.acked or is_silent or not s.awaited):
+        if s.since >= 0 and not s.fenced and ((s.acked and not s.doubt) or is_silent or not s.awaited):
             yield "fenced", s._replace(fenced=True)
         if s.ghost is not None:
             yield "a request of before arrives", _arrives(s._replace(ghost=None), s.ghost, rules)[0]
@@ -169,7 +169,7 @@ def _arrives(s: State, asked: Request, rules: Rules) -> tuple[State, Answer]:
     """What the origin makes of a request, and its answer."""
     head, fresh = s.since >= 0, max(*s.held, *s.issued, s.before) + 1
     granted = s._replace(last=0)
-    if s.last >= WAIT and not s.doubt:  # it is not known any more
+    if s.last >= WAIT:  # it is not known any more
         is_doubted = asked.leased and rules.doubts
         known = granted._replace(before=asked.nonce, issued=frozenset({fresh}), acked=False, doubt=WAIT * is_doubted)
         former = 0 if rules.ends_former and rules.nonces else LEASE
@@ -188,7 +188,7 @@ def _arrives(s: State, asked: Request, rules: Rules) -> tuple[State, Answer]:
 
 def _acked(s: State, nonce: int, rules: Rules) -> tuple[State, bool]:
     """And whether it is refused."""
-    is_known = s.last < WAIT or bool(s.doubt)
+    is_known = s.last < WAIT
     if nonce in s.issued or not (rules.nonces and rules.in_acks):
         return s._replace(acked=is_known), False
     if nonce == s.before or not is_known:

@@ -4,6 +4,7 @@
     follow  long poll of the journal                     -> durable in node.db -> counted -> workers told
     ack     when every worker has taken it               -> the origin may call the entry fenced
     watch   at the end of the lease                      -> wrap the keys, later drop them
+    anew    this may not be the only machine any more    -> no lease, another boot id, and all of the above as after a start
 
 It carries no media. When it is gone, workers serve until the lease runs out and not longer.
 Source: decisions C, D, F; erasure E1 to E9.
@@ -14,12 +15,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import structlog
 
-from domicile.media.errors import MediaError, UpstreamUnavailable
+from domicile.media.errors import BootSplit, MediaError, UpstreamUnavailable
 from domicile.media.journal import Entry, Head, Kind
 from domicile.media.wire import Ack, JournalAnswer, LeaseAnswer, LeaseRequest
 from domicile.service.gate.wire import WireClient
@@ -29,6 +30,7 @@ from edge.members import Members
 from edge.node import Node, Wake
 from edge.nodedb import BASE_EVERY, NodeDb, NoRoom
 from edge.occasionally import Occasionally
+from edge.starts import Cause, new_start
 from edge.tenure import Asked, Tenure
 
 JOURNAL_WAIT_SECONDS = 20.0
@@ -49,6 +51,7 @@ class Identity:
 
     node: str
     boot: str
+    """Of a new page; `Agent.identity` has the one of now."""
     region: str
     authorities: tuple[str, ...]
 
@@ -65,13 +68,15 @@ class Agent:
         members: Members,
         tenure: Tenure,
     ) -> None:
-        self.identity = identity
+        node.page.start = node.page.start or identity.boot
+        self.identity = replace(identity, boot=node.page.start)
         self.tenure = tenure
         self.problem = "no lease yet"
         """Last failure towards the origin; empty when all is well."""
         self.renewals = 0
         self.failures = 0
         self.acks = 0
+        self.begun_anew = 0
         self._away = Occasionally(line_seconds=AWAY_LINE_SECONDS)
         self._node = node
         self._page = node.page
@@ -79,6 +84,8 @@ class Agent:
         self._wire = wire
         self._members = members
         self._changing = asyncio.Lock()
+        self._asking = asyncio.Lock()
+        """One request for a lease at a time: each shows the nonce of the answer before."""
         self._acked: dict[str, Head] = {}
         self._hurry = Wake()
         self._to_ack = Wake()
@@ -168,15 +175,48 @@ class Agent:
             authorities=who.authorities,
             heads={name: head for name, head in self._acked.items() if name in self._node.tenants},
             release=release,
+            nonce=self._page.nonce,
+            leased=self.tenure.leased,
         )
 
     async def _ask(self) -> Asked:
-        cursors = {name: tenant.cursor for name, tenant in self._node.tenants.items()}
-        sent_ns = self._page.now_ns()
-        return Asked(sent_ns=sent_ns, cursors=cursors, answer=await self._wire.lease(self._request()))
+        async with self._asking:
+            boot, ahead_ns = self.identity.boot, self.tenure.wall_ahead_ns()
+            cursors = {name: tenant.cursor for name, tenant in self._node.tenants.items()}
+            sent_ns = self._page.now_ns()
+            with self._told_apart():
+                answer = await self._wire.lease(self._request())
+            if boot != self.identity.boot:
+                raise UpstreamUnavailable("This lease was for a start that is over")
+            self._page.nonce = answer.nonce
+            return Asked(sent_ns=sent_ns, cursors=cursors, answer=answer, boot=boot, wall_ahead_ns=ahead_ns)
+
+    @contextlib.contextmanager
+    def _told_apart(self) -> Iterator[None]:
+        """Around calls that show the nonce."""
+        boot = self.identity.boot
+        try:
+            yield
+        except BootSplit:
+            if boot == self.identity.boot:
+                self.begin_anew(Cause.ORIGIN)
+            raise
+
+    def begin_anew(self, cause: Cause) -> None:
+        """This may not be the only machine that is what it was: nothing that was granted counts, and what comes is another start.
+        Nothing is said for the one before: another may be serving under it.
+        """
+        log.warning("start_given_up", cause=cause)
+        self.begun_anew += 1
+        self._page.nonce, self._page.start = 0, new_start(self.identity.boot)
+        self.identity = replace(self.identity, boot=self._page.start)
+        self.tenure.void()
+        self._hurry()
 
     async def _accept(self, asked: Asked) -> None:
         """Take a lease; under `_changing`."""
+        if asked.boot != self.identity.boot:
+            return
         followed = set(self._node.cursors())
         await self.tenure.accept(asked)
         if set(self._node.cursors()) != followed:
@@ -283,8 +323,11 @@ class Agent:
                 heads, number = self._node.cursors(), self._page.applied
                 await self._members.drained(number)
                 self._acked = heads
+                who = self.identity
+                ack = Ack(node=who.node, boot=who.boot, applied=heads, nonce=self._page.nonce)
                 try:
-                    await self._wire.ack(Ack(node=self.identity.node, boot=self.identity.boot, applied=heads))
+                    with self._told_apart():
+                        await self._wire.ack(ack)
                 except MediaError as failed:
                     failures += 1
                     self._note_failure(failed)
@@ -296,6 +339,8 @@ class Agent:
     async def _watch_forever(self) -> None:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
+            if self.tenure.clock_was_set():
+                self.begin_anew(Cause.CLOCK)
             self.tenure.lock_if_over()
 
     def _note_failure(self, failed: MediaError) -> None:

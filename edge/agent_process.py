@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from domicile.service.gate.probe import ProbeClient
 from domicile.service.gate.wire import WireClient
 from domicile.service.metrics import new_registry
 from domicile.service.settings import BadSetting
-from edge import logs, origin_wire, restart
+from edge import generation, logs, origin_wire, restart
 from edge.agent import Agent, Identity
 from edge.desk import Desk
 from edge.exporter import NodeCollector, Scrape
@@ -78,7 +79,7 @@ async def serve(
         )
         parts = _assemble(settings, identity, page, db, wire, members, reserve=reserve, load=load)
         probing = Probing(
-            identity=identity,
+            identity=lambda: parts.agent.identity,
             node=parts.node,
             page=page,
             keyring=parts.keyring,
@@ -98,6 +99,7 @@ async def serve(
                 group.create_task(probing.run()),
                 group.create_task(parts.stock.run()),
                 group.create_task(reserve.run()),
+                group.create_task(generation.watch(parts.agent.begin_anew)),
             ]
             await stopping.wait()
             for task in tasks:
@@ -177,10 +179,11 @@ def _assemble(
     *,
     reserve: Reserve,
     load: Callable[[], EdgeSettings],
+    wall_clock: Callable[[], float] = time.time,
 ) -> _Parts:
     keyring = Keyring(settings.node.keyring_keys_max)
     node = Node(page, keyring, agent=secrets.randbits(63) | 1)
-    tenure = Tenure(node, db, locked_seconds_max=settings.node.locked_seconds_max)
+    tenure = Tenure(node, db, locked_seconds_max=settings.node.locked_seconds_max, wall_clock=wall_clock)
     agent = Agent(identity, node, db, wire, members, tenure)
     register = Register(node, db, keyring, objects_max=settings.node.objects_max)
     place = Place(name=PLACE, region=settings.region)

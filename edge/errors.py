@@ -30,6 +30,7 @@ STATUS: dict[type[MediaError], int] = {
     errors.ProcessingFailed: 500,
     errors.Overloaded: 503,
     errors.QuotaUsedUp: 503,
+    errors.BootSplit: 503,
     errors.LeaseLost: 503,
     errors.UpstreamUnavailable: 503,
 }
@@ -37,6 +38,7 @@ STATUS: dict[type[MediaError], int] = {
 RETRY_AFTER_SECONDS: dict[type[MediaError], int] = {
     errors.Overloaded: 1,
     errors.QuotaUsedUp: 60,
+    errors.BootSplit: 2,
     errors.LeaseLost: 2,
     errors.UpstreamUnavailable: 2,
 }

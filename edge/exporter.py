@@ -31,6 +31,7 @@ NODE_HELP = {
     "workers_killed_total": "Workers killed because they did not take an event in time.",
     "lease_renewals_total": "Leases granted.",
     "journal_acks_total": "Acks that the origin took.",
+    "begun_anew_total": "Times that this node gave its lease up and began anew, because its machine may have been copied or put back.",
     "agent_origin_failures_total": "Lease, journal and ack calls that failed, or could not be written down.",
     "reports_lost_total": "Renditions that could not be reported.",
 }

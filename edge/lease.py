@@ -28,6 +28,10 @@ JITTER_SHARE = 0.2
 RETRY_SECONDS_MIN = 0.1
 RETRY_SECONDS_MAX = 2.0
 
+WALL_SET_SECONDS = 1.5
+"""By which the wall clock must have moved against CLOCK_BOOTTIME to have been set: more than a leap second, or than what it is
+slewed by from one renewal to the next. One that was set only costs a renewal."""
+
 LEASE_SECONDS_MAX = 3600.0
 """A longer grant is cut: what a policy may say, and no more."""
 
@@ -36,6 +40,11 @@ def deadline_ns(*, sent_ns: int, lease_seconds: float, drift: float = CLOCK_DRIF
     """When to stop serving, in nanoseconds on the clock that `sent_ns` was read from. Never rounds up."""
     granted = max(0.0, min(lease_seconds, LEASE_SECONDS_MAX))
     return sent_ns + int(granted * (1 - drift) / (1 + drift) * NANOSECONDS)
+
+
+def is_set(ahead_then_ns: int, ahead_now_ns: int) -> bool:
+    """Was a wall clock set that was so far ahead of another then and is so far now?"""
+    return abs(ahead_now_ns - ahead_then_ns) > WALL_SET_SECONDS * NANOSECONDS
 
 
 def renew_after_seconds(lease_seconds: float, random: float) -> float:

@@ -59,6 +59,7 @@ class NodeNumbers:
             "workers_killed_total": self.members.killed,
             "lease_renewals_total": self.agent.renewals,
             "journal_acks_total": self.agent.acks,
+            "begun_anew_total": self.agent.begun_anew,
             "agent_origin_failures_total": self.agent.failures,
             "reports_lost_total": self.reports.dropped,
         }

@@ -1,10 +1,10 @@
 """The page that all processes of a node share: a small mapped file of aligned 8-byte integers.
 
-    header  magic, version, lease_deadline_ns, applied, agent, workers, erased, forgotten
+    header  magic, version, lease_deadline_ns, applied, agent, workers, erased, forgotten, nonce, start (two)
     slots   64 x (pid, boot, applied, listening, then the worker's counters: see `metrics`)
 
 Each field is one aligned 8-byte store, so a reader sees the old or the new value and never half of one. One writer a
-field: the agent writes lease_deadline_ns, applied and erased; the supervisor writes forgotten and pid, and clears a slot whose
+field: the agent writes lease_deadline_ns, applied, erased, nonce and start; the supervisor writes forgotten and pid, and clears a slot whose
 process it has reaped; a worker writes the rest of its own slot.
 Source: decisions F and J; CLOCK_BOOTTIME because CLOCK_MONOTONIC stands still while a machine sleeps (E2).
 """
@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 MAGIC = 0x444F4D50_41474531
-VERSION = 2
+VERSION = 3
 SLOTS_MAX = 64
 COUNTERS_MAX = 1016
 """8-byte integers that one worker has for its counters."""
@@ -29,7 +29,9 @@ _HEADER_WORDS = 512
 _SLOT_WORDS = 8 + COUNTERS_MAX
 PAGE_BYTES = (_HEADER_WORDS + SLOTS_MAX * _SLOT_WORDS) * _WORD
 
-_MAGIC, _VERSION, _DEADLINE, _APPLIED, _AGENT, _WORKERS, _ERASED, _FORGOTTEN = range(8)
+_MAGIC, _VERSION, _DEADLINE, _APPLIED, _AGENT, _WORKERS, _ERASED, _FORGOTTEN, _NONCE, _START_HIGH, _START_LOW = range(
+    11
+)
 _PID, _BOOT, _SLOT_APPLIED, _LISTENING = range(4)
 _COUNTERS = 8
 
@@ -197,6 +199,25 @@ class SharedPage:
     @forgotten.setter
     def forgotten(self, number: int) -> None:
         self._words[_FORGOTTEN] = number
+
+    @property
+    def nonce(self) -> int:
+        """Of the origin's last answer to this start of the node; 0 before the first."""
+        return int(self._words[_NONCE])
+
+    @nonce.setter
+    def nonce(self, nonce: int) -> None:
+        self._words[_NONCE] = nonce
+
+    @property
+    def start(self) -> str:
+        """Id of this start of the node, 32 hex digits: an agent that is started again goes on under it. Empty before the first."""
+        high, low = self._words[_START_HIGH], self._words[_START_LOW]
+        return f"{high:016x}{low:016x}" if high or low else ""
+
+    @start.setter
+    def start(self, start: str) -> None:
+        self._words[_START_HIGH], self._words[_START_LOW] = int(start[:16], 16), int(start[16:], 16)
 
     @property
     def workers(self) -> int:

@@ -105,7 +105,8 @@ class _Sum:
 class Probing:
     """Of one node, in its agent."""
 
-    identity: Identity
+    identity: Callable[[], Identity]
+    """As it is now."""
     node: Node
     page: SharedPage
     keyring: Keyring
@@ -117,8 +118,9 @@ class Probing:
 
     async def run(self) -> None:
         """Until cancelled."""
-        who, failures, told = self.identity, 0, tuple[EdgeSeen, ...]()
+        failures, told = 0, tuple[EdgeSeen, ...]()
         while True:
+            who = self.identity()
             request = ProbesRequest(
                 node=who.node, boot=who.boot, region=who.region, wait_seconds=0.0 if told else WAIT_SECONDS, seen=told
             )
@@ -202,7 +204,7 @@ class Probing:
                     return
 
     def _permit_for(self, tenant: Tenant) -> Callable[[Activity], Permit | None]:
-        place = Place(name="edge", region=self.identity.region)
+        place = Place(name="edge", region=self.identity().region)
         grant = tenant.grant
         try:
             policy = None if grant is None else from_mapping(grant.policy, home=grant.home)

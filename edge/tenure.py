@@ -7,7 +7,8 @@ refused; the others go on. Callers hold the agent's lock around everything that 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -15,7 +16,7 @@ import structlog
 from domicile.media.journal import Head
 from domicile.media.wire import LeaseAnswer, TenantLease
 from edge.journal import Standing, standing
-from edge.lease import NANOSECONDS, PendingLease, deadline_ns
+from edge.lease import NANOSECONDS, PendingLease, deadline_ns, is_set
 from edge.node import Node, new_fence
 from edge.nodedb import NodeDb, NoRoom
 
@@ -33,12 +34,18 @@ class Asked:
     cursors: Mapping[str, Head]
     """How far each tenant had come then; the origin must know as much. (Entries may arrive before the answer does.)"""
     answer: LeaseAnswer
+    boot: str
+    """Under which it was asked for."""
+    wall_ahead_ns: int
+    """By how much the wall clock was ahead of CLOCK_BOOTTIME then."""
 
 
 class Tenure:
     """The lease of one node."""
 
-    def __init__(self, node: Node, db: NodeDb, *, locked_seconds_max: float) -> None:
+    def __init__(
+        self, node: Node, db: NodeDb, *, locked_seconds_max: float, wall_clock: Callable[[], float] = time.time
+    ) -> None:
         self.refused: dict[str, str] = {}
         """tenant -> the origin's reason for granting nothing here."""
         self.lag: dict[str, int] = {}
@@ -48,8 +55,13 @@ class Tenure:
         self._page = node.page
         self._db = db
         self.locked_seconds_max = locked_seconds_max
+        self._wall_clock = wall_clock
         self._locked = True
         self._sent_ns = 0
+        self._wall_ahead_ns = self.wall_ahead_ns()
+        """When the lease that counts was asked for; or now, of one that an agent before this one has asked for."""
+        self._asked_ahead_ns = 0
+        self._voided = 0
         self._home = ""
         self._pending: PendingLease | None = None
         self._left_out: set[str] = set()
@@ -74,7 +86,10 @@ class Tenure:
         """Take a lease as pending. One that was asked for before the present one is left aside."""
         if asked.sent_ns < self._sent_ns:
             return
-        answer = asked.answer
+        answer, voided = asked.answer, self._voided
+        if answer.former_seconds is not None:
+            ends_ns = deadline_ns(sent_ns=asked.sent_ns, lease_seconds=answer.former_seconds)
+            self._page.lease_deadline_ns = min(self._page.lease_deadline_ns, ends_ns)
         self._left_out.clear()
         heads: dict[str, Head] = {}
         leases: dict[str, TenantLease] = {}
@@ -85,9 +100,12 @@ class Tenure:
             self._node.withdraw(name)
             log.warning("tenant_withdrawn")
             await _at_best(self._db.remove(name))
+        if voided != self._voided:  # meanwhile
+            return
         self.refused = dict(answer.refused)
         self.lease_seconds = answer.lease_seconds
         self._sent_ns, self._home, self._leases = asked.sent_ns, answer.region, leases
+        self._asked_ahead_ns = asked.wall_ahead_ns
         deadline = deadline_ns(sent_ns=asked.sent_ns, lease_seconds=answer.lease_seconds)
         self._pending = PendingLease(deadline_ns=deadline, heads=heads)
         self.settle()
@@ -112,7 +130,23 @@ class Tenure:
         for lease in self._leases.values():
             self._node.grant(lease, home=self._home)
         self._page.lease_deadline_ns = self._pending.deadline_ns
+        self._wall_ahead_ns = self._asked_ahead_ns
         self._pending, self._locked = None, False
+
+    def wall_ahead_ns(self) -> int:
+        """By how much the wall clock is ahead of CLOCK_BOOTTIME."""
+        return int(self._wall_clock() * NANOSECONDS) - self._page.now_ns()
+
+    def clock_was_set(self) -> bool:
+        """Since the lease that counts was asked for: by somebody, or because this machine was put back, and told the time."""
+        return self.leased and is_set(self._wall_ahead_ns, self.wall_ahead_ns())
+
+    def void(self) -> None:
+        """Nothing that was granted counts any more, as after a start; keys are locked."""
+        self._voided += 1
+        self._page.lease_deadline_ns = min(self._page.lease_deadline_ns, self._page.now_ns())
+        self._pending, self._leases, self._sent_ns = None, {}, 0
+        self.lock_if_over()
 
     async def refuse(self, name: str) -> None:
         """Serve a tenant no longer whose journal is not the one this node knows."""

@@ -57,6 +57,7 @@ STATUS: dict[type[MediaError], Answer] = {
     errors.ProcessingFailed: Answer(admin=500, upload=500, wire=500),
     errors.Overloaded: Answer(admin=429, upload=429, wire=503),
     errors.QuotaUsedUp: Answer(admin=420, upload=420, wire=503),
+    errors.BootSplit: Answer(admin=409, upload=400, wire=409),
     errors.LeaseLost: Answer(admin=500, upload=500, wire=503),
     errors.UpstreamUnavailable: Answer(admin=500, upload=500, wire=503),
 }

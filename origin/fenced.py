@@ -6,6 +6,10 @@ process's own monotonic clock. Who starts this process anew waits again for ever
 
 Why the *earlier*: a lease granted after the commit is usable only once the entry is applied, so it never extends the
 wait; and who asked for his first lease after it, having just started again, is not waited for at all. Why the renewal counts from its arrival: the edge counts from its sending, which was before.
+
+An ack is worth something only as long as one machine asks under a boot id (`origin.boots`). Of a boot that is in doubt none counts
+until L(1+rho)+epsilon after the last request that made it so: whoever holds a lease under it then has shown the newest nonce.
+An entry from before is waited for as ever, since an answer ends the lease before where that does (`former_seconds`).
 """
 
 from __future__ import annotations
@@ -19,9 +23,10 @@ import msgspec
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domicile.media.errors import Overloaded
+from domicile.media.errors import BootSplit, Overloaded
 from domicile.media.journal import Entry, Head
-from domicile.media.wire import Ack
+from domicile.media.wire import Ack, LeaseRequest
+from origin.boots import Handed, Showing, packed, unpacked
 from origin.catalogue.tables import lease_beat
 from origin.records.types import FencedState, Fencing
 
@@ -30,6 +35,7 @@ CLOCK_DRIFT = 0.01
 CLOCK_MARGIN_SECONDS = 0.25
 """epsilon: scheduling and rounding on both sides."""
 INSTANCES_MAX = 1024
+SPLIT = "Another one has asked under this id since: begin anew under another"
 COMMITS_REMEMBERED_MAX = 10_000
 """Commit times kept; an entry older than all of them counts as committed when the oldest kept one was."""
 
@@ -50,6 +56,24 @@ class Instance:
     """Every cloud it was ever given."""
     applied: dict[str, int] = field(default_factory=dict)
     beats: int = 0
+    handed: Handed = field(default_factory=Handed)
+    showing: Showing = Showing.NEXT
+    """Of its last request."""
+    doubted_at: float = float("-inf")
+    """When somebody last showed what another may have shown as well."""
+    former_seconds: float = 0.0
+    """What was left, at its last request, of the lease before: of entries that it had not acked by then it may serve bytes no
+    longer, even if its own clock stood still for a while.
+    """
+
+    @property
+    def is_doubted(self) -> bool:
+        """When it last asked."""
+        return self.doubted_until > self.renewed_at
+
+    @property
+    def doubted_until(self) -> float:
+        return self.doubted_at + _outlasted(self.lease_seconds)
 
     def silent_from(self, committed_at: float) -> float:
         """From when on it cannot serve what an entry committed at that time removed, without any ack."""
@@ -92,6 +116,7 @@ class Leases:
     async def load(self, connection: AsyncConnection) -> None:
         """Everybody who was registered before this start may hold a lease that we granted a moment ago."""
         for row in await connection.execute(select(lease_beat)):
+            handed, is_doubted = unpacked(row.nonces)
             self._instances[row.node, row.boot] = Instance(
                 node=row.node,
                 boot=row.boot,
@@ -99,6 +124,8 @@ class Leases:
                 lease_seconds=row.lease_seconds,
                 tenants=frozenset(msgspec.msgpack.decode(row.tenants, type=list[str])),
                 beats=row.beats,
+                handed=handed,
+                doubted_at=self._started_at if is_doubted else float("-inf"),
             )
 
     def nodes_of(self, tenant: str) -> frozenset[str]:
@@ -119,17 +146,29 @@ class Leases:
 
     def expect_strangers(self, lease_seconds: float) -> None:
         """The rows are of an older state: whoever has come since may hold a lease, and nobody knows of him. Until the longest
-        of those has run out nothing is fenced.
+        of those has run out nothing is fenced. Which nonces were given since, nobody knows either.
         """
+        for instance in self._instances.values():
+            instance.handed = Handed()
         longest = max([lease_seconds, *(instance.lease_seconds for instance in self._instances.values())])
         self._strangers_until = self._started_at + _outlasted(longest)
 
-    def register(self, node: str, boot: str, *, lease_seconds: float, tenants: frozenset[str]) -> Instance:
-        """Before the heads are read: an entry committed after that must already know this instance."""
-        arrived_at = self._monotonic()
+    def register(self, asked: LeaseRequest, *, lease_seconds: float, tenants: frozenset[str]) -> Instance:
+        """Before the heads are read: an entry committed after that must already know this instance. When it is USED, nothing is
+        to be granted.
+        """
+        arrived_at, node, boot = self._monotonic(), asked.node, asked.boot
         self._drop_silent(arrived_at)
         known = self._instances.get((node, boot))
-        if known is None:
+        if known is not None:
+            known.showing = known.handed.judge(asked.nonce)
+            if known.showing is not Showing.NEXT:
+                known.doubted_at = arrived_at
+            known.former_seconds = self._left_of_former(known, asked.heads, arrived_at)
+            known.beats += 1
+            if known.showing is Showing.USED:
+                return known
+        else:
             if len(self._instances) >= INSTANCES_MAX:
                 raise Overloaded("too many edges")
             known = Instance(
@@ -140,23 +179,47 @@ class Leases:
                 lease_seconds=lease_seconds,
                 tenants=tenants,
             )
+            if asked.nonce and asked.leased:  # by a clock that stood still, or under a catalogue that was lost
+                known.first_at, known.doubted_at = float("-inf"), arrived_at
             self._instances[node, boot] = known
         known.renewed_at = arrived_at
         known.lease_seconds = max(known.lease_seconds, lease_seconds)
         known.tenants |= tenants
-        known.beats += 1
+        known.handed = known.handed.after(asked.nonce)
         return known
 
-    def release(self, node: str, boot: str) -> None:
-        """It said that it serves nothing any more."""
-        self._instances.pop((node, boot), None)
+    def _left_of_former(self, known: Instance, heads: Mapping[str, Head], now: float) -> float:
+        """As an entry is waited for that it has not acked: from its commit. Nothing when it may have begun anew somewhere."""
+        went_back = any(head.seq < known.applied.get(tenant, 0) for tenant, head in heads.items())
+        if known.showing is not Showing.NEXT or not known.handed.issued or went_back:
+            return 0.0
+        lacking = ((tenant, head.seq + 1) for tenant, head in heads.items() if head.seq < self._heads.get(tenant, 0))
+        first = min((self._committed_at(tenant, seq) for tenant, seq in lacking), default=now)
+        return max(0.0, first + known.lease_seconds - now)
+
+    def release(self, asked: LeaseRequest) -> bool:
+        """It said that it serves nothing any more; False when another may serve under its id."""
+        instance = self._instances.get((asked.node, asked.boot))
+        if instance is not None and instance.handed.judge(asked.nonce) is not Showing.NEXT:
+            instance.doubted_at = self._monotonic()
+            return False
+        self._instances.pop((asked.node, asked.boot), None)
         self._wake()
+        return True
 
     def ack(self, ack: Ack) -> None:
-        """Unknown instances and entries that do not exist are ignored: nobody acks the future."""
+        """Unknown instances and entries that do not exist are ignored: nobody acks the future. Raises BootSplit, Overloaded."""
         instance = self._instances.get((ack.node, ack.boot))
         if instance is None:
             return
+        match instance.handed.judge(ack.nonce):
+            case Showing.USED:
+                instance.doubted_at = self._monotonic()
+                raise BootSplit(SPLIT)
+            case Showing.AGAIN:  # the answer to its last request is on its way to it, or to another
+                raise Overloaded("Ask for the lease once more first")
+            case Showing.NEXT:
+                pass
         for tenant, head in ack.applied.items():
             if head.seq <= self._heads.get(tenant, -1):
                 instance.applied[tenant] = max(instance.applied.get(tenant, 0), head.seq)
@@ -173,7 +236,7 @@ class Leases:
         for instance in self._instances.values():
             if tenant not in instance.tenants or instance.first_at > committed_at:
                 continue
-            if instance.applied.get(tenant, 0) >= seq:
+            if instance.applied.get(tenant, 0) >= seq and instance.doubted_until <= now:
                 acked += 1
             elif (until := instance.silent_from(committed_at)) <= now:
                 suspended += 1
@@ -230,6 +293,7 @@ async def write_beat(connection: AsyncConnection, instance: Instance) -> None:
         "beats": instance.beats,
         "lease_seconds": instance.lease_seconds,
         "tenants": msgspec.msgpack.encode(sorted(instance.tenants)),
+        "nonces": packed(instance.handed, is_doubted=instance.is_doubted),
     }
     mine = (lease_beat.c.node == instance.node, lease_beat.c.boot == instance.boot)
     changed = await connection.execute(update(lease_beat).where(*mine).values(values))

@@ -69,6 +69,7 @@ def look(
     root: Mapping[str, Any],
     *,
     proc: Path = Path("/proc"),
+    sys_directory: Path = Path("/sys"),
 ) -> list[Check]:
     """Every check. `features` is what `domicile.imaging.features --layers` said, `server_log` what
     `origin.catalogue.server_log` did: empty when the server could not be asked, None when there is none; `root` what
@@ -78,6 +79,7 @@ def look(
         Check(name="python", level=Level.OK, text=f"{platform.python_version()} on {platform.machine()}"),
         swap(proc / "swaps"),
         core_dumps(resource.getrlimit(resource.RLIMIT_CORE), proc / "sys/kernel/core_pattern"),
+        generation_id(sys_directory, proc / "sys/kernel/dmesg_restrict"),
         keys(place.keys, place.data),
         root_key(root),
         sandbox(features.get("layers")),
@@ -113,6 +115,28 @@ def core_dumps(limits: tuple[int, int], pattern: Path) -> Check:
         handler = ""
     where = "a handler takes them" if handler.startswith("|") else "they go to a file"
     return Check(name="core dumps", level=Level.WARN, text=f"on ({where}): ulimit -c 0, or LimitCORE=0 in the unit")
+
+
+def generation_id(sys_directory: Path, restrict: Path) -> Check:
+    """Does an edge on this machine hear that the machine was copied or put back while it ran?"""
+    name = "generation id"
+    drivers = [sys_directory / "bus" / bus / "drivers/vmgenid" for bus in ("platform", "acpi")]
+    if not any(
+        entry.is_symlink() and entry.name != "module" for one in drivers if one.is_dir() for entry in one.iterdir()
+    ):
+        return Check(
+            name=name,
+            level=Level.WARN,
+            text="none (fine on hardware): stop an edge before its virtual machine is copied or put back",
+        )
+    try:
+        is_restricted = restrict.read_text("ascii", "replace").strip() != "0"
+    except OSError:
+        is_restricted = True
+    if is_restricted:
+        text = "there is one, and the kernel may not tell an edge: kernel.dmesg_restrict=0, or CAP_SYSLOG"
+        return Check(name=name, level=Level.WARN, text=text)
+    return Check(name=name, level=Level.OK, text="there is one, and an edge hears when it changes")
 
 
 def keys(directory: Path, data: Path) -> Check:

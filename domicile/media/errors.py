@@ -92,6 +92,10 @@ class QuotaUsedUp(MediaError):
     """A cloud or a key has had what it may have for now; there is more at a time that its message tells."""
 
 
+class BootSplit(MediaError):
+    """A start of an edge that is not the only one under its id any more: its machine was copied while it ran, or put back."""
+
+
 class LeaseLost(MediaError):
     """The edge cannot confirm the journal head, so it serves no personal media."""
 

@@ -64,6 +64,10 @@ class LeaseRequest(msgspec.Struct, frozen=True, kw_only=True):
     heads: dict[str, Head]
     release: bool = False
     """True: this boot serves nothing any more (a clean shutdown); purges need not wait for its lease to run out."""
+    nonce: int = 0
+    """Of the last answer to this boot; 0 before the first. One that was used before is refused: `boot_split`."""
+    leased: bool = False
+    """Does it serve now, by its own clock?"""
 
 
 class TenantLease(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +103,12 @@ class LeaseAnswer(msgspec.Struct, frozen=True, kw_only=True):
     tenants: tuple[TenantLease, ...]
     refused: dict[str, str]
     """tenant -> reason"""
+    nonce: int = 0
+    """To be shown with the next request, and with acks until then."""
+    former_seconds: float | None = None
+    """The lease before ends at the latest so many seconds after the sending of this request, whatever its holder's clock said
+    in between; until the new one counts, nothing is served after that. None: an origin that does not tell.
+    """
 
 
 class JournalAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +127,8 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     boot: str
     applied: dict[str, Head]
+    nonce: int = 0
+    """As of `LeaseRequest`. With the one before the newest it does not count yet: `overloaded`."""
 
 
 class EdgeProbe(msgspec.Struct, frozen=True, kw_only=True):

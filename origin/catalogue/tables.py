@@ -263,6 +263,7 @@ lease_beat = Table(
     Column("beats", BigInteger, nullable=False),
     Column("lease_seconds", Float(53), nullable=False, comment="the longest lease that this boot was ever given"),
     Column("tenants", LargeBinary, nullable=False, comment="msgpack list of clouds it may serve"),
+    Column("nonces", LargeBinary, nullable=True, comment="msgpack of those that it may show next: origin.boots"),
 )
 
 named = Table(

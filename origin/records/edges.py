@@ -7,11 +7,12 @@ import re
 from sqlalchemy import Connection
 
 from domicile.media.asset import Aid
-from domicile.media.errors import AssetNotFound, BadRequest
+from domicile.media.errors import AssetNotFound, BadRequest, BootSplit
 from domicile.media.journal import Head
 from domicile.media.policy import Activity, Deny, Permit, Place, decide
 from domicile.media.wire import LeaseAnswer, LeaseRequest, TenantLease
-from origin.fenced import drop_beat, write_beat
+from origin.boots import Showing
+from origin.fenced import SPLIT, drop_beat, write_beat
 from origin.journal import head_in, read_heads
 from origin.records.core import Core
 from origin.records.types import SealedBlob
@@ -51,7 +52,8 @@ class Edges:
             default=LEASE_SECONDS_WITHOUT_TENANTS,
         )
         # Registered before the heads are read: whatever commits after the reading knows this instance and waits for it.
-        instance = core.leases.register(request.node, request.boot, lease_seconds=seconds, tenants=frozenset(granted))
+        instance = core.leases.register(request, lease_seconds=seconds, tenants=frozenset(granted))
+        handed, showing, former_seconds = instance.handed, instance.showing, instance.former_seconds
         known = core.journal.continuity.known()
         async with core.database.write() as connection:
             for gone in core.leases.take_dropped():
@@ -59,6 +61,8 @@ class Edges:
             await write_beat(connection, instance)
             heads = await read_heads(connection)
         core.journal.continuity.check(known, heads)
+        if showing is Showing.USED:
+            raise BootSplit(SPLIT)
         leases = tuple(
             TenantLease(
                 tenant=cloud,
@@ -73,12 +77,19 @@ class Edges:
             )
             for cloud, standing in sorted(granted.items())
         )
-        return LeaseAnswer(lease_seconds=seconds, region=core.settings.region, tenants=leases, refused=refused)
+        return LeaseAnswer(
+            lease_seconds=seconds,
+            region=core.settings.region,
+            tenants=leases,
+            refused=refused,
+            nonce=handed.newest,
+            former_seconds=former_seconds,
+        )
 
     async def _release(self, request: LeaseRequest) -> LeaseAnswer:
-        self._core.leases.release(request.node, request.boot)
-        async with self._core.database.write() as connection:
-            await drop_beat(connection, request.node, request.boot)
+        if self._core.leases.release(request):
+            async with self._core.database.write() as connection:
+                await drop_beat(connection, request.node, request.boot)
         return LeaseAnswer(lease_seconds=0.0, region=self._core.settings.region, tenants=(), refused={})
 
     def _admit(self, region: str) -> tuple[dict[str, Standing], dict[str, str]]:

@@ -61,6 +61,7 @@ class WireSide:
         return await self._edges.grant_lease(request)
 
     async def ack(self, ack: Ack) -> None:
+        """Raises BootSplit, Overloaded (`origin.boots`)."""
         self._core.leases.ack(ack)
 
     def take_seen(self, asked: ProbesRequest) -> None:

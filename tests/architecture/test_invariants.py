@@ -160,8 +160,26 @@ INVARIANTS = {
     ),
     "I18": Invariant(
         says="a lease is safe under clocks that are off by rho, sleep, and are set",
-        held_by=(REPLAYED, RANDOM, CHAOS, "tests/unit/edge/test_lease.py", "tests/unit/edge/test_agent.py"),
-        mutants=(WITHOUT, FOUND, "edge-agent-lease-long", "edge-agent-lease-sent"),
+        held_by=(
+            REPLAYED,
+            RANDOM,
+            CHAOS,
+            "tests/unit/edge/test_lease.py",
+            "tests/unit/edge/test_agent.py",
+            "tests/unit/edge/test_generation.py",
+            "tests/unit/origin/test_boots.py",
+            "tests/model/test_copies.py",
+        ),
+        mutants=(
+            WITHOUT,
+            FOUND,
+            "edge-agent-lease-long",
+            "edge-agent-lease-sent",
+            "edge-agent-clock",
+            "edge-agent-former",
+            "origin-boot-used",
+            "origin-boot-doubt",
+        ),
     ),
     "I19": Invariant(
         says="a crash at any step of an erase is finished by the next start",
@@ -181,8 +199,9 @@ INVARIANTS = {
 }
 
 NOT_HELD = {
-    "I18": "an edge whose machine is copied, or put back to a snapshot, while it runs: both copies have one boot id, so that an ack"
-    " of one counts for both, and the clock of one that was put back has not seen the time between",
+    "I18": "an edge whose machine was copied, or put back to a snapshot, while it ran, that hears of it neither from its kernel"
+    " (generation id) nor from its wall clock: until the answer to its first lease request since, and for the rest of its lease at"
+    " most, it may serve what was called fenced by an ack of its other half, or before it was put back",
 }
 """Parts of an invariant that no code holds."""
 

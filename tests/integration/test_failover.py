@@ -110,9 +110,9 @@ async def test_a_start_on_a_catalogue_that_lacks_nothing_waits_for_those_it_know
             await database.replicate()
             await database.promote()
             await changed(records)
-            await leased(records)
+            nonce = (await records.grant_lease(EDGE)).nonce
             assert not records.put_back.is_set()
-            await records.grant_lease(msgspec.structs.replace(EDGE, release=True))
+            await records.grant_lease(msgspec.structs.replace(EDGE, release=True, nonce=nonce))
         async with opened(tmp_path, database_url=url) as records:
             seq = (await records.head(CLOUD)).seq
             assert records._core.leases.state(CLOUD, seq).state is Fencing.FENCED

@@ -25,7 +25,15 @@ from domicile.media.journal import Fence, Head, Kind, follows
 from domicile.media.keys import name_hash
 from domicile.media.policy import Activity, Permit, Place, decide
 from domicile.media.policy_file import from_mapping
-from domicile.media.wire import LeaseRequest, PurgeRelay, Relayed, Rendition, RenditionReport, ResolveRequest
+from domicile.media.wire import (
+    LeaseAnswer,
+    LeaseRequest,
+    PurgeRelay,
+    Relayed,
+    Rendition,
+    RenditionReport,
+    ResolveRequest,
+)
 from domicile.service.gate.wire import PAST_MAX, ClientCertificate, WireClient, WireLimits
 from domicile.service.settings import BadSetting
 from domicile.service.signing import PURGE_PATH, SigningKey, new_key, sign_purge
@@ -65,19 +73,19 @@ async def test_calls_under_way_end_as_they_began_when_a_client_is_renewed(origin
     """By a certificate that cannot be read nothing changes."""
     base = f"unix:{origin.socket}"
     async with WireClient.open(base, region=HOME) as client:
-        heads = (await client.lease(lease_request())).tenants
+        heads = (await leased(client)).tenants
         after = {one.tenant: one.head for one in heads}
         asking = asyncio.get_running_loop().create_task(client.journal(after, wait_seconds=20.0))
         await asyncio.sleep(0)
         for _ in range(PAST_MAX):
             await client.renew(base, region=HOME, limits=WireLimits(connections_max=1), certificate=ClientCertificate())
-            await client.lease(lease_request())
+            await leased(client)
         with pytest.raises(BadSetting, match="certificate_file"):
             lost = ClientCertificate(certificate_file=Path("/nowhere.pem"))
             await client.renew("https://localhost", region=HOME, limits=WireLimits(), certificate=lost)
         await asyncio.to_thread(upload, origin, public_id="news")
         assert (await asking).entries
-        await client.lease(lease_request())
+        await leased(client)
 
 
 def lease_request(**changes: Any) -> LeaseRequest:
@@ -89,6 +97,18 @@ def lease_request(**changes: Any) -> LeaseRequest:
         "heads": {},
     }
     return LeaseRequest(**{**plain, **changes})
+
+
+_nonces: dict[tuple[str, str], int] = {}
+"""What the origin of this module told each boot last."""
+
+
+async def leased(wire: WireClient, **changes: Any) -> LeaseAnswer:
+    request = lease_request(**changes)
+    boot = request.node, request.boot
+    answer = await wire.lease(msgspec.structs.replace(request, nonce=_nonces.get(boot, 0)))
+    _nonces[boot] = answer.nonce
+    return answer
 
 
 def upload(origin: OriginProcess, **options: Any) -> dict[str, Any]:
@@ -130,8 +150,7 @@ async def test_a_name_is_resolved_and_the_original_opened_with_the_released_key(
 
 
 async def test_what_does_not_exist_is_absent_with_its_hashes(wire: WireClient) -> None:
-    leased = await wire.lease(lease_request())
-    (tenant,) = leased.tenants
+    (tenant,) = (await leased(wire)).tenants
     found = await wire.resolve(permit(Activity.METADATA), asked("nobody"))
     assert found.absent is not None
     name = AssetName(cloud="demo", resource_type="image", delivery_type="upload", public_id="nobody")
@@ -157,7 +176,7 @@ async def test_a_region_that_was_not_proved_or_not_allowed_gets_nothing(origin: 
 async def test_the_journal_wakes_a_reader_and_is_a_chain(origin: OriginProcess, wire: WireClient) -> None:
     name = secrets.token_hex(6)
     upload(origin, public_id=name)
-    head = (await wire.lease(lease_request())).tenants[0].head
+    head = (await leased(wire)).tenants[0].head
     started = time.monotonic()
     async with asyncio.TaskGroup() as group:
         waiting = group.create_task(wire.journal({"demo": head}, wait_seconds=20))
@@ -248,8 +267,8 @@ def told(answer: Relayed) -> dict[str, Any]:
 async def test_a_signed_purge_is_a_journal_entry(origin: OriginProcess, wire: WireClient, key: SigningKey) -> None:
     name = secrets.token_hex(6)
     answer = upload(origin, public_id=name)
-    head = (await wire.lease(lease_request())).tenants[0].head
-    await wire.lease(lease_request(release=True))  # serves nothing: the purge need not wait for it
+    head = (await leased(wire)).tenants[0].head
+    await leased(wire, release=True)  # serves nothing: the purge need not wait for it
     relay = relayed(key, [{"public_id": name}])
     done = await wire.purge(relay)
     assert done.status == 200, done.body
@@ -272,18 +291,18 @@ async def test_a_signed_purge_is_a_journal_entry(origin: OriginProcess, wire: Wi
 
 async def test_a_purge_that_waits_for_an_edge_says_so(origin: OriginProcess, wire: WireClient, key: SigningKey) -> None:
     upload(origin, public_id=secrets.token_hex(6))
-    await wire.lease(lease_request(node="d" * 32, boot="d" * 32))
+    await leased(wire, node="d" * 32, boot="d" * 32)
     done = await wire.purge(relayed(key, [{"everything": True}], node="d" * 32))
     assert (done.status, told(done)["state"], told(done)["everything"]) == (200, "pending", True)
     assert told(done)["edges"]["waiting"] == 1
     assert told(done)["seconds_left_max"] > 0
-    await wire.lease(lease_request(node="d" * 32, boot="d" * 32, release=True))
+    await leased(wire, node="d" * 32, boot="d" * 32, release=True)
 
 
 async def test_purges_that_are_not_proved_not_ours_or_not_allowed(
     origin: OriginProcess, wire: WireClient, key: SigningKey
 ) -> None:
-    await wire.lease(lease_request(release=True))
+    await leased(wire, release=True)
     target = [{"public_id": "sample"}]
     good = relayed(key, target)
     unsigned = msgspec.structs.replace(good, headers=())

@@ -191,7 +191,15 @@ class PlayedNode:
             stack.callback(members.close)
             who = Identity(node=await db.node_id(), boot=boot, region=REGION, authorities=("edge:1",))
             parts = agent_process._assemble(
-                settings, who, self.page, db, wire, members, reserve=reserve, load=lambda: settings
+                settings,
+                who,
+                self.page,
+                db,
+                wire,
+                members,
+                reserve=reserve,
+                load=lambda: settings,
+                wall_clock=self.clocks.wall,
             )
             self.agent = parts
             await parts.agent.start()

@@ -51,7 +51,9 @@ def lease_from_send(patch: pytest.MonkeyPatch) -> None:
     async def asked(agent: Agent) -> Asked:
         cursors = {name: tenant.cursor for name, tenant in agent._node.tenants.items()}
         answer: LeaseAnswer = await agent._wire.lease(agent._request())
-        return Asked(sent_ns=agent._page.now_ns(), cursors=cursors, answer=answer)
+        agent._page.nonce, ahead_ns = answer.nonce, agent.tenure.wall_ahead_ns()
+        now_ns, boot = agent._page.now_ns(), agent.identity.boot
+        return Asked(sent_ns=now_ns, cursors=cursors, answer=answer, boot=boot, wall_ahead_ns=ahead_ns)
 
     patch.setattr(Agent, "_ask", asked)
 

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.infra.records import CLOUD
@@ -31,6 +31,16 @@ HELD = frozenset({"lease", "journal", "ack", "resolve", "blob", "tier"})
 """Calls that wait until a test lets them go."""
 TURNS_MAX = 12
 """Calls of one kind that one step lets go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Of an edge's memory: what the origin and the clock have to do with."""
+
+    start: str
+    nonce: int
+    left_ns: int
+    """Of its lease."""
 
 
 class Refused(Exception):
@@ -250,6 +260,27 @@ class World:
         node = self.nodes[name] = PlayedNode(self.group, self.loop, self.directory / name, self.origin.answers)
         node.line.holds |= HELD
         await node.start()
+
+    def snapshot(self, edge: str) -> Snapshot:
+        """All that a machine goes on by."""
+        page = self.nodes[edge].page
+        return Snapshot(start=page.start, nonce=page.nonce, left_ns=page.lease_deadline_ns - page.now_ns())
+
+    def freeze(self, edge: str) -> None:
+        """Until it goes on as another: its clock stands still, and the origin has never heard of it."""
+        node = self.nodes[edge]
+        who = node.agent.agent.identity
+        self.origin.records._core.leases._instances.pop((who.node, who.boot))
+        node.clocks.run_at(0.0)
+
+    def go_on(self, edge: str, taken: Snapshot) -> None:
+        """As a machine with what that one held. Nothing tells it so."""
+        node = self.nodes[edge]
+        agent, page = node.agent.agent, node.page
+        node.clocks.run_at(1.0)
+        page.start, page.nonce = taken.start, taken.nonce
+        agent.identity = replace(agent.identity, boot=taken.start)
+        page.lease_deadline_ns = page.now_ns() + taken.left_ns
 
     # --- versions -------------------------------------------------------------------------------------------------------
 

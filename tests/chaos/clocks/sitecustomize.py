@@ -27,7 +27,8 @@ if _told:
         return _monotonic() * _rate
 
     def _skewed_time() -> float:
-        now = _time()
+        """It runs by the same crystal: against CLOCK_BOOTTIME it only jumps, which ends a lease."""
+        now = _time() - _gettime_ns(time.CLOCK_BOOTTIME) / 1e9 * (1 - _rate)
         return now + (_wall if int(now / JUMP_SECONDS) % 2 else 0.0)
 
     time.clock_gettime_ns = _skewed_ns

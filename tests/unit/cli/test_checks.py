@@ -46,6 +46,18 @@ def test_core_dumps_are_worth_a_look_unless_they_are_off(tmp_path: Path) -> None
     assert "a handler takes them" in on.text
 
 
+def test_a_machine_that_does_not_hear_of_its_copies_is_worth_a_look(tmp_path: Path) -> None:
+    driver, free = tmp_path / "bus/platform/drivers/vmgenid", written(tmp_path, "0\n")
+    assert checks.generation_id(tmp_path, free).level is Level.WARN
+    driver.mkdir(parents=True)
+    (driver / "module").symlink_to(tmp_path)
+    assert checks.generation_id(tmp_path, free).level is Level.WARN, "a driver without a device"
+    (driver / "VMGENCTR:00").symlink_to(tmp_path)
+    assert checks.generation_id(tmp_path, free).level is Level.OK
+    assert checks.generation_id(tmp_path, tmp_path / "absent").level is Level.WARN
+    assert "dmesg_restrict" in checks.generation_id(tmp_path, written(tmp_path, "1\n")).text
+
+
 def test_keys_inside_the_data_or_open_to_others_are_bad(tmp_path: Path) -> None:
     data = tmp_path / "data"
     inside = data / "keys"
@@ -105,7 +117,7 @@ def test_a_cache_of_another_region_is_bad(tmp_path: Path) -> None:
 
 def test_every_check_runs_and_has_a_name_of_its_own(tmp_path: Path) -> None:
     found = checks.look(installation(None, tmp_path / "data"), FEATURES, None, {"number": 0})
-    assert len({check.name for check in found}) == len(found) == 14
+    assert len({check.name for check in found}) == len(found) == 15
 
 
 def test_a_policy_file_that_is_none_is_bad_and_named(tmp_path: Path) -> None:

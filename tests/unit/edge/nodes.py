@@ -12,6 +12,7 @@ from domicile.media.journal import GENESIS, Head
 from domicile.media.policy_file import from_mapping
 from domicile.media.wire import TenantLease
 from edge.keyring import Keyring
+from edge.lease import NANOSECONDS
 from edge.messages import StoredObject
 from edge.node import Node
 from edge.nodedb import NodeDb
@@ -46,7 +47,7 @@ async def agent_side(directory: Path, *, workers: int = 1, objects_max: int = 10
             keyring=keyring,
             node=node,
             db=db,
-            tenure=Tenure(node, db, locked_seconds_max=600.0),
+            tenure=Tenure(node, db, locked_seconds_max=600.0, wall_clock=lambda: page.now_ns() / NANOSECONDS),
             register=Register(node, db, keyring, objects_max=objects_max),
         )
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from domicile.media.errors import UpstreamUnavailable
+from domicile.media.errors import BootSplit, UpstreamUnavailable
 from domicile.media.journal import Entry, Head, Kind
 from domicile.media.wire import Ack, Empty, JournalAnswer, LeaseAnswer, LeaseRequest, TenantLease
 from domicile.service.gate.wire import WireClient
@@ -22,7 +23,8 @@ from edge.lease import NANOSECONDS, deadline_ns
 from edge.members import Members
 from edge.messages import Applied, Dropped, Granted, Withdrawn
 from edge.nodedb import NoRoom
-from edge.tenure import NOT_CONTINUED
+from edge.starts import Cause
+from edge.tenure import NOT_CONTINUED, Tenure
 from tests.unit.edge import nodes
 from tests.unit.edge.journals import chained
 from tests.unit.edge.nodes import HEAD, HOME, AgentSide, agent_side, lease, stored
@@ -40,9 +42,15 @@ class PlayedOrigin:
         self.refused: dict[str, str] = {}
         self.asked: list[LeaseRequest] = []
         self.acks: list[Mapping[str, Head]] = []
+        self.shown: list[int] = []
+        """Nonces of acks."""
         self.feed: asyncio.Queue[JournalAnswer] = asyncio.Queue()
         self.polled: list[Mapping[str, Head]] = []
         self.away = False
+        self.splits = False
+        """Has somebody else asked under this id?"""
+        self.nonces = itertools.count(1)
+        self.former_seconds: float | None = None
         self.while_asked: Callable[[], None] = lambda: None
         """Called between a lease request's sending and its answer."""
 
@@ -50,8 +58,15 @@ class PlayedOrigin:
         self.asked.append(request)
         if self.away:
             raise UpstreamUnavailable("away")
+        if self.splits and request.nonce:
+            raise BootSplit("another")
         answer = LeaseAnswer(
-            lease_seconds=LEASE_SECONDS, region=HOME, tenants=tuple(self.tenants.values()), refused=dict(self.refused)
+            lease_seconds=LEASE_SECONDS,
+            region=HOME,
+            tenants=tuple(self.tenants.values()),
+            refused=dict(self.refused),
+            nonce=next(self.nonces),
+            former_seconds=self.former_seconds,
         )
         self.while_asked()
         return answer
@@ -63,6 +78,9 @@ class PlayedOrigin:
     async def ack(self, ack: Ack) -> Empty:
         if self.away:
             raise UpstreamUnavailable("away")
+        if self.splits and ack.nonce:
+            raise BootSplit("another")
+        self.shown.append(ack.nonce)
         self.acks.append(dict(ack.applied))
         return Empty()
 
@@ -157,6 +175,108 @@ async def played(tmp_path: Path) -> AsyncIterator[Playing]:
 
 def entries(*kinds: str, start: Head = HEAD, **changes: Any) -> list[Entry]:
     return chained(start, *((kind, ("a" * 32,)) for kind in kinds), **changes)
+
+
+# --- another machine that is what this one was ---------------------------------------------------------------------------
+
+
+async def test_each_request_shows_the_nonce_of_the_answer_before(played: Playing) -> None:
+    first = [asked.nonce for asked in played.origin.asked]
+    await played.agent._accept(await played.agent._ask())
+    assert [asked.nonce for asked in played.origin.asked] == [*range(len(first)), len(first)]
+    (entry,) = entries(Kind.ASSET)
+    played.origin.commit(entry)
+    await played.until(lambda: bool(played.origin.acks))
+    assert played.origin.shown[-1] == played.side.page.nonce == len(first) + 1
+
+
+async def test_an_agent_that_starts_again_goes_on_under_the_same_id(played: Playing) -> None:
+    again = Playing(played.side, played.origin)
+    assert again.agent.identity.boot == played.agent.identity.boot
+    played.agent.begin_anew(Cause.CLOCK)
+    third = Playing(played.side, played.origin)
+    assert third.agent.identity.boot == played.agent.identity.boot != again.agent.identity.boot
+
+
+async def test_the_lease_of_an_agent_before_counts_for_the_next(played: Playing) -> None:
+    side = played.side
+    again = Tenure(side.node, side.db, locked_seconds_max=600.0, wall_clock=lambda: 1.7e9)
+    assert (again.leased, again.clock_was_set()) == (True, False)
+
+
+def nothing_is_served(played: Playing) -> bool:
+    page = played.side.page
+    return page.lease_deadline_ns <= page.now_ns() and played.side.node.tenants["demo"].grant is None
+
+
+async def test_told_that_another_asks_it_serves_nothing_until_it_has_begun_anew(played: Playing) -> None:
+    boot = played.agent.identity.boot
+    assert played.side.register.store(stored("a"))
+    played.origin.splits = True
+    with pytest.raises(BootSplit):
+        await played.agent._ask()
+    assert nothing_is_served(played)
+    assert played.side.register.key_of("a") is None
+    played.origin.splits = False
+    await played.until(lambda: played.agent.tenure.leased)
+    new = played.origin.asked[-1]
+    assert (new.boot == boot, new.nonce, new.leased) == (False, 0, False)
+    assert played.side.register.key_of("a") is not None
+
+
+async def test_told_so_by_an_ack_likewise(played: Playing) -> None:
+    boot = played.agent.identity.boot
+    played.origin.splits = True
+    (entry,) = entries(Kind.ASSET)
+    played.origin.commit(entry)
+    await played.until(lambda: played.agent.identity.boot != boot)
+    played.origin.splits = False
+    await played.until(lambda: played.agent.tenure.leased and bool(played.origin.acks))
+    assert played.origin.asked[-1].boot == played.agent.identity.boot
+
+
+@pytest.mark.parametrize("seconds", [-2.0, 2.0, 86_400.0])
+async def test_a_wall_clock_that_was_set_ends_the_lease(played: Playing, clock: Clock, seconds: float) -> None:
+    boot = played.agent.identity.boot
+    played.origin.away = True
+    real = played.side.tenure._wall_clock
+    played.side.tenure._wall_clock = lambda: real() + seconds
+    await played.until(lambda: nothing_is_served(played))
+    assert (played.agent.identity.boot == boot, played.agent.begun_anew) == (False, 1)
+    played.origin.away = False
+    await played.until(lambda: played.agent.tenure.leased)
+    assert not played.agent.tenure.clock_was_set()
+
+
+async def test_a_wall_clock_that_is_slewed_ends_nothing(played: Playing) -> None:
+    real = played.side.tenure._wall_clock
+    for seconds in (-1.4, 1.4):
+        played.side.tenure._wall_clock = lambda by=seconds: real() + by  # type: ignore[misc]
+        assert not played.agent.tenure.clock_was_set()
+
+
+async def test_a_lease_that_was_asked_for_before_it_began_anew_does_not_count(played: Playing) -> None:
+    asked = await played.agent._ask()
+    played.origin.away = True
+    played.agent.begin_anew(Cause.GENERATION)
+    await played.agent._accept(asked)
+    assert nothing_is_served(played)
+    played.origin.away = False
+    played.origin.while_asked = lambda: played.agent.begin_anew(Cause.GENERATION)
+    with pytest.raises(UpstreamUnavailable):
+        await played.agent._ask()
+    played.origin.while_asked = lambda: None
+
+
+async def test_what_the_lease_before_may_be_served_for_is_the_origins_to_say(played: Playing, clock: Clock) -> None:
+    played.origin.tenants["demo"] = lease(head=after(entries(Kind.ASSET)[0]))
+    played.origin.former_seconds = 5.0
+    clock.ns += NANOSECONDS
+    await played.agent._accept(await played.agent._ask())
+    assert played.side.page.lease_deadline_ns == deadline_ns(sent_ns=clock.ns, lease_seconds=5.0)
+    played.origin.former_seconds = LEASE_SECONDS
+    await played.agent._accept(await played.agent._ask())
+    assert played.side.page.lease_deadline_ns == deadline_ns(sent_ns=clock.ns, lease_seconds=5.0), "never longer"
 
 
 # --- lease ----------------------------------------------------------------------------------------------------------

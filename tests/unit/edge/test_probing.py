@@ -87,7 +87,7 @@ async def probing(
         slot.claim(4_000_000, 1)
         slot.listening = True
         yield Probing(
-            identity=identity,
+            identity=lambda: identity,
             node=side.node,
             page=side.page,
             keyring=side.keyring,

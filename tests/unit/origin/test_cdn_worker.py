@@ -109,16 +109,15 @@ async def test_a_restriction_is_over_when_the_cdn_has_purged_it(scene: Scene) ->
 
 
 async def test_no_cdn_is_told_before_the_last_edge_is_fenced(scene: Scene) -> None:
-    await scene.records.grant_lease(
-        LeaseRequest(node="1" * 32, boot="2" * 32, region="eu-de", authorities=(), heads={})
-    )
+    asked = LeaseRequest(node="1" * 32, boot="2" * 32, region="eu-de", authorities=(), heads={})
+    nonce = (await scene.records.grant_lease(asked)).nonce
     await uploaded(scene)
     statement = await scene.records.erase(CLOUD, JANE)
     assert not await scene.turn()
     assert scene.there.calls == []
     assert (await scene.stages()) == ["fence"]
     head = (await scene.records._core.journal.heads())[CLOUD]
-    await scene.records.ack(Ack(node="1" * 32, boot="2" * 32, applied={CLOUD: head}))
+    await scene.records.ack(Ack(node="1" * 32, boot="2" * 32, applied={CLOUD: head}, nonce=nonce))
     assert await scene.turn()
     assert len(scene.there.calls) == 1
     assert statement.body["outcome"] == "partial"

@@ -47,6 +47,7 @@ PYTHON = {
     "ProcessingFailed": (exceptions.GeneralError, exceptions.GeneralError),
     "Overloaded": (exceptions.RateLimited, exceptions.RateLimited),
     "QuotaUsedUp": (exceptions.RateLimited, exceptions.RateLimited),
+    "BootSplit": (exceptions.BadRequest, exceptions.AlreadyExists),
     "LeaseLost": (exceptions.GeneralError, exceptions.GeneralError),
     "UpstreamUnavailable": (exceptions.GeneralError, exceptions.GeneralError),
 }

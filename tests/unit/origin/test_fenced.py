@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from domicile.media.errors import Overloaded
 from domicile.media.journal import GENESIS, Entry, Head, Kind
-from domicile.media.wire import Ack
+from domicile.media.wire import Ack, LeaseRequest
 from origin import fenced
-from origin.fenced import CLOCK_DRIFT, CLOCK_MARGIN_SECONDS, Leases
+from origin.fenced import CLOCK_DRIFT, CLOCK_MARGIN_SECONDS, Instance, Leases
 from origin.records.types import Fencing
 
 LEASE = 30.0
@@ -46,12 +47,27 @@ def commit(leases: Leases, seq: int) -> None:
     leases.committed(Entry(tenant="acme", epoch=1, seq=seq, kind=Kind.ASSET))
 
 
-def ack(leases: Leases, seq: int, node: str = "n1", boot: str = "b1") -> None:
-    leases.ack(Ack(node=node, boot=boot, applied={"acme": head(seq)}))
+def newest(leases: Leases, node: str, boot: str) -> int:
+    """What an edge that heard every answer shows."""
+    known = leases._instances.get((node, boot))
+    return 0 if known is None or not known.handed.issued else known.handed.newest
 
 
-def lease(leases: Leases, node: str = "n1", boot: str = "b1") -> None:
-    leases.register(node, boot, lease_seconds=LEASE, tenants=ACME)
+def ack(leases: Leases, seq: int, node: str = "n1", boot: str = "b1", *, nonce: int | None = None) -> None:
+    shown = newest(leases, node, boot) if nonce is None else nonce
+    leases.ack(Ack(node=node, boot=boot, applied={"acme": head(seq)}, nonce=shown))
+
+
+def asked(node: str = "n1", boot: str = "b1", **changes: Any) -> LeaseRequest:
+    plain = {"node": node, "boot": boot, "region": "eu-de", "authorities": (), "heads": {}}
+    return LeaseRequest(**{**plain, **changes})
+
+
+def lease(
+    leases: Leases, node: str = "n1", boot: str = "b1", *, tenants: frozenset[str] = ACME, **changes: Any
+) -> Instance:
+    request = asked(node, boot, **{"nonce": newest(leases, node, boot), **changes})
+    return leases.register(request, lease_seconds=LEASE, tenants=tenants)
 
 
 def test_without_edges_everything_is_fenced(leases: Leases) -> None:
@@ -166,19 +182,19 @@ def test_a_new_boot_does_not_speak_for_the_old_one(leases: Leases) -> None:
 def test_a_released_boot_blocks_nobody(leases: Leases) -> None:
     lease(leases)
     commit(leases, 6)
-    leases.release("n1", "b1")
+    assert leases.release(asked(nonce=newest(leases, "n1", "b1")))
     assert leases.state("acme", 6).state is Fencing.FENCED
 
 
 def test_an_edge_without_the_tenant_blocks_nobody(leases: Leases) -> None:
-    leases.register("n1", "b1", lease_seconds=LEASE, tenants=frozenset({"other"}))
+    lease(leases, tenants=frozenset({"other"}))
     commit(leases, 6)
     assert leases.state("acme", 6).state is Fencing.FENCED
 
 
 def test_a_tenant_that_was_once_given_stays_counted(leases: Leases) -> None:
     lease(leases)
-    leases.register("n1", "b1", lease_seconds=LEASE, tenants=frozenset({"other"}))
+    lease(leases, tenants=frozenset({"other"}))
     commit(leases, 6)
     assert leases.state("acme", 6).waiting == 1
 

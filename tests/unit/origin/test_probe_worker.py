@@ -346,7 +346,8 @@ async def registered(records: Records, boot: str = BOOT) -> None:
 
 async def acked(records: Records, boot: str = BOOT) -> None:
     head = (await records._core.journal.heads())[CLOUD]
-    await records.ack(Ack(node=NODE, boot=boot, applied={CLOUD: head}))
+    nonce = records._core.leases._instances[NODE, boot].handed.newest
+    await records.ack(Ack(node=NODE, boot=boot, applied={CLOUD: head}, nonce=nonce))
 
 
 async def fetched(records: Records, *seen: EdgeSeen, boot: str = BOOT, region: str = "eu-de") -> tuple[EdgeProbe, ...]:

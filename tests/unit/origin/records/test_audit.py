@@ -207,12 +207,12 @@ async def test_an_erasure_that_nobody_asks_about_again_has_its_leaf(
     monkeypatch.setattr(opening, "MAINTENANCE_SECONDS", 0.01)
     async with opened(tmp_path, ack_seconds_max=0.05) as records:
         await upload(records, name("people/jane"))
-        await records.grant_lease(edge)
+        nonce = (await records.grant_lease(edge)).nonce
         first = await records.erase(CLOUD, PurgeTargets(public_ids=("people/jane",)))
         assert first.body["outcome"] == "partial"
         await asyncio.sleep(0.1)
         assert count_rows(tmp_path, "audit_leaf") == 0, "it is not over"
-        await records.ack(Ack(node="a" * 32, boot="b" * 32, applied={CLOUD: await records.head(CLOUD)}))
+        await records.ack(Ack(node="a" * 32, boot="b" * 32, applied={CLOUD: await records.head(CLOUD)}, nonce=nonce))
         async with asyncio.timeout(30):
             while count_rows(tmp_path, "audit_leaf") == 0:
                 await looked(records, edge)

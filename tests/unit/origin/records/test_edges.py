@@ -44,17 +44,17 @@ async def test_an_edge_of_another_region_gets_no_tenant_and_no_key(records: Reco
 
 async def test_a_purge_waits_for_the_ack_of_a_leased_edge(tmp_path: Path) -> None:
     async with opened(tmp_path, ack_seconds_max=0.02) as records:
-        await records.grant_lease(ask())
+        nonce = (await records.grant_lease(ask())).nonce
         done = await upload(records, name("jane"))
         assert done.fenced.state is Fencing.PENDING
-        await records.ack(Ack(node=NODE, boot=BOOT, applied={CLOUD: done.head}))
+        await records.ack(Ack(node=NODE, boot=BOOT, applied={CLOUD: done.head}, nonce=nonce))
         assert (await records.fenced(CLOUD, done.head.seq)).state is Fencing.FENCED
 
 
 async def test_a_release_ends_the_waiting_and_survives_a_restart(tmp_path: Path) -> None:
     async with opened(tmp_path, ack_seconds_max=0.02) as records:
-        await records.grant_lease(ask())
-        await records.grant_lease(ask(release=True))
+        nonce = (await records.grant_lease(ask())).nonce
+        await records.grant_lease(ask(release=True, nonce=nonce))
         assert (await upload(records, name("jane"))).fenced.state is Fencing.FENCED
     async with opened(tmp_path, ack_seconds_max=0.02) as records:
         assert (await upload(records, name("joe"))).fenced.state is Fencing.FENCED
@@ -62,11 +62,11 @@ async def test_a_release_ends_the_waiting_and_survives_a_restart(tmp_path: Path)
 
 async def test_a_restart_waits_again_for_edges_that_were_registered_before(tmp_path: Path) -> None:
     async with opened(tmp_path, ack_seconds_max=0.02) as records:
-        await records.grant_lease(ask())
+        nonce = (await records.grant_lease(ask())).nonce
     async with opened(tmp_path, ack_seconds_max=0.02) as records:
         done = await upload(records, name("jane"))
         assert done.fenced.state is Fencing.PENDING
-        await records.ack(Ack(node=NODE, boot=BOOT, applied={CLOUD: done.head}))
+        await records.ack(Ack(node=NODE, boot=BOOT, applied={CLOUD: done.head}, nonce=nonce))
         assert (await records.fenced(CLOUD, done.head.seq)).state is Fencing.FENCED
 
 
@@ -149,6 +149,7 @@ async def test_the_feed_answers_empty_after_its_wait(records: Records) -> None:
 
 async def test_a_head_in_the_future_is_no_ack(tmp_path: Path) -> None:
     async with opened(tmp_path, ack_seconds_max=0.02) as records:
-        await records.grant_lease(ask())
-        await records.ack(Ack(node=NODE, boot=BOOT, applied={CLOUD: Head(epoch=1, seq=99, chain="0" * 64)}))
+        nonce = (await records.grant_lease(ask())).nonce
+        ahead = Head(epoch=1, seq=99, chain="0" * 64)
+        await records.ack(Ack(node=NODE, boot=BOOT, applied={CLOUD: ahead}, nonce=nonce))
         assert (await upload(records, name("jane"))).fenced.state is Fencing.PENDING

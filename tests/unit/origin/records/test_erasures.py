@@ -268,11 +268,11 @@ async def test_a_partial_erasure_can_be_followed_until_it_is_over(tmp_path: Path
     edge = LeaseRequest(node="a" * 32, boot="b" * 32, region="eu-de", authorities=(), heads={})
     async with opened(tmp_path, ack_seconds_max=0.05) as records:
         await upload(records, name("people/jane"))
-        await records.grant_lease(edge)
+        nonce = (await records.grant_lease(edge)).nonce
         first = await records.erase(CLOUD, JANE, request_id="r1")
         followed = await records.erasure(CLOUD, first.body["erasure_id"])
         assert [first.body["outcome"], followed.body["outcome"]] == ["partial", "partial"]
-        await records.ack(Ack(node="a" * 32, boot="b" * 32, applied={CLOUD: await records.head(CLOUD)}))
+        await records.ack(Ack(node="a" * 32, boot="b" * 32, applied={CLOUD: await records.head(CLOUD)}, nonce=nonce))
         asked = await records.erasure(CLOUD, first.body["erasure_id"])
         assert (asked.body["state"], asked.body["outcome"]) == ("fenced", "partial")
         assert await looked(records, edge) == 1

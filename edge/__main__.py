@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--boot", default="", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--sockets", default="{}", help=argparse.SUPPRESS)
+    parser.add_argument("--unasked", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
     return parser
 
@@ -115,6 +116,8 @@ def _run(given: argparse.Namespace) -> int:
         case "look":
             from edge import restart, worker
 
+            if not given.unasked:
+                worker.refuse_unfit_certificates(settings)
             asyncio.run(worker.read_files(settings))
             sys.stdout.write(json.dumps(restart.fixed(settings)))
             return 0

@@ -88,6 +88,13 @@ def differing(now: dict[str, str], then: dict[str, str]) -> tuple[str, ...]:
     return tuple(name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name))
 
 
+def look_words(*, is_asked: bool) -> tuple[str, ...]:
+    """What the process that looks is told. Nobody is there to mend a certificate that has ended when an erasure is the cause,
+    and what was erased is to go from memory all the same.
+    """
+    return ("look",) if is_asked else ("look", "--unasked")
+
+
 async def look(command: list[str], settings: EdgeSettings) -> None:
     """Can workers run with the code and the settings of now? `command` prints their `fixed`. Raises Refused."""
     try:

@@ -78,9 +78,10 @@ class _Node:
         while True:
             await restart.due(self.page, restarting, self.settings.node.recycle_seconds)
             is_asked = restarting.is_set()
+            looking = _ours(*restart.look_words(is_asked=is_asked), *self.passed_on)
             restarting.clear()
             try:
-                await restart.look(_ours("look", *self.passed_on), self.settings)
+                await restart.look(looking, self.settings)
                 await self.renew()
                 leave = restart.leave_seconds_max(self.settings, is_asked=is_asked)
                 await restart.replace_all(self.workers, self.page, self.settings, leave=leave, hurry=restarting)

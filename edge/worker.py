@@ -11,12 +11,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 
 import structlog
 
+from domicile.service.certificates import refuse_unfit
 from domicile.service.gate.peer import PeerClient
 from domicile.service.log_flood import Flood
 from domicile.service.pool import DecoderPool
@@ -26,6 +29,7 @@ from edge.bounds import bounds_between_workers, bounds_of
 from edge.cdn_listener import cdn_entrances, tls_context
 from edge.entrance import Entrance, drain_all, entrance, standing_in
 from edge.flight import Flights
+from edge.heap import settle_heap
 from edge.link import NodeLink
 from edge.listener import Listener
 from edge.metrics import Count, Counters
@@ -105,6 +109,7 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, sockets: Socket
         await _caught_up(link)
         entrances += await _entrances(settings, slot, parts, sockets, stack)
         async with standing_in(entrances, link.page.live_slots, settings.worker_count):
+            settle_heap()
             link.listening()
             log.info("worker_ready", slot=slot)
             await told.anything.wait()
@@ -141,6 +146,22 @@ async def read_files(settings: EdgeSettings) -> None:
         server_tls(settings.tier)
     async with origin_wire(settings), parent_client(settings):
         pass
+
+
+def refuse_unfit_certificates(settings: EdgeSettings) -> None:
+    """To change over to: valid now, and those of the node bound to its region. Raises BadSetting.
+
+    A worker that starts takes what there is: one that has ended is better than none.
+    """
+    shown: dict[str, tuple[Path | None, str | None]] = {
+        "edge.tls.certificate_file": (settings.tls.certificate_file, None),
+        "edge.cdn.certificate_file": (settings.cdn.certificate_file, None),
+        "edge.tier.certificate_file": (settings.tier.certificate_file, settings.region),
+        "edge.origin.certificate_file": (settings.origin.certificate_file, settings.region),
+    }
+    for setting, (certificate, region) in shown.items():
+        if certificate is not None:
+            refuse_unfit(certificate, setting=setting, now=time.time(), region=region)
 
 
 def viewers_tls(settings: TlsSettings) -> ssl.SSLContext | None:

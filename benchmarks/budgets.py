@@ -39,9 +39,8 @@ def names_a_limit(refusal: str) -> bool:
 def measure(work: Path, results: Path, *, scale: float = 1.0) -> list[dict[str, Any]]:
     """`scale` below 1 asks and draws less; then the numbers mean nothing."""
     return [
-        idle(work, results),
+        *idle_and_mixed(work, results, requests=round(MIXED_REQUESTS * scale)),
         ram_tier(work, results, renditions=round(400 * scale)),
-        mixed(work, results, requests=round(MIXED_REQUESTS * scale)),
         *huge(work, results, side=round(HUGE_SIDE * scale**0.5), forms=1 if scale < TRIED_SCALE else len(HUGE)),
         *large_files.measure(work, results, budget, scale=scale),
     ]
@@ -64,14 +63,19 @@ def worker_bytes(stack: Stack) -> list[int]:
     return found
 
 
-def idle(work: Path, results: Path) -> dict[str, Any]:
-    stack = Stack(work / "idle", workers=2, results=results)
+def idle_and_mixed(work: Path, results: Path, *, requests: int) -> list[dict[str, Any]]:
+    stack = Stack(work / "mixed", workers=2, results=results)
     stack.start()
     try:
-        sizes = worker_bytes(stack)
-        return budget("idle edge worker", max(sizes), IDLE_WORKER_BYTES_MAX, honest=len(sizes) == 2)
+        return [idle(stack), mixed(stack, requests=requests)]
     finally:
         stack.stop()
+
+
+def idle(stack: Stack) -> dict[str, Any]:
+    """Of one that was asked for nothing yet."""
+    sizes = worker_bytes(stack)
+    return budget("idle edge worker", max(sizes), IDLE_WORKER_BYTES_MAX, honest=len(sizes) == 2)
 
 
 def ram_tier(work: Path, results: Path, *, renditions: int) -> dict[str, Any]:
@@ -107,30 +111,25 @@ def ram_tier(work: Path, results: Path, *, renditions: int) -> dict[str, Any]:
         stack.stop()
 
 
-def mixed(work: Path, results: Path, *, requests: int) -> dict[str, Any]:
+def mixed(stack: Stack, *, requests: int) -> dict[str, Any]:
     """Growth of all processes of both tiers together; decoders come and go, their largest is looked at by itself."""
-    stack = Stack(work / "mixed", workers=2, results=results)
-    stack.start()
-    try:
-        mix = Mix(stack)
-        mix.ask(round(requests * SETTLE_SHARE))
-        before = lasting(stack)
-        mix.asked.clear()
-        with stack.counted() as seen:
-            mix.ask(requests)
-        after = lasting(stack)
-        grown = sorted((role, (after.get((pid, role), 0) - size) / MB) for (pid, role), size in before.items())
-        note = ", ".join(f"{role} {size:+.1f}" for role, size in grown if abs(size) >= 0.1)
-        kinds = " ".join(f"{kind} {count}" for kind, count in sorted(mix.asked.items()))
-        return budget(
-            f"growth of all lasting processes over {requests:,} mixed requests",
-            sum(after.values()) - sum(before.values()),
-            GROWTH_BYTES_MAX,
-            honest=before.keys() == after.keys() and seen.killed == 0,
-            note=f"{note or 'nothing'}; {kinds}",
-        )
-    finally:
-        stack.stop()
+    mix = Mix(stack)
+    mix.ask(round(requests * SETTLE_SHARE))
+    before = lasting(stack)
+    mix.asked.clear()
+    with stack.counted() as seen:
+        mix.ask(requests)
+    after = lasting(stack)
+    grown = sorted((role, (after.get((pid, role), 0) - size) / MB) for (pid, role), size in before.items())
+    note = ", ".join(f"{role} {size:+.1f}" for role, size in grown if abs(size) >= 0.1)
+    kinds = " ".join(f"{kind} {count}" for kind, count in sorted(mix.asked.items()))
+    return budget(
+        f"growth of all lasting processes over {requests:,} mixed requests",
+        sum(after.values()) - sum(before.values()),
+        GROWTH_BYTES_MAX,
+        honest=before.keys() == after.keys() and seen.killed == 0,
+        note=f"{note or 'nothing'}; {kinds}",
+    )
 
 
 def lasting(stack: Stack) -> dict[tuple[int, str], int]:

@@ -35,6 +35,7 @@ from domicile.service.pool_settings import PoolSettings
 
 from .conftest import DOUBLE, JOB, SETTINGS, Bench, descriptors, opened
 
+FLOOD_SECONDS = 2.0
 KILLERS: dict[str, tuple[str, type[MediaError]]] = {
     "segfault": ("crash", UndecodableMedia),
     "exit": ("crash", UndecodableMedia),
@@ -311,8 +312,10 @@ async def test_a_flood_of_one_cloud_costs_another_one_turn_and_not_all() -> None
             order.append(tenant)
 
         for number in range(41):  # none of them has ended before the other cloud comes
-            group.create_task(ask("flood", 0.5 if number < 3 else 0.02))
-        await asyncio.sleep(0.05)
+            group.create_task(ask("flood", FLOOD_SECONDS if number == 0 else 0.02))
+        async with asyncio.timeout(FLOOD_SECONDS):
+            while bench.pool._line.waiting < 40:
+                await asyncio.sleep(0)
         with pytest.raises(Overloaded):
             await asyncio.gather(*(bench.say("echo", tenant="flood") for _ in range(5)))
         group.create_task(ask("lone"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from domicile.media.errors import Overloaded, UpstreamUnavailable
-from domicile.service.gate.wire import KINDS
+from domicile.service.gate.wire_answers import KINDS
 from edge.frames import READ_BUFFER_BYTES, Frames, Torn
 from edge.messages import Answer, Call, Downward, Failed, Join, Reply, Request, Told, Upward
 

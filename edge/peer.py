@@ -15,7 +15,7 @@ from domicile.media.errors import MediaError
 from domicile.media.pending import NO_HINTS, Hints
 from domicile.media.timing import Span
 from domicile.service.gate.peer import PeerGone, PeerReply
-from domicile.service.gate.wire import KINDS
+from domicile.service.gate.wire_answers import KINDS
 from edge.flight import Outcome, Published
 from edge.store.port import Stored, StoredHead
 from edge.upstream import AssetGone

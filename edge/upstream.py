@@ -19,7 +19,8 @@ from domicile.media.layer import LayerName
 from domicile.media.policy import Activity, Permit
 from domicile.media.sealed import SealBroken, SealContext
 from domicile.media.wire import Absent, Resolved, ResolvedLayer, ResolveRequest
-from domicile.service.gate.wire import Blob, WireClient
+from domicile.service.gate.wire import WireClient
+from domicile.service.gate.wire_answers import Blob
 from domicile.service.pool_files import SourceFile
 from edge.following import TenantState
 from edge.keys import Wanted, Way

@@ -4,10 +4,10 @@ of those that are overdue, once each; and counts them.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 
 from domicile.service import logging
+from domicile.service.rounds import keep_at
 from origin.api.notices import audience_of, told
 from origin.api.params import Params
 from origin.keys import Origin
@@ -22,12 +22,12 @@ log = logging.get()
 
 async def run(origin: Origin) -> None:
     """Until it is cancelled."""
-    while True:
-        try:
-            await look(origin)
-        except Exception as failed:  # noqa: BLE001 - a busy or broken database: the next round tries again
-            log.warning("case_clock_failed", error=type(failed).__name__)
-        await asyncio.sleep(LOOK_SECONDS)
+
+    async def do() -> float:
+        await look(origin)
+        return LOOK_SECONDS
+
+    await keep_at(do, of="case_clock", retry_seconds=LOOK_SECONDS)
 
 
 async def look(origin: Origin) -> int:

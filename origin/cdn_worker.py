@@ -8,10 +8,10 @@ crash between a call and its note repeats the call, which does no harm.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from domicile.media.cdn_calls import (
     SPEAKERS,
@@ -28,6 +28,7 @@ from domicile.media.errors import MediaError
 from domicile.media.policy import Activity, Permit
 from domicile.service import logging
 from domicile.service.gate.cdn import CdnClient
+from domicile.service.rounds import keep_at
 from origin import cdn_steps
 from origin.cdn_accounts import Account
 from origin.cdn_steps import Pace
@@ -55,38 +56,22 @@ class Line:
 
 async def run(origin: Origin, client: CdnClient) -> None:
     """Until it is cancelled. Purges of an account that is no more in the file end by their age."""
+    purges = origin.records.cdn_purges
+    serving = partial(keep_at, of="cdn_purges", retry_seconds=POLL_SECONDS)
     async with asyncio.TaskGroup() as group:
-        group.create_task(_clean(origin))
-        group.create_task(_tend(origin))
-        for account in origin.records.cdn_purges.accounts.values():
-            group.create_task(_serve(origin, client, Line(account)))
+        group.create_task(keep_at(partial(_clean, origin), of="cdn_purges_over", retry_seconds=CLEAN_SECONDS))
+        group.create_task(serving(partial(_tend, origin), news=purges.news, pause_seconds=POLL_SECONDS))
+        for account in purges.accounts.values():
+            group.create_task(serving(partial(_serve, origin, client, Line(account))))
 
 
-async def _clean(origin: Origin) -> None:
-    while True:
-        more = False
-        try:
-            more = await origin.records.cdn_purges.clean() >= CLEANED_MAX
-        except Exception as failed:  # noqa: BLE001 - a busy database: the next round cleans
-            log.warning("cdn_purges_not_cleaned", error=type(failed).__name__)
-        await asyncio.sleep(POLL_SECONDS if more else CLEAN_SECONDS)
+async def _clean(origin: Origin) -> float:
+    is_more = await origin.records.cdn_purges.clean() >= CLEANED_MAX
+    return POLL_SECONDS if is_more else CLEAN_SECONDS
 
 
-async def _tend(origin: Origin) -> None:
-    news = origin.records.cdn_purges.news
-    while True:
-        news.clear()
-        waits = POLL_SECONDS
-        try:
-            waits = POLL_SECONDS if await tend(origin) else IDLE_SECONDS
-        except Exception as failed:  # noqa: BLE001 - a busy database: what is due stays due
-            log.warning("cdn_round_failed", error=type(failed).__name__)
-        if waits == POLL_SECONDS:
-            await asyncio.sleep(POLL_SECONDS)
-        else:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(waits):
-                    await news.wait()
+async def _tend(origin: Origin) -> float:
+    return POLL_SECONDS if await tend(origin) else IDLE_SECONDS
 
 
 async def tend(origin: Origin) -> bool:
@@ -103,15 +88,8 @@ async def tend(origin: Origin) -> bool:
     return waiting > 0 or len(found) == ROUND_MAX
 
 
-async def _serve(origin: Origin, client: CdnClient, line: Line) -> None:
-    while True:
-        called = False
-        try:
-            called = await round_of(origin, client, line)
-        except Exception as failed:  # noqa: BLE001 - a busy database: what is due stays due
-            log.warning("cdn_round_failed", error=type(failed).__name__)
-        if not called:
-            await asyncio.sleep(POLL_SECONDS)
+async def _serve(origin: Origin, client: CdnClient, line: Line) -> float:
+    return 0.0 if await round_of(origin, client, line) else POLL_SECONDS
 
 
 async def round_of(origin: Origin, client: CdnClient, line: Line) -> bool:

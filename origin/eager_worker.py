@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-
 import msgspec
 
 from domicile.media.errors import (
@@ -16,6 +13,7 @@ from domicile.media.errors import (
     UpstreamUnavailable,
 )
 from domicile.service import logging
+from domicile.service.rounds import keep_at
 from origin.api.eager import ORDERS_MAX, EagerTask, finished, read_orders
 from origin.api.notices import Told, audience_of
 from origin.api.originals import original_of
@@ -38,17 +36,11 @@ log = logging.get()
 
 async def run(origin: Origin) -> None:
     """Until it is cancelled."""
-    while True:
-        origin.eager_left.clear()  # before the look, so that nothing is missed between look and wait
-        try:
-            done = await _round(origin)
-        except Exception as failed:  # noqa: BLE001 - a busy or broken database: what is left stays, next round
-            log.warning("eager_round_failed", error=type(failed).__name__)
-            done = 0
-        if not done:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS):
-                    await origin.eager_left.wait()
+
+    async def do() -> float:
+        return 0.0 if await _round(origin) else POLL_SECONDS
+
+    await keep_at(do, of="eager", retry_seconds=POLL_SECONDS, news=origin.eager_left)
 
 
 async def _round(origin: Origin) -> int:

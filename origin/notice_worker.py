@@ -11,7 +11,6 @@ policy does not let be sent is treated alike: a list may have lost a line by mis
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random as system_random
 from collections import Counter
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from domicile.media.remote import is_listed, read_address
 from domicile.media.signature import Digest, sign_webhook
 from domicile.service import logging
 from domicile.service.gate.remote import Unlisted
+from domicile.service.rounds import keep_at
 from origin.api.notices import Notice
 from origin.keys import Origin
 from origin.records import RecipientKind, Task
@@ -59,21 +59,15 @@ async def run(origin: Origin, random: Callable[[], float] = system_random.random
             ended.set()
 
     async with asyncio.TaskGroup() as group:
-        while True:
-            ended.clear()  # before the look, so that nothing is missed between look and wait
-            try:
-                started = await _due(origin, under_way)
-            except Exception as failed:  # noqa: BLE001 - a busy or broken database: what is left stays, next round
-                log.warning("notice_round_failed", error=type(failed).__name__)
-                started = ()
+
+        async def do() -> float:
+            started = await _due(origin, under_way)
             for task in started:
                 under_way[task.id] = task.tenant
                 group.create_task(tell(task))
-            if started and len(under_way) < limits.sends_max:
-                continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS):
-                    await ended.wait()
+            return 0.0 if started and len(under_way) < limits.sends_max else POLL_SECONDS
+
+        await keep_at(do, of="notices", retry_seconds=POLL_SECONDS, news=ended)
 
 
 async def _due(origin: Origin, under_way: dict[str, str]) -> tuple[Task, ...]:

@@ -7,13 +7,14 @@ and by validators. One answer with bytes ends the try, and has the CDN purged on
 from __future__ import annotations
 
 import asyncio
-import contextlib
+from functools import partial
 
 from domicile.media.errors import MediaError
 from domicile.media.policy import Activity, Permit
 from domicile.media.probe import KnownUrl, Seen, Tally, asks, seen
 from domicile.service import logging
 from domicile.service.gate.probe import ProbeClient
+from domicile.service.rounds import keep_at
 from origin import probe_steps
 from origin.cdn_accounts import Account, Address, addresses
 from origin.keys import Origin
@@ -23,6 +24,8 @@ from origin.records.probes import Probe
 POLL_SECONDS = 0.5
 LOOK_SECONDS = 1.0
 """Between two looks at erasures that wait for something outside of them."""
+SHORTEST_SECONDS = 0.01
+"""A look that took longer than that is no reason to leave nothing to others."""
 LOOKED_MAX = 64
 """Erasures of one look; the others have the next one."""
 TRY_SECONDS_MAX = 600.0
@@ -35,24 +38,29 @@ log = logging.get()
 async def run(origin: Origin, client: ProbeClient) -> None:
     """Until it is cancelled."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(_look(origin))
+        looks = _Looks(origin)
+        told = origin.records.probes.told
+        group.create_task(keep_at(looks.do, of="erasures", retry_seconds=LOOK_SECONDS, news=told))
         for account in origin.records.cdn_purges.accounts.values():
-            group.create_task(_serve(origin, client, account))
+            do = partial(_serve, origin, client, account)
+            group.create_task(keep_at(do, of="probes", retry_seconds=POLL_SECONDS))
 
 
-async def _look(origin: Origin) -> None:
-    told = origin.records.probes.told
-    is_told = False
-    while True:
-        told.clear()
-        try:
-            await look(origin, spoken_alone=is_told)
-        except Exception as failed:  # noqa: BLE001 - a busy database: looked at again
-            log.warning("erasures_not_looked_at", error=type(failed).__name__)
-        is_told = False
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_SECONDS):
-                is_told = await told.wait()
+class _Looks:
+    """At all that wait, once in LOOK_SECONDS; between, whenever somebody has said something, at what it was about."""
+
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+        self._next_at = 0.0
+
+    async def do(self) -> float:
+        """One look."""
+        now = asyncio.get_running_loop().time()
+        is_time = now >= self._next_at
+        if is_time:
+            self._next_at = now + LOOK_SECONDS
+        await look(self._origin, spoken_alone=not is_time)
+        return max(SHORTEST_SECONDS, self._next_at - asyncio.get_running_loop().time())
 
 
 async def look(origin: Origin, *, spoken_alone: bool = False) -> None:
@@ -71,15 +79,8 @@ async def look(origin: Origin, *, spoken_alone: bool = False) -> None:
         await origin.records.look_at_erasure(*at)
 
 
-async def _serve(origin: Origin, client: ProbeClient, account: Account) -> None:
-    while True:
-        asked = False
-        try:
-            asked = await round_of(origin, client, account)
-        except Exception as failed:  # noqa: BLE001 - a busy database: what is due stays due
-            log.warning("probe_round_failed", error=type(failed).__name__)
-        if not asked:
-            await asyncio.sleep(POLL_SECONDS)
+async def _serve(origin: Origin, client: ProbeClient, account: Account) -> float:
+    return 0.0 if await round_of(origin, client, account) else POLL_SECONDS
 
 
 async def round_of(origin: Origin, client: ProbeClient, account: Account) -> bool:

@@ -83,6 +83,7 @@ WITHOUT_PERMIT = {
     "s3_calls.request": "for `s3`, whose functions ask",
     "s3_calls.send": "for `s3`, whose functions ask",
     "s3_calls.tried": "for `s3`, whose functions ask",
+    "sessions.new_session": "opens no connection by itself",
     "tier.client_tls": "reads settings",
     "tier.connect": "takes a connection of the library, and gives back none that leads to another region",
     "tier.open": "opens no connection by itself",
@@ -90,8 +91,11 @@ WITHOUT_PERMIT = {
     "vault.is_done": "an answer's words",
     "wire.open": "opens no connection by itself",
     "wire.renew": "opens no connection by itself",
-    "wire.pieces": "of a blob that `blob` gave out for a permit",
-    "wire.read": "of a blob that `blob` gave out for a permit",
+    "wire_answers.pieces": "of a blob that `blob` gave out for a permit",
+    "wire_answers.read": "of a blob that `blob` gave out for a permit",
+    "wire_answers.blob_of": "of a blob that was asked for with a permit",
+    "wire_answers.read_whole": "of an answer that was asked for",
+    "wire_answers.refusal": "an error's words",
     "wire.lease": "control: heads of journals",
     "wire.journal": "control: aids and keyed hashes",
     "wire.ack": "control: numbers",
@@ -138,6 +142,11 @@ def test_only_the_gate_connects() -> None:
         and not module.name.startswith(GATE)
     }
     assert found == set(MAY_CONNECT)
+
+
+def test_sessions_of_the_gate_are_opened_in_one_place() -> None:
+    opened = {module.name for module in modules() for dotted, _ in module.calls() if dotted.endswith("ClientSession")}
+    assert opened - set(MAY_CONNECT) == {f"{GATE}sessions.py"}
 
 
 def test_only_the_gate_imports_a_client_of_buckets() -> None:

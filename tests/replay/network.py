@@ -18,7 +18,8 @@ from domicile.media.errors import UpstreamUnavailable
 from domicile.media.policy import Permit
 from domicile.media.wire import PREFIX, REGION_HEADER, WIRE_HEADER, WIRE_VERSION, JournalAnswer
 from domicile.service.gate.tier import ParentGone, TierClient, TierReply
-from domicile.service.gate.wire import Blob, WireClient, WireLimits
+from domicile.service.gate.wire import WireClient, WireLimits
+from domicile.service.gate.wire_answers import Blob
 from tests.replay.pipe import Connector
 
 T = TypeVar("T")

@@ -29,6 +29,7 @@ import aiohttp
 from domicile.media.account import Account
 from domicile.media.policy import Activity, Permit
 from domicile.media.signature import sign_parameters
+from domicile.service.gate.sessions import HEADERS_OUTSIDE_MAX, USER_AGENT, new_session
 
 ANSWER_BYTES_MAX = 32 * 1024 * 1024
 FILE_BYTES_MAX = 20 * 1024 * 1024 * 1024
@@ -131,11 +132,9 @@ class AccountClient:
         timeout = aiohttp.ClientTimeout(
             total=CALL_SECONDS_MAX, sock_connect=CONNECT_SECONDS_MAX, sock_read=READ_SECONDS_MAX
         )
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections_max),
-            timeout=timeout,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": "Domicile"},
+        connector = aiohttp.TCPConnector(limit=connections_max)
+        async with new_session(
+            connector, timeout, USER_AGENT, headers_max=HEADERS_OUTSIDE_MAX, decompresses=True
         ) as http:
             yield cls(account, activity, tenant, http)
 

@@ -16,6 +16,7 @@ from domicile.media.cdn_calls import Call
 from domicile.media.cdn_calls.port import ANSWER_BYTES_MAX
 from domicile.media.errors import UpstreamUnavailable
 from domicile.media.policy import Activity, Permit
+from domicile.service.gate.sessions import HEADERS_OUTSIDE_MAX, USER_AGENT, new_session
 
 CONNECT_SECONDS_MAX = 5.0
 CALL_SECONDS_MAX = 30.0
@@ -37,13 +38,7 @@ class CdnClient:
             limit=CONNECTIONS_MAX, ssl=authorities or ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
         )
         timeout = aiohttp.ClientTimeout(total=CALL_SECONDS_MAX, sock_connect=CONNECT_SECONDS_MAX)
-        async with aiohttp.ClientSession(
-            connector=connector,
-            timeout=timeout,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            auto_decompress=False,  # what is read is bounded, and so is what becomes of it
-        ) as session:
+        async with new_session(connector, timeout, USER_AGENT, headers_max=HEADERS_OUTSIDE_MAX) as session:
             yield cls(session)
 
     async def call(self, permit: Permit, tenant: str, call: Call) -> tuple[int, Mapping[str, str], bytes]:
@@ -57,7 +52,7 @@ class CdnClient:
                 call.method,
                 call.url,
                 data=call.body or None,
-                headers={"User-Agent": "Domicile", "Accept-Encoding": "identity", **call.headers},
+                headers=call.headers,
                 allow_redirects=False,
             ) as answer:
                 body = bytearray()

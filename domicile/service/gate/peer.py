@@ -17,6 +17,7 @@ from pathlib import Path
 import aiohttp
 
 from domicile.media.policy import Activity, Permit
+from domicile.service.gate.sessions import new_session
 
 PATH = "/_peer/v1/object"
 LOOK_PATH = "/_peer/v1/look"
@@ -116,11 +117,5 @@ class PeerClient:
             connector = aiohttp.UnixConnector(
                 path=str(self._socket_of(slot)), limit=CONNECTIONS_MAX, keepalive_timeout=KEEPALIVE_SECONDS
             )
-            client = self._clients[slot] = aiohttp.ClientSession(
-                connector=connector,
-                timeout=self._timeout,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                trust_env=False,
-            )
+            client = self._clients[slot] = new_session(connector, self._timeout)
         return client

@@ -17,12 +17,12 @@ from yarl import URL
 
 from domicile.media.policy import Activity, Permit
 from domicile.media.probe import ACCEPTS, BODY_BYTES_MAX, Answered
+from domicile.service.gate.sessions import HEADERS_OUTSIDE_MAX, new_session
 
 CONNECT_SECONDS_MAX = 5.0
 ANSWER_SECONDS_MAX = 10.0
 CONNECTIONS_MAX = 8
-HEADER_BYTES_MAX = 8190
-USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
+VIEWER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
 
 
 class ProbeClient:
@@ -40,16 +40,8 @@ class ProbeClient:
             limit=CONNECTIONS_MAX, ssl=tls or ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
         )
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX, sock_connect=CONNECT_SECONDS_MAX)
-        async with aiohttp.ClientSession(
-            connector=connector,
-            timeout=timeout,
-            headers={"User-Agent": USER_AGENT, "Accept": ACCEPTS[0], "Accept-Encoding": "identity"},
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            auto_decompress=False,
-            max_line_size=HEADER_BYTES_MAX,
-            max_field_size=HEADER_BYTES_MAX,
-        ) as session:
+        headers = {"User-Agent": VIEWER, "Accept": ACCEPTS[0]}
+        async with new_session(connector, timeout, headers, headers_max=HEADERS_OUTSIDE_MAX) as session:
             yield cls(session)
 
     async def ask(

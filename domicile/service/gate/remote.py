@@ -30,17 +30,15 @@ from domicile.media.addresses import may_connect
 from domicile.media.errors import BadRequest, LimitExceeded, Overloaded, RemoteFailed, RemoteGone
 from domicile.media.policy import Activity, Permit
 from domicile.media.remote import RemoteAddress, is_listed, redirected
+from domicile.service.gate.sessions import USER_AGENT, new_session
 
 PIECE_BYTES = 64 * 1024
-HEADER_BYTES_MAX = 8190
-HEADERS_MAX = 64
 ADDRESSES_MAX = 32
 """Of one name; more is no answer that a picture's host gives."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 GONE = frozenset({404, 410})
-_OURS = {"Accept-Encoding": "identity", "User-Agent": "Domicile"}
-_HEADERS = {"Accept": "image/*", **_OURS}
+_HEADERS = {"Accept": "image/*"}
 
 Resolve = Callable[[str, int], Awaitable[list[tuple[int, str]]]]
 """Host and port to (family, address): everything that the name means now. Raises OSError."""
@@ -133,9 +131,7 @@ class RemoteClient:
             async with (
                 asyncio.timeout(self._limits.seconds_max),
                 self._session(address) as http,
-                http.post(
-                    address.url, data=body, headers={**_OURS, **headers}, allow_redirects=False, max_redirects=0
-                ) as response,
+                http.post(address.url, data=body, headers=headers, allow_redirects=False, max_redirects=0) as response,
             ):
                 return response.status
 
@@ -226,17 +222,7 @@ class RemoteClient:
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=limits.connect_seconds_max, sock_read=limits.read_seconds_max
         )
-        async with aiohttp.ClientSession(
-            connector=connector,
-            timeout=timeout,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            max_line_size=HEADER_BYTES_MAX,
-            max_field_size=HEADER_BYTES_MAX,
-            max_headers=HEADERS_MAX,
-            requote_redirect_url=False,
-        ) as http:
+        async with new_session(connector, timeout, USER_AGENT) as http:
             yield http
 
 

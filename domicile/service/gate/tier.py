@@ -20,6 +20,7 @@ from aiohttp.connector import Connection
 
 from domicile.media.policy import Activity, Permit
 from domicile.media.wire import CONTENT_TYPE, REGION_HEADER
+from domicile.service.gate.sessions import new_session
 from domicile.service.tls import NO_PASSWORD
 from domicile.service.zones import zone_of
 
@@ -87,14 +88,8 @@ class TierClient:
         timeout = aiohttp.ClientTimeout(
             total=answer_seconds_max, sock_connect=connect_seconds_max, sock_read=answer_seconds_max
         )
-        async with aiohttp.ClientSession(
-            connector=_Connector(parent_region, limit=connections_max, keepalive_timeout=KEEPALIVE_SECONDS, ssl=tls),
-            timeout=timeout,
-            headers={REGION_HEADER: region, "Content-Type": CONTENT_TYPE, "Accept-Encoding": "identity"},
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-        ) as http:
+        connector = _Connector(parent_region, limit=connections_max, keepalive_timeout=KEEPALIVE_SECONDS, ssl=tls)
+        async with new_session(connector, timeout, {REGION_HEADER: region, "Content-Type": CONTENT_TYPE}) as http:
             yield cls(http, base)
 
     async def ask(self, permit: Permit, tenant: str, question: bytes) -> TierReply:

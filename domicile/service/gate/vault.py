@@ -18,6 +18,7 @@ import aiohttp
 
 from domicile.media.errors import UpstreamUnavailable
 from domicile.media.policy import Activity, Permit
+from domicile.service.gate.sessions import USER_AGENT, new_session
 
 ANSWER_BYTES_MAX = 256 * 1024
 ATTEMPTS_MAX = 5
@@ -65,7 +66,7 @@ class VaultClient:
         return asyncio.run(self._called(method, path, token, body))
 
     async def _called(self, method: str, path: str, token: str, body: Mapping[str, Any] | None) -> VaultAnswer:
-        headers = {"X-Vault-Token": token, "X-Vault-Request": "true", "User-Agent": "Domicile"}
+        headers = {"X-Vault-Token": token, "X-Vault-Request": "true", **USER_AGENT}
         if self._where.namespace:
             headers["X-Vault-Namespace"] = self._where.namespace
         # No `total` of the library: it would end with ours at the same moment, and swallow its cancellation.
@@ -75,13 +76,7 @@ class VaultClient:
         try:
             async with (
                 asyncio.timeout(self._where.seconds_max),
-                aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(limit=1, ssl=tls),
-                    timeout=timeout,
-                    headers=headers,
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                    trust_env=False,
-                ) as session,
+                new_session(aiohttp.TCPConnector(limit=1, ssl=tls), timeout, headers) as session,
             ):
                 for attempt in range(ATTEMPTS_MAX):
                     if attempt:

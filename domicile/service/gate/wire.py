@@ -5,13 +5,11 @@
         async with wire.blob(permit, aid, start=0) as blob:
             async for piece in blob.pieces(): ...
 
-Every failure is a kind of MediaError: what the origin says by its `WireError.code`, everything else
-UpstreamUnavailable. Calls that move what belongs to a person take a permit.
+What comes back is read in `wire_answers`, and every failure is a kind of MediaError. Calls that move what belongs to a person take a permit.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 import ssl
 from collections import deque
@@ -33,7 +31,6 @@ from domicile.media.wire import (
     CONTENT_TYPE,
     PREFIX,
     REGION_HEADER,
-    SEQUENCE_HEADER,
     WIRE_HEADER,
     WIRE_VERSION,
     Ack,
@@ -50,20 +47,13 @@ from domicile.media.wire import (
     ResolveAnswer,
     ResolveRequest,
     SearchRelay,
-    WireError,
 )
+from domicile.service.gate.sessions import new_session
+from domicile.service.gate.wire_answers import Blob, blob_of, mapped, read_whole, refusal
 from domicile.service.settings import blamed
 
 T = TypeVar("T")
 
-PIECE_BYTES = 64 * 1024
-"""Most bytes of a blob handed on at once."""
-
-ERROR_BYTES_MAX = 16 * 1024
-"""Largest body of an error that is read."""
-
-HEADER_BYTES_MAX = 8190
-HEADERS_MAX = 64
 KEEPALIVE_SECONDS = 30.0
 
 PAST_MAX = 2
@@ -90,39 +80,6 @@ class ClientCertificate:
     certificate_file: Path | None = None
     key_file: Path | None = None
     key_password: str | None = None
-
-
-@dataclass(slots=True)
-class Blob:
-    """Sealed bytes of an original, from `start` on; `file_bytes` is the size of the whole sealed file."""
-
-    epoch: int
-    sequence: int
-    start: int
-    body_bytes: int
-    file_bytes: int
-    _response: aiohttp.ClientResponse
-
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """Pieces of at most PIECE_BYTES. UpstreamUnavailable when the origin stops before `body_bytes`."""
-        got = 0
-        with _mapped():
-            async for piece in self._response.content.iter_chunked(PIECE_BYTES):
-                got += len(piece)
-                if got > self.body_bytes:
-                    break
-                yield piece
-        if got != self.body_bytes:
-            raise errors.UpstreamUnavailable("The origin sent another number of bytes than it said")
-
-    async def read(self, bytes_max: int) -> bytes:
-        """All of it. LimitExceeded before a byte is read when it is larger than `bytes_max`."""
-        if self.body_bytes > bytes_max:
-            raise errors.LimitExceeded("The original is larger than this edge takes")
-        whole = bytearray()
-        async for piece in self.pieces():
-            whole += piece
-        return bytes(whole)
 
 
 class WireClient:
@@ -200,12 +157,12 @@ class WireClient:
         """
         permit.require(Activity.TRANSFORM, permit.tenant)
         headers = {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if start or end is not None else {}
-        with _mapped():
+        with mapped():
             response = await self._http.get(f"{self._root}/blobs/{aid}", headers=headers, allow_redirects=False)
         async with response:
             if response.status not in {200, 206}:
-                raise await _refusal(response)
-            yield _blob_of(response, start=start, ranged=bool(headers))
+                raise await refusal(response)
+            yield blob_of(response, start=start, ranged=bool(headers))
 
     async def renditions(self, permit: Permit, report: RenditionReport) -> None:
         """Tell what was made of one tenant's assets. `permit`: Activity.METADATA of that tenant."""
@@ -249,7 +206,7 @@ class WireClient:
             sock_read=self._limits.read_seconds_max + extra_seconds,
         )
         headers = {"Content-Type": CONTENT_TYPE} if body is not None else {}
-        with _mapped():
+        with mapped():
             async with self._http.request(
                 method,
                 f"{self._root}/{path}",
@@ -260,8 +217,8 @@ class WireClient:
                 allow_redirects=False,
             ) as response:
                 if response.status != 200:
-                    raise await _refusal(response)
-                raw = await _read(response, BODY_BYTES_MAX)
+                    raise await refusal(response)
+                raw = await read_whole(response, BODY_BYTES_MAX)
         try:
             return msgspec.msgpack.decode(raw, type=kind)
         except msgspec.MsgspecError as bad:
@@ -273,21 +230,10 @@ def _session(
 ) -> tuple[aiohttp.ClientSession, str]:
     """Nothing is connected yet."""
     connector, root = _connector(base, limits, certificate)
-    http = aiohttp.ClientSession(
-        connector=connector,
-        timeout=aiohttp.ClientTimeout(
-            total=None, sock_connect=limits.connect_seconds_max, sock_read=limits.read_seconds_max
-        ),
-        headers={WIRE_HEADER: WIRE_VERSION, REGION_HEADER: region, "Accept-Encoding": "identity"},
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        trust_env=False,
-        max_line_size=HEADER_BYTES_MAX,
-        max_field_size=HEADER_BYTES_MAX,
-        max_headers=HEADERS_MAX,
-        requote_redirect_url=False,
+    timeout = aiohttp.ClientTimeout(
+        total=None, sock_connect=limits.connect_seconds_max, sock_read=limits.read_seconds_max
     )
-    return http, root
+    return new_session(connector, timeout, {WIRE_HEADER: WIRE_VERSION, REGION_HEADER: region}), root
 
 
 def _connector(base: str, limits: WireLimits, certificate: ClientCertificate) -> tuple[aiohttp.BaseConnector, str]:
@@ -312,72 +258,3 @@ def _tls(certificate: ClientCertificate) -> ssl.SSLContext:
         if certificate.certificate_file is not None:
             context.load_cert_chain(certificate.certificate_file, certificate.key_file, certificate.key_password)
     return context
-
-
-class _mapped:  # noqa: N801 - reads as a statement: with _mapped(): ...
-    """Turns what the client library raises into UpstreamUnavailable, in one place."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, trace: object) -> None:
-        if isinstance(raised, aiohttp.ClientError | OSError | asyncio.TimeoutError | ValueError):
-            raise errors.UpstreamUnavailable("The origin cannot be reached") from raised
-
-
-async def _read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
-    whole = bytearray()
-    async for piece in response.content.iter_chunked(PIECE_BYTES):
-        whole += piece
-        if len(whole) > bytes_max:
-            raise errors.UpstreamUnavailable("The origin's answer is too long")
-    return bytes(whole)
-
-
-def _kinds() -> dict[str, type[errors.MediaError]]:
-    found = (value for value in vars(errors).values() if isinstance(value, type))
-    kinds = [kind for kind in found if issubclass(kind, errors.MediaError)]
-    return {re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower(): kind for kind in kinds}
-
-
-KINDS = _kinds()
-"""snake_case name of a MediaError class -> the class: what `WireError.code` means."""
-
-
-async def _refusal(response: aiohttp.ClientResponse) -> errors.MediaError:
-    """The error that a non-200 answer stands for. A redirect is never followed, it is a failure."""
-    unusable = errors.UpstreamUnavailable("The origin cannot be used now")
-    if response.headers.get("Content-Type") != CONTENT_TYPE:
-        return unusable
-    try:
-        said = msgspec.msgpack.decode(await _read(response, ERROR_BYTES_MAX), type=WireError)
-    except (msgspec.MsgspecError, errors.UpstreamUnavailable):
-        return unusable
-    kind = KINDS.get(said.code)
-    return unusable if kind is None else kind(said.message)
-
-
-_SEQUENCE = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
-
-
-def _blob_of(response: aiohttp.ClientResponse, *, start: int, ranged: bool) -> Blob:
-    """Check what the origin says about the bytes before one of them is used."""
-    stated = _SEQUENCE.fullmatch(response.headers.get(SEQUENCE_HEADER, ""))
-    length = response.content_length
-    if stated is None or length is None or ranged != (response.status == 206):
-        raise errors.UpstreamUnavailable("The origin's answer lacks its sequence, its length or its range")
-    whole = length
-    if ranged:
-        span = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        if span is None or int(span[1]) != start or int(span[2]) - start + 1 != length:
-            raise errors.UpstreamUnavailable("The origin sent another range")
-        whole = int(span[3])
-    return Blob(
-        epoch=int(stated[1]),
-        sequence=int(stated[2]),
-        start=start,
-        body_bytes=length,
-        file_bytes=whole,
-        _response=response,
-    )

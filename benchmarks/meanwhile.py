@@ -97,7 +97,11 @@ def _lane(side: Side, done: Done, stop: threading.Event) -> None:
 
 
 class OfDomicile:
-    """Fills are renditions in sizes that were not asked for yet, of `names`; purges forget those names, one after another."""
+    """Fills are renditions in sizes that were not asked for yet, of `names`; purges forget those names, one after another.
+
+    A purge cuts off what is just being sent of its name (decisions D.4), and whoever asked for that sees a reset: so a fill and
+    a purge of one name take turns.
+    """
 
     def __init__(self, stack: Stack, names: Sequence[str]) -> None:
         file = stack.data.with_name(f"{stack.data.name}.purge.pem")
@@ -108,11 +112,13 @@ class OfDomicile:
         self._key, self._keyid = key, str(json.loads(made.stdout)["keyid"])
         self._stack, self._names = stack, names
         self._filled, self._purged = itertools.count(), itertools.count()
+        self._turns = {name: threading.Lock() for name in names}
 
     def fill(self) -> None:
         number = next(self._filled)
         name = self._names[number % len(self._names)]
-        reply = self._stack.get(f"/demo/image/upload/c_scale,{size(number // len(self._names))}/v1/{name}.jpg")
+        with self._turns[name]:
+            reply = self._stack.get(f"/demo/image/upload/c_scale,{size(number // len(self._names))}/v1/{name}.jpg")
         assert reply.status == 200, reply.status
         assert reply.cache.startswith("fwd="), "it was cached"
 
@@ -125,7 +131,8 @@ class OfDomicile:
             key=self._key,
         )
         headers, body = call.signed()
-        reply = self._stack.request("POST", PATH, headers, body)
+        with self._turns[name]:
+            reply = self._stack.request("POST", PATH, headers, body)
         assert reply.status == 200, reply.status
 
     def sides(self) -> list[Side]:

@@ -6,6 +6,7 @@ into a tier only if the fence still finds g fresh, with nothing awaited between 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -156,6 +157,7 @@ class Filler:
             fill.is_kept = self.lookup.memory.put(key, stored) or self.lookup.disk is not None
         if not (kept and is_large):
             fill.settle(stored)
+            await asyncio.sleep(0)  # those who waited are answered before the rest is done
         self.count(Count.FILLS_STORED if fresh else Count.FILLS_FENCED)
         if fresh and made.rendition is not None:
             await self.reporter.report(made.rendition)
@@ -190,6 +192,8 @@ class Filler:
         if disk is None or self.permits.find(state, Activity.CACHE) is None:
             return False
         file_name = file_of(way, state.file_key)
+        if not disk.may_survive(file_name):
+            return False
         stored = await disk.open_with(
             file_name,
             resolved.rendition_key,

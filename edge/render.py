@@ -11,7 +11,7 @@ of those tags with the md5 of what they uploaded (decisions I.3).
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 import json
 import os
 from dataclasses import dataclass, replace
@@ -38,7 +38,7 @@ from domicile.media.transformation import Pixels, Transformation
 from domicile.media.wire import Rendition, Resolved, ResolvedLayer
 from domicile.service.breakpoints import measured
 from domicile.service.pool import DecoderPool
-from domicile.service.pool_files import SourceFile
+from domicile.service.pool_files import SourceFile, digest_of
 from domicile.service.pool_values import Rendered
 from edge.keys import Overlay, Way
 from edge.store.port import Stored, StoredHead
@@ -128,7 +128,7 @@ async def make(order: Order, plain: Plain, originals: Originals, pool: DecoderPo
     rendered = await _rendered(plain, order, originals, pool, limits)
     etag = f'"{facts.md5}-s{STRIP_REVISION}"'
     if not original:
-        etag = delivery_etag(order.resolved.rendition_key, hashlib.sha256(rendered.body).digest())
+        etag = await _etag(order, rendered)
     return _made(order, rendered, etag, is_listed=not original and not order.stands_in)
 
 
@@ -151,7 +151,7 @@ async def _by_breakpoints(
         body = json.dumps({"breakpoints": found}, separators=(",", ":")).encode()
         done = msgspec.structs.replace(rendered.done, content_type=JSON)
         rendered = replace(rendered, body=body, done=done)
-    etag = delivery_etag(order.resolved.rendition_key, hashlib.sha256(rendered.body).digest())
+    etag = await _etag(order, rendered)
     return _made(order, rendered, etag, is_listed=asked.wanted is not None and not order.stands_in)
 
 
@@ -169,9 +169,15 @@ async def _rendered(
         coordinates=order.resolved.coordinates,
         layers=plain.inputs,
     )
+    await asyncio.sleep(0)  # after the answer of the origin was taken in, and before what comes is planned
     layers = (layer.facts for layer in plain.layers)
     pixels = pixels_of(plain.text, facts, job.extension, plan_limits(limits), layers)
     return await pool.render(originals.base, job, tenant=order.policy.tenant, pixels=pixels, layers=originals.layers)
+
+
+async def _etag(order: Order, rendered: Rendered) -> str:
+    await asyncio.sleep(0)  # its decoder has just been asked and its body copied: others have their turn
+    return delivery_etag(order.resolved.rendition_key, await digest_of(rendered.body))
 
 
 def _made(order: Order, rendered: Rendered, etag: str, *, is_listed: bool) -> Made:

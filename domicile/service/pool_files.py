@@ -15,7 +15,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Self
 
-PIECE_BYTES = 1024 * 1024
+PIECE_BYTES = 256 * 1024
+"""Copied or hashed in one go, some 0.15 ms; then others have their turn."""
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 
 
@@ -146,6 +147,16 @@ async def digest(source: SourceFile) -> bytes:
         if start:
             await asyncio.sleep(0)
         state.update(os.pread(source.fileno(), PIECE_BYTES, start))
+    return state.digest()
+
+
+async def digest_of(body: bytes) -> bytes:
+    """SHA-256 over what is in memory."""
+    state, view = hashlib.sha256(usedforsecurity=True), memoryview(body)
+    for start in range(0, len(view), PIECE_BYTES):
+        if start:
+            await asyncio.sleep(0)
+        state.update(view[start : start + PIECE_BYTES])
     return state.digest()
 
 

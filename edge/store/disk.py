@@ -72,6 +72,8 @@ class DiskStore:
         self._region = region
         self._room = room
         self._marks = marks
+        self.is_stocked = False
+        """Does the index know of every file whose name is this worker's? Set by who took stock (`edge.store.keeper`)."""
         self._sweeps: deque[tuple[list[str], Callable[[Judged], bool]]] = deque()
         self.has_work = asyncio.Event()
         """Set when there is something to sweep."""
@@ -96,6 +98,10 @@ class DiskStore:
         return await self.open_with(
             file_name, record.content_key, record.tenant, record.contributors, in_memory_max=in_memory_max
         )
+
+    def may_survive(self, file_name: str) -> bool:
+        """May there be a file of an earlier process by this name? Once stock was taken, none of ours that the index lacks."""
+        return not self.is_stocked or file_name in self.index or not self.files.is_own(file_name)
 
     async def open_with(
         self, file_name: str, content_key: bytes, tenant: str, contributors: tuple[Aid, ...], *, in_memory_max: int

@@ -79,7 +79,7 @@ class Files:
             for _, entry in zip(range(FILES_MAX), entries, strict=False):
                 if self._is_leftover(entry.name):
                     listed.leftovers.append(Path(entry.path))
-                elif self._is_own(entry.name):
+                elif self.is_own(entry.name):
                     try:
                         listed.finished[entry.name] = entry.stat(follow_symlinks=False).st_mtime
                     except FileNotFoundError:
@@ -90,7 +90,8 @@ class Files:
         """Try to write. Raises OSError."""
         cache_files.probe(self.directory, self.maker)
 
-    def _is_own(self, name: str) -> bool:
+    def is_own(self, name: str) -> bool:
+        """Is it a finished file that falls to this worker?"""
         return bool(_FILE_NAME.fullmatch(name)) and owner_of(name, range(self._workers)) == self.maker.slot
 
     def _is_leftover(self, name: str) -> bool:

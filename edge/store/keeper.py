@@ -120,6 +120,7 @@ class Keeper:
         except OSError:
             self._disk.count(Count.DISK_FAILURES)
             return False
+        self._disk.is_stocked = True
         return True
 
     async def _learn(self) -> None:

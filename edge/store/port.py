@@ -18,8 +18,11 @@ PIECE_BYTES_MAX = 64 * 1024
 """Bytes handed to a socket between two looks at lease and fence (decisions D.3)."""
 
 
-class StoredHead(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything about an object but its bytes. On disk it is sealed with them; it holds no name and no path."""
+class StoredHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Everything about an object but its bytes. On disk it is sealed with them; it holds no name and no path.
+
+    Values all through, so it is in no cycle and the collector need not look for one: a cache is full of them.
+    """
 
     tenant: str
     contributors: tuple[Aid, ...]

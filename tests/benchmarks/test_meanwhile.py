@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
-from benchmarks.meanwhile import FAILURES_MAX, Side, due, running, size
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from benchmarks.meanwhile import FAILURES_MAX, OfDomicile, Side, due, running, size
+from tests.e2e.stack import Reply, Stack
 
 WAIT_SECONDS_MAX = 10.0
 
@@ -54,3 +63,40 @@ def test_an_end_does_not_wait_for_the_next_moment() -> None:
     with running([Side(name="rare", act=begun.set, per_second=0.001, lanes=1)]) as done:
         assert begun.wait(WAIT_SECONDS_MAX)
     assert done["rare"].count == 1
+
+
+@dataclass
+class PlayedStack:
+    """Answers everything, and shows what goes on while it does."""
+
+    data: Path
+    edge_port: int = 1
+    meanwhile: list[bool] = field(default_factory=list)
+    other: OfDomicile | None = None
+
+    def run(self, *words: str) -> Any:
+        made = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        Path(words[words.index("--out") + 1]).write_bytes(made)
+        return SimpleNamespace(returncode=0, stdout=json.dumps({"keyid": "k"}), stderr="")
+
+    def get(self, path: str) -> Reply:
+        assert self.other is not None
+        purge = threading.Thread(target=self.other.purge)
+        purge.start()
+        purge.join(0.05)
+        self.meanwhile.append(purge.is_alive())
+        return Reply(200, {"cache-status": "Domicile; fwd=miss"}, b"")
+
+    def request(self, *_: Any) -> Reply:
+        return Reply(200, {}, b"")
+
+
+def test_a_purge_waits_for_a_fill_of_its_name_which_it_would_cut_off(tmp_path: Path) -> None:
+    stack = PlayedStack(tmp_path / "data")
+    stack.other = OfDomicile(cast("Stack", stack), ["one"])
+    stack.other.fill()
+    assert stack.meanwhile == [True]
+    stack.other = OfDomicile(cast("Stack", stack), ["one", "two"])
+    stack.other.fill()  # of the first, and so is the purge
+    stack.other.fill()  # both of the second
+    assert stack.meanwhile == [True, True, True]

@@ -62,9 +62,12 @@ def maker_of_temporary(name: str) -> Maker | None:
 
 
 def _written(final: Path, maker: Maker, pieces: Iterable[bytes], *, sync: bool = False) -> Path:
-    final.parent.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
     temporary = final.with_name(f"{final.name}.{maker.slot}.{maker.run}{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+    try:
+        descriptor = _created(temporary)
+    except FileNotFoundError:  # the first one of its directory
+        final.parent.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+        descriptor = _created(temporary)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - the descriptor carries mode and O_EXCL
             file.writelines(pieces)
@@ -75,3 +78,7 @@ def _written(final: Path, maker: Maker, pieces: Iterable[bytes], *, sync: bool =
         temporary.unlink(missing_ok=True)
         raise
     return temporary
+
+
+def _created(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)

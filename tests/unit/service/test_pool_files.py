@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import hashlib
 import os
 
 import pytest
 
-from domicile.service.pool_files import PIECE_BYTES, ResultFile, SourceFile, source_file
+from domicile.service.pool_files import PIECE_BYTES, ResultFile, SourceFile, digest, digest_of, source_file
+from tests.infra.turns import counted_turns
 
 
 @pytest.mark.parametrize("size", [0, 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES])
@@ -62,3 +64,18 @@ async def test_a_result_that_shrinks_while_it_is_read_is_none(monkeypatch: pytes
         with pytest.raises(StopIteration) as stopped:
             reading.send(None)
         assert stopped.value.value is None
+
+
+@pytest.mark.parametrize("size, turns", [(0, 0), (PIECE_BYTES, 0), (PIECE_BYTES + 1, 1), (3 * PIECE_BYTES, 2)])
+async def test_a_digest_lets_others_have_their_turn_after_each_piece(size: int, turns: int) -> None:
+    body = os.urandom(size)
+    with await source_file(body) as file, counted_turns() as passed:
+        assert await digest_of(body) == hashlib.sha256(body).digest()
+        assert passed() == turns
+        assert await digest(file) == hashlib.sha256(body).digest()
+        assert passed() == 2 * turns
+
+
+def test_a_piece_takes_a_loop_no_longer_than_a_hit_may_wait() -> None:
+    """Copied or hashed, at a gigabyte a second and less."""
+    assert PIECE_BYTES <= 256 * 1024

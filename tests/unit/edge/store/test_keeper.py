@@ -262,3 +262,17 @@ async def test_a_scrub_comes_round(disk: Disk, monkeypatch: pytest.MonkeyPatch) 
             await asyncio.sleep(0.005)
     minding.cancel()
     assert disk.counts.count(Count.SCRUBBED_WHOLE) >= 2
+
+
+async def test_who_took_stock_knows_which_of_its_own_files_cannot_be_there(
+    tmp_path: Path, register: PlayedRegister
+) -> None:
+    """It spares a fill the look for what survived."""
+    own, theirs = file_name(1, workers=2), file_name(2, slot=1, workers=2)
+    await Disk(tmp_path, register, workers=2).keep(own, stored())
+    disk, lacking = Disk(tmp_path, register, workers=2), file_name(3, workers=2)
+    assert disk.may_survive(lacking)
+    assert await disk.keeper.take_stock()
+    assert disk.may_survive(own)
+    assert disk.may_survive(theirs)
+    assert not disk.may_survive(lacking)

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 from domicile.media.cdn_calls import SPEAKERS, CdnAccount
 from domicile.media.cdn_calls.port import Speaker
+from domicile.service.plain_file import plain_only
 from domicile.service.settings import BadSetting
 from origin.cdn_lifetimes import LAYERS_MAX
 
@@ -80,7 +81,7 @@ def read_accounts(keys: Path) -> tuple[Account, ...]:
     """Those of a directory of keys; none without a file. Raises BadSetting, which shows no value of the file."""
     file = keys / FILE
     try:
-        with file.open("rb") as opened:
+        with open(file, "rb", opener=plain_only) as opened:
             if stat.S_IMODE(os.fstat(opened.fileno()).st_mode) & 0o077:
                 raise _bad("may be read by others: chmod 600")
             text = opened.read(FILE_BYTES_MAX + 1)
@@ -92,7 +93,7 @@ def read_accounts(keys: Path) -> tuple[Account, ...]:
         raise _bad(f"is longer than {FILE_BYTES_MAX} bytes")
     try:
         told = tomllib.loads(text.decode())
-    except ValueError:  # whose text, or whose object, would be a piece of the file
+    except (ValueError, RecursionError):  # whose text, or whose object, would be a piece of the file
         raise _bad("is no TOML") from None
     entries = told.pop("cdn", [])
     if told or not isinstance(entries, list) or len(entries) > ACCOUNTS_MAX:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import msgspec
 
 from domicile.media.policy import Activity, Deny, Place, PolicyError, ResidencyPolicy, decide
 from domicile.media.policy_file import from_toml
+from domicile.service.plain_file import plain_only
 from origin.keyfiles import write_durably
 
 _TEMPLATE = """\
@@ -74,6 +76,9 @@ interpretation = "strict-eu"
 """
 
 
+FILE_BYTES_MAX = 1024 * 1024
+
+
 class BadPolicyFile(PolicyError):
     """The policy file of `cloud` is none; the text begins with its path."""
 
@@ -102,7 +107,7 @@ class Policies:
         """The policy as the file says now; None when there is no file, and then nothing is allowed. Raises PolicyError."""
         path = self._path(cloud)
         try:
-            policy = from_toml(path.read_text("utf-8"), cloud=cloud, home=self._home)
+            policy = from_toml(_text(path), cloud=cloud, home=self._home)
             self._check_keys(policy)
             return policy
         except FileNotFoundError:
@@ -120,6 +125,15 @@ class Policies:
 
     def _path(self, cloud: str) -> Path:
         return self._directory / f"{cloud}.toml"
+
+
+def _text(path: Path) -> str:
+    """Raises OSError, UnicodeDecodeError."""
+    with open(path, "rb", opener=plain_only) as file:
+        raw = file.read(FILE_BYTES_MAX + 1)
+    if len(raw) > FILE_BYTES_MAX:
+        raise OSError(errno.EFBIG, f"it is longer than {FILE_BYTES_MAX} bytes")
+    return raw.decode()
 
 
 def digest(policy: ResidencyPolicy | None) -> str:

@@ -130,13 +130,13 @@ def is_automatic(transformation: str) -> bool:
     return _AUTOMATIC.search(transformation) is not None
 
 
-def may_negotiate(transformation: str) -> bool:
-    """Or could it: what a named one means is not seen here.
+def is_named(transformation: str) -> bool:
+    """Does it use one that has a name? What that means is not seen here, and may be another thing tomorrow.
 
-    >>> may_negotiate("w_10/t_team"), may_negotiate("l_t_/w_10")
+    >>> is_named("w_10/t_team"), is_named("l_t_/w_10")
     (True, False)
     """
-    return is_automatic(transformation) or _NAMED.search(transformation) is not None
+    return _NAMED.search(transformation) is not None
 
 
 def asks(urls: Iterable[KnownUrl]) -> Iterator[Ask]:

@@ -8,38 +8,23 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from itertools import islice
 
 import msgspec
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domicile.media.asset import Aid
-from domicile.media.facts import STRIP_REVISION
-from domicile.media.outward_tags import TAGGED_SECONDS_MAX, dated_etag, months_held
-from domicile.media.probe import (
-    AIDS_MAX,
-    ASSETS_MAX,
-    URLS_PER_ASSET_MAX,
-    KnownUrl,
-    is_automatic,
-    may_negotiate,
-    stands_in,
-)
+from domicile.media.probe import AIDS_MAX, ASSETS_MAX, KnownUrl
 from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, open_sealed, seal
 from origin.catalogue.port import AssetRow
 from origin.catalogue.probe_tables import erasure_work as table
-from origin.catalogue.tables import rendition
-from origin.delivery_url import delivery_url
 from origin.journal import Change
 from origin.keyring import purpose_id
+from origin.records import known_urls
 from origin.records.core import Core
 from origin.records.probes import SAMPLE_MAX, Asset, Key, Sample, WorkingSet
-from origin.records.renditions import Renditions
 from origin.records.targets import Chosen
-from origin.records.types import AssetRecord, RenditionRecord
 
 PLACE_BYTES = 16
 TARGETS_CHARACTERS_MAX = 1024 * 1024
@@ -77,10 +62,10 @@ async def capture(core: Core, change: Change, chosen: Chosen, key: Key | None) -
     ids = [row.asset_id for row in chosen.assets[:ASSETS_MAX]]
     rows = await core.catalogue.by_asset_id(connection, tenant, ids, hidden=True)
     records = {row.aid: record for row in rows if (record := core.open(row)) is not None}
-    made = await _made_of(core, connection, tenant, list(records))
+    known = await known_urls.of_assets(core, connection, tenant, records)
     assets, left = list[Asset](), TARGETS_CHARACTERS_MAX
     for row in rows:
-        urls = tuple(_urls(core, records[row.aid], made.get(row.aid, ()))) if row.aid in records else ()
+        urls = known.get(row.aid, ())
         left -= sum(len(url.target) for url in urls)
         if left < 0:
             break
@@ -138,7 +123,9 @@ async def as_of_now(core: Core, connection: AsyncConnection, tenant: str, work: 
     names = [asset.name for asset in work.assets]
     taken = {row.name for row in await core.catalogue.named(connection, tenant, names, hidden=True)}
     return tuple(
-        msgspec.structs.replace(url, is_taken=asset.name in taken) for asset in work.assets for url in asset.urls
+        msgspec.structs.replace(url, is_taken=url.is_taken or asset.name in taken)
+        for asset in work.assets
+        for url in asset.urls
     )
 
 
@@ -149,50 +136,6 @@ def opens(core: Core, tenant: str, work: WorkingSet) -> int:
         for one in work.samples
     ]
     return sum(core.open(row) is not None for row in rows)
-
-
-def _urls(core: Core, record: AssetRecord, made: Sequence[RenditionRecord]) -> Iterator[KnownUrl]:
-    """Of one asset, at most URLS_PER_ASSET_MAX: the original as answers of the API name it, and as one writes it by hand."""
-    secret = next(iter(core.tenants.standing(record.name.cloud).tenant.delivery_secrets([record.name.public_id])), "")
-    etags = _etags(core, record)
-
-    def url(*, version: int, extension: str, transformation: str = "") -> str:
-        return delivery_url(
-            "", record.name, version=version, extension=extension, api_secret=secret, transformation=transformation
-        )
-
-    extension = "" if record.name.resource_type == "raw" else record.facts.format
-    versioned = url(version=record.version, extension=extension)
-    for target in (versioned, versioned.replace(f"/v{record.version}/", "/", 1)):
-        yield KnownUrl(target=target, md5=record.facts.md5, etags=etags, is_exact=target is versioned)
-    targets = dict[str, bool]()
-    for one in made:
-        # Which format came is of Accept, and in no URL that a viewer has.
-        extension = "" if is_automatic(one.transformation) else one.format
-        target = url(version=record.version, extension=extension, transformation=one.transformation)
-        targets[target] = may_negotiate(one.transformation)
-    for target, is_negotiated in islice(targets.items(), URLS_PER_ASSET_MAX - 2):
-        yield KnownUrl(target=target, is_negotiated=is_negotiated)
-
-
-def _etags(core: Core, record: AssetRecord) -> tuple[str, ...]:
-    """As an edge gave them to viewers, and to CDNs."""
-    plain = (f'"{record.facts.md5}"', f'"{record.facts.md5}-s{STRIP_REVISION}"')
-    months = months_held(core.now(), seconds_max=TAGGED_SECONDS_MAX)
-    return (*plain, *(dated_etag(etag, month) for etag in plain for month in months))
-
-
-async def _made_of(
-    core: Core, connection: AsyncConnection, tenant: str, aids: Sequence[Aid]
-) -> dict[Aid, list[RenditionRecord]]:
-    """What was made of each. What has a default image is left out: that one comes in its place."""
-    mine = (rendition.c.tenant == tenant, rendition.c.aid.in_(aids))
-    rows = (await connection.execute(select(rendition).where(*mine).limit(ASSETS_MAX * URLS_PER_ASSET_MAX))).all()
-    made: dict[Aid, list[RenditionRecord]] = {}
-    for row, record in await Renditions(core).opened(connection, rows):
-        if not stands_in(record.transformation):
-            made.setdefault(Aid(row.aid), []).append(record)
-    return made
 
 
 def _context(core: Core, tenant: str) -> SealContext:

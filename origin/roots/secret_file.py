@@ -7,6 +7,8 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from domicile.service.plain_file import plain_only
+
 SECRET_BYTES_MAX = 4096
 
 
@@ -17,7 +19,7 @@ class BadSecretFile(OSError):
 def read_secret(path: Path) -> str:
     """One line of text. Raises BadSecretFile."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=plain_only) as file:
             mode = stat.S_IMODE(path.stat().st_mode)
             raw = file.read(SECRET_BYTES_MAX + 1)
     except OSError as bad:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,7 @@ VARNISH = '[[cdn]]\nname = "v"\nkind = "varnish"\nbase = '
         (GOOD + 'hosts = ["https://media.example=No"]', "hosts are not"),
         (GOOD + f"hosts = {['https://media.example'] * 9}", "hosts are not"),
         (GOOD + "clouds = [1]", "clouds is no list"),
+        ("cdn = " + "[" * 60_000, "is no TOML"),
         (GOOD + "answer_seconds_max = nan", "answer_seconds_max is not a number"),
         (GOOD + "answer_seconds_max = 0", "answer_seconds_max is not a number"),
         (GOOD + "answer_seconds_max = 3601", "answer_seconds_max is not a number"),
@@ -119,6 +121,12 @@ def test_no_credentials_need_no_https(tmp_path: Path) -> None:
 def test_a_webhook_needs_no_https_to_a_neighbour_on_the_same_machine(tmp_path: Path, host: str) -> None:
     (account,) = read_accounts(write(tmp_path, HOOK.replace("https://hooks.example", f"http://{host}")))
     assert (account.cdn.base, account.cdn.zone) == (f"http://{host}", "purge")
+
+
+def test_a_pipe_of_that_name_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / FILE, 0o600)
+    with pytest.raises(BadSetting, match="no plain file"):
+        read_accounts(tmp_path)
 
 
 def test_a_directory_of_that_name_is_refused(tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from domicile.media.policy import Place, PolicyError
-from origin.policy import BadPolicyFile, Policies
+from origin.policy import FILE_BYTES_MAX, BadPolicyFile, Policies
 
 
 @pytest.fixture
@@ -58,6 +59,22 @@ def test_a_file_that_cannot_be_read_is_a_policy_error_and_not_the_absence_of_a_p
 ) -> None:
     (tmp_path / "policies" / "demo.toml").mkdir(parents=True)
     with pytest.raises(PolicyError, match="cannot be read"):
+        policies.read("demo")
+
+
+def test_what_is_no_plain_file_and_what_does_not_end_hold_nobody_up(policies: Policies, tmp_path: Path) -> None:
+    file = tmp_path / "policies" / "demo.toml"
+    file.parent.mkdir()
+    os.mkfifo(file)
+    with pytest.raises(PolicyError, match="no plain file"):
+        policies.read("demo")
+    file.unlink()
+    file.symlink_to("/dev/zero")
+    with pytest.raises(PolicyError, match="no plain file"):
+        policies.read("demo")
+    file.unlink()
+    file.write_bytes(b"#" * (FILE_BYTES_MAX + 1))
+    with pytest.raises(PolicyError, match="longer"):
         policies.read("demo")
 
 

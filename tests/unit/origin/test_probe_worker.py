@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 from sqlalchemy import func, select
@@ -180,6 +181,32 @@ async def test_a_copy_that_is_kept_for_one_kind_of_browser_is_found(scene: Scene
     assert (state_of(body), probe_of(body)["why"]) == (("partial", "partial"), BYTES)
     asked = {target for target, _ in scene.there.asked if "f_auto" in target}
     assert asked == {f"/{CLOUD}/image/upload/f_auto,w_10/v1700000000/jane"}  # as viewers write it, once
+
+
+async def test_what_shows_it_is_asked_for_as_well(scene: Scene) -> None:
+    """A picture over which it was laid is still there, and a CDN may go on with what was made of both."""
+    over = await uploaded(scene)
+    base = await uploaded(scene, "base")
+    await upload(scene.records, name("packed"), b"packed", sources=(over,))
+    transformations = ("l_jane,w_10", "t_branded", "l_jane,d_x.png")
+    made = tuple(msgspec.structs.replace(made_of(base, each), layers=(over,)) for each in transformations)
+    await scene.records.add_renditions(RenditionReport(node=NODE, renditions=made), region="eu-de")
+    scene.keep("base", over)  # it bears the tags of both
+    scene.there.place, scene.there.moods = f"/{CLOUD}/image/upload/l_jane", ["dropped"] * 9
+    body = await told(scene, await purged(scene))
+    assert (state_of(body), probe_of(body)["why"]) == (("partial", "partial"), BYTES)
+    scene.there.moods = []
+    await scene.turn()  # purged once more
+    scene.pass_time(100)
+    scene.there.asked.clear()
+    assert state_of(await told(scene, body["erasure_id"])) == ("receipted", "erased")
+    assert {target for target, _ in scene.there.asked} == {
+        f"/{CLOUD}/image/upload/v1700000000/jane.jpg",
+        f"/{CLOUD}/image/upload/jane.jpg",
+        f"/{CLOUD}/image/upload/l_jane,w_10/v1700000000/base.webp",
+        f"/{CLOUD}/image/upload/t_branded/v1700000000/base.webp",
+        f"/{CLOUD}/image/upload/v1700000000/packed.jpg",
+    }
 
 
 async def test_on_a_host_of_one_cloud_a_copy_is_found_as_viewers_name_it_there(scene: Scene) -> None:

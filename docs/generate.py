@@ -124,7 +124,9 @@ POLICY_KEYS = {
     "backups.days": "How long they can be restored: at most `origin.records.backup_days_max`; 0: not at all.",
     "backups.always": "Every upload counts as one with `backup=true`.",
     "erasures": "A table, docs/erasures.md: what an erasure waits for.",
-    "erasures.approval_above": "An erasure of more assets than this waits until a second API key has approved it; 0: none does.",
+    "erasures.approval_above": "An erasure waits until a second API key has approved it when it is of more assets than this, together with those whose"
+    " erasure nobody had to approve within `erasures.approval_window_seconds`; 0: none does.",
+    "erasures.approval_window_seconds": "How long what a cloud has erased without an approval counts: up to 7_776_000; 0: each call is counted by itself.",
     "erasures.held_restricted": "What a legal hold keeps from being erased is restricted meanwhile.",
 }
 ZONES = {

@@ -21,6 +21,7 @@ from domicile.service.settings import BadSetting, load
 from edge import logs
 from edge.settings import EdgeSettings
 from edge.sockets import Sockets
+from edge.told import Told
 
 PR_SET_PDEATHSIG = 1
 FILES_MAX = 65_536
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--boot", default="", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--sockets", default="{}", help=argparse.SUPPRESS)
+    parser.add_argument("--unasked", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
     return parser
 
@@ -87,8 +89,8 @@ def _run(given: argparse.Namespace) -> int:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C goes to all; the agent ends last
             asyncio.run(
                 _until_told(
-                    lambda stopping: agent_process.serve(
-                        settings, boot=given.boot, stopping=stopping, load=lambda: _settings(given)
+                    lambda told: agent_process.serve(
+                        settings, boot=given.boot, stopping=told.stopping, load=lambda: _settings(given)
                     )
                 )
             )
@@ -105,8 +107,8 @@ def _run(given: argparse.Namespace) -> int:
             boot = secrets.randbits(63) | 1
             uvloop.run(
                 _until_told(
-                    lambda stopping: worker.serve(
-                        settings, slot=given.slot, boot=boot, sockets=sockets, flood=flood, stopping=stopping
+                    lambda told: worker.serve(
+                        settings, slot=given.slot, boot=boot, sockets=sockets, flood=flood, told=told
                     )
                 )
             )
@@ -114,6 +116,8 @@ def _run(given: argparse.Namespace) -> int:
         case "look":
             from edge import restart, worker
 
+            if not given.unasked:
+                worker.refuse_unfit_certificates(settings)
             asyncio.run(worker.read_files(settings))
             sys.stdout.write(json.dumps(restart.fixed(settings)))
             return 0
@@ -125,15 +129,11 @@ def _run(given: argparse.Namespace) -> int:
             return asyncio.run(supervisor.supervise(settings, passed_on, load=lambda: _settings(given)))
 
 
-async def _until_told(serve: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Run `serve(stopping)`, with `stopping` set at SIGTERM (and SIGINT, where it is not ignored)."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stopping.set)
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        loop.add_signal_handler(signal.SIGINT, stopping.set)
+async def _until_told(serve: Callable[[Told], Coroutine[Any, Any, None]]) -> None:
+    told = Told()
+    told.listen()
     try:
-        await serve(stopping)
+        await serve(told)
     except BadSetting:
         raise
     except Exception:

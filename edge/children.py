@@ -21,6 +21,7 @@ BAD_SETTING = 2
 """Exit code of a child that will never start with these settings."""
 NOT_STARTED = 127
 """As a shell says it: there is no such program just now, or no process to be had."""
+LEAVING_POLL_SECONDS = 0.05
 STOP_MARGIN_SECONDS = 5.0
 """Longer than the drain by this much, a worker is killed; the agent has this long."""
 
@@ -99,13 +100,30 @@ class Child:
             if self._slot is not None:
                 self._page.slots[self._slot].clear()
 
-    async def replace(self, seconds_max: float) -> None:
-        """Let the process end as in `stop`; `keep` starts the next one at once."""
+    async def replace(
+        self, seconds_max: float, *, leave_seconds_max: float = 0.0, hurry: asyncio.Event | None = None
+    ) -> None:
+        """Let the process end as in `stop`; `keep` starts the next one at once. `leave_seconds_max`: before that it has so long to leave by
+        itself (SIGUSR1), unless somebody is in a `hurry`.
+        """
         process = self._process
         if process is None or process.returncode is not None:
             return  # its successor is on the way already
         self._replaced = True
+        hurry = hurry or asyncio.Event()
+        if leave_seconds_max and not hurry.is_set():
+            await self._leave(process, leave_seconds_max, hurry)
         await self._end(process, seconds_max)
+
+    async def _leave(self, process: asyncio.subprocess.Process, seconds_max: float, hurry: asyncio.Event) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGUSR1)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds_max
+        while process.returncode is None and loop.time() < until and not hurry.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LEAVING_POLL_SECONDS):
+                    await hurry.wait()
 
     async def stop(self, seconds_max: float) -> None:
         """SIGTERM, and SIGKILL when that was not enough."""

@@ -52,5 +52,6 @@ def are_private(texts: Iterable[str]) -> bool:
 
 
 def _name(host: str) -> str:
+    """Without a port, and without the dot at the end, with which it is the same host."""
     host = host.lower()
-    return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+    return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0].removesuffix(".")

@@ -1,11 +1,14 @@
 """Hits that are answered in one synchronous pass: no task, no await, no request object (decisions J).
 
-A hit becomes hot when the ordinary path has answered it from RAM: what that path decided is kept as an entry, and holds as
-long as nothing that it was decided by has moved. Each answer looks again: lease and applied events (`serving`), the
+A hit becomes hot when the ordinary path has answered it from RAM: what that path decided is kept (`hot_table`), and holds as
+long as nothing that it was decided by has moved. Each answer looks again: lease and applied events (`serving_at`), the
 tenant's fence, policy and revision, the time that object and permits have left, and that the RAM tier holds this very
-object. A fence that has moved is asked whether it forbids the object; if it does, or if anything else has moved, the entry
-goes and the ordinary path decides anew. Heads are written by the same functions as everywhere else, once a second: only
-`Date` and the seconds left change in them.
+object. A fence that has moved is asked whether it forbids the object; if it does, or if anything else has moved, the
+decision goes and the ordinary path decides anew. Heads are written by the same functions as everywhere else, once a
+second: only `Date` and the seconds left change in them.
+
+What a request asks for is read once: the same bytes ask for the same. A viewer's own fields, which concern no hit, are left
+out before. Counters are added up and written to the page before the loop waits for anything.
 
 While an event is on its way to this worker nobody may be answered. Requests of that millisecond are held as they came, and
 looked at again when the event is taken in (`hold`, `release`): on the ordinary path each would cost many hits.
@@ -15,81 +18,50 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
-from email.utils import formatdate
+from dataclasses import replace
 from time import perf_counter
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from domicile.media.asset import Aid, NameHash
-from domicile.media.journal import Fence
-from domicile.media.policy import Activity, ResidencyPolicy
+from domicile.media.policy import Activity
 from domicile.media.timing import Span
-from edge.cache.conditional import has_tag
 from edge.deliver import Delivered
 from edge.front import ANYBODY, Asker, Front
 from edge.hosts import Hosts
+from edge.hot_table import Decision, HotTable, Request
+from edge.hot_words import HotWords
 from edge.lookup import Lookup
-from edge.metrics import Cache, Counters, Route
+from edge.metrics import QUICK_SECONDS, Cache, Counters, Route
 from edge.open_responses import OpenResponses
 from edge.permits import Permits
 from edge.rates import Rates
-from edge.request_head import Asked, HeadReader
-from edge.respond import Reply
-from edge.store.port import PIECE_BYTES_MAX, Stored, StoredHead
+from edge.request_head import HeadReader
+from edge.store.port import PIECE_BYTES_MAX, Stored
 from edge.wording import Wording
 
-HOT_MAX = 4096
-"""Entries; each has heads of about two kilobytes, and no body."""
 HOLD_SECONDS_MAX = 0.05
 """For a request that came while an event is on its way; then the ordinary path waits, and says why."""
 HELD_BYTES_MAX = 8 * 1024
 """Of one connection."""
 TARGET_CHARACTERS_MAX = 600
 ACCEPT_CHARACTERS_MAX = 600
+JOINED_BYTES_MAX = 4 * 1024
+"""Of a body that is copied behind its head: dearer for more than two buffers are."""
 
+_NANO = 1_000_000_000
+_QUICK_NS = int(QUICK_SECONDS * _NANO)
 _LINE_END = b" HTTP/1.1\r\n"
-_STATUS_LINES = {200: b"HTTP/1.1 200 OK\r\n", 304: b"HTTP/1.1 304 Not Modified\r\n"}
+_HEAD_END = b"\r\n\r\n"
 _ANYBODY, _OTHER = Asker.ANYBODY, Asker.OTHER
-_NOTHING: tuple[int, tuple[bytes, ...], int] = (0, (), 0)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Entry:
-    """What the ordinary path decided about one target and one Accept."""
-
-    at: tuple[bytes, str]
-    key: str
-    """Of the RAM tier."""
-    delivered: Delivered
-    """Without the body: the RAM tier alone holds it."""
-    head: StoredHead
-    policy: ResidencyPolicy
-    revision: int
-    fence: Fence
-    applied: int
-    """How far the fence had come when it was last asked."""
-    marks: tuple[str, ...]
-    """Aids and name hashes that an entry of the journal may name."""
-    valid_until: float
-    """Wall clock: the lifetime of the object, and of the permits that it is kept and delivered under."""
-    second: int = -1
-    """When the heads were written, in whole seconds of the wall clock."""
-    heads: list[_Heads | None]
-    """By Asker."""
-
-
-class _Heads(NamedTuple):
-    """What one kind of asker is told in this second."""
-
-    etag: str
-    whole: bytes
-    unchanged: bytes
 
 
 class Node(Protocol):
     """What a worker knows of its node: see `NodeLink`."""
 
-    def serving(self) -> bool: ...
+    @property
+    def now_ns(self) -> Callable[[], int]: ...
+
+    def serving_at(self, now_ns: int) -> bool: ...
 
     def is_catching_up(self) -> bool: ...
 
@@ -116,24 +88,26 @@ class Hot:
         self._permits = permits
         self._responses = responses
         self._meter = counters.meter(Route.DELIVERY, Cache.MEMORY)
-        self._serving = node.serving
+        self._now_ns = node.now_ns
+        self._serving_at = node.serving_at
+        self._tenant_of = lookup.tenant_of
         self.is_catching_up = node.is_catching_up
         self._rates = rates
         self._hosts = hosts
-        self._wording = wording
+        self._words = HotWords(wording)
         self._bytes_max = buffer_bytes_max + PIECE_BYTES_MAX
         self._wall_clock = wording.wall_clock
-        self._entries: dict[tuple[bytes, str], _Entry] = {}
+        self._table = HotTable()
         self._reader = HeadReader(wording.downstream.proof_field)
-        self._second = -1
-        self._date = b""
         self.answers = 0
         """Requests answered so far."""
+        self._wholes = self._unchanged = self._sent_bytes = self._taken_ns = 0
+        """Answers that are not in the counters yet: of status 200 and 304, their bodies, and the time they took."""
         self._held: list[Callable[[], None]] = []
         self._release: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._table)
 
     # --- learning and forgetting --------------------------------------------------------------------------------------
 
@@ -156,42 +130,43 @@ class Hot:
         )
         if may_cache is None or may_deliver is None:
             return
-        if len(self._entries) >= HOT_MAX:
-            self._entries.clear()
-        at = target.encode("ascii"), accept
-        self._entries[at] = _Entry(
-            at=at,
-            key=way.key,
-            delivered=replace(delivered, stored=Stored(head=head, body=b""), spans=(Span("lookup", 0.0),)),
-            head=head,
-            policy=state.policy,
-            revision=state.config_revision,
-            fence=state.fence,
-            applied=state.fence.applied,
-            marks=(*head.contributors, *head.names),
-            heads=[None] * len(Asker),
-            valid_until=min(
-                head.stored_at + self._lookup.ttl_seconds(head), may_cache.valid_until, may_deliver.valid_until
-            ),
+        place = self._memory.place(way.key)
+        if place is None or place.value is not delivered.stored:
+            return
+        self._table.decide(
+            Decision(
+                at=(target.encode("ascii"), accept),
+                place=place,
+                delivered=replace(delivered, stored=Stored(head=head, body=b""), spans=(Span("lookup", 0.0),)),
+                head=head,
+                tenant=head.tenant,
+                state=state,
+                policy=state.policy,
+                revision=state.config_revision,
+                fence=state.fence,
+                applied=state.fence.applied,
+                marks=(*head.contributors, *head.names),
+                heads=[None] * len(Asker),
+                valid_until=min(
+                    head.stored_at + self._lookup.ttl_seconds(head), may_cache.valid_until, may_deliver.valid_until
+                ),
+            )
         )
 
     def forget(self, tenant: str) -> None:
         """Everything about this tenant may be otherwise: no target of it stays in memory."""
-        for entry in [entry for entry in self._entries.values() if entry.head.tenant == tenant]:
-            del self._entries[entry.at]
+        self._table.drop_tenant(tenant)
 
     def drop(self, aids: Collection[Aid], names: Collection[NameHash]) -> None:
         """Something was said about these: no target that shows one of them, or could have been read as one, stays."""
-        forbidden = frozenset((*aids, *names))
-        for entry in [entry for entry in self._entries.values() if not forbidden.isdisjoint(entry.marks)]:
-            del self._entries[entry.at]
+        self._table.drop_marked(aids, names)
 
     def count_of(self, aids: Collection[Aid]) -> int:
         """How many targets show one of these."""
-        return sum(not frozenset(aids).isdisjoint(entry.marks) for entry in self._entries.values())
+        return self._table.count_of(aids)
 
     def clear(self) -> None:
-        self._entries.clear()
+        self._table.clear()
         self._reader.clear()
 
     # --- waiting for an event -----------------------------------------------------------------------------------------
@@ -218,109 +193,109 @@ class Hot:
 
         The transport must hold nothing back before, and holds back at most its buffer and one piece afterwards.
         """
-        taken, room, end = 0, self._bytes_max, len(data)
-        while taken < end:
-            used, out, size = self._one(data, taken, room, transport, front)
-            if not used:
+        known = self._table.request(data)
+        if known is None and data.endswith(_HEAD_END):
+            known = self._table.request(self._reader.without_own(data))
+        if known is not None and known.front is front and self._answer(known, self._bytes_max, transport):
+            return len(data)
+        taken, room = 0, self._bytes_max
+        while (empty := data.find(_HEAD_END, taken)) > 0:
+            end = empty + len(_HEAD_END)
+            request = self._request(data[taken:end], front)
+            sent = 0 if request is None else self._answer(request, room, transport)
+            if not sent:
                 break
-            if len(out) == 1:
-                transport.write(out[0])
-            else:
-                transport.writelines(out)
-            taken += used
-            room -= size
+            taken, room = end, room - sent
         return taken
 
-    def _one(
-        self, data: bytes, start: int, room: int, transport: asyncio.Transport, front: Front
-    ) -> tuple[int, tuple[bytes, ...], int]:
-        """The length of the request at `start`, what answers it, and how long that is; 0 when it is not for here."""
-        began = perf_counter()
-        if data.startswith(b"GET ", start):
-            at, is_head = start + 4, False
-        elif data.startswith(b"HEAD ", start):
-            at, is_head = start + 5, True
+    def _request(self, head: bytes, front: Front) -> Request | None:
+        """What one request asks for, from its first byte to the empty line. None: not for here."""
+        head = self._reader.without_own(head)
+        known = self._table.request(head)
+        if known is not None and known.front is front and self._table.holds(known.decision):
+            return known
+        if head.startswith(b"GET "):
+            at, is_head = 4, False
+        elif head.startswith(b"HEAD "):
+            at, is_head = 5, True
         else:
-            return _NOTHING
-        line = data.find(_LINE_END, at)
-        end = data.find(b"\r\n\r\n", line + len(_LINE_END) - 2) if line > 0 else -1
-        if end < 0:
-            return _NOTHING
-        asked = self._reader.read(data[line + len(_LINE_END) : end + 2])
-        target = data[at:line]
-        if asked is not None and self._hosts.has_private:
+            return None
+        line = head.find(_LINE_END, at)
+        asked = self._reader.read(head[line + len(_LINE_END) : -2]) if line > 0 else None
+        if asked is None or not self._hosts.has(asked.host):
+            return None
+        target = head[at:line]
+        if self._hosts.has_private:
             target = self._hosts.path(asked.host, target.decode("latin-1")).encode("latin-1")
-        entry = None if asked is None else self._entries.get((target, asked.accept))
-        if asked is None or entry is None or not self._hosts.has(asked.host):
-            return _NOTHING
+        decision = self._table.decision((target, asked.accept))
         asker = _ANYBODY if front.cdn is None else front.asker(asked.proofs)
-        now = self._wall_clock()
-        body = None if asker is _OTHER and front.refuses(asker) else self._body(entry, now)
-        if body is None:
-            return _NOTHING
-        status, head = self._worded(entry, asked, asker, now)
-        body_bytes = 0 if is_head or status == 304 else len(body)
-        size = len(head) + body_bytes
-        if size > room or not self._rates.take(entry.head.tenant, began):  # the ordinary path says why
-            return _NOTHING
-        if not self._responses.hand_over(transport, entry.head):
-            return _NOTHING
-        self.answers += 1
-        self._meter.count(status, perf_counter() - began, body_bytes)
-        return end + 4 - start, ((head, body) if body_bytes else (head,)), size
-
-    def _body(self, entry: _Entry, now: float) -> bytes | None:
-        """The bytes, if nothing has moved: those of the very object, which RAM holds until a purge or for want of room."""
-        if not self._serving():
+        if decision is None or (asker is _OTHER and front.refuses(asker)):
             return None
-        state, head = entry.delivered.state, entry.head
+        request = Request(decision, front, asker, is_head, asked.if_none_match)
+        if not asked.proofs:
+            self._table.keep(head, request)
+        return request
+
+    def _answer(self, request: Request, room: int, transport: asyncio.Transport) -> int:
+        """How many bytes answer it; 0 when that is for the ordinary path, which says why.
+
+        All in one function: each call would cost a hundredth of a hit.
+        """
+        began = self._now_ns()
+        if not self._serving_at(began):
+            return 0
+        decision = request.decision
+        state, fence, now = decision.state, decision.fence, self._wall_clock()
         is_same = (
-            self._lookup.tenant_of(head.tenant) is state
-            and state.fence is entry.fence
-            and (entry.fence.applied == entry.applied or self._is_still_fresh(entry))
-            and state.policy is entry.policy
-            and state.config_revision == entry.revision
-            and head.stored_at <= now < entry.valid_until
+            self._tenant_of(decision.tenant) is state
+            and state.fence is fence
+            and (fence.applied == decision.applied or self._is_still_fresh(decision))
+            and state.policy is decision.policy
+            and state.config_revision == decision.revision
+            and (request.worded_from <= now < request.worded_until or self._words.are_said(request, now))
         )
-        stored = self._memory.get(entry.key) if is_same else None
-        if stored is None or stored.head is not head or not isinstance(stored.body, bytes):
-            del self._entries[entry.at]
-            return None
-        return stored.body
+        stored = decision.place.visit() if is_same else None
+        if stored is None:  # it has left RAM for a purge or for want of room, or something else has moved
+            self._table.drop(decision)
+            return 0
+        head, body_bytes = request.head, request.body_bytes
+        size = len(head) + body_bytes
+        if size > room or (self._rates.are_limited and not self._rates.take(decision.tenant, perf_counter())):
+            return 0
+        if not self._responses.hand_over(transport, decision.head):
+            return 0
+        body: bytes = stored.body  # type: ignore[assignment]  # RAM holds nothing else
+        if not body_bytes:
+            transport.write(head)
+        elif body_bytes <= JOINED_BYTES_MAX:
+            transport.write(head + body)
+        else:
+            transport.writelines((head, body))
+        self.answers += 1
+        taken_ns = self._now_ns() - began
+        if taken_ns > _QUICK_NS:
+            self._meter.count(request.status, taken_ns / _NANO, body_bytes)
+            return size
+        if not self._taken_ns:
+            asyncio.get_running_loop().call_soon(self._count)
+        self._taken_ns += taken_ns
+        self._sent_bytes += body_bytes
+        if request.status == 304:
+            self._unchanged += 1
+        else:
+            self._wholes += 1
+        return size
 
-    def _is_still_fresh(self, entry: _Entry) -> bool:
+    def _count(self) -> None:
+        """Before the loop waits: nobody sees counters that lag behind answers."""
+        self._meter.count_quick(
+            self._wholes, self._unchanged, seconds=self._taken_ns / _NANO, body_bytes=self._sent_bytes
+        )
+        self._wholes = self._unchanged = self._sent_bytes = self._taken_ns = 0
+
+    def _is_still_fresh(self, decision: Decision) -> bool:
         """Entries have come since the fence was asked: it is asked once more, and not again until the next."""
-        if not self._lookup.is_fresh(entry.head):
+        if not self._lookup.is_fresh(decision.head):
             return False
-        entry.applied = entry.fence.applied
+        decision.applied = decision.fence.applied
         return True
-
-    def _worded(self, entry: _Entry, asked: Asked, asker: Asker, now: float) -> tuple[int, bytes]:
-        """Status and head."""
-        second = int(now)
-        if second != self._second:
-            self._second, self._date = second, f"Date: {formatdate(now, usegmt=True)}\r\n\r\n".encode("ascii")
-        if second != entry.second:
-            entry.heads = [None] * len(Asker)
-            entry.second = second
-        heads = entry.heads[asker]
-        if heads is None:
-            heads = entry.heads[asker] = self._heads(entry, asker)
-        if asked.if_none_match is not None and has_tag(asked.if_none_match, heads.etag):
-            return 304, heads.unchanged + self._date
-        return 200, heads.whole + self._date
-
-    def _heads(self, entry: _Entry, asker: Asker) -> _Heads:
-        """As the ordinary path would word them now, for an answer that took no time."""
-        etag = self._wording.etag(entry.delivered, asker)
-        whole, unchanged = (
-            self._wording.picture(entry.delivered, asker, method="GET", asked=fields, elapsed_seconds=0.0)
-            for fields in ({}, {"If-None-Match": etag})
-        )
-        return _Heads(etag, _written(whole), _written(unchanged))
-
-
-def _written(reply: Reply) -> bytes:
-    return _STATUS_LINES[reply.status] + b"".join(
-        f"{name}: {value}\r\n".encode("latin-1") for name, value in reply.headers
-    )

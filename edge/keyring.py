@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from domicile.media.journal import Entry, Kind
+from domicile.media.journal import UNSEEN, Entry, Kind
 from edge.messages import KeyRecord
 from edge.tagged import Tagged
 
@@ -75,7 +75,7 @@ class Keyring:
 
     def apply(self, entry: Entry) -> None:
         """Drop what the entry fences; an entry that is not understood drops the tenant's keys."""
-        if entry.kind == Kind.CONFIG:
+        if entry.kind == Kind.CONFIG or entry.kind in UNSEEN:
             return
         if entry.kind not in _TARGETED:
             self.drop_tenant(entry.tenant)

@@ -101,7 +101,15 @@ class NodeLink(Following):
 
     def serving(self) -> bool:
         """Does the node hold a lease, and has this worker taken everything in? Asked before each piece."""
-        return self.page.is_current(self._applied) and not self._locked
+        return self.serving_at(self.page.now_ns())
+
+    def serving_at(self, now_ns: int) -> bool:
+        """`serving`, for who has just asked `now_ns`, the clock that leases run on."""
+        return self.page.is_current(self._applied, now_ns) and not self._locked
+
+    @property
+    def now_ns(self) -> Callable[[], int]:
+        return self.page.now_ns
 
     def is_catching_up(self) -> bool:
         """Is this worker only behind: does the node hold a lease, and is what is lacking on its way?"""

@@ -83,6 +83,8 @@ class Listener(web.Server):
         self.counters = counters
         self.region = region
         self.bounds = bounds
+        self.requests_max = bounds.requests_max
+        """Of one connection."""
         self.addresses = Addresses(
             per_address_max=bounds.per_address_max, trusted=bounds.trusted, key=secrets.token_bytes(KEY_BYTES)
         )
@@ -247,7 +249,7 @@ class _Connection(web.RequestHandler):
         listener, waiting = self._listener, len(self._messages)
         if listener.is_draining and not waiting:
             return True
-        return self._request_count - waiting + self._hot_answers >= listener.bounds.requests_max
+        return self._request_count - waiting + self._hot_answers >= listener.requests_max
 
     def data_received(self, data: bytes) -> None:
         if self._held:  # whoever says more meanwhile takes the ordinary path, which keeps the order
@@ -296,7 +298,7 @@ class _Connection(web.RequestHandler):
             return data
         if transport.get_write_buffer_size():
             return data
-        if listener.is_draining or self._request_count + self._hot_answers + 1 >= listener.bounds.requests_max:
+        if listener.is_draining or self._request_count + self._hot_answers + 1 >= listener.requests_max:
             return data  # the ordinary path says that it is the last answer
         before = hot.answers
         taken = hot.take(data, transport, listener.front)

@@ -132,6 +132,8 @@ STATUS_CLASSES = ("2xx", "3xx", "4xx", "5xx")
 BOUNDS_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Upper bounds of the histogram's buckets; one more holds what is slower."""
 
+QUICK_SECONDS = BOUNDS_SECONDS[0]
+
 HELP = {
     "requests": "Responses by route, status class and the cache tier that answered.",
     "sent_bytes": "Body bytes of responses by route and cache tier.",
@@ -234,6 +236,15 @@ class Meter:
         words[self._requests + (status // 100 if 200 <= status < 600 else 5)] += 1
         words[self._bytes] += body_bytes
         _observe(words, self._seconds, seconds)
+
+    def count_quick(self, successes: int, redirections: int, *, seconds: float, body_bytes: int) -> None:
+        """Several responses of 2xx and 3xx, each within QUICK_SECONDS; `seconds` of them all."""
+        words = self._words
+        words[self._requests + 2] += successes
+        words[self._requests + 3] += redirections
+        words[self._bytes] += body_bytes
+        words[self._seconds] += successes + redirections
+        words[self._seconds + _BUCKETS] += int(seconds * MICROSECONDS)
 
 
 class Counters:

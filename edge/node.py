@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from domicile.media.journal import Entry, Fence, Head, Kind
+from domicile.media.journal import UNSEEN, Entry, Fence, Head, Kind
 from domicile.media.wire import TenantLease
 from edge.journal import after
 from edge.keyring import Keyring
@@ -30,7 +30,7 @@ from edge.messages import (
 )
 from edge.page import SharedPage
 
-_PASSING = frozenset({Kind.ASSET, Kind.RESTRICT, Kind.NAME, Kind.CONFIG})
+_PASSING = UNSEEN | {Kind.ASSET, Kind.RESTRICT, Kind.NAME, Kind.CONFIG}
 """Kinds of entries after which what was forbidden may come back; any other may be an erase, or stand for one."""
 EVENTS_KEPT_MAX = 4096
 """Events kept for workers that reconnect; one that is further behind gets a snapshot."""

@@ -53,8 +53,12 @@ class OpenResponses:
 
     def hand_over(self, transport: asyncio.Transport, head: StoredHead) -> bool:
         """A whole response is handed over at once, by who may not wait. False: too many others are unsent already."""
-        heads = self._sent.setdefault(transport, {})
-        if len(heads) >= HEADS_MAX and id(head) not in heads:
+        heads = self._sent.get(transport)
+        if heads is None:
+            heads = self._sent[transport] = {}
+        elif id(head) in heads:
+            return True
+        if len(heads) >= HEADS_MAX:
             if unsent_bytes(transport):
                 return False
             heads.clear()

@@ -166,10 +166,10 @@ class SharedPage:
     def applied(self, number: int) -> None:
         self._words[_APPLIED] = number
 
-    def is_current(self, applied: int) -> bool:
+    def is_current(self, applied: int, now_ns: int) -> bool:
         """Does a lease run, and is `applied` all that there is to apply? Both at once, for every hit asks."""
         words = self._words
-        return words[_DEADLINE] > self.now_ns() and words[_APPLIED] == applied
+        return words[_DEADLINE] > now_ns and words[_APPLIED] == applied
 
     @property
     def agent(self) -> int:

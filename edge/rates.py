@@ -50,6 +50,7 @@ class Rates:
 
     def __init__(self, *, per_second: float, burst: float) -> None:
         """`per_second`: of this worker; 0 limits nothing."""
+        self.are_limited = per_second > 0
         self._per_second = per_second
         self._burst = burst
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
@@ -59,7 +60,7 @@ class Rates:
 
     def take(self, cloud: str, now: float) -> bool:
         """May one more request of this cloud be answered?"""
-        if not self._per_second:
+        if not self.are_limited:
             return True
         bucket = self._buckets.get(cloud)
         if bucket is None:

@@ -26,9 +26,10 @@ REMEMBERED_MAX = 2048
 BLOCK_BYTES_MAX, LINE_BYTES_MAX = 1024, 256
 """Of one that is remembered; longer ones are read anew each time."""
 
-_OWN = tuple(b"\r\n" + name + b": " for name in (b"Referer", b"Cookie", b"X-Forwarded-For"))
+_OWN = (b"Referer", b"Cookie", b"X-Forwarded-For")
 """Fields that differ from viewer to viewer, as browsers and proxies write them; none of them concerns a hit."""
-_VALUE = re.compile(rb"[\t\x20-\x7e]*+")
+OWN_LINES_MAX = 3
+"""That are left out; with LINES_MAX still below what the library takes."""
 _LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):[\t ]*([\t\x20-\x7e]*)")
 _NOTED = frozenset({b"host", b"accept", b"if-none-match"})
 _UNUSUAL = frozenset(
@@ -51,7 +52,6 @@ class Asked(NamedTuple):
 
 
 _UNREAD = Asked("", "", None)
-_Known = dict[bytes, Asked | None]
 
 
 class _Of(Enum):
@@ -71,47 +71,36 @@ class HeadReader:
     def __init__(self, proof_field: str = "") -> None:
         """`proof_field`: of the CDN's secret."""
         self._proof = proof_field.lower().encode("ascii")
-        self._own = tuple(start for start in _OWN if start[2:-2].lower() != self._proof)
-        self._wholes: _Known = {}
-        self._commons: _Known = {}
-        """Without a viewer's own fields: what is told apart by those alone does not drive these out."""
+        own = b"|".join(name for name in _OWN if name.lower() != self._proof)
+        self._own = re.compile(rb"\r\n(?:" + own + rb"): [\t\x20-\x7e]*+(?=\r\n)")
+        self._blocks: dict[bytes, Asked | None] = {}
         self._lines: dict[bytes, _Line] = {}
 
     def read(self, block: bytes) -> Asked | None:
         """The fields between the request line and the empty line, each with its CRLF. None: not for here."""
-        asked = self._wholes.get(block, _UNREAD)
+        asked = self._blocks.get(block, _UNREAD)
         if asked is _UNREAD:
-            asked = self._remembered(self._wholes, block, self._common(block))
+            asked = self._remembered(block, self._read(block))
         return asked
 
-    def _common(self, block: bytes) -> Asked | None:
-        """By what other viewers have sent, too, if there is only that besides a viewer's own fields."""
-        common = self._without_own(block) if len(block) <= HEAD_BYTES_MAX else block
-        asked = self._commons.get(common, _UNREAD)
-        if asked is _UNREAD:
-            asked = self._remembered(self._commons, common, self._read(common))
-        return asked
+    def without_own(self, head: bytes) -> bytes:
+        """One whole head, from its request line to the empty line, without a viewer's own fields: what others send, too.
 
-    def _without_own(self, block: bytes) -> bytes:
-        """The lines that other viewers send, too. A line that may not be valid stays, and is judged with the others."""
-        for start in self._own:
-            at = block.find(start)
-            if at > 0:
-                end = block.find(b"\r\n", at + len(start))
-                if _VALUE.fullmatch(block, at + len(start), end):
-                    block = block[:at] + block[end:]
-        return block
+        What is told apart by those alone drives nothing out. A line that may not be valid stays, and is judged with the
+        others; what is left out counts for the length. What ends in an empty line and without these fields is a head with
+        no empty line before, is one with them, too.
+        """
+        return head if len(head) > HEAD_BYTES_MAX else self._own.sub(b"", head, OWN_LINES_MAX)
 
-    def _remembered(self, known: _Known, block: bytes, asked: Asked | None) -> Asked | None:
+    def _remembered(self, block: bytes, asked: Asked | None) -> Asked | None:
         if len(block) <= BLOCK_BYTES_MAX:
-            if len(known) >= REMEMBERED_MAX:
-                known.clear()
-            known[block] = asked
+            if len(self._blocks) >= REMEMBERED_MAX:
+                self._blocks.clear()
+            self._blocks[block] = asked
         return asked
 
     def clear(self) -> None:
-        self._wholes.clear()
-        self._commons.clear()
+        self._blocks.clear()
         self._lines.clear()
 
     def _read(self, block: bytes) -> Asked | None:

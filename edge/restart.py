@@ -9,7 +9,9 @@
 While a worker is replaced the others accept its connections; on a node of one, they wait in its socket.
 
 The same happens by itself `edge.node.recycle_seconds` after an erasure (decisions E.5): what a process has freed still holds
-pictures, names and keys, and goes when the process ends. Whatever is erased until then goes with it.
+pictures, names and keys, and goes when the process ends. Whatever is erased until then goes with it. Nobody asked for this one, so
+viewers of long responses are not cut off where others serve: their worker leaves in its own time, within a limit, and no more
+than one of a node is leaving.
 """
 
 from __future__ import annotations
@@ -86,6 +88,13 @@ def differing(now: dict[str, str], then: dict[str, str]) -> tuple[str, ...]:
     return tuple(name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name))
 
 
+def look_words(*, is_asked: bool) -> tuple[str, ...]:
+    """What the process that looks is told. Nobody is there to mend a certificate that has ended when an erasure is the cause,
+    and what was erased is to go from memory all the same.
+    """
+    return ("look",) if is_asked else ("look", "--unasked")
+
+
 async def look(command: list[str], settings: EdgeSettings) -> None:
     """Can workers run with the code and the settings of now? `command` prints their `fixed`. Raises Refused."""
     try:
@@ -120,12 +129,22 @@ def _refuse(changed: Sequence[str]) -> None:
         raise Refused(f"{', '.join(changed)} changed: that takes a stop and a start")
 
 
-async def replace_all(workers: Sequence[Child], shared: SharedPage, settings: EdgeSettings) -> None:
-    """One after the other. Raises Refused when a successor does not come up; workers after it stay as they are."""
+def leave_seconds_max(settings: EdgeSettings, *, is_asked: bool) -> float:
+    """How long a worker may take to leave by itself; 0: it ends as at a stop. `is_asked`: by the operator, who waits for it."""
+    return 0.0 if is_asked or settings.worker_count == 1 else settings.node.recycle_drain_seconds_max
+
+
+async def replace_all(
+    workers: Sequence[Child], shared: SharedPage, settings: EdgeSettings, *, leave: float, hurry: asyncio.Event
+) -> None:
+    """One after the other. Raises Refused when a successor does not come up; workers after it stay as they are. `leave`: see
+    `leave_seconds_max`; none of that is left when somebody is in a `hurry`.
+    """
     erased = shared.erased
     for slot, worker in enumerate(workers):
         before = shared.slots[slot].boot
-        await worker.replace(settings.node.drain_seconds_max + STOP_MARGIN_SECONDS)
+        end = settings.node.drain_seconds_max + STOP_MARGIN_SECONDS
+        await worker.replace(end, leave_seconds_max=leave, hurry=hurry)
         try:
             async with asyncio.timeout(settings.node.replace_seconds_max):
                 while not shared.slots[slot].listening or shared.slots[slot].boot == before:  # noqa: ASYNC110 - it is in another process

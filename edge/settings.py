@@ -57,6 +57,13 @@ class NodeSettings:
         " in the memory of a process; 0: never, and nothing is claimed of memory then.",
         at_least=0.0,
     )
+    recycle_drain_seconds_max: float = setting(
+        600.0,
+        "When a worker is replaced after an erasure and others serve: time for its open responses, of other pictures, to end. It accepts"
+        " nothing more and has dropped what it kept; one worker at a time, and nothing is claimed of memory before it has gone. A node"
+        " of one worker has `drain_seconds_max`.",
+        at_least=0.0,
+    )
     drain_idle_seconds: float = setting(
         1.0,
         "At a stop, and when a worker is replaced: how long a connection that is idle may still ask; its answer says that the"

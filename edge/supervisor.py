@@ -3,7 +3,7 @@
     start     one region a directory, one node a run directory, free sockets, a fresh page -> agent, workers
     while     a child that ends is reaped, its slot is freed, and it is started again after a pause
     SIGHUP    settings are read anew: agent and supervisor go on by them, workers are replaced one after the other (edge.restart)
-    erasure   some time after one workers are replaced as well, with the settings that there are
+    erasure   some time after one workers are replaced as well, with the settings that there are; they take their time to leave
     SIGTERM   no new connections -> SIGTERM to the workers (they drain) -> SIGTERM to the agent (it gives the lease back) -> exit
 
 The supervisor serves nothing and knows no key. If it is killed, the kernel ends its children (PR_SET_PDEATHSIG).
@@ -77,11 +77,14 @@ class _Node:
         """Each time it is asked for, or due after an erasure; once more for what was asked meanwhile."""
         while True:
             await restart.due(self.page, restarting, self.settings.node.recycle_seconds)
+            is_asked = restarting.is_set()
+            looking = _ours(*restart.look_words(is_asked=is_asked), *self.passed_on)
             restarting.clear()
             try:
-                await restart.look(_ours("look", *self.passed_on), self.settings)
+                await restart.look(looking, self.settings)
                 await self.renew()
-                await restart.replace_all(self.workers, self.page, self.settings)
+                leave = restart.leave_seconds_max(self.settings, is_asked=is_asked)
+                await restart.replace_all(self.workers, self.page, self.settings, leave=leave, hurry=restarting)
             except restart.Refused as refused:
                 say({"event": "edge_not_restarted", "reason": str(refused)})
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from domicile.media.journal import Entry, Kind
+from domicile.media.journal import UNSEEN, Entry, Kind
 from domicile.media.policy import Activity
 from domicile.service.pool import DecoderPool
 from edge.flight import Flights
@@ -45,6 +45,8 @@ class Tiers:
 
     async def on_entry(self, entry: Entry) -> None:
         """Drop and cut off what this entry forbids; the fence has it already. Quick, and waits for no viewer."""
+        if entry.kind in UNSEEN:
+            return
         self.flights.on_entry(entry)
         self.negatives.on_entry(entry)
         self.readings.forget(entry.tenant)
@@ -74,6 +76,10 @@ class Tiers:
         """The lease is lost: nothing in the clear stays, and nothing under way is finished."""
         self.counters.add(Count.ABORTED, self.responses.abort_all())
         self.flights.close_all()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Of everything that is kept for the next who asks; what is under way keeps what it needs."""
         self.lookup.memory.clear()
         self.originals.clear()
         self.negatives.clear()

@@ -2,7 +2,8 @@
 
     link to the agent -> decoders -> stores -> flights -> delivery -> own UNIX socket -> the viewers' port -> listening
 
-`python -m edge` starts it. It ends when told to: no new connections, open responses finish, decoders go last.
+`python -m edge` starts it. It ends when told to: no new connections, open responses finish, decoders go last. Told to leave, it does
+the same, lets go of what it keeps, and gives open responses longer.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 
 import structlog
 
+from domicile.service.certificates import refuse_unfit
 from domicile.service.gate.peer import PeerClient
 from domicile.service.log_flood import Flood
 from domicile.service.pool import DecoderPool
@@ -32,7 +37,7 @@ from edge.origin_wire import origin_wire
 from edge.parts import Outside, Parts, assemble
 from edge.passthrough.serve import passthrough
 from edge.purge import purge_door
-from edge.settings import EdgeSettings, TlsSettings
+from edge.settings import EdgeSettings, NodeSettings, TlsSettings
 from edge.sockets import VIEWERS, Sockets
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
@@ -40,6 +45,7 @@ from edge.store.keeper import Keeper
 from edge.store.room import Marks, Room
 from edge.tier_listener import parent_client, server_tls, tier_entrances
 from edge.tiers import GAUGE_SECONDS, PoolCounts
+from edge.told import Told
 
 PEER_MARGIN_SECONDS = 5.0
 """How much longer than a fill and its turn the wait for an owner's answer may be."""
@@ -51,10 +57,8 @@ AGENT_POLL_SECONDS = 0.01
 log = structlog.get_logger("edge.worker")
 
 
-async def serve(
-    settings: EdgeSettings, *, slot: int, boot: int, sockets: Sockets, flood: Flood, stopping: asyncio.Event
-) -> None:
-    """Run the worker of `slot` until `stopping` is set. Raises BadSetting, OSError or CannotFork if it cannot start."""
+async def serve(settings: EdgeSettings, *, slot: int, boot: int, sockets: Sockets, flood: Flood, told: Told) -> None:
+    """Run the worker of `slot` until it is told to end, or to leave. Raises BadSetting, OSError or CannotFork if it cannot start."""
     delivery = settings.delivery
     async with AsyncExitStack() as stack:
         link = await stack.enter_async_context(NodeLink.open(settings, slot=slot, boot=boot))
@@ -94,7 +98,7 @@ async def serve(
         parts = assemble(settings, slot, outside)
         link.on_entry, link.on_lock = parts.tiers.on_entry, parts.tiers.on_lock
         link.on_current = parts.app.hot.release
-        background = await stack.enter_async_context(Background(log, on_failure=stopping.set))
+        background = await stack.enter_async_context(Background(log, on_failure=told.to_stop))
         background.keep("gauges", parts.tiers.count)
         background.keep("withheld_lines", partial(count_withheld, flood, counters))
         if disk is not None:
@@ -108,11 +112,30 @@ async def serve(
         async with standing_in(entrances, link.page.live_slots, settings.worker_count):
             link.listening()
             log.info("worker_ready", slot=slot)
-            await stopping.wait()
+            await told.anything.wait()
             link.slot.listening = False
             log.info("worker_stopping", slot=slot)
-        node = settings.node
+        if not told.stopping.is_set():
+            parts.tiers.let_go()
+        await drained(entrances, settings.node, told.stopping)
+
+
+async def drained(entrances: Sequence[Entrance], node: NodeSettings, stopping: asyncio.Event) -> None:
+    """Open responses are over, or have had their time: the longer one, until it is to stop."""
+    if stopping.is_set():
         await drain_all(entrances, idle_seconds=node.drain_idle_seconds, seconds_max=node.drain_seconds_max)
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as group:
+            hurried = group.create_task(_hurried(limit, stopping, node.drain_seconds_max))
+            seconds_max = node.recycle_drain_seconds_max
+            await drain_all(entrances, idle_seconds=node.drain_idle_seconds, seconds_max=seconds_max)
+            hurried.cancel()
+
+
+async def _hurried(limit: asyncio.Timeout, stopping: asyncio.Event, seconds_max: float) -> None:
+    await stopping.wait()
+    limit.reschedule(asyncio.get_running_loop().time() + seconds_max)
 
 
 async def read_files(settings: EdgeSettings) -> None:
@@ -123,6 +146,22 @@ async def read_files(settings: EdgeSettings) -> None:
         server_tls(settings.tier)
     async with origin_wire(settings), parent_client(settings):
         pass
+
+
+def refuse_unfit_certificates(settings: EdgeSettings) -> None:
+    """To change over to: valid now, and those of the node bound to its region. Raises BadSetting.
+
+    A worker that starts takes what there is: one that has ended is better than none.
+    """
+    shown: dict[str, tuple[Path | None, str | None]] = {
+        "edge.tls.certificate_file": (settings.tls.certificate_file, None),
+        "edge.cdn.certificate_file": (settings.cdn.certificate_file, None),
+        "edge.tier.certificate_file": (settings.tier.certificate_file, settings.region),
+        "edge.origin.certificate_file": (settings.origin.certificate_file, settings.region),
+    }
+    for setting, (certificate, region) in shown.items():
+        if certificate is not None:
+            refuse_unfit(certificate, setting=setting, now=time.time(), region=region)
 
 
 def viewers_tls(settings: TlsSettings) -> ssl.SSLContext | None:

@@ -5,7 +5,8 @@ name = "shop"                # for statements and metrics: plain letters, digits
 kind = "fastly"              # as `edge.cdn.kind`; nginx cannot be told, generic by a webhook
 zone = "SU1Z0isxPaozGVKXdv0eY"  # of a generic one: the path that is called
 token = "…"                  # the credentials by the CDN's own words for them
-hosts = ["https://media.example.org"]  # where viewers reach it: what was erased is asked for there; empty: it is never verified
+hosts = ["https://media.example.org"]  # where viewers reach it: what was erased is asked for there; empty: it is never verified.
+                             # "https://media.acme.example=acme": a host of one cloud alone (edge.delivery.private_hosts)
 clouds = ["demo"]            # empty: all
 answer_seconds_max = 60      # T: how long the CDN waits for an edge's answer at most
 layers = 1                   # caches in a row that start a copy's lifetime anew
@@ -17,10 +18,10 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from domicile.media.cdn_calls import SPEAKERS, CdnAccount
@@ -37,7 +38,26 @@ ANSWER_SECONDS, ANSWER_SECONDS_MAX = 60.0, 3600.0
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _BASE = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?")
+_HOST = re.compile(rf"({_BASE.pattern})(?:=([a-z0-9-]{{1,64}}))?")
 _WORDS = frozenset({"name", "kind", "base", "zone", "clouds", "hosts", "answer_seconds_max", "layers"})
+
+
+class Address(NamedTuple):
+    """By which viewers of a cloud reach a CDN."""
+
+    base: str
+    is_own: bool
+    """Of this cloud alone: paths there have no cloud in them."""
+
+
+def addresses(hosts: Iterable[str], cloud: str) -> tuple[Address, ...]:
+    """Of `Account.hosts`, those by which this cloud's viewers come.
+
+    >>> addresses(["https://a.example", "https://b.example=b", "https://c.example=c"], "c")
+    (Address(base='https://a.example', is_own=False), Address(base='https://c.example', is_own=True))
+    """
+    parted = (host.partition("=") for host in hosts)
+    return tuple(Address(base, bool(owner)) for base, _, owner in parted if owner in {"", cloud})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +68,7 @@ class Account:
     cdn: CdnAccount
     clouds: frozenset[str] = frozenset()
     hosts: tuple[str, ...] = ()
-    """Scheme and authority of each address by which viewers reach this CDN."""
+    """Scheme and authority of each address by which viewers reach this CDN, with the cloud behind = where it is of one alone."""
     answer_seconds_max: float = ANSWER_SECONDS
     layers: int = 1
 
@@ -125,8 +145,10 @@ def _base(entry: Mapping[str, Any], speaker: Speaker, where: str) -> str:
 
 def _hosts(entry: Mapping[str, Any], where: str) -> tuple[str, ...]:
     hosts = tuple(_texts(entry, "hosts", where))
-    if len(hosts) > HOSTS_MAX or any(_BASE.fullmatch(host) is None for host in hosts):
-        raise _bad(f"{where}: hosts are not at most {HOSTS_MAX} like https://media.example")
+    if len(hosts) > HOSTS_MAX or any(_HOST.fullmatch(host) is None for host in hosts):
+        raise _bad(
+            f"{where}: hosts are not at most {HOSTS_MAX} like https://media.example, or https://media.acme.example=acme"
+        )
     return hosts
 
 

@@ -23,7 +23,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
 import msgspec
 import structlog
@@ -38,6 +37,7 @@ from origin.catalogue.engine import Database
 from origin.catalogue.tables import journal_entry, journal_head
 from origin.continuity import Continuity
 from origin.doubts import Doubt, Doubts
+from origin.mirror_records import Mirrors
 
 ENTRIES_PER_ANSWER_MAX = 512
 TARGETS_PER_ANSWER_MAX = 50_000
@@ -47,7 +47,7 @@ NOTHING = Head(epoch=1, seq=0, chain=GENESIS)
 """Head of a journal without entries."""
 POLL_SECONDS = 1.0
 """How often a waiting reader looks by itself: entries of another origin process wake nobody here."""
-_COUNTED = frozenset({Kind.ERASE, Kind.RESTRICT})
+_COUNTED = frozenset({Kind.ERASE, Kind.RESTRICT, Kind.HOLD})
 """Kinds whose aids a restored catalogue is told of again (`records.recovery`)."""
 
 log = structlog.get_logger(__name__)
@@ -56,17 +56,6 @@ log = structlog.get_logger(__name__)
 def chained(previous: str, plain: Entry) -> Entry:
     """The entry, tied to everything before it."""
     return msgspec.structs.replace(plain, chain=chain_of(previous, plain))
-
-
-class Mirrors(Protocol):
-    """Where entries are copied to."""
-
-    @property
-    def ends(self) -> Mapping[str, Head]:
-        """How far each tenant's entries go."""
-
-    def append(self, entries: tuple[Entry, ...], /) -> None:
-        """Durable on return, in a thread, one call at a time."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -166,6 +155,10 @@ class Journal:
     def past(self, tenant: str) -> Head | None:
         """Where the mirror's entries of a tenant end; for a tenant that is about to be made."""
         return self._mirror.ends.get(tenant) if self._mirror else None
+
+    def knows_hold(self, tenant: str, hold: str) -> bool:
+        """Would a catalogue that is put back hear of it?"""
+        return self._mirror is None or hold in self._mirror.holds(tenant)
 
     @asynccontextmanager
     async def change(self, tenant: str) -> AsyncIterator[Change]:

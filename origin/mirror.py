@@ -7,9 +7,9 @@ It holds what the journal holds: aids and keyed hashes, no personal data. When D
 origin takes the missing entries from here before it serves, so nothing of it is lost quietly: a last record that runs past
 the end was being written when the power went, and is cut off; anything else that cannot be read is MirrorBroken.
 
-Compacting keeps the newest entries of each tenant and, of all older ones, the aids that were erased, and those that were put
-under retention or hidden, and neither erased nor shown since: a catalogue of any age can still be brought up to date, only the
-steps in between are gone.
+Compacting keeps the newest entries of each tenant and, of all older ones, the aids that were erased, those that were put
+under retention or hidden, and neither erased nor shown since, and those that a hold was laid on which was not lifted since: a
+catalogue of any age can still be brought up to date, only the steps in between are gone.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
 import msgspec
 import structlog
 
-from domicile.media.asset import Aid
-from domicile.media.journal import Entry, Head, Kind
+from domicile.media.asset import Aid, NameHash
+from domicile.media.journal import Entry, Head
 from origin.keyfiles import sync_directory
+from origin.mirror_records import Base, Missing, Withheld, end_of, erased_by, laid_by, lifted_by
 
 _HEAD = struct.Struct(">III")
 RECORD_BYTES_MAX = 128 * 1024
@@ -44,68 +44,11 @@ class MirrorBroken(Exception):
     """The file holds something that was never written. The text names the file and the place."""
 
 
-class Base(msgspec.Struct, frozen=True, kw_only=True):
-    """Stands for all entries of a tenant up to `head`; of them only aids are kept: of what nobody may be served."""
-
-    tenant: str
-    head: Head
-    """An empty chain: not known, because the entries were gone before they could be mirrored."""
-    erased: tuple[Aid, ...] = ()
-    restricted: tuple[Aid, ...] = ()
-    """Put under retention, and not erased by any entry that the mirror had when it was made anew."""
-    hidden: tuple[Aid, ...] = ()
-    """And neither erased nor shown again by any."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Missing:
-    """What a catalogue that stands at some number has not heard of."""
-
-    entries: list[Entry] = field(default_factory=list)
-    base: Head | None = None
-    """The entries begin after this head; None: they begin where the catalogue ends."""
-    erased: list[Aid] = field(default_factory=list)
-    """Aids erased by entries that were compacted away; among them older ones that the catalogue knows to be erased."""
-    restricted: list[Aid] = field(default_factory=list)
-    """The same of aids that were put under retention: carried out before the entries, which may erase some of them."""
-    hidden: list[Aid] = field(default_factory=list)
-    """The same of aids that were hidden."""
-
-
 def pack(record: Entry | Base) -> bytes:
     """A record as it lies in the file."""
     body = (b"B" if isinstance(record, Base) else b"E") + msgspec.msgpack.encode(record)
     sizes = struct.pack(">II", len(body), zlib.crc32(body))
     return sizes + struct.pack(">I", zlib.crc32(sizes)) + body
-
-
-@dataclass(slots=True)
-class _Withheld:
-    """Of one tenant; in the order in which it came. No more than is under retention, or hidden."""
-
-    retained: dict[Aid, None] = field(default_factory=dict)
-    hidden: dict[Aid, None] = field(default_factory=dict)
-
-    def take(self, record: Entry | Base, *, goes: bool) -> None:
-        """`goes`: the record will not be there any more; of one that stays only what it ends is of interest."""
-        retained: tuple[Aid, ...] = ()
-        hidden: tuple[Aid, ...] = ()
-        shown: tuple[Aid, ...] = ()
-        if isinstance(record, Base):
-            retained, hidden = record.restricted, record.hidden
-        elif record.kind == Kind.RESTRICT and record.names:  # a delete (ADR 0044)
-            retained = record.aids
-        elif record.kind == Kind.RESTRICT:
-            hidden = record.aids
-        elif record.kind == Kind.NAME:
-            shown = record.aids
-        if goes:
-            self.retained.update(dict.fromkeys(retained))
-            self.hidden.update(dict.fromkeys(hidden))
-        for aid in (*_erased_by(record), *shown):
-            self.hidden.pop(aid, None)
-        for aid in _erased_by(record):
-            self.retained.pop(aid, None)
 
 
 class Mirror:
@@ -121,6 +64,7 @@ class Mirror:
         """Bytes that are whole records."""
         self._compacted_bytes = 0
         self._ends: dict[str, Head] = {}
+        self._holds: dict[str, set[NameHash]] = {}
         try:
             self._temporary.unlink(missing_ok=True)
             sync_directory(directory)
@@ -142,6 +86,17 @@ class Mirror:
         """How far each tenant's journal is mirrored."""
         return self._ends
 
+    def holds(self, tenant: str) -> Collection[NameHash]:
+        """Those that its records know to stand."""
+        return self._holds.get(tenant, frozenset())
+
+    def _note(self, record: Entry | Base) -> None:
+        self._ends[record.tenant] = end_of(record)
+        holds = self._holds.setdefault(record.tenant, set())
+        if laid := laid_by(record):
+            holds.add(laid[0])
+        holds.discard(lifted_by(record))
+
     @property
     def worth_compacting(self) -> bool:
         return self._size >= max(COMPACT_BYTES_MIN, 2 * self._compacted_bytes)
@@ -155,7 +110,7 @@ class Mirror:
         """Read everything once, and cut off a torn end."""
         size = os.fstat(self._handle).st_size
         for record, end in self._records(size):
-            self._ends[record.tenant] = _end_of(record)
+            self._note(record)
             self._size = end
         if self._size < size:
             log.warning("mirror_end_torn", bytes=size - self._size)
@@ -183,13 +138,14 @@ class Mirror:
         found = {tenant: Missing() for tenant in seqs}
         for record, _ in self._records(self._size):
             lacking = found.get(record.tenant)
-            if lacking is None or _end_of(record).seq <= seqs[record.tenant]:
+            if lacking is None or end_of(record).seq <= seqs[record.tenant]:
                 continue
             if isinstance(record, Base):
                 lacking.base = record.head
                 lacking.erased += record.erased
                 lacking.restricted += record.restricted
                 lacking.hidden += record.hidden
+                lacking.held += [laid] if (laid := laid_by(record)) else []
             else:
                 lacking.entries.append(record)
         return found
@@ -197,7 +153,7 @@ class Mirror:
     def erased(self) -> Iterator[tuple[Aid, str]]:
         """Every (aid, tenant) that was ever erased."""
         for record, _ in self._records(self._size):
-            yield from ((aid, record.tenant) for aid in _erased_by(record))
+            yield from ((aid, record.tenant) for aid in erased_by(record))
 
     # --- writing --------------------------------------------------------------------------------------------------
 
@@ -214,7 +170,8 @@ class Mirror:
                 os.ftruncate(self._handle, self._size)
                 raise
             self._size += written
-            self._ends.update({record.tenant: _end_of(record) for record in batch})
+            for record in batch:
+                self._note(record)
 
     def compact(self, keep: int) -> None:
         """Write the file anew with the newest `keep` entries of each tenant. Appends wait only while the end is copied."""
@@ -247,29 +204,33 @@ class Mirror:
                 yield Base(tenant=tenant, head=last[tenant], restricted=part)
             while part := tuple(islice(hidden, BASE_AIDS_MAX)):
                 yield Base(tenant=tenant, head=last[tenant], hidden=part)
+            for hold, aids in withheld[tenant].held.items():
+                rest_of_it = iter(aids)
+                while part := tuple(islice(rest_of_it, BASE_AIDS_MAX)):
+                    yield Base(tenant=tenant, head=last[tenant], hold=hold, held=part)
 
         for record, _ in self._records(size):
             tenant = record.tenant
-            if _end_of(record).seq > limits.get(tenant, 0):
+            if end_of(record).seq > limits.get(tenant, 0):
                 if tenant in erased:
                     yield from rest(tenant)
                 yield record
                 continue
-            erased[tenant] += _erased_by(record)
+            erased[tenant] += erased_by(record)
             while len(erased[tenant]) > BASE_AIDS_MAX:
                 yield Base(tenant=tenant, head=last[tenant], erased=tuple(erased[tenant][:BASE_AIDS_MAX]))
                 del erased[tenant][:BASE_AIDS_MAX]
         for tenant in list(erased):
             yield from rest(tenant)
 
-    def _summed_up(self, size: int, limits: Mapping[str, int]) -> tuple[dict[str, Head], dict[str, _Withheld]]:
+    def _summed_up(self, size: int, limits: Mapping[str, int]) -> tuple[dict[str, Head], dict[str, Withheld]]:
         """By tenant: the head after the records that will go, and what they withheld and nothing has erased or shown since."""
         last: dict[str, Head] = {}
-        withheld: dict[str, _Withheld] = {}
+        withheld: dict[str, Withheld] = {}
         for record, _ in self._records(size):
-            mine = withheld.setdefault(record.tenant, _Withheld())
-            if goes := _end_of(record).seq <= limits.get(record.tenant, 0):
-                last[record.tenant] = _end_of(record)
+            mine = withheld.setdefault(record.tenant, Withheld())
+            if goes := end_of(record).seq <= limits.get(record.tenant, 0):
+                last[record.tenant] = end_of(record)
             mine.take(record, goes=goes)
         return last, withheld
 
@@ -279,15 +240,3 @@ def _write(handle: int, content: bytes) -> int:
     while view:
         view = view[os.write(handle, view) :]
     return len(content)
-
-
-def _end_of(record: Entry | Base) -> Head:
-    if isinstance(record, Base):
-        return record.head
-    return Head(epoch=record.epoch, seq=record.seq, chain=record.chain)
-
-
-def _erased_by(record: Entry | Base) -> tuple[Aid, ...]:
-    if isinstance(record, Base):
-        return record.erased
-    return record.aids if record.kind == Kind.ERASE else ()

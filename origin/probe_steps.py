@@ -7,10 +7,14 @@ failed    its patience is over: the erasure ends, and says of this place that it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from domicile.media.probe import Seen, Tally
+import msgspec
+
+from domicile.media.probe import KnownUrl, Seen, Tally
+from domicile.media.url import on_own_host
 
 RETRY_SECONDS, RETRY_SECONDS_MAX = 1.0, 600.0
 DOUBLINGS_MAX = 16
@@ -78,6 +82,13 @@ def failed_if_over(standing: Standing, *, now: float) -> Standing:
 def never(why: str, *, now: float) -> Standing:
     """One that cannot be asked at all."""
     return Standing(outcome=Outcome.FAILED, due_at=now, until=now, why=why)
+
+
+def on_own_hosts(urls: Sequence[KnownUrl]) -> tuple[KnownUrl, ...]:
+    """As viewers write them on a host of one cloud alone, and as some SDKs do: with the cloud all the same."""
+    both = ((on_own_host(url.target), url) for url in urls)
+    own = tuple(msgspec.structs.replace(url, target=target) for target, url in both if target is not None)
+    return (*own, *urls)
 
 
 def pause(tries: int) -> float:

@@ -16,7 +16,7 @@ from domicile.service import logging
 from domicile.service.gate.probe import ProbeClient
 from domicile.service.rounds import keep_at
 from origin import probe_steps
-from origin.cdn_accounts import Account
+from origin.cdn_accounts import Account, Address, addresses
 from origin.keys import Origin
 from origin.metrics import PROBE_OUTCOMES
 from origin.records.probes import Probe
@@ -28,6 +28,8 @@ SHORTEST_SECONDS = 0.01
 """A look that took longer than that is no reason to leave nothing to others."""
 LOOKED_MAX = 64
 """Erasures of one look; the others have the next one."""
+TRY_SECONDS_MAX = 600.0
+"""Of all questions about one erasure at one CDN; a CDN that takes longer did not answer, and the other erasures have their turn."""
 VERIFIED, FOUND, UNSURE, DENIED = PROBE_OUTCOMES
 
 log = logging.get()
@@ -83,9 +85,11 @@ async def _serve(origin: Origin, client: ProbeClient, account: Account) -> float
 
 async def round_of(origin: Origin, client: ProbeClient, account: Account) -> bool:
     """One probe of this CDN, if one is due. False: none was."""
-    probe = next((one for one in origin.records.probes.open.values() if _is_due(one, account, origin.now())), None)
+    probes = origin.records.probes
+    probe = next((one for one in probes.in_turn if _is_due(one, account, origin.now())), None)
     if probe is None:
         return False
+    probes.had_turn(probe)
     tally, outcome = await _tried(origin, client, account, probe)
     standing = probe_steps.answered(probe.cdns[account.name], tally, now=origin.now())
     probe.cdns[account.name] = standing
@@ -112,18 +116,24 @@ async def _tried(origin: Origin, client: ProbeClient, account: Account, probe: P
         return Tally(asked=1, refused=1), DENIED
     urls = await origin.records.probed_urls(probe)
     tally = Tally()
-    for host in account.hosts:
-        tally = tally.with_all_of(await asked_at(client, permit, probe.tenant, host, urls))
-        if tally.verdict is not Seen.ABSENT:
-            break
+    try:
+        async with asyncio.timeout(TRY_SECONDS_MAX):
+            for address in addresses(account.hosts, probe.tenant):
+                tally = tally.with_all_of(await asked_at(client, permit, probe.tenant, address, urls))
+                if tally.verdict is not Seen.ABSENT:
+                    break
+    except TimeoutError:
+        tally = tally.plus(Seen.UNREACHABLE)
     return tally, {Seen.ABSENT: VERIFIED, Seen.BYTES: FOUND}.get(tally.verdict, UNSURE)
 
 
-async def asked_at(client: ProbeClient, permit: Permit, tenant: str, host: str, urls: tuple[KnownUrl, ...]) -> Tally:
+async def asked_at(
+    client: ProbeClient, permit: Permit, tenant: str, address: Address, urls: tuple[KnownUrl, ...]
+) -> Tally:
     """Up to the first answer that says that it is asked in vain: all are asked again then."""
     tally = Tally()
-    for ask in asks(urls):
-        answered = await client.ask(permit, tenant, host, ask.url.target, ask.headers)
+    for ask in asks(probe_steps.on_own_hosts(urls) if address.is_own else urls):
+        answered = await client.ask(permit, tenant, address.base, ask.url.target, ask.headers)
         tally = tally.plus(what := seen(ask, answered))
         if what not in {Seen.ABSENT, Seen.UNJUDGED}:
             break

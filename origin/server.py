@@ -23,14 +23,14 @@ from domicile.service.gate.probe import ProbeClient
 from domicile.service.gate.remote import RemoteClient, authorities
 from domicile.service.pool import DecoderPool
 from domicile.service.profile import installed_engines, refuse_unsafe_engines
-from domicile.service.settings import BadSetting, blamed
+from domicile.service.settings import blamed
 from domicile.service.tasks import Background
-from domicile.service.tls import load
 from origin import case_clock, cdn_worker, eager_worker, notice_worker, probe_worker
 from origin.api.archive_turns import ArchiveTurns
 from origin.api.budget import Budget
 from origin.api.limits import Limits
 from origin.app import ROUTE_NAMES, api_app
+from origin.certificates import Certificate, certificates_of, reread_certificate
 from origin.credentials import write_credentials
 from origin.demo import prepare_demo
 from origin.fetched import Fetched
@@ -41,7 +41,7 @@ from origin.operator_app import operator_app
 from origin.policy import BadPolicyFile
 from origin.rates import Rates
 from origin.records import Records
-from origin.settings import OriginSettings, TlsSettings
+from origin.settings import OriginSettings
 from origin.sites import TlsSite, api_tls, tcp_socket, unix_socket, wire_tls
 from origin.wire_app import wire_app
 
@@ -107,7 +107,8 @@ async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
         stack.push_async_callback(_end, origin, runners)
         if settings.demo:
             await prepare_demo(origin)
-        await _start(wire_app(origin), _wire_listeners(settings), runners)
+        wire = wire_tls(settings) if settings.wire_listen else None
+        await _start(wire_app(origin), _wire_listeners(settings, wire), runners)
         if settings.admin_socket is not None:
             door = unix_socket(settings.admin_socket, "origin.admin_socket")
             await _start(operator_app(origin), [(door, None)], runners)
@@ -118,7 +119,7 @@ async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
         _say_ready(settings)
         async with asyncio.TaskGroup() as group:
             loops = (
-                _reread(origin, tls, changed),
+                _reread(origin, certificates_of(settings, api=tls, wire=wire), changed),
                 eager_worker.run(origin),
                 notice_worker.run(origin),
                 cdn_worker.run(origin, cdns),
@@ -140,12 +141,12 @@ async def _end_if(put_back: asyncio.Event, stop: asyncio.Event) -> None:
     stop.set()
 
 
-def _wire_listeners(settings: OriginSettings) -> list[Listener]:
+def _wire_listeners(settings: OriginSettings, tls: SSLContext | None) -> list[Listener]:
     listeners: list[Listener] = []
     if settings.wire_socket is not None:
         listeners.append((unix_socket(settings.wire_socket, "origin.wire_socket"), None))
-    if settings.wire_listen:
-        listeners.append((tcp_socket(settings.wire_listen, "origin.wire_listen"), wire_tls(settings)))
+    if tls is not None:
+        listeners.append((tcp_socket(settings.wire_listen, "origin.wire_listen"), tls))
     return listeners
 
 
@@ -196,25 +197,14 @@ def _say_ready(settings: OriginSettings) -> None:
     log.info("origin_ready", region=settings.records.region)
 
 
-async def _reread(origin: Origin, tls: SSLContext | None, told: asyncio.Event) -> None:
-    """SIGHUP: the policy files have changed, or the certificate."""
+async def _reread(origin: Origin, certificates: list[Certificate], told: asyncio.Event) -> None:
+    """SIGHUP: the policy files have changed, or certificates."""
     while True:
         await told.wait()
         told.clear()
         await reread_policies(origin.records)
-        if tls is not None:
-            reread_certificate(origin.settings.tls, tls)
-
-
-def reread_certificate(settings: TlsSettings, tls: SSLContext) -> None:
-    """For handshakes from now on. Files that cannot be used change nothing, and are logged."""
-    assert settings.certificate_file is not None
-    try:
-        load(tls, settings.certificate_file, settings.key_file, setting="origin.tls.certificate_file")
-    except BadSetting:
-        log.warning("certificate_not_reread", setting="origin.tls.certificate_file")
-    else:
-        log.info("certificate_reread")
+        for certificate in certificates:
+            reread_certificate(certificate)
 
 
 async def reread_policies(records: Records) -> None:

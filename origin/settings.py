@@ -220,7 +220,9 @@ class OriginSettings:
         None, "UNIX socket (mode 0600) for the operator's commands (`domicile tenant`, `domicile key`); empty: none."
     )
     wire_listen: str = setting("", "HOST:PORT for edges elsewhere, TLS with client certificates; empty: none.")
-    wire_certificate: Path | None = setting(None, "PEM file with this origin's certificate chain.")
+    wire_certificate: Path | None = setting(
+        None, "PEM file with this origin's certificate chain; SIGHUP takes a new one, and a new key."
+    )
     wire_key: Path | None = setting(None, "PEM file with the private key of `wire_certificate`.")
     wire_authority: Path | None = setting(None, "PEM file with the CA that signs edges' zone certificates.")
     admin_calls_max: int = setting(

@@ -6,7 +6,7 @@ So a few failures are asked again: each alone, and it has to pass every one of `
 in the last lines, as a test that needs mending; what fails once more is a failure, and the run fails.
 
 Before that everything of ours is compiled, and kept so: else every process of a thousand that tests start would do it for itself, on
-machines whose environment tells Python to write nothing down.
+machines whose environment tells Python to write nothing down. So is what pytest makes of the tests (`tests/infra/rewritten.py`).
 
 Never asked again: tests that depend on nobody's pace (`STRICT`), more than `ASKED_AGAIN_MAX` failures at once, and a run that did
 not end by itself.
@@ -21,6 +21,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.infra.rewritten import Rewritten
 
 ROOT = Path(__file__).parents[1]
 COMPILED = ("domicile", "edge", "origin")
@@ -67,7 +69,7 @@ def main(arguments: list[str]) -> int:
     """The exit status of pytest, but 0 when every failure is one of load."""
     compile_once(ROOT)
     failures = Failures()
-    status = pytest.main(arguments, plugins=[failures])
+    status = pytest.main(arguments, plugins=[failures, Rewritten()])
     tests = list(failures.tests)
     if status != pytest.ExitCode.TESTS_FAILED or not may_be_asked_again(tests):
         return int(status)

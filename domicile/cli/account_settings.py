@@ -17,7 +17,7 @@ from urllib.parse import quote
 from domicile.cli.console import note
 from domicile.cli.transfer import NONSENSE
 from domicile.media.account import pairs
-from domicile.media.errors import MediaError
+from domicile.media.errors import BadRequest, MediaError
 from domicile.media.long_names import text_of
 from domicile.media.policy import Permit
 from domicile.service.gate.account import AccountClient, Refused
@@ -25,6 +25,8 @@ from domicile.service.gate.account import AccountClient, Refused
 PAGE = 500
 PAGES_MAX = 1000
 FIELD_PARTS = ("type", "label", "external_id", "mandatory", "default_value", "validation", "datasource")
+
+_UPWARD = frozenset({".", ".."})
 
 Call = tuple[str, dict[str, Any]]
 """Path and body of the POST that makes it."""
@@ -158,7 +160,10 @@ async def _preset(row: Row) -> Call:
 
 
 async def _folder(row: Row) -> Call:
-    return f"/folders/{quote(row['path'])}", {}
+    path: str = row["path"]
+    if not all(path.split("/")) or not _UPWARD.isdisjoint(path.split("/")):  # it would be another call of the API
+        raise BadRequest("a folder that cannot be one")
+    return f"/folders/{quote(path)}", {}
 
 
 async def _trigger(row: Row) -> Call:

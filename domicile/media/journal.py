@@ -37,6 +37,13 @@ class Kind(StrEnum):
     NAME = "name"
     CONFIG = "config"
     ALL = "all"
+    HOLD = "hold"
+    RELEASE = "release"
+
+
+UNSEEN = frozenset({Kind.HOLD, Kind.RELEASE})
+"""A legal hold is laid on these aids, or ended; `names` is the hold's id alone. No copy is concerned: a catalogue that is put back
+has to know."""
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +117,8 @@ class Fence:
                     self._bury(entry.seq, entry.aids)
             case Kind.CONFIG:
                 self.config_revision = entry.config_revision
+            case Kind.HOLD | Kind.RELEASE:
+                pass
             case _:  # ALL, and whatever a newer origin may say that we do not understand
                 self._all = entry.seq
                 self._marks.clear()

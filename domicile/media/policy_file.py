@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from domicile.media.backup_rules import DAYS_MAX, BackupRules
-from domicile.media.erasure_rules import ErasureRules
+from domicile.media.erasure_rules import WINDOW_SECONDS_MAX, ErasureRules
 from domicile.media.forced import EFFECTS, ForcedRedaction
 from domicile.media.notification_rules import NotificationRules
 from domicile.media.policy import (
@@ -238,6 +238,9 @@ def _erasures(top: _Table) -> ErasureRules:
     table, usual = top.table("erasures", tuple(ErasureRules.__dataclass_fields__)), ErasureRules()
     return ErasureRules(
         approval_above=table.whole("approval_above", usual.approval_above, 0, QUOTA_MAX),
+        approval_window_seconds=table.whole(
+            "approval_window_seconds", usual.approval_window_seconds, 0, WINDOW_SECONDS_MAX
+        ),
         held_restricted=table.flag("held_restricted", default=usual.held_restricted),
     )
 

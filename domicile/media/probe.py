@@ -4,6 +4,8 @@
     range        a part of it: a cache may keep parts by themselves
     conditional  with the validator that a viewer would have kept: 304 vouches for a copy as 200 does
 
+Where the format follows from Accept, a cache keeps a copy for each that viewers send: it is asked whole as each kind of browser asks.
+
 What is asked after: the URLs under which the installation itself knows a picture, and what was made of it. A cache that keeps a copy
 under another spelling is asked nothing about that one; it is purged by its tag, and ends by its age.
 """
@@ -30,10 +32,20 @@ GONE = frozenset({404, 410})
 GIVEN = frozenset({304, 416})
 """No byte, and still the word of somebody who has it."""
 HIDDEN = frozenset({401, 451})
-"""Of access rules and regions: no byte comes."""
+"""Of access rules and regions: no byte comes, and others may still get some."""
 NOT_ASKED_RIGHT = 400
 """A spelling of what was made that this address does not take: nothing is known of that one."""
+ACCEPTS = (
+    "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8",
+    "image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5",
+    "image/webp,image/avif,image/jxl,image/heic,image/heic-sequence,video/*;q=0.8,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5",
+    "image/webp,image/*,*/*;q=0.8",
+    "*/*",
+)
+"""Of Chrome, Firefox, Safari, of who reads no AVIF, and of programs; the first one is usual."""
 _DEFAULT = re.compile(r"(?:^|[,/])d_")
+_AUTOMATIC = re.compile(r"(?:^|[,/])f_auto(?:[,/]|$)")
+_NAMED = re.compile(r"(?:^|[,/])t_")
 
 
 class KnownUrl(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +59,10 @@ class KnownUrl(msgspec.Struct, frozen=True, kw_only=True):
     """Validators that a viewer or a CDN may have kept; of what was made of it only edges know them."""
     is_taken: bool = False
     """Somebody has the name again: bytes may come, of another version."""
+    is_negotiated: bool = False
+    """Which format comes follows from Accept."""
+    is_exact: bool = False
+    """An original, in a spelling that means nothing else: who hides that from us may show it to others."""
 
 
 class Way(StrEnum):
@@ -61,16 +77,16 @@ class Ask:
 
     url: KnownUrl
     way: Way
+    accept: str = ACCEPTS[0]
 
     @property
     def headers(self) -> dict[str, str]:
-        match self.way:
-            case Way.WHOLE:
-                return {}
-            case Way.RANGE:
-                return {"Range": RANGE}
-            case Way.CONDITIONAL:
-                return {"If-None-Match": ", ".join(self.url.etags) or "*"}
+        own = dict[str, str]()
+        if self.way is Way.RANGE:
+            own = {"Range": RANGE}
+        elif self.way is Way.CONDITIONAL:
+            own = {"If-None-Match": ", ".join(self.url.etags) or "*"}
+        return {"Accept": self.accept, **own}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +106,7 @@ class Seen(StrEnum):
     BYTES = "bytes"
     """It is still given away."""
     UNJUDGED = "unjudged"
-    """Bytes of a name that is taken again and nothing tells of which version; or a spelling that is not taken."""
+    """Bytes of a name that is taken again and nothing tells of which version; a spelling that is not taken, or is hidden."""
     REFUSED = "refused"
     """Nothing about it: busy, forbidden, sent elsewhere."""
     UNREACHABLE = "unreachable"
@@ -105,10 +121,31 @@ def stands_in(transformation: str) -> bool:
     return _DEFAULT.search(transformation) is not None
 
 
+def is_automatic(transformation: str) -> bool:
+    """Does its format follow from Accept, whatever extension is written?
+
+    >>> is_automatic("c_fill/f_auto,w_10"), is_automatic("f_auto"), is_automatic("l_f_auto/w_10")
+    (True, True, False)
+    """
+    return _AUTOMATIC.search(transformation) is not None
+
+
+def may_negotiate(transformation: str) -> bool:
+    """Or could it: what a named one means is not seen here.
+
+    >>> may_negotiate("w_10/t_team"), may_negotiate("l_t_/w_10")
+    (True, False)
+    """
+    return is_automatic(transformation) or _NAMED.search(transformation) is not None
+
+
 def asks(urls: Iterable[KnownUrl]) -> Iterator[Ask]:
     for url in urls:
         for way in Way:
             yield Ask(url, way)
+        if url.is_negotiated:
+            for accept in ACCEPTS[1:]:
+                yield Ask(url, Way.WHOLE, accept)
 
 
 def seen(ask: Ask, answered: Answered | None) -> Seen:
@@ -117,8 +154,10 @@ def seen(ask: Ask, answered: Answered | None) -> Seen:
         return Seen.UNREACHABLE
     if ask.url.md5 and answered.md5 == ask.url.md5:  # whatever the status says
         return Seen.BYTES
-    if answered.status in GONE or answered.status in HIDDEN:
+    if answered.status in GONE:
         return Seen.ABSENT
+    if answered.status in HIDDEN:
+        return Seen.REFUSED if ask.url.is_exact and not ask.url.is_taken else Seen.UNJUDGED
     if answered.status == NOT_ASKED_RIGHT:
         return Seen.UNJUDGED
     if not 200 <= answered.status < 300 and answered.status not in GIVEN:

@@ -3,6 +3,7 @@
     request + what is stored + now  ->  reuse.decide      hit, stale and refreshed behind, to be validated, miss
     request + response              ->  storable          may it be kept, for how long (freshness), for whom (vary)
     stored + 304 or HEAD            ->  validate          the stored response, brought up to date
+    206, pieces of a response       ->  partial           what they may answer, and when they are the whole
     unsafe request + response       ->  invalidate        which stored responses are no longer true
 
 Nothing here knows sockets, tasks, pictures or tenants, and the time is always an argument, in seconds of the wall clock.

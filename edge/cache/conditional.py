@@ -61,7 +61,12 @@ def has_tag(tags: str, etag: str | None) -> bool:
 def is_same_tag(condition: str, etag: str | None) -> bool:
     """Does If-Range name the representation with this tag? By strong comparison, so a weak tag never does."""
     condition = condition.strip()
-    return condition == etag and _TAG.fullmatch(condition) is not None and not condition.startswith("W/")
+    return condition == etag and is_strong(condition)
+
+
+def is_strong(tag: str) -> bool:
+    """An entity tag that stands for these very bytes (RFC 9110 section 8.8.1)."""
+    return _TAG.fullmatch(tag) is not None and not tag.startswith("W/")
 
 
 def _same_content(stored: Stored, condition: str | None) -> bool:

@@ -1,7 +1,7 @@
 """May this response be kept by a shared cache, for whom, and is there any use in it: RFC 9111 sections 3 to 3.5.
 
-Not kept: no-store, private, statuses that need understanding and have none here, partial content, answers to requests
-with Authorization that do not allow it, answers that vary by everything, and what could never be used again.
+Not kept: no-store, private, statuses that need understanding and have none here, answers to requests with
+Authorization that do not allow it, answers that vary by everything, and what could never be used again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNDERSTOOD = frozenset(
 """Final statuses whose meaning for caches this one knows (RFC 9111 section 5.2.2.3)."""
 
 NEVER = frozenset({206, 304})
-"""Parts, and answers about something else: they are used at once or passed on, never kept as they are."""
+"""Parts, and answers about something else: never kept as they are (`edge.cache.partial` has parts of a 200)."""
 
 
 def is_storable(method: str, target: str, request: Fields, got: Received, *, heuristic_fraction: float) -> bool:

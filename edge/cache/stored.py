@@ -8,6 +8,7 @@ from edge.cache.directives import Rules, rules_of
 from edge.cache.fields import Fields, first
 from edge.cache.forward import end_to_end
 from edge.cache.freshness import current_age, explicit_lifetime, heuristic_lifetime, initial_age
+from edge.cache.pieces import Pieces
 from edge.cache.vary import Selection, selection, varies_by
 from edge.store.port import Body
 
@@ -25,14 +26,14 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A response that may be used again, whole."""
+    """A response that may be used again: whole, or the 200 of which some pieces are held."""
 
     status: int
     reason: str
     fields: Fields
     """What is kept of the head: no fields of the connection, none that must not be kept."""
     body: bytes | Body
-    """In memory, or on the disk."""
+    """In memory, or on the disk; Pieces of an incomplete one."""
     received: float
     rules: Rules
     lifetime: float
@@ -41,7 +42,12 @@ class Stored:
     selection: Selection
 
     @property
+    def is_whole(self) -> bool:
+        return not isinstance(self.body, Pieces)
+
+    @property
     def body_bytes(self) -> int:
+        """Of the whole."""
         return len(self.body) if isinstance(self.body, bytes) else self.body.body_bytes
 
     def age(self, now: float) -> float:
@@ -70,8 +76,16 @@ class Stored:
     def cost_bytes(self) -> int:
         """Head, what selects it, and a body that is not on the disk, roughly as they lie in memory."""
         texts = (*self.fields, *zip(self.varies_by, (value or "" for value in self.selection), strict=True))
-        held_bytes = len(self.body) if isinstance(self.body, bytes) else 0
-        return held_bytes + sum(len(name) + len(value) + FIELD_BYTES for name, value in texts) + OBJECT_BYTES
+        return (
+            held_bytes_of(self.body) + sum(len(name) + len(value) + FIELD_BYTES for name, value in texts) + OBJECT_BYTES
+        )
+
+
+def held_bytes_of(body: bytes | Body) -> int:
+    """What of a body lies in memory."""
+    if isinstance(body, Pieces):
+        return body.held_bytes
+    return len(body) if isinstance(body, bytes) else 0
 
 
 FIELD_BYTES = 160

@@ -1,7 +1,7 @@
 """One route of the passthrough: a request in, a response out, and what is counted about it.
 
     not for a cache (unsafe methods, preconditions, bodies)   sent on, answered as it comes, stored responses dropped
-    HEAD, or a part of what is not stored                     the same
+    HEAD, or a part of what is not stored                     the same; what may be kept of a part is (`parts`)
     fresh                                                     from the store
     stale, may be served meanwhile                            from the store, fetched behind it
     stale, or not stored                                      fetched once for all who ask for it
@@ -23,7 +23,7 @@ from domicile.media.sealed import SealBroken
 from edge.cache.conditional import is_unmodified
 from edge.cache.fields import values
 from edge.cache.forward import end_to_end, to_origin
-from edge.cache.ranges import content_bytes, is_from_the_start
+from edge.cache.ranges import content_bytes
 from edge.cache.reuse import Decision, Forward, Use, decide
 from edge.cache.status import CacheStatus
 from edge.cache.stored import Stored
@@ -35,6 +35,7 @@ from edge.passthrough.fetch import Fetcher, Wanted
 from edge.passthrough.fill import Confirmed, Fill, Own, Reader, Shared, StandIn
 from edge.passthrough.fills import may_have
 from edge.passthrough.forwarding import Forwarding
+from edge.passthrough.parts import Parts
 from edge.passthrough.reply import Message, from_head, from_origin, from_stored, part_from_the_start, refused
 from edge.passthrough.send import first_bytes, interim_to, send_body, send_pieces
 from edge.send import CutOff, TooSlow
@@ -53,6 +54,7 @@ class Passthrough:
     """Begins the keys of what is stored, so that routes can share a store."""
     fetcher: Fetcher
     forwarding: Forwarding
+    parts: Parts
     counters: Counters
     progress_seconds_max: float
     failures: Occasionally = field(default_factory=Occasionally)
@@ -97,6 +99,7 @@ class Passthrough:
         settings, now = self.fetcher.settings, self.fetcher.clock()
         variants = self.fetcher.store.variants(asked.key)
         decision = decide(asked.method, asked.fields, variants, now=now, heeds_request=settings.heeds_requests)
+        decision = self.parts.decide(asked, decision)
         if asked.http.can_read_body:
             decision = Decision(use=Use.FORWARD, forward=decision.forward or Forward.REQUEST)
         asked.forward = decision.forward
@@ -117,21 +120,15 @@ class Passthrough:
                 return await self.forwarding.pass_on(asked, None, self._send_stream)
             case Use.MISS | Use.VALIDATE:
                 if asked.method == "HEAD":
-                    return await self.forwarding.pass_on(asked, decision.stored, self._send_stream)
+                    known = decision.stored or self.parts.incomplete(asked)
+                    return await self.forwarding.pass_on(asked, known, self._send_stream)
                 coming = self.fetcher.fills.find(asked.key, asked.fields, besides=())
-                if decision.stored is None and coming is None and self._is_origins_to_cut(asked):
+                if decision.stored is not None and not decision.stored.is_whole:
+                    return await self.parts.fetch(asked, decision.stored, self._send_stream, self._send_confirmed)
+                if decision.stored is None and coming is None and self.parts.is_origins_to_cut(asked):
                     asked.forward = Forward.PARTIAL
-                    return await self.forwarding.pass_on(asked, None, self._send_stream)
+                    return await self.parts.fetch(asked, None, self._send_stream, self._send_confirmed)
                 return await self._fetch(asked, decision.stored, variants)
-
-    def _is_origins_to_cut(self, asked: Asked) -> bool:
-        """A part of what is not shared, or that nobody should wait for until all before it has come in.
-
-        Players and readers of documents begin at the start.
-        """
-        parts = values(asked.fields, "range")
-        later = any(not is_from_the_start(value) for value in parts)
-        return later or (bool(parts) and self.fetcher.fills.is_unshared(asked.key))
 
     # -- answers that may be stored ------------------------------------------------------------------------------
 
@@ -147,12 +144,16 @@ class Passthrough:
                 landed = await fill.landed
                 if may_have(landed, asked.fields, now=self.fetcher.clock()) and not reader.is_cut:
                     return await self._send_landed(asked, landed, reader, collapsed=True)
+        incomplete = self.parts.incomplete(asked) if stored is None else None
+        if incomplete is not None:
+            asked.forward = Forward.PARTIAL
         wanted = Wanted(
             key=asked.key,
             target=asked.target,
             request=asked.fields,
             stored=stored,
             variants=variants,
+            incomplete=incomplete,
             on_interim=interim_to(asked.http),
         )
         alone = fills.is_unshared(asked.key) or len(tried) >= ROUNDS_MAX
@@ -192,15 +193,7 @@ class Passthrough:
                 )
                 return await self._send_message(asked, landed.stored, status, is_validated=False)
             case Confirmed():
-                asked.result = Count.PASSTHROUGH_COLLAPSED if collapsed else Count.PASSTHROUGH_REVALIDATED
-                status = CacheStatus(
-                    forward=asked.forward,
-                    forward_status=304,
-                    stored=landed.is_kept,
-                    ttl=-landed.stored.stale_seconds(now),
-                    collapsed=collapsed,
-                )
-                return await self._send_message(asked, landed.stored, status, is_validated=True)
+                return await self._send_confirmed(asked, landed, collapsed=collapsed)
             case Shared():
                 return await self._send_shared(asked, landed, reader, collapsed=collapsed)
             case Own():
@@ -210,13 +203,26 @@ class Passthrough:
                 pieces = first_bytes(landed.answer.pieces(), message.body_bytes)
                 return await self._send_stream(asked, message, pieces)
 
+    async def _send_confirmed(
+        self, asked: Asked, confirmed: Confirmed, *, collapsed: bool = False
+    ) -> web.StreamResponse:
+        asked.result = Count.PASSTHROUGH_COLLAPSED if collapsed else Count.PASSTHROUGH_REVALIDATED
+        status = CacheStatus(
+            forward=asked.forward,
+            forward_status=304,
+            stored=confirmed.is_kept,
+            ttl=-confirmed.stored.stale_seconds(self.fetcher.clock()),
+            collapsed=collapsed,
+        )
+        return await self._send_message(asked, confirmed.stored, status, is_validated=True)
+
     async def _send_shared(
         self, asked: Asked, landed: Shared, reader: Reader, *, collapsed: bool
     ) -> web.StreamResponse:
         now, head = self.fetcher.clock(), landed.head
         status = CacheStatus(
             forward=asked.forward,
-            forward_status=head.status,
+            forward_status=landed.origin_status,
             stored=True,
             ttl=-head.stale_seconds(now),
             collapsed=collapsed,

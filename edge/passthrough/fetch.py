@@ -1,6 +1,7 @@
 """Fetching an answer that may be stored: what the origin says decides what becomes of the fill, of the store, of errors.
 
 304                               the stored response, brought up to date
+206 with just what is missing     the pieces that are held, and this between them: a whole, stored and shared as one
 5xx, and stale-if-error           the stored response in its place
 not reached                       the stored response for a while, unless it forbids that; else the error
 may be stored                     stored, and read by all who wait while it comes in
@@ -18,8 +19,10 @@ from dataclasses import dataclass, replace
 from domicile.media.policy import Permit
 from domicile.service.gate.assets import Answer, AssetClient, AssetRequest, Busy
 from domicile.service.http1 import Broken, Head, Unreachable
-from edge.cache.fields import Fields
+from edge.cache.fields import Fields, values
 from edge.cache.forward import to_origin
+from edge.cache.partial import completed, for_the_gap
+from edge.cache.pieces import Pieces
 from edge.cache.reuse import ERROR_STATUSES, may_hide_error, may_stand_in
 from edge.cache.storable import is_storable, may_be_kept
 from edge.cache.stored import Received, Stored, keep, renewed
@@ -33,6 +36,9 @@ from edge.store.spool import Spool
 
 Clock = Callable[[], float]
 
+UNLIKE_THE_GAP = frozenset({206, 304, 416})
+"""Answers to a request for what is missing that are not about the whole; 206 may be just that part."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -45,6 +51,8 @@ class Wanted:
     """To be confirmed."""
     variants: tuple[Stored, ...] = ()
     """Where none is for this request: one may turn out to be."""
+    incomplete: Stored | None = None
+    """Where no whole one is: of which pieces are held, so that the rest may do."""
     on_interim: Callable[[Head], None] | None = None
 
 
@@ -89,20 +97,23 @@ class Fetcher:
         return stored is not None and may_stand_in(stored, now=self.clock(), seconds_max=seconds_max)
 
     async def _fetch(self, fill: Fill, wanted: Wanted, ticket: Ticket) -> None:
-        asked = _conditions(wanted)
+        rest = None if wanted.incomplete is None else for_the_gap(wanted.request, wanted.incomplete)
+        asked = _conditions(wanted) if rest is None else rest
         if await self._exchange(fill, wanted, asked, ticket):
             return
         if not await self._exchange(fill, wanted, whole(wanted.request), ticket):
             raise Broken("not modified, without having been asked")
 
     async def _exchange(self, fill: Fill, wanted: Wanted, asked: Fields, ticket: Ticket) -> bool:
-        """False when the answer is a 304 about something that is not stored."""
+        """False when the answer is about something that is not stored, or a part that completes nothing."""
         requested = self.clock()
         request = AssetRequest(
             method="GET", target=wanted.target, fields=to_origin(asked), on_interim=wanted.on_interim
         )
         async with self.client.exchange(self.permit(), request) as answer:
             got = self.received(answer, requested)
+            if values(asked, "if-range") and got.status in UNLIKE_THE_GAP:
+                return await self._complete(fill, wanted, got, answer, ticket)
             if got.status == 304:
                 return self._confirm(fill, wanted, got, ticket)
             if wanted.stored is not None and got.status in ERROR_STATUSES:
@@ -112,8 +123,8 @@ class Fetcher:
                     return True
             elif wanted.stored is not None and not ticket.is_void:
                 self.store.remove(wanted.key, wanted.stored)  # there is something else now
-            if self.is_storable("GET", wanted, got, answer):
-                await self._take_in(fill, wanted, got, answer, ticket)
+            if self.is_storable("GET", wanted, got, answer.body_bytes):
+                await self._take_in(fill, wanted, got, answer.pieces(), answer.body_bytes, ticket)
             else:
                 await self._hand_over(fill, wanted.key, got, answer)
         return True
@@ -129,9 +140,9 @@ class Fetcher:
             received=now,
         )
 
-    def is_storable(self, method: str, wanted: Wanted, got: Received, answer: Answer) -> bool:
+    def is_storable(self, method: str, wanted: Wanted, got: Received, body_bytes: int | None) -> bool:
         """By its head, and by the size that it states."""
-        if not self._takes(answer.body_bytes or 0):
+        if not self._takes(body_bytes or 0):
             return False
         fraction = self.settings.heuristic_fraction
         return is_storable(method, wanted.target, wanted.request, got, heuristic_fraction=fraction)
@@ -140,17 +151,31 @@ class Fetcher:
         stored = wanted.stored or confirmed(wanted.variants, got.fields)
         if stored is None:
             return False
+        fill.land(self.confirm(wanted, stored, got, ticket))
+        fill.finish()
+        return True
+
+    def confirm(self, wanted: Wanted, stored: Stored, got: Received, ticket: Ticket) -> Confirmed:
+        """Bring up to date what a 304 is about."""
         fields = updated(stored.fields, got.fields)
         again = renewed(stored, got, fields, wanted.request, heuristic_fraction=self.settings.heuristic_fraction)
         if again is None or not may_be_kept(again.rules, stored.status, ()):  # it is for nobody else from now on
             self.store.remove(wanted.key, stored)
-            fill.land(Confirmed(stored=replace(stored, fields=fields), is_kept=False))
-        elif not may_be_kept(again.rules, stored.status, wanted.request):  # this confirmation is
-            fill.land(Confirmed(stored=again, is_kept=False))
-        else:
-            kept = self.store.put(wanted.key, again, ticket, instead_of=wanted.stored)
-            fill.land(Confirmed(stored=again, is_kept=kept))
-        fill.finish()
+            return Confirmed(stored=replace(stored, fields=fields), is_kept=False)
+        if not may_be_kept(again.rules, stored.status, wanted.request):  # this confirmation is
+            return Confirmed(stored=again, is_kept=False)
+        return Confirmed(stored=again, is_kept=self.store.put(wanted.key, again, ticket, instead_of=wanted.stored))
+
+    async def _complete(self, fill: Fill, wanted: Wanted, got: Received, answer: Answer, ticket: Ticket) -> bool:
+        """False when the answer is not what is missing, or the whole must not be kept: then all is to be fetched."""
+        incomplete = wanted.incomplete
+        assert incomplete is not None
+        head = completed(incomplete, got, body_bytes=answer.body_bytes)
+        if head is None or not self.is_storable("GET", wanted, head, incomplete.body_bytes):
+            self.store.remove(wanted.key, incomplete)
+            return False
+        pieces = around(incomplete, answer.pieces())
+        await self._take_in(fill, wanted, head, pieces, incomplete.body_bytes, ticket, origin_status=got.status)
         return True
 
     async def _hand_over(self, fill: Fill, key: str, got: Received, answer: Answer) -> None:
@@ -159,14 +184,25 @@ class Fetcher:
         fill.land(Own(got=got, answer=answer))
         await fill.leader_left.wait()
 
-    async def _take_in(self, fill: Fill, wanted: Wanted, got: Received, answer: Answer, ticket: Ticket) -> None:
+    async def _take_in(
+        self,
+        fill: Fill,
+        wanted: Wanted,
+        got: Received,
+        pieces: AsyncIterator[bytes],
+        body_bytes: int | None,
+        ticket: Ticket,
+        *,
+        origin_status: int | None = None,
+    ) -> None:
         head = keep(got, b"", wanted.request, heuristic_fraction=self.settings.heuristic_fraction)
         for_all = head.is_fresh(self.clock()) and not head.rules.no_cache
         self.fills.mark(wanted.key, shared=for_all)
-        fill.land(Shared(got=got, head=head, body_bytes=answer.body_bytes, for_all=for_all))
+        status = got.status if origin_status is None else origin_status
+        fill.land(Shared(got=got, head=head, body_bytes=body_bytes, for_all=for_all, origin_status=status))
         until = time.monotonic() + self.settings.fill_seconds_max
         is_kept = True
-        async for piece in answer.pieces():
+        async for piece in pieces:
             is_kept = is_kept and time.monotonic() <= until and self._has_room(fill, len(piece))
             if not is_kept:
                 self.fills.close(fill)
@@ -194,6 +230,25 @@ class Fetcher:
             fill.spill(file)
         assert self.spool is not None
         return self.spool.takes(fill.body_bytes + more_bytes)
+
+
+async def around(incomplete: Stored, missing: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The whole: what is held, and what was missing between as it comes. Broken when that is not as long as the gap."""
+    assert isinstance(incomplete.body, Pieces)
+    gap = incomplete.body.gap
+    assert gap is not None
+    left = gap.body_bytes
+    async for piece in incomplete.body.pieces(0, gap.start):
+        yield piece
+    async for piece in missing:
+        left -= len(piece)
+        if left < 0:
+            break
+        yield piece
+    if left:
+        raise Broken("not as long as what is missing")
+    async for piece in incomplete.body.pieces(gap.end, incomplete.body_bytes):
+        yield piece
 
 
 def _conditions(wanted: Wanted) -> Fields:

@@ -22,6 +22,7 @@ from domicile.service.sealed_file import SEGMENT_BYTES
 from edge.cache.fields import Fields
 from edge.cache.ranges import Content
 from edge.cache.stored import Received, Stored
+from edge.passthrough.memory import Memory
 from edge.store.spool import SpoolFile
 
 WINDOW_BYTES = 1024 * 1024
@@ -41,6 +42,8 @@ class Shared:
     body_bytes: int | None
     for_all: bool
     """Is it fresh, so that whoever waited for it may have it, too?"""
+    origin_status: int
+    """206 when only the rest of it was fetched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,17 +116,6 @@ class Reader:
             if fill.is_complete:
                 return
             await fill.changed()
-
-
-class Memory:
-    """Bytes of bodies on their way in that a worker holds, over all its routes."""
-
-    def __init__(self, bytes_max: int) -> None:
-        self.bytes_max = bytes_max
-        self.bytes = 0
-
-    def takes(self, more_bytes: int) -> bool:
-        return self.bytes + more_bytes <= self.bytes_max
 
 
 class Fill:

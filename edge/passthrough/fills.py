@@ -12,7 +12,8 @@ from domicile.service.tasks import Background
 from edge.cache.fields import Fields
 from edge.cache.reuse import chosen
 from edge.cache.vary import selection
-from edge.passthrough.fill import Confirmed, Fill, Landed, Memory, Own, Shared, StandIn
+from edge.passthrough.fill import Confirmed, Fill, Landed, Own, Shared, StandIn
+from edge.passthrough.memory import Memory
 
 UNSHARED_MAX = 10_000
 """URLs remembered as not to be waited for."""

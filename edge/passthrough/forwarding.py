@@ -22,6 +22,7 @@ from edge.cache.validate import is_about, updated
 from edge.metrics import Count
 from edge.passthrough.asked import Asked, TooLarge, body_of
 from edge.passthrough.fetch import Fetcher, Wanted
+from edge.passthrough.memory import Held
 from edge.passthrough.reply import Message, from_origin
 from edge.passthrough.send import CONTINUE, interim_to
 from edge.passthrough.store import Ticket
@@ -59,7 +60,7 @@ class Forwarding:
             on_interim=interim_to(http),
         )
         requested = fetcher.clock()
-        with fetcher.store.ticket(asked.key) as ticket:
+        with fetcher.store.ticket(asked.key) as ticket, Held(fetcher.fills.memory) as held:
             async with fetcher.time_for_an_answer(), fetcher.client.exchange(fetcher.permit(), request) as answer:
                 got = fetcher.received(answer, requested)
                 await self._invalidate(asked, got)
@@ -69,24 +70,22 @@ class Forwarding:
                 message = from_origin(got, asked.method, status, body_bytes=answer.body_bytes)
                 wanted = Wanted(key=asked.key, target=asked.target, request=asked.fields)
                 pieces = answer.pieces()
-                if may_store and asked.method == "POST" and fetcher.is_storable("POST", wanted, got, answer):
+                if may_store and asked.method == "POST" and fetcher.is_storable("POST", wanted, got, answer.body_bytes):
                     ticket.is_void = False  # this very answer is what the change made
-                    pieces = self._kept(pieces, wanted, got, ticket)
+                    pieces = self._kept(pieces, wanted, got, ticket, held)
                 return await send_stream(asked, message, pieces)
 
     async def _kept(
-        self, pieces: AsyncIterator[bytes], wanted: Wanted, got: Received, ticket: Ticket
+        self, pieces: AsyncIterator[bytes], wanted: Wanted, got: Received, ticket: Ticket, held: Held
     ) -> AsyncIterator[bytes]:
         """The same pieces, stored as one response when they are complete."""
-        store, held = self.fetcher.store, bytearray()
+        store, settings = self.fetcher.store, self.fetcher.settings
         async for piece in pieces:
-            if store.takes(len(held) + len(piece)):
-                held += piece
-            else:
-                ticket.is_void = True
+            held.add(piece, bytes_max=settings.object_bytes_max)
             yield piece
-        fraction = self.fetcher.settings.heuristic_fraction
-        store.put(wanted.key, keep(got, bytes(held), wanted.request, heuristic_fraction=fraction), ticket)
+        if held.data is not None:
+            stored = keep(got, bytes(held.data), wanted.request, heuristic_fraction=settings.heuristic_fraction)
+            store.put(wanted.key, stored, ticket)
 
     async def _invalidate(self, asked: Asked, got: Received) -> None:
         authority = self.fetcher.client.authority.lower()

@@ -19,10 +19,11 @@ from edge.listener import Handler, Listener
 from edge.metrics import Counters, Gauge
 from edge.passthrough.app import Passthrough
 from edge.passthrough.fetch import Fetcher
-from edge.passthrough.fill import Memory
 from edge.passthrough.fills import Fills
 from edge.passthrough.forwarding import Forwarding
+from edge.passthrough.memory import Memory
 from edge.passthrough.owner import TOLD_AT_ONCE_MAX, Doors, Neighbours
+from edge.passthrough.parts import Parts
 from edge.passthrough.settings import Route, read_route
 from edge.passthrough.statement import permit_to_fetch, permit_to_keep
 from edge.passthrough.store import ResponseStore
@@ -123,6 +124,7 @@ async def _serve(worker: _Worker, number: int, route: Route, stack: AsyncExitSta
         name=name,
         fetcher=fetcher,
         forwarding=Forwarding(fetcher=fetcher, drop=neighbours.drop),
+        parts=Parts(fetcher=fetcher),
         counters=worker.counters,
         progress_seconds_max=settings.delivery.progress_seconds_max,
     )

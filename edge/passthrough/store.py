@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from edge.cache.stored import Stored
+from edge.cache.partial import combined
+from edge.cache.stored import Stored, held_bytes_of
 from edge.store.fifo import WeightedFifo
 from edge.store.spool import SpoolFile
 
@@ -50,12 +51,16 @@ class ResponseStore:
         return body_bytes <= min(self._object_bytes_max, self._entries.cost_max)
 
     def variants(self, key: str) -> tuple[Stored, ...]:
-        """Newest first."""
-        found = self._entries.get(key) or ()
+        """Whole responses, newest first."""
+        found = tuple(one for one in self._entries.get(key) or () if one.is_whole)
         for one in found:
             if isinstance(one.body, SpoolFile):
                 self._on_disk.get(one.body.name)  # counts the visit
         return found
+
+    def incomplete(self, key: str) -> tuple[Stored, ...]:
+        """Those of which only pieces are held, newest first."""
+        return tuple(one for one in self._entries.peek(key) or () if not one.is_whole)
 
     @contextmanager
     def ticket(self, key: str) -> Iterator[Ticket]:
@@ -71,14 +76,18 @@ class ResponseStore:
                 del self._tickets[key]
 
     def put(self, key: str, stored: Stored, ticket: Ticket, *, instead_of: Stored | None = None) -> bool:
-        """Keep it as the newest variant, in place of the one for the same requests. False when it is not kept."""
-        if ticket.is_void or (isinstance(stored.body, bytes) and not self.takes(len(stored.body))):
+        """Keep it as the newest variant, in place of the one for the same requests. False when it is not kept.
+
+        Pieces are kept with those that are held, and not where the whole is.
+        """
+        if ticket.is_void or not self.takes(held_bytes_of(stored.body)):
             return False
-        others = [
-            one
-            for one in self._entries.peek(key) or ()
-            if one is not instead_of and (one.varies_by, one.selection) != (stored.varies_by, stored.selection)
-        ]
+        known = [one for one in self._entries.peek(key) or () if one is not instead_of]
+        like, others = _by_likeness(known, stored)
+        if like is not None and not stored.is_whole:
+            if like.is_whole:
+                return False
+            stored = combined(like, stored, bytes_max=self._object_bytes_max)
         variants = (stored, *others)[: self._variants_max]
         while len(variants) > 1 and _cost(key, variants) > self._entries.cost_max:
             variants = variants[:-1]
@@ -123,6 +132,17 @@ class ResponseStore:
         for one in variants:
             if isinstance(one.body, SpoolFile):
                 self._on_disk.pop(one.body.name)
+
+
+def _by_likeness(known: list[Stored], stored: Stored) -> tuple[Stored | None, list[Stored]]:
+    """The one for the same requests, and all others."""
+    like, others = None, []
+    for one in known:
+        if (one.varies_by, one.selection) == (stored.varies_by, stored.selection):
+            like = one
+        else:
+            others.append(one)
+    return like, others
 
 
 def _cost(key: str, variants: tuple[Stored, ...]) -> int:

@@ -25,29 +25,46 @@ SMALL_SHARE = 0.1
 VISITS_MAX = 3
 
 
-class _Entry(Generic[V]):
+class Place(Generic[V]):
+    """Where one value lies; empty once it has left the cache, and for good."""
+
     __slots__ = ("cost", "value", "visits")
 
-    def __init__(self, value: V, cost: int) -> None:
+    def __init__(self, value: V | None, cost: int) -> None:
         self.value = value
         self.cost = cost
         self.visits = 0
 
+    @classmethod
+    def empty(cls) -> Place[V]:
+        return cls(None, 0)
+
+    def visit(self) -> V | None:
+        """The value, counted as a visit."""
+        if self.visits < VISITS_MAX:
+            self.visits += 1
+        return self.value
+
+    def leave(self) -> V:
+        value, self.value = self.value, None
+        assert value is not None, "it left before"
+        return value
+
 
 class WeightedFifo(Generic[V]):
-    """A map with a cost per entry that keeps the sum of costs within `cost_max`."""
+    """A map with a cost per place that keeps the sum of costs within `cost_max`."""
 
     __slots__ = ("_main", "_on_proven", "_small", "_small_cost", "cost", "cost_max", "ghosts")
 
     def __init__(self, cost_max: int, *, on_proven: Callable[[str, V], None] | None = None) -> None:
-        """`on_proven`: told of an entry that was asked for while it was in the small queue, as it goes to the main one."""
+        """`on_proven`: told of a value that was asked for while it was in the small queue, as it goes to the main one."""
         self.cost_max = cost_max
         self.cost = 0
         self.ghosts = Ghosts(cost_max)
         self._on_proven = on_proven
         self._small_cost = 0
-        self._small: OrderedDict[str, _Entry[V]] = OrderedDict()
-        self._main: OrderedDict[str, _Entry[V]] = OrderedDict()
+        self._small: OrderedDict[str, Place[V]] = OrderedDict()
+        self._main: OrderedDict[str, Place[V]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._small) + len(self._main)
@@ -61,17 +78,17 @@ class WeightedFifo(Generic[V]):
 
     def get(self, key: str) -> V | None:
         """The value, counted as a visit."""
-        entry = self._main.get(key) or self._small.get(key)
-        if entry is None:
-            return None
-        if entry.visits < VISITS_MAX:
-            entry.visits += 1
-        return entry.value
+        place = self.place(key)
+        return None if place is None else place.visit()
 
     def peek(self, key: str) -> V | None:
         """The value, without a visit."""
-        entry = self._main.get(key) or self._small.get(key)
-        return None if entry is None else entry.value
+        place = self.place(key)
+        return None if place is None else place.value
+
+    def place(self, key: str) -> Place[V] | None:
+        """For who asks again and again, and must not hold the value itself."""
+        return self._main.get(key) or self._small.get(key)
 
     def admits(self, key: str, cost: int, *, below: int) -> bool:
         """Is it worth its place? While costs stay within `below`, everything is; then what was asked for before.
@@ -88,9 +105,9 @@ class WeightedFifo(Generic[V]):
         was_proven = key in self._main
         gone = self._make_place(key, cost)
         if self.ghosts.take(key) or was_proven:
-            self._main[key] = _Entry(value, cost)
+            self._main[key] = Place(value, cost)
         else:
-            self._small[key] = _Entry(value, cost)
+            self._small[key] = Place(value, cost)
             self._small_cost += cost
         self.cost += cost
         return gone
@@ -98,27 +115,27 @@ class WeightedFifo(Generic[V]):
     def restore(self, key: str, value: V, cost: int) -> list[tuple[str, V]]:
         """As `put`, for one that had its place before a restart: it has proved itself."""
         gone = self._make_place(key, cost)
-        self._main[key] = _Entry(value, cost)
+        self._main[key] = Place(value, cost)
         self.cost += cost
         return gone
 
     def pop(self, key: str) -> V | None:
         """Take a value out, if it is there."""
-        entry = self._main.pop(key, None)
-        if entry is None:
-            entry = self._small.pop(key, None)
-            if entry is None:
+        place = self._main.pop(key, None)
+        if place is None:
+            place = self._small.pop(key, None)
+            if place is None:
                 return None
-            self._small_cost -= entry.cost
-        self.cost -= entry.cost
-        return entry.value
+            self._small_cost -= place.cost
+        self.cost -= place.cost
+        return place.leave()
 
     def expel(self, key: str) -> None:
         """Take a value out whose place is kept: when it comes again, it is let in."""
-        entry = self._main.get(key) or self._small.get(key)
-        if entry is not None:
+        place = self._main.get(key) or self._small.get(key)
+        if place is not None:
             self.pop(key)
-            self.ghosts.add(key, entry.cost)
+            self.ghosts.add(key, place.cost)
 
     def make_room(self, cost: int) -> list[tuple[str, V]]:
         """Let entries go until `cost` more would fit."""
@@ -135,8 +152,10 @@ class WeightedFifo(Generic[V]):
         return gone
 
     def clear(self) -> None:
-        self._small.clear()
-        self._main.clear()
+        for places in (self._small, self._main):
+            for place in places.values():
+                place.value = None
+            places.clear()
         self.ghosts.clear()
         self.cost = self._small_cost = 0
 
@@ -150,23 +169,24 @@ class WeightedFifo(Generic[V]):
         return bool(self._small) and (not self._main or self._small_cost > self.cost_max * SMALL_SHARE)
 
     def _from_small(self) -> tuple[str, V] | None:
-        key, entry = self._small.popitem(last=False)
-        self._small_cost -= entry.cost
-        if entry.visits:
-            entry.visits = 0
-            self._main[key] = entry
+        key, place = self._small.popitem(last=False)
+        self._small_cost -= place.cost
+        if place.visits:
+            place.visits = 0
+            self._main[key] = place
             if self._on_proven is not None:
-                self._on_proven(key, entry.value)
+                assert place.value is not None
+                self._on_proven(key, place.value)
             return None
-        self.cost -= entry.cost
-        self.ghosts.add(key, entry.cost)
-        return key, entry.value
+        self.cost -= place.cost
+        self.ghosts.add(key, place.cost)
+        return key, place.leave()
 
     def _from_main(self) -> tuple[str, V] | None:
-        key, entry = self._main.popitem(last=False)
-        if entry.visits:
-            entry.visits -= 1
-            self._main[key] = entry
+        key, place = self._main.popitem(last=False)
+        if place.visits:
+            place.visits -= 1
+            self._main[key] = place
             return None
-        self.cost -= entry.cost
-        return key, entry.value
+        self.cost -= place.cost
+        return key, place.leave()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from edge.metrics import Count
-from edge.store.fifo import WeightedFifo
+from edge.store.fifo import Place, WeightedFifo
 from edge.store.port import Stored, StoredHead, tags_of
 from edge.tagged import Tagged
 
@@ -53,6 +53,10 @@ class MemoryStore:
 
     def get(self, key: str) -> Stored | None:
         return self._objects.get(key)
+
+    def place(self, key: str) -> Place[Stored] | None:
+        """Where an object lies: empty as soon as it is not here any more."""
+        return self._objects.place(key)
 
     def put(self, key: str, stored: Stored) -> bool:
         """Keep an object whose bytes are at hand; False when it is not of a kind or size that RAM takes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Column, Float, Index, LargeBinary, String, Table
 
 from origin.catalogue.tables import metadata
 
@@ -45,4 +45,21 @@ held = Table(
     Column("hold", _HEX128, primary_key=True),
     Index(None, "tenant", "hold"),
     comment="assets none of whose versions is erased while a hold is on them",
+)
+
+unapproved = Table(
+    "unapproved",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column(
+        "seq",
+        BigInteger,
+        primary_key=True,
+        autoincrement=False,
+        comment="the journal's number at which it was accepted",
+    ),
+    Column("at", Float(53), nullable=False),
+    Column("assets", BigInteger, nullable=False),
+    Column("asked_by", _HEX128, nullable=False, comment="keyed hash of the API key"),
+    comment="erasures that nobody had to approve, as long as they count for whether the next one has to be",
 )

@@ -51,8 +51,8 @@ async def approve(core: Core, tenant: str, erasure_id: str, *, approved_by: str)
             raise OutOfScope("An erasure is approved by another API key than the one that asked for it")
         if core.now() < waits.grace_until:
             ids = await next_targets(change.connection, row, limit=SELECTED_ASSETS_MAX)
-            await restrictions.mark(change.connection, tenant, ids, row.id)
-        change.record(Kind.NAME)
+            await restrictions.mark(change, ids, row.id)
+        change.record_more(Kind.NAME)
         await log_event(core, change, "approve", "approved", erasure_id=row.id, assets=waits.assets)
         state = msgspec.structs.replace(
             row.state,

@@ -204,8 +204,8 @@ def _said(entry: Entry) -> list[tuple[str, str]]:
     match entry.kind:
         case Kind.ASSET | Kind.ERASE | Kind.RESTRICT | Kind.NAME:
             return [("aid", str(aid)) for aid in entry.aids] + [("mark", str(name)) for name in entry.names]
-        case Kind.CONFIG:
-            return []  # copies of before go by their age, as in browsers
+        case Kind.CONFIG | Kind.HOLD | Kind.RELEASE:
+            return []  # copies of before go by their age, as in browsers; a hold concerns none
         case _:
             return [("cloud", "")]
 

@@ -24,7 +24,7 @@ from origin.catalogue.hold_tables import erasure_target as table
 from origin.catalogue.port import AssetRow
 from origin.catalogue.sql import add_if_absent
 from origin.journal import Change
-from origin.records import backups, restrictions, working_sets
+from origin.records import backups, restrictions, unapproved, working_sets
 from origin.records import erasure_rows as rows_of
 from origin.records import targets as selection
 from origin.records.approvals import cancelled
@@ -47,6 +47,7 @@ from origin.records.restrictions import ART_18
 from origin.records.stages import Mode, Step, next_step
 from origin.records.targets import Chosen
 from origin.records.tasks import asset_hash, drop_told
+from origin.records.unapproved import Lately
 
 GRACE_SECONDS_MAX = 90 * 86_400
 """Longest grace of an erasure."""
@@ -82,16 +83,27 @@ async def begin(core: Core, change: Change, asked: Asked) -> ErasureRow | None:
 
     LimitExceeded: it selects too much, or too many wait.
     """
-    now, approve_until = core.now(), 0.0
+    now, lately = core.now(), None
     if asked.mode is Mode.ERASE:
-        policy = core.tenants.standing(asked.tenant).policy
-        above = policy.erasures.approval_above if policy else 0
-        if above and len((await _chosen(core, change, asked)).assets) > above:
-            approve_until = now + APPROVAL_SECONDS_MAX
-        if not approve_until and not asked.grace:
+        lately = await _awaits_approval(core, change, asked)
+        if lately is None and not asked.grace:
             return None
     grace_until = now + asked.grace if asked.grace else 0.0
-    return await defer(core, change, asked, None, approve_until=approve_until, grace_until=grace_until)
+    return await defer(core, change, asked, None, lately=lately, grace_until=grace_until)
+
+
+async def _awaits_approval(core: Core, change: Change, asked: Asked) -> Lately | None:
+    """What was erased lately, when this makes it too much for one person; None: nobody has to approve it, and it counts from now on."""
+    policy = core.tenants.standing(asked.tenant).policy
+    if policy is None or not policy.erasures.approval_above:
+        return None
+    rules, now = policy.erasures, core.now()
+    assets = len({version.asset_id for version in (await _chosen(core, change, asked)).versions})
+    lately = await unapproved.lately(change, asked.asked_by, since=now - rules.approval_window_seconds)
+    if rules.needs_approval(assets, lately=lately.by_cloud):
+        return lately
+    await unapproved.count(change, asked.asked_by, assets, now=now)
+    return None
 
 
 async def defer(
@@ -100,10 +112,12 @@ async def defer(
     asked: Asked,
     row: ErasureRow | None,
     *,
-    approve_until: float = 0.0,
+    lately: Lately | None = None,
     grace_until: float = 0.0,
 ) -> ErasureRow | None:
-    """Write down what the call selects now. `row`: of an erasure that has begun, and has come upon a hold."""
+    """Write down what the call selects now. `row`: of an erasure that has begun, and has come upon a hold. `lately`: it waits for an
+    approval, because of that.
+    """
     connection, tenant = change.connection, change.tenant
     ids = await _selected(core, change, asked)
     if not ids:
@@ -111,9 +125,9 @@ async def defer(
     await _check_room(connection, tenant)
     erasure = row.id if row else secrets.token_hex(ERASURE_ID_BYTES)
     if asked.mode is Mode.RESTRICT:
-        await restrictions.mark(connection, tenant, ids, ART_18)
-    elif grace_until and not approve_until:
-        await restrictions.mark(connection, tenant, ids, erasure)
+        await restrictions.mark(change, ids, ART_18)
+    elif grace_until and lately is None:
+        await restrictions.mark(change, ids, erasure)
     rows = [{"tenant": tenant, "erasure": erasure, "asset_id": asset_id} for asset_id in ids]
     await add_if_absent(connection, table, *rows)
     if change.entry is None:
@@ -123,7 +137,9 @@ async def defer(
         assets=len(ids),
         versions=str(asked.versions),
         asked_by=asked.asked_by,
-        approve_until=approve_until,
+        approve_until=core.now() + APPROVAL_SECONDS_MAX if lately else 0.0,
+        lately=lately.by_cloud if lately else 0,
+        lately_by_key=lately.by_key if lately else 0,
         grace_until=grace_until,
     )
     if row is None:
@@ -211,7 +227,7 @@ async def _hide(core: Core, change: Change, row: ErasureRow) -> None:
         cause = ART_18
     else:
         unmarked = await next_targets(change.connection, row, is_held_and_unmarked(row), limit=ASSETS_PER_STEP)
-        await restrictions.mark(change.connection, row.tenant, unmarked, cause)
+        await restrictions.mark(change, unmarked, cause)
     await restrictions.hide_next(core, change, cause)
 
 

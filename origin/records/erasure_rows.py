@@ -36,6 +36,10 @@ class Deferred(msgspec.Struct, frozen=True, kw_only=True):
     approved_by: str = ""
     approve_until: float = 0.0
     """0: no approval is waited for."""
+    lately: int = 0
+    """Of one that has to be approved: assets that the cloud had erased lately without an approval."""
+    lately_by_key: int = 0
+    """Of these, those that the same key had."""
     grace_until: float = 0.0
     cancelled: bool = False
 

@@ -145,6 +145,10 @@ class ForgettingSide:
         await backups.drop_old_of(self._core, tenant)
         return lifted
 
+    async def holds_told(self) -> None:
+        """At a start, once CDNs have caught up with it: the journal knows of each hold."""
+        await self._holds.tell_again()
+
     async def holds(self, tenant: str) -> list[Hold]:
         """Those that stand, the newest first."""
         return await self._holds.all(tenant)

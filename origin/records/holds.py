@@ -3,6 +3,9 @@
 A hold is placed on what its selector matches then: the assets, and those whose bytes they hold. Who placed it and why may tell
 of a person, so that is sealed under a key of the cloud. What becomes of a held version that is deleted is in
 `origin.records.backups`, of an erasure in `origin.records.deferred`; both go on when the last hold on their assets ends.
+
+The journal, and so its mirror, knows each hold by its id and all versions that its assets have then: a catalogue that is put
+back knows it again before it serves (`origin.records.recovery`).
 """
 
 from __future__ import annotations
@@ -13,11 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domicile.media.asset import NameHash
 from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded
-from domicile.media.journal import Kind
+from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
 from domicile.media.keys import subkey
 from domicile.media.sealed import SALT_BYTES, SealContext, open_sealed, seal
 from domicile.media.statement import ErasureStatement
@@ -26,6 +30,7 @@ from origin.catalogue.hold_tables import hold as table
 from origin.catalogue.sql import add_if_absent, batches
 from origin.catalogue.tables import lineage, version
 from origin.journal import Change
+from origin.records import held as holding
 from origin.records import targets as selection
 from origin.records.core import Core, check_texts
 from origin.records.nonces import Once, spend
@@ -34,6 +39,10 @@ from origin.records.statement_key import log_event
 
 HELD_ASSETS_MAX = 50_000
 """Of one hold."""
+HELD_VERSIONS_MAX = 100_000
+"""That these assets have, all together: each is named in the journal."""
+AIDS_PER_ENTRY = ENTRY_TARGETS_MAX - 1
+"""Beside the id of the hold."""
 HOLDS_MAX = 1000
 """Of one cloud."""
 TEXT_CHARS_MAX = 1000
@@ -53,7 +62,7 @@ class _Detail(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """One that stands."""
+    """One that stands. Of one that a catalogue has only from the journal nobody knows who placed it, why, and when."""
 
     id: str
     placed_at: float
@@ -101,6 +110,7 @@ class Holds:
                 await change.connection.execute(insert(table).values(values))
                 rows = [{"tenant": tenant, "asset_id": asset_id, "hold": hold} for asset_id in ids]
                 await add_if_absent(change.connection, held, *rows)
+                await _say(change, hold, ids)
                 placed = await log_event(core, change, "hold", "held", hold_id=hold, assets=len(ids))
         await core.audit.publish()
         return placed
@@ -134,15 +144,25 @@ class Holds:
         core = self._core
         lifted = None
         async with core.journal.change(tenant) as change:
-            gone = await change.connection.execute(delete(table).where(table.c.tenant == tenant, table.c.id == hold_id))
-            if gone.rowcount:
-                freed = await change.connection.execute(
-                    delete(held).where(held.c.tenant == tenant, held.c.hold == hold_id)
-                )
-                change.record(Kind.NAME)
-                lifted = await log_event(core, change, "release", "released", hold_id=hold_id, assets=freed.rowcount)
+            freed = await holding.lift(change.connection, tenant, hold_id)
+            if freed is not None:
+                change.record(Kind.RELEASE, names=(NameHash(hold_id),))
+                lifted = await log_event(core, change, "release", "released", hold_id=hold_id, assets=freed)
         await core.audit.publish()
         return lifted
+
+    async def tell_again(self) -> None:
+        """At a start: holds that the journal's mirror does not know, of an older release, or since it was written anew."""
+        core = self._core
+        async with core.database.read() as connection:
+            rows = (await connection.execute(select(table.c.tenant, table.c.id))).all()
+        for row in [row for row in rows if not core.journal.knows_hold(row.tenant, row.id)]:
+            await core.shield.run(self._tell(row.tenant, row.id))
+
+    async def _tell(self, tenant: str, hold_id: str) -> None:
+        async with self._core.journal.change(tenant) as change:
+            mine = select(held.c.asset_id).where(held.c.tenant == tenant, held.c.hold == hold_id)
+            await _say(change, hold_id, list(await change.connection.scalars(mine)))
 
     async def all(self, tenant: str) -> list[Hold]:
         """The newest first; at most HOLDS_MAX."""
@@ -169,6 +189,8 @@ class Holds:
         return seal(key, context, header=b"", body=msgspec.msgpack.encode(detail), salt=os.urandom(SALT_BYTES))
 
     def _opened(self, tenant: str, blob: bytes) -> _Detail:
+        if blob == holding.NO_DETAIL:
+            return _Detail(placed_by="", reason="", api_key="")
         key, context = self._seal_of(tenant)
         _, body = open_sealed(key, context, blob)
         return msgspec.msgpack.decode(body, type=_Detail)
@@ -177,6 +199,16 @@ class Holds:
         cloud = self._core.tenants.standing(tenant).tenant
         context = SealContext(tenant=tenant, aids=(), variant="hold", region=self._core.settings.region)
         return subkey(cloud.name_key, "hold"), context
+
+
+async def _say(change: Change, hold_id: str, asset_ids: Sequence[str]) -> None:
+    """In the journal, in place of what was said before. Raises LimitExceeded."""
+    aids = await holding.aids_of(change.connection, change.tenant, asset_ids)
+    if len(aids) > HELD_VERSIONS_MAX:
+        raise LimitExceeded(f"The assets have more than {HELD_VERSIONS_MAX} versions: place several holds")
+    change.entries.clear()
+    for at in range(0, max(1, len(aids)), AIDS_PER_ENTRY):
+        change.record_more(Kind.HOLD, aids=tuple(aids[at : at + AIDS_PER_ENTRY]), names=(NameHash(hold_id),))
 
 
 async def _sources(connection: AsyncConnection, aids: Sequence[str]) -> list[tuple[str, str]]:

@@ -181,6 +181,8 @@ class Probes:
     """Erasures that a call goes on with now, and by how many: nobody else has to."""
     spare: Key | None = None
     """A key that its call had no use for: the next one takes it."""
+    turns: dict[str, int] = field(default_factory=dict)
+    """By cloud with probes: when it had its last turn, counted in turns."""
 
     def watch(self, tenant: str, erasure: str) -> None:
         if (tenant, erasure) not in self.open and len(self.watched) < WATCHED_MAX:
@@ -222,18 +224,32 @@ class Probes:
     def end(self, tenant: str, erasure: str) -> None:
         self.open.pop((tenant, erasure), None)
         self.watched.pop((tenant, erasure), None)
+        if not any(cloud == tenant for cloud, _ in self.open):
+            self.turns.pop(tenant, None)
+
+    @property
+    def in_turn(self) -> list[Probe]:
+        """One cloud that erases all the time keeps no other waiting."""
+        return sorted(self.open.values(), key=lambda probe: self.turns.get(probe.tenant, 0))
+
+    def had_turn(self, probe: Probe) -> None:
+        self.turns[probe.tenant] = max(self.turns.values(), default=0) + 1
 
     def due_for(self, instance: Instance, tenants: frozenset[str], *, now: float, limit: int) -> list[Probe]:
         """What this edge is to look for now; it counts as told of them."""
         due: list[Probe] = []
-        for probe in self.open.values():
-            if probe.tenant not in tenants or len(due) >= limit:
+        for probe in self.in_turn:
+            if len(due) >= limit:
+                break
+            if probe.tenant not in tenants:
                 continue
             edge = probe.edge(instance)
             if edge.standing.is_settled or now < max(edge.standing.due_at, edge.offered_at + OFFERED_SECONDS):
                 continue
             edge.offered_at = now
             due.append(probe)
+        for probe in due:
+            self.had_turn(probe)
         return due
 
     def take(self, instance: Instance, seen: Iterable[EdgeSeen], *, now: float) -> None:

@@ -18,6 +18,7 @@ from domicile.media.policy import Activity, Place
 from domicile.media.probe import KnownUrl
 from domicile.media.wire import EdgeProbe, ProbesAnswer, ProbesRequest
 from origin import probe_steps
+from origin.cdn_accounts import addresses
 from origin.probe_steps import PATIENCE_SECONDS, Outcome, Standing
 from origin.records import working_sets
 from origin.records.cdn_places import CdnPlace
@@ -87,7 +88,7 @@ def _of_cdn(core: Core, probe: Probe, cdn: CdnPlace, *, now: float) -> Standing:
     if known is None:
         if probe.work is None:
             known = probe_steps.never(probe_steps.NO_URLS, now=now)
-        elif not core.probes.hosts.get(cdn.account):
+        elif not addresses(core.probes.hosts.get(cdn.account, ()), probe.tenant):
             known = probe_steps.never(probe_steps.NO_ADDRESS, now=now)
         else:
             known = Standing(until=max(probe.began_at, cdn.lapses_at) + PATIENCE_SECONDS, due_at=now)

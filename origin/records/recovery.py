@@ -1,8 +1,8 @@
 """What a start finds and puts right before it serves: an older catalogue, a shorter mirror, half-forgotten aids.
 
 catalogue behind the mirror   it was restored from a backup: missing entries are taken from the mirror, every erase
-among them is carried out again, what was put under retention is put there again, what was restricted is hidden again, the
-epoch rises, edges drop everything of that cloud; all of it in one transaction
+among them is carried out again, what was put under retention is put there again, what was restricted is hidden again, legal
+holds are laid and lifted again, the epoch rises, edges drop everything of that cloud; all of it in one transaction
 clouds of the mirror alone    they are younger than the restored catalogue: their entries stay in the mirror, and a cloud that
 gets such a name again goes on where they end
 mirror behind the catalogue   a crash between commit and mirror: the mirror catches up
@@ -30,8 +30,9 @@ from origin.catalogue import tables as t
 from origin.catalogue.engine import Database
 from origin.catalogue.sql import SqlCatalogue, batches
 from origin.journal import ENTRIES_PER_ANSWER_MAX, chained, read_entries, read_heads
-from origin.mirror import Base, Mirror, Missing
-from origin.records import placements, restrictions
+from origin.mirror import Mirror
+from origin.mirror_records import Base, Missing
+from origin.records import held, placements, restrictions
 from origin.records.backups import drop, keep
 from origin.records.core import Core
 from origin.records.fetched import shun
@@ -134,6 +135,8 @@ async def _take_in(database: Database, cloud: str, head: Head, missing: Missing,
         await _erase_again(connection, cloud, missing.erased, 0, now=now)
         await _keep_again(connection, cloud, missing.restricted, now=now)
         await restrictions.hide_again(connection, cloud, missing.hidden)
+        for hold, aids in missing.held:
+            await held.hold_again(connection, cloud, hold, aids, now=now)
         head = missing.base or head
         for entry in missing.entries:
             if head.chain and not follows(head, entry):
@@ -148,6 +151,10 @@ async def _take_in(database: Database, cloud: str, head: Head, missing: Missing,
                 await restrictions.hide_again(connection, cloud, entry.aids)
             elif entry.kind == Kind.NAME and entry.aids:
                 await restrictions.show_again(connection, cloud, entry.aids)
+            elif entry.kind == Kind.HOLD:
+                await held.hold_again(connection, cloud, entry.names[0], entry.aids, now=now)
+            elif entry.kind == Kind.RELEASE:
+                await held.lift(connection, cloud, entry.names[0])
             head = Head(epoch=entry.epoch, seq=entry.seq, chain=entry.chain)
         # Edges hold copies of what the restored catalogue has never heard of: they drop everything of this cloud.
         told = Entry(tenant=cloud, epoch=head.epoch + 1, seq=head.seq + 1, kind=Kind.ALL)

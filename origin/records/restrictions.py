@@ -4,13 +4,15 @@
     version.is_hidden what everybody who reads asks for; follows `restriction`, a batch of versions with each journal entry
 
 An entry RESTRICT that names no names hides versions where they are: edges drop their copies and keys, as the next look-up
-finds nothing. An entry NAME that names aids shows them again. Nothing of the version is touched, so nothing is lost.
+finds nothing. An entry NAME that names aids shows them again. Nothing of the version is touched, so nothing is lost. Versions
+under retention are named by both as well, though nobody is served them: a catalogue that is put back knows an asset by them alone
+when it has no other.
 Versions that hold bytes of others (archives, sprites) are hidden as long as one of those is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, select, update
@@ -20,9 +22,10 @@ from domicile.media.asset import Aid, NameHash
 from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
 from origin.catalogue.hold_tables import restriction as table
 from origin.catalogue.sql import add_if_absent, batches
-from origin.catalogue.tables import lineage, version
+from origin.catalogue.tables import backup, lineage, version
 from origin.journal import Change
 from origin.records.core import Core
+from origin.records.held import assets_of
 
 ART_18 = "restrict"
 """The cause of what somebody restricted for its own sake."""
@@ -31,8 +34,16 @@ HIDDEN_PER_ENTRY_MAX = ENTRY_TARGETS_MAX // 2
 _COLUMNS = (version.c.aid, version.c.asset_id, version.c.name_hash)
 
 
-async def mark(connection: AsyncConnection, tenant: str, asset_ids: Iterable[str], cause: str) -> None:
-    """They are restricted for this cause; `hide_next` follows, until it has nothing to do."""
+async def mark(change: Change, asset_ids: Sequence[str], cause: str) -> None:
+    """They are restricted for this cause; `hide_next` follows, until it has nothing to do. What is under retention of them is
+    named by entries of its own, now.
+    """
+    await _add(change.connection, change.tenant, asset_ids, cause)
+    for part in _parts(await _kept(change.connection, change.tenant, asset_ids)):
+        change.record_more(Kind.RESTRICT, aids=part)
+
+
+async def _add(connection: AsyncConnection, tenant: str, asset_ids: Iterable[str], cause: str) -> None:
     rows = [{"tenant": tenant, "asset_id": asset_id, "cause": cause} for asset_id in asset_ids]
     await add_if_absent(connection, table, *rows)
 
@@ -85,7 +96,7 @@ async def hide_next(core: Core, change: Change, cause: str) -> int:
     await _set(change, rows, is_hidden=True)
     if rows:
         await core.search.remove(change, dict.fromkeys(row.asset_id for row in rows))
-        change.record(Kind.RESTRICT, aids=tuple(Aid(row.aid) for row in rows))
+        change.record_more(Kind.RESTRICT, aids=tuple(Aid(row.aid) for row in rows))
     return len(rows)
 
 
@@ -94,18 +105,17 @@ async def hide_again(connection: AsyncConnection, tenant: str, aids: Iterable[Ai
     until somebody says otherwise.
     """
     for batch in batches(aids):
-        mine = (version.c.tenant == tenant, version.c.aid.in_(batch))
-        rows = await connection.execute(
-            update(version).where(*mine).values(is_hidden=True).returning(version.c.asset_id)
-        )
-        await mark(connection, tenant, [row.asset_id for row in rows.all()], ART_18)
+        await connection.execute(update(version).where(*_mine(tenant, batch)).values(is_hidden=True))
+        await _add(connection, tenant, await assets_of(connection, tenant, batch), ART_18)
 
 
 async def show(core: Core, change: Change, asset_ids: Sequence[str]) -> int:
     """Show those of these (HIDDEN_PER_ENTRY_MAX at most) that nothing restricts any more, with their entry; without any,
-    those that only hold bytes of others. How many there were.
+    those that only hold bytes of others. How many there were, beside those under retention.
     """
     tenant = change.tenant
+    for part in _parts(await _kept(change.connection, tenant, asset_ids, ~is_restricted(backup.c.asset_id, tenant))):
+        change.record_more(Kind.NAME, aids=part)
     free = and_(version.c.is_hidden, ~is_restricted(version.c.asset_id, tenant), ~_holds_hidden())
     of = select(*_COLUMNS).where(version.c.tenant == tenant, free)
     rows = (await change.connection.execute(of.where(version.c.asset_id.in_(asset_ids)))).all()
@@ -118,18 +128,36 @@ async def show(core: Core, change: Change, asset_ids: Sequence[str]) -> int:
             await core.search.put(change, core.document(record))
     if rows:
         names = tuple(dict.fromkeys(NameHash(row.name_hash) for row in rows))
-        change.record(Kind.NAME, aids=tuple(Aid(row.aid) for row in rows), names=names)
+        change.record_more(Kind.NAME, aids=tuple(Aid(row.aid) for row in rows), names=names)
     return len(rows)
 
 
 async def show_again(connection: AsyncConnection, tenant: str, aids: Iterable[Aid]) -> None:
     """Of a catalogue that was put back: what an entry showed again after it."""
     for batch in batches(aids):
-        mine = (version.c.tenant == tenant, version.c.aid.in_(batch))
-        rows = await connection.execute(
-            update(version).where(*mine).values(is_hidden=False).returning(version.c.asset_id)
-        )
-        await forget(connection, tenant, [row.asset_id for row in rows.all()])
+        await connection.execute(update(version).where(*_mine(tenant, batch)).values(is_hidden=False))
+        await forget(connection, tenant, await assets_of(connection, tenant, batch))
+
+
+def _mine(tenant: str, aids: Iterable[Aid]) -> tuple[ColumnElement[bool], ...]:
+    return version.c.tenant == tenant, version.c.aid.in_(aids)
+
+
+async def _kept(
+    connection: AsyncConnection, tenant: str, asset_ids: Iterable[str], *conditions: ColumnElement[bool]
+) -> list[Aid]:
+    """What is under retention of these assets."""
+    found: list[Aid] = []
+    for batch in batches(asset_ids):
+        query = select(backup.c.aid).where(backup.c.tenant == tenant, backup.c.asset_id.in_(batch), *conditions)
+        found += [Aid(aid) for aid in await connection.scalars(query)]
+    return found
+
+
+def _parts(aids: Sequence[Aid]) -> Iterator[tuple[Aid, ...]]:
+    """As many as go into one entry, each."""
+    for at in range(0, len(aids), ENTRY_TARGETS_MAX):
+        yield tuple(aids[at : at + ENTRY_TARGETS_MAX])
 
 
 async def _set(change: Change, rows: Iterable[Any], *, is_hidden: bool) -> None:

@@ -121,6 +121,7 @@ class Records(WireSide, ForgettingSide):
         async with opened(settings, clocks) as core:
             records = cls(core)
             await records.cdn_purges.catch_up()
+            await records.holds_told()
             yield records
 
     @property

@@ -207,7 +207,9 @@ def _waits(row: ErasureRow, at: Standing | None, held: int) -> dict[str, Any]:
         return {}
     told = {"assets": waits.assets, "held": held}
     told |= {"grace_ends_at": int(-(-waits.grace_until // 1))} if waits.grace_until else {}
-    told |= {"approval_ends_at": int(waits.approve_until)} if waits.approve_until else {}
+    if waits.approve_until:
+        lately = {"erased_unapproved": waits.lately, "erased_unapproved_by_key": waits.lately_by_key}
+        told |= {"approval_ends_at": int(waits.approve_until), **lately}
     return {"waits": told}
 
 

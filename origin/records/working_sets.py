@@ -10,6 +10,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from itertools import islice
 
 import msgspec
 from sqlalchemy import delete, insert, select
@@ -18,7 +19,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domicile.media.asset import Aid
 from domicile.media.facts import STRIP_REVISION
 from domicile.media.outward_tags import TAGGED_SECONDS_MAX, dated_etag, months_held
-from domicile.media.probe import AIDS_MAX, ASSETS_MAX, URLS_PER_ASSET_MAX, KnownUrl, stands_in
+from domicile.media.probe import (
+    AIDS_MAX,
+    ASSETS_MAX,
+    URLS_PER_ASSET_MAX,
+    KnownUrl,
+    is_automatic,
+    may_negotiate,
+    stands_in,
+)
 from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, open_sealed, seal
 from origin.catalogue.port import AssetRow
 from origin.catalogue.probe_tables import erasure_work as table
@@ -155,10 +164,15 @@ def _urls(core: Core, record: AssetRecord, made: Sequence[RenditionRecord]) -> I
     extension = "" if record.name.resource_type == "raw" else record.facts.format
     versioned = url(version=record.version, extension=extension)
     for target in (versioned, versioned.replace(f"/v{record.version}/", "/", 1)):
-        yield KnownUrl(target=target, md5=record.facts.md5, etags=etags)
-    for one in made[: URLS_PER_ASSET_MAX - 2]:
-        target = url(version=record.version, extension=one.format, transformation=one.transformation)
-        yield KnownUrl(target=target)
+        yield KnownUrl(target=target, md5=record.facts.md5, etags=etags, is_exact=target is versioned)
+    targets = dict[str, bool]()
+    for one in made:
+        # Which format came is of Accept, and in no URL that a viewer has.
+        extension = "" if is_automatic(one.transformation) else one.format
+        target = url(version=record.version, extension=extension, transformation=one.transformation)
+        targets[target] = may_negotiate(one.transformation)
+    for target, is_negotiated in islice(targets.items(), URLS_PER_ASSET_MAX - 2):
+        yield KnownUrl(target=target, is_negotiated=is_negotiated)
 
 
 def _etags(core: Core, record: AssetRecord) -> tuple[str, ...]:

@@ -145,9 +145,13 @@ INVARIANTS = {
         mutants=("restriction-resolve",),
     ),
     "I16": Invariant(
-        says="a hold beats an erase, which goes on when it ends",
-        held_by=(f"{RECORDS}/test_holds.py", "tests/property/test_erasure_stages.py::TestErasuresThatWait"),
-        mutants=("hold-erase", "hold-delete"),
+        says="a hold beats an erase, which goes on when it ends, also in a catalogue from before it",
+        held_by=(
+            f"{RECORDS}/test_holds.py",
+            "tests/property/test_erasure_stages.py::TestErasuresThatWait",
+            "tests/unit/origin/test_mirror.py",
+        ),
+        mutants=("hold-erase", "hold-delete", "hold-recovery", "hold-compacted"),
     ),
     "I17": Invariant(
         says="any range of a sealed file is the slice of its plaintext; cut, moved or exchanged it does not open",

@@ -9,7 +9,7 @@ from origin.records.opening import MAINTENANCE_SECONDS
 from tests.chaos.__main__ import LEAST, MINUTES, PARTS, least
 from tests.chaos.book import LEARNED_SECONDS_MAX, Answer, Book, Life, Question, Upload
 from tests.chaos.bounds import Absence, fenced_by, silent_seconds, verified_by, worst
-from tests.chaos.outage import Sample, recovered_after
+from tests.chaos.outage import Sample, recovered_after, wrong_meanwhile
 from tests.chaos.plan import EDGE_LENGTH, PARTITIONS, Kind, Wanted, counted, plan
 from tests.soak.oracle import Wrong
 
@@ -158,3 +158,14 @@ def test_an_outage_is_over_when_every_answer_of_every_edge_is_a_hit() -> None:
     assert recovered_after(sorted(late, key=lambda one: one.at), 10.0, 2) == pytest.approx(1.9)
     assert recovered_after(every(10, 14, is_hit=True, edge=0), 10.0, 2) is None
     assert recovered_after([*good, *every(14, 18, is_hit=False, edge=1)], 13.5, 2) is None
+
+
+def test_while_the_origin_is_away_leases_that_last_are_of_use_and_others_are_not() -> None:
+    def every(start: int, end: int, *, status: int = 200) -> list[Sample]:
+        return [Sample(0, float(at), status, is_hit=status == 200) for at in range(start, end)]
+
+    assert not wrong_meanwhile(every(0, 45), 0.0, 45.0, 120.0)
+    assert wrong_meanwhile([*every(0, 44), *every(44, 45, status=503)], 0.0, 45.0, 120.0) == "no lease had run out"
+    assert "had no answer" in wrong_meanwhile([*every(0, 44), *every(44, 45, status=0)], 0.0, 45.0, 120.0)
+    assert not wrong_meanwhile([*every(0, 30), *every(30, 45, status=503)], 0.0, 45.0, 30.0)
+    assert "something was served" in wrong_meanwhile(every(0, 45), 0.0, 45.0, 30.0)

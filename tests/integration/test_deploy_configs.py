@@ -40,7 +40,6 @@ def test_haproxy_takes_ours() -> None:
 
 
 def test_envoy_routes_to_what_is_there() -> None:
-    """Envoy itself is in no distribution that the tests can install from: its schema is not checked here."""
     text = (DEPLOY / "balance" / "envoy.yaml").read_text("utf-8")
     resources = YAML(typ="safe").load(text)["static_resources"]
     assert set(re.findall(r"cluster(?:_name)?: (\w+)", text)) == {cluster["name"] for cluster in resources["clusters"]}
@@ -61,27 +60,42 @@ class _Named(BaseHTTPRequestHandler):
         """Quiet."""
 
 
+class _Edge:
+    """As far as a balancer sees one."""
+
+    def __init__(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Named)
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def end(self) -> None:
+        """Nobody listens any more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
 @contextmanager
-def edges() -> Iterator[tuple[int, int]]:
+def edges() -> Iterator[tuple[_Edge, _Edge]]:
     with ExitStack() as held:
-        servers = [ThreadingHTTPServer(("127.0.0.1", 0), _Named) for _ in range(2)]
-        for server in servers:
-            held.callback(server.server_close)
-            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-            held.callback(server.shutdown)
-        yield servers[0].server_port, servers[1].server_port
+        first, second = _Edge(), _Edge()
+        for edge in (first, second):
+            held.callback(edge.end)
+        yield first, second
 
 
-@pytest.mark.parametrize("name", ["nginx", "haproxy"])
-def test_a_picture_goes_to_one_edge_whatever_its_version_and_query(name: str) -> None:
-    def edge_of(port: int, path: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/demo/image/upload/{path}", timeout=SECONDS_MAX) as reply:
-            return str(reply.read().decode())
+def edge_of(port: int, path: str) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/demo/image/upload/{path}", timeout=SECONDS_MAX) as reply:
+        return int(reply.read())
 
-    with edges() as ports, balancer(name, ports) as port:
-        chosen: list[str] = []
+
+@pytest.mark.parametrize("name", ["nginx", "haproxy", "envoy"])
+def test_a_picture_goes_to_one_edge_whatever_its_version_and_query_and_to_the_other_when_that_dies(name: str) -> None:
+    with edges() as (first, second), balancer(name, (first.port, second.port)) as port:
+        chosen: list[int] = []
         for n in range(24):
             asked = {edge_of(port, path) for path in (f"w_{n}/pic", f"w_{n}/v1/pic", f"w_{n}/v1795673162/pic?_a=x")}
             assert len(asked) == 1
             chosen += asked
-        assert set(chosen) == {str(each) for each in ports}
+        assert set(chosen) == {first.port, second.port}
+        first.end()
+        assert {edge_of(port, f"w_{n}/pic") for n in range(24)} == {second.port}  # from the first request on

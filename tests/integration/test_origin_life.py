@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
+import http.client
 import io
 import os
 import signal
@@ -22,7 +24,7 @@ from PIL import Image
 
 from domicile.media import errors
 from domicile.media.wire import LeaseRequest
-from domicile.service.gate.wire import ClientCertificate, WireClient
+from domicile.service.gate.wire import ClientCertificate, WireClient, WireLimits
 from tests.infra.authority import Authority
 from tests.integration.origin_process import OriginProcess, running_origin, wait_until
 
@@ -221,6 +223,29 @@ async def test_a_zone_certificate_opens_the_wire_for_its_own_region(
         await lease(base, authority, files, region="eu-fr")
 
 
+async def test_a_client_that_is_renewed_shows_its_new_certificate_and_ends_its_calls_under_the_old(
+    tls_origin: tuple[OriginProcess, str], authority: Authority
+) -> None:
+    _, base = tls_origin
+    ours, other = (client_certificate(authority, zone) for zone in ("eu-de", "eu-fr"))
+    request = LeaseRequest(node="a" * 32, boot="b" * 32, region="eu-de", authorities=(), heads={})
+    async with WireClient.open(base, region="eu-de", certificate=ours) as client:
+        after = {one.tenant: one.head for one in (await client.lease(request)).tenants}
+        waiting = asyncio.create_task(client.journal(after, wait_seconds=1.0))
+        await client.lease(request)
+        await client.renew(base, region="eu-de", limits=WireLimits(), certificate=other)
+        with pytest.raises(errors.OutsideRegion):
+            await client.lease(request)
+        await client.renew(base, region="eu-de", limits=WireLimits(), certificate=ours)
+        assert (await client.lease(request)).region == "eu-de"
+        assert not (await waiting).entries
+
+
+def client_certificate(authority: Authority, zone: str) -> ClientCertificate:
+    file, key = authority.issue(f"renewed-{zone}", x509.UniformResourceIdentifier(f"domicile:zone:{zone}"))
+    return ClientCertificate(ca_file=authority.directory / "authority.pem", certificate_file=file, key_file=key)
+
+
 async def test_certificates_without_one_zone_are_refused(
     tls_origin: tuple[OriginProcess, str], authority: Authority
 ) -> None:
@@ -277,14 +302,35 @@ def test_the_api_speaks_tls_and_takes_a_new_certificate_on_sighup(tmp_path: Path
         assert origin.process is not None
         said, before = answer(origin.port)
         assert said == b"HTTP/1.1 200 OK"
+        kept = http.client.HTTPSConnection("localhost", origin.port, timeout=10, context=trusting)
+
+        def goes_on() -> bool:
+            """Over a connection from before."""
+            kept.request("GET", "/healthz")
+            answered = kept.getresponse()
+            return answered.status == 200 and bool(answered.read())
+
+        assert goes_on()
+        begun = kept.sock
         fresh = authority.issue("another", x509.DNSName("localhost"))
         key.write_bytes(fresh[1].read_bytes())
         origin.process.send_signal(signal.SIGHUP)  # a key that is not the certificate's changes nothing
         wait_until(lambda: "certificate_not_reread" in origin.log.read_text())
         assert answer(origin.port)[1] == before
+        assert "origin.tls.certificate_file" in origin.log.read_text()
+        ended = authority.issue("ended", x509.DNSName("localhost"), hours=-1)
+        certificate.write_bytes(ended[0].read_bytes())
+        key.write_bytes(ended[1].read_bytes())
+        origin.process.send_signal(signal.SIGHUP)  # nor does one that nobody would believe
+        wait_until(lambda: "it ended" in origin.log.read_text())
+        assert answer(origin.port)[1] == before
         certificate.write_bytes(fresh[0].read_bytes())
+        key.write_bytes(fresh[1].read_bytes())
         origin.process.send_signal(signal.SIGHUP)
         wait_until(lambda: answer(origin.port)[1] != before)
+        assert goes_on()
+        assert kept.sock is begun is not None
+        kept.close()
 
         def is_refused() -> bool:
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -23,6 +24,8 @@ KEEPING, CHANGING = 6, 2
 """Viewers who keep their connection as long as it lasts, and who take a new one for each request."""
 READY_SECONDS_MAX = 60.0
 ANSWERS_MIN = 100
+LONG_BYTES = 32 * 1024 * 1024
+"""More than lies in the buffers between an edge and a viewer who takes nothing."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -129,6 +132,37 @@ async def said(stack: Stack) -> dict[str, object]:
 
 def boots(stack: Stack) -> list[tuple[int, int]]:
     return [(slot.pid, slot.boot) for slot in stack.node.page.slots[:2]]
+
+
+async def test_a_long_response_outlives_the_erasure_of_another_asset() -> None:
+    """Its worker takes nothing new, and nothing is claimed of memory before it has gone. Told to stop, it would cut it off at once."""
+    async with running_stack(
+        workers=2, DOMICILE_EDGE_NODE_RECYCLE_SECONDS="0.1", DOMICILE_EDGE_NODE_DRAIN_SECONDS_MAX="0"
+    ) as stack:
+        body, page = os.urandom(LONG_BYTES), stack.node.page
+        await stack.upload("long", body, resource_type="raw")
+        for name in ("gone", "other"):
+            await stack.upload(name, picture((9, 9, 9)))
+        before = boots(stack)
+        url = f"http://127.0.0.1:{stack.node.port}/demo/raw/upload/long"
+        async with aiohttp.ClientSession() as http, http.get(url) as response:
+            taken = hashlib.sha256(await response.content.readany())
+
+            def sending() -> list[int]:
+                return [slot for slot in range(2) if stack.node.count("open_responses", slot=slot)]
+
+            await until(sending, READY_SECONDS_MAX)
+            (slot,) = sending()
+            await asyncio.to_thread(stack.origin.sdk().uploader.destroy, "gone")
+            await until(lambda: page.erased and not page.slots[slot].listening, READY_SECONDS_MAX)
+            assert (await stack.get("/demo/image/upload/other.png")).status == 200
+            assert page.forgotten < page.erased
+            assert boots(stack)[slot] == before[slot]
+            async for piece in response.content.iter_any():
+                taken.update(piece)
+        assert taken.digest() == hashlib.sha256(body).digest()
+        await until(lambda: page.forgotten == page.erased, READY_SECONDS_MAX)
+        assert all(then != now for then, now in zip(before, boots(stack), strict=True))
 
 
 async def test_a_restart_a_death_and_a_stop_cost_no_request() -> None:

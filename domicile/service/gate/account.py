@@ -263,7 +263,7 @@ async def _answer(response: aiohttp.ClientResponse) -> dict[str, Any]:
             raise Refused(response.status, "the answer is larger than this command reads")
     try:
         said = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):  # objects in objects, thousands deep
         said = {}
     said = said if isinstance(said, dict) else {}
     if response.status == 200:

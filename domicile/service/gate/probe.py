@@ -1,7 +1,8 @@
 """Asking an address, as a viewer would, whether it still gives away what was erased: a CDN's, or a node's own.
 
 No redirects (elsewhere is not the place that is asked about), no cookies, no proxies; bounded in time and in what is read. Nothing of what
-came is kept but its status, its validator and a digest.
+came is kept but its status, its validator and a digest. It says that it is a browser: a firewall that answers programs 404, and nobody
+else, would have it that all is gone.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import aiohttp
 from yarl import URL
 
 from domicile.media.policy import Activity, Permit
-from domicile.media.probe import BODY_BYTES_MAX, Answered
-from domicile.service.gate.sessions import HEADERS_OUTSIDE_MAX, USER_AGENT, new_session
+from domicile.media.probe import ACCEPTS, BODY_BYTES_MAX, Answered
+from domicile.service.gate.sessions import HEADERS_OUTSIDE_MAX, new_session
 
 CONNECT_SECONDS_MAX = 5.0
 ANSWER_SECONDS_MAX = 10.0
 CONNECTIONS_MAX = 8
+VIEWER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
 
 
 class ProbeClient:
@@ -38,7 +40,8 @@ class ProbeClient:
             limit=CONNECTIONS_MAX, ssl=tls or ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
         )
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX, sock_connect=CONNECT_SECONDS_MAX)
-        async with new_session(connector, timeout, USER_AGENT, headers_max=HEADERS_OUTSIDE_MAX) as session:
+        headers = {"User-Agent": VIEWER, "Accept": ACCEPTS[0]}
+        async with new_session(connector, timeout, headers, headers_max=HEADERS_OUTSIDE_MAX) as session:
             yield cls(session)
 
     async def ask(

@@ -98,6 +98,14 @@ async def test_a_kind_that_an_account_does_not_tell_of_keeps_no_other_from_comin
     assert moved.counts["failed"] == 2
 
 
+@pytest.mark.parametrize("path", ["..", "../erasures", "a/./b", "a/../../b", "", "/a", "a//b"])
+async def test_a_folder_that_would_be_another_call_of_the_api_is_not_made(path: str) -> None:
+    ours = Api({})
+    moved = between(account(**{"/folders/search": [{"folders": [{"path": path}]}], "/triggers": [{}]}), ours)
+    await moved.after_assets()
+    assert (ours.made, dict(moved.counts)) == ([], {"failed": 1})
+
+
 async def test_a_dry_run_makes_nothing() -> None:
     ours = Api({})
     moved = between(account(), ours, is_dry=True)

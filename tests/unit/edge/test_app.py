@@ -109,7 +109,7 @@ async def test_a_host_that_is_not_ours_is_refused_before_its_path_is_looked_at(t
     async with Rig.open(tmp_path, delivery=delivery) as rig:
         rig.origin.upload("pic", b"one")
         for host, status in [
-            ("media.example", 200), ("MEDIA.example:8080", 200), ("[::1]:80", 200), ("evil.example", 421), ("media.example.evil", 421),
+            ("media.example", 200), ("MEDIA.example:8080", 200), ("[::1]:80", 200), ("media.example.", 200), ("evil.example", 421), ("media.example.evil", 421),
         ]:  # fmt: skip
             assert (await rig.get(PATH, Host=host)).status == status
         assert (await rig.get("/../etc/passwd%00", Host="evil.example")).status == 421
@@ -127,6 +127,8 @@ OWN = "/image/upload/w_10/pic.png"
         ("own.example", "/res/demo" + OWN, 200),
         ("theirs.example", "/demo" + OWN, 404),
         ("theirs.example", "/res/demo" + OWN, 404),
+        ("theirs.example.", "/demo" + OWN, 404),
+        ("own.example.:8080", OWN, 200),
         ("media.example", "/demo" + OWN, 200),
         ("media.example", OWN, 404),
         ("evil.example", OWN, 421),

@@ -17,6 +17,7 @@ from tests.unit.edge.rig import Rig, grant, hash_of, policy
 
 PATH = "/demo/image/upload/l_logo/w_10/v1/pic.png"
 LOGO = hash_of("logo")
+DISK_SECONDS_MAX = 20.0
 
 
 @pytest.fixture
@@ -81,6 +82,14 @@ def files(rig: Rig) -> list[Path]:
     return [file for file in rig.settings.cache_path.glob("??/*") if file.is_file()]
 
 
+async def written(rig: Rig, count: int = 1) -> list[Path]:
+    """The files, once there are so many and none is being written: an answer does not wait for the disk."""
+    async with asyncio.timeout(DISK_SECONDS_MAX):
+        while len(found := files(rig)) != count or any(file.suffix == ".tmp" for file in found):
+            await asyncio.sleep(0.002)
+    return found
+
+
 # --- what ends it -----------------------------------------------------------------------------------------------------
 
 
@@ -95,8 +104,7 @@ async def test_a_layer_is_fetched_and_laid_over_and_the_next_request_is_a_hit(ri
 async def test_what_happens_to_a_layer_ends_what_was_made_with_it_in_memory_and_on_disk(rig: Rig, what: str) -> None:
     for _ in range(3):  # by then it is answered in one pass
         await rig.get(PATH)
-    await asyncio.sleep(0.05)
-    assert len(files(rig)) == 1
+    await written(rig)
     await HAPPENINGS[what](rig)
     assert bodies_in_memory(rig) == []
     assert files(rig) == []
@@ -108,10 +116,9 @@ async def test_what_happens_to_a_layer_ends_what_was_made_with_it_in_memory_and_
 async def test_a_file_of_another_worker_is_no_answer_either(rig: Rig, what: str, tmp_path: Path) -> None:
     """That worker deletes it when it comes to it; this one reads its head, and the fence is asked."""
     await rig.get(PATH)
-    await asyncio.sleep(0.05)
+    (file,) = await written(rig)
     disk = rig.parts.tiers.lookup.disk
     assert disk is not None
-    (file,) = files(rig)
     copy, records = file.read_bytes(), dict(rig.link.records)
     await HAPPENINGS[what](rig)
     file.write_bytes(copy)
@@ -142,9 +149,9 @@ async def test_it_is_never_outrun_by_a_fill_in_the_middle(rig: Rig, what: str, g
     assert (late.status, late.body) == (status, expected(what))
     if gate != "store":  # there the old bytes had been handed over before it happened
         assert (early.result().status, early.result().body) == (status, expected(what))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.05)  # for what might still come
+    await written(rig, 0 if what in GONE else 1)
     assert bodies_in_memory(rig) == ([] if what in GONE else [expected(what)])
-    assert len(files(rig)) == (0 if what in GONE else 1)
 
 
 async def test_the_tags_of_a_layer_are_none_of_its_business(rig: Rig) -> None:
@@ -207,7 +214,7 @@ async def test_a_picture_that_stands_in_bears_the_layers_and_ends_with_them(rig:
 
 async def test_the_origin_is_told_what_a_rendition_shows(rig: Rig) -> None:
     await rig.get(PATH)
-    await asyncio.sleep(0.05)
+    await written(rig)
     (told,) = rig.link.reported
     assert (told.aid, told.layers) == (rig.origin.assets["upload/pic"].aid, (rig.origin.assets["upload/logo"].aid,))
 
@@ -217,7 +224,7 @@ async def test_the_origin_is_told_what_a_rendition_shows(rig: Rig) -> None:
 
 async def test_after_a_restart_the_origins_key_opens_what_is_on_disk(rig: Rig) -> None:
     first = await rig.get(PATH)
-    await asyncio.sleep(0.05)
+    await written(rig)
     rig.parts.tiers.lookup.memory.clear()
     rig.link.records.clear()  # the agent started again and knows no key
     assert (await rig.get(PATH)).body == first.body
@@ -227,7 +234,7 @@ async def test_after_a_restart_the_origins_key_opens_what_is_on_disk(rig: Rig) -
 async def test_a_file_does_not_open_with_another_key_of_one_of_its_pictures(rig: Rig) -> None:
     """The same versions as far as names and numbers go; only what opens the layer is gone."""
     await rig.get(PATH)
-    await asyncio.sleep(0.05)
+    await written(rig)
     rig.parts.tiers.lookup.memory.clear()
     rig.link.records.clear()
     logo = rig.origin.assets["upload/logo"]

@@ -15,9 +15,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from domicile.media.cdn import CDNS
 from domicile.media.journal import Entry, Kind
 from edge.bounds import bounds_of
 from edge.delivery_settings import DeliverySettings
+from edge.front import Front
+from edge.hot_table import REQUEST_BYTES_MAX
 from edge.listener import Listener
 from edge.metrics import totals
 from edge.store.port import PIECE_BYTES_MAX
@@ -108,7 +111,7 @@ async def ask(rig: Rig, path: str = PATH, **fields: str) -> bytes:
 
 FIELDS = (
     b"Accept: image/webp,*/*\r\n", b"Accept: image/webp\r\nAccept: */*\r\n", b"accept:image/webp,*/*\r\n",
-    b"Referer: https://a.example/1\r\n", b"Referer: https://a.example/2\r\n", b"Referer: \r\n", b"Cookie: a=b\r\n",
+    b"Referer: https://a.example/1\r\n", b"Referer: https://a.example/2\r\n", b"Referer: \r\n", b"Referer: a\r\n" * 5, b"Cookie: a=b\r\n",
     b"X-Forwarded-For: 127.0.0.1\r\n", b"User-Agent: x y\r\n", b"Cache-Control: no-cache\r\n",
     b'If-None-Match: "nothing"\r\n', b"If-None-Match: *\r\n", b"If-None-Match: ETAG\r\n", b'If-None-Match: W/ETAG, "b"\r\n',
     b'If-None-Match: ETAG\r\nIf-None-Match: "b"\r\n', b"If-Modified-Since: Tue, 01 Jan 2030 00:00:00 GMT\r\n",
@@ -183,6 +186,35 @@ async def test_a_hot_hit_is_told_from_an_ordinary_one_by_nothing_but_time(rig: R
                 assert hot_hits(rig) == before + 3
                 assert SAID_OF_TIME.sub(b"", ours) == SAID_OF_TIME.sub(b"", theirs)
                 assert all(said in ours for said in (b"detail=memory", b"Date: ", b"edge;dur=0,"))
+
+
+async def test_the_same_bytes_are_read_once_and_by_what_was_decided_last(rig: Rig) -> None:
+    await warm(rig)
+    table = rig.parts.app.hot._table
+    for _ in range(3):
+        assert b" 200 " in await ask(rig, Referer="https://a.example/")
+        assert b" 206 " in await ask(rig, Range="bytes=0-0")  # by the ordinary path, which decides anew
+    before, kept = hot_hits(rig), table.requests
+    for number in range(3):
+        assert b" 200 " in await ask(rig, Referer=f"https://a.example/{number}", X_Forwarded_For=f"127.0.0.{number}")
+    assert hot_hits(rig) == before + 3
+    assert table.requests == kept  # none of a viewer's own fields
+
+
+async def test_requests_that_are_kept_are_bounded_and_go_with_their_decisions(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await warm(rig)
+    table = rig.parts.app.hot._table
+    monkeypatch.setattr("edge.hot_table.REQUESTS_MAX", 3)
+    for number in range(9):
+        await ask(rig, X=str(number))
+        assert table.requests <= 3
+    kept = table.requests
+    await ask(rig, X="y" * REQUEST_BYTES_MAX)
+    assert table.requests == kept > 0
+    await rig.entry(Kind.ERASE, aids=(rig.origin.assets["upload/pic"].aid,))
+    assert table.requests == 0
 
 
 # --- never what the ordinary path would not say ----------------------------------------------------------------------
@@ -348,6 +380,29 @@ def _server_transports(rig: Rig) -> list[asyncio.Transport]:
 def value(rig: Rig, name: str, **labels: str) -> float:
     points = [point for point in totals([rig.link.slot.counters]) if point.name == name]
     return sum(point.value for point in points if labels.items() <= point.labels.items())
+
+
+class Heard(asyncio.Transport):
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.pieces.append(bytes(data))
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return default
+
+
+async def test_the_same_bytes_are_read_anew_at_another_listener(rig: Rig) -> None:
+    await warm(rig)
+    hot, heard = rig.parts.app.hot, Heard()
+    closed = Front(cdn=CDNS["generic"], secrets=(b"secret",), is_closed=True)
+    data = f"GET {PATH} HTTP/1.1\r\nHost: x\r\nX: here\r\n\r\n".encode()
+    for _ in range(2):
+        assert hot.take(data, heard) == len(data)
+        assert hot.take(data, heard, closed) == 0
+    assert len(heard.pieces) == 2
 
 
 # --- an event on its way ---------------------------------------------------------------------------------------------

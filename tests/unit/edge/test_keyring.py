@@ -51,6 +51,8 @@ def known(ring: Keyring) -> set[str]:
         (entry(Kind.ALL), {"theirs"}),
         (entry("of-tomorrow", aids="z"), {"theirs"}),
         (entry(Kind.CONFIG), {"plain", "both", "other", "theirs"}),
+        (entry(Kind.HOLD, aids="a", names="1"), {"plain", "both", "other", "theirs"}),
+        (entry(Kind.RELEASE, names="1"), {"plain", "both", "other", "theirs"}),
         (entry(Kind.ASSET, aids="a", tenant="theirs"), {"plain", "both", "other"}),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 
 from edge import restart
 from edge.page import SharedPage
+from edge.settings import EdgeSettings, NodeSettings
 
 
 @pytest.fixture
@@ -42,3 +43,11 @@ async def test_a_restart_is_due_when_it_is_asked_for_and_after_an_erasure(page: 
     assert not await is_due(page, asked, 0.01, 0.1), "the oldest worker has begun since"
     asked.set()
     assert await is_due(page, asked, 0.0, 20.0)
+
+
+def test_only_where_others_serve_and_nobody_waits_for_it_a_worker_takes_its_time_to_leave() -> None:
+    node = NodeSettings(recycle_drain_seconds_max=70.0)
+    several, alone = EdgeSettings(workers=2, node=node), EdgeSettings(workers=1, node=node)
+    assert restart.leave_seconds_max(several, is_asked=False) == 70.0
+    assert restart.leave_seconds_max(several, is_asked=True) == 0.0
+    assert restart.leave_seconds_max(alone, is_asked=False) == 0.0

@@ -229,6 +229,45 @@ async def test_a_child_is_replaced_at_once_and_that_is_no_failure(
     await kept.keeping
 
 
+async def test_a_child_leaves_by_itself_and_is_told_to_stop_when_its_time_is_over_or_somebody_is_in_a_hurry(
+    tmp_path: Path, page: SharedPage
+) -> None:
+    told, may_go, hurry = tmp_path / "told", tmp_path / "may-go", asyncio.Event()
+    trap = f"trap 'echo leave >> {told}' USR1; trap 'echo stop >> {told}; exit' TERM; echo ready >> {told}"
+    kept = Kept(tmp_path, page, f"{trap}; while ! test -e {may_go}; do sleep 0.02; done; rm {may_go}")
+
+    def heard() -> list[str]:
+        return told.read_text().split() if told.exists() else []
+
+    def has_heard(*words: str) -> bool:
+        """By now; and the last of them is known to its keeper."""
+        process, pids = kept.child._process, kept.pids()
+        return heard() == list(words) and process is not None and process.pid == pids[-1]
+
+    await kept.until(lambda: has_heard("ready"))
+    leaving = asyncio.create_task(kept.child.replace(SECONDS_MAX, leave_seconds_max=SECONDS_MAX, hurry=hurry))
+    await kept.until(lambda: has_heard("ready", "leave"))
+    assert len(kept.pids()) == 1, "its successor waits"
+    may_go.touch()
+    await leaving
+    await kept.until(lambda: has_heard("ready", "leave", "ready"))
+    told.write_text("")
+    leaving = asyncio.create_task(kept.child.replace(SECONDS_MAX, leave_seconds_max=SECONDS_MAX, hurry=hurry))
+    await kept.until(lambda: has_heard("leave"))
+    hurry.set()
+    await leaving
+    await kept.until(lambda: has_heard("leave", "stop", "ready"))
+    told.write_text("")
+    await kept.child.replace(SECONDS_MAX, leave_seconds_max=SECONDS_MAX, hurry=hurry)
+    await kept.until(lambda: has_heard("stop", "ready"))
+    told.write_text("")
+    hurry.clear()
+    await kept.child.replace(SECONDS_MAX, leave_seconds_max=0.001, hurry=hurry)
+    await kept.until(lambda: heard()[-2:] == ["stop", "ready"])
+    await kept.child.stop(SECONDS_MAX)
+    await kept.keeping
+
+
 @pytest.mark.parametrize("code", [1, BAD_SETTING])
 async def test_a_successor_that_cannot_run_is_tried_until_it_can_and_ends_no_node(
     tmp_path: Path, page: SharedPage, code: int
@@ -276,6 +315,6 @@ async def test_a_restart_stops_at_a_worker_that_does_not_come_up(tmp_path: Path,
     untouched = Child("untouched", ["false"], page, 0)
     await kept.until(lambda: len(kept.pids()) == 1)
     with pytest.raises(restart.Refused, match="child did not come up again"):
-        await restart.replace_all([kept.child, untouched], page, settings)
+        await restart.replace_all([kept.child, untouched], page, settings, leave=0.0, hurry=asyncio.Event())
     await kept.child.stop(SECONDS_MAX)
     await kept.keeping

@@ -69,6 +69,15 @@ async def test_a_new_configuration_drops_nothing_but_what_was_decided_by_the_old
     assert len(rig.parts.tiers.verdicts) == 0
 
 
+async def test_a_legal_hold_drops_nothing_when_it_is_laid_or_lifted(rig: Rig) -> None:
+    aid = rig.origin.assets["upload/mine"].aid
+    await rig.entry(Kind.HOLD, aids=(aid,), names=(hash_of("a hold"),))
+    await rig.entry(Kind.RELEASE, names=(hash_of("a hold"),))
+    assert held(rig) == (2, 2)
+    assert (await rig.get(PATHS["mine"])).cache == "hit"
+    assert rig.pool.retired == 0
+
+
 async def test_the_end_of_the_lease_leaves_nothing_in_the_clear(rig: Rig) -> None:
     rig.parts.tiers.on_lock()
     assert held(rig) == (0, 2)  # sealed files may stay, their keys are gone

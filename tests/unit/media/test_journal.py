@@ -48,6 +48,14 @@ def test_a_name_entry_fences_what_was_resolved_under_that_name() -> None:
     assert fence.fresh(0, [AIDS[0]], [NAMES[1]])
 
 
+@pytest.mark.parametrize("kind", [Kind.HOLD, Kind.RELEASE])
+def test_a_legal_hold_forbids_nothing(kind: str) -> None:
+    fence = Fence()
+    fence.apply(entry(1, kind, aids=(AIDS[0],), names=(NAMES[0],)))
+    assert fence.fresh(0, [AIDS[0]], [NAMES[0]])
+    assert fence.applied == 1
+
+
 @pytest.mark.parametrize("kind", [Kind.ALL, "a kind from the future"])
 def test_everything_and_anything_unknown_is_purge_all(kind: str) -> None:
     fence = Fence()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from domicile.service.settings import BadSetting
-from origin.cdn_accounts import ACCOUNTS_MAX, FILE, FILE_BYTES_MAX, read_accounts
+from origin.cdn_accounts import ACCOUNTS_MAX, FILE, FILE_BYTES_MAX, addresses, read_accounts
 
 TOKEN = "s3cr3t-t0k3n"
 GOOD = f'[[cdn]]\nname = "shop"\nkind = "fastly"\nzone = "SU1Z"\ntoken = "{TOKEN}"\n'
@@ -30,12 +30,14 @@ def test_an_account_is_read_with_its_usual_values(tmp_path: Path) -> None:
 
 
 def test_one_for_some_clouds_serves_those_alone(tmp_path: Path) -> None:
-    hosts = 'hosts = ["https://media.example", "http://127.0.0.1:6081"]\n'
+    hosts = 'hosts = ["https://media.example", "http://127.0.0.1:6081", "https://demo.example=demo"]\n'
     (account,) = read_accounts(
         write(tmp_path, GOOD + hosts + 'clouds = ["demo"]\nlayers = 2\nanswer_seconds_max = 5\n')
     )
-    assert account.hosts == ("https://media.example", "http://127.0.0.1:6081")
+    assert account.hosts == ("https://media.example", "http://127.0.0.1:6081", "https://demo.example=demo")
     assert (account.serves("demo"), account.serves("other")) == (True, False)
+    assert [address.is_own for address in addresses(account.hosts, "demo")] == [False, False, True]
+    assert len(addresses(account.hosts, "other")) == 2
     assert (account.layers, account.answer_seconds_max) == (2, 5)
 
 
@@ -88,6 +90,7 @@ VARNISH = '[[cdn]]\nname = "v"\nkind = "varnish"\nbase = '
         (GOOD + 'clouds = "demo"', "clouds is no list"),
         (GOOD + 'hosts = ["media.example"]', "hosts are not"),
         (GOOD + 'hosts = ["https://media.example/path"]', "hosts are not"),
+        (GOOD + 'hosts = ["https://media.example=No"]', "hosts are not"),
         (GOOD + f"hosts = {['https://media.example'] * 9}", "hosts are not"),
         (GOOD + "clouds = [1]", "clouds is no list"),
         (GOOD + "answer_seconds_max = nan", "answer_seconds_max is not a number"),

@@ -25,6 +25,9 @@ class Copies:
         self.ends: dict[str, Head] = {}
         self.entries: list[Entry] = []
 
+    def holds(self, tenant: str, /) -> frozenset[str]:
+        return frozenset()
+
     def append(self, entries: tuple[Entry, ...], /) -> None:
         self.entries += entries
 

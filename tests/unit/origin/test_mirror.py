@@ -169,6 +169,36 @@ def test_compacting_keeps_what_is_withheld_until_it_is_erased_or_shown(
         assert {one for one, _ in mirror.erased()} == gone
 
 
+def test_compacting_keeps_what_a_hold_was_laid_on_until_it_is_lifted(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("origin.mirror.BASE_AIDS_MAX", 2)
+    stands, lifted, late = (NameHash(f"{number:032x}") for number in (101, 102, 103))
+    steps = [
+        (Kind.HOLD, stands, (1, 2, 3)),
+        (Kind.HOLD, lifted, (3, 4)),
+        (Kind.HOLD, stands, (4,)),
+        (Kind.HOLD, late, (5,)),
+        (Kind.RELEASE, lifted, ()),
+        (Kind.RELEASE, late, ()),
+    ]
+    entries: list[Entry] = []
+    for seq, (kind, hold, numbers) in enumerate(steps, 1):
+        plain = Entry(tenant="acme", epoch=1, seq=seq, kind=kind, aids=tuple(map(aid, numbers)), names=(hold,))
+        entries.append(chained(entries[-1].chain if entries else GENESIS, plain))
+    mirror.append(entries)
+    for keep in (2, 1, 1):  # the third time the bases are compacted
+        mirror.compact(keep=keep)
+        for reader in (mirror, Mirror(tmp_path)):
+            missing = reader.missing({"acme": 0})["acme"]
+            assert missing.entries == entries[-keep:]
+            assert {hold for hold, _ in missing.held} == {stands}
+            assert [one for _, aids in missing.held for one in aids] == [aid(number) for number in (1, 2, 3, 4)]
+            assert max(len(aids) for _, aids in missing.held) == 2
+            assert reader.holds("acme") == {stands}
+            assert reader.holds("other") == set()
+
+
 def test_what_is_appended_while_the_file_is_compacted_is_in_it(
     mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

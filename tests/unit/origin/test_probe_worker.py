@@ -14,17 +14,18 @@ from sqlalchemy import func, select
 
 from deploy import verify_receipt
 from domicile.media.asset import Aid
-from domicile.media.probe import Seen
+from domicile.media.probe import ACCEPTS, KnownUrl, Seen
 from domicile.media.receipt import Verifier, read_receipt
 from domicile.media.statement import ErasureStatement
 from domicile.media.wire import Ack, EdgeProbe, EdgeSeen, LeaseRequest, ProbesRequest, Rendition, RenditionReport
+from origin import probe_steps, probe_worker
 from origin.catalogue.probe_tables import erasure_work
 from origin.cdn_worker import tend
 from origin.keyring import Keyring
 from origin.probe_steps import NO_ADDRESS, PATIENCE_SECONDS, SILENT, WHY
 from origin.probe_worker import DENIED
 from origin.records import PurgeTargets, Records, probes
-from origin.records.probes import SILENT_SECONDS
+from origin.records.probes import SILENT_SECONDS, Probe
 from tests.infra.cache_api import CacheApi, running_cache_api
 from tests.infra.records import CLOUD, name, upload, written
 from tests.unit.origin.cdn_scene import IN_FLIGHT, JANE, LIFETIME, Scene, scene_in, uploaded, use
@@ -143,19 +144,7 @@ async def test_a_cdn_that_refuses_to_be_asked_is_asked_again(scene: Scene, statu
 
 async def test_what_is_asked_for_is_the_original_and_what_was_made_of_it_and_of_those_only_some(scene: Scene) -> None:
     aid = await uploaded(scene)
-    made = [
-        Rendition(
-            tenant=CLOUD,
-            aid=aid,
-            sequence=1,
-            transformation=f"w_{number}{extra}",
-            format="webp",
-            width=1,
-            height=1,
-            body_bytes=1,
-        )
-        for number, extra in [*((number, "") for number in range(10)), (99, ",d_nobody.png")]
-    ]
+    made = [made_of(aid, each) for each in (*(f"w_{number}" for number in range(10)), "w_99,d_nobody.png")]
     await scene.records.add_renditions(RenditionReport(node=NODE, renditions=tuple(made)), region="eu-de")
     erasure = await purged(scene)
     assert state_of(await told(scene, erasure)) == ("receipted", "erased")
@@ -165,6 +154,88 @@ async def test_what_is_asked_for_is_the_original_and_what_was_made_of_it_and_of_
     assert all("/w_" in target and target.endswith("/v1700000000/jane.webp") for target in targets[2:])
     assert not any("d_nobody" in target for target in targets)
     assert [way for _, way in scene.there.asked] == ["whole", "range", "conditional"] * 8
+
+
+def made_of(aid: Aid, transformation: str, extension: str = "webp") -> Rendition:
+    return Rendition(
+        tenant=CLOUD,
+        aid=aid,
+        sequence=1,
+        transformation=transformation,
+        format=extension,
+        width=1,
+        height=1,
+        body_bytes=1,
+    )
+
+
+@pytest.mark.parametrize("accept", ACCEPTS)
+async def test_a_copy_that_is_kept_for_one_kind_of_browser_is_found(scene: Scene, accept: str) -> None:
+    aid = await uploaded(scene)
+    made = tuple(made_of(aid, "f_auto,w_10", extension) for extension in ("avif", "webp", "jpg"))
+    await scene.records.add_renditions(RenditionReport(node=NODE, renditions=made), region="eu-de")
+    scene.there.place, scene.there.accepts = f"/{CLOUD}/image/upload/f_auto", accept
+    scene.there.moods = ["dropped"] * 9
+    body = await told(scene, await purged(scene))
+    assert (state_of(body), probe_of(body)["why"]) == (("partial", "partial"), BYTES)
+    asked = {target for target, _ in scene.there.asked if "f_auto" in target}
+    assert asked == {f"/{CLOUD}/image/upload/f_auto,w_10/v1700000000/jane"}  # as viewers write it, once
+
+
+async def test_on_a_host_of_one_cloud_a_copy_is_found_as_viewers_name_it_there(scene: Scene) -> None:
+    base = scene.there.account().cdn.base
+    use(scene.records, [scene.there.account(hosts=(f"{base}={CLOUD}",))])
+    await uploaded(scene)
+    scene.there.place = "/image/upload"
+    scene.there.moods = ["dropped"] * 9
+    erasure = await purged(scene)
+    body = await told(scene, erasure)
+    assert (state_of(body), probe_of(body)["why"]) == (("partial", "partial"), BYTES)
+
+
+async def test_a_cdn_with_a_host_of_another_cloud_alone_is_never_verified(scene: Scene) -> None:
+    use(scene.records, [scene.there.account(hosts=(f"{scene.there.account().cdn.base}=other",))])
+    await uploaded(scene)
+    body = await told(scene, await purged(scene))
+    assert (state_of(body), probe_of(body)["why"]) == (("receipted", "partial"), NO_ADDRESS)
+    assert scene.there.asked == []
+
+
+@pytest.mark.parametrize("status", [401, 451])
+async def test_a_cdn_that_lets_in_others_and_not_who_asks_verifies_nothing(scene: Scene, status: int) -> None:
+    await uploaded(scene)
+    scene.there.status = status
+    body = await told(scene, await purged(scene))
+    assert (state_of(body), probe_of(body)["why"]) == (("partial", "partial"), WHY[Seen.REFUSED])
+
+
+async def test_questions_about_one_erasure_take_no_longer_than_that(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await uploaded(scene)
+    monkeypatch.setattr(probe_worker, "TRY_SECONDS_MAX", 0.0)
+    body = await told(scene, await purged(scene))
+    assert (state_of(body), probe_of(body)["why"]) == (("partial", "partial"), WHY[Seen.UNREACHABLE])
+
+
+def test_on_a_host_of_one_cloud_it_is_asked_for_as_viewers_write_it_there_and_as_they_write_it_elsewhere() -> None:
+    shared = KnownUrl(target="/acme/image/upload/w_10/v1/jane.jpg", md5="0" * 32)
+    assert probe_steps.on_own_hosts([shared]) == (
+        KnownUrl(target="/image/upload/w_10/v1/jane.jpg", md5="0" * 32),
+        shared,
+    )
+
+
+def test_clouds_take_turns_with_what_is_asked_after() -> None:
+    known = probes.Probes()
+    for tenant, erasure in (("busy", "1"), ("busy", "2"), ("busy", "3"), ("calm", "4")):
+        known.begin(Probe(tenant=tenant, id=erasure, seqs=(1,), began_at=0.0, work=None, until=9.0))
+    everybody = frozenset({"busy", "calm"})
+    told = [known.due_for((NODE, BOOT), everybody, now=0.0, limit=1)[0].id for _ in range(4)]
+    assert told == ["1", "4", "2", "3"]
+    for tenant, erasure in list(known.open):
+        known.end(tenant, erasure)
+    assert known.turns == {}
 
 
 async def test_a_name_that_is_taken_again_shows_another_picture_which_is_no_leak(scene: Scene) -> None:

@@ -14,7 +14,8 @@ import pytest
 from domicile.service.gate import spool_files
 from domicile.service.sealed_file import SEGMENT_BYTES
 from edge.cache.ranges import Content, Span
-from edge.passthrough.fill import WINDOW_BYTES, Fill, Incomplete, Memory, Reader
+from edge.passthrough.fill import WINDOW_BYTES, Fill, Incomplete, Reader
+from edge.passthrough.memory import Memory
 from tests.unit.edge.store.spools import spool_of
 
 KIB = 1024

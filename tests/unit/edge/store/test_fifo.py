@@ -131,3 +131,26 @@ def test_so_many_go_as_are_asked_for_by_number_too() -> None:
     assert len(fifo.shed(10, 3)) == 10
     assert len(fifo.shed(1000)) == 33
     assert fifo.shed(1, 1) == []
+
+
+@pytest.mark.parametrize("how", ["pop", "replaced", "shed from small", "shed from main", "expel", "clear"])
+def test_a_place_is_empty_once_its_value_has_left(how: str) -> None:
+    fifo: WeightedFifo[int] = WeightedFifo(10)
+    if how == "shed from main":
+        fifo.restore("a", 1, 10)
+    else:
+        fifo.put("a", 1, 10)
+    place = fifo.place("a")
+    assert place is not None
+    assert (place.visit(), place.value, fifo.place("b")) == (1, 1, None)
+    place.visits = 0
+    {
+        "pop": lambda: fifo.pop("a"),
+        "replaced": lambda: fifo.put("a", 2, 10),
+        "shed from small": lambda: fifo.shed(10),
+        "shed from main": lambda: fifo.shed(10),
+        "expel": lambda: fifo.expel("a"),
+        "clear": fifo.clear,
+    }[how]()
+    assert place.visit() is None
+    assert fifo.place("a") is not place

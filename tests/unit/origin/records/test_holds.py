@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,14 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from domicile.media.erasure_rules import ErasureRules
 from domicile.media.errors import AssetNotFound, BadRequest, OutOfScope
+from domicile.media.journal import Kind
 from domicile.media.policy import Activity
 from domicile.media.statement import ErasureStatement
+from origin.journal import Change
+from origin.mirror import Mirror
 from origin.records import Records
 from origin.records.deferred import APPROVAL_SECONDS_MAX
 from origin.records.opening import Clocks
 from origin.records.purge_types import PurgeTargets
-from tests.infra.records import CLOUD, name, settings, upload, written
+from tests.infra.records import CLOUD, keep, name, opened, restore, settings, upload, written
 
 JANE = PurgeTargets(public_ids=("jane",))
 BOTH = PurgeTargets(tags=("t",))
@@ -174,6 +179,59 @@ async def test_what_is_deleted_or_replaced_under_a_hold_is_gone_for_its_owner_an
         assert core.keyring.of(jane.aid) is None
 
 
+@pytest.mark.parametrize("is_compacted", [False, True])
+async def test_a_catalogue_of_yesterday_knows_the_holds_of_now(tmp_path: Path, is_compacted: bool) -> None:
+    async with at(tmp_path, Clock()) as records:
+        await two(records)
+        jane, joe = [record for one in ("jane", "joe") if (record := await records.get(name(one)))]
+        before = await placed(records, PurgeTargets(public_ids=("joe",)))
+    keep(tmp_path, "yesterday")
+    async with at(tmp_path, Clock()) as records:
+        hold = await placed(records)
+        await records.lift_hold(CLOUD, before)
+        await records.lift_hold(CLOUD, await placed(records, BOTH))
+        await upload(records, name("jane"), b"another", tags=("t",))
+    if is_compacted:
+        mirror = Mirror(tmp_path / "data.mirror")
+        mirror.compact(keep=1)
+        mirror.close()
+    restore(tmp_path, "yesterday", originals=False)
+    async with opened(tmp_path, ack_seconds_max=0.0) as records:
+        core, standing = records._core, {one.id: one for one in await records.holds(CLOUD)}
+        assert (standing[hold].assets, standing[hold].placed_by, standing[hold].reason) == (1, "", "")
+        assert set(standing) - {hold} == ({before} if is_compacted else set()), "of what is not known it is kept"
+        await records.erase(CLOUD, BOTH)
+        assert core.keyring.of(jane.aid) is not None
+        assert (core.keyring.of(joe.aid) is not None) is is_compacted
+        await records.lift_hold(CLOUD, hold)
+        assert core.keyring.of(jane.aid) is None
+        head = await records.head(CLOUD)
+    async with opened(tmp_path) as records:
+        assert await records.head(CLOUD) == head, "nothing is told again that was told"
+
+
+async def test_a_hold_of_an_older_release_is_told_to_the_mirror_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def said(change: Change, *_: object) -> None:
+        change.record(Kind.NAME)
+
+    async with at(tmp_path, Clock()) as records:
+        jane = (await upload(records, name("jane"))).record
+    keep(tmp_path, "yesterday")
+    async with at(tmp_path, Clock()) as records:
+        with monkeypatch.context() as older:
+            older.setattr("origin.records.holds._say", said)
+            hold = await placed(records)
+        before = await records.head(CLOUD)
+    async with at(tmp_path, Clock()) as records:
+        (told,) = (await records.entries({CLOUD: before.seq}, wait_seconds=0)).entries
+        assert (told.kind, told.aids, told.names) == (Kind.HOLD, (jane.aid,), (hold,))
+    restore(tmp_path, "yesterday", originals=False)
+    async with at(tmp_path, Clock()) as records:
+        assert [one.id for one in await records.holds(CLOUD)] == [hold]
+
+
 async def test_who_placed_a_hold_and_why_is_told_to_those_who_may_ask_and_stands_nowhere_in_the_clear(
     tmp_path: Path,
 ) -> None:
@@ -189,9 +247,10 @@ async def test_who_placed_a_hold_and_why_is_told_to_those_who_may_ask_and_stands
     assert WHY.encode() not in written(tmp_path)
 
 
-async def approving(records: Records, tmp_path: Path) -> None:
+async def approving(records: Records, tmp_path: Path, *more: str) -> None:
     path = tmp_path / "data" / "policies" / f"{CLOUD}.toml"
-    path.write_text(path.read_text("utf-8") + "\n[erasures]\napproval_above = 1\n", "utf-8")
+    rules = "\n".join(("[erasures]", "approval_above = 1", *more))
+    path.write_text(f"{path.read_text('utf-8')}\n{rules}\n", "utf-8")
     await records.reload_policies()
 
 
@@ -227,3 +286,45 @@ async def test_an_approval_that_does_not_come_in_time_cancels(tmp_path: Path) ->
         assert await records.get(name("jane")) is not None
         await records.erase(CLOUD, JANE, asked_by="1")
         assert await records.get(name("jane")) is None, "one asset needs nobody"
+
+
+async def test_many_small_erasures_count_together_until_the_window_is_over(tmp_path: Path) -> None:
+    """The threshold is 1; a restart forgets nothing, another key of the cloud does not help, and nor does asking as often as it takes."""
+    clock, people = Clock(), [PurgeTargets(public_ids=(f"p{number}",)) for number in range(6)]
+    async with at(tmp_path, clock) as records:
+        for number in range(6):
+            await upload(records, name(f"p{number}"))
+        await approving(records, tmp_path)
+        assert told(await records.erase(CLOUD, people[0], asked_by="1", request_id="r")) == ("receipted", "erased")
+        assert told(await records.erase(CLOUD, people[0], asked_by="1", request_id="r")) == ("receipted", "erased")
+        with pytest.raises(AssetNotFound):
+            await records.erase(CLOUD, people[0], asked_by="1")
+    async with at(tmp_path, clock) as records:
+        asked = [await records.erase(CLOUD, people[number], asked_by=str(number)) for number in (1, 2)]
+        assert [told(one) for one in asked] == [("awaiting_approval", "waiting")] * 2
+        waits = [one.body["waits"] for one in asked]
+        assert [(one["erased_unapproved"], one["erased_unapproved_by_key"]) for one in waits] == [(1, 1), (1, 0)]
+        assert await records.get(name("p1")) is not None
+        assert told(await records.approve_erasure(CLOUD, id_of(asked[0]), api_key="2")) == ("receipted", "erased")
+        clock.now += ErasureRules().approval_window_seconds
+        assert told(await records.erase(CLOUD, people[3], asked_by="1")) == ("receipted", "erased"), (
+            "the approved is no part"
+        )
+        clock.now += ErasureRules().approval_window_seconds
+        both = await asyncio.gather(*(records.erase(CLOUD, people[number], asked_by="1") for number in (4, 5)))
+        assert sorted(map(told, both)) == [("awaiting_approval", "waiting"), ("receipted", "erased")]
+
+
+async def test_without_a_window_each_call_is_counted_by_itself_with_what_is_kept_of_deleted_assets(
+    tmp_path: Path,
+) -> None:
+    async with at(tmp_path, Clock()) as records:
+        for one in ("jane", "joe", "jim"):
+            await upload(records, name(one), tags=("t",), backup=True)
+        await approving(records, tmp_path, "approval_window_seconds = 0")
+        for one in ("joe", "jim"):
+            await records.destroy(name(one))
+        assert told(await records.erase(CLOUD, BOTH, asked_by="1")) == ("awaiting_approval", "waiting")
+        for one in ("jane", "joe"):
+            erased = await records.erase(CLOUD, PurgeTargets(public_ids=(one,)), asked_by="1")
+            assert told(erased) == ("receipted", "erased")

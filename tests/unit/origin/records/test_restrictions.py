@@ -108,3 +108,26 @@ async def test_a_catalogue_of_yesterday_learns_what_was_restricted_since(tmp_pat
         assert await records.get(name("joe")) is not None
         await records.unrestrict(CLOUD, JANE)
         assert await records.get(name("jane")) is not None
+
+
+async def test_a_catalogue_of_yesterday_learns_that_what_is_under_retention_was_restricted_since(
+    tmp_path: Path,
+) -> None:
+    """Nothing of the asset is there but that."""
+    async with opened(tmp_path) as records:
+        ids = []
+        for one in ("jane", "joe"):
+            ids.append((await upload(records, name(one), backup=True)).record.asset_id)
+            await records.destroy(name(one))
+    keep(tmp_path, "yesterday")
+    async with opened(tmp_path) as records:
+        for asset_id in ids:
+            assert len(await records.backups.of_asset(CLOUD, asset_id)) == 1
+            await records.restrict(CLOUD, PurgeTargets(asset_ids=(asset_id,)))
+        await records.unrestrict(CLOUD, PurgeTargets(asset_ids=(ids[1],)))
+    restore(tmp_path, "yesterday", originals=False)
+    async with opened(tmp_path) as records:
+        shown = [len(await records.backups.of_asset(CLOUD, asset_id)) for asset_id in ids]
+        assert shown == [0, 1]
+        await records.unrestrict(CLOUD, PurgeTargets(asset_ids=(ids[0],)))
+        assert len(await records.backups.of_asset(CLOUD, ids[0])) == 1

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from domicile.media.policy import Activity, Permit, Place, decide
 from domicile.media.policy_file import from_toml
-from domicile.media.probe import BODY_BYTES_MAX, Answered
+from domicile.media.probe import ACCEPTS, BODY_BYTES_MAX, Answered
 from domicile.service.gate import probe
 from domicile.service.gate.probe import ProbeClient
 
@@ -76,6 +76,8 @@ async def test_what_comes_is_told_by_status_validator_and_digest_and_a_redirect_
     assert [one.raw_path for one in asked] == ["/small", "/large", "/moved", "/a%2Fb%20c", "/slow"]
     assert {one.headers["Range"] for one in asked} == {"bytes=0-9"}
     assert {one.headers["Accept-Encoding"] for one in asked} == {"identity"}
+    assert {one.headers["User-Agent"].partition("/")[0] for one in asked} == {"Mozilla"}  # not told apart from viewers
+    assert {one.headers["Accept"] for one in asked} == {ACCEPTS[0]}
     async with ProbeClient.open() as client:
         assert await client.ask(leave, "acme", base, "/small", {}) is None
 

@@ -107,9 +107,9 @@ async def serve(settings: EdgeSettings, *, slot: int, boot: int, sockets: Socket
             background.keep("disk_chores", keeper.chores)
             background.keep("disk_minding", keeper.mind)
         await _caught_up(link)
+        settle_heap()  # it takes some ten milliseconds, and nobody waits yet
         entrances += await _entrances(settings, slot, parts, sockets, stack)
         async with standing_in(entrances, link.page.live_slots, settings.worker_count):
-            settle_heap()
             link.listening()
             log.info("worker_ready", slot=slot)
             await told.anything.wait()

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from tests.chaos.outage import Outage
 from tests.chaos.plan import Wanted
 from tests.chaos.run import Chaos, Least
-from tests.chaos.world import SKEWED, running_world
+from tests.chaos.world import WRONG, jumping, running_world
 from tests.infra.standby import paired
 
 MINUTES = 20.0
@@ -43,14 +43,14 @@ async def part(seed: int, seconds: float, lease: float, *, is_on_server: bool, n
     wanted = Wanted(
         seconds=seconds,
         lease_seconds=lease,
-        edges=len(SKEWED),
+        edges=len(WRONG),
         partitions_min=needed.partitions,
         is_on_server=is_on_server,
         kills_nodes=True,
     )
     with ExitStack() as stack:
         pair = stack.enter_context(paired()) if is_on_server else None
-        async with running_world(lease_seconds=lease, pair=pair) as world:
+        async with running_world(lease_seconds=lease, clocks=jumping(lease), pair=pair) as world:
             return await Chaos(world, seed, wanted, needed).run()
 
 

@@ -32,6 +32,8 @@ SLOTS = 30
 WIDTHS = (100, 110, 120, 130)
 VIEWERS_EACH = 3
 VIEW_SECONDS_MAX = 5.0
+ASKED_MAX, ASKED_PAUSE_SECONDS = 20, 0.25
+"""Until a rendition is a hit, before the origin goes."""
 WATCHED_SECONDS_MAX = 60.0
 RENEWED_SHARE = 1 / 3
 """Of a lease, after which it is renewed: what is left of it when the origin goes is the rest, at least."""
@@ -55,8 +57,11 @@ class Sample:
 def recovered_after(samples: Sequence[Sample], since: float, edges: int) -> float | None:
     """Seconds from `since` to the first window of nothing but hits at every edge; None: not yet."""
     later = [sample for sample in samples if sample.at >= since]
+    last = max((sample.at for sample in later), default=since)
     misses = [since, *(sample.at for sample in later if not sample.is_full)]
     for start in misses:
+        if start + WINDOW_SECONDS > last:
+            return None  # it is not over: nothing says yet that the rest are hits, too
         window = [sample for sample in later if start < sample.at <= start + WINDOW_SECONDS]
         counts = [sum(sample.edge == edge for sample in window) for edge in range(edges)]
         if all(sample.is_full for sample in window) and min(counts) >= ANSWERS_IN_WINDOW_MIN:
@@ -136,12 +141,23 @@ class Outage:
                 if not await caller.upload(Upload(slot, 0)):
                     raise Wrong("an upload was not taken")
         paths = [path_of(slot, width) for slot in range(self.slots) for width in WIDTHS]
-        for node in self.world.nodes:
+        for number, node in enumerate(self.world.nodes):
             viewer = Viewer(VIEW_SECONDS_MAX)
-            for path in dict.fromkeys(paths):
-                await viewer.ask(node.port, path, {})
+            for path in paths:
+                await self._cached(viewer, number, node.port, path)
             viewer.close()
         return paths
+
+    async def _cached(self, viewer: Viewer, number: int, port: int, path: str) -> None:
+        """Raises Wrong: an edge makes a rendition again and again, or none."""
+        answered = Counter[int]()
+        for _ in range(ASKED_MAX):
+            answer = await viewer.ask(port, path, {})
+            if answer.is_hit and answer.status == 200:
+                return
+            answered[answer.status] += 1
+            await asyncio.sleep(ASKED_PAUSE_SECONDS if answer.status != 200 else 0)
+        raise Wrong(f"edge {number} keeps nothing of what it answers: {dict(answered)}\n{self.world.logs()}")
 
     async def _view_on(self, edge: int, chance: random.Random, paths: Sequence[str]) -> None:
         viewer = Viewer(VIEW_SECONDS_MAX)

@@ -13,7 +13,7 @@ from tests.chaos.outage import Outage
 from tests.chaos.plan import Wanted
 from tests.chaos.run import Chaos, Least, path_of
 from tests.chaos.viewer import Viewer
-from tests.chaos.world import SKEWED, running_world
+from tests.chaos.world import WRONG, jumping, running_world
 from tests.infra.told import TOLD
 from tests.soak.oracle import Wrong
 
@@ -22,7 +22,7 @@ SEED = 5
 LEASE_SECONDS = 2.0
 STORM_SECONDS = 4 * LEASE_SECONDS
 LEAST = Least(partitions=6, erasures=12, kills=2, stops=2, answers=100)
-WANTED = Wanted(seconds=STORM_SECONDS, lease_seconds=LEASE_SECONDS, edges=len(SKEWED), partitions_min=LEAST.partitions)
+WANTED = Wanted(seconds=STORM_SECONDS, lease_seconds=LEASE_SECONDS, edges=len(WRONG), partitions_min=LEAST.partitions)
 SLOW_CLOCK = "0.02:0"
 """A lease lasts fifty times as long on it."""
 HIT_SECONDS_MAX = 30.0
@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 async def test_nothing_is_served_after_it_is_said_to_be_fenced_whatever_happens_meanwhile(record_property) -> None:
-    async with running_world(lease_seconds=LEASE_SECONDS) as world:
+    async with running_world(lease_seconds=LEASE_SECONDS, clocks=jumping(LEASE_SECONDS)) as world:
         record_property(TOLD, await Chaos(world, SEED, WANTED, LEAST).run())
 
 

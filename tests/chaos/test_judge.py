@@ -158,6 +158,8 @@ def test_an_outage_is_over_when_every_answer_of_every_edge_is_a_hit() -> None:
     assert recovered_after(sorted(late, key=lambda one: one.at), 10.0, 2) == pytest.approx(1.9)
     assert recovered_after(every(10, 14, is_hit=True, edge=0), 10.0, 2) is None
     assert recovered_after([*good, *every(14, 18, is_hit=False, edge=1)], 13.5, 2) is None
+    begun = [*every(10, 11, is_hit=True, edge=0), *every(10, 11, is_hit=True, edge=1)]
+    assert recovered_after(begun, 10.0, 2) is None, "a window that is not over yet"
 
 
 def test_while_the_origin_is_away_leases_that_last_are_of_use_and_others_are_not() -> None:

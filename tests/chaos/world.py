@@ -32,14 +32,21 @@ WORKERS = 2
 START_SECONDS_MAX = 150.0
 """Of all edges at once, on a machine that does other things."""
 CLOCKS = Path(__file__).parent / "clocks"
-SKEWED = ("", "1.01:10000", "0.99:-250000")
+WRONG = ("", "1.01:10000", "0.99:-250000")
 """rate:wall of each edge; the origin allows for edges that are a hundredth slow."""
+LEASES_BETWEEN_JUMPS = 4
+"""Of the last edge's wall clock: each ends its lease at once."""
 ORIGIN_ENVIRONMENT = {"DOMICILE_ORIGIN_POOL_PROCESSES": "1", "DOMICILE_ORIGIN_ADMIN_CALLS_MAX": "1000000000"}
 EDGE_ENVIRONMENT = {
     "DOMICILE_EDGE_POOL_PROCESSES": "1",
     "DOMICILE_EDGE_CACHE_RAM_BYTES_MAX": str(512 * 1024),
     "DOMICILE_EDGE_DELIVERY_PROGRESS_SECONDS_MAX": "2",
 }
+
+
+def jumping(lease_seconds: float) -> tuple[str, ...]:
+    """Of the same edges; the last one's jumps."""
+    return (*WRONG[:-1], f"{WRONG[-1]}:{LEASES_BETWEEN_JUMPS * lease_seconds:g}")
 
 
 @dataclass(slots=True)
@@ -168,7 +175,7 @@ async def stopped(processes: list[psutil.Process], seconds: float) -> None:
 
 @asynccontextmanager
 async def running_world(
-    *, lease_seconds: float, clocks: tuple[str, ...] = SKEWED, pair: Pair | None = None
+    *, lease_seconds: float, clocks: tuple[str, ...] = WRONG, pair: Pair | None = None
 ) -> AsyncIterator[World]:
     """One edge for each clock."""
     directory = Path(tempfile.mkdtemp(prefix="dom-"))  # paths of sockets are short

@@ -12,6 +12,7 @@ import re
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
 
@@ -33,6 +34,17 @@ CALLS_MAX = 1024
 log = structlog.get_logger("edge.desk")
 
 _CREDENTIALS = struct.Struct("3i")
+
+
+@dataclass(slots=True)
+class _Talk:
+    """One worker's connection."""
+
+    group: asyncio.TaskGroup
+    frames: Frames[Upward, Downward]
+    pid: int
+    busy: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CALLS_MAX))
+    joined: bool = False
 
 
 class Desk:
@@ -88,24 +100,25 @@ class Desk:
             frames.close()
 
     async def _converse(self, group: asyncio.TaskGroup, frames: Frames[Upward, Downward], pid: int) -> None:
-        busy = asyncio.Semaphore(CALLS_MAX)
-        joined = False
-        while True:
-            value = await frames.receive()
-            match value:
-                case Join():
-                    if joined or not self._members.hold(value.slot, pid, value.boot):
-                        raise Torn("that slot is another's")
-                    joined = True
-                    group.create_task(self._tell(frames, value))
-                case Call(id=number, request=request):
-                    quick = self._at_once(request)
-                    if quick is not None:
-                        await frames.send(Reply(id=number, answer=quick))
-                        continue
-                    await busy.acquire()
-                    task = group.create_task(self._answer(frames, number, request))
-                    task.add_done_callback(lambda _: busy.release())
+        talk = _Talk(group, frames, pid)
+        while True:  # no name for what came: it may have a key, and the next message may be long in coming
+            await self._hear(talk, await frames.receive())
+
+    async def _hear(self, talk: _Talk, value: Upward) -> None:
+        match value:
+            case Join():
+                if talk.joined or not self._members.hold(value.slot, talk.pid, value.boot):
+                    raise Torn("that slot is another's")
+                talk.joined = True
+                talk.group.create_task(self._tell(talk.frames, value))
+            case Call(id=number, request=request):
+                quick = self._at_once(request)
+                if quick is not None:
+                    await talk.frames.send(Reply(id=number, answer=quick))
+                    return
+                await talk.busy.acquire()
+                task = talk.group.create_task(self._answer(talk.frames, number, request))
+                task.add_done_callback(lambda _: talk.busy.release())
 
     async def _tell(self, frames: Frames[Upward, Downward], join: Join) -> None:
         """Send what the worker lacks, then each event as it comes."""

@@ -61,7 +61,7 @@ async def test_a_file_that_cannot_be_read_keeps_the_policy_in_force(tmp_path: Pa
         file.mkdir()
         await reread_policies(records)
         assert records.policy(CLOUD) is before
-        assert said(lines)["kind"] == "IsADirectoryError"
+        assert said(lines)["kind"] == "OSError"
 
 
 async def test_a_failing_store_is_logged_by_its_kind_and_raises_nothing(

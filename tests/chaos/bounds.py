@@ -5,6 +5,8 @@
               looked for it, or has no lease any more. One that can be heard and cannot hear keeps its lease as far as anybody knows,
               and is waited for as long as that lasts
 
+A start that was given up (a wall clock was set) says nothing more, and has its lease as far as anybody knows: it is waited for from then on.
+
 The commit is taken to be at the first statement, which comes a second after it at most. While nobody can answer nobody can be told, so
 the end of each absence is a bound as well; an origin that starts anew waits anew.
 """
@@ -55,13 +57,17 @@ def fenced_by(life: Life, lease_seconds: float, absences: Iterable[Absence]) -> 
     return max(committed + silent_seconds(lease_seconds), told)
 
 
-def verified_by(life: Life, lease_seconds: float, absences: Sequence[Absence]) -> float:
+def verified_by(life: Life, lease_seconds: float, absences: Sequence[Absence], given_up: Iterable[float] = ()) -> float:
+    """`given_up`: when the clock of an edge was set."""
     assert life.erasing_at is not None
     by = fenced_by(life, lease_seconds, absences) + silent_seconds(lease_seconds) + EDGE_LENGTH[1] * lease_seconds
     until = life.verified_at
     for absence in absences:
         if absence.ended > life.erasing_at and (until is None or absence.began < until):
             by = max(by, absence.ended + (origin.records.opening.MAINTENANCE_SECONDS if absence.is_database else 0.0))
+    for at in given_up:
+        if life.erasing_at < at <= by:
+            by = max(by, at + silent_seconds(lease_seconds))
     return by
 
 
@@ -78,8 +84,10 @@ class Worst:
     verified_late: float
 
 
-def worst(lives: Sequence[Life], lease_seconds: float, absences: Sequence[Absence]) -> Worst:
-    """Of those that are verified."""
+def worst(
+    lives: Sequence[Life], lease_seconds: float, absences: Sequence[Absence], given_up: Sequence[float] = ()
+) -> Worst:
+    """Of those that are verified. `given_up`: in order."""
     done = [
         (life.erasing_at, life.fenced_at, life.verified_at, life)
         for life in lives
@@ -90,5 +98,7 @@ def worst(lives: Sequence[Life], lease_seconds: float, absences: Sequence[Absenc
         fenced=max(fenced - asked for asked, fenced, _, _ in done),
         verified=max(verified - asked for asked, _, verified, _ in done),
         fenced_late=max(fenced - fenced_by(life, lease_seconds, absences) for _, fenced, _, life in done),
-        verified_late=max(verified - verified_by(life, lease_seconds, absences) for _, _, verified, life in done),
+        verified_late=max(
+            verified - verified_by(life, lease_seconds, absences, given_up) for _, _, verified, life in done
+        ),
     )

@@ -75,7 +75,7 @@ class Chaos:
 
     def told(self) -> str:
         lease, done, book = self.wanted.lease_seconds, self.world.done, self.book.outcomes
-        was = worst(self.book.erasures(), lease, self.world.absences)
+        was = worst(self.book.erasures(), lease, self.world.absences, self.world.given_up())
         return (
             f"chaos, seed {self.seed}, L = {lease:g} s: {was.erasures} erasures, worst t_fenced {was.fenced:.2f} s"
             f" ({was.fenced_late:+.2f} s by the formula: {silent_seconds(lease):.2f} s after commit or start), worst t_verified"
@@ -89,7 +89,7 @@ class Chaos:
 
     def _check(self) -> None:
         lease, outcomes = self.wanted.lease_seconds, self.book.outcomes
-        was = worst(self.book.erasures(), lease, self.world.absences)
+        was = worst(self.book.erasures(), lease, self.world.absences, self.world.given_up())
         found = Least(
             partitions=self._count(PARTITIONS),
             erasures=was.erasures,

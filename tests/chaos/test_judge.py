@@ -124,6 +124,9 @@ def test_the_bound_is_a_lease_after_the_commit_or_the_last_start() -> None:
     assert fenced_by(life, lease, [Absence(12.0, 30.0)]) == 30.0
     assert verified_by(life, lease, []) == 11.0 + 2 * silent + EDGE_LENGTH[1] * lease
     assert verified_by(life, lease, [Absence(41.0, 45.0, is_database=True)]) == 45.0 + MAINTENANCE_SECONDS
+    by = verified_by(life, lease, [])
+    assert verified_by(life, lease, [], [by - 0.5]) == by - 0.5 + silent
+    assert verified_by(life, lease, [], [by + 0.5]) == by, "nobody had to wait any more"
     was = worst([life], lease, [])
     assert (was.fenced, was.verified) == (30.0, 40.0)
     assert was.fenced_late == pytest.approx(40.0 - 11.0 - silent)

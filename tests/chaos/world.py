@@ -1,7 +1,7 @@
 """Three edges of two workers, their origin, perhaps its PostgreSQL with a standby: real processes, and what may happen to them.
 
 Each edge reaches its origin over a way of its own that the test can hold up or cut, and so does the origin its database. The clocks
-of two edges run wrong within what the lease allows for, and their wall clocks jump.
+of two edges run wrong within what the lease allows for, and the wall clock of one jumps now and then.
 """
 
 from __future__ import annotations

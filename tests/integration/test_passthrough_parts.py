@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.assets import Cached, Got, Seen, cached, response
+from tests.infra.assets import Cached, Got, Script, Seen, cached, response
 
 FILE = bytes(range(200))
 STEPS = 120
@@ -78,6 +78,18 @@ def span(got: Got) -> tuple[int, int]:
     match = re.fullmatch(r"bytes (\d+)-(\d+)/\d+", got["content-range"])
     assert match is not None
     return int(match[1]), int(match[2]) + 1
+
+
+def broken_off(start: int, end: int) -> Script:
+    """An origin whose part of the file ends ten bytes too soon."""
+
+    async def script(_: Seen, writer: asyncio.StreamWriter) -> None:
+        headers = {"etag": '"v1"', "content_range": f"bytes {start}-{end - 1}/200", "cache_control": "max-age=60"}
+        writer.write(response(FILE[start:end], "206 Partial Content", **headers)[:-10])
+        await writer.drain()
+        writer.close()
+
+    return script
 
 
 async def test_a_part_is_kept_and_answers_what_lies_in_it(cache: Cached) -> None:
@@ -223,20 +235,7 @@ async def test_a_change_that_passes_through_takes_parts_with_it_and_those_on_the
 async def test_a_part_that_breaks_off_is_neither_kept_nor_ended(cache: Cached) -> None:
     origin = ranged(cache)
 
-    async def breaking(_: Seen, writer: asyncio.StreamWriter) -> None:
-        writer.write(
-            response(
-                FILE[50:100],
-                "206 Partial Content",
-                etag='"v1"',
-                content_range="bytes 50-99/200",
-                cache_control="max-age=60",
-            )[:-10]
-        )
-        await writer.drain()
-        writer.close()
-
-    cache.origin.script = breaking
+    cache.origin.script = broken_off(50, 100)
     with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
         await cache.get(range="bytes=50-99")
     cache.origin.script = origin
@@ -247,20 +246,7 @@ async def test_a_gap_that_breaks_off_is_no_whole(cache: Cached) -> None:
     await cache.get(range="bytes=-150")
     origin = ranged(cache)
 
-    async def breaking(_: Seen, writer: asyncio.StreamWriter) -> None:
-        writer.write(
-            response(
-                FILE[:50],
-                "206 Partial Content",
-                etag='"v1"',
-                content_range="bytes 0-49/200",
-                cache_control="max-age=60",
-            )[:-10]
-        )
-        await writer.drain()
-        writer.close()
-
-    cache.origin.script = breaking
+    cache.origin.script = broken_off(0, 50)
     with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
         await cache.get()
     cache.origin.script = origin

@@ -96,7 +96,9 @@ def chosen(variants: Iterable[Stored], request: Fields) -> Stored | None:
         if one.selection == said[one.varies_by]:
             return one
     language = wanted_language(request) if known else None
-    return None if language is None else next((one for one in known if speaks(language, one.varies_by, one.fields)), None)
+    return (
+        None if language is None else next((one for one in known if speaks(language, one.varies_by, one.fields)), None)
+    )
 
 
 def request_directives(request: Fields) -> Directives:

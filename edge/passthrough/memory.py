@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Self
 
-
 PASSING_SHARE = 0.5
 
 

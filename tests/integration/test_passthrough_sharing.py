@@ -205,7 +205,7 @@ async def test_confirmations_are_shared_too(cache: Cached) -> None:
     "said",
     [{"Cache_Control": "no-store, max-age=0"}, {"Authorization": "Basic x", "Cache_Control": "max-age=0"}],
 )
-async def test_who_asks_for_himself_alone_changes_nothing_for_the_others(cache: Cached, said: dict[str, str]) -> None:
+async def test_who_asks_for_himself_alone_changes_nothing_for_the_others(cache: Cached, said: dict[str, Any]) -> None:
     cache.origin.says(response(ETag='"a"', **FRESH), response(b"mine", ETag='"b"', **FRESH))
     await cache.get()
     assert (await cache.get(**said)).body == b"mine"
@@ -222,7 +222,7 @@ async def test_who_asks_for_himself_alone_changes_nothing_for_the_others(cache: 
 
 
 async def test_what_is_fetched_behind_is_fetched_once_although_nobody_may_wait_for_it(cache: Cached) -> None:
-    fields = {"cache_control": "max-age=0, stale-while-revalidate=60"}
+    fields: dict[str, Any] = {"cache_control": "max-age=0, stale-while-revalidate=60"}
     cache.origin.says(response(b"old", **fields))
     await cache.get()
     slow = cache.origin.script = Slow(b"ne", b"w", **fields)

@@ -133,6 +133,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         requests_max=settings.delivery.requests_max,
         rates=rates,
         in_progress=in_progress,
+        probe_key=outside.link.page.probe_key,
         purge=outside.purge,
         searches=Searches(
             wire=outside.wire,

@@ -45,7 +45,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
-    """One that was removed, and its addresses."""
+    """One that was removed, or a version of it under retention, and its addresses."""
 
     name: NameHash
     urls: tuple[KnownUrl, ...]

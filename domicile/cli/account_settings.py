@@ -1,8 +1,10 @@
 """What an account keeps beside its assets (fields of metadata, named transformations, presets, folders, triggers), brought into a cloud.
 
-A page of it is in memory at a time (ANSWER_BYTES_MAX of `service.gate.account`), and of what was seen before 16 bytes each. What is there already under the same name stays as it is, so that it may be done again. What the cloud refuses is named, and the
+What is there already under the same name stays as it is, so that it may be done again. What the cloud refuses is named, and the
 rest goes on. Uploads and URLs name fields, transformations and presets, so these come before the assets; folders come behind them,
 because most are there with what lies in them, and triggers last of all, because they would tell of every asset that comes.
+
+In memory is a page at a time, which `service.gate.account` reads within a limit, and MARK_BYTES of each name that was seen.
 """
 
 from __future__ import annotations

@@ -140,11 +140,7 @@ class Taken:
         all_filled = self.seen.fills >= made if made else self.seen.fills == 0
         # a worker that takes another's place after an erasure has its first hits from the disk
         hits = self.seen.hits if "erasures" in self.done else self.seen.memory_hits
-        return (
-            all_filled
-            and hits >= self.run.requests + self.beside
-            and self.seen.purges == self.done.get("purges", 0)
-        )
+        return all_filled and hits >= self.run.requests + self.beside and self.seen.purges == self.done.get("purges", 0)
 
 
 Compared = Callable[[Run, Run], float]

@@ -220,7 +220,9 @@ class Erasures:
         if not per_second:
             return []
         self._upload(math.ceil(per_second * (seconds + SPARE_SECONDS)) - len(self._left))
-        return [Side(name="erasures", act=self.erase, per_second=per_second, lanes=ERASING_LANES if per_second > 1 else 1)]
+        return [
+            Side(name="erasures", act=self.erase, per_second=per_second, lanes=ERASING_LANES if per_second > 1 else 1)
+        ]
 
     def _upload(self, count: int) -> None:
         uploader = self._stack.sdk().uploader

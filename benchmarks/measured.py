@@ -33,7 +33,10 @@ class Counted:
     def hits(self) -> int:
         """Answers from any tier of the node that went well."""
         tiers = ("memory", "disk", "peer")
-        told = (self.edge.total("domicile_edge_requests_total", route="delivery", cache=tier, status="2xx") for tier in tiers)
+        told = (
+            self.edge.total("domicile_edge_requests_total", route="delivery", cache=tier, status="2xx")
+            for tier in tiers
+        )
         return round(sum(told))
 
     @property

@@ -40,7 +40,9 @@ def test_it_is_asked_ever_more_rarely_and_not_for_ever() -> None:
     assert standing.is_in_trouble
 
 
-def test_a_limit_that_lets_through_some_questions_is_met_again_soon_and_one_that_lets_through_none_more_rarely() -> None:
+def test_a_limit_that_lets_through_some_questions_is_met_again_soon_and_one_that_lets_through_none_more_rarely() -> (
+    None
+):
     standing, now, pauses = Standing(until=5000.0), 0.0, list[float]()
     for answers in (2, 1, 0, 0, 3):
         before = begun(standing)
@@ -58,7 +60,9 @@ def test_a_limit_that_lets_through_some_questions_is_met_again_soon_and_one_that
 def test_a_place_that_says_when_it_takes_questions_again_is_left_alone_so_long_within_bounds(
     said: float, waited: float
 ) -> None:
-    assert answered(Standing(until=5000.0), Tally(asked=1, limited=1), now=5.0, wait_seconds=said).due_at == 5.0 + waited
+    assert (
+        answered(Standing(until=5000.0), Tally(asked=1, limited=1), now=5.0, wait_seconds=said).due_at == 5.0 + waited
+    )
 
 
 def test_what_cannot_be_asked_is_settled_at_once() -> None:

@@ -204,9 +204,7 @@ async def test_older_versions_alone_are_asked_for_under_their_own_urls(scene: Sc
     }
 
 
-async def test_where_nothing_could_be_asked_nothing_is_verified(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_where_nothing_could_be_asked_nothing_is_verified(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     targets = await with_an_older_version(scene)
     monkeypatch.setattr(working_sets, "TARGETS_CHARACTERS_MAX", 0)
     body = await told(scene, await purged(scene, targets))

@@ -104,8 +104,8 @@ async def test_a_kind_that_an_account_does_not_tell_of_keeps_no_other_from_comin
 
 async def test_what_is_on_one_page_is_made_before_the_next_is_asked_for() -> None:
     """Nobody holds all pages of an account."""
-    presets = [{"presets": [{"name": name, "settings": {}}], "next_cursor": name} for name in ("p", "q")]
-    last = {"presets": [{"name": name, "settings": {}} for name in ("q", "r")]}
+    presets: list[Any] = [{"presets": [{"name": name, "settings": {}}], "next_cursor": name} for name in ("p", "q")]
+    last: Any = {"presets": [{"name": name, "settings": {}} for name in ("q", "r")]}
     theirs, ours = account(**{"/upload_presets": [*presets, last], "/transformations": [{}]}), Api({})
     theirs.log = ours.log
     moved = between(theirs, ours)

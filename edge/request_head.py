@@ -32,7 +32,7 @@ _OWN = (b"Referer", b"Cookie", b"X-Forwarded-For", FIELD.encode())
 OWN_LINES_MAX = 3
 """That are left out; with LINES_MAX still below what the library takes."""
 _LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):[\t ]*([\t\x20-\x7e]*)")
-_NOTED = frozenset({b"host", b"accept", b"if-none-match"})
+_NOTED = frozenset({b"host", b"accept", b"if-none-match", b"cdn-loop"})
 _UNUSUAL = frozenset(
     {
         b"content-length", b"transfer-encoding", b"content-encoding", b"trailer", b"te", b"expect", b"upgrade",
@@ -108,7 +108,7 @@ class HeadReader:
         lines = block.split(b"\r\n")
         if len(block) > HEAD_BYTES_MAX or len(lines) > LINES_MAX or lines.pop():
             return None
-        host = tags = None
+        host = tags = loop = None
         accept, proofs = "", []
         for line in lines:
             try:
@@ -128,6 +128,8 @@ class HeadReader:
                 host = value
             elif name == b"if-none-match" and tags is None:
                 tags = value
+            elif name == b"cdn-loop" and loop is None:
+                loop = value
             else:
                 return None
         return Asked(host, accept, tags, tuple(proofs)) if host else None
@@ -150,10 +152,10 @@ def _read_line(line: bytes, proof: bytes) -> _Line:
         return _Of.NO_CONCERN if value.lower() == "keep-alive" else _Of.NOT_FOR_HERE
     if name == b"host" and not is_host(match[2].rstrip(b" \t")):
         return _Of.NOT_FOR_HERE
-    if name in _NOTED or name == proof:
-        return name, value
     if name == b"cdn-loop" and (PSEUDONYM in value.lower() or value.count(",") >= HOPS_MAX):
         return _Of.NOT_FOR_HERE
+    if name in _NOTED or name == proof:
+        return name, value
     return _Of.NOT_FOR_HERE if name in _UNUSUAL else _Of.NO_CONCERN
 
 

@@ -2,7 +2,7 @@
 
     fenced    by max(its commit, the newest start of the origin) + L (1 + rho) + epsilon, or with the acks before that
     verified  by then + L (1 + rho) + epsilon, once the key is destroyed and the originals are deleted: every edge that may serve has
-              looked for it, or has no lease any more. One that can be heard and cannot hear keeps its lease as far as anybody knows,
+              looked for it (it is asked again EDGE_RETRY_SECONDS_MAX after it could not), or has no lease any more. One that can be heard and cannot hear keeps its lease as far as anybody knows,
               and is waited for as long as that lasts
 
 A start that was given up (a wall clock was set) says nothing more, and has its lease as far as anybody knows: it is waited for from then on.
@@ -102,3 +102,11 @@ def worst(
             verified - verified_by(life, lease_seconds, absences, given_up) for _, _, verified, life in done
         ),
     )
+
+
+def latest(
+    lives: Sequence[Life], lease_seconds: float, absences: Sequence[Absence], given_up: Sequence[float] = ()
+) -> Life:
+    """The one that was verified the longest after it had to be."""
+    done = [(life.verified_at, life) for life in lives if life.fenced_at is not None and life.verified_at is not None]
+    return max(done, key=lambda one: one[0] - verified_by(one[1], lease_seconds, absences, given_up))[1]

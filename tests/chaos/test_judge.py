@@ -8,7 +8,7 @@ import pytest
 from origin.records.opening import MAINTENANCE_SECONDS
 from tests.chaos.__main__ import LEAST, MINUTES, PARTS, least
 from tests.chaos.book import LEARNED_SECONDS_MAX, Answer, Book, Life, Question, Upload
-from tests.chaos.bounds import Absence, fenced_by, silent_seconds, verified_by, worst
+from tests.chaos.bounds import Absence, fenced_by, latest, silent_seconds, verified_by, worst
 from tests.chaos.outage import Sample, recovered_after, wrong_meanwhile
 from tests.chaos.plan import EDGE_LENGTH, PARTITIONS, Kind, Wanted, counted, plan
 from tests.soak.oracle import Wrong
@@ -130,6 +130,8 @@ def test_the_bound_is_a_lease_after_the_commit_or_the_last_start() -> None:
     was = worst([life], lease, [])
     assert (was.fenced, was.verified) == (30.0, 40.0)
     assert was.fenced_late == pytest.approx(40.0 - 11.0 - silent)
+    sooner = Life(Upload(RAW, 1), 1.0, 2.0, 20.0, 21.0, 30.0, 31.0)
+    assert latest([sooner, life, sooner], lease, []) is life
 
 
 def test_a_plan_is_its_seeds_and_has_what_is_wanted() -> None:

@@ -49,6 +49,16 @@ def jumping(lease_seconds: float) -> tuple[str, ...]:
     return (*WRONG[:-1], f"{WRONG[-1]}:{LEASES_BETWEEN_JUMPS * lease_seconds:g}")
 
 
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """On the clock of the test."""
+
+    lane: str
+    kind: Kind
+    began: float
+    ended: float
+
+
 @dataclass(slots=True)
 class World:
     directory: Path
@@ -62,6 +72,7 @@ class World:
     began_at: float = field(default_factory=time.monotonic)
     absences: list[Absence] = field(default_factory=list)
     done: Counter[Kind] = field(default_factory=Counter)
+    happened: list[Happened] = field(default_factory=list)
     _origin_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Origin and database are not taken away at once: then nobody could tell which bound holds."""
 
@@ -77,6 +88,7 @@ class World:
     async def happen(self, lane: str, event: Event) -> None:
         """Do it, for as long as it lasts."""
         await asyncio.sleep(event.pause)
+        began = time.monotonic()
         if lane == "origin":
             async with self._origin_turn:
                 await self._to_origin(event)
@@ -86,6 +98,7 @@ class World:
         else:
             await self._to_edge(int(lane.removeprefix("edge ")), event)
         self.done[event.kind] += 1
+        self.happened.append(Happened(lane, event.kind, began, time.monotonic()))
 
     # --- edges ------------------------------------------------------------------------------------------------------
 

@@ -21,8 +21,8 @@ from pathlib import Path
 import psutil
 from sqlalchemy.engine import make_url
 
-from tests.chaos.bounds import Absence
-from tests.chaos.plan import Event, Kind
+from tests.chaos.bounds import Absence, Trouble, hung, over
+from tests.chaos.plan import HANGS, Event, Kind
 from tests.chaos.relay import Relay, relayed, relayed_port
 from tests.infra.standby import Pair
 from tests.integration.node_process import Node
@@ -76,7 +76,13 @@ class World:
     _origin_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Origin and database are not taken away at once: then nobody could tell which bound holds."""
 
-    def given_up(self) -> list[float]:
+    def troubles(self) -> list[Trouble]:
+        """What edges are waited for, in order."""
+        killed = [one.began for one in self.happened if one.kind is Kind.KILL_NODE]
+        ended = [over(at, self.lease_seconds) for at in [*killed, *self.jumps()]]
+        return sorted([*ended, *(hung(one.began, one.ended) for one in self.happened if one.kind in HANGS)])
+
+    def jumps(self) -> list[float]:
         """When clocks that jump did so until now, by the monotonic clock, in order: see `clocks/sitecustomize.py`."""
         found: list[float] = []
         for rate, jump in (map(float, (rate, jumps[0])) for rate, _, *jumps in self.clocks if jumps):

@@ -17,6 +17,8 @@ from domicile.media.probe import KnownUrl, Seen, Tally
 from domicile.media.url import on_own_host
 
 RETRY_SECONDS, RETRY_SECONDS_MAX = 1.0, 600.0
+EDGE_RETRY_SECONDS_MAX = 4.0
+"""Of an edge, which asks itself: a worker that hung for minutes keeps an erasure open for so much longer, and not for as long again."""
 DOUBLINGS_MAX = 16
 PATIENCE_SECONDS = 3600.0
 """How long a place is asked again after the last copy in it was to be too old."""
@@ -75,7 +77,14 @@ def begun(standing: Standing) -> Tally:
     return replace(tally, asked=tally.asked - tally.limited, limited=0)
 
 
-def answered(standing: Standing, tally: Tally, *, now: float, wait_seconds: float = 0.0) -> Standing:
+def answered(
+    standing: Standing,
+    tally: Tally,
+    *,
+    now: float,
+    wait_seconds: float = 0.0,
+    pause_seconds_max: float = RETRY_SECONDS_MAX,
+) -> Standing:
     """After a try. `wait_seconds`: what a place that limits how often it is asked says."""
     verdict = tally.verdict
     is_further = verdict is Seen.LIMITED and tally.asked - tally.limited > begun(standing).asked
@@ -83,7 +92,7 @@ def answered(standing: Standing, tally: Tally, *, now: float, wait_seconds: floa
     tried = replace(standing, tries=standing.tries + 1, vain=vain + 1, tally=tally)
     if verdict is Seen.ABSENT:
         return replace(tried, outcome=Outcome.VERIFIED, due_at=now, why="")
-    due_at = now + max(pause(vain), min(wait_seconds, RETRY_SECONDS_MAX))
+    due_at = now + max(min(pause(vain), pause_seconds_max), min(wait_seconds, RETRY_SECONDS_MAX))
     return failed_if_over(replace(tried, due_at=due_at, why=WHY[verdict]), now=now)
 
 

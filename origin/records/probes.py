@@ -265,7 +265,9 @@ class Probes:
                 continue
             edge = known.edge(instance)
             edge.looked, edge.kept = said.looked, said.kept
-            edge.standing = probe_steps.answered(edge.standing, tally_of(said), now=now)
+            edge.standing = probe_steps.answered(
+                edge.standing, tally_of(said), now=now, pause_seconds_max=probe_steps.EDGE_RETRY_SECONDS_MAX
+            )
             known.changed.set()
             self.told.set()
 

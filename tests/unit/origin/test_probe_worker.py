@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from origin.catalogue.cdn_tables import cdn_purge
 from origin.catalogue.probe_tables import erasure_work
 from origin.cdn_worker import tend
 from origin.keyring import Keyring
-from origin.probe_steps import NO_ADDRESS, NO_QUESTIONS, PATIENCE_SECONDS, SILENT, WHY
+from origin.probe_steps import EDGE_RETRY_SECONDS_MAX, NO_ADDRESS, NO_QUESTIONS, PATIENCE_SECONDS, SILENT, WHY
 from origin.probe_worker import DENIED
 from origin.records import PurgeTargets, Records, probes, working_sets
 from origin.records.probes import SILENT_SECONDS, Probe
@@ -327,7 +328,9 @@ def test_clouds_take_turns_with_what_is_asked_after() -> None:
     for tenant, erasure in (("busy", "1"), ("busy", "2"), ("busy", "3"), ("calm", "4")):
         known.begin(Probe(tenant=tenant, id=erasure, seqs=(1,), began_at=0.0, work=None, until=9.0))
     everybody = frozenset({"busy", "calm"})
-    told = [known.due_for((NODE, BOOT), everybody, now=0.0, limit=1)[0].id for _ in range(4)]
+    told = [
+        known.due_for((NODE, BOOT), everybody, now=0.0, limit=1)[0].id for _ in range(math.ceil(EDGE_RETRY_SECONDS_MAX))
+    ]
     assert told == ["1", "4", "2", "3"]
     for tenant, erasure in list(known.open):
         known.end(tenant, erasure)
@@ -501,6 +504,22 @@ async def test_an_edge_that_keeps_or_gives_away_something_is_named_until_it_does
     scene.pass_time(1)
     (probe,) = await fetched(scene.records)
     await fetched(scene.records, saw(probe))
+    assert state_of(await told(scene, erasure)) == ("receipted", "erased")
+
+
+async def test_an_edge_whose_worker_hung_for_long_is_asked_again_soon_after_it_goes_on(scene: Scene) -> None:
+    _, erasure = await with_an_edge(scene)
+    hung_seconds = 0
+    while hung_seconds < 40:
+        if due := await fetched(scene.records):
+            await fetched(scene.records, saw(due[0], unsure=1))
+        scene.pass_time(1)
+        hung_seconds += 1
+    for _ in range(math.ceil(EDGE_RETRY_SECONDS_MAX)):
+        if due := await fetched(scene.records):
+            await fetched(scene.records, saw(due[0]))
+            break
+        scene.pass_time(1)
     assert state_of(await told(scene, erasure)) == ("receipted", "erased")
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from edge.cache.forward import HOPS_MAX, PSEUDONYM
 from edge.faulty import is_host
+from edge.own_probe import FIELD
 
 HEAD_BYTES_MAX = 8 * 1024
 """Of the fields that are read here; below what the library takes for one line."""
@@ -26,8 +27,8 @@ REMEMBERED_MAX = 2048
 BLOCK_BYTES_MAX, LINE_BYTES_MAX = 1024, 256
 """Of one that is remembered; longer ones are read anew each time."""
 
-_OWN = (b"Referer", b"Cookie", b"X-Forwarded-For")
-"""Fields that differ from viewer to viewer, as browsers and proxies write them; none of them concerns a hit."""
+_OWN = (b"Referer", b"Cookie", b"X-Forwarded-For", FIELD.encode())
+"""Fields that differ from viewer to viewer, as browsers and proxies write them, and that of our own probes; none of them concerns a hit."""
 OWN_LINES_MAX = 3
 """That are left out; with LINES_MAX still below what the library takes."""
 _LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):[\t ]*([\t\x20-\x7e]*)")

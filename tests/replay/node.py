@@ -16,7 +16,6 @@ from domicile.service.pool import DecoderPool
 from domicile.service.settings import Secret
 from domicile.service.tasks import Background
 from edge import agent_process
-from edge.agent import Identity
 from edge.bounds import bounds_between_workers, bounds_of
 from edge.cdn_settings import CdnSettings
 from edge.child_door import ChildDoor
@@ -33,6 +32,7 @@ from edge.parts import Outside, Parts, assemble
 from edge.plain import Plain
 from edge.reserve import Reserve
 from edge.settings import EdgeSettings
+from edge.starts import Identity
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
 from edge.store.keeper import Keeper

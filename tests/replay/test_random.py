@@ -207,7 +207,7 @@ class Replay(RuleBasedStateMachine):
             for answer in reversed(node.line.journals[-3:]):
                 if not (answer.compacted or answer.unknown or agent._changing.locked()):
                     async with agent._changing:
-                        await agent._take(answer)
+                        await agent._feed.take(answer)
             await self.loop.settle()
 
         before = self._cursor(edge)

@@ -20,7 +20,7 @@ from domicile.media.wire import Rendition, Resolved
 from domicile.service.pool import DecoderPool
 from edge.flight import Fill, Flights, Published, result
 from edge.following import TenantState
-from edge.keys import Wanted, Way, file_of
+from edge.keys import file_of
 from edge.lookup import Lookup
 from edge.metrics import Count
 from edge.parent import Parent
@@ -31,6 +31,7 @@ from edge.render import Made, Order, head_as_it_is, make, plain_of, type_as_it_i
 from edge.store.port import Stored, close_body
 from edge.upstream import Changed, Upstream
 from edge.verdict import Verdict
+from edge.wanted import Wanted, Way
 
 ATTEMPTS_MAX = 3
 """Times one fill starts over because the asset changed between two questions."""

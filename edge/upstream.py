@@ -23,12 +23,12 @@ from domicile.service.gate.wire import WireClient
 from domicile.service.gate.wire_answers import Blob
 from domicile.service.pool_files import SourceFile
 from edge.following import TenantState
-from edge.keys import Wanted, Way
 from edge.metrics import Add, Count
 from edge.names import Negatives
 from edge.originals import KeptOriginals, Read
 from edge.permits import Permits
 from edge.unseal import StreamOpener
+from edge.wanted import Wanted, Way
 
 
 class AssetGone(AssetNotFound):

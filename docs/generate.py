@@ -24,9 +24,9 @@ from domicile.media.policy import Activity, Preset
 from domicile.media.policy_file import from_mapping
 from domicile.service.metrics import new_registry
 from domicile.service.settings import GIB, KIB, MIB, Known, Secret, known_settings
+from edge.counters import totals as edge_points
 from edge.exporter import NODE_HELP
 from edge.metrics import HELP, PREFIX, Gauge
-from edge.metrics import totals as edge_points
 from edge.settings import EdgeSettings
 from origin.api.openapi import describe
 from origin.app import ROUTE_NAMES, ROUTES, UPLOAD_ROUTES

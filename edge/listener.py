@@ -25,10 +25,11 @@ from multidict import CIMultiDict
 from domicile.service.tls import HandshakeBounds
 from edge.addresses import KEY_BYTES, Addresses
 from edge.bounds import Bounds
+from edge.counters import Counters
 from edge.faulty import is_faulty
 from edge.front import ANYBODY, Front, bears_name
 from edge.hot import HELD_BYTES_MAX, Hot
-from edge.metrics import Cache, Count, Counters, Route
+from edge.metrics import Cache, Count, Route
 from edge.outgoing import POLL_SECONDS_MAX, abort, bound, close_when_taken, unread_bytes, unsent_bytes
 from edge.request_head import ends_at_a_boundary
 from edge.respond import empty

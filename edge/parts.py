@@ -14,6 +14,7 @@ from domicile.service.gate.wire import WireClient
 from domicile.service.networks import read_networks
 from domicile.service.pool import DecoderPool
 from edge.app import App
+from edge.counters import Counters
 from edge.deliver import Deliverer
 from edge.downstream import downstream_of
 from edge.fill import Filler
@@ -26,7 +27,6 @@ from edge.hot import Hot
 from edge.link import NodeLink
 from edge.look import Looker
 from edge.lookup import Lookup
-from edge.metrics import Counters
 from edge.names import Negatives, UnknownClouds, Verdicts
 from edge.open_responses import InProgress, OpenResponses
 from edge.originals import KeptOriginals

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.connection_settings import ConnectionSettings
-from edge.metrics import Counters, totals
+from edge.counters import Counters, totals
 from edge.page import COUNTERS_MAX
 from edge.passthrough.serve import passthrough
 from edge.passthrough.settings import PassthroughSettings

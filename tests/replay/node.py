@@ -19,13 +19,13 @@ from edge import agent_process
 from edge.bounds import bounds_between_workers, bounds_of
 from edge.cdn_settings import CdnSettings
 from edge.child_door import ChildDoor
+from edge.counters import Counters
 from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.flight import Flights
 from edge.link import NodeLink
 from edge.listener import END_SECONDS_MAX, Listener
 from edge.members import Members
 from edge.messages import Told
-from edge.metrics import Counters
 from edge.nodedb import NodeDb
 from edge.page import SharedPage, Slot
 from edge.parts import Outside, Parts, assemble

@@ -61,6 +61,7 @@ from domicile.service.pool_values import Rendered
 from edge.bounds import bounds_of
 from edge.cdn_settings import CdnSettings
 from edge.connection_settings import ConnectionSettings
+from edge.counters import Counters
 from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.entrance import entrance
 from edge.flight import Flights
@@ -69,7 +70,6 @@ from edge.keys import Terms, wanted
 from edge.link import NodeLink
 from edge.listener import Listener
 from edge.messages import Applied, Event, Granted, KeyRecord, Numbered, StoredObject, TenantGrant
-from edge.metrics import Counters
 from edge.page import SharedPage, boottime_ns
 from edge.parts import Outside, Parts, assemble
 from edge.plain import Plain

@@ -24,7 +24,7 @@ from origin.catalogue.hold_tables import erasure_target as table
 from origin.catalogue.port import AssetRow
 from origin.catalogue.sql import add_if_absent
 from origin.journal import Change
-from origin.records import backups, restrictions, unapproved, working_sets
+from origin.records import restrictions, unapproved, under_retention, working_sets
 from origin.records import erasure_rows as rows_of
 from origin.records import targets as selection
 from origin.records.approvals import cancelled
@@ -247,7 +247,7 @@ async def _take(core: Core, change: Change, row: ErasureRow, key: Key | None) ->
     kept: list[AssetRow] = []
     if waits_of(row).versions == Versions.ALL:
         most = ERASE_VERSIONS_MAX
-        kept = await backups.selected(connection, tenant, asset_ids=ids, names=(), carrying=(), limit=most)
+        kept = await under_retention.selected(connection, tenant, asset_ids=ids, names=(), carrying=(), limit=most)
     if len(kept) == ERASE_VERSIONS_MAX:
         assets = []  # the rest of them first: these assets are asked for again
     chosen = Chosen(assets=tuple(assets), kept=tuple(kept))

@@ -20,7 +20,7 @@ from dataclasses import replace
 from domicile.media.asset import Aid, AssetName, NameHash
 from domicile.media.journal import Head
 from domicile.media.policy import Activity, Permit, Place, ResidencyPolicy
-from origin.journal import read_head
+from origin.journal_reading import read_head
 from origin.records.afterwards import Afterwards, Leave, nothing
 from origin.records.api_keys import ApiKeys
 from origin.records.bodies import Body

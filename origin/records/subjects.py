@@ -20,7 +20,7 @@ from domicile.media.sealed import SealContext
 from origin.catalogue import tables as t
 from origin.catalogue.port import AssetRow
 from origin.catalogue.sql import batches
-from origin.journal import read_head
+from origin.journal_reading import read_head
 from origin.records import under_retention
 from origin.records.bodies import Body
 from origin.records.core import Core

@@ -25,7 +25,7 @@ from edge.tenure import Asked
 from origin import cdn_steps, fenced
 from origin.continuity import Continuity
 from origin.fenced import Instance
-from origin.journal import read_heads
+from origin.journal_reading import read_heads
 from origin.mirror import Mirror
 from origin.records import cdn_purges, edges, recovery
 from origin.records.types import FencedState, Fencing

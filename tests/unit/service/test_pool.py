@@ -357,7 +357,7 @@ async def test_never_more_processes_than_set() -> None:
         tasks = [group.create_task(bench.say("nap 0.02", tenant=f"t{number % 5}")) for number in range(30)]
         most = 0
         while not all(task.done() for task in tasks):
-            most = max(most, len(bench.pool._busy) + len(bench.pool._idle))
+            most = max(most, len(bench.pool._decoders._busy) + len(bench.pool._decoders._idle))
             await asyncio.sleep(0.001)
     assert most == 2
 
@@ -408,10 +408,10 @@ async def test_after_an_erase_the_tenants_processes_go() -> None:
 
 
 async def test_switching_tenants_forks_one_zygote_and_starts_no_interpreter(bench: Bench) -> None:
-    zygote = bench.pool._zygote
+    zygote = bench.pool._decoders._zygote
     pids = [int(await bench.say("pid", tenant=str(number))) for number in range(20)]
     assert len(set(pids)) == 20
-    assert bench.pool._zygote is zygote
+    assert bench.pool._decoders._zygote is zygote
     assert bench.counted.killed.total() == 0
 
 
@@ -470,7 +470,7 @@ async def main():
     pool = DecoderPool(PoolSettings(processes=1), handlers=Path({str(DOUBLE)!r}))
     await pool.start()
     pid = (await pool.render(b"pid", JOB, tenant="t")).body.decode()
-    print(pool._zygote._process.pid, pid, flush=True)
+    print(pool._decoders._zygote._process.pid, pid, flush=True)
     await pool.render(b"spin", JOB, tenant="t")
 asyncio.run(main())
 """

@@ -17,6 +17,7 @@ from edge.app import App
 from edge.counters import Counters
 from edge.deliver import Deliverer
 from edge.downstream import downstream_of
+from edge.fetch import Fetcher
 from edge.fill import Filler
 from edge.flight import Flights
 from edge.following import TenantState
@@ -271,11 +272,8 @@ def _upstream(settings: EdgeSettings, outside: Outside, known: _Known) -> Upstre
         outside.wire,
         permits=known.permits,
         negatives=known.negatives,
-        kept=known.originals,
         count=outside.counters.add,
         region=settings.region,
-        source_bytes_max=settings.media.source_bytes_max,
-        layers_bytes_max=settings.delivery.layers_bytes_max,
         clock=outside.clock,
     )
 
@@ -283,6 +281,14 @@ def _upstream(settings: EdgeSettings, outside: Outside, known: _Known) -> Upstre
 def _filler(settings: EdgeSettings, outside: Outside, known: _Known, upstream: Upstream) -> Filler:
     return Filler(
         upstream=upstream,
+        fetcher=Fetcher(
+            outside.wire,
+            permits=known.permits,
+            kept=known.originals,
+            count=outside.counters.add,
+            source_bytes_max=settings.media.source_bytes_max,
+            layers_bytes_max=settings.delivery.layers_bytes_max,
+        ),
         relay=Relay(
             wire=outside.wire,
             permits=known.permits,

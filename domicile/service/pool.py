@@ -91,10 +91,6 @@ class DecoderPool:
         """Which layers of the sandbox hold here, as the first decoder reported."""
         return self._decoders.layers
 
-    @property
-    def queue_depth(self) -> int:
-        return self._line.waiting
-
     def retire(self, tenant: str | None = None) -> None:
         """After an erase: idle decoders of this tenant (of all) end now, working ones after their job."""
         self._decoders.retire(tenant)

@@ -47,12 +47,6 @@ class Slow:
             writer.write(self._halves[1])
 
 
-async def until_seen(cache: Cached, requests: int) -> None:
-    async with asyncio.timeout(5):
-        while len(cache.origin.seen) < requests:
-            await asyncio.sleep(0.005)
-
-
 @asynccontextmanager
 async def viewers(cache: Cached, count: int, **fields: Any) -> AsyncIterator[list[Viewer]]:
     """So many who have asked for the same."""

@@ -291,7 +291,7 @@ async def test_a_full_queue_is_overload_at_once_and_waiting_is_measured() -> Non
         await asyncio.sleep(0.1)
         second = group.create_task(bench.pool.render(b"echo 2", JOB, tenant="acme"))
         await asyncio.sleep(0.05)
-        assert bench.pool.queue_depth == 1
+        assert bench.pool._line.waiting == 1
         started = time.monotonic()
         with pytest.raises(Overloaded):
             await bench.say("echo 3")
@@ -340,7 +340,7 @@ async def test_a_probe_counts_for_as_much_as_its_length_lets_fear() -> None:
         for _ in range(2):
             group.create_task(bench.pool.probe(b"nap 0.2" + b" " * 2_000_000, MediaLimits(), tenant="acme"))
         await asyncio.sleep(0.1)
-        assert (bench.pool._line.working, bench.pool.queue_depth) == (1, 1)
+        assert (bench.pool._line.working, bench.pool._line.waiting) == (1, 1)
 
 
 async def test_waiting_too_long_is_overload() -> None:
@@ -349,7 +349,7 @@ async def test_waiting_too_long_is_overload() -> None:
         await asyncio.sleep(0.1)
         with pytest.raises(Overloaded):
             await bench.say("echo")
-        assert bench.pool.queue_depth == 0
+        assert bench.pool._line.waiting == 0
 
 
 async def test_never_more_processes_than_set() -> None:

@@ -77,11 +77,11 @@ async def test_a_grace_restricts_at_once_erases_when_it_ends_and_survives_a_rest
         assert records._core.keyring.of(jane.aid) is not None
         assert id_of(await records.erase(CLOUD, JANE, grace=60, request_id="r")) == id_of(asked)
         clock.now += 59
-        await records.resume_erasures()
+        await records._erasures.resume()
         assert records._core.keyring.of(jane.aid) is not None
     clock.now += 1
     async with at(tmp_path, clock) as records:
-        await records.resume_erasures()
+        await records._erasures.resume()
         assert records._core.keyring.of(jane.aid) is None
         assert told(await records.erasure(CLOUD, id_of(asked))) == ("receipted", "erased")
         assert await kinds(records) == ["erasure"]
@@ -98,7 +98,7 @@ async def test_what_is_cancelled_is_shown_again_and_never_erased(tmp_path: Path)
         assert told(cancelled) == ("cancelled", "cancelled")
         assert await records.get(name("jane")) == jane
         clock.now += 61
-        await records.resume_erasures()
+        await records._erasures.resume()
         assert await records.get(name("jane")) == jane
         assert told(await records.erasure(CLOUD, id_of(asked))) == ("cancelled", "cancelled")
         with pytest.raises(BadRequest):

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.infra.packages import environment
+from tests.infra.ports import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SECRET = "change-me-change-me"
@@ -33,12 +34,6 @@ def require(program: str) -> str:
     if found is None:
         pytest.skip(f"{program} is not installed: sh tests/infra/system.sh")
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

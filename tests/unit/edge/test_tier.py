@@ -26,7 +26,7 @@ from edge.parent import FAILURES_MAX
 from edge.tier import Question
 from edge.tier_settings import TierSettings
 from tests.infra.authority import Authority
-from tests.infra.cdn import free_port
+from tests.infra.ports import free_port
 from tests.unit.edge.rig import CLOUD, TOKEN_KEY, PlayedOrigin, Rig, hash_of, policy
 
 PATH = "/demo/image/upload/w_10/pic.png"

@@ -15,7 +15,7 @@ from domicile.media.asset import NameHash
 from domicile.media.errors import AssetNotFound, UpstreamUnavailable
 from domicile.media.layer import LayerName
 from domicile.media.policy import Activity
-from domicile.media.wire import Absent, ResolveRequest, Resolved
+from domicile.media.wire import Absent, Resolved, ResolveRequest
 from domicile.service.gate.wire import WireClient
 from edge.following import TenantState
 from edge.metrics import Add, Count

@@ -24,8 +24,8 @@ from origin.catalogue.hold_tables import erasure_target as table
 from origin.catalogue.port import AssetRow
 from origin.catalogue.sql import add_if_absent
 from origin.journal import Change
-from origin.records import restrictions, unapproved, under_retention, working_sets
 from origin.records import erasure_rows as rows_of
+from origin.records import restrictions, unapproved, under_retention, working_sets
 from origin.records import targets as selection
 from origin.records.approvals import cancelled
 from origin.records.core import Core

@@ -64,7 +64,9 @@ class Backups:
         core = self._core
         hashes = [core.hash_name(name) for name in names]
         async with core.database.read() as connection:
-            found = await under_retention.of_assets(connection, tenant, asset_ids, hashes, limit=BACKUPS_SHOWN_MAX, shown=True)
+            found = await under_retention.of_assets(
+                connection, tenant, asset_ids, hashes, limit=BACKUPS_SHOWN_MAX, shown=True
+            )
         return self._opened(found)
 
     def _opened(self, found: Iterable[Kept]) -> tuple[Backup, ...]:

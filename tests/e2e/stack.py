@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+
 from tests.infra.ports import free_port
 
 START_SECONDS_MAX = 60.0

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
 from tests.infra.ports import free_port
 
 ACCESS_KEY = "TESTACCESSKEY0001"

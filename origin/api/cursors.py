@@ -13,7 +13,7 @@ def cursor_behind(word: str) -> str:
 
 
 def word_of(cursor: str) -> str:
-    """ "" for the first page. Raises BadRequest for what is no cursor."""
+    """Of the first page: "". Raises BadRequest for what is no cursor."""
     try:
         return base64.b64decode(cursor, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError) as bad:

@@ -20,6 +20,10 @@ from edge.respond import empty
 if TYPE_CHECKING:
     from edge.listener import Listener
 
+LINE_BYTES_MAX = 8190
+HEAD_BYTES_MAX = 32 * 1024
+"""Of all fields of one request: what reads lists takes time for each byte of them."""
+
 
 class Request(web.BaseRequest):
     """A request that knows when it is the last of its connection.
@@ -37,7 +41,7 @@ class Request(web.BaseRequest):
 class Connection(web.RequestHandler):
     """One connection, with a limit on what waits in it unsent, and hot hits answered before anything is parsed."""
 
-    __slots__ = ("_at_boundary", "_client", "_held", "_hot_answers", "_listener")
+    __slots__ = ("_at_boundary", "_client", "_head_bytes", "_held", "_hot_answers", "_listener")
 
     def __init__(self, manager: Listener, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
@@ -46,6 +50,8 @@ class Connection(web.RequestHandler):
         self._hot_answers = 0
         self._held = b""
         """What came while an event was on its way to this worker."""
+        self._head_bytes = 0
+        """What has come of a head that is not whole."""
         self._at_boundary = manager.hot is not None
         """Does the HTTP library certainly stand between two messages? Once it may not, it has the connection for good."""
 
@@ -58,7 +64,8 @@ class Connection(web.RequestHandler):
         return self._request_count - waiting + self._hot_answers >= listener.requests_max
 
     def data_received(self, data: bytes) -> None:
-        if self._held:  # whoever says more meanwhile takes the ordinary path, which keeps the order
+        """Nothing: the HTTP library goes on with what it has put off, a body too long for its buffer or requests for its queue."""
+        if self._held or not data:  # whoever says more meanwhile takes the ordinary path, which keeps the order
             held, self._held = self._held, b""
             self._read(held + data)
         else:
@@ -86,15 +93,22 @@ class Connection(web.RequestHandler):
 
     def _read(self, data: bytes) -> None:
         """By the HTTP library."""
-        if self._at_boundary:
+        if self._at_boundary and data:
             self._at_boundary = ends_at_a_boundary(data)
         super().data_received(data)
         if self.transport is None:
             return
-        if self._is_idle():  # what came is no whole head
-            self._next_keepalive_close_time = self._listener.head_begun(self) + self._keepalive_timeout
-        else:
+        if not self._is_idle():
+            self._head_bytes = 0
             self._listener.head_over(self)
+            return
+        self._head_bytes += len(data)  # what came is no whole head
+        if self._head_bytes > LINE_BYTES_MAX + HEAD_BYTES_MAX:
+            self._listener.head_over(self)
+            self._listener.count_malformed()
+            self._refuse_head(400, "Bad Request")
+            return
+        self._next_keepalive_close_time = self._listener.head_begun(self) + self._keepalive_timeout
 
     def _past_hot_hits(self, data: bytes) -> bytes:
         """What is left when the requests that can be answered at once have been."""
@@ -121,11 +135,16 @@ class Connection(web.RequestHandler):
         return not self._request_count if waiter is None else not waiter.done()
 
     def refuse_late_head(self) -> None:
+        if self._is_idle():
+            self._refuse_head(408, "Request Timeout")
+
+    def _refuse_head(self, status: int, reason: str) -> None:
+        """To a request of which there is no whole head."""
         transport = self.transport
-        if transport is None or not self._is_idle():
+        if transport is None:
             return
-        reply = empty(408, region=self._listener.region, headers=(("Connection", "close"),))
-        lines = ["HTTP/1.1 408 Request Timeout", *(f"{name}: {value}" for name, value in reply.headers)]
+        reply = empty(status, region=self._listener.region, headers=(("Connection", "close"),))
+        lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in reply.headers)]
         transport.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
         self.force_close()
 

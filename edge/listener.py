@@ -1,7 +1,7 @@
 """Connections: bounds that the HTTP library does not set, and quiet about what is no HTTP.
 
     too many       of all, or of one client: closed at once
-    head           too long in coming: 408
+    head           too long in coming: 408; too long in all: 400
     requests       the last one of a connection is answered with `Connection: close`
     drain          each answer is its connection's last, and who asks nothing any more is closed after a moment
     viewer         what he does not take is thrown away (edge.outgoing)
@@ -25,9 +25,9 @@ from multidict import CIMultiDict
 from domicile.service.tls import HandshakeBounds
 from edge.addresses import KEY_BYTES, Addresses
 from edge.bounds import Bounds
-from edge.connection import Connection, Request
+from edge.connection import HEAD_BYTES_MAX, LINE_BYTES_MAX, Connection, Request
 from edge.counters import Counters
-from edge.faulty import is_faulty
+from edge.faulty import head_bytes, is_faulty
 from edge.front import ANYBODY, Front
 from edge.hot import Hot
 from edge.metrics import Cache, Count, Route
@@ -35,7 +35,6 @@ from edge.outgoing import POLL_SECONDS_MAX, close_when_taken, unsent_bytes
 from edge.respond import empty
 from edge.send import Answer
 
-LINE_BYTES_MAX = 8190
 HEADERS_MAX = 100
 LINGER_SECONDS = 2.0
 """How long an unread request body is read away before the connection is closed."""
@@ -109,7 +108,7 @@ class Listener(web.Server):
         return Request(message, payload, protocol, writer, task, self._loop)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        if is_faulty(request.version, request.raw_headers):
+        if is_faulty(request.version, request.raw_headers) or head_bytes(request.raw_headers) > HEAD_BYTES_MAX:
             return self.malformed(400)
         return await self._handler(request)
 
@@ -204,13 +203,16 @@ class Listener(web.Server):
 
     def malformed(self, status: int) -> web.StreamResponse:
         """The answer to what cannot be read; its connection ends."""
+        self.count_malformed()
+        reply = empty(status, region=self.region)
+        response = Answer(status=reply.status, headers=CIMultiDict(reply.headers))
+        response.force_close()
+        return response
+
+    def count_malformed(self) -> None:
         self.counters.request(Route.OTHER, Cache.NONE, 400, 0.0, 0)
         self._malformed += 1
         now = self._loop.time()
         if now - self._told_at >= LOG_SECONDS:
             log.info("malformed_requests", count=self._malformed)
             self._malformed, self._told_at = 0, now
-        reply = empty(status, region=self.region)
-        response = Answer(status=reply.status, headers=CIMultiDict(reply.headers))
-        response.force_close()
-        return response

@@ -33,10 +33,9 @@ from origin.records import placements
 from origin.records.core import Core
 from origin.records.held import held_among, is_held
 from origin.records.placements import Why
-from origin.records.restrictions import is_restricted
 from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord
-from origin.records.under_retention import kept_of, totals
+from origin.records.under_retention import is_withheld, kept_of, totals
 
 DAY_SECONDS = 86_400.0
 SWEPT_MAX = ENTRY_TARGETS_MAX // 2
@@ -217,7 +216,7 @@ async def _erase_old(core: Core, cloud: str) -> None:
 
 async def _over(core: Core, connection: AsyncConnection, cloud: str) -> list[Aid]:
     until = core.now() - days_of(core, cloud) * DAY_SECONDS
-    is_free = and_(~is_held(table.c.asset_id, cloud), ~is_restricted(table.c.asset_id, cloud))
+    is_free = and_(~is_held(table.c.asset_id, cloud), ~is_withheld(cloud))
     mine = select(table.c.aid).where(table.c.tenant == cloud, is_free)
     oldest = mine.order_by(table.c.ended_at, table.c.aid)
     is_over = or_(table.c.ended_at <= until, table.c.awaits_erase)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, literal, select, union
+from sqlalchemy import ColumnElement, Row, and_, func, literal, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import Aid, AssetId, NameHash
@@ -18,6 +18,7 @@ from origin.catalogue.port import BARE, AssetRow
 from origin.catalogue.sql import batches
 from origin.catalogue.tables import backup as table
 from origin.catalogue.tables import backup_label as labels
+from origin.records.erasure_versions import is_hidden
 from origin.records.restrictions import is_restricted
 
 
@@ -55,13 +56,18 @@ async def of_asset(connection: AsyncConnection, tenant: str, asset_id: str, aids
 
 
 def _shown(wanted: Iterable[ColumnElement[bool]], tenant: str) -> list[ColumnElement[bool]]:
-    may_be = and_(table.c.awaits_erase.is_(False), ~is_restricted(table.c.asset_id, tenant))
+    may_be = and_(table.c.awaits_erase.is_(False), ~is_withheld(tenant))
     return [and_(condition, may_be) for condition in wanted]
+
+
+def is_withheld(tenant: str) -> ColumnElement[bool]:
+    """Its asset is restricted, or it is hidden itself; as a condition of a query."""
+    return or_(is_restricted(table.c.asset_id, tenant), is_hidden(table.c.aid, tenant))
 
 
 async def may_be_shown(connection: AsyncConnection, kept: Kept) -> bool:
     """And restored?"""
-    query = select(table.c.aid).where(table.c.aid == kept.row.aid, ~is_restricted(table.c.asset_id, kept.row.tenant))
+    query = select(table.c.aid).where(table.c.aid == kept.row.aid, ~is_withheld(kept.row.tenant))
     return not kept.awaits_erase and await connection.scalar(query) is not None
 
 

@@ -11,12 +11,9 @@ from types import FunctionType
 from typing import Any, NoReturn, TextIO
 
 import pytest
-from hypothesis import Phase, settings
 
 from tests.mutants.forks import BROKEN, Alone, End, Watch, answered
 from tests.mutants.swapping import Unlike, swap
-
-SEEKS = frozenset({Phase.explicit, Phase.reuse, Phase.generate, Phase.target})
 
 
 class Held:
@@ -34,8 +31,10 @@ class Held:
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self) -> None:
         """A property that does not hold is enough: nobody reads its smallest example."""
+        from hypothesis import Phase, settings  # pytest wants to watch it being imported
+
         given = settings.get_profile(settings.get_current_profile_name())
-        settings.register_profile("mutants", given, phases=[phase for phase in given.phases if phase in SEEKS])
+        settings.register_profile("mutants", given, phases=set(given.phases) - {Phase.shrink, Phase.explain})
         settings.load_profile("mutants")
 
     @pytest.hookimpl(tryfirst=True)

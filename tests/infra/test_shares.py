@@ -74,4 +74,6 @@ def test_files_with_buckets_are_one_share_and_all_there() -> None:
     shares = object.__new__(Shares)
     assert {shares._split_scope(f"{file}::test_1") for file in BUCKETS} == {"buckets"}
     tests = (ROOT / "tests").rglob("test_*.py")
-    assert {str(file.relative_to(ROOT)) for file in tests if "ceph." + "cluster()" in file.read_text("utf-8")} == BUCKETS
+    assert {
+        str(file.relative_to(ROOT)) for file in tests if "ceph." + "cluster()" in file.read_text("utf-8")
+    } == BUCKETS

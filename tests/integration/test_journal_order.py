@@ -140,7 +140,9 @@ async def test_eight_processes_lose_no_entry_on_postgresql(postgres_server: post
     await run_processes(postgres_server.database())
 
 
-async def test_on_postgresql_a_change_has_its_number_when_the_one_before_is_over(postgres_server: postgres.Server) -> None:
+async def test_on_postgresql_a_change_has_its_number_when_the_one_before_is_over(
+    postgres_server: postgres.Server,
+) -> None:
     url = postgres_server.database()
     await prepare(url)
     one, other = Database.open(url), Database.open(url)
@@ -154,13 +156,12 @@ async def test_on_postgresql_a_change_has_its_number_when_the_one_before_is_over
                     numbers.append(change.seq)
 
     try:
-        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-            async with Journal(one).change(TENANT) as change:
-                change.record(Kind.ASSET, aids=(aid_of(0, 0),))
-                group.create_task(later())
-                while not numbers and not await waits_for_a_lock(postgres_server, url):
-                    await asyncio.sleep(0.01)
-                assert numbers == [], "it has begun beside the other"
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group, Journal(one).change(TENANT) as change:
+            change.record(Kind.ASSET, aids=(aid_of(0, 0),))
+            group.create_task(later())
+            while not numbers and not await waits_for_a_lock(postgres_server, url):
+                await asyncio.sleep(0.01)
+            assert numbers == [], "it has begun beside the other"
         assert (change.seq, numbers) == (1, [2])
     finally:
         await one.close()

@@ -108,7 +108,9 @@ class Laboratory:
         if self._is_collected:
             self._ask({"forget": True})
         self._subject = subject
-        answer = self._ask({"tree": str(self.tree), "collect": sorted(tests), "options": self._options(TEST_SECONDS_MAX)})
+        answer = self._ask(
+            {"tree": str(self.tree), "collect": sorted(tests), "options": self._options(TEST_SECONDS_MAX)}
+        )
         self._is_collected = msgspec.json.decode(answer, type=dict[str, bool])["collected"]
 
     def healthy(self, test: str, with_it: Collection[str] = ()) -> Run:
@@ -129,7 +131,9 @@ class Laboratory:
                 run = self.held([test], seconds_max, before)
                 if run.is_red:
                     return run
-            return self._fresh([test], seconds_max, is_mutated=True)  # where a change of functions is not all, or not enough
+            return self._fresh(
+                [test], seconds_max, is_mutated=True
+            )  # where a change of functions is not all, or not enough
 
     @contextmanager
     def patched(self, patch: Path, files: tuple[str, ...]) -> Iterator[dict[str, Path]]:

@@ -131,9 +131,10 @@ def changing(directory: Path, tree: Path, old: str, new: str) -> Path:
     """A patch of FAULTY."""
     before = (tree / FAULTY).read_text("utf-8")
     assert old in before
-    lines = (text.splitlines(keepends=True) for text in (before, before.replace(old, new)))
+    after = before.replace(old, new)
+    made = difflib.unified_diff(before.splitlines(True), after.splitlines(True), f"a/{FAULTY}", f"b/{FAULTY}")
     patch = directory / "made.patch"
-    patch.write_text("".join(difflib.unified_diff(*lines, f"a/{FAULTY}", f"b/{FAULTY}")), "utf-8")
+    patch.write_text("".join(made), "utf-8")
     return patch
 
 

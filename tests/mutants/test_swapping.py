@@ -54,7 +54,7 @@ class Module:
 
     def __init__(self) -> None:
         self.names: dict[str, Any] = {"__name__": "door"}
-        exec(compile(TEXT, "/tree/door.py", "exec", dont_inherit=True), self.names)  # noqa: S102
+        exec(compile(TEXT, "/tree/door.py", "exec", dont_inherit=True), self.names)
         mine = [each for each in gc.get_objects() if type(each) is FunctionType and each.__globals__ is self.names]
         self._functions = by_file(mine, "/tree")["door.py"]
 

@@ -160,10 +160,14 @@ def take_in(tree: Path, lines: TextIO, answers: TextIO) -> NoReturn:
         for name in modules(tree):
             with suppress(Exception, SystemExit):  # what it needs is not there: the tests will say
                 importlib.import_module(name)
+        with suppress(Exception):  # likewise
+            importlib.import_module("tests.infra.warming").warm_up()
         functions = by_file(gc.get_objects(), str(tree))
         gc.collect()
         gc.freeze()
-        for line in lines:  # whoever asks waits for each answer, so that a fork may read on where its parent has stopped
+        for (
+            line
+        ) in lines:  # whoever asks waits for each answer, so that a fork may read on where its parent has stopped
             asked = json.loads(line)
             if (child := os.fork()) == 0:
                 collect(asked, Held(tree, functions, lines, answers))

@@ -48,7 +48,9 @@ def test_hardly_anything_of_the_lease_is_given_away(lease: float) -> None:
 
 @pytest.mark.parametrize("way", [-1, 1])
 @pytest.mark.parametrize(("share", "was_set"), [(0.0, False), (0.9, False), (1.1, True), (1000.0, True)])
-def test_a_wall_clock_was_set_when_it_has_moved_further_than_it_is_slewed(way: int, share: float, *, was_set: bool) -> None:
+def test_a_wall_clock_was_set_when_it_has_moved_further_than_it_is_slewed(
+    way: int, share: float, *, was_set: bool
+) -> None:
     moved = way * int(share * WALL_SET_SECONDS * NANOSECONDS)
     assert is_set(7 * NANOSECONDS, 7 * NANOSECONDS + moved) == was_set
 

@@ -1,7 +1,7 @@
 """Connections: bounds that the HTTP library does not set, and quiet about what is no HTTP.
 
     too many       of all, or of one client: closed at once
-    head           too long in coming: 408
+    head           too long in coming: 408; too long in all: 400
     requests       the last one of a connection is answered with `Connection: close`
     drain          each answer is its connection's last, and who asks nothing any more is closed after a moment
     viewer         what he does not take is thrown away (edge.outgoing)
@@ -25,7 +25,7 @@ from multidict import CIMultiDict
 from domicile.service.tls import HandshakeBounds
 from edge.addresses import KEY_BYTES, Addresses
 from edge.bounds import Bounds
-from edge.faulty import is_faulty
+from edge.faulty import head_bytes, is_faulty
 from edge.front import ANYBODY, Front, bears_name
 from edge.hot import HELD_BYTES_MAX, Hot
 from edge.metrics import Cache, Count, Counters, Route
@@ -36,6 +36,8 @@ from edge.send import Answer
 
 LINE_BYTES_MAX = 8190
 HEADERS_MAX = 100
+HEAD_BYTES_MAX = 32 * 1024
+"""Of all fields of one request: what reads lists takes time for each byte of them."""
 LINGER_SECONDS = 2.0
 """How long an unread request body is read away before the connection is closed."""
 LOG_SECONDS = 10.0
@@ -108,7 +110,7 @@ class Listener(web.Server):
         return _Request(message, payload, protocol, writer, task, self._loop)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        if is_faulty(request.version, request.raw_headers):
+        if is_faulty(request.version, request.raw_headers) or head_bytes(request.raw_headers) > HEAD_BYTES_MAX:
             return self.malformed(400)
         return await self._handler(request)
 
@@ -203,16 +205,19 @@ class Listener(web.Server):
 
     def malformed(self, status: int) -> web.StreamResponse:
         """The answer to what cannot be read; its connection ends."""
+        self.count_malformed()
+        reply = empty(status, region=self.region)
+        response = Answer(status=reply.status, headers=CIMultiDict(reply.headers))
+        response.force_close()
+        return response
+
+    def count_malformed(self) -> None:
         self.counters.request(Route.OTHER, Cache.NONE, 400, 0.0, 0)
         self._malformed += 1
         now = self._loop.time()
         if now - self._told_at >= LOG_SECONDS:
             log.info("malformed_requests", count=self._malformed)
             self._malformed, self._told_at = 0, now
-        reply = empty(status, region=self.region)
-        response = Answer(status=reply.status, headers=CIMultiDict(reply.headers))
-        response.force_close()
-        return response
 
 
 class _Request(web.BaseRequest):
@@ -231,7 +236,7 @@ class _Request(web.BaseRequest):
 class _Connection(web.RequestHandler):
     """One connection, with a limit on what waits in it unsent, and hot hits answered before anything is parsed."""
 
-    __slots__ = ("_at_boundary", "_client", "_held", "_hot_answers", "_listener")
+    __slots__ = ("_at_boundary", "_client", "_head_bytes", "_held", "_hot_answers", "_listener")
 
     def __init__(self, manager: Listener, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
@@ -240,6 +245,8 @@ class _Connection(web.RequestHandler):
         self._hot_answers = 0
         self._held = b""
         """What came while an event was on its way to this worker."""
+        self._head_bytes = 0
+        """What has come of a head that is not whole."""
         self._at_boundary = manager.hot is not None
         """Does the HTTP library certainly stand between two messages? Once it may not, it has the connection for good."""
 
@@ -252,7 +259,8 @@ class _Connection(web.RequestHandler):
         return self._request_count - waiting + self._hot_answers >= listener.requests_max
 
     def data_received(self, data: bytes) -> None:
-        if self._held:  # whoever says more meanwhile takes the ordinary path, which keeps the order
+        """Nothing: the HTTP library goes on with what it has put off, a body too long for its buffer or requests for its queue."""
+        if self._held or not data:  # whoever says more meanwhile takes the ordinary path, which keeps the order
             held, self._held = self._held, b""
             self._read(held + data)
         else:
@@ -280,15 +288,22 @@ class _Connection(web.RequestHandler):
 
     def _read(self, data: bytes) -> None:
         """By the HTTP library."""
-        if self._at_boundary:
+        if self._at_boundary and data:
             self._at_boundary = ends_at_a_boundary(data)
         super().data_received(data)
         if self.transport is None:
             return
-        if self._is_idle():  # what came is no whole head
-            self._next_keepalive_close_time = self._listener.head_begun(self) + self._keepalive_timeout
-        else:
+        if not self._is_idle():
+            self._head_bytes = 0
             self._listener.head_over(self)
+            return
+        self._head_bytes += len(data)  # what came is no whole head
+        if self._head_bytes > LINE_BYTES_MAX + HEAD_BYTES_MAX:
+            self._listener.head_over(self)
+            self._listener.count_malformed()
+            self._refuse_head(400, "Bad Request")
+            return
+        self._next_keepalive_close_time = self._listener.head_begun(self) + self._keepalive_timeout
 
     def _past_hot_hits(self, data: bytes) -> bytes:
         """What is left when the requests that can be answered at once have been."""
@@ -315,11 +330,16 @@ class _Connection(web.RequestHandler):
         return not self._request_count if waiter is None else not waiter.done()
 
     def refuse_late_head(self) -> None:
+        if self._is_idle():
+            self._refuse_head(408, "Request Timeout")
+
+    def _refuse_head(self, status: int, reason: str) -> None:
+        """To a request of which there is no whole head."""
         transport = self.transport
-        if transport is None or not self._is_idle():
+        if transport is None:
             return
-        reply = empty(408, region=self._listener.region, headers=(("Connection", "close"),))
-        lines = ["HTTP/1.1 408 Request Timeout", *(f"{name}: {value}" for name, value in reply.headers)]
+        reply = empty(status, region=self._listener.region, headers=(("Connection", "close"),))
+        lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in reply.headers)]
         transport.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
         self.force_close()
 

@@ -106,10 +106,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         wall_clock=outside.wall_clock,
         downstream=downstream_of(settings.cdn),
     )
-    rates = Rates(
-        per_second=settings.delivery.tenant_requests_per_second / settings.worker_count,
-        burst=settings.delivery.tenant_requests_burst / settings.worker_count,
-    )
+    rates = _rates(settings)
     hot = Hot(
         lookup=known.lookup,
         permits=known.permits,
@@ -133,6 +130,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         requests_max=settings.delivery.requests_max,
         rates=rates,
         in_progress=in_progress,
+        probe_key=outside.link.page.probe_key,
         purge=outside.purge,
         searches=Searches(
             wire=outside.wire,
@@ -162,6 +160,14 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     )
     cdn_app = None if cdn_front is None else replace(app, front=cdn_front)
     return Parts(app=app, cdn_app=cdn_app, door=door, tiers=tiers)
+
+
+def _rates(settings: EdgeSettings) -> Rates:
+    """This worker's share of the node's."""
+    delivery, workers = settings.delivery, settings.worker_count
+    return Rates(
+        per_second=delivery.tenant_requests_per_second / workers, burst=delivery.tenant_requests_burst / workers
+    )
 
 
 def _door(outside: Outside, known: _Known, deliverer: Deliverer, hot: Hot, *, progress_seconds_max: float) -> PeerDoor:

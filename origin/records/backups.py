@@ -32,6 +32,7 @@ from origin.catalogue.tables import name as names
 from origin.journal import Change
 from origin.records import placements
 from origin.records.core import Core
+from origin.records.erasure_versions import is_hidden
 from origin.records.held import held_among, is_held
 from origin.records.placements import Why
 from origin.records.restrictions import is_restricted
@@ -215,13 +216,18 @@ async def of_asset(connection: AsyncConnection, tenant: str, asset_id: str, aids
 
 
 def _shown(wanted: Iterable[ColumnElement[bool]], tenant: str) -> list[ColumnElement[bool]]:
-    may_be = and_(table.c.awaits_erase.is_(False), ~is_restricted(table.c.asset_id, tenant))
+    may_be = and_(table.c.awaits_erase.is_(False), ~is_withheld(tenant))
     return [and_(condition, may_be) for condition in wanted]
+
+
+def is_withheld(tenant: str) -> ColumnElement[bool]:
+    """Its asset is restricted, or it is hidden itself; as a condition of a query."""
+    return or_(is_restricted(table.c.asset_id, tenant), is_hidden(table.c.aid, tenant))
 
 
 async def may_be_shown(connection: AsyncConnection, kept: Kept) -> bool:
     """And restored?"""
-    query = select(table.c.aid).where(table.c.aid == kept.row.aid, ~is_restricted(table.c.asset_id, kept.row.tenant))
+    query = select(table.c.aid).where(table.c.aid == kept.row.aid, ~is_withheld(kept.row.tenant))
     return not kept.awaits_erase and await connection.scalar(query) is not None
 
 
@@ -313,7 +319,7 @@ async def _erase_old(core: Core, cloud: str) -> None:
 
 async def _over(core: Core, connection: AsyncConnection, cloud: str) -> list[Aid]:
     until = core.now() - days_of(core, cloud) * DAY_SECONDS
-    is_free = and_(~is_held(table.c.asset_id, cloud), ~is_restricted(table.c.asset_id, cloud))
+    is_free = and_(~is_held(table.c.asset_id, cloud), ~is_withheld(cloud))
     mine = select(table.c.aid).where(table.c.tenant == cloud, is_free)
     oldest = mine.order_by(table.c.ended_at, table.c.aid)
     is_over = or_(table.c.ended_at <= until, table.c.awaits_erase)

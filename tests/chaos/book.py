@@ -59,6 +59,8 @@ class Life:
     fenced_at: float | None = None
     """The first statement that says so came."""
     verified_at: float | None = None
+    heard: list[tuple[float, str]] = field(default_factory=list)
+    """What edges had come to, each time that it was something else."""
 
     def told(self, statement: Mapping[str, object], now: float) -> None:
         """Take in what a statement says; what was said once holds for good."""
@@ -66,6 +68,8 @@ class Life:
         assert isinstance(places, list)
         (edges,) = [place for place in places if place["place"] == "edges"]
         self.answered_at = self.answered_at or now
+        if not self.heard or self.heard[-1][1] != str(edges):
+            self.heard.append((now, str(edges)))
         if edges["state"] == "fenced" and self.fenced_at is None:
             self.fenced_at = now
         if statement["outcome"] == "erased":

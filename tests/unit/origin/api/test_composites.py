@@ -16,7 +16,7 @@ from domicile.media.access import AccessRule
 from domicile.media.analysis import NOTHING
 from domicile.media.asset import AssetName
 from origin.app import api_app
-from origin.records import AssetRecord, Records
+from origin.records import AssetRecord, PurgeTargets, Records
 from origin.scope import Operation, Scope
 from tests.infra.origin import origin_over
 from tests.infra.records import CLOUD, facts, name, upload
@@ -154,3 +154,19 @@ async def test_other_urls_are_refused(world: World, path: str, status: int) -> N
 async def test_a_tag_and_urls_are_one_too_many(world: World) -> None:
     for asked in ({}, {"tag": "t", "urls": [url("c.png")]}, {"urls": [url("c.png")] * 201}):
         assert (await world.ask("multi", **asked))[0] == 400
+
+
+@pytest.mark.parametrize("verb", ["sprite", "multi"])
+async def test_what_is_erased_while_it_is_put_together_is_handed_out_to_nobody(
+    world: World, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for public_id in ("a", "b"):
+        await upload(world.records, name(public_id), tags=("t",))
+    gather = world.decoders.gather
+
+    async def slow(bodies: list[bytes], *more: object, **named: object) -> SimpleNamespace:
+        await world.records.erase(CLOUD, PurgeTargets(public_ids=("a",)))
+        return await gather(bodies, *more, **named)
+
+    monkeypatch.setattr(world.decoders, "gather", slow)
+    assert (await world.ask(verb, tag="t", mode="download"))[0] == 404

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
+from domicile.media.access import AccessRule
 from domicile.media.analysis import NOTHING
 from domicile.media.asset import AssetName
 from origin.app import api_app
@@ -93,6 +94,15 @@ async def test_a_key_that_may_not_edit_replaces_nothing(world: World, verb: str)
     assert world.records._uploads._drafts == {}
     status, said = await world.ask(verb, *MAY, Operation.EDIT, **asked)
     assert (status, said["version_id"] == (first.aid if first else "")) == (200, False)
+
+
+@pytest.mark.parametrize("verb", ["sprite", "multi"])
+async def test_what_is_not_for_everybody_becomes_no_part_of_what_is(world: World, verb: str) -> None:
+    await upload(world.records, name("open"), tags=("t",))
+    await upload(world.records, name("closed"), tags=("t",), access_control=(AccessRule(access_type="token"),))
+    status, said = await world.ask(verb, tag="t")
+    assert status == 400
+    assert "everybody may see" in said["error"]["message"]
 
 
 async def test_a_text_that_is_there_is_told_to_nobody_who_may_not_look(world: World) -> None:

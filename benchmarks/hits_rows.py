@@ -137,9 +137,10 @@ class Taken:
         made = self.done.get("fills", 0) + self.done.get("transforms", 0)
         if self.seen is None:
             return self.passed_on == made
-        all_filled = self.seen.fills >= made if made else self.seen.fills == 0
-        # a worker that takes another's place after an erasure has its first hits from the disk
-        hits = self.seen.hits if "erasures" in self.done else self.seen.memory_hits
+        hits, fills = self.seen.memory_hits, self.seen.fills
+        if "erasures" in self.done:  # a worker that takes another's place after one has its first hits from the disk
+            hits, fills = self.seen.hits, self.seen.made
+        all_filled = fills >= made if made else fills == 0
         return all_filled and hits >= self.run.requests + self.beside and self.seen.purges == self.done.get("purges", 0)
 
 

@@ -197,6 +197,9 @@ def _own(situation: Situation, body_bytes: int, ours: Sequence[Taken], before: S
     if before:
         rate, p99 = _middle(before, "per_second"), _middle(before, "p99_ms")
         row |= {"rate_of_quiet": row["requests_s"] / rate, "p99_of_quiet": row["p99_ms"] / p99}
+    if situation.kind in ERASED_PER_SECOND:
+        seconds = sum(each.run.requests / each.run.per_second for each in ours if each.run.requests)
+        row["erasures_s"] = sum(each.done.get("erasures", 0) for each in ours) / seconds if seconds else 0.0
     if situation.kind in P99_KINDS:
         row["other_core_busy"] = statistics.median(each.other_core_busy for each in ours)
     if situation.kind in WITHOUT_TRANSFORMS:

@@ -151,6 +151,12 @@ def test_a_row_says_how_far_its_probe_waited_for_nothing_but_answers() -> None:
     assert (row["client_requests"], row["beside"], row["within"]) == (200, 100, True)
 
 
+def test_a_row_beside_erasures_says_how_many_there_really_were_and_what_is_left_of_the_rate() -> None:
+    quick, slow = ours(per_second=100), Taken(run=run(per_second=50), seen=counted(), done={"erasures": 40})
+    (row,) = made(Situation("20 KB", Kind.ERASURES), {OURS: [slow]}, before=[quick])
+    assert (row["erasures_s"], row["rate_of_quiet"], row["within"]) == (20.0, 0.5, True)
+
+
 # --- what is believed -------------------------------------------------------------------------------------------------
 
 BUSY = {"fills": 9, "purges": 3}

@@ -26,7 +26,7 @@ TEST_SECONDS_MAX = 120.0
 TESTS_TOGETHER_MAX = 2
 """So many of them may take all of their time; the rest is quick."""
 MUTATED_SECONDS_MIN = 4.0
-MUTATED_TIMES_MAX = 10.0
+MUTATED_TIMES_MAX = 6.0
 """Without its guard many a test waits for what never comes. It is red when it takes so many times what it took with it, and so long:
 its own code, without what is set up for it, which another test has paid for in the healthy run.
 """

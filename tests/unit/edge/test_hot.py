@@ -19,11 +19,11 @@ from domicile.media.cdn import CDNS
 from domicile.media.journal import Entry, Kind
 from edge.bounds import bounds_of
 from edge.cache.forward import HOPS_MAX
+from edge.counters import totals
 from edge.delivery_settings import DeliverySettings
 from edge.front import Front
 from edge.hot_table import REQUEST_BYTES_MAX
 from edge.listener import Listener
-from edge.metrics import totals
 from edge.store.port import PIECE_BYTES_MAX
 from tests.unit.edge.rig import REGION, Rig, hash_of, policy
 

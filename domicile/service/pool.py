@@ -82,18 +82,20 @@ class DecoderPool:
         self._killers = Killers(settings.killers_max)
         self._zygote: Zygote | None = None
         self._layers: Mapping[str, bool] = {}
+        self._features: Mapping[str, object] | None = None
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
-        """Start the zygote and prove with a first decoder that all works.
+    async def start(self, *, tells_features: bool = False) -> None:
+        """Start the zygote and prove with a first decoder that all works. `tells_features`: so that `features` has something
+        to tell, which takes a moment longer.
 
         Raises CannotFork, also when a layer of `layers_required` does not hold.
         """
-        self._zygote = Zygote(self._settings, self._handlers)
+        self._zygote = Zygote(self._settings, self._handlers, tells_features=tells_features)
         try:
             first = await Decoder.fork(self._zygote, START_SECONDS_MAX)
-            self._layers = first.layers
+            self._layers, self._features = first.layers, first.features
             self._idle.append(first)
             missing = [name for name in self._settings.layers_required if not first.layers.get(name)]
             if missing:
@@ -119,6 +121,11 @@ class DecoderPool:
     def layers(self) -> Mapping[str, bool]:
         """Which layers of the sandbox hold here, as the first decoder reported."""
         return self._layers
+
+    @property
+    def features(self) -> Mapping[str, object] | None:
+        """What decoders read and write here (`domicile.imaging.features`), if `start` was told to ask."""
+        return self._features
 
     @property
     def queue_depth(self) -> int:

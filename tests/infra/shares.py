@@ -2,7 +2,8 @@
 
 A file is one share, since its tests share what they start. A long one that started last would run alone while the other
 processes have nothing left to do; mutants fill what is left, those together that tests of one file are to catch. Files with large pictures are one share
-together: decoders that are bounded in time and memory would else compete for the cores with one another.
+together: decoders that are bounded in time and memory would else compete for the cores with one another. So are files that use one
+installation, one after the other.
 """
 
 from __future__ import annotations
@@ -21,6 +22,22 @@ LARGE_PICTURES = frozenset(
     f"tests/integration/{name}.py"
     for name in ("test_bombs", "test_golden", "test_hostile_media", "test_imaging_memory", "test_large_renditions")
 )
+ONE_INSTALLATION = frozenset(
+    f"tests/e2e/test_{name}.py"
+    for name in (
+        "browser",
+        "canaries",
+        "films",
+        "hostile_media",
+        "hostile_urls",
+        "layers",
+        "newcomer",
+        "purge",
+        "sdk_tools",
+    )
+)
+"""Nothing of their installation is special, and each of them uses names of its own there (tests/e2e/conftest.py)."""
+TOGETHER = {"large pictures": LARGE_PICTURES, "one installation": ONE_INSTALLATION}
 
 
 class Shares(LoadFileScheduling):  # type: ignore[misc]  # xdist publishes no types
@@ -31,11 +48,15 @@ class Shares(LoadFileScheduling):  # type: ignore[misc]  # xdist publishes no ty
         config.option.loadscopereorder = False  # by their number of tests, which says little
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        if file in LARGE_PICTURES:
-            return "large pictures"
-        found = re.search(r"\[(.+)\]$", nodeid) if file.startswith(MUTANTS) else None
-        return f"mutants of {file_of(PATCHES / f'{found[1]}.patch')}" if found and is_patch(found[1]) else file
+        return share_of(nodeid)
+
+
+def share_of(nodeid: str) -> str:
+    file = nodeid.partition("::")[0]
+    if together := next((name for name, files in TOGETHER.items() if file in files), None):
+        return together
+    found = re.search(r"\[(.+)\]$", nodeid) if file.startswith(MUTANTS) else None
+    return f"mutants of {file_of(PATCHES / f'{found[1]}.patch')}" if found and is_patch(found[1]) else file
 
 
 def is_patch(name: str) -> bool:
@@ -50,5 +71,13 @@ def file_of(patch: Path) -> str:
 
 
 def order(items: list[pytest.Item]) -> None:
-    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
-    items.sort(key=lambda item: (item.nodeid.startswith(MUTANTS), item.path not in slow))
+    """Files of one share follow each other: what they have in common is there from the first of them to the last."""
+    shares = {item.nodeid: share_of(item.nodeid) for item in items if not item.nodeid.startswith(MUTANTS)}
+    slow = {shares.get(item.nodeid) for item in items if item.get_closest_marker("slow") is not None}
+    places = {share: place for place, share in enumerate(dict.fromkeys(shares.values()))}
+
+    def place(item: pytest.Item) -> tuple[bool, bool, int]:
+        share = shares.get(item.nodeid)
+        return (True, True, 0) if share is None else (False, share not in slow, places[share])
+
+    items.sort(key=place)

@@ -24,7 +24,7 @@ RAW = "/v1_1/demo/raw/upload"
 
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OriginProcess]:
-    with running_origin(tmp_path_factory.mktemp("large")) as running:
+    with running_origin(tmp_path_factory.mktemp("large"), anew=True) as running:  # its memory is the subject
         post_form(running.port, RAW, running.credentials, {"public_id": "warm.bin"}, Blocks(8 * MB))
         yield running
 

@@ -19,8 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-from tests.infra.migrating import begin
-
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
 REQUEST_SECONDS_MAX = 30.0
@@ -98,6 +96,8 @@ class Stack:
 
     def start(self) -> None:
         if not self.begins_with_nothing and "DOMICILE_ORIGIN_RECORDS_DATABASE_URL" not in self.environment:
+            from tests.infra.migrating import begin  # Alembic is large, and benchmarks have no use for it
+
             begin(self.data)
         command = [
             *(sys.executable, "-m", "domicile.cli.main", "serve"),

@@ -95,8 +95,13 @@ def _forker() -> socket.socket:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         command = [sys.executable, "-m", "tests.infra.preloaded", str(theirs.fileno())]
-        nothing = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
-        process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], **nothing)
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
     ours.settimeout(ANSWER_SECONDS_MAX)
     atexit.register(lambda: (ours.close(), process.wait(ANSWER_SECONDS_MAX)))
     return ours

@@ -3,7 +3,7 @@
 A file is one share, since its tests share what they start. A long one that started last would run alone while the other
 processes have nothing left to do; mutants fill what is left, those together that tests of one file are to catch. Files with large pictures are one share
 together: decoders that are bounded in time and memory would else compete for the cores with one another. So are files that use one
-installation, one after the other.
+installation, or one cluster, one after the other.
 """
 
 from __future__ import annotations
@@ -37,7 +37,12 @@ ONE_INSTALLATION = frozenset(
     )
 )
 """Nothing of their installation is special, and each of them uses names of its own there (tests/e2e/conftest.py)."""
-TOGETHER = {"large pictures": LARGE_PICTURES, "one installation": ONE_INSTALLATION}
+ONE_CEPH = frozenset({"tests/e2e/test_s3.py"}) | frozenset(
+    f"tests/integration/{name}.py"
+    for name in ("test_import_export", "test_origin_s3", "test_s3", "test_s3_faults", "test_stores")
+)
+"""A process that asks for it has a cluster of its own, which takes ten seconds of a processor to start."""
+TOGETHER = {"large pictures": LARGE_PICTURES, "one installation": ONE_INSTALLATION, "one Ceph": ONE_CEPH}
 
 
 class Shares(LoadFileScheduling):  # type: ignore[misc]  # xdist publishes no types

@@ -103,8 +103,13 @@ def _forker() -> socket.socket:
             stdout=subprocess.DEVNULL,
         )
     ours.settimeout(ANSWER_SECONDS_MAX)
-    atexit.register(lambda: (ours.close(), process.wait(ANSWER_SECONDS_MAX)))
+    atexit.register(_end, ours, process)
     return ours
+
+
+def _end(control: socket.socket, process: subprocess.Popen[bytes]) -> None:
+    control.close()
+    process.wait(ANSWER_SECONDS_MAX)
 
 
 # --- the process that forks -------------------------------------------------------------------------------------------
@@ -119,9 +124,9 @@ def main(control: socket.socket) -> None:
     """Descriptor of the process -> its pid, and where its status is told."""
     try:
         while True:
-            ready, _, _ = select.select([control, *running], [], [])
+            ready, _, _ = select.select([control.fileno(), *running], [], [])
             for end in ready:
-                if end is control:
+                if end == control.fileno():
                     message, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES_MAX, 3)
                     if not message:
                         return

@@ -149,9 +149,13 @@ class OriginProcess:
 
 
 @contextmanager
-def running_origin(directory: Path, *, anew: bool = False, **environment: str) -> Iterator[OriginProcess]:
-    origin = OriginProcess(directory, environment)
-    origin.anew = anew or origin.anew
+def running_origin(directory: Path, **environment: str) -> Iterator[OriginProcess]:
+    with running(OriginProcess(directory, environment)) as origin:
+        yield origin
+
+
+@contextmanager
+def running(origin: OriginProcess) -> Iterator[OriginProcess]:
     origin.start()
     try:
         yield origin

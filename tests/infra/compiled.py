@@ -19,17 +19,13 @@ STATEMENTS_MAX = 4000
 _kept: dict[type, util.LRUCache[Any, Any]] = {}
 
 
+def _of_its_kind(engine: Engine) -> util.LRUCache[Any, Any]:
+    return _kept.setdefault(type(engine.dialect), util.LRUCache(STATEMENTS_MAX))
+
+
 def share() -> None:
     """From now on, in this process."""
-    begin = Engine.__init__
-    if getattr(begin, "shares", False):
-        return
-
-    def __init__(self: Engine, *words: Any, **named: Any) -> None:  # noqa: N807
-        begin(self, *words, **named)
-        self._compiled_cache = _kept.setdefault(type(self.dialect), util.LRUCache(STATEMENTS_MAX))
-
-    __init__.shares = True  # type: ignore[attr-defined]
-    Engine.__init__ = __init__  # type: ignore[method-assign]
+    own = property(_of_its_kind, lambda engine, kept: None)  # what an engine makes for itself is not kept
+    Engine._compiled_cache = own  # type: ignore[assignment]
     DefaultDialect.__hash__ = lambda self: hash(type(self))  # type: ignore[method-assign]
     DefaultDialect.__eq__ = lambda self, other: type(self) is type(other)  # type: ignore[method-assign,assignment]

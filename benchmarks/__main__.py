@@ -32,6 +32,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=3, help="length of one wrk run; wrk knows whole seconds")
     parser.add_argument("--rounds", type=int, default=4, help="interleaved rounds per row")
     parser.add_argument(
+        "--erasing-seconds",
+        type=int,
+        default=10,
+        help="length of a run of hits beside erasures; from 85 on the workers are replaced in it, too",
+    )
+    parser.add_argument(
         "--scale", type=float, default=1.0, help="below 1 budgets and transforms are tried, not measured"
     )
     parser.add_argument("--only", default="", help="a part of the names of hits or transforms, for those alone")
@@ -48,8 +54,9 @@ def main() -> int:
             results["hits"] = hits.measure(
                 work,
                 arguments.results,
-                seconds=arguments.seconds,
-                rounds=arguments.rounds,
+                hits.Length(
+                    seconds=arguments.seconds, rounds=arguments.rounds, erasing_seconds=arguments.erasing_seconds
+                ),
                 only=arguments.only,
             )
         if "transforms" in arguments.parts:

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks import aiohttp_alone, hits_peers
-from benchmarks.hits_bodies import OTHERS, PHOTO, SIZES, nearest, uploaded
+from benchmarks.hits_bodies import OTHERS, PHOTO, SIZES, nearest, noise, uploaded
 from benchmarks.hits_peers import SENDING, Origin
 from benchmarks.hits_rows import (
     AT_A_RATE,
+    ERASED_PER_SECOND,
     OURS,
     PROBED,
     WITHOUT_TRANSFORMS,
@@ -44,7 +45,7 @@ from benchmarks.load import (
     tree,
     wrk,
 )
-from benchmarks.meanwhile import OfDomicile, OfPeer, Side, Transforms, running
+from benchmarks.meanwhile import Erasures, OfDomicile, OfPeer, Side, Transforms, running
 from benchmarks.measured import MeasuredStack as Stack
 from benchmarks.peers_http import Peer, version
 from benchmarks.probe import Probed, probe
@@ -81,7 +82,21 @@ class Ours:
         return tree(self.stack.processes("edge"))
 
 
-def measure(work: Path, results: Path, *, seconds: int, rounds: int, only: str = "") -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Length:
+    """Of runs."""
+
+    seconds: int
+    rounds: int
+    erasing_seconds: int
+    """Of the one run of each situation beside erasures."""
+
+    def of(self, kind: Kind) -> tuple[int, int]:
+        """Seconds and rounds."""
+        return (self.erasing_seconds, 1) if kind in ERASED_PER_SECOND else (self.seconds, self.rounds)
+
+
+def measure(work: Path, results: Path, length: Length, *, only: str = "") -> list[dict[str, Any]]:
     """`only`: a part of the labels of situations."""
     lacking = [package for program, package in NEEDED.items() if shutil.which(program) is None]
     if lacking:
@@ -93,7 +108,7 @@ def measure(work: Path, results: Path, *, seconds: int, rounds: int, only: str =
         mine = [situation for situation in chosen if situation.workers == workers]
         if mine:
             with started(work / f"hits-{workers}", results, workers) as contest:
-                made += contest.measure(mine, seconds=seconds, rounds=rounds)
+                made += contest.measure(mine, length)
     return made
 
 
@@ -161,13 +176,15 @@ class Contest:
     """Size -> how the nginx sends that answered most requests a second."""
     others: OfDomicile | None = None
     transforms: Transforms | None = None
+    erasures: Erasures | None = None
     quiet: dict[Situation, list[Taken]] = field(default_factory=dict)
     """What ours did, for those that are held against it."""
 
-    def measure(self, chosen: list[Situation], *, seconds: int, rounds: int) -> list[dict[str, Any]]:
+    def measure(self, chosen: list[Situation], length: Length) -> list[dict[str, Any]]:
         self.pin()
         made = []
         for situation in chosen:
+            seconds, rounds = length.of(situation.kind)
             found = self.situation(situation, seconds=seconds, rounds=rounds)
             self.quiet[situation] = found[OURS]
             before = self.quiet[quiet(situation)] if quiet(situation) != situation else []
@@ -208,7 +225,7 @@ class Contest:
         found: dict[str, list[Taken]] = {name: [] for name in part}
         for _ in range(rounds):
             for name, server in part.items():
-                sides = self.sides(situation, name, server, path)
+                sides = self.sides(situation, name, server, path, seconds=seconds)
                 found[name].append(self.take(situation, server, path, sides, seconds=seconds))
         return found
 
@@ -233,13 +250,16 @@ class Contest:
             case _:
                 return self.plain()
 
-    def sides(self, situation: Situation, name: str, server: Server, path: str) -> list[Side]:
+    def sides(self, situation: Situation, name: str, server: Server, path: str, *, seconds: int) -> list[Side]:
         match situation.kind, server:
             case Kind.BUSY, Ours():
                 self.others = self.others or OfDomicile(self.stack, OTHERS)
                 return self.others.sides()
             case Kind.BUSY, Peer():
                 return OfPeer(server, path, can_purge=name == "varnish").sides()
+            case kind, _ if kind in ERASED_PER_SECOND:
+                self.erasures = self.erasures or Erasures(self.stack, noise(SIZES["2 KB"][1]))
+                return self.erasures.sides(ERASED_PER_SECOND[kind], seconds=seconds)
             case kind, _ if kind in WITHOUT_TRANSFORMS:
                 self.transforms = self.transforms or Transforms(self.stack, PHOTO)
                 return [self.transforms.side()]

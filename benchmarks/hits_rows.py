@@ -28,6 +28,9 @@ class Kind(StrEnum):
     PROBE_TRANSFORMS = "by a probe, transforms on the other core"
     PROBE_PACED = "by a probe beside a fixed rate"
     PROBE_PACED_TRANSFORMS = "by a probe beside a fixed rate, transforms on the other core"
+    NO_ERASURES = "beside no erasures"
+    ERASURE = "beside 1 erasure a second"
+    ERASURES = "beside 30 erasures a second"
     TWO_WORKERS = "2 workers by CPU"
 
 
@@ -57,6 +60,8 @@ AT_A_RATE = frozenset({Kind.PACED, Kind.TRANSFORMS, Kind.PROBE_PACED, Kind.PROBE
 P99_KINDS = tuple(kind for busy, quiet in WITHOUT_TRANSFORMS.items() for kind in (quiet, busy))
 """Each quiet one before the one with transforms."""
 P99_SIZE = "20 KB"
+ERASED_PER_SECOND = {Kind.NO_ERASURES: 0.0, Kind.ERASURE: 1.0, Kind.ERASURES: 30.0}
+"""Erasures of other assets of the cloud, through the origin; the first is what the others are held against."""
 TARGETS = {
     ("nginx", "2 KB", Kind.REPEATED): 1.3,
     ("nginx", "20 KB", Kind.REPEATED): 1.2,
@@ -78,6 +83,7 @@ def situations(sizes: Sequence[str], *, only: str = "") -> list[Situation]:
     everything = [
         *(Situation(size, kind) for kind in (Kind.REPEATED, Kind.UNIQUE, Kind.BUSY) for size in sizes),
         *(Situation(P99_SIZE, kind) for kind in P99_KINDS),
+        *(Situation(P99_SIZE, kind) for kind in ERASED_PER_SECOND),
         *(Situation(size, Kind.TWO_WORKERS) for size in sizes),
     ]
     chosen = {situation for situation in everything if only in situation.label}
@@ -89,12 +95,14 @@ def quiet(situation: Situation) -> Situation:
     """The same without what goes on meanwhile."""
     if situation.kind is Kind.BUSY:
         return Situation(situation.size, Kind.REPEATED)
+    if situation.kind in ERASED_PER_SECOND:
+        return Situation(situation.size, Kind.NO_ERASURES)
     return Situation(situation.size, WITHOUT_TRANSFORMS.get(situation.kind, situation.kind))
 
 
 def servers(kind: Kind, names: Sequence[str]) -> list[str]:
     """Who takes part: what is no cache fills nothing, and only ours transforms."""
-    if kind in WITHOUT_TRANSFORMS:
+    if kind in WITHOUT_TRANSFORMS or kind in ERASED_PER_SECOND:
         return [OURS]
     if kind in P99_KINDS:
         return [name for name in names if name in {OURS, "nginx"}]
@@ -130,11 +138,9 @@ class Taken:
         if self.seen is None:
             return self.passed_on == made
         all_filled = self.seen.fills >= made if made else self.seen.fills == 0
-        return (
-            all_filled
-            and self.seen.memory_hits >= self.run.requests + self.beside
-            and self.seen.purges == self.done.get("purges", 0)
-        )
+        # a worker that takes another's place after an erasure has its first hits from the disk
+        hits = self.seen.hits if "erasures" in self.done else self.seen.memory_hits
+        return all_filled and hits >= self.run.requests + self.beside and self.seen.purges == self.done.get("purges", 0)
 
 
 Compared = Callable[[Run, Run], float]

@@ -1,12 +1,17 @@
-"""What else goes on while hits are measured: signed purges and fills at a fixed rate, transforms without a rest."""
+"""What else goes on while hits are measured: signed purges, fills and erasures at a fixed rate, transforms without a rest."""
 
 from __future__ import annotations
 
+import base64
+import io
 import itertools
 import json
+import math
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -22,6 +27,8 @@ FILLS_PER_SECOND, PURGES_PER_SECOND = 20.0, 5.0
 LANES = 4
 """At once; a lane that is late makes up for it, and what it cannot make up for shows in the counts."""
 LANE_END_SECONDS_MAX = 60.0
+ERASING_LANES, SPARE_SECONDS = 8, 5
+"""An erasure takes as long as edges take to say that they have it. Assets are there for so much longer than they are erased."""
 FAILURES_MAX = 100
 """After so many nothing more is tried: the run is not believed anyway."""
 
@@ -187,3 +194,39 @@ class Transforms:
 
     def side(self) -> Side:
         return Side(name="transforms", act=self.make, per_second=None)
+
+
+class Erasures:
+    """Of assets that nobody asks for, in the cloud of what is hit, one a call to the origin."""
+
+    def __init__(self, stack: Stack, body: bytes) -> None:
+        self._stack, self._body = stack, body
+        self._made = itertools.count()
+        self._left: list[str] = []
+        key, secret = stack.credentials
+        self._headers = {
+            "Authorization": "Basic " + base64.b64encode(f"{key}:{secret}".encode()).decode(),
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+
+    def erase(self) -> None:
+        asked = {"mode": "erase", "selector[public_id]": self._left.pop()}
+        body = urllib.parse.urlencode(asked).encode()
+        reply = self._stack.api("POST", "/v1_1/demo/erasures", self._headers, body)
+        assert reply.status < 300, reply.status
+
+    def sides(self, per_second: float, *, seconds: float) -> list[Side]:
+        """With assets for so long; none for a rate of 0."""
+        if not per_second:
+            return []
+        self._upload(math.ceil(per_second * (seconds + SPARE_SECONDS)) - len(self._left))
+        return [
+            Side(name="erasures", act=self.erase, per_second=per_second, lanes=ERASING_LANES if per_second > 1 else 1)
+        ]
+
+    def _upload(self, count: int) -> None:
+        uploader = self._stack.sdk().uploader
+        names = [f"erased{next(self._made)}" for _ in range(count)]
+        with ThreadPoolExecutor(LANES) as lanes:
+            list(lanes.map(lambda name: uploader.upload(io.BytesIO(self._body), public_id=name), names))
+        self._left += names

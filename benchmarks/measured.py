@@ -30,6 +30,16 @@ class Counted:
         return round(self.edge.total("domicile_edge_requests_total", route="delivery", cache="memory", status="2xx"))
 
     @property
+    def hits(self) -> int:
+        """Answers from any tier of the node that went well."""
+        tiers = ("memory", "disk", "peer")
+        told = (
+            self.edge.total("domicile_edge_requests_total", route="delivery", cache=tier, status="2xx")
+            for tier in tiers
+        )
+        return round(sum(told))
+
+    @property
     def fills(self) -> int:
         return round(self.edge.total("domicile_edge_fills_total"))
 

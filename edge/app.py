@@ -23,13 +23,15 @@ from domicile.media.errors import BadUrl, LeaseLost, MediaError, Overloaded, Ups
 from domicile.media.pending import NO_HINTS, may_follow_hints, read_hints
 from domicile.media.search_url import parse_search
 from edge.cache.forward import has_come_round
+from edge.counters import Counters
 from edge.deliver import Delivered, Deliverer
 from edge.front import ANYBODY, Asker, Front
 from edge.hosts import Hosts
 from edge.hot import Hot
-from edge.metrics import Cache, Count, Counters, Route
+from edge.metrics import Cache, Count, Route
 from edge.occasionally import Occasionally
 from edge.open_responses import InProgress, OpenResponses
+from edge.own_probe import FIELD, is_proved
 from edge.plain import Door, Plain
 from edge.rates import RateLimited, Rates
 from edge.respond import Reply, empty, plain, preflight, refusal
@@ -74,6 +76,8 @@ class App:
     requests_max: int
     rates: Rates
     in_progress: InProgress
+    probe_key: bytes = field(repr=False)
+    """By which this node's own probes are known: the limit of a cloud's rate is not for them."""
     purge: Door
     searches: Searches
     services: dict[str, Door] = field(default_factory=dict)
@@ -134,7 +138,8 @@ class App:
             raise Overloaded("Too many requests; try again")
         path = self._path(request)
         cloud = path[1:].partition("/")[0]
-        if cloud in self.deliverer.link.tenants and not self.rates.take(cloud, tally.started):
+        is_over = cloud in self.deliverer.link.tenants and not self.rates.take(cloud, tally.started)
+        if is_over and not is_proved(self.probe_key, request.raw_path, request.headers.getall(FIELD, ())):
             self.counters.add(Count.LIMITED)
             raise RateLimited("This cloud is asked for too often; try again")
         self.in_progress.count += 1

@@ -72,7 +72,7 @@ class DeliverySettings:
     tenant_requests_per_second: float = setting(
         0.0,
         "Media requests of one cloud that the node answers a second; more get 429. Each worker has an equal share. 0 for no"
-        " limit.",
+        " limit. What the node asks itself after an erasure passes it.",
         at_least=0.0,
     )
     tenant_requests_burst: int = setting(

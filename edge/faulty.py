@@ -29,3 +29,8 @@ def is_faulty(version: tuple[int, int], fields: Sequence[tuple[bytes, bytes]]) -
         elif is_old and lower == b"transfer-encoding":
             return True
     return hosts > 1 or (not hosts and not is_old)
+
+
+def head_bytes(fields: Sequence[tuple[bytes, bytes]]) -> int:
+    """Of the fields as they came, roughly."""
+    return sum(len(name) + len(value) for name, value in fields) + 4 * len(fields)

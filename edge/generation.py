@@ -18,7 +18,9 @@ import re
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
+from typing import ClassVar
 
 import structlog
 
@@ -40,6 +42,13 @@ _FACILITY_BITS = 3
 log = structlog.get_logger("edge.generation")
 
 
+class Way(StrEnum):
+    """By which the kernel tells of it, as lines of the log name it."""
+
+    UEVENT = "uevent"
+    KERNEL_LOG = "kernel_log"
+
+
 def is_new_by_uevent(message: bytes, sender: int) -> bool:
     """`sender`: the address that the message came from; the kernel's is 0."""
     return sender == 0 and _UEVENT in message.split(b"\0")[1:]
@@ -53,6 +62,8 @@ def is_new_by_log(record: bytes) -> bool:
 
 class Uevents:
     """Messages of the kernel about devices."""
+
+    way: ClassVar[Way] = Way.UEVENT
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT)
@@ -84,6 +95,8 @@ class Uevents:
 class KernelLog:
     """From its end on."""
 
+    way: ClassVar[Way] = Way.KERNEL_LOG
+
     def __init__(self, path: Path = KERNEL_LOG) -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         os.lseek(self._descriptor, 0, os.SEEK_END)
@@ -105,12 +118,12 @@ class KernelLog:
 Source = Uevents | KernelLog
 
 
-def opened(kind: Callable[[], Source]) -> Source | None:
+def opened(kind: type[Source]) -> Source | None:
     """None where this machine does not let us."""
     try:
         return kind()
     except OSError as denied:
-        log.info("generation_not_heard", source=str(kind), reason=type(denied).__name__)
+        log.info("generation_not_heard", source=kind.way.value, reason=type(denied).__name__)
         return None
 
 
@@ -118,7 +131,7 @@ async def watch(begin_anew: Callable[[Cause], None]) -> None:
     """Until cancelled."""
     with ExitStack() as stack:
         loop = asyncio.get_running_loop()
-        kinds: tuple[Callable[[], Source], ...] = (Uevents, KernelLog)
+        kinds: tuple[type[Source], ...] = (Uevents, KernelLog)
         for kind in kinds:
             source = opened(kind)
             if source is None:
@@ -138,7 +151,7 @@ def _hear(source: Source, begin_anew: Callable[[Cause], None]) -> None:
     except BlockingIOError:
         pass
     except OSError as failed:  # nothing more will come of it
-        log.warning("generation_not_heard", source=type(source).__name__, reason=type(failed).__name__)
+        log.warning("generation_not_heard", source=source.way.value, reason=type(failed).__name__)
         asyncio.get_running_loop().remove_reader(source.fileno())
     if is_new:
         begin_anew(Cause.GENERATION)

@@ -1,11 +1,11 @@
 """The page that all processes of a node share: a small mapped file of aligned 8-byte integers.
 
-    header  magic, version, lease_deadline_ns, applied, agent, workers, erased, forgotten, nonce, start (two)
+    header  magic, version, lease_deadline_ns, applied, agent, workers, erased, forgotten, nonce, start (two), probe key (four)
     slots   64 x (pid, boot, applied, listening, then the worker's counters: see `metrics`)
 
 Each field is one aligned 8-byte store, so a reader sees the old or the new value and never half of one. One writer a
 field: the agent writes lease_deadline_ns, applied, erased, nonce and start; the supervisor writes forgotten and pid, and clears a slot whose
-process it has reaped; a worker writes the rest of its own slot.
+process it has reaped; a worker writes the rest of its own slot. The probe key is written when the page is made.
 Source: decisions F and J; CLOCK_BOOTTIME because CLOCK_MONOTONIC stands still while a machine sleeps (E2).
 """
 
@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import mmap
 import os
+import secrets
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 MAGIC = 0x444F4D50_41474531
-VERSION = 3
+VERSION = 4
 SLOTS_MAX = 64
 COUNTERS_MAX = 1016
 """8-byte integers that one worker has for its counters."""
@@ -32,6 +33,7 @@ PAGE_BYTES = (_HEADER_WORDS + SLOTS_MAX * _SLOT_WORDS) * _WORD
 _MAGIC, _VERSION, _DEADLINE, _APPLIED, _AGENT, _WORKERS, _ERASED, _FORGOTTEN, _NONCE, _START_HIGH, _START_LOW = range(
     11
 )
+_PROBE_KEY = slice(11, 15)
 _PID, _BOOT, _SLOT_APPLIED, _LISTENING = range(4)
 _COUNTERS = 8
 
@@ -54,7 +56,7 @@ class Slot:
         self._words = words
         self._at = _HEADER_WORDS + index * _SLOT_WORDS
         self.counters = words[self._at + _COUNTERS : self._at + _SLOT_WORDS]
-        """A view of COUNTERS_MAX integers; `metrics` gives them their meaning."""
+        """A view of COUNTERS_MAX integers; `counters` gives them their meaning."""
 
     @property
     def pid(self) -> int:
@@ -127,6 +129,8 @@ class SharedPage:
         finally:
             os.close(descriptor)
         words = memoryview(mapped).cast("Q")
+        for at in range(_PROBE_KEY.start, _PROBE_KEY.stop):
+            words[at] = secrets.randbits(64)
         words[_WORKERS], words[_VERSION], words[_MAGIC] = workers, VERSION, MAGIC
         words.release()
         return cls(mapped, now_ns)
@@ -218,6 +222,11 @@ class SharedPage:
     @start.setter
     def start(self, start: str) -> None:
         self._words[_START_HIGH], self._words[_START_LOW] = int(start[:16], 16), int(start[16:], 16)
+
+    @property
+    def probe_key(self) -> bytes:
+        """32 random bytes, by which this node's questions to its own listener are known (edge.own_probe)."""
+        return self._words[_PROBE_KEY].tobytes()
 
     @property
     def workers(self) -> int:

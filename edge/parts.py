@@ -14,8 +14,10 @@ from domicile.service.gate.wire import WireClient
 from domicile.service.networks import read_networks
 from domicile.service.pool import DecoderPool
 from edge.app import App
+from edge.counters import Counters
 from edge.deliver import Deliverer
 from edge.downstream import downstream_of
+from edge.fetch import Fetcher
 from edge.fill import Filler
 from edge.flight import Flights
 from edge.following import TenantState
@@ -26,7 +28,6 @@ from edge.hot import Hot
 from edge.link import NodeLink
 from edge.look import Looker
 from edge.lookup import Lookup
-from edge.metrics import Counters
 from edge.names import Negatives, UnknownClouds, Verdicts
 from edge.open_responses import InProgress, OpenResponses
 from edge.originals import KeptOriginals
@@ -106,10 +107,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         wall_clock=outside.wall_clock,
         downstream=downstream_of(settings.cdn),
     )
-    rates = Rates(
-        per_second=settings.delivery.tenant_requests_per_second / settings.worker_count,
-        burst=settings.delivery.tenant_requests_burst / settings.worker_count,
-    )
+    rates = _rates(settings)
     hot = Hot(
         lookup=known.lookup,
         permits=known.permits,
@@ -133,6 +131,7 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
         requests_max=settings.delivery.requests_max,
         rates=rates,
         in_progress=in_progress,
+        probe_key=outside.link.page.probe_key,
         purge=outside.purge,
         searches=Searches(
             wire=outside.wire,
@@ -162,6 +161,14 @@ def assemble(settings: EdgeSettings, slot: int, outside: Outside) -> Parts:
     )
     cdn_app = None if cdn_front is None else replace(app, front=cdn_front)
     return Parts(app=app, cdn_app=cdn_app, door=door, tiers=tiers)
+
+
+def _rates(settings: EdgeSettings) -> Rates:
+    """This worker's share of the node's."""
+    delivery, workers = settings.delivery, settings.worker_count
+    return Rates(
+        per_second=delivery.tenant_requests_per_second / workers, burst=delivery.tenant_requests_burst / workers
+    )
 
 
 def _door(outside: Outside, known: _Known, deliverer: Deliverer, hot: Hot, *, progress_seconds_max: float) -> PeerDoor:
@@ -271,11 +278,8 @@ def _upstream(settings: EdgeSettings, outside: Outside, known: _Known) -> Upstre
         outside.wire,
         permits=known.permits,
         negatives=known.negatives,
-        kept=known.originals,
         count=outside.counters.add,
         region=settings.region,
-        source_bytes_max=settings.media.source_bytes_max,
-        layers_bytes_max=settings.delivery.layers_bytes_max,
         clock=outside.clock,
     )
 
@@ -283,6 +287,14 @@ def _upstream(settings: EdgeSettings, outside: Outside, known: _Known) -> Upstre
 def _filler(settings: EdgeSettings, outside: Outside, known: _Known, upstream: Upstream) -> Filler:
     return Filler(
         upstream=upstream,
+        fetcher=Fetcher(
+            outside.wire,
+            permits=known.permits,
+            kept=known.originals,
+            count=outside.counters.add,
+            source_bytes_max=settings.media.source_bytes_max,
+            layers_bytes_max=settings.delivery.layers_bytes_max,
+        ),
         relay=Relay(
             wire=outside.wire,
             permits=known.permits,

@@ -5,7 +5,8 @@
     workers   each counts what it keeps of them (edge.look)
     listener  the URLs under which the origin knew them are asked for, as a viewer would: whole, in part, by validators
 
-Which worker answers at the listener is the kernel's choice; what every one of them keeps, it says itself.
+Which worker answers at the listener is the kernel's choice; what every one of them keeps, it says itself. The listener knows these
+questions (edge.own_probe), so that a cloud whose viewers ask as often as they may can be verified all the same.
 """
 
 from __future__ import annotations
@@ -31,14 +32,15 @@ from domicile.service.gate.peer import PeerClient, PeerGone, PeerLate, PeersBusy
 from domicile.service.gate.probe import ProbeClient
 from domicile.service.gate.wire import WireClient
 from domicile.service.leftovers import drop_leftovers
-from edge.agent import Identity
 from edge.cdn_settings import OTHERS_REFUSED
 from edge.keyring import Keyring
 from edge.lease import retry_after_seconds
 from edge.look import LookAnswer, LookQuestion, in_parts
 from edge.node import Node, Tenant
+from edge.own_probe import FIELD, proof
 from edge.page import SharedPage
 from edge.settings import EdgeSettings
+from edge.starts import Identity
 
 WAIT_SECONDS = 20.0
 """Of a long poll."""
@@ -187,8 +189,9 @@ class Probing:
         if permit is None:
             return
         for ask in asks(probe.urls):
-            headers = {**self.door.headers, **ask.headers}
-            answered = await self.own.ask(permit, probe.tenant, self.door.base, ask.url.target, headers)
+            target = ask.url.target
+            headers = {**self.door.headers, **ask.headers, FIELD: proof(self.page.probe_key, target)}
+            answered = await self.own.ask(permit, probe.tenant, self.door.base, target, headers)
             total.asked += 1
             if self.door.is_closed and answered is not None and answered.status == FORBIDDEN:
                 continue

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from edge.cache.forward import HOPS_MAX, PSEUDONYM
 from edge.faulty import is_host
+from edge.own_probe import FIELD
 
 HEAD_BYTES_MAX = 8 * 1024
 """Of the fields that are read here; below what the library takes for one line."""
@@ -26,12 +27,12 @@ REMEMBERED_MAX = 2048
 BLOCK_BYTES_MAX, LINE_BYTES_MAX = 1024, 256
 """Of one that is remembered; longer ones are read anew each time."""
 
-_OWN = (b"Referer", b"Cookie", b"X-Forwarded-For")
-"""Fields that differ from viewer to viewer, as browsers and proxies write them; none of them concerns a hit."""
+_OWN = (b"Referer", b"Cookie", b"X-Forwarded-For", FIELD.encode())
+"""Fields that differ from viewer to viewer, as browsers and proxies write them, and that of our own probes; none of them concerns a hit."""
 OWN_LINES_MAX = 3
 """That are left out; with LINES_MAX still below what the library takes."""
 _LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):[\t ]*([\t\x20-\x7e]*)")
-_NOTED = frozenset({b"host", b"accept", b"if-none-match"})
+_NOTED = frozenset({b"host", b"accept", b"if-none-match", b"cdn-loop"})
 _UNUSUAL = frozenset(
     {
         b"content-length", b"transfer-encoding", b"content-encoding", b"trailer", b"te", b"expect", b"upgrade",
@@ -107,7 +108,7 @@ class HeadReader:
         lines = block.split(b"\r\n")
         if len(block) > HEAD_BYTES_MAX or len(lines) > LINES_MAX or lines.pop():
             return None
-        host = tags = None
+        host = tags = loop = None
         accept, proofs = "", []
         for line in lines:
             try:
@@ -127,6 +128,8 @@ class HeadReader:
                 host = value
             elif name == b"if-none-match" and tags is None:
                 tags = value
+            elif name == b"cdn-loop" and loop is None:
+                loop = value
             else:
                 return None
         return Asked(host, accept, tags, tuple(proofs)) if host else None
@@ -149,10 +152,10 @@ def _read_line(line: bytes, proof: bytes) -> _Line:
         return _Of.NO_CONCERN if value.lower() == "keep-alive" else _Of.NOT_FOR_HERE
     if name == b"host" and not is_host(match[2].rstrip(b" \t")):
         return _Of.NOT_FOR_HERE
-    if name in _NOTED or name == proof:
-        return name, value
     if name == b"cdn-loop" and (PSEUDONYM in value.lower() or value.count(",") >= HOPS_MAX):
         return _Of.NOT_FOR_HERE
+    if name in _NOTED or name == proof:
+        return name, value
     return _Of.NOT_FOR_HERE if name in _UNUSUAL else _Of.NO_CONCERN
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ from domicile.media.errors import AssetNotFound, BadRequest, LimitExceeded, Medi
 from domicile.media.facts import SourceFacts
 from domicile.media.policy import Activity
 from domicile.media.raw import raw_facts
+from domicile.media.remote import read_address
 from domicile.media.wire import ResolveAnswer, ResolveRequest
 from domicile.service import logging
 from domicile.service.tasks import Background
@@ -34,7 +35,7 @@ from origin.api.films import facts_of_film
 from origin.api.intake import intake
 from origin.keys import Origin
 from origin.mapped import Mapped
-from origin.records import AssetRecord, Body, Hashed, Held, NewAsset, whole
+from origin.records import AssetRecord, Body, Hashed, Held, NewAsset, Once, whole
 from origin.remote import fetch, rules_of
 
 BROUGHT_MAX = 1 + 16
@@ -82,7 +83,7 @@ class Fetched:
         answer = await self._origin.records.resolve(asked)
         for _ in range(BROUGHT_MAX):
             name = _absent(asked, answer)
-            if not await (self._bring_mapped(asked, answer) if name is None else self._bring(name, self._anew)):
+            if not await (self._bring_mapped(asked, answer) if name is None else self._bring_fetched(name)):
                 break
             answer = await self._origin.records.resolve(asked)
         if answer.resolved is not None:
@@ -90,9 +91,9 @@ class Fetched:
                 await self._look_again(name)
         return answer
 
-    async def bring(self, name: AssetName) -> None:
-        """For its owner, who may bring back what was erased. RemoteFailed; RemoteGone; LimitExceeded; Overloaded."""
-        await self._origin.records.fetched.forgive(name)
+    async def bring(self, name: AssetName, *, once: Once | None) -> None:
+        """For its owner, who may bring back what was erased, once. Replayed; RemoteFailed; RemoteGone; LimitExceeded; Overloaded."""
+        await self._origin.records.fetched.forgive(name, once=once)
         self._failures.pop(self._key(name), None)
         await self._once(name, self._anew)
 
@@ -102,22 +103,32 @@ class Fetched:
         if found is None:
             return False
         try:
-            return await self._bring(found.name, partial(self._mapped, found))
+            return await self._bring(found.name, partial(self._mapped, found), found.others)
         except Overloaded:
             raise
         except MediaError as refused:
             log.info("mapped_picture_not_fetched", error=type(refused).__name__)
             return False
 
-    async def _bring(self, name: AssetName, work: Callable[[AssetName], Awaitable[None]]) -> bool:
-        """False: it was erased, and stays absent."""
-        key = self._key(name)
-        failure = self._failures.get(key)
+    async def _bring_fetched(self, name: AssetName) -> bool:
+        """See `_bring`."""
+        mappings = await self._origin.records.upload_mappings.all(name.cloud)
+        others = (*_spelled_alike(name), *mapped.names_of(name.cloud, name.public_id, mappings))
+        return await self._bring(name, partial(self._anew, others=others), others)
+
+    async def _bring(
+        self, name: AssetName, work: Callable[[AssetName], Awaitable[None]], others: tuple[AssetName, ...]
+    ) -> bool:
+        """False: it was erased, or is restricted, by this name or one of the others, and stays absent."""
+        if await self._origin.records.fetched.is_closed(name, others):
+            return False
+        failure = self._failures.get(self._key(name))
         if failure is not None and self._clock() < failure.until:
             raise failure.kind(failure.message)
-        if await self._origin.records.fetched.is_shunned(name):
+        try:
+            await self._once(name, work)
+        except AssetNotFound:  # just now
             return False
-        await self._once(name, work)
         return True
 
     async def _look_again(self, name: AssetName) -> None:
@@ -167,17 +178,17 @@ class Fetched:
         self._running[key] = done
         return done
 
-    async def _anew(self, name: AssetName) -> None:
+    async def _anew(self, name: AssetName, *, others: tuple[AssetName, ...] = ()) -> None:
         origin = self._origin
         if await origin.records.fetched.count(name.cloud) >= origin.settings.remote.assets_max:
             raise LimitExceeded("Too many fetched pictures in this cloud")
-        await self._take(name, name.public_id, had=None)
+        await self._take(name, name.public_id, had=None, others=others)
 
     async def _mapped(self, found: Mapped, name: AssetName) -> None:
         origin = self._origin
         if await origin.records.fetched.count_under(name.cloud, found.folder) >= origin.settings.remote.assets_max:
             raise LimitExceeded("Too many fetched pictures in this folder")
-        await self._take(name, found.address, had=None)
+        await self._take(name, found.address, had=None, others=found.others)
 
     async def _refresh(self, name: AssetName) -> None:
         record = await self._origin.records.get(name)
@@ -193,7 +204,9 @@ class Fetched:
         except AssetNotFound:
             return  # deleted, erased or replaced meanwhile: whoever asks next has it fetched, if it may be
 
-    async def _take(self, name: AssetName, address: str, *, had: AssetRecord | None) -> None:
+    async def _take(
+        self, name: AssetName, address: str, *, had: AssetRecord | None, others: tuple[AssetName, ...] = ()
+    ) -> None:
         """Fetch, decode, seal, name; the same bytes as before are only noted. AssetNotFound when `had` went meanwhile."""
         origin = self._origin
         with origin.budget.account() as account, intake(origin.records.spool, name.cloud, account) as file:
@@ -217,6 +230,7 @@ class Fetched:
                     renews=is_fetch,
                     overwrite=is_fetch,  # what was uploaded meanwhile stays
                     is_brought=True,
+                    brought_beside=others,
                     instead_of=None if had is None else had.aid,
                     created_at=origin.now(),
                 )
@@ -266,6 +280,15 @@ def _fetched_in(asked: ResolveRequest, index: int) -> list[AssetName]:
     own = [asked.public_ids[index]] if asked.delivery_type == "fetch" else []
     texts = own + [layer.public_id for layer in layers if layer.delivery_type == "fetch"]
     return list(map(partial(_fetched, asked.cloud), dict.fromkeys(texts)))
+
+
+def _spelled_alike(name: AssetName) -> tuple[AssetName, ...]:
+    """The same address as it is usually written, without what no server is told of it."""
+    try:
+        url = read_address(name.public_id).url
+    except BadRequest:
+        return ()
+    return tuple(replace(name, public_id=text) for text in dict.fromkeys((str(url), url.human_repr())))
 
 
 def _fetched(cloud: str, address: str) -> AssetName:

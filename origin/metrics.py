@@ -23,7 +23,7 @@ PURGE_OUTCOMES = (
 )  # fmt: skip
 """Outcomes of signed purges; the caller of a call that proves nothing learns only 401."""
 CDN_OUTCOMES = ("confirmed", "later", "failed", "denied", "lapsed")
-PROBE_OUTCOMES = ("verified", "found", "unsure", "denied")
+PROBE_OUTCOMES = ("verified", "found", "unsure", "denied", "limited")
 NOTICE_OUTCOMES = ("delivered", "answered", "unreachable", "refused", "failed", "given_up", "gone")
 POOL_OUTCOMES = (
     "done", "undecodable_media", "limit_exceeded", "bad_transformation", "known_killer", *get_args(Death),
@@ -140,7 +140,7 @@ class Metrics:
             to,
             "domicile_origin_cdn_probes_total",
             "Probes of CDNs for what was erased, by kind of CDN: nothing was given away (verified), it was (found: look into it), the CDN did not"
-            " answer or refused (unsure), the policy does not let it be asked (denied).",
+            " answer or refused (unsure), the policy does not let it be asked (denied), it limits how often it is asked (limited).",
             {"cdn": tuple(SPEAKERS), "outcome": PROBE_OUTCOMES},
         )
 

@@ -17,6 +17,8 @@ from domicile.media.probe import KnownUrl, Seen, Tally
 from domicile.media.url import on_own_host
 
 RETRY_SECONDS, RETRY_SECONDS_MAX = 1.0, 600.0
+EDGE_RETRY_SECONDS_MAX = 4.0
+"""Of an edge, which asks itself: a worker that hung for minutes keeps an erasure open for so much longer, and not for as long again."""
 DOUBLINGS_MAX = 16
 PATIENCE_SECONDS = 3600.0
 """How long a place is asked again after the last copy in it was to be too old."""
@@ -24,9 +26,11 @@ NOT_ASKED = "it was not asked yet"
 SILENT = "an edge has not said what it sees"
 NO_ADDRESS = "no address of it is known: hosts in cdns.toml"
 NO_URLS = "the erasure is of an older release: nothing is known to ask for"
+NO_QUESTIONS = "nothing could be asked: no address of what was erased is known"
 WHY = {
     Seen.BYTES: "it still gave bytes of it away",
     Seen.REFUSED: "it refused to be asked",
+    Seen.LIMITED: "it limits how often it is asked (429)",
     Seen.UNREACHABLE: "it did not answer",
     Seen.UNJUDGED: "nothing that it answered tells",
 }
@@ -45,12 +49,14 @@ class Standing:
 
     outcome: Outcome = Outcome.PENDING
     tries: int = 0
+    vain: int = 0
+    """Of them the last ones, none of which came further than the one before."""
     due_at: float = 0.0
     """When it is asked next; when it was settled, once it is."""
     until: float = 0.0
     """End of the patience; of the wall clock, like the others."""
     tally: Tally = field(default_factory=Tally)
-    """Of the last try."""
+    """Of the last try, and of those before it that it went on with."""
     why: str = NOT_ASKED
 
     @property
@@ -63,13 +69,31 @@ class Standing:
         return self.outcome is Outcome.FAILED or (self.outcome is Outcome.PENDING and self.tries > 0)
 
 
-def answered(standing: Standing, tally: Tally, *, now: float) -> Standing:
-    """After a try."""
+def begun(standing: Standing) -> Tally:
+    """What the next try begins with: one that met a limit goes on where it was, since the first questions would use it up again."""
+    tally = standing.tally
+    if tally.verdict is not Seen.LIMITED:
+        return Tally()
+    return replace(tally, asked=tally.asked - tally.limited, limited=0)
+
+
+def answered(
+    standing: Standing,
+    tally: Tally,
+    *,
+    now: float,
+    wait_seconds: float = 0.0,
+    pause_seconds_max: float = RETRY_SECONDS_MAX,
+) -> Standing:
+    """After a try. `wait_seconds`: what a place that limits how often it is asked says."""
     verdict = tally.verdict
-    tried = replace(standing, tries=standing.tries + 1, tally=tally)
+    is_further = verdict is Seen.LIMITED and tally.asked - tally.limited > begun(standing).asked
+    vain = 0 if is_further else standing.vain
+    tried = replace(standing, tries=standing.tries + 1, vain=vain + 1, tally=tally)
     if verdict is Seen.ABSENT:
         return replace(tried, outcome=Outcome.VERIFIED, due_at=now, why="")
-    return failed_if_over(replace(tried, due_at=now + pause(standing.tries), why=WHY[verdict]), now=now)
+    due_at = now + max(min(pause(vain), pause_seconds_max), min(wait_seconds, RETRY_SECONDS_MAX))
+    return failed_if_over(replace(tried, due_at=due_at, why=WHY[verdict]), now=now)
 
 
 def failed_if_over(standing: Standing, *, now: float) -> Standing:
@@ -91,6 +115,6 @@ def on_own_hosts(urls: Sequence[KnownUrl]) -> tuple[KnownUrl, ...]:
     return (*own, *urls)
 
 
-def pause(tries: int) -> float:
+def pause(vain: int) -> float:
     """Before the next try."""
-    return min(RETRY_SECONDS_MAX, RETRY_SECONDS * 2.0 ** min(tries, DOUBLINGS_MAX))
+    return min(RETRY_SECONDS_MAX, RETRY_SECONDS * 2.0 ** min(vain, DOUBLINGS_MAX))

@@ -1,12 +1,14 @@
 """Asking CDNs whether they still give away what was erased, one loop an account; and going on with erasures as places answer.
 
 An address is asked, through every name that viewers have for it, for the URLs under which the installation knew what was erased: whole, in part
-and by validators. One answer with bytes ends the try, and has the CDN purged once more. What is decided is in `probe_steps`.
+and by validators. One answer with bytes ends the try, and has the CDN purged once more. One that a limit was met with ends it, too, and the
+next try goes on from there. What is decided is in `probe_steps`.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 from domicile.media.errors import MediaError
@@ -30,7 +32,8 @@ LOOKED_MAX = 64
 """Erasures of one look; the others have the next one."""
 TRY_SECONDS_MAX = 600.0
 """Of all questions about one erasure at one CDN; a CDN that takes longer did not answer, and the other erasures have their turn."""
-VERIFIED, FOUND, UNSURE, DENIED = PROBE_OUTCOMES
+VERIFIED, FOUND, UNSURE, DENIED, LIMITED = PROBE_OUTCOMES
+_OUTCOMES = {Seen.ABSENT: VERIFIED, Seen.BYTES: FOUND, Seen.LIMITED: LIMITED}
 
 log = logging.get()
 
@@ -90,8 +93,9 @@ async def round_of(origin: Origin, client: ProbeClient, account: Account) -> boo
     if probe is None:
         return False
     probes.had_turn(probe)
-    tally, outcome = await _tried(origin, client, account, probe)
-    standing = probe_steps.answered(probe.cdns[account.name], tally, now=origin.now())
+    tally, wait_seconds, outcome = await _tried(origin, client, account, probe)
+    before = probe.cdns[account.name]
+    standing = probe_steps.answered(before, tally, now=origin.now(), wait_seconds=wait_seconds)
     probe.cdns[account.name] = standing
     probe.changed.set()
     origin.metrics.probes.add(cdn=account.cdn.kind, outcome=outcome)
@@ -109,32 +113,44 @@ def _is_due(probe: Probe, account: Account, now: float) -> bool:
     return is_open and account.name in probe.ready and standing is not None and standing.due_at <= now
 
 
-async def _tried(origin: Origin, client: ProbeClient, account: Account, probe: Probe) -> tuple[Tally, str]:
+async def _tried(origin: Origin, client: ProbeClient, account: Account, probe: Probe) -> tuple[Tally, float, str]:
+    """What was answered, how long it is to be left alone, and what counts that."""
     try:
         permit = origin.records.permit(probe.tenant, Activity.DELIVER)
     except MediaError:
-        return Tally(asked=1, refused=1), DENIED
+        return Tally(asked=1, refused=1), 0.0, DENIED
     urls = await origin.records.probed_urls(probe)
-    tally = Tally()
+    tally, wait_seconds = probe_steps.begun(probe.cdns[account.name]), 0.0
     try:
         async with asyncio.timeout(TRY_SECONDS_MAX):
-            for address in addresses(account.hosts, probe.tenant):
-                tally = tally.with_all_of(await asked_at(client, permit, probe.tenant, address, urls))
-                if tally.verdict is not Seen.ABSENT:
-                    break
+            places = addresses(account.hosts, probe.tenant)
+            tally, wait_seconds = await asked_at(client, permit, probe.tenant, places, urls, tally)
     except TimeoutError:
         tally = tally.plus(Seen.UNREACHABLE)
-    return tally, {Seen.ABSENT: VERIFIED, Seen.BYTES: FOUND}.get(tally.verdict, UNSURE)
+    return tally, wait_seconds, _OUTCOMES.get(tally.verdict, UNSURE)
 
 
 async def asked_at(
-    client: ProbeClient, permit: Permit, tenant: str, address: Address, urls: tuple[KnownUrl, ...]
-) -> Tally:
-    """Up to the first answer that says that it is asked in vain: all are asked again then."""
-    tally = Tally()
-    for ask in asks(probe_steps.on_own_hosts(urls) if address.is_own else urls):
-        answered = await client.ask(permit, tenant, address.base, ask.url.target, ask.headers)
-        tally = tally.plus(what := seen(ask, answered))
-        if what not in {Seen.ABSENT, Seen.UNJUDGED}:
+    client: ProbeClient,
+    permit: Permit,
+    tenant: str,
+    places: Sequence[Address],
+    urls: Sequence[KnownUrl],
+    tally: Tally,
+) -> tuple[Tally, float]:
+    """Up to the first answer that says that it is asked in vain, behind the questions that `tally` has already; and how long the
+    place wants to be left alone.
+    """
+    answered_before = tally.asked
+    for address in places:
+        for ask in asks(probe_steps.on_own_hosts(urls) if address.is_own else urls):
+            if answered_before:
+                answered_before -= 1
+                continue
+            answered = await client.ask(permit, tenant, address.base, ask.url.target, ask.headers)
+            tally = tally.plus(what := seen(ask, answered))
+            if what not in {Seen.ABSENT, Seen.UNJUDGED}:
+                return tally, 0.0 if answered is None else answered.wait_seconds
+        if tally.verdict is not Seen.ABSENT:
             break
-    return tally
+    return tally, 0.0

@@ -3,13 +3,16 @@
 What is there already under the same name stays as it is, so that it may be done again. What the cloud refuses is named, and the
 rest goes on. Uploads and URLs name fields, transformations and presets, so these come before the assets; folders come behind them,
 because most are there with what lies in them, and triggers last of all, because they would tell of every asset that comes.
+
+In memory is a page at a time, which `service.gate.account` reads within a limit, and MARK_BYTES of each name that was seen.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +27,10 @@ from domicile.service.gate.account import AccountClient, Refused
 
 PAGE = 500
 PAGES_MAX = 1000
+SETTINGS_MAX = 100_000
+"""Of one kind, in one account; beyond it the rest of the kind is not brought, and that is said."""
+MARK_BYTES = 16
+"""Of a name that was seen."""
 FIELD_PARTS = ("type", "label", "external_id", "mandatory", "default_value", "validation", "datasource")
 
 _UPWARD = frozenset({".", ".."})
@@ -31,6 +38,79 @@ _UPWARD = frozenset({".", ".."})
 Call = tuple[str, dict[str, Any]]
 """Path and body of the POST that makes it."""
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """How one kind of settings is listed."""
+
+    word: str
+    path: str
+    key: str
+    """Of its rows in an answer."""
+    name_of: Callable[[Row], str]
+    asked: tuple[tuple[str, str], ...] = ()
+    is_paged: bool = True
+    is_searched: bool = False
+    """Of folders: a listing would take a call for each."""
+
+
+FIELDS = Kind(
+    word="metadata field",
+    path="/metadata_fields",
+    key="metadata_fields",
+    name_of=lambda row: str(row["external_id"]),
+    is_paged=False,
+)
+TRANSFORMATIONS = Kind(
+    word="transformation",
+    path="/transformations",
+    key="transformations",
+    name_of=lambda row: str(row["name"]).removeprefix("t_"),
+    asked=(("named", "true"),),
+)
+PRESETS = Kind(word="upload preset", path="/upload_presets", key="presets", name_of=lambda row: str(row["name"]))
+FOLDERS = Kind(
+    word="folder", path="/folders/search", key="folders", name_of=lambda row: str(row["path"]), is_searched=True
+)
+TRIGGERS = Kind(
+    word="trigger",
+    path="/triggers",
+    key="triggers",
+    name_of=lambda row: f"{row['event_type']} {row['uri']}",
+    is_paged=False,
+)
+
+
+async def listed(client: AccountClient, permit: Permit, kind: Kind) -> AsyncIterator[tuple[str, Row]]:
+    """What an account has of a kind, by name, a page at a time. Raises Refused; KeyError, TypeError, AttributeError for nonsense."""
+    count, cursor = 0, ""
+    for _ in range(PAGES_MAX):
+        answer = await _page(client, permit, kind, cursor)
+        for row in answer.get(kind.key, []):
+            count += 1
+            if count > SETTINGS_MAX:
+                raise Refused(0, f"more than {SETTINGS_MAX}: the rest is left")
+            if row.get("named", True):
+                yield kind.name_of(row), row
+        cursor = answer.get("next_cursor") or ""
+        if not cursor:
+            return
+    raise Refused(0, f"more than {PAGES_MAX} pages: the rest is left")
+
+
+async def _page(client: AccountClient, permit: Permit, kind: Kind, cursor: str) -> dict[str, Any]:
+    if kind.is_searched:
+        body = {"max_results": PAGE} | ({"next_cursor": cursor} if cursor else {})
+        return await client.ask(permit, "POST", kind.path, body=body)
+    query = list(kind.asked)
+    if kind.is_paged:
+        query += [("max_results", str(PAGE)), *([("next_cursor", cursor)] if cursor else [])]
+    return await client.ask(permit, "GET", kind.path, query)
+
+
+def _mark(name: str) -> bytes:
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=MARK_BYTES).digest()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,34 +127,31 @@ class Settings:
 
     async def fields(self) -> None:
         """Of structured metadata: values need them."""
-        await self._bring("metadata field", self._fields, _field)
+        await self._bring(FIELDS, _field)
 
     async def before_assets(self) -> None:
-        await self._bring("transformation", self._transformations, self._transformation)
-        await self._bring("upload preset", self._presets, _preset)
+        await self._bring(TRANSFORMATIONS, self._transformation)
+        await self._bring(PRESETS, _preset)
 
     async def after_assets(self) -> None:
-        await self._bring("folder", self._folders, _folder)
-        await self._bring("trigger", self._triggers, _trigger)
+        await self._bring(FOLDERS, _folder)
+        await self._bring(TRIGGERS, _trigger)
 
-    async def _bring(
-        self,
-        kind: str,
-        listed: Callable[[AccountClient, Permit], Awaitable[dict[str, Row]]],
-        call_of: Callable[[Row], Awaitable[Call]],
-    ) -> None:
+    async def _bring(self, kind: Kind, call_of: Callable[[Row], Awaitable[Call]]) -> None:
+        """What is on one page is made before the next one is asked for."""
         try:
-            theirs, ours = await listed(self.source, self.reads), await listed(self.into, self.writes)
+            known = {_mark(name) async for name, _ in listed(self.into, self.writes, kind)}
+            async for name, row in listed(self.source, self.reads, kind):
+                if _mark(name) in known:
+                    self.counts["settings there"] += 1
+                    continue
+                known.add(_mark(name))
+                if self.is_dry:
+                    self.counts["would make"] += 1
+                else:
+                    await self._make(f"{kind.word} {name}", row, call_of)
         except (Refused, KeyError, TypeError, ValueError, AttributeError) as refused:
-            self._failed(f"{kind}s", refused)
-            return
-        for name, row in theirs.items():
-            if name in ours:
-                self.counts["settings there"] += 1
-            elif self.is_dry:
-                self.counts["would make"] += 1
-            else:
-                await self._make(f"{kind} {name}", row, call_of)
+            self._failed(f"{kind.word}s", refused)
 
     async def _make(self, what: str, row: Row, call_of: Callable[[Row], Awaitable[Call]]) -> None:
         try:
@@ -89,40 +166,6 @@ class Settings:
         note(f"{what}: {why if isinstance(why, Refused | MediaError) else NONSENSE}")
         self.counts["failed"] += 1
 
-    # --- what there is, by name -------------------------------------------------------------------------------------------
-
-    @staticmethod
-    async def _fields(client: AccountClient, permit: Permit) -> dict[str, Row]:
-        rows = (await client.ask(permit, "GET", "/metadata_fields")).get("metadata_fields", [])
-        return {row["external_id"]: row for row in rows}
-
-    @staticmethod
-    async def _transformations(client: AccountClient, permit: Permit) -> dict[str, Row]:
-        rows = await _pages(client, permit, "/transformations", "transformations", named="true")
-        return {str(row["name"]).removeprefix("t_"): row for row in rows if row.get("named", True)}
-
-    @staticmethod
-    async def _presets(client: AccountClient, permit: Permit) -> dict[str, Row]:
-        return {row["name"]: row for row in await _pages(client, permit, "/upload_presets", "presets")}
-
-    @staticmethod
-    async def _folders(client: AccountClient, permit: Permit) -> dict[str, Row]:
-        """By a search: a listing would take a call for each folder."""
-        found, cursor = dict[str, Row](), ""
-        for _ in range(PAGES_MAX):
-            body = {"max_results": PAGE} | ({"next_cursor": cursor} if cursor else {})
-            answer = await client.ask(permit, "POST", "/folders/search", body=body)
-            found |= {row["path"]: row for row in answer.get("folders", [])}
-            cursor = answer.get("next_cursor") or ""
-            if not cursor:
-                return found
-        raise Refused(0, f"more than {PAGES_MAX} pages of folders")
-
-    @staticmethod
-    async def _triggers(client: AccountClient, permit: Permit) -> dict[str, Row]:
-        rows = (await client.ask(permit, "GET", "/triggers")).get("triggers", [])
-        return {f"{row['event_type']} {row['uri']}": row for row in rows}
-
     async def _transformation(self, row: Row) -> Call:
         """What it means is told of each by itself."""
         name = str(row["name"]).removeprefix("t_")
@@ -131,19 +174,6 @@ class Settings:
         allowed = "true" if told.get("allowed_for_strict", row.get("allowed_for_strict")) else "false"
         body = {"name": name, "transformation": text_of(told["info"]), "allowed_for_strict": allowed}
         return "/transformations", body
-
-
-async def _pages(client: AccountClient, permit: Permit, path: str, key: str, **asked: str) -> list[Row]:
-    """Raises Refused."""
-    found, cursor = list[Row](), ""
-    for _ in range(PAGES_MAX):
-        query = [*asked.items(), ("max_results", str(PAGE)), *([("next_cursor", cursor)] if cursor else [])]
-        answer = await client.ask(permit, "GET", path, query)
-        found += answer.get(key, [])
-        cursor = answer.get("next_cursor") or ""
-        if not cursor:
-            return found
-    raise Refused(0, f"more than {PAGES_MAX} pages of {key}")
 
 
 # --- how each is made -----------------------------------------------------------------------------------------------------

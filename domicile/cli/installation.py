@@ -41,10 +41,18 @@ class _Tls:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Delivery:
+    """Of edge/delivery_settings.py."""
+
+    private_hosts: tuple[str, ...] = setting((), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Edge:
     """Of edge/settings.py."""
 
     tls: _Tls = group(_Tls)
+    delivery: _Delivery = group(_Delivery)
 
     listen: str | None = setting(None, "", check=HOST_PORT.fullmatch, like=HOST_PORT_LIKE)
     region: str | None = setting(None, "")
@@ -68,6 +76,8 @@ class Installation:
     """URL by which this machine reaches the edge."""
     edge_authority: str
     """The name by which the edge knows itself; empty: that of `edge_base`."""
+    private_hosts: tuple[str, ...]
+    """HOST=CLOUD each: hosts of one cloud alone that edges of this configuration serve."""
     admin_socket: Path | None
     """None: this configuration gives the origin no such socket."""
 
@@ -107,6 +117,7 @@ def installation(config: Path | None, data: Path | None = None) -> Installation:
         edge_region=edge.region or serve.region,
         edge_base=_edge_base(edge, credentials_file(place), serve),
         edge_authority=next(iter(edge.authorities), ""),
+        private_hosts=edge.delivery.private_hosts,
         admin_socket=_absolute(origin.admin_socket) if apart else admin_socket(place),
     )
 

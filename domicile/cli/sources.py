@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +107,10 @@ def walked(
     directory: Path, folder: str, kind_of: Callable[[Path], str | None]
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Each regular file, in order, under the name that its path says; hidden ones and links are left out."""
-    for count, path in enumerate(sorted(directory.rglob("*"))):
-        if count > FILES_MAX:
-            raise Failure(f"{directory}: more than {FILES_MAX} files")
+    found = list(islice(directory.rglob("*"), FILES_MAX + 1))
+    if len(found) > FILES_MAX:
+        raise Failure(f"{directory}: more than {FILES_MAX} files")
+    for path in sorted(found):
         inside = path.relative_to(directory)
         if path.is_symlink() or not path.is_file() or any(part.startswith(".") for part in inside.parts):
             continue

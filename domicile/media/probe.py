@@ -33,6 +33,7 @@ GIVEN = frozenset({304, 416})
 """No byte, and still the word of somebody who has it."""
 HIDDEN = frozenset({401, 451})
 """Of access rules and regions: no byte comes, and others may still get some."""
+TOO_OFTEN = 429
 NOT_ASKED_RIGHT = 400
 """A spelling of what was made that this address does not take: nothing is known of that one."""
 ACCEPTS = (
@@ -97,6 +98,8 @@ class Answered:
     etag: str = ""
     md5: str = ""
     """Of the body, if all of it was read."""
+    wait_seconds: float = 0.0
+    """Before it may be asked again, as it says itself, of TOO_OFTEN."""
 
 
 class Seen(StrEnum):
@@ -107,6 +110,8 @@ class Seen(StrEnum):
     """It is still given away."""
     UNJUDGED = "unjudged"
     """Bytes of a name that is taken again and nothing tells of which version; a spelling that is not taken, or is hidden."""
+    LIMITED = "limited"
+    """Nothing about it yet: it is asked more often than it answers."""
     REFUSED = "refused"
     """Nothing about it: busy, forbidden, sent elsewhere."""
     UNREACHABLE = "unreachable"
@@ -160,6 +165,8 @@ def seen(ask: Ask, answered: Answered | None) -> Seen:
         return Seen.REFUSED if ask.url.is_exact and not ask.url.is_taken else Seen.UNJUDGED
     if answered.status == NOT_ASKED_RIGHT:
         return Seen.UNJUDGED
+    if answered.status == TOO_OFTEN:
+        return Seen.LIMITED
     if not 200 <= answered.status < 300 and answered.status not in GIVEN:
         return Seen.REFUSED
     return _of_bytes(ask.url, answered)
@@ -168,7 +175,7 @@ def seen(ask: Ask, answered: Answered | None) -> Seen:
 def _of_bytes(url: KnownUrl, answered: Answered) -> Seen:
     if not url.is_taken:
         return Seen.BYTES
-    if not url.md5:
+    if not url.md5 or not answered.etag:  # metadata may be stripped: what comes has the digest of neither
         return Seen.UNJUDGED
     return Seen.BYTES if answered.etag.removeprefix("W/").startswith(f'"{url.md5}') else Seen.ABSENT
 
@@ -181,6 +188,7 @@ class Tally:
     absent: int = 0
     found: int = 0
     unjudged: int = 0
+    limited: int = 0
     refused: int = 0
     unreachable: int = 0
 
@@ -193,6 +201,8 @@ class Tally:
                 return replace(counted, found=self.found + 1)
             case Seen.UNJUDGED:
                 return replace(counted, unjudged=self.unjudged + 1)
+            case Seen.LIMITED:
+                return replace(counted, limited=self.limited + 1)
             case Seen.REFUSED:
                 return replace(counted, refused=self.refused + 1)
             case Seen.UNREACHABLE:
@@ -204,6 +214,7 @@ class Tally:
             absent=self.absent + other.absent,
             found=self.found + other.found,
             unjudged=self.unjudged + other.unjudged,
+            limited=self.limited + other.limited,
             refused=self.refused + other.refused,
             unreachable=self.unreachable + other.unreachable,
         )
@@ -215,6 +226,7 @@ class Tally:
             (self.found, Seen.BYTES),
             (self.unreachable, Seen.UNREACHABLE),
             (self.refused, Seen.REFUSED),
+            (self.limited, Seen.LIMITED),
         ):
             if count:
                 return what

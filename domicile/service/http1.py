@@ -22,6 +22,7 @@ BUFFER_BYTES_MAX = 256 * 1024
 Fields = tuple[tuple[str, str], ...]
 
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?")
+_INTERIM, _FINAL = (re.compile(rb"HTTP/1\.[01] " + first) for first in (b"1", b"[2-9]"))
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
 
@@ -69,6 +70,8 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
+        if not self._writable.is_set() and self.is_answered:
+            self._writable.set()  # whoever writes need not go on
         if len(self._buffer) > BUFFER_BYTES_MAX and self._transport is not None:
             self._transport.pause_reading()
         self._wake()
@@ -93,6 +96,14 @@ class Wire(asyncio.Protocol):
     def is_idle(self) -> bool:
         """May another request be sent? Not if anything has come unasked."""
         return not self._ended and not self._buffer and self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def is_answered(self) -> bool:
+        """Has a final response begun to come, after interim ones or without?"""
+        at = 0
+        while _INTERIM.match(self._buffer, at) and (end := self._buffer.find(b"\r\n\r\n", at)) >= 0:
+            at = end + 4
+        return _FINAL.match(self._buffer, at) is not None
 
     def abort(self) -> None:
         if self._transport is not None:

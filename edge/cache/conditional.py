@@ -24,7 +24,9 @@ _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 
 
 def is_unmodified(stored: Stored, request: Fields) -> bool:
-    """Does the viewer have what is stored? Then 304 is the answer."""
+    """Does the viewer have what is stored? Then 304 is the answer. Conditions are about successes (RFC 9110 section 13.2.1)."""
+    if not 200 <= stored.status < 300:
+        return False
     tags = joined(request, "if-none-match")
     if tags is not None:
         return has_tag(tags, stored.etag)

@@ -43,6 +43,8 @@ def split_list(text: str, *, with_empty: bool = False) -> list[str]:
 
     `with_empty`: also what stands between two commas, or beside one, and is nothing.
     """
+    if '"' not in text:
+        return [trimmed for part in text.split(",") if (trimmed := part.strip(" \t")) or with_empty]
     parts: list[str] = []
     start, at, quoted = 0, 0, False
     while at < len(text):

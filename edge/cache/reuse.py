@@ -18,7 +18,7 @@ from edge.cache.conditional import PRECONDITIONS
 from edge.cache.directives import Directives, parse_directives
 from edge.cache.fields import Fields, members, values
 from edge.cache.stored import Stored
-from edge.cache.vary import selection, speaks_wanted_language
+from edge.cache.vary import Selection, selection, speaks, wanted_language
 
 ERROR_STATUSES = frozenset({500, 502, 503, 504})
 """Answers that `stale-if-error` may hide (RFC 5861 section 4)."""
@@ -89,10 +89,16 @@ def _with(found: Stored, said: Directives, now: float) -> Decision:
 def chosen(variants: Iterable[Stored], request: Fields) -> Stored | None:
     """The first stored response that is for this request: by Vary, or failing that by the language it wants most."""
     known = list(variants)
+    said: dict[tuple[str, ...], Selection] = {}
     for one in known:
-        if one.selection == selection(one.varies_by, request):
+        if one.varies_by not in said:  # most variants vary by the same fields, and a request's may be long
+            said[one.varies_by] = selection(one.varies_by, request)
+        if one.selection == said[one.varies_by]:
             return one
-    return next((one for one in known if speaks_wanted_language(one.varies_by, one.fields, request)), None)
+    language = wanted_language(request) if known else None
+    return (
+        None if language is None else next((one for one in known if speaks(language, one.varies_by, one.fields)), None)
+    )
 
 
 def request_directives(request: Fields) -> Directives:

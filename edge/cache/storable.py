@@ -57,6 +57,11 @@ def may_be_kept(rules: Rules, status: int, request: Fields) -> bool:
     return rules.for_credentials or not values(request, "authorization")
 
 
+def is_for_oneself(request: Fields) -> bool:
+    """Does the request itself say that its answer is for nobody else? Then that says nothing about answers to others."""
+    return bool(values(request, "authorization")) or parse_directives(request).has("no-store")
+
+
 def _content_location(fields: Fields, target: str) -> str | None:
     """The path and query that the response says it is about."""
     said = first(fields, "content-location")

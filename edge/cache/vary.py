@@ -35,19 +35,21 @@ def selection(names: tuple[str, ...], request: Fields) -> Selection:
     return tuple(_normal(name, request) for name in names)
 
 
-def speaks_wanted_language(names: tuple[str, ...], stored: Fields, request: Fields) -> bool:
-    """Is the stored response in the one language that this request wants most, and varies by nothing else?
-
-    Whoever chose that language for another reader has it, and nobody prefers another one to it here.
-    """
-    if names != ("accept-language",):
-        return False
-    spoken = first(stored, "content-language")
+def wanted_language(request: Fields) -> str | None:
+    """The one language that this request wants most, in lower case; None when there is no such one."""
     weighted = _preferences(members(request, "accept-language"))
-    if spoken is None or not weighted or "," in spoken:
-        return False
-    best = max(weight for weight, _ in weighted)
-    return best > 0 and [word for weight, word in weighted if weight == best] == [spoken.lower()]
+    best = max((weight for weight, _ in weighted or ()), default=0.0)
+    wanted = [word for weight, word in weighted or () if weight == best]
+    return wanted[0] if best > 0 and len(wanted) == 1 else None
+
+
+def speaks(language: str, names: tuple[str, ...], stored: Fields) -> bool:
+    """Is the stored response in this language, and varies by nothing else?
+
+    Whoever chose it for another reader has it, and nobody who wants it most prefers another one to it here.
+    """
+    spoken = first(stored, "content-language")
+    return names == ("accept-language",) and spoken is not None and spoken.lower() == language
 
 
 def _normal(name: str, request: Fields) -> str | None:

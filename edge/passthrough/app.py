@@ -26,8 +26,10 @@ from edge.cache.forward import end_to_end, to_origin
 from edge.cache.ranges import content_bytes
 from edge.cache.reuse import Decision, Forward, Use, decide
 from edge.cache.status import CacheStatus
+from edge.cache.storable import is_for_oneself
 from edge.cache.stored import Stored
-from edge.metrics import Cache, Count, Counters, Route
+from edge.counters import Counters
+from edge.metrics import Cache, Count, Route
 from edge.occasionally import Occasionally
 from edge.passthrough.asked import Asked, BadRequest
 from edge.passthrough.failures import BUG, Failure, failure_of
@@ -156,7 +158,7 @@ class Passthrough:
             incomplete=incomplete,
             on_interim=interim_to(asked.http),
         )
-        alone = fills.is_unshared(asked.key) or len(tried) >= ROUNDS_MAX
+        alone = fills.is_unshared(asked.key) or len(tried) >= ROUNDS_MAX or is_for_oneself(asked.fields)
         fill = fills.start(asked.key, asked.fields, lambda fill: self.fetcher.fill(fill, wanted), alone=alone)
         try:
             with fill.reading() as reader:
@@ -165,9 +167,9 @@ class Passthrough:
             fill.leader_left.set()
 
     def _refresh(self, asked: Asked, stored: Stored) -> None:
-        """Fetch behind a stale answer, if nobody does yet."""
+        """Fetch behind a stale answer, if nobody does yet, and for whoever comes."""
         fills = self.fetcher.fills
-        if fills.find(asked.key, asked.fields, besides=()) is not None:
+        if fills.is_under_way(asked.key, stored) or is_for_oneself(asked.fields):
             return
         wanted = Wanted(key=asked.key, target=asked.target, request=asked.fields, stored=stored)
         try:

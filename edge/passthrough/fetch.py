@@ -21,10 +21,10 @@ from domicile.service.gate.assets import Answer, AssetClient, AssetRequest, Busy
 from domicile.service.http1 import Broken, Head, Unreachable
 from edge.cache.fields import Fields, values
 from edge.cache.forward import to_origin
-from edge.cache.partial import completed, for_the_gap
+from edge.cache.partial import completed, for_the_gap, is_outdated
 from edge.cache.pieces import Pieces
 from edge.cache.reuse import ERROR_STATUSES, may_hide_error, may_stand_in
-from edge.cache.storable import is_storable, may_be_kept
+from edge.cache.storable import is_for_oneself, is_storable, may_be_kept
 from edge.cache.stored import Received, Stored, keep, renewed
 from edge.cache.validate import any_of, conditional, confirmed, updated, whole
 from edge.passthrough.fill import Confirmed, Fill, Own, Shared, StandIn
@@ -97,7 +97,9 @@ class Fetcher:
         return stored is not None and may_stand_in(stored, now=self.clock(), seconds_max=seconds_max)
 
     async def _fetch(self, fill: Fill, wanted: Wanted, ticket: Ticket) -> None:
-        rest = None if wanted.incomplete is None else for_the_gap(wanted.request, wanted.incomplete)
+        incomplete = wanted.incomplete
+        is_kept = incomplete is not None and self._takes(incomplete.body_bytes)  # else parts are all that is kept of it
+        rest = for_the_gap(wanted.request, incomplete) if incomplete is not None and is_kept else None
         asked = _conditions(wanted) if rest is None else rest
         if await self._exchange(fill, wanted, asked, ticket):
             return
@@ -116,17 +118,16 @@ class Fetcher:
                 return await self._complete(fill, wanted, got, answer, ticket)
             if got.status == 304:
                 return self._confirm(fill, wanted, got, ticket)
-            if wanted.stored is not None and got.status in ERROR_STATUSES:
-                if may_hide_error(wanted.stored, now=self.clock()):
-                    fill.land(StandIn(stored=wanted.stored, status=got.status))
-                    fill.finish()
-                    return True
-            elif wanted.stored is not None and not ticket.is_void:
-                self.store.remove(wanted.key, wanted.stored)  # there is something else now
+            stored = wanted.stored if got.status in ERROR_STATUSES else None
+            if stored is not None and may_hide_error(stored, now=self.clock()):
+                fill.land(StandIn(stored=stored, status=got.status))
+                fill.finish()
+                return True
             if self.is_storable("GET", wanted, got, answer.body_bytes):
                 await self._take_in(fill, wanted, got, answer.pieces(), answer.body_bytes, ticket)
             else:
-                await self._hand_over(fill, wanted.key, got, answer)
+                self._forget_outdated(wanted, got, ticket)
+                await self._hand_over(fill, wanted, got, answer)
         return True
 
     def received(self, answer: Answer, requested: float) -> Received:
@@ -151,7 +152,12 @@ class Fetcher:
         stored = wanted.stored or confirmed(wanted.variants, got.fields)
         if stored is None:
             return False
-        fill.land(self.confirm(wanted, stored, got, ticket))
+        confirmation = self.confirm(wanted, stored, got, ticket)
+        again = confirmation.stored
+        for_all = confirmation.is_kept and again.is_fresh(self.clock()) and not again.rules.no_cache
+        if not is_for_oneself(wanted.request):
+            self.fills.mark(wanted.key, shared=for_all)
+        fill.land(confirmation)
         fill.finish()
         return True
 
@@ -178,8 +184,18 @@ class Fetcher:
         await self._take_in(fill, wanted, head, pieces, incomplete.body_bytes, ticket, origin_status=got.status)
         return True
 
-    async def _hand_over(self, fill: Fill, key: str, got: Received, answer: Answer) -> None:
-        self.fills.mark(key, shared=False)
+    def _forget_outdated(self, wanted: Wanted, got: Received, ticket: Ticket) -> None:
+        """There is something else now, which is not kept."""
+        if ticket.is_void or is_for_oneself(wanted.request):
+            return
+        if wanted.stored is not None and got.status not in ERROR_STATUSES:
+            self.store.remove(wanted.key, wanted.stored)
+        if wanted.incomplete is not None and is_outdated(wanted.incomplete, got):
+            self.store.remove(wanted.key, wanted.incomplete)
+
+    async def _hand_over(self, fill: Fill, wanted: Wanted, got: Received, answer: Answer) -> None:
+        if not is_for_oneself(wanted.request):
+            self.fills.mark(wanted.key, shared=False)
         self.fills.close(fill)
         fill.land(Own(got=got, answer=answer))
         await fill.leader_left.wait()
@@ -212,7 +228,9 @@ class Fetcher:
             if is_kept and fill.is_spilling:
                 is_kept = await fill.settle()
         if is_kept and (not fill.is_spilling or await fill.settle(to_the_end=True)):
-            self.store.put(wanted.key, replace(head, body=fill.body()), ticket, instead_of=wanted.stored)
+            is_kept = self.store.put(wanted.key, replace(head, body=fill.body()), ticket, instead_of=wanted.stored)
+        if not is_kept:  # until here the stored one stood for who may have it stale
+            self._forget_outdated(wanted, got, ticket)
         fill.finish()
 
     def _takes(self, body_bytes: int) -> bool:

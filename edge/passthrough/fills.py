@@ -11,6 +11,7 @@ from domicile.media.errors import Overloaded
 from domicile.service.tasks import Background
 from edge.cache.fields import Fields
 from edge.cache.reuse import chosen
+from edge.cache.stored import Stored
 from edge.cache.vary import selection
 from edge.passthrough.fill import Confirmed, Fill, Landed, Own, Shared, StandIn
 from edge.passthrough.memory import Memory
@@ -50,6 +51,10 @@ class Fills:
     def find(self, key: str, request: Fields, *, besides: Container[Fill]) -> Fill | None:
         """An answer on its way that may be for this request, too."""
         return next((one for one in self._open.get(key, ()) if one not in besides and _may_serve(one, request)), None)
+
+    def is_under_way(self, key: str, stored: Stored) -> bool:
+        """Does one fetch what takes the place of this stored response? Whether it may be waited for is another question."""
+        return any(selection(stored.varies_by, one.request) == stored.selection for one in self._open.get(key, ()))
 
     def start(self, key: str, request: Fields, work: Work, *, alone: bool = False) -> Fill:
         """Fetch. `alone`: nobody else is to wait for it. Overloaded when too many are under way."""
@@ -121,8 +126,10 @@ def may_have(landed: Landed, request: Fields, *, now: float) -> bool:
             return landed.for_all and chosen([landed.head], request) is not None
         case Confirmed(is_kept=False):
             return False
-        case Confirmed() | StandIn():
+        case Confirmed():
             return landed.stored.is_fresh(now) and chosen([landed.stored], request) is not None
+        case StandIn():  # stale as it is: whoever waited would be given the same after asking in vain himself
+            return chosen([landed.stored], request) is not None
         case Own():
             return False
 

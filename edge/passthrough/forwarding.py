@@ -16,7 +16,7 @@ from edge.cache.fields import values
 from edge.cache.forward import to_origin
 from edge.cache.invalidate import invalidated
 from edge.cache.status import CacheStatus
-from edge.cache.storable import may_be_kept
+from edge.cache.storable import is_for_oneself, may_be_kept
 from edge.cache.stored import Received, Stored, keep, renewed
 from edge.cache.validate import is_about, updated
 from edge.metrics import Count
@@ -24,7 +24,7 @@ from edge.passthrough.asked import Asked, TooLarge, body_of
 from edge.passthrough.fetch import Fetcher, Wanted
 from edge.passthrough.memory import Held
 from edge.passthrough.reply import Message, from_origin
-from edge.passthrough.send import CONTINUE, interim_to
+from edge.passthrough.send import continue_if_expected, interim_to
 from edge.passthrough.store import Ticket
 
 Drop = Callable[[tuple[str, ...]], Awaitable[None]]
@@ -49,8 +49,7 @@ class Forwarding:
         settings = fetcher.settings
         if http.content_length is not None and http.content_length > settings.request_body_bytes_max:
             raise TooLarge
-        if values(asked.fields, "expect") and http.transport is not None:
-            http.transport.write(CONTINUE)
+        continue_if_expected(http)
         request = AssetRequest(
             method=asked.method,
             target=asked.target,
@@ -97,7 +96,7 @@ class Forwarding:
     def _learn_from_head(self, asked: Asked, stored: Stored, got: Received, ticket: Ticket) -> None:
         store = self.fetcher.store
         if got.status != 200 or not is_about(stored, got.fields):
-            if got.status < 500 and not ticket.is_void:
+            if got.status < 500 and not ticket.is_void and not is_for_oneself(asked.fields):
                 store.remove(asked.key, stored)
             return
         fields = updated(stored.fields, got.fields)

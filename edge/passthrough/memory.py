@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Self
 
+PASSING_SHARE = 0.5
+
 
 class Memory:
     """What may be held, and what is."""
@@ -11,9 +13,15 @@ class Memory:
     def __init__(self, bytes_max: int) -> None:
         self.bytes_max = bytes_max
         self.bytes = 0
+        self.passing_bytes = 0
+        """Of these, what passes at the pace of one viewer."""
 
     def takes(self, more_bytes: int) -> bool:
         return self.bytes + more_bytes <= self.bytes_max
+
+    def takes_passing(self, more_bytes: int) -> bool:
+        """Viewers who take long may not have all of it: the others' answers come in here, too."""
+        return self.takes(more_bytes) and self.passing_bytes + more_bytes <= self.bytes_max * PASSING_SHARE
 
 
 class Held:
@@ -33,12 +41,16 @@ class Held:
     def add(self, piece: bytes, *, bytes_max: int) -> None:
         if self.data is None:
             return
-        if len(self.data) + len(piece) > bytes_max or not self._memory.takes(len(piece)):
+        if len(self.data) + len(piece) > bytes_max or not self._memory.takes_passing(len(piece)):
             self._drop()
             return
         self.data += piece
-        self._memory.bytes += len(piece)
+        self._count(len(piece))
 
     def _drop(self) -> None:
-        self._memory.bytes -= len(self.data or b"")
+        self._count(-len(self.data or b""))
         self.data = None
+
+    def _count(self, more_bytes: int) -> None:
+        self._memory.bytes += more_bytes
+        self._memory.passing_bytes += more_bytes

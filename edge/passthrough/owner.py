@@ -24,7 +24,7 @@ from edge.passthrough.asked import BodyTooSlow, TooLarge, body_of
 from edge.passthrough.failures import failure_of
 from edge.passthrough.fetch import Fetcher
 from edge.passthrough.reply import BODILESS, Message, refused
-from edge.passthrough.send import CONTINUE, interim_to, send_body, send_pieces
+from edge.passthrough.send import continue_if_expected, interim_to, send_body, send_pieces
 from edge.rendezvous import owner_of
 
 DROP = "PURGE"
@@ -118,9 +118,7 @@ class Doors:
         """Raises NotConnected when nothing was sent; every other failure is the answer."""
         seconds_max, settings = self.app.progress_seconds_max, self.neighbours.fetcher.settings
         fields: Fields = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
-        expects = request.version >= (1, 1) and request.can_read_body and "Expect" in request.headers
-        if expects and request.transport is not None:
-            request.transport.write(CONTINUE)
+        continue_if_expected(request)
         handed = AssetRequest(
             method=request.method,
             target=request.raw_path,

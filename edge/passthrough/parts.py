@@ -19,6 +19,7 @@ from edge.cache.partial import Part, decide_part, is_outdated, piece_of, receive
 from edge.cache.ranges import is_from_the_start
 from edge.cache.reuse import Decision, Use, chosen
 from edge.cache.status import CacheStatus
+from edge.cache.storable import is_for_oneself
 from edge.cache.stored import Received, Stored, keep
 from edge.metrics import Count
 from edge.passthrough.asked import Asked
@@ -99,7 +100,8 @@ class Parts:
     def _heed(self, asked: Asked, got: Received, body_bytes: int | None, ticket: Ticket) -> Part | None:
         """What may be kept of an answer; held pieces go if it tells of a change."""
         fetcher, held = self.fetcher, self.incomplete(asked)
-        if held is not None and not ticket.is_void and is_outdated(held, got):
+        is_told = held is not None and not ticket.is_void and not is_for_oneself(asked.fields)
+        if held is not None and is_told and is_outdated(held, got):
             fetcher.store.remove(asked.key, held)
         part = received_part(asked.fields, got, body_bytes=body_bytes)
         if part is None or not fetcher.store.takes(part.span.body_bytes):

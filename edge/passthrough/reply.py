@@ -100,11 +100,11 @@ def _whole_or_parts(
 
 
 def from_head(stored: Stored, status: CacheStatus, *, now: float, is_validated: bool = False) -> Fields:
-    """The fields of a stored response. Its Age is told unless the origin has just confirmed it."""
-    head = to_viewer(stored.fields)
-    if not is_validated:
-        age = min(stored.age(now), SECONDS_MAX)
-        head = (*without(head, {"age"}), ("Age", str(int(age))))
+    """The fields of a stored response. Its Age is told unless the origin itself has just confirmed it: another cache may have."""
+    head = without(to_viewer(stored.fields), {"age"})
+    age = int(min(stored.age(now), SECONDS_MAX))
+    if age or not is_validated:
+        head = (*head, ("Age", str(age)))
     return (*head, ("Cache-Status", status.text()))
 
 

@@ -97,6 +97,13 @@ async def first_bytes(pieces: AsyncIterator[bytes], size: int | None) -> AsyncIt
             return
 
 
+def continue_if_expected(request: web.BaseRequest) -> None:
+    """Have a viewer send its body who waits to be told. One of HTTP/1.0 would take that for the answer (RFC 9110 section 10.1.1)."""
+    is_expected = request.can_read_body and request.headers.get("Expect", "").lower() == "100-continue"
+    if is_expected and request.version >= HttpVersion11 and request.transport is not None:
+        request.transport.write(CONTINUE)
+
+
 def interim_to(request: web.BaseRequest) -> Callable[[Head], None] | None:
     """What hands interim responses on to a viewer, if it understands them. 100 is for who asked for it: this node."""
     transport = request.transport

@@ -7,7 +7,7 @@ went out; a change of the URL meanwhile voids the ticket, so that an answer from
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from edge.cache.partial import combined
@@ -33,8 +33,8 @@ class ResponseStore:
 
     def __init__(self, *, bytes_max: int, object_bytes_max: int, disk_bytes_max: int, variants_max: int) -> None:
         self._entries: WeightedFifo[tuple[Stored, ...]] = WeightedFifo(bytes_max)
-        self._on_disk: WeightedFifo[tuple[str, Stored]] = WeightedFifo(max(1, disk_bytes_max))
-        """By the name of the body: the key of the URL, and the variant."""
+        self._on_disk: WeightedFifo[tuple[str, SpoolFile]] = WeightedFifo(max(1, disk_bytes_max))
+        """By the name of the body: the key of the URL, some of whose variants have it, and the body itself."""
         self._object_bytes_max = object_bytes_max
         self._variants_max = variants_max
         self._tickets: dict[str, set[Ticket]] = {}
@@ -98,10 +98,7 @@ class ResponseStore:
 
     def remove(self, key: str, stored: Stored) -> None:
         """Take one variant out."""
-        variants = self._entries.peek(key) or ()
-        left = tuple(one for one in variants if one is not stored)
-        if len(left) < len(variants):
-            self._set(key, left)
+        self._take_out(key, [one for one in self._entries.peek(key) or () if one is stored])
 
     def drop(self, key: str) -> None:
         """The URL has changed: what is stored goes, and what is on its way is not stored."""
@@ -112,8 +109,7 @@ class ResponseStore:
     def let_go(self) -> bool:
         """Take out what is on the disk and is wanted least; False when nothing is there."""
         gone = self._on_disk.make_room(self._on_disk.cost_max - self._on_disk.cost + 1)
-        for _, (key, stored) in gone:
-            self.remove(key, stored)
+        self._without_bodies(gone)
         return bool(gone)
 
     def _set(self, key: str, variants: tuple[Stored, ...]) -> None:
@@ -122,11 +118,20 @@ class ResponseStore:
             return
         for _, gone in self._entries.put(key, variants, _cost(key, variants)):
             self._leave_disk(gone)
-        for one in variants:
-            if isinstance(one.body, SpoolFile):
+        for one in reversed(variants):  # the newest is the last to be driven out by others
+            if isinstance(one.body, SpoolFile) and any(one is kept for kept in self._entries.peek(key) or ()):
                 cost = min(max(1, one.body_bytes), self._on_disk.cost_max)
-                for _, (other, stored) in self._on_disk.put(one.body.name, (key, one), cost):
-                    self.remove(other, stored)
+                self._without_bodies(self._on_disk.put(one.body.name, (key, one.body), cost))
+
+    def _without_bodies(self, gone: list[tuple[str, tuple[str, SpoolFile]]]) -> None:
+        """Take out every variant that has one of these: an origin may have confirmed a body for several."""
+        for _, (key, body) in gone:
+            self._take_out(key, [one for one in self._entries.peek(key) or () if one.body is body])
+
+    def _take_out(self, key: str, leaving: Collection[Stored]) -> None:
+        if leaving:
+            left = (one for one in self._entries.peek(key) or () if not any(one is gone for gone in leaving))
+            self._set(key, tuple(left))
 
     def _leave_disk(self, variants: tuple[Stored, ...]) -> None:
         for one in variants:

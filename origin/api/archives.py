@@ -117,6 +117,8 @@ class Content:
     """Whose bytes are in it: grows with it."""
     originals: dict[Aid, AssetRecord] = field(default_factory=dict)
     """Of these, what lies in it as it is."""
+    under_way: tuple[AssetRecord, ...] = ()
+    """Whose bytes are in the file that is written now."""
     files: int = 0
 
 
@@ -195,6 +197,7 @@ async def _file(call: Call, content: Content, entry: plan.Entry, opened: AsyncEx
     if entry.order is None:
         original = await opened_original(call.origin, record)
         content.originals[record.aid] = content.shown[record.aid] = record
+        content.under_way = (record,)
         return original
     body = await opened.enter_async_context(original_of(call.origin, record))
     picture = Picture(
@@ -206,7 +209,8 @@ async def _file(call: Call, content: Content, entry: plan.Entry, opened: AsyncEx
         context=record.context,
     )
     made = await make(call.origin, picture, entry.order)
-    content.shown.update({one.aid: one for one in (record, *made.layers)})
+    content.under_way = (record, *made.layers)
+    content.shown.update({one.aid: one for one in content.under_way})
     return Held(made.rendered.body)
 
 
@@ -220,7 +224,12 @@ async def _download(request: web.Request, call: Call, content: Content, kind: st
         raise LimitExceeded(f"The archive is too large: at most {limit} bytes of originals")
     with origin.archives.turn():
         response = web.StreamResponse(headers=download_headers(plan.FORMATS[kind], f"archive.{kind}"))
-        return await hand_out(request, response, _pieces(call, content, kind))
+        return await hand_out(
+            request,
+            response,
+            _pieces(call, content, kind),
+            is_live=lambda: origin.records.has_keys_of(content.under_way),
+        )
 
 
 async def _create(request: web.Request, call: Call, content: Content, kind: str) -> web.Response:

@@ -82,7 +82,10 @@ async def download(request: web.Request, path: Mapping[str, str]) -> web.StreamR
     body = await call.origin.records.backups.original(backup)
     headers = download_headers(type_of(backup.record), file_name(backup.record, None))
     response = web.StreamResponse(headers={**headers, hdrs.CONTENT_LENGTH: str(body.body_bytes)})
-    return response if request.method == "HEAD" else await hand_out(request, response, body.pieces())
+    if request.method == "HEAD":
+        return response
+    records = call.origin.records
+    return await hand_out(request, response, body.pieces(), is_live=lambda: records.has_keys_of([backup.record]))
 
 
 def versions_of(record: AssetRecord | None, backups: Sequence[Backup]) -> list[Json]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from domicile.imaging.job import GatherJob
 from domicile.media.asset import IMAGE_EXTENSIONS, Aid, AssetName
@@ -28,11 +28,11 @@ from origin.api.answers import Json, stored
 from origin.api.budget import Account
 from origin.api.call import Call, count_fence, made_here, reply, signed
 from origin.api.composite_asked import Asked, chosen_by, free_key, read_asked
-from origin.api.handing_out import download_headers
+from origin.api.handing_out import download_headers, hand_out
 from origin.api.manage import leaving
 from origin.api.originals import original_of
 from origin.api.routes import CLOUD, Route
-from origin.records import AssetRecord, Committed, Leave, NewAsset
+from origin.records import AssetRecord, Committed, Held, Leave, NewAsset
 from origin.records.afterwards import nothing
 from origin.renders import Order, Picture, make, read_order
 from origin.scope import Operation
@@ -60,17 +60,22 @@ class Made:
     facts: SourceFacts
     pieces: tuple[Piece, ...]
     places: tuple[tuple[int, int], ...]
-    sources: tuple[Aid, ...]
+    shown: tuple[AssetRecord, ...]
+    """All whose bytes are in it."""
+
+    @property
+    def sources(self) -> tuple[Aid, ...]:
+        return archive_plan.sources_of(self.shown)
 
 
-async def sprite(request: web.Request, path: Mapping[str, str]) -> web.Response:
+async def sprite(request: web.Request, path: Mapping[str, str]) -> web.StreamResponse:
     """POST or GET /image/sprite."""
     call = await signed(request, path)
     call.tenant.scope.require(Operation.READ)  # who is told which pictures have a tag, and shown them, looks
     asked = read_asked(request, call, usual="png", formats=frozenset(IMAGE_EXTENSIONS.values()))
     made = await _made(call, asked, is_animated=False)
     if call.params.text("mode") == "download":
-        return _handed_out(call, made, asked)
+        return await _handed_out(request, call, made, asked)
     done = await _kept(call, asked, made, SPRITE, leaving(SPRITE, call, request))
     infos: dict[str, dict[str, int]] = {}
     for piece, (x, y) in zip(made.pieces, made.places, strict=True):
@@ -88,14 +93,14 @@ async def sprite(request: web.Request, path: Mapping[str, str]) -> web.Response:
     return reply({**answer, "image_url": answer["url"], "secure_image_url": answer["secure_url"], **said})
 
 
-async def multi(request: web.Request, path: Mapping[str, str]) -> web.Response:
+async def multi(request: web.Request, path: Mapping[str, str]) -> web.StreamResponse:
     """POST or GET /image/multi."""
     call = await signed(request, path)
     call.tenant.scope.require(Operation.READ)  # who is told which pictures have a tag, and shown them, looks
     asked = read_asked(request, call, usual="gif", formats=ANIMATED)
     made = await _made(call, asked, is_animated=True)
     if call.params.text("mode") == "download":
-        return _handed_out(call, made, asked)
+        return await _handed_out(request, call, made, asked)
     done = await _kept(call, asked, made, MULTI, leaving(MULTI, call, request))
     return reply(stored(done.record, call.address))
 
@@ -155,7 +160,7 @@ async def _gathered(
         facts=probed.done.source,
         pieces=tuple(pieces),
         places=places,
-        sources=archive_plan.sources_of(shown.values()),
+        shown=tuple(shown.values()),
     )
 
 
@@ -194,10 +199,15 @@ def _class(public_id: str) -> str:
     return f"_{name}" if name[:1].isdigit() or name.startswith("-") else name
 
 
-def _handed_out(call: Call, made: Made, asked: Asked) -> web.Response:
-    call.origin.records.permit(call.tenant.cloud, Activity.DELIVER)
+async def _handed_out(request: web.Request, call: Call, made: Made, asked: Asked) -> web.StreamResponse:
+    records, body = call.origin.records, Held(made.body)
+    records.permit(call.tenant.cloud, Activity.DELIVER)
     headers = download_headers(f"image/{asked.extension}", f"pictures.{asked.extension}")
-    return web.Response(body=made.body, headers=headers)
+    headers[hdrs.CONTENT_LENGTH] = str(body.body_bytes)
+    response = web.StreamResponse(headers=headers)
+    if request.method == "HEAD":
+        return response
+    return await hand_out(request, response, body.pieces(), is_live=lambda: records.has_keys_of(made.shown))
 
 
 def _name(call: Call, delivery_type: str, public_id: str) -> AssetName:

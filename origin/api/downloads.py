@@ -49,7 +49,8 @@ async def download(request: web.Request, path: Mapping[str, str]) -> web.StreamR
     response = web.StreamResponse(headers=headers)
     if request.method == "HEAD":
         return response
-    return await hand_out(request, response, body.pieces())
+    records = call.origin.records
+    return await hand_out(request, response, body.pieces(), is_live=lambda: records.has_keys_of([record]))
 
 
 def _format(text: str, record: AssetRecord) -> str | None:

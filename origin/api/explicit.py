@@ -90,7 +90,7 @@ async def _brought(call: Call, name: AssetName) -> None:
     """A picture from elsewhere that is not here yet is fetched: its owner asks for it."""
     if await call.origin.records.get(name) is None:
         check_fetched(name.delivery_type, name.public_id, rules_of(call.origin, name.cloud))
-        await call.origin.fetched.bring(name)
+        await call.origin.fetched.bring(name, once=call.once)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,7 +105,7 @@ async def download(request: web.Request, path: Mapping[str, str]) -> web.StreamR
         archive = SubjectZip(origin, claimed, shows_redacted=_is_owner(request, origin, cloud))
         with exports.running(claimed):
             try:
-                return await hand_out(request, response, archive.pieces())
+                return await hand_out(request, response, archive.pieces(), is_live=None)
             finally:
                 if not archive.is_done:
                     await exports.finish(claimed, None)

@@ -35,7 +35,7 @@ from origin.api.params import Params, context_of, tags_of
 from origin.api.receiving import Receiver
 from origin.api.subjects import subjects_of
 from origin.keys import ORIGIN, REQUEST_ID, Origin
-from origin.records import AssetRecord, Body, Committed, Hashed, Left, NewAsset, span_of
+from origin.records import AssetRecord, Body, Committed, Hashed, Left, NewAsset, pieces_of, span_of
 
 
 async def upload(request: web.Request, path: Mapping[str, str]) -> web.Response:
@@ -131,6 +131,7 @@ async def store(origin: Origin, asked: Asked, body: Body, account: Account) -> t
         access_control=read_access_control(params.text("access_control")) if "access_control" in params else None,
         subject_ids=subjects_of(params),
         backup=backup_wanted(origin, params, tenant.cloud),
+        pieces=pieces_of(body),
         overwrite=params.flag("overwrite", default=True),
         created_at=origin.now(),
     )

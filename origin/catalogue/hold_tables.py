@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, Index, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, LargeBinary, String, Table
 
 from origin.catalogue.tables import metadata
 
@@ -15,6 +15,18 @@ erasure_target = Table(
     Column("erasure", _HEX128, primary_key=True),
     Column("asset_id", _HEX128, primary_key=True),
     comment="what a call that is not carried out at once selected when it was made; a row goes when its asset is dealt with",
+)
+
+erasure_version = Table(
+    "erasure_version",
+    metadata,
+    Column("tenant", _CLOUD, primary_key=True),
+    Column("erasure", _HEX128, primary_key=True),
+    Column("aid", _HEX128, primary_key=True),
+    Column("asset_id", _HEX128, nullable=False),
+    Column("hides", Boolean, nullable=False, comment="it is shown to nobody meanwhile, if it is under retention"),
+    Index(None, "aid"),
+    comment="versions that are meant of a target; a target without any means all that there is of its asset",
 )
 
 restriction = Table(

@@ -7,7 +7,7 @@ from origin.records.cases import Detail as CaseDetail
 from origin.records.cases import Links as CaseLinks
 from origin.records.cases import Outcome as CaseOutcome
 from origin.records.cases import Told as CaseTold
-from origin.records.chunks import Piece
+from origin.records.chunks import Piece, pieces_of
 from origin.records.derived import DerivedAsked, DerivedId, DerivedRemoved
 from origin.records.exports import Claimed, ExportState, ExportTold, Link, Plan
 from origin.records.folders import Folder
@@ -125,6 +125,7 @@ __all__ = [
     "Trigger",
     "UploadMapping",
     "Versions",
+    "pieces_of",
     "span_of",
     "whole",
 ]

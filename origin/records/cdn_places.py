@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from origin.catalogue.cdn_tables import cdn_purge as table
 from origin.cdn_steps import CLOSED, Stage
 
+BEFORE_MAX = 500
 LAPSES_AT = table.c.fenced_at + table.c.in_flight + table.c.lifetime
 """When no copy of before the fence can be in use any more."""
 _IS_LAPSED = table.c.stage == Stage.LAPSED
@@ -41,6 +42,13 @@ class CdnPlace:
     @property
     def is_over(self) -> bool:
         return self.confirmed + self.lapsed == self.purges
+
+
+async def open_before(connection: AsyncConnection, tenant: str, seq: int, *, now: float) -> list[int]:
+    """The first BEFORE_MAX entries up to this one with purges that are not over, whoever wrote them."""
+    is_over = and_(table.c.stage.in_(CLOSED), table.c.due_at <= now)
+    found = select(table.c.seq).where(table.c.tenant == tenant, table.c.seq <= seq, ~is_over).distinct()
+    return list(await connection.scalars(found.order_by(table.c.seq).limit(BEFORE_MAX)))
 
 
 async def cdn_places(connection: AsyncConnection, tenant: str, seqs: Sequence[int], *, now: float) -> list[CdnPlace]:

@@ -155,6 +155,12 @@ class Chunks:
         await self._core.forget(doomed)
 
 
+def pieces_of(body: Body) -> tuple[Aid, ...]:
+    """Of what `whole` gave."""
+    parts = body.parts if isinstance(body, Joined) else ()
+    return tuple(part.aid for part in parts if isinstance(part, StoredBody))
+
+
 async def drop_old(core: Core) -> None:
     """Pieces of uploads that nobody has gone on with."""
     query = select(table).where(table.c.expires_at < core.now()).limit(SWEPT_MAX)

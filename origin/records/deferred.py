@@ -2,7 +2,8 @@
 blocks, one that a second person must approve.
 
 Such a call selects once: what it means is written down as asset ids (`erasure_target`), whose rows go one by one as it is
-carried out, a batch with each journal entry. `origin.records.stages` decides each step, under the lock; whoever comes by
+carried out, a batch with each journal entry. Where it means not all of an asset, the versions are written down as well
+(`origin.records.erasure_versions`). `origin.records.stages` decides each step, under the lock; whoever comes by
 goes on with it: the call itself, a look at its state, the upkeep, the end of a hold.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -24,13 +25,14 @@ from origin.catalogue.hold_tables import erasure_target as table
 from origin.catalogue.port import AssetRow
 from origin.catalogue.sql import add_if_absent
 from origin.journal import Change
-from origin.records import backups, restrictions, unapproved, working_sets
 from origin.records import erasure_rows as rows_of
+from origin.records import erasure_versions, restrictions, unapproved, under_retention, working_sets
 from origin.records import targets as selection
 from origin.records.approvals import cancelled
 from origin.records.core import Core
 from origin.records.erasure_rows import VERSIONS_SHOWN_MAX, Deferred, ErasureRow, State
 from origin.records.erasure_targets import (
+    hidden_by,
     is_held_and_unmarked,
     next_targets,
     row_of,
@@ -78,6 +80,18 @@ class Asked:
     """Keyed hash of the API key."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """By one step."""
+
+    aids: tuple[Aid, ...] = ()
+    untold: tuple[Aid, ...] = ()
+    """Keys of what was still to be told of the assets."""
+    gone: Gone = NOTHING_GONE
+    lost: int = 0
+    """Assets of which not all that is meant was there any more."""
+
+
 async def begin(core: Core, change: Change, asked: Asked) -> ErasureRow | None:
     """What a new call waits for, written down; None: it is carried out at once, or nothing matches.
 
@@ -119,17 +133,20 @@ async def defer(
     approval, because of that.
     """
     connection, tenant = change.connection, change.tenant
-    ids = await _selected(core, change, asked)
+    chosen = await _chosen(core, change, asked)
+    ids = await _selected(change, asked, chosen)
     if not ids:
         return None
     await _check_room(connection, tenant)
     erasure = row.id if row else secrets.token_hex(ERASURE_ID_BYTES)
+    rows = [{"tenant": tenant, "erasure": erasure, "asset_id": asset_id} for asset_id in ids]
+    await add_if_absent(connection, table, *rows)
+    narrowed = _narrowed(asked, chosen)
+    await erasure_versions.note(connection, tenant, erasure, narrowed, hides=lately is None)
     if asked.mode is Mode.RESTRICT:
         await restrictions.mark(change, ids, ART_18)
     elif grace_until and lately is None:
-        await restrictions.mark(change, ids, erasure)
-    rows = [{"tenant": tenant, "erasure": erasure, "asset_id": asset_id} for asset_id in ids]
-    await add_if_absent(connection, table, *rows)
+        await restrictions.mark(change, await hidden_by(connection, tenant, erasure), erasure)
     if change.entry is None:
         change.record(Kind.NAME)
     waits = Deferred(
@@ -163,8 +180,17 @@ async def _chosen(core: Core, change: Change, asked: Asked) -> Chosen:
     )
 
 
-async def _selected(core: Core, change: Change, asked: Asked) -> list[str]:
-    chosen = await _chosen(core, change, asked)
+def _narrowed(asked: Asked, chosen: Chosen) -> Sequence[AssetRow]:
+    """Versions that are meant of assets of which not all is."""
+    if asked.mode is not Mode.ERASE or asked.targets.everything:
+        return ()
+    if asked.versions is Versions.CURRENT:
+        return chosen.assets
+    whole = {*(asset.asset_id for asset in chosen.assets), *asked.targets.asset_ids}
+    return [row for row in chosen.kept if row.asset_id not in whole]
+
+
+async def _selected(change: Change, asked: Asked, chosen: Chosen) -> list[str]:
     ids: list[str] = list(dict.fromkeys(version.asset_id for version in chosen.versions))
     if asked.mode is Mode.UNRESTRICT:
         restricted = await restrictions.marked(change.connection, asked.tenant, ART_18, ids)
@@ -200,9 +226,7 @@ async def go_on(core: Core, tenant: str, erasure_id: str) -> tuple[ErasureRow, l
 async def _carry_out(
     core: Core, change: Change, row: ErasureRow, step: Step, key: Key | None
 ) -> tuple[ErasureRow, list[Aid]]:
-    taken: list[Aid] = []
-    untold: list[Aid] = []
-    gone = NOTHING_GONE
+    taken = _Taken()
     match step:
         case Step.CANCEL:
             row = await cancelled(core, change, row, outcome="expired")
@@ -211,14 +235,15 @@ async def _carry_out(
         case Step.SHOW:
             await _show(core, change, row)
         case Step.TAKE:
-            taken, untold, gone = await _take(core, change, row, key)
+            taken = await _take(core, change, row, key)
         case _:
             row = await _end(core, change, row)
     if change.entry is None:
         change.record(Kind.NAME)
-    row = replace(row, state=counted(core, row, change, taken, gone))
+    state = counted(core, row, change, taken.aids, taken.gone)
+    row = replace(row, state=msgspec.structs.replace(state, gone_before=state.gone_before + taken.lost))
     await rows_of.save(change.connection, row)
-    return row, [*taken, *untold]
+    return row, [*taken.aids, *taken.untold]
 
 
 async def _hide(core: Core, change: Change, row: ErasureRow) -> None:
@@ -239,27 +264,51 @@ async def _show(core: Core, change: Change, row: ErasureRow) -> None:
     await settle(change.connection, row, ids)
 
 
-async def _take(core: Core, change: Change, row: ErasureRow, key: Key | None) -> tuple[list[Aid], list[Aid], Gone]:
-    """The versions, and the keys of what was still to be told of their assets."""
+async def _take(core: Core, change: Change, row: ErasureRow, key: Key | None) -> _Taken:
     connection, tenant = change.connection, row.tenant
     ids = await next_targets(connection, row, ~is_held(table.c.asset_id, tenant), limit=ASSETS_PER_STEP)
-    assets = await core.catalogue.by_asset_id(connection, tenant, ids, hidden=True, bare=True)
-    kept: list[AssetRow] = []
-    if waits_of(row).versions == Versions.ALL:
-        most = ERASE_VERSIONS_MAX
-        kept = await backups.selected(connection, tenant, asset_ids=ids, names=(), carrying=(), limit=most)
-    if len(kept) == ERASE_VERSIONS_MAX:
-        assets = []  # the rest of them first: these assets are asked for again
-    chosen = Chosen(assets=tuple(assets), kept=tuple(kept))
+    meant = await erasure_versions.meant(connection, tenant, row.id, ids)
+    whole = [asset_id for asset_id in ids if asset_id not in meant]
+    chosen = await _there(core, connection, row, whole, meant)
+    is_more = len(chosen.kept) >= ERASE_VERSIONS_MAX
+    if is_more:
+        chosen = replace(chosen, assets=())  # the rest of them first: these assets are asked for again
     work = await working_sets.capture(core, change, chosen, key)
     gone = await remove(core, change, chosen)
     await working_sets.keep(core, change, row.id, key, work)
     told = [asset_hash(core, tenant, asset_id) for asset_id in ids] if waits_of(row).versions == Versions.ALL else []
     untold = await drop_told(core, connection, tenant, told, seq=change.seq)
-    if len(kept) < ERASE_VERSIONS_MAX:
-        await restrictions.forget(connection, tenant, ids)
+    lost = 0
+    if not is_more:
+        lost = _lost(whole, meant, chosen)
+        await restrictions.forget(connection, tenant, whole)
+        await restrictions.unmark(connection, tenant, meant, row.id)
+        if meant:
+            await restrictions.show(core, change, list(meant), holders=False)  # what is left of them
         await settle(connection, row, ids)
-    return [version.aid for version in chosen.versions], untold, gone
+    aids = tuple(version.aid for version in chosen.versions)
+    return _Taken(aids=aids, untold=tuple(untold), gone=gone, lost=lost)
+
+
+async def _there(
+    core: Core, connection: AsyncConnection, row: ErasureRow, whole: Sequence[str], meant: Mapping[str, Sequence[Aid]]
+) -> Chosen:
+    """What there is now of whole assets, and of versions of others, wherever these are by now."""
+    tenant, aids = row.tenant, [aid for some in meant.values() for aid in some]
+    assets = await core.catalogue.by_asset_id(connection, tenant, whole, hidden=True, bare=True)
+    assets += await core.catalogue.by_aid(connection, tenant, aids, hidden=True)
+    kept = [one.row for one in await under_retention.several(connection, tenant, aids)]
+    if waits_of(row).versions == Versions.ALL:
+        most = ERASE_VERSIONS_MAX
+        kept += await under_retention.selected(connection, tenant, asset_ids=whole, names=(), carrying=(), limit=most)
+    return Chosen(assets=tuple(assets), kept=tuple(kept))
+
+
+def _lost(whole: Iterable[str], meant: Mapping[str, Sequence[Aid]], chosen: Chosen) -> int:
+    there = {version.aid for version in chosen.versions}
+    assets = {version.asset_id for version in chosen.versions}
+    found = [asset_id in assets for asset_id in whole] + [there.issuperset(aids) for aids in meant.values()]
+    return found.count(False)
 
 
 async def _end(core: Core, change: Change, row: ErasureRow) -> ErasureRow:

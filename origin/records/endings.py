@@ -20,7 +20,7 @@ from domicile.media.statement import ErasureStatement, canonical, sign
 from origin.cdn_lifetimes import seconds_max
 from origin.records import erasure_rows as rows_of
 from origin.records import erasure_targets, probing, shared_lifetimes, working_sets
-from origin.records.cdn_places import cdn_places
+from origin.records.cdn_places import cdn_places, open_before
 from origin.records.core import Core
 from origin.records.erasure_rows import ErasureRow, Verified
 from origin.records.stages import Mode
@@ -71,7 +71,10 @@ class Endings:
         async with core.database.read() as connection:
             row = await rows_of.by_id(connection, tenant, row.id) or row
             at = await erasure_targets.standing_of(core, connection, row)
-            cdns = await cdn_places(connection, tenant, row.state.seqs, now=core.now())
+            seqs = set(row.state.seqs)
+            if row.state.gone_before:
+                seqs |= set(await open_before(connection, tenant, row.state.head.seq, now=core.now()))
+            cdns = await cdn_places(connection, tenant, sorted(seqs), now=core.now())
             probe = core.probes.open.get((tenant, row.id))
             facts = Facts(
                 fenced=core.leases.state(tenant, row.state.head.seq),
@@ -90,7 +93,7 @@ class Endings:
         core = self._core
         if not row.state.fenced_at:
             async with core.database.write() as connection:
-                row = await rows_of.by_id(connection, row.tenant, row.id) or row
+                row = await rows_of.locked(connection, row.tenant, row.id) or row
                 row = replace(row, state=msgspec.structs.replace(row.state, fenced_at=core.now()))
                 await rows_of.save(connection, row)
         probe = await probing.begin(core, row)
@@ -110,7 +113,7 @@ class Endings:
         if is_probed(row, facts) and row.state.verified is None and has_work:
             said = Verified(at=verified_at(row, facts), probes=probes_of(row, facts))
             async with core.database.write() as connection:
-                row = await rows_of.by_id(connection, row.tenant, row.id) or row
+                row = await rows_of.locked(connection, row.tenant, row.id) or row
                 row = replace(row, state=msgspec.structs.replace(row.state, verified=row.state.verified or said))
                 await rows_of.save(connection, row)
         if row.statement is not None:

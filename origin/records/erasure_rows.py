@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.errors import BadRequest
@@ -81,6 +81,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     fenced_at: float = 0.0
     """When it was first known that no edge serves it."""
     verified: Verified | None = None
+    gone_before: int = 0
+    """Assets that it selected, and that others had deleted or erased when their turn came: it is not over before that is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,11 @@ async def by_request(connection: AsyncConnection, tenant: str, request: str | No
 
 async def by_id(connection: AsyncConnection, tenant: str, erasure_id: str) -> ErasureRow | None:
     return await _one(connection, t.erasure.c.tenant == tenant, t.erasure.c.id == erasure_id)
+
+
+async def locked(connection: AsyncConnection, tenant: str, erasure_id: str) -> ErasureRow | None:
+    """In a transaction that is going to save it: nobody else saves it meanwhile, and loses what this one says of it."""
+    return await _one(connection, t.erasure.c.tenant == tenant, t.erasure.c.id == erasure_id, is_locked=True)
 
 
 async def open_ones(connection: AsyncConnection, *, limit: int) -> list[ErasureRow]:
@@ -147,13 +154,20 @@ async def drop_old(connection: AsyncConnection, *, now: float) -> None:
 
 
 async def doomed(connection: AsyncConnection, row: ErasureRow) -> int:
-    """Versions of this erasure whose key or bytes may still be there."""
-    mine = (t.doomed.c.tenant == row.tenant, t.doomed.c.seq.in_(row.state.seqs))
-    return await connection.scalar(select(func.count()).select_from(t.doomed).where(*mine)) or 0
+    """Versions of this erasure whose key or bytes may still be there; where others were faster, of theirs as well: nothing tells
+    which of those it means.
+    """
+    seq = t.doomed.c.seq
+    mine: ColumnElement[bool] = seq.in_(row.state.seqs)
+    if row.state.gone_before:
+        mine = or_(mine, and_(seq > 0, seq <= row.state.head.seq))
+    counted = select(func.count()).select_from(t.doomed).where(t.doomed.c.tenant == row.tenant, mine)
+    return await connection.scalar(counted) or 0
 
 
-async def _one(connection: AsyncConnection, *where: Any) -> ErasureRow | None:
-    found: Row[Any] | None = (await connection.execute(select(t.erasure).where(*where))).first()
+async def _one(connection: AsyncConnection, *where: Any, is_locked: bool = False) -> ErasureRow | None:
+    query = select(t.erasure).where(*where)
+    found: Row[Any] | None = (await connection.execute(query.with_for_update() if is_locked else query)).first()
     return None if found is None else _row(found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,7 +11,7 @@ from domicile.media.errors import AssetNotFound
 from origin.catalogue.hold_tables import erasure_target as table
 from origin.catalogue.sql import batches
 from origin.records import erasure_rows as rows_of
-from origin.records import restrictions
+from origin.records import erasure_versions, restrictions
 from origin.records.core import Core
 from origin.records.erasure_rows import Deferred, ErasureRow
 from origin.records.held import is_held
@@ -23,8 +23,11 @@ SELECTED_ASSETS_MAX = 50_000
 
 
 async def unfinished(connection: AsyncConnection, *, limit: int, tenant: str | None = None) -> list[tuple[str, str]]:
-    """(tenant, id) of calls that have something left to do, or to wait for."""
-    query = select(table.c.tenant, table.c.erasure).distinct().limit(limit)
+    """(tenant, id) of calls that have something left to do, or to wait for; of more than `limit` whichever: over many rounds
+    all of them have their turn.
+    """
+    query = select(table.c.tenant, table.c.erasure).group_by(table.c.tenant, table.c.erasure)
+    query = query.order_by(func.random()).limit(limit)
     if tenant is not None:
         query = query.where(table.c.tenant == tenant)
     return [(row.tenant, row.erasure) for row in await connection.execute(query)]
@@ -62,7 +65,8 @@ async def held_count(connection: AsyncConnection, row: ErasureRow) -> int:
 
 
 async def row_of(connection: AsyncConnection, tenant: str, erasure_id: str) -> ErasureRow:
-    row = await rows_of.by_id(connection, tenant, erasure_id)
+    """To be changed in this transaction. Raises AssetNotFound."""
+    row = await rows_of.locked(connection, tenant, erasure_id)
     if row is None:
         raise AssetNotFound("no such erasure")
     return row
@@ -73,8 +77,17 @@ def waits_of(row: ErasureRow) -> Deferred:
     return row.state.deferred
 
 
+async def hidden_by(connection: AsyncConnection, tenant: str, erasure: str) -> list[str]:
+    """Assets that it hides."""
+    mine = (table.c.tenant == tenant, table.c.erasure == erasure)
+    hides = erasure_versions.hides_asset(table.c.asset_id, tenant, erasure)
+    return list(await connection.scalars(select(table.c.asset_id).where(*mine, hides).limit(SELECTED_ASSETS_MAX)))
+
+
 def is_held_and_unmarked(row: ErasureRow) -> ColumnElement[bool]:
-    return is_held(table.c.asset_id, row.tenant) & ~restrictions.is_marked(table.c.asset_id, row.tenant, row.id)
+    hides = erasure_versions.hides_asset(table.c.asset_id, row.tenant, row.id)
+    is_unmarked = ~restrictions.is_marked(table.c.asset_id, row.tenant, row.id)
+    return is_held(table.c.asset_id, row.tenant) & is_unmarked & hides
 
 
 async def next_targets(
@@ -86,9 +99,10 @@ async def next_targets(
     return list(found)
 
 
-async def settle(connection: AsyncConnection, row: ErasureRow, asset_ids: Iterable[str] | None) -> None:
+async def settle(connection: AsyncConnection, row: ErasureRow, asset_ids: Collection[str] | None) -> None:
     """These are dealt with; None: all of them."""
     mine = (table.c.tenant == row.tenant, table.c.erasure == row.id)
+    await erasure_versions.settle(connection, row.tenant, row.id, asset_ids)
     if asset_ids is None:
         await connection.execute(delete(table).where(*mine))
         return

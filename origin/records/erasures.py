@@ -167,7 +167,7 @@ class Erasures:
             both.create_task(fenced())
         forgotten = work.result()
         async with core.database.write() as connection:
-            newest = await rows_of.by_id(connection, row.tenant, row.id) or row
+            newest = await rows_of.locked(connection, row.tenant, row.id) or row
             state = msgspec.structs.replace(
                 newest.state,
                 originals=newest.state.originals + forgotten.blobs,
@@ -248,7 +248,8 @@ class Erasures:
             return None, tuple(untold)
         work = await working_sets.capture(core, change, chosen, key)
         gone = await remove(core, change, chosen)
-        await restrictions.forget(change.connection, tenant, (asset.asset_id for asset in chosen.assets))
+        if asked.versions is Versions.ALL:  # else it holds for what is left of them
+            await restrictions.forget(change.connection, tenant, (asset.asset_id for asset in chosen.assets))
         if change.entry is None:
             change.record(Kind.NAME)  # a transaction that records nothing is rolled back
         if row is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from domicile.media.probe import KnownUrl
@@ -21,6 +22,7 @@ from origin.records.probes import Probe, Probes
 from origin.records.purge_types import ErasePreview, PurgeOutcome, PurgeTargets, Versions
 from origin.records.purges import Call, Purges
 from origin.records.stages import Mode
+from origin.records.types import AssetRecord
 
 
 class ForgettingSide:
@@ -110,10 +112,6 @@ class ForgettingSide:
         """By another API key than the one that asked. BadRequest: none is waited for. OutOfScope, AssetNotFound."""
         return await self._erasures.approve(tenant, erasure_id, api_key=api_key)
 
-    async def resume_erasures(self) -> None:
-        """Those that waited for a time that has come; the upkeep does it every minute."""
-        await self._erasures.resume()
-
     async def look_at_erasure(self, tenant: str, erasure_id: str) -> None:
         """Somebody has said something about it, or it has waited for a while: go on with it."""
         await self._endings.look_at(tenant, erasure_id)
@@ -162,6 +160,11 @@ class ForgettingSide:
     ) -> ErasePreview:
         """What `erase` would take, without taking it."""
         return await self._erasures.preview(tenant, targets, versions)
+
+    def has_keys_of(self, records: Iterable[AssetRecord]) -> bool:
+        """Was none of these erased, nor what they hold bytes of? Asked while something of them is on its way."""
+        keyring = self._core.keyring
+        return all(keyring.of(aid) is not None for record in records for aid in (record.aid, *record.sources))
 
     def statement_public_key(self) -> bytes:
         """32 raw bytes: verifies every ErasureStatement of this installation."""

@@ -31,6 +31,9 @@ BATCH_ASSETS_MAX = 100
 BATCHES_MAX = 10_000
 """Of one such change."""
 
+BROUGHT_TYPES = frozenset({"upload", "fetch"})
+"""Whose names may be asked for without being here: an upload mapping, or the name itself, says where they lie."""
+
 Edit = Callable[[AssetRecord], AssetRecord]
 """Pure and quick: it runs under the lock. May change name, tags, context, metadata, coordinates, access control."""
 
@@ -203,7 +206,7 @@ class Names:
             ruled_anew = (row.name, *await holders(change, row.aid))
             await follow(core, change, record)
         if renamed.name != row.name:
-            if before.name.delivery_type == "upload":  # no mapping brings a copy that no rule and no erase would reach
+            if before.name.delivery_type in BROUGHT_TYPES:  # nobody brings a copy that no rule and no erase would reach
                 await shun(change.connection, change.tenant, [row.name])
             return tuple(dict.fromkeys((row.name, renamed.name, *ruled_anew)))
         kinds = _read_elsewhere(before, record)

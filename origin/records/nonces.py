@@ -49,6 +49,16 @@ async def spend(connection: AsyncConnection, once: Once, *, now: float) -> None:
     await _note(connection, once, now)
 
 
+async def spend_first(connection: AsyncConnection, once: Once, *, of: Once, now: float) -> None:
+    """One thing that a call does besides, before its own mark is set: raise Replayed when either is there, however new. The caller
+    holds the head lock.
+    """
+    for used in (of, once):
+        if await _kept_until(connection, used) is not None:
+            raise Replayed("This signed request was used before")
+    await _note(connection, once, now)
+
+
 async def spend_upload(
     connection: AsyncConnection, once: Once, *, name: NameHash, current: Aid | None, made: Aid, now: float
 ) -> None:

@@ -45,7 +45,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
-    """One that was removed, and its addresses."""
+    """One that was removed, or a version of it under retention, and its addresses."""
 
     name: NameHash
     urls: tuple[KnownUrl, ...]
@@ -265,7 +265,9 @@ class Probes:
                 continue
             edge = known.edge(instance)
             edge.looked, edge.kept = said.looked, said.kept
-            edge.standing = probe_steps.answered(edge.standing, tally_of(said), now=now)
+            edge.standing = probe_steps.answered(
+                edge.standing, tally_of(said), now=now, pause_seconds_max=probe_steps.EDGE_RETRY_SECONDS_MAX
+            )
             known.changed.set()
             self.told.set()
 

@@ -90,6 +90,8 @@ def _of_cdn(core: Core, probe: Probe, cdn: CdnPlace, *, now: float) -> Standing:
             known = probe_steps.never(probe_steps.NO_URLS, now=now)
         elif not addresses(core.probes.hosts.get(cdn.account, ()), probe.tenant):
             known = probe_steps.never(probe_steps.NO_ADDRESS, now=now)
+        elif not probe.urls:
+            known = probe_steps.never(probe_steps.NO_QUESTIONS, now=now)
         else:
             known = Standing(until=max(probe.began_at, cdn.lapses_at) + PATIENCE_SECONDS, due_at=now)
     probe.cdns[cdn.account] = known = probe_steps.failed_if_over(known, now=now)

@@ -29,10 +29,11 @@ from domicile.service.settings import BadSetting
 from origin.catalogue import tables as t
 from origin.catalogue.engine import Database
 from origin.catalogue.sql import SqlCatalogue, batches
-from origin.journal import ENTRIES_PER_ANSWER_MAX, chained, read_entries, read_heads
+from origin.journal import chained
+from origin.journal_reading import ENTRIES_PER_ANSWER_MAX, read_entries, read_heads
 from origin.mirror import Mirror
 from origin.mirror_records import Base, Missing
-from origin.records import held, placements, restrictions
+from origin.records import approvals, held, placements, restrictions
 from origin.records.backups import drop, keep
 from origin.records.core import Core
 from origin.records.fetched import shun
@@ -137,12 +138,13 @@ async def _take_in(database: Database, cloud: str, head: Head, missing: Missing,
         await restrictions.hide_again(connection, cloud, missing.hidden)
         for hold, aids in missing.held:
             await held.hold_again(connection, cloud, hold, aids, now=now)
-        head = missing.base or head
+        head, taken = missing.base or head, set[str]()
         for entry in missing.entries:
             if head.chain and not follows(head, entry):
                 raise _two_histories(cloud)
             await _store(connection, entry)
             if entry.kind == Kind.ERASE:
+                taken.update(await held.assets_of(connection, cloud, entry.aids))
                 await _erase_again(connection, cloud, entry.aids, entry.seq, now=now)
                 await shun(connection, cloud, entry.names)  # which of them were fetched, and erased, nobody knows now
             elif entry.kind == Kind.RESTRICT and entry.names:
@@ -150,6 +152,7 @@ async def _take_in(database: Database, cloud: str, head: Head, missing: Missing,
             elif entry.kind == Kind.RESTRICT:
                 await restrictions.hide_again(connection, cloud, entry.aids)
             elif entry.kind == Kind.NAME and entry.aids:
+                await approvals.cancel_again(connection, cloud, entry.aids, taken=taken)
                 await restrictions.show_again(connection, cloud, entry.aids)
             elif entry.kind == Kind.HOLD:
                 await held.hold_again(connection, cloud, entry.names[0], entry.aids, now=now)

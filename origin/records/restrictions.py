@@ -109,9 +109,9 @@ async def hide_again(connection: AsyncConnection, tenant: str, aids: Iterable[Ai
         await _add(connection, tenant, await assets_of(connection, tenant, batch), ART_18)
 
 
-async def show(core: Core, change: Change, asset_ids: Sequence[str]) -> int:
+async def show(core: Core, change: Change, asset_ids: Sequence[str], *, holders: bool = True) -> int:
     """Show those of these (HIDDEN_PER_ENTRY_MAX at most) that nothing restricts any more, with their entry; without any,
-    those that only hold bytes of others. How many there were, beside those under retention.
+    those that only hold bytes of others, if `holders`. How many there were, beside those under retention.
     """
     tenant = change.tenant
     for part in _parts(await _kept(change.connection, tenant, asset_ids, ~is_restricted(backup.c.asset_id, tenant))):
@@ -119,7 +119,7 @@ async def show(core: Core, change: Change, asset_ids: Sequence[str]) -> int:
     free = and_(version.c.is_hidden, ~is_restricted(version.c.asset_id, tenant), ~_holds_hidden())
     of = select(*_COLUMNS).where(version.c.tenant == tenant, free)
     rows = (await change.connection.execute(of.where(version.c.asset_id.in_(asset_ids)))).all()
-    if not rows:
+    if not rows and holders:
         joined = of.where(exists().where(lineage.c.tenant == tenant, lineage.c.aid == version.c.aid))
         rows = (await change.connection.execute(joined.limit(HIDDEN_PER_ENTRY_MAX))).all()
     await _set(change, rows, is_hidden=False)

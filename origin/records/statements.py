@@ -115,6 +115,7 @@ def body_of(core: Core, row: ErasureRow, facts: Facts) -> dict[str, Any]:
             "versions": state.versions,
             "originals": state.originals if left else state.versions,
             "renditions": state.renditions,
+            **({"gone_before": state.gone_before} if state.gone_before else {}),
         },
         "versions": list(state.shown),
         "recipients": dict(state.recipients),
@@ -225,7 +226,7 @@ def _bound(row: ErasureRow, fenced: FencedState, at: Standing | None, residuals:
 
 def _key_state(core: Core, row: ErasureRow, fenced: FencedState, left: int, stage: Stage) -> dict[str, Any]:
     keyring = core.keyring
-    if not row.state.versions:
+    if not row.state.versions and not (left and row.state.gone_before):
         said = _NOTHING_LEFT if stage is Stage.RECEIPTED else _KEPT
     elif left and not row.state.sealed:
         said = key_state_locked(keyring.locked_until) if keyring.locked_until else _NOT_YET
@@ -243,8 +244,10 @@ def _key_state(core: Core, row: ErasureRow, fenced: FencedState, left: int, stag
 
 
 def _origin_place(core: Core, row: ErasureRow, left: int, stage: Stage) -> dict[str, Any]:
-    state = ("pending" if left else "deleted") if row.state.versions or stage is Stage.RECEIPTED else "kept"
-    evidence = core.blobs.evidence if state == "deleted" else ""  # of what was done, and nothing is before it is
+    is_taken = row.state.versions or (left and row.state.gone_before) or stage is Stage.RECEIPTED
+    state = ("pending" if left else "deleted") if is_taken else "kept"
+    is_ours = state == "deleted" and row.state.versions
+    evidence = core.blobs.evidence if is_ours else ""  # of what was done, and nothing is before it is
     return {"place": place_names.STORE, "region": core.settings.region, "state": state, "evidence": evidence}
 
 

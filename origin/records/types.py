@@ -104,9 +104,15 @@ class NewAsset:
     restores: Aid | None = None
     """The version under retention that this is made of: it becomes one of the same asset, if nothing has changed meanwhile."""
     is_brought: bool = False
-    """It came because somebody asked for it, and not from its owner: dropped, with AssetNotFound, if it was erased before."""
+    """It came because somebody asked for it, and not from its owner: dropped, with AssetNotFound, if it was erased before, or is
+    restricted.
+    """
+    brought_beside: tuple[AssetName, ...] = field(default=(), repr=False)
+    """Other names by which the same may be brought: what was erased by one of them does not come by another."""
     instead_of: Aid | None = None
     """Only in the place of this version: when that has gone meanwhile, the upload is dropped and raises AssetNotFound."""
+    pieces: tuple[Aid, ...] = ()
+    """Of an upload in chunks, that it was put together from: they go with the commit, as the same bytes under other keys."""
     overwrite: bool = True
     """False: when the name is taken, the upload is dropped and the existing record comes back (`existing=True`)."""
     created_at: float

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.media.asset import AID_BYTES, Aid, AssetId
@@ -18,21 +19,25 @@ from domicile.media.policy import Permit
 from domicile.media.quotas import NO_QUOTAS
 from domicile.media.sealed import SALT_BYTES, SealBroken, SealContext, Sealer
 from origin.catalogue.port import AssetRow
+from origin.catalogue.sql import batches
+from origin.catalogue.tables import chunk
 from origin.journal import Change
 from origin.keyring import aid_id
 from origin.records.afterwards import Afterwards, Leave, nothing
-from origin.records.backups import end, follow, is_kept, may_be_shown, one, totals
+from origin.records.backups import end, follow, is_kept
 from origin.records.bodies import Body, Held
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
 from origin.records.display_names import check_display_name
 from origin.records.drafts import drop
-from origin.records.fetched import is_shunned
+from origin.records.erasure_versions import is_meant
+from origin.records.fetched import is_closed
 from origin.records.lineage import note_sources, original_key
 from origin.records.nonces import Once, spend_upload
 from origin.records.placements import Why
 from origin.records.sealing import seal_record
 from origin.records.spool import cannot_write
 from origin.records.types import AssetRecord, Committed, Draft, NewAsset
+from origin.records.under_retention import may_be_shown, one, totals
 
 DRAFTS_MAX = 1000
 """Uploads between `mint` and `commit_upload`."""
@@ -134,6 +139,9 @@ class Uploads:
         async with core.journal.change(tenant) as change:
             name = core.hash_name(asset.name)
             old = next(iter(await core.catalogue.named(change.connection, tenant, [name], hidden=True)), None)
+            is_brought = asset.is_brought or asset.name.delivery_type == "fetch"
+            if is_brought and await is_closed(core, change.connection, asset.name, asset.brought_beside):
+                raise AssetNotFound("this name was erased, or is restricted")
             if old is not None and old.is_hidden:
                 raise AssetExists(f"public_id {asset.name.public_id} is taken, and may not be replaced now")
             before = core.open(old) if old else None
@@ -141,9 +149,6 @@ class Uploads:
             if asset.restores is not None:
                 record = await _restored(core, change, asset.restores, record, before)
             keeps = before if before is not None and not asset.overwrite else None
-            is_brought = asset.is_brought or asset.name.delivery_type == "fetch"
-            if is_brought and await is_shunned(change.connection, tenant, name):
-                raise AssetNotFound("this name was erased")
             if asset.instead_of is not None and (old is None or old.aid != asset.instead_of):
                 raise AssetNotFound("the version that this was to replace has gone")
             if keeps is None and once is not None:
@@ -154,6 +159,7 @@ class Uploads:
                 if asset.unique_display_name:
                     await check_display_name(core, change, record)
                 doomed = await self._store(change, draft, record, old, before)
+                doomed += await _drop_pieces(core, change, asset.pieces)
                 await note_sources(core, change, draft.aid, record.sources)
                 await self._afterwards.write(change, record, draft.data_key, leave(record))
         if keeps is not None:
@@ -187,12 +193,27 @@ class Uploads:
         return doomed
 
 
+async def _drop_pieces(core: Core, change: Change, pieces: Sequence[Aid]) -> list[Aid]:
+    """Those that are there; their keys and bytes are to go."""
+    gone: list[Aid] = []
+    for batch in batches(pieces):
+        mine = (chunk.c.tenant == change.tenant, chunk.c.aid.in_(batch))
+        rows = await change.connection.execute(delete(chunk).where(*mine).returning(chunk.c.aid))
+        gone += [Aid(row.aid) for row in rows]
+    await core.catalogue.doom_all(change.connection, gone, change.tenant, seq=change.seq)
+    return gone
+
+
 async def _restored(
     core: Core, change: Change, aid: Aid, record: AssetRecord, before: AssetRecord | None
 ) -> AssetRecord:
     """The record as one of the asset whose version it restores. Raises AssetNotFound, AssetExists."""
     kept = await one(change.connection, change.tenant, aid)
-    if kept is None or not await may_be_shown(change.connection, kept):
+    if (
+        kept is None
+        or not await may_be_shown(change.connection, kept)
+        or await is_meant(change.connection, change.tenant, aid)
+    ):
         raise AssetNotFound("the version that was to be restored has gone")
     living = await core.catalogue.by_asset_id(change.connection, change.tenant, [kept.row.asset_id], hidden=True)
     if (before.asset_id if before else kept.row.asset_id) != kept.row.asset_id:

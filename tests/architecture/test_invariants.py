@@ -66,6 +66,8 @@ INVARIANTS = {
             "origin-probe-believed",
             "origin-probe-asked",
             "edge-probe-tombstone",
+            "edge-probe-rate",
+            "origin-probe-kept",
         ),
     ),
     "I3": Invariant(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.hits_rows import (
+    ERASED_PER_SECOND,
     OURS,
     P99_OF_QUIET_MAX,
     WITHOUT_TRANSFORMS,
@@ -32,11 +33,12 @@ def run(*, per_second: float = 1000.0, p99_ms: float = 1.0, cpu_us: float = 10.0
     return Run(requests=100, per_second=per_second, p50_ms=0.5, p99_ms=p99_ms, cpu_us=cpu_us, errors=errors)
 
 
-def counted(*, hits: int = 100, fills: int = 0, purges: int = 0) -> Counted:
+def counted(*, hits: int = 100, fills: int = 0, purges: int = 0, disk: int = 0) -> Counted:
     return Counted(
         edge=Scrape.read(
             "# TYPE domicile_edge_requests_total counter\n"
             f'domicile_edge_requests_total{{route="delivery",cache="memory",status="2xx"}} {hits}\n'
+            f'domicile_edge_requests_total{{route="delivery",cache="disk",status="2xx"}} {disk}\n'
             f'domicile_edge_requests_total{{route="purge",cache="none",status="2xx"}} {purges}\n'
             "# TYPE domicile_edge_fills_total counter\n"
             f'domicile_edge_fills_total{{result="ok"}} {fills}\n'
@@ -77,6 +79,7 @@ def test_what_is_held_against_a_quiet_one_brings_it_along() -> None:
         "hit 100 KB",
         "hit 100 KB, purges and fills",
     ]
+    assert [each.kind for each in situations(SIZES, only="30 erasures")] == [Kind.NO_ERASURES, Kind.ERASURES]
     assert situations(SIZES, only="nothing of the kind") == []
 
 
@@ -85,7 +88,7 @@ def test_who_takes_part() -> None:
     assert servers(Kind.BUSY, NAMES) == [OURS, "nginx", "varnish"], "aiohttp alone has nothing to fill"
     assert servers(Kind.PACED, NAMES) == [OURS, "nginx"]
     assert servers(Kind.PROBE_PACED, NAMES) == [OURS, "nginx"]
-    assert {tuple(servers(kind, NAMES)) for kind in WITHOUT_TRANSFORMS} == {(OURS,)}
+    assert {tuple(servers(kind, NAMES)) for kind in (*WITHOUT_TRANSFORMS, *ERASED_PER_SECOND)} == {(OURS,)}
 
 
 # --- what is compared -------------------------------------------------------------------------------------------------
@@ -170,6 +173,10 @@ BUSY = {"fills": 9, "purges": 3}
         (Taken(run=run(), seen=counted(), done={"fills": 0, "purges": 0}), False),
         (Taken(run=run(), seen=counted(fills=4), done={"transforms": 4}, other_core_busy=0.95), True),
         (Taken(run=run(), seen=counted(fills=4), done={"transforms": 4}, other_core_busy=0.5), False),
+        (Taken(run=run(), seen=counted(hits=99, disk=1), done={"erasures": 5}), True),  # by a worker that was replaced
+        (Taken(run=run(), seen=counted(hits=99), done={"erasures": 5}), False),
+        (Taken(run=run(), seen=counted(hits=99, disk=1)), False),
+        (Taken(run=run(), seen=counted(), done={"erasures": 0}), False),
         (Taken(run=run()), True),
         (Taken(run=run(), passed_on=1), False),
         (Taken(run=run(), passed_on=9, done={"fills": 9}), True),

@@ -12,7 +12,7 @@ from typing import Any, cast
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from benchmarks.meanwhile import FAILURES_MAX, OfDomicile, Side, due, running, size
+from benchmarks.meanwhile import FAILURES_MAX, SPARE_SECONDS, Erasures, OfDomicile, Side, due, running, size
 from tests.e2e.stack import Reply, Stack
 
 WAIT_SECONDS_MAX = 10.0
@@ -100,3 +100,24 @@ def test_a_purge_waits_for_a_fill_of_its_name_which_it_would_cut_off(tmp_path: P
     stack.other.fill()  # of the first, and so is the purge
     stack.other.fill()  # both of the second
     assert stack.meanwhile == [True, True, True]
+
+
+def test_each_erasure_takes_an_asset_of_its_own_which_was_uploaded_before() -> None:
+    uploaded, erased = list[str](), list[str]()
+
+    def api(_method: str, _path: str, _headers: object, body: bytes) -> Reply:
+        erased.append(body.decode().rpartition("=")[2])
+        return Reply(200, {}, b"")
+
+    uploader = SimpleNamespace(upload=lambda _, public_id: uploaded.append(public_id))
+    stack = SimpleNamespace(credentials=("k", "s"), api=api, sdk=lambda: SimpleNamespace(uploader=uploader))
+    erasures = Erasures(cast("Stack", stack), b"")
+    assert erasures.sides(0.0, seconds=9) == []
+    (side,) = erasures.sides(0.5, seconds=3)
+    assert (len(uploaded), side.per_second) == ((3 + SPARE_SECONDS) // 2, 0.5)
+    for _ in uploaded:
+        side.act()
+    assert sorted(erased) == sorted(uploaded)
+    assert len(set(erased)) == len(erased)
+    assert len(erasures.sides(0.5, seconds=3)) == 1
+    assert len(uploaded) == 2 * len(erased), "what was erased is there no more"

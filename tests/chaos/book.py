@@ -23,7 +23,6 @@ LEARNED_SECONDS_MAX = 20.0
 """A name that is new may be called absent so long: what an edge remembers (5 s), an answer on a way that is held up (10 s)."""
 RAW_LINES = 1500
 _RAW_LINE = re.compile(rb"<(\d{4}):(\d{6})>\.")
-RAW_LINE_BYTES = 14
 WITH_BYTES = frozenset({200, 206, 304})
 
 
@@ -59,6 +58,8 @@ class Life:
     fenced_at: float | None = None
     """The first statement that says so came."""
     verified_at: float | None = None
+    heard: list[tuple[float, str]] = field(default_factory=list)
+    """What edges had come to, each time that it was something else."""
 
     def told(self, statement: Mapping[str, object], now: float) -> None:
         """Take in what a statement says; what was said once holds for good."""
@@ -66,6 +67,8 @@ class Life:
         assert isinstance(places, list)
         (edges,) = [place for place in places if place["place"] == "edges"]
         self.answered_at = self.answered_at or now
+        if not self.heard or self.heard[-1][1] != str(edges):
+            self.heard.append((now, str(edges)))
         if edges["state"] == "fenced" and self.fenced_at is None:
             self.fenced_at = now
         if statement["outcome"] == "erased":

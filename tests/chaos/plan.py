@@ -34,6 +34,8 @@ class Kind(StrEnum):
 PARTITIONS = (Kind.HOLD, Kind.HOLD_UP, Kind.HOLD_DOWN, Kind.RESET)
 KILLS = (Kind.KILL_AGENT, Kind.KILL_WORKER, Kind.KILL_NODE, Kind.KILL_ORIGIN)
 STOPS = (Kind.STOP_AGENT, Kind.STOP_WORKER, Kind.STOP_NODE, Kind.STOP_ORIGIN)
+HANGS = frozenset({Kind.STOP_WORKER, Kind.HOLD_DOWN})
+"""The edge keeps its lease as far as anybody knows, and cannot look for what was erased."""
 _AT_ONCE = frozenset({Kind.KILL_AGENT, Kind.KILL_WORKER, Kind.KILL_NODE, Kind.FAIL_OVER})
 EDGE_DECK = (
     *PARTITIONS,

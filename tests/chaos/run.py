@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tests.chaos.book import Book, Life, Question
-from tests.chaos.bounds import SCHEDULING_SECONDS_MAX, silent_seconds, worst
+from tests.chaos.bounds import SCHEDULING_SECONDS_MAX, latest, silent_seconds, worst
 from tests.chaos.caller import Caller, calling, name_of
 from tests.chaos.plan import KILLS, PARTITIONS, STOPS, Event, Kind, Wanted, plan, told
 from tests.chaos.viewer import Viewer
@@ -76,7 +76,7 @@ class Chaos:
 
     def told(self) -> str:
         lease, done, book = self.wanted.lease_seconds, self.world.done, self.book.outcomes
-        was = worst(self.book.erasures(), lease, self.world.absences, self.world.given_up())
+        was = worst(self.book.erasures(), lease, self.world.absences, self.world.troubles())
         return (
             f"chaos, seed {self.seed}, L = {lease:g} s: {was.erasures} erasures, worst t_fenced {was.fenced:.2f} s"
             f" ({was.fenced_late:+.2f} s by the formula: {silent_seconds(lease):.2f} s after commit or start), worst t_verified"
@@ -90,7 +90,7 @@ class Chaos:
 
     def _check(self) -> None:
         lease, outcomes = self.wanted.lease_seconds, self.book.outcomes
-        was = worst(self.book.erasures(), lease, self.world.absences, self.world.given_up())
+        was = worst(self.book.erasures(), lease, self.world.absences, self.world.troubles())
         found = Least(
             partitions=self._count(PARTITIONS),
             erasures=was.erasures,
@@ -102,8 +102,24 @@ class Chaos:
         assert not lacking, f"too little happened, seed {self.seed}: {found}"
         late = max(was.fenced_late, was.verified_late)
         assert late <= SCHEDULING_SECONDS_MAX, (
-            f"an erasure took {late:.1f} s longer than the formula allows: {self.told()}"
+            f"an erasure took {late:.1f} s longer than the formula allows: {self.told()}\n{self._story()}"
         )
+
+    def _story(self) -> str:
+        """Of the erasure that was verified last by the formula: what edges had come to, and what happened to them meanwhile."""
+        troubles = self.world.troubles()
+        life = latest(self.book.erasures(), self.wanted.lease_seconds, self.world.absences, troubles)
+        assert life.erasing_at is not None
+        assert life.verified_at is not None
+        start, end = life.erasing_at, life.verified_at
+        heard = [f"{at - start:8.1f} {what}" for at, what in life.heard]
+        happened = [
+            f"{one.began - start:8.1f} to {one.ended - start:8.1f} {one.lane}: {one.kind}"
+            for one in self.world.happened
+            if one.ended > start and one.began < end
+        ]
+        jumped = [f"{at - start:8.1f} a clock was set" for at in self.world.jumps() if start < at < end]
+        return "\n".join([str(life.upload), *heard, *happened, *jumped])
 
     # --- prepare ----------------------------------------------------------------------------------------------------
 

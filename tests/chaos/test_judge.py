@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import pytest
 
+from origin.probe_steps import EDGE_RETRY_SECONDS_MAX
 from origin.records.opening import MAINTENANCE_SECONDS
 from tests.chaos.__main__ import LEAST, MINUTES, PARTS, least
 from tests.chaos.book import LEARNED_SECONDS_MAX, Answer, Book, Life, Question, Upload
-from tests.chaos.bounds import Absence, fenced_by, silent_seconds, verified_by, worst
+from tests.chaos.bounds import Absence, fenced_by, hung, latest, over, silent_seconds, verified_by, worst
 from tests.chaos.outage import Sample, recovered_after, wrong_meanwhile
 from tests.chaos.plan import EDGE_LENGTH, PARTITIONS, Kind, Wanted, counted, plan
 from tests.soak.oracle import Wrong
@@ -125,11 +126,15 @@ def test_the_bound_is_a_lease_after_the_commit_or_the_last_start() -> None:
     assert verified_by(life, lease, []) == 11.0 + 2 * silent + EDGE_LENGTH[1] * lease
     assert verified_by(life, lease, [Absence(41.0, 45.0, is_database=True)]) == 45.0 + MAINTENANCE_SECONDS
     by = verified_by(life, lease, [])
-    assert verified_by(life, lease, [], [by - 0.5]) == by - 0.5 + silent
-    assert verified_by(life, lease, [], [by + 0.5]) == by, "nobody had to wait any more"
+    assert verified_by(life, lease, [], [over(by - 0.5, lease)]) == by - 0.5 + silent
+    assert verified_by(life, lease, [], [hung(by - 3.0, by + 1.0)]) == by + 1.0 + EDGE_RETRY_SECONDS_MAX
+    assert verified_by(life, lease, [], [hung(by - 3.0, by - 2.0 - EDGE_RETRY_SECONDS_MAX)]) == by
+    assert verified_by(life, lease, [], [over(by + 0.5, lease)]) == by, "nobody had to wait any more"
     was = worst([life], lease, [])
     assert (was.fenced, was.verified) == (30.0, 40.0)
     assert was.fenced_late == pytest.approx(40.0 - 11.0 - silent)
+    sooner = Life(Upload(RAW, 1), 1.0, 2.0, 20.0, 21.0, 30.0, 31.0)
+    assert latest([sooner, life, sooner], lease, []) is life
 
 
 def test_a_plan_is_its_seeds_and_has_what_is_wanted() -> None:

@@ -21,8 +21,8 @@ from pathlib import Path
 import psutil
 from sqlalchemy.engine import make_url
 
-from tests.chaos.bounds import Absence
-from tests.chaos.plan import Event, Kind
+from tests.chaos.bounds import Absence, Trouble, hung, over
+from tests.chaos.plan import HANGS, Event, Kind
 from tests.chaos.relay import Relay, relayed, relayed_port
 from tests.infra.standby import Pair
 from tests.integration.node_process import Node, write_policy
@@ -49,6 +49,16 @@ def jumping(lease_seconds: float) -> tuple[str, ...]:
     return (*WRONG[:-1], f"{WRONG[-1]}:{LEASES_BETWEEN_JUMPS * lease_seconds:g}")
 
 
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """On the clock of the test."""
+
+    lane: str
+    kind: Kind
+    began: float
+    ended: float
+
+
 @dataclass(slots=True)
 class World:
     directory: Path
@@ -62,10 +72,17 @@ class World:
     began_at: float = field(default_factory=time.monotonic)
     absences: list[Absence] = field(default_factory=list)
     done: Counter[Kind] = field(default_factory=Counter)
+    happened: list[Happened] = field(default_factory=list)
     _origin_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Origin and database are not taken away at once: then nobody could tell which bound holds."""
 
-    def given_up(self) -> list[float]:
+    def troubles(self) -> list[Trouble]:
+        """What edges are waited for, in order."""
+        killed = [one.began for one in self.happened if one.kind is Kind.KILL_NODE]
+        ended = [over(at, self.lease_seconds) for at in [*killed, *self.jumps()]]
+        return sorted([*ended, *(hung(one.began, one.ended) for one in self.happened if one.kind in HANGS)])
+
+    def jumps(self) -> list[float]:
         """When clocks that jump did so until now, by the monotonic clock, in order: see `clocks/sitecustomize.py`."""
         found: list[float] = []
         for rate, jump in (map(float, (rate, jumps[0])) for rate, _, *jumps in self.clocks if jumps):
@@ -77,6 +94,7 @@ class World:
     async def happen(self, lane: str, event: Event) -> None:
         """Do it, for as long as it lasts."""
         await asyncio.sleep(event.pause)
+        began = time.monotonic()
         if lane == "origin":
             async with self._origin_turn:
                 await self._to_origin(event)
@@ -86,6 +104,7 @@ class World:
         else:
             await self._to_edge(int(lane.removeprefix("edge ")), event)
         self.done[event.kind] += 1
+        self.happened.append(Happened(lane, event.kind, began, time.monotonic()))
 
     # --- edges ------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -19,17 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+from tests.infra.ports import free_port
+
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
 REQUEST_SECONDS_MAX = 30.0
 UNDISTURBED = {"DOMICILE_EDGE_NODE_RECYCLE_SECONDS": "0"}
 """Workers stay as they are unless a test asks for something else."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from domicile.media.timing import parse_server_timing
 from tests.e2e.canary import Canaries
 from tests.e2e.stack import Reply, Stack
+from tests.infra.server_timing import parse_server_timing
 
 PHOTOS = {
     "phone": ("photos/phone_12mp_exif6_gps_p3.jpg", (3024, 4032), "jpg"),

@@ -16,6 +16,8 @@ from origin.cdn_accounts import Account
 
 TOKEN = "s3cr3t-t0k3n"
 PICTURE = b"picture"
+RETRY_SECONDS = 5
+"""What a viewer is told who asks too often."""
 
 
 @dataclass
@@ -36,6 +38,8 @@ class CacheApi:
     """Of every copy."""
     status: int = 0
     """What it answers viewers instead; 0: as it should."""
+    quota: int | None = None
+    """Questions of viewers that it answers until it says 429; None: all of them."""
     place: str = ""
     """What the path of a copy begins with; others are not here."""
     accepts: str = ""
@@ -54,6 +58,10 @@ class CacheApi:
         way = "range" if "Range" in fields else "conditional" if "If-None-Match" in fields else "whole"
         self.asked.append((request.raw_path, way))
         name = request.raw_path.rpartition("/")[2].partition(".")[0]
+        if self.quota is not None:
+            if not self.quota:
+                return web.Response(status=429, headers={"Retry-After": str(RETRY_SECONDS)})
+            self.quota -= 1
         if self.status:
             return web.Response(status=self.status, headers={"Location": "/elsewhere"})
         is_other = not request.raw_path.startswith(self.place) or self.accepts not in {"", fields["Accept"]}

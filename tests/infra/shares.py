@@ -1,9 +1,10 @@
 """How processes share the tests (`pytest -n`): file by file, the long ones first, and mutants last.
 
 A file is one share, since its tests share what they start. A long one that started last would run alone while the other
-processes have nothing left to do; mutants fill what is left, those together that tests of one file are to catch. Files with large pictures are one share
-together: decoders that are bounded in time and memory would else compete for the cores with one another. So are files that use one
-installation, or one cluster, one after the other.
+processes have nothing left to do; mutants fill what is left, those together that tests of one file are to catch, or of files beside
+one another that are to catch few. Files with large pictures are one share together: decoders that are bounded in time and memory would
+else compete for the cores with one another. So are files with buckets, which share a cluster, and files that use one installation, one
+after the other.
 """
 
 from __future__ import annotations
@@ -18,10 +19,21 @@ from xdist.scheduler import LoadFileScheduling
 
 MUTANTS = "tests/mutants/"
 PATCHES = Path(__file__).parents[1] / "mutants"
+MUTANTS_TOGETHER_MIN = 8
+"""A share takes in mutants of the next file of the same directory until it has so many: its tests are collected at once."""
 LARGE_PICTURES = frozenset(
     f"tests/integration/{name}.py"
     for name in ("test_bombs", "test_golden", "test_hostile_media", "test_imaging_memory", "test_large_renditions")
 )
+BUCKETS = frozenset({
+    "tests/e2e/test_s3.py",
+    "tests/integration/test_import_export.py",
+    "tests/integration/test_origin_s3.py",
+    "tests/integration/test_s3.py",
+    "tests/integration/test_s3_faults.py",
+    "tests/integration/test_stores.py",
+})  # fmt: skip
+"""Each process that needs one starts a cluster of its own for them."""
 ONE_INSTALLATION = frozenset(
     f"tests/e2e/test_{name}.py"
     for name in (
@@ -37,12 +49,7 @@ ONE_INSTALLATION = frozenset(
     )
 )
 """Nothing of their installation is special, and each of them uses names of its own there (tests/e2e/conftest.py)."""
-ONE_CEPH = frozenset({"tests/e2e/test_s3.py"}) | frozenset(
-    f"tests/integration/{name}.py"
-    for name in ("test_import_export", "test_origin_s3", "test_s3", "test_s3_faults", "test_stores")
-)
-"""A process that asks for it has a cluster of its own, which takes ten seconds of a processor to start."""
-TOGETHER = {"large pictures": LARGE_PICTURES, "one installation": ONE_INSTALLATION, "one Ceph": ONE_CEPH}
+TOGETHER = {"large pictures": LARGE_PICTURES, "buckets": BUCKETS, "one installation": ONE_INSTALLATION}
 
 
 class Shares(LoadFileScheduling):  # type: ignore[misc]  # xdist publishes no types
@@ -61,11 +68,8 @@ def share_of(nodeid: str) -> str:
     if together := next((name for name, files in TOGETHER.items() if file in files), None):
         return together
     found = re.search(r"\[(.+)\]$", nodeid) if file.startswith(MUTANTS) else None
-    return f"mutants of {file_of(PATCHES / f'{found[1]}.patch')}" if found and is_patch(found[1]) else file
-
-
-def is_patch(name: str) -> bool:
-    return (PATCHES / f"{name}.patch").is_file()
+    share = shares_of_mutants().get(found[1]) if found else None
+    return file if share is None else f"mutants of {share}"
 
 
 @cache
@@ -73,6 +77,22 @@ def file_of(patch: Path) -> str:
     """In which the test stands that is to catch the mutant."""
     found = re.search(r"^Test: ([^:\n]+)", patch.read_text("utf-8"), re.MULTILINE)
     return found[1] if found else ""
+
+
+@cache
+def shares_of_mutants() -> dict[str, str]:
+    """Name of a patch -> its share, which has the name of its first file of tests. In the order of these files."""
+    files: dict[str, list[str]] = {}
+    for patch in sorted(PATCHES.glob("*.patch")):
+        files.setdefault(file_of(patch), []).append(patch.stem)
+    shares: dict[str, str] = {}
+    first, count = "", 0
+    for file in sorted(files):
+        if count >= MUTANTS_TOGETHER_MIN or Path(file).parent != Path(first).parent:
+            first, count = file, 0
+        shares |= dict.fromkeys(files[file], first)
+        count += len(files[file])
+    return shares
 
 
 def order(items: list[pytest.Item]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,10 @@ from typing import Any
 import pytest
 
 from tests.corpus import ROOT
-from tests.infra.shares import TOGETHER, Shares, order
+from tests.infra.shares import BUCKETS, TOGETHER, Shares, file_of, order
+
+MUTANTS = ROOT / "tests" / "mutants"
+PATCHES = sorted(MUTANTS.glob("*.patch"))
 
 
 @dataclass
@@ -41,22 +45,25 @@ def test_files_with_a_slow_test_go_first_and_mutants_last_and_all_else_stays_in_
     ]
 
 
-def test_a_file_is_one_share_and_so_are_mutants_that_its_tests_are_to_catch() -> None:
+def test_a_file_is_one_share_and_so_are_mutants_that_tests_beside_one_another_are_to_catch() -> None:
     shares = object.__new__(Shares)
     files = {
         shares._split_scope(f"tests/unit/test_a.py::{name}") for name in ("test_1", "TestIt::test_2", "test_3[a::b]")
     }
     assert files == {"tests/unit/test_a.py"}
-    mutants = {
-        name: shares._split_scope(f"tests/mutants/test_mutants.py::test_it[{name}]")
-        for name in ("cdn-tags", "cdn-stripped", "tier-region-child", "fence-edge")
-    }
-    assert mutants == {
-        "cdn-tags": "mutants of tests/unit/edge/test_downstream.py",
-        "cdn-stripped": "mutants of tests/unit/edge/test_downstream.py",
-        "tier-region-child": "mutants of tests/unit/edge/test_tier.py",
-        "fence-edge": "tests/mutants/test_mutants.py",  # a guard and a place
-    }
+    mutants = {patch: shares._split_scope(f"tests/mutants/test_mutants.py::test_it[{patch.stem}]") for patch in PATCHES}
+    of_file = defaultdict(set)
+    for patch, share in mutants.items():
+        of_file[file_of(patch)].add(share)
+    assert {len(those) for those in of_file.values()} == {1}
+    assert mutants[MUTANTS / "cdn-tags.patch"].startswith("mutants of tests/unit/edge/test_")
+    together = defaultdict(set)
+    for file, (share,) in of_file.items():
+        together[share].add(file)
+    assert {len({Path(file).parent for file in those}) for those in together.values()} == {1}
+    assert max(map(len, together.values())) > 1
+    others = "fence-edge"  # a guard and a place
+    assert shares._split_scope(f"tests/mutants/test_mutants.py::test_it[{others}]") == "tests/mutants/test_mutants.py"
 
 
 @pytest.mark.parametrize("share", TOGETHER)
@@ -83,3 +90,10 @@ def test_files_that_belong_together_follow_each_other_and_go_first_when_one_of_t
         "tests/e2e/test_nothing_else.py::test_1",
         "tests/e2e/test_a.py::test_1",
     ]
+
+
+def test_all_files_with_buckets_are_among_them() -> None:
+    tests = (ROOT / "tests").rglob("test_*.py")
+    assert {
+        str(file.relative_to(ROOT)) for file in tests if "ceph." + "cluster()" in file.read_text("utf-8")
+    } == BUCKETS

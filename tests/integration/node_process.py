@@ -20,7 +20,7 @@ from types import MappingProxyType
 import aiohttp
 from yarl import URL
 
-from edge.metrics import totals
+from edge.counters import totals
 from edge.page import SharedPage
 from tests.integration.origin_process import OriginProcess
 from tests.integration.wire_proxy import WireProxy

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,11 @@ async def run_processes(url: str) -> None:
     assert [process.exitcode for process in writers] == [0] * WRITERS
 
 
+async def waits_for_a_lock(server: postgres.Server, url: str) -> bool:
+    asked = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return bool(await asyncio.to_thread(server.ask, url, asked))
+
+
 async def run_tasks(url: str) -> None:
     await prepare(url)
     database = Database.open(url)
@@ -132,3 +138,31 @@ async def test_eight_processes_lose_no_entry_on_sqlite(tmp_path: Path) -> None:
 @pytest.mark.timeout(180)
 async def test_eight_processes_lose_no_entry_on_postgresql(postgres_server: postgres.Server) -> None:
     await run_processes(postgres_server.database())
+
+
+async def test_on_postgresql_a_change_has_its_number_when_the_one_before_is_over(
+    postgres_server: postgres.Server,
+) -> None:
+    url = postgres_server.database()
+    await prepare(url)
+    one, other = Database.open(url), Database.open(url)
+    numbers: list[int] = []
+
+    async def later() -> None:
+        while not numbers:
+            with suppress(Overloaded):  # on a busy machine it waits longer than one may
+                async with Journal(other).change(TENANT) as change:
+                    change.record(Kind.ASSET, aids=(aid_of(1, 0),))
+                    numbers.append(change.seq)
+
+    try:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group, Journal(one).change(TENANT) as change:
+            change.record(Kind.ASSET, aids=(aid_of(0, 0),))
+            group.create_task(later())
+            while not numbers and not await waits_for_a_lock(postgres_server, url):
+                await asyncio.sleep(0.01)
+            assert numbers == [], "it has begun beside the other"
+        assert (change.seq, numbers) == (1, [2])
+    finally:
+        await one.close()
+        await other.close()

@@ -26,6 +26,7 @@ from domicile.media import errors
 from domicile.media.wire import LeaseRequest
 from domicile.service.gate.wire import ClientCertificate, WireClient, WireLimits
 from tests.infra.authority import Authority
+from tests.infra.ports import free_port
 from tests.integration.origin_process import OriginProcess, running, running_origin, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -188,8 +189,6 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="module")
 def tls_origin(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[tuple[OriginProcess, str]]:
-    from tests.e2e.stack import free_port
-
     file, key = authority.issue("server", x509.DNSName("localhost"))
     port = free_port()
     with running_origin(

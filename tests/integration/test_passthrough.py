@@ -279,6 +279,18 @@ async def test_an_error_is_not_hidden_otherwise(cache: Cached, failure: bytes, s
     assert (await cache.get()).status == status
 
 
+async def test_the_age_of_what_another_cache_confirmed_is_told(cache: Cached) -> None:
+    cache.origin.says(
+        response(cache_control="max-age=0", ETag='"a"'),
+        b'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\nAge: 30\r\nCache-Control: max-age=60\r\n\r\n',
+    )
+    await cache.get()
+    for _ in range(2):
+        got = await cache.get()
+        assert got.body == b"hello"
+        assert 30 <= int(got["age"]) <= 60 - ttl_of(got)
+
+
 async def test_the_operator_may_bridge_the_absence_of_an_origin(tmp_path: Path) -> None:
     async with cached(tmp_path, disconnected_seconds_max=60.0) as cache:
         cache.origin.says(response(cache_control="max-age=0", ETag='"a"'))
@@ -313,6 +325,13 @@ async def test_bodies_of_requests_go_through_in_either_framing(cache: Cached) ->
     viewer.close()
     assert cache.origin.seen[0].body == b"x" * 100_000
     assert cache.origin.seen[1].body == b"3\r\nabc\r\n0\r\n\r\n"
+
+
+async def test_who_knows_no_interim_responses_is_sent_none(cache: Cached) -> None:
+    viewer = await cache.viewer()
+    viewer.writer.write(b"POST /a HTTP/1.0\r\nHost: h\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\nx")
+    assert (await viewer.head()).status == 200
+    viewer.close()
 
 
 async def test_a_body_of_a_request_is_bounded(tmp_path: Path) -> None:

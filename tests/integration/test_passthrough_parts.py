@@ -164,6 +164,20 @@ async def test_a_whole_that_is_completed_is_shared_and_goes_to_the_disk_if_it_is
             viewer.close()
 
 
+async def test_of_what_is_too_large_to_be_stored_parts_are_kept_and_the_whole_is_fetched_once(tmp_path: Path) -> None:
+    async with cached(tmp_path, object_bytes_max=100) as cache:
+        cache.origin.script = Ranged()
+        await cache.get(range="bytes=150-199")
+        assert (await cache.get()).body == FILE
+        assert (await cache.get(range="bytes=0-9")).body == FILE[:10]
+        assert (await cache.get(range="bytes=160-169")).cache.startswith("hit")
+        assert ranged(cache).asked[:2] == [(150, 200), (0, 200)]
+        assert not any("if-range" in one.fields for one in cache.origin.seen)
+        ranged(cache).change(FILE[::-1])
+        assert (await cache.get()).body == FILE[::-1]
+        assert (await cache.get(range="bytes=160-169")).body == FILE[::-1][160:170]
+
+
 async def test_a_whole_that_has_changed_is_fetched_whole(cache: Cached) -> None:
     await cache.get(range="bytes=-150")
     ranged(cache).change(FILE[::-1])
@@ -286,7 +300,7 @@ async def test_parts_are_bounded_in_bytes(tmp_path: Path) -> None:
         assert (await cache.get(range="bytes=1-50")).cache.startswith("fwd=partial")
         await cache.get(range="bytes=1-100")
         assert (await cache.get(range="bytes=60-100")).cache.startswith("fwd=partial")
-    async with cached(tmp_path, fill_bytes_max=40) as cache:
+    async with cached(tmp_path, fill_bytes_max=80) as cache:
         cache.origin.script = Ranged()
         for _ in range(2):
             assert (await cache.get(range="bytes=1-50")).cache.startswith("fwd=partial")

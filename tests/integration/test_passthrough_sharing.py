@@ -201,6 +201,83 @@ async def test_confirmations_are_shared_too(cache: Cached) -> None:
     assert len(cache.origin.seen) == 2
 
 
+@pytest.mark.parametrize(
+    "said",
+    [{"Cache_Control": "no-store, max-age=0"}, {"Authorization": "Basic x", "Cache_Control": "max-age=0"}],
+)
+async def test_who_asks_for_himself_alone_changes_nothing_for_the_others(cache: Cached, said: dict[str, Any]) -> None:
+    cache.origin.says(response(ETag='"a"', **FRESH), response(b"mine", ETag='"b"', **FRESH))
+    await cache.get()
+    assert (await cache.get(**said)).body == b"mine"
+    cache.origin.says(response(b"", "403 Forbidden"))
+    assert (await cache.get(method="HEAD", **said)).status == 403
+    slow = cache.origin.script = Slow(b"he", b"llo")
+    async with viewers(cache, 1, **said) as (alone,), viewers(cache, 9, Cache_Control="max-age=0") as waiting:
+        await until_seen(cache, 5)
+        slow.begin.set()
+        slow.go_on.set()
+        assert {(await one.answer()).body for one in (*waiting, alone)} == {b"hello"}
+    assert len(cache.origin.seen) == 5
+    assert [one.fields.get("if-none-match") for one in cache.origin.seen[-2:]] == ['"a"', '"a"']
+
+
+async def test_what_is_fetched_behind_is_fetched_once_although_nobody_may_wait_for_it(cache: Cached) -> None:
+    fields: dict[str, Any] = {"cache_control": "max-age=0, stale-while-revalidate=60"}
+    cache.origin.says(response(b"old", **fields))
+    await cache.get()
+    slow = cache.origin.script = Slow(b"ne", b"w", **fields)
+    slow.begin.set()
+    for _ in range(5):
+        assert (await cache.get()).body == b"old"
+        await until_seen(cache, 2)
+        await asyncio.sleep(0.01)
+    assert len(cache.origin.seen) == 2
+    slow.go_on.set()
+    async with asyncio.timeout(5):
+        while (await cache.get()).body != b"new":
+            await asyncio.sleep(0.005)
+
+
+async def test_what_stands_in_for_an_error_does_so_for_all_who_wait(tmp_path: Path) -> None:
+    go_on = asyncio.Event()
+
+    async def fails(_: Seen, writer: asyncio.StreamWriter) -> None:
+        await go_on.wait()
+        writer.write(response(b"", "503 Service Unavailable"))
+
+    async with cached(tmp_path, unshared_seconds=0.0) as cache:
+        cache.origin.says(response(ETag='"a"', cache_control="max-age=0, stale-if-error=60"))
+        await cache.get()
+        cache.origin.script = fails
+        async with viewers(cache, 10) as waiting:
+            await until_seen(cache, 2)
+            go_on.set()
+            answers = [await one.answer() for one in waiting]
+        assert {(got.status, got.body) for got in answers} == {(200, b"hello")}
+        assert all("detail=stale-if-error" in got.cache for got in answers)
+        assert len(cache.origin.seen) == 2
+
+
+async def test_confirmations_for_one_only_are_not_waited_for_one_after_the_other(tmp_path: Path) -> None:
+    gates = [asyncio.Event(), asyncio.Event()]
+    async with cached(tmp_path, unshared_seconds=0.05) as cache:
+
+        async def confirms(_: Seen, writer: asyncio.StreamWriter) -> None:
+            await gates[len(cache.origin.seen) > 2].wait()
+            writer.write(b'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\nCache-Control: no-cache\r\n\r\n')
+
+        cache.origin.says(response(ETag='"a"', cache_control="no-cache"))
+        await cache.get()
+        await asyncio.sleep(0.06)  # what that answer said of the URL is forgotten
+        cache.origin.script = confirms
+        async with viewers(cache, 9) as waiting:
+            await until_seen(cache, 2)
+            gates[0].set()
+            await until_seen(cache, 10)
+            gates[1].set()
+            assert {(await one.answer()).body for one in waiting} == {b"hello"}
+
+
 async def test_a_part_is_cut_from_what_is_on_its_way(cache: Cached) -> None:
     cache.origin.says(response(ETag='"a"', cache_control="max-age=1"))
     await cache.get()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.shares import file_of
+from tests.infra.shares import shares_of_mutants
 from tests.mutants.laboratory import TEST_SECONDS_MAX, Laboratory
 
-PATCHES = sorted(Path(__file__).parent.glob("*.patch"))
+PATCHES = [Path(__file__).with_name(f"{name}.patch") for name in shares_of_mutants()]
 PLACES = ("domicile", "edge", "origin")
 GUARDS = {
     "probe": ("domicile", "edge", "origin"),
@@ -86,9 +87,9 @@ def read(patch: Path) -> Mutant:
 
 
 @cache
-def caught_in(file: str) -> tuple[Mutant, ...]:
-    """Those that tests of the file are to catch."""
-    return tuple(read(patch) for patch in PATCHES if file_of(patch) == file)
+def caught_in(share: str) -> frozenset[str]:
+    """The tests that are to catch the mutants of a share."""
+    return frozenset(read(patch).test for patch in PATCHES if shares_of_mutants()[patch.stem] == share)
 
 
 @pytest.fixture(scope="module")
@@ -100,18 +101,15 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]
 @pytest.mark.timeout(TEST_SECONDS_MAX * 4)
 @pytest.mark.parametrize("patch", PATCHES, ids=[patch.stem for patch in PATCHES])
 def test_the_mutant_is_caught(laboratory: Laboratory, patch: Path) -> None:
-    mutant, others = read(patch), caught_in(file_of(patch))
-    tests = {other.test for other in others}
-    laboratory.attend(tests, {file for other in others for file in other.files})
+    mutant, tests = read(patch), caught_in(shares_of_mutants()[patch.stem])
+    laboratory.attend(tests)
     before = laboratory.healthy(mutant.test, tests)
     assert before.exit == 0, f"the test must pass on the healthy tree:\n{before.said}"
     for why in before.skipped.values():
         pytest.skip(why)
     after = laboratory.mutated(mutant.test, patch, mutant.files)
-    if after.exit is None:  # without a limit in time some tests do not end: that is red, too
-        return
-    assert after.exit == 1, f"{mutant.guard}: the mutant lives (exit {after.exit})\n{after.said}"
-    assert after.failed, f"{mutant.guard}: something else than the test failed\n{after.said}"
+    assert after.exit in {None, 1}, f"{mutant.guard}: the mutant lives (exit {after.exit})\n{after.said}"
+    assert after.is_red, f"{mutant.guard}: something else than the test failed\n{after.said}"
 
 
 def test_a_run_that_takes_a_module_from_another_tree_counts_for_nothing(laboratory: Laboratory, tmp_path: Path) -> None:
@@ -123,6 +121,46 @@ def test_a_run_that_takes_a_module_from_another_tree_counts_for_nothing(laborato
     )
     with pytest.raises(AssertionError, match=r"imported from elsewhere .*domicile\.alien"):
         laboratory.healthy("tests/unit/test_alien.py")
+
+
+FAULTY = "edge/faulty.py"
+FAULTY_TEST = "tests/unit/edge/test_faulty.py::test_a_host_that_cannot_be_one_is_faulty_in_every_version"
+
+
+def changing(directory: Path, tree: Path, old: str, new: str) -> Path:
+    """A patch of FAULTY."""
+    before = (tree / FAULTY).read_text("utf-8")
+    assert old in before
+    after = before.replace(old, new)
+    made = difflib.unified_diff(before.splitlines(True), after.splitlines(True), f"a/{FAULTY}", f"b/{FAULTY}")
+    patch = directory / "made.patch"
+    patch.write_text("".join(made), "utf-8")
+    return patch
+
+
+def test_a_function_is_changed_where_its_test_is_collected_and_nothing_of_it_stays(
+    laboratory: Laboratory, tmp_path: Path
+) -> None:
+    laboratory.attend({FAULTY_TEST})
+    patch = changing(tmp_path, laboratory.tree, "if not is_host(value):", "if False:")
+    with laboratory.patched(patch, (FAULTY,)) as before:
+        after = laboratory.held([FAULTY_TEST], TEST_SECONDS_MAX, before)
+    assert (after.is_red, after.unlike) == (True, "")
+    assert laboratory.healthy(FAULTY_TEST).exit == 0
+    assert laboratory.held([FAULTY_TEST], TEST_SECONDS_MAX).exit == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [('_HOST = re.compile(rb"', '_HOST = re.compile(rb".*|', 1), ('"""`fields` as', '"""The `fields` as', 0)],
+)
+def test_what_is_more_than_functions_and_what_lives_is_tried_with_all_imported_anew(
+    laboratory: Laboratory, tmp_path: Path, old: str, new: str, code: int
+) -> None:
+    laboratory.attend({FAULTY_TEST})
+    patch = changing(tmp_path, laboratory.tree, old, new)
+    after = laboratory.mutated(FAULTY_TEST, patch, (FAULTY,))
+    assert (after.exit, after.is_red) == (code, bool(code))
 
 
 @pytest.mark.parametrize(("guard", "place"), [(guard, place) for guard, where in GUARDS.items() for place in where])

@@ -17,7 +17,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from domicile.media.policy import Activity, Permit
@@ -117,11 +117,12 @@ class AssetClient:
             self._idle.popleft()[0].abort()
 
     async def _answered(self, wire: Wire, request: AssetRequest) -> Answer:
-        await self._send(wire, request)
+        is_whole = await self._send(wire, request)
         for _ in range(INTERIM_MAX):
             head = await read_head(wire, self.limits.read_seconds_max)
             if head.status >= 200:
                 framing = framing_of(head, method=request.method)
+                framing = replace(framing, keeps_open=framing.keeps_open and is_whole)
                 return Answer(head, framing, wire, self.limits.read_seconds_max, framing.body_bytes == 0)
             if head.status == 101:
                 raise Broken("switched protocols unasked")
@@ -129,7 +130,8 @@ class AssetClient:
                 request.on_interim(head)
         raise Broken("too many interim responses")
 
-    async def _send(self, wire: Wire, request: AssetRequest) -> None:
+    async def _send(self, wire: Wire, request: AssetRequest) -> bool:
+        """Whether all of it was sent: an origin may answer before it has the body, and take no more of it (RFC 9112 section 9.5)."""
         lines = [f"{request.method} {request.target} HTTP/1.1"]
         if not any(name.lower() == "host" for name, _ in request.fields):
             lines.append(f"Host: {self.authority}")
@@ -141,13 +143,16 @@ class AssetClient:
             lines.append(f"Content-Length: {request.body_bytes}")
         wire.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
         if request.body is None:
-            return
+            return True
         async for piece in request.body:
+            if wire.is_answered:
+                return False
             if piece:
                 wire.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
                 await wire.drained(self.limits.read_seconds_max)
-        if chunked:
+        if chunked and not wire.is_answered:
             wire.write(b"0\r\n\r\n")
+        return not wire.is_answered
 
     async def _connected(self) -> Wire:
         now = time.monotonic()

@@ -15,8 +15,9 @@ from contextlib import asynccontextmanager
 import aiohttp
 from yarl import URL
 
+from domicile.media.cdn_calls.port import retry_seconds
 from domicile.media.policy import Activity, Permit
-from domicile.media.probe import ACCEPTS, BODY_BYTES_MAX, Answered
+from domicile.media.probe import ACCEPTS, BODY_BYTES_MAX, TOO_OFTEN, Answered
 from domicile.service.gate.sessions import HEADERS_OUTSIDE_MAX, new_session
 
 CONNECT_SECONDS_MAX = 5.0
@@ -61,6 +62,8 @@ class ProbeClient:
                     digest.update(piece)
                     left -= len(piece)
                 md5 = digest.hexdigest() if left else ""
-                return Answered(status=answer.status, etag=answer.headers.get("ETag", ""), md5=md5)
+                etag, wait = answer.headers.get("ETag", ""), answer.headers.get("Retry-After", "")
+                wait_seconds = retry_seconds(wait) if answer.status == TOO_OFTEN else 0.0
+                return Answered(status=answer.status, etag=etag, md5=md5, wait_seconds=wait_seconds)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return None

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from domicile.cli import account_settings
 from domicile.cli.account_settings import Settings
 from domicile.media.errors import BadRequest
 from domicile.media.long_names import text_of
@@ -22,6 +23,7 @@ class Api:
     def __init__(self, answers: dict[str, list[Any]], refuses: str = "nothing") -> None:
         self._answers = answers
         self._refuses = refuses
+        self.log: list[str] = []
         self.made: list[tuple[str, dict[str, Any]]] = []
         self.asked: list[str] = []
 
@@ -31,8 +33,10 @@ class Api:
         if method == "POST" and path != "/folders/search":
             if self._refuses in str(body) + path:
                 raise Refused(400, "no such thing here")
+            self.log.append(f"make {body.get('name')}")
             self.made.append((path, body))
             return {}
+        self.log += [f"list {path}"] * (not name)
         pages = self._answers.get(f"{path}{'?' * bool(name)}{name}", [{}])
         answer = pages.pop(0) if len(pages) > 1 else pages[0]
         if isinstance(answer, Refused):
@@ -96,6 +100,37 @@ async def test_a_kind_that_an_account_does_not_tell_of_keeps_no_other_from_comin
     await moved.after_assets()
     assert [path for path, _ in ours.made] == ["/upload_presets", "/folders/k/%C3%B6", "/folders/there"]
     assert moved.counts["failed"] == 2
+
+
+async def test_what_is_on_one_page_is_made_before_the_next_is_asked_for() -> None:
+    """Nobody holds all pages of an account."""
+    presets: list[Any] = [{"presets": [{"name": name, "settings": {}}], "next_cursor": name} for name in ("p", "q")]
+    last: Any = {"presets": [{"name": name, "settings": {}} for name in ("q", "r")]}
+    theirs, ours = account(**{"/upload_presets": [*presets, last], "/transformations": [{}]}), Api({})
+    theirs.log = ours.log
+    moved = between(theirs, ours)
+    await moved.before_assets()
+    asked = "list /upload_presets"
+    assert [said for said in ours.log if "transformations" not in said] == [
+        asked,
+        *(asked, "make p"),
+        *(asked, "make q"),
+        *(asked, "make r"),
+    ]
+    assert dict(moved.counts) == {"made": 3, "settings there": 1}
+
+
+@pytest.mark.parametrize("mine", [True, False])
+async def test_there_is_a_limit_to_what_is_brought_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, mine: bool
+) -> None:
+    monkeypatch.setattr(account_settings, "SETTINGS_MAX", 2)
+    pages = {"/upload_presets": [{"presets": [{"name": name, "settings": {}} for name in "pqr"]}]}
+    theirs, ours = (Api({}), Api(pages)) if mine else (Api(pages), Api({}))
+    moved = between(theirs, ours)
+    await moved.before_assets()
+    assert dict(moved.counts) == ({"failed": 1} if mine else {"made": 2, "failed": 1})
+    assert "upload presets: more than 2: the rest is left" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("path", ["..", "../erasures", "a/./b", "a/../../b", "", "/a", "a//b"])

@@ -9,10 +9,11 @@ import os
 import socket
 import struct
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from edge import generation
 from edge.generation import (
@@ -110,7 +111,7 @@ async def test_the_agent_begins_anew_for_a_record_and_not_for_another(monkeypatc
     causes: list[Cause] = []
     logs: list[Piped] = []
 
-    def opened(kind: Callable[[], Source]) -> Source | None:
+    def opened(kind: type[Source]) -> Source | None:
         if kind is not KernelLog:
             return None
         logs.append(Piped())
@@ -138,5 +139,19 @@ def _unread(log: Piped) -> bool:
     return bool(struct.unpack("i", fcntl.ioctl(log.fileno(), termios.FIONREAD, bytes(4)))[0])
 
 
-def test_what_this_machine_does_not_let_us_hear_is_left_alone(tmp_path: Path) -> None:
-    assert generation.opened(lambda: KernelLog(tmp_path / "absent")) is None
+def test_what_this_machine_does_not_let_us_hear_is_left_alone_and_named_by_a_word_that_stays() -> None:
+    class Absent(KernelLog):
+        def __init__(self) -> None:
+            super().__init__(Path("/nonexistent/kmsg"))
+
+    class Denied(Uevents):
+        def __init__(self) -> None:
+            raise PermissionError
+
+    with capture_logs() as lines:
+        assert generation.opened(Absent) is None
+        assert generation.opened(Denied) is None
+    assert [(line["source"], line["reason"]) for line in lines] == [
+        ("kernel_log", "FileNotFoundError"),
+        ("uevent", "PermissionError"),
+    ]

@@ -18,11 +18,12 @@ from aiohttp import web
 from domicile.media.cdn import CDNS
 from domicile.media.journal import Entry, Kind
 from edge.bounds import bounds_of
+from edge.cache.forward import HOPS_MAX
+from edge.counters import totals
 from edge.delivery_settings import DeliverySettings
 from edge.front import Front
 from edge.hot_table import REQUEST_BYTES_MAX
 from edge.listener import Listener
-from edge.metrics import totals
 from edge.store.port import PIECE_BYTES_MAX
 from tests.unit.edge.rig import REGION, Rig, hash_of, policy
 
@@ -330,6 +331,17 @@ async def test_a_foreign_host_gets_nothing_from_it(tmp_path: Path) -> None:
         last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         assert b" 421 " in await say(rig.port, [raw, last])
         assert hot_hits(rig) == before
+
+
+async def test_who_came_through_too_many_is_told_so_however_they_wrote_it_down(rig: Rig) -> None:
+    await warm(rig)
+    before = hot_hits(rig)
+    loops = b"CDN-Loop: " + b"a, " * (HOPS_MAX // 2) + b"a\r\n"
+    last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    for said, status in ((loops, b" 200 "), (loops * 2, b" 508 ")):
+        raw = b"GET " + PATH.encode() + b" HTTP/1.1\r\nHost: x\r\n" + said + b"\r\n"
+        assert status in (await say(rig.port, [raw, last])).split(b"\r\n")[0]
+    assert hot_hits(rig) == before + 1
 
 
 async def test_a_viewer_who_takes_nothing_is_not_handed_more_than_may_wait(rig: Rig) -> None:

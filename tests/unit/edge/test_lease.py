@@ -15,8 +15,10 @@ from edge.lease import (
     RENEW_SHARE,
     RETRY_SECONDS_MAX,
     RETRY_SECONDS_MIN,
+    WALL_SET_SECONDS,
     PendingLease,
     deadline_ns,
+    is_set,
     renew_after_seconds,
     retry_after_seconds,
 )
@@ -42,6 +44,15 @@ def test_the_node_stops_before_the_origin_stops_waiting(sent: int, lease: float,
 @given(st.floats(1.0, LEASE_SECONDS_MAX))
 def test_hardly_anything_of_the_lease_is_given_away(lease: float) -> None:
     assert deadline_ns(sent_ns=0, lease_seconds=lease) >= lease * (1 - 3 * CLOCK_DRIFT_MAX) * NANOSECONDS
+
+
+@pytest.mark.parametrize("way", [-1, 1])
+@pytest.mark.parametrize(("share", "was_set"), [(0.0, False), (0.9, False), (1.1, True), (1000.0, True)])
+def test_a_wall_clock_was_set_when_it_has_moved_further_than_it_is_slewed(
+    way: int, share: float, *, was_set: bool
+) -> None:
+    moved = way * int(share * WALL_SET_SECONDS * NANOSECONDS)
+    assert is_set(7 * NANOSECONDS, 7 * NANOSECONDS + moved) == was_set
 
 
 def test_the_deadline_counts_from_the_sending() -> None:

@@ -9,7 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.helpers import DEFAULT_CHUNK_SIZE
+from aiohttp.web_protocol import MAX_MSG_QUEUE_SIZE
 
+from edge.connection import HEAD_BYTES_MAX
 from edge.connection_settings import ConnectionSettings
 from edge.delivery_settings import DeliverySettings
 from tests.unit.edge.rig import Rig
@@ -18,6 +22,8 @@ from tests.unit.edge.test_outgoing import Viewer, value
 PATH = "/demo/image/upload/w_10/pic.png"
 REQUEST = f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 SECONDS_MAX = 5.0
+BUFFER_BYTES = 2 * DEFAULT_CHUNK_SIZE
+"""What the HTTP library takes in of a body that nobody reads; with a byte more it stops."""
 
 
 @asynccontextmanager
@@ -122,6 +128,65 @@ async def test_a_long_answer_is_no_late_head(tmp_path: Path) -> None:
         await asyncio.sleep(0.3)
         own.pool.gate.open()
         assert b" 200 " in await answer
+        talk.writer.close()
+
+
+async def test_a_head_too_long_in_all_is_refused_whole_or_not(tmp_path: Path) -> None:
+    """Each line of it is as short as it may be."""
+    async with rig(tmp_path) as own:
+        lines = b"X: " + b"y" * 8000 + b"\r\n"
+        for end in (b"\r\n", b""):
+            talk = await Talk.open(own)
+            talk.writer.write(REQUEST[:-2] + lines * (2 * HEAD_BYTES_MAX // len(lines)) + end)
+            said = await talk.rest()
+            assert said.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+            assert b"Connection: close\r\n" in said
+            talk.writer.close()
+        talk = await Talk.open(own)
+        assert b" 200 " in await talk.answer(REQUEST[:-2] + lines * (HEAD_BYTES_MAX // len(lines) - 1) + b"\r\n")
+        assert own.viewers._heads == {}
+        talk.writer.close()
+
+
+# --- what the HTTP library puts off ----------------------------------------------------------------------------------
+
+
+async def test_more_requests_at_once_than_the_library_takes_are_all_answered(tmp_path: Path) -> None:
+    async with rig(tmp_path) as own:
+        talk = await Talk.open(own)
+        asked = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * (3 * MAX_MSG_QUEUE_SIZE)
+        talk.writer.write(asked + b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        said = await talk.rest()
+        assert said.count(b"HTTP/1.1 200 OK\r\n") == 3 * MAX_MSG_QUEUE_SIZE + 1
+        assert own.viewers._heads == {}
+        talk.writer.close()
+
+
+async def test_a_body_that_fills_the_library_s_buffer_with_its_last_bytes_comes_to_its_end(tmp_path: Path) -> None:
+    async with rig(tmp_path) as own:
+        asked: asyncio.Future[web.BaseRequest] = asyncio.get_running_loop().create_future()
+        goes_on = asyncio.Event()
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            asked.set_result(request)
+            await goes_on.wait()
+            return web.Response(text=str(len(await request.read())))
+
+        own.viewers._handler = handle
+        talk = await Talk.open(own)
+        talk.writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (BUFFER_BYTES + 1000))
+        talk.writer.write(bytes(BUFFER_BYTES))
+        async with asyncio.timeout(SECONDS_MAX):
+            content = (await asked).content
+            while content.total_bytes < BUFFER_BYTES:
+                await asyncio.sleep(0.001)
+            talk.writer.write(bytes(1000))  # with these it is full
+            while content.total_bytes < BUFFER_BYTES + 1000:
+                await asyncio.sleep(0.001)
+            goes_on.set()
+            await talk.reader.readuntil(b"\r\n\r\n")
+            said = b"%d" % (BUFFER_BYTES + 1000)
+            assert await talk.reader.readexactly(len(said)) == said
         talk.writer.close()
 
 

@@ -22,11 +22,13 @@ from domicile.service.gate.peer import PeerClient, PeerGone, PeerReply
 from domicile.service.gate.probe import ProbeClient
 from domicile.service.gate.wire import WireClient
 from domicile.service.settings import Secret
-from edge.agent import Identity
 from edge.cdn_settings import CdnSettings
+from edge.delivery_settings import DeliverySettings
 from edge.look import LookAnswer, LookQuestion
+from edge.own_probe import FIELD, proof
 from edge.probing import OwnDoor, Probing, own_door, own_tls
 from edge.settings import EdgeSettings
+from edge.starts import Identity
 from tests.unit.edge.journals import chained
 from tests.unit.edge.nodes import HEAD, HOME, agent_side, lease, stored
 from tests.unit.edge.rig import Rig, hash_of
@@ -148,6 +150,35 @@ async def test_the_own_listener_is_asked_as_by_a_viewer(tmp_path: Path) -> None:
             rig.link.lease(0)
             seen = await one.look_for(probe(KnownUrl(target=TARGET)))
             assert (seen.given, seen.unsure) == (0, 1)  # it serves nothing now, and nobody can tell
+
+
+LIMITED = DeliverySettings(tenant_requests_per_second=0.001, tenant_requests_burst=1)
+
+
+async def test_a_cloud_whose_viewers_ask_as_often_as_they_may_is_looked_for_all_the_same(tmp_path: Path) -> None:
+    async with Rig.open(tmp_path / "worker", delivery=LIMITED) as rig:
+        aid = rig.origin.upload("mine", b"mine").aid
+        assert [(await rig.get(TARGET)).status for _ in range(2)] == [200, 429]
+        async with probing(tmp_path, door=OwnDoor(base=f"http://127.0.0.1:{rig.port}")) as one:
+            erase(one)
+            own = replace(one, page=rig.link.page)
+            seen = await own.look_for(probe(KnownUrl(target=TARGET)))
+            assert (seen.asked, seen.given, seen.unsure) == (3, 3, 0)
+            del rig.origin.assets["upload/mine"]
+            await rig.entry(Kind.ERASE, aids=(aid,), names=(hash_of("mine"),))
+            seen = await own.look_for(probe(KnownUrl(target=TARGET)))
+            assert (seen.asked, seen.given, seen.unsure) == (3, 0, 0)
+
+
+async def test_nobody_else_passes_the_limit_of_a_cloud(tmp_path: Path) -> None:
+    async with Rig.open(tmp_path / "worker", delivery=LIMITED) as rig:
+        rig.origin.upload("mine", b"mine")
+        key, other = rig.link.page.probe_key, bytes(32)
+        assert key != other
+        good = proof(key, TARGET)
+        said = (good, "", "ä", "0" * 64, proof(other, TARGET), proof(key, TARGET + "?"), good.upper(), f"{good},{good}")
+        statuses = [(await rig.get(TARGET)).status] + [(await rig.get(TARGET, **{FIELD: one})).status for one in said]
+        assert statuses == [200, 200] + [429] * (len(said) - 1)
 
 
 async def test_a_cloud_that_is_not_served_here_is_clean(tmp_path: Path) -> None:

@@ -53,6 +53,12 @@ def test_what_is_one_head_without_the_viewer_s_own_fields_is_one_with_them(data:
         assert data.find(b"\r\n\r\n") == len(data) - 4
 
 
+def test_a_host_that_cannot_be_one_is_not_read() -> None:
+    assert READER.read(b"Host: x:80\r\n") is not None
+    assert READER.read(b"Host: x y\r\n") is None
+    assert READER.read(b"Host: x/y\r\n") is None
+
+
 def test_more_lines_than_the_library_takes_are_not_read() -> None:
     head = START + COMMON + b"Referer: a\r\n" * (LINES_MAX + OWN_LINES_MAX) + b"\r\n"
     assert len(head) < HEAD_BYTES_MAX

@@ -12,6 +12,8 @@ from PIL import Image
 from domicile.imaging.job import Done, MediaLimits, ProbeJob, Refused, RenderJob
 from domicile.imaging.pipeline import render
 from domicile.imaging.probe import probe
+from domicile.imaging.svgs import opened
+from domicile.media.errors import LimitExceeded
 from tests.corpus import require_corpus
 from tests.pictures.svgs import CANARY, RED, REFUSED, SLOW, SMUGGLED, embedded, filters, patterns, svg
 from tests.pictures.synthetic import quadrants, saved, turned
@@ -56,6 +58,11 @@ def test_a_hostile_drawing_is_refused_at_upload_and_at_delivery(name: str) -> No
         assert isinstance(outcome, Refused), name
         assert outcome.code == code, outcome
     assert time.process_time() - started < SECONDS_MAX
+
+
+def test_letters_are_counted_before_they_are_laid_out() -> None:
+    with pytest.raises(LimitExceeded, match="letters"):
+        opened(memoryview(REFUSED["long text"][0]), LIMITS)
 
 
 @pytest.mark.parametrize("name", LAYER_BOMBS)

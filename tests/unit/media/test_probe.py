@@ -23,9 +23,10 @@ def of(url: KnownUrl, status: int, *, etag: str = "", md5: str = "") -> Seen:
 @pytest.mark.parametrize("url", [ORIGINAL, MADE, TAKEN, MADE_TAKEN])
 def test_only_an_answer_that_it_is_not_there_says_so(url: KnownUrl) -> None:
     assert {status: of(url, status) for status in (404, 410)} == dict.fromkeys((404, 410), Seen.ABSENT)
-    refused = (301, 302, 403, 429, 500, 503)
+    refused = (301, 302, 403, 500, 503)
     assert {status: of(url, status) for status in refused} == dict.fromkeys(refused, Seen.REFUSED)
     assert {of(url, status) for status in (400, 401, 451)} == {Seen.UNJUDGED}
+    assert of(url, 429) is Seen.LIMITED
     assert seen(Ask(url, Way.WHOLE), None) is Seen.UNREACHABLE
 
 
@@ -47,6 +48,7 @@ def test_a_name_that_is_taken_again_may_show_another_picture_and_not_the_old_one
     assert of(TAKEN, 200, etag=f'"{MD5}-s2-2611"') is Seen.BYTES
     assert of(TAKEN, 304, etag=f'W/"{MD5}"') is Seen.BYTES
     assert of(MADE_TAKEN, 200, etag='"1234"') is Seen.UNJUDGED
+    assert of(TAKEN, 200, md5="1" * 32) is Seen.UNJUDGED  # without its metadata it has another digest, too
     assert of(TAKEN, 404, md5=MD5) is Seen.BYTES  # whatever the status says
 
 
@@ -79,6 +81,7 @@ def test_the_worst_answer_is_the_verdict_and_an_answer_that_says_nothing_is_none
     assert verdict() is Seen.ABSENT
     assert verdict(Seen.ABSENT, Seen.UNJUDGED) is Seen.ABSENT
     assert verdict(Seen.UNJUDGED) is Seen.UNJUDGED
-    assert verdict(Seen.ABSENT, Seen.REFUSED) is Seen.REFUSED
+    assert verdict(Seen.ABSENT, Seen.LIMITED) is Seen.LIMITED
+    assert verdict(Seen.LIMITED, Seen.REFUSED) is Seen.REFUSED
     assert verdict(Seen.REFUSED, Seen.UNREACHABLE) is Seen.UNREACHABLE
     assert verdict(Seen.UNREACHABLE, Seen.REFUSED, Seen.BYTES) is Seen.BYTES

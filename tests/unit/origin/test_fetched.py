@@ -10,12 +10,12 @@ import pytest
 
 from domicile.media.access import AccessRule
 from domicile.media.asset import AssetName
-from domicile.media.errors import AssetNotFound, BadSignature, LimitExceeded, Overloaded, RemoteGone
+from domicile.media.errors import AssetNotFound, BadSignature, LimitExceeded, Overloaded, RemoteGone, Replayed
 from domicile.media.layer import LayerName
 from domicile.media.signature import sign_delivery
 from domicile.service.gate.remote import RemoteClient, RemoteLimits
 from origin.fetched import FAILURE_SECONDS, RETRY_SECONDS
-from origin.records import PurgeTargets
+from origin.records import Once, PurgeTargets
 from tests.infra.fetching import REFRESH_SECONDS, World
 from tests.infra.origin import NOW
 from tests.infra.records import CLOUD, name, upload
@@ -170,10 +170,59 @@ async def test_what_was_erased_is_not_fetched_again_until_its_owner_asks(world: 
     await world.records.erase(CLOUD, PurgeTargets(public_ids=(address,)))
     assert (await world.resolve(address)).absent is not None
     assert world.there.asked == ["/a.jpg"]
-    await world.origin.fetched.bring(name(address, delivery_type="fetch"))
+    await world.origin.fetched.bring(name(address, delivery_type="fetch"), once=None)
     assert (await world.resolve(address)).resolved is not None
     await world.records.destroy(name(address, delivery_type="fetch"))
     assert (await world.resolve(address)).resolved is not None  # deleted is not forgotten
+
+
+async def test_a_call_that_is_repeated_does_not_bring_back_what_was_erased_after_it(world: World) -> None:
+    address = world.there.put("/a.jpg", b"one")
+    target = name(address, delivery_type="fetch")
+    first, second = (Once(identity=text, kept_seconds=3600.0, grace_seconds=60.0) for text in ("1", "2"))
+    await world.origin.fetched.bring(target, once=first)
+    await world.records.edit([target], lambda record: record, once=first)
+    await world.records.erase(CLOUD, PurgeTargets(public_ids=(address,)))
+    with pytest.raises(Replayed):
+        await world.origin.fetched.bring(target, once=first)
+    await world.origin.fetched.bring(target, once=second)  # what follows it fails, say: it leaves no mark of its own
+    assert (await world.resolve(address)).resolved is not None
+    await world.records.erase(CLOUD, PurgeTargets(public_ids=(address,)))
+    with pytest.raises(Replayed):
+        await world.origin.fetched.bring(target, once=second)
+    assert (await world.resolve(address)).absent is not None
+
+
+async def test_what_was_erased_is_not_fetched_by_another_spelling_of_its_address(world: World) -> None:
+    address = world.there.put("/a%20b.jpg", b"one")
+    await world.resolve(address)
+    await world.records.erase(CLOUD, PurgeTargets(public_ids=(address,)))
+    for spelled in (address + "#x", address.replace("%20", " "), address.replace("http:", "HTTP:")):
+        assert (await world.resolve(spelled)).absent is not None
+    assert world.there.asked == ["/a%20b.jpg"]
+
+
+async def test_what_is_restricted_is_absent_and_not_fetched_either(world: World) -> None:
+    address = world.there.put("/a.jpg", b"one")
+    await world.resolve(address)
+    await world.records.restrict(CLOUD, PurgeTargets(public_ids=(address,)))
+    assert (await world.resolve(address)).absent is not None
+    with pytest.raises(AssetNotFound):  # one that was under way
+        await upload(world.records, name(address, delivery_type="fetch"))
+    assert world.there.asked == ["/a.jpg"]
+
+
+async def test_what_has_another_name_now_is_not_fetched_by_its_address(world: World) -> None:
+    address = world.there.put("/a.jpg", b"one")
+    await world.resolve(address)
+    target = name(address, delivery_type="fetch")
+    await world.records.rename(target, "jane", to_type="upload")
+    assert (await world.resolve(address)).absent is not None
+    await world.records.erase(CLOUD, PurgeTargets(public_ids=("jane",)))
+    assert (await world.resolve(address)).absent is not None
+    assert world.there.asked == ["/a.jpg"]
+    await world.origin.fetched.bring(target, once=None)
+    assert (await world.resolve(address)).resolved is not None
 
 
 async def test_a_fetch_that_is_under_way_when_the_erase_comes_has_lost(world: World) -> None:
@@ -223,7 +272,7 @@ async def test_what_had_rules_and_has_gone_there_does_not_come_back_for_everybod
     world.there.put("/a.jpg", b"two")
     world.monotonic += FAILURE_SECONDS
     assert (await world.resolve(address)).absent is not None
-    await world.origin.fetched.bring(target)
+    await world.origin.fetched.bring(target, once=None)
     assert (await world.resolve(address)).resolved is not None
 
 

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from domicile.media.access import AccessRule
-from domicile.media.errors import Overloaded
+from domicile.media.errors import AssetNotFound, Overloaded
 from domicile.media.policy import Activity
 from domicile.media.signature import sign_delivery
 from domicile.media.wire import Absent, ResolveAnswer
@@ -153,6 +153,61 @@ async def test_what_was_erased_is_not_brought_again(mapped: World) -> None:
     await mapped.records.destroy(name("old/x"))
     absent(await resolve(mapped, "old/x"))
     assert len(mapped.there.asked) == 1
+
+
+async def test_what_was_erased_comes_back_under_no_other_name_that_leads_to_it(mapped: World) -> None:
+    for path in ("x", "y"):
+        mapped.there.put(f"/m/{path}.JPG", b"one")
+    mapping = UploadMapping(folder="again", template=mapped.there.address("/m/"), created_at=0.0)
+    await mapped.records.upload_mappings.add(CLOUD, "again", mapping)
+    await mapped.allow("open")
+    assert (await resolve(mapped, "old/x")).resolved is not None
+    await mapped.records.erase(CLOUD, PurgeTargets(public_ids=("old/x",)))
+
+    async def asked(path: str) -> list[bool]:
+        answers = [await resolve(mapped, f"old/{path}.JPG", resource_type="raw", ending="")]
+        answers += [
+            await resolve(mapped, f"again/{path}"),
+            await mapped.resolve(mapped.there.address(f"/m/{path}.JPG")),
+        ]
+        return [answer.resolved is not None for answer in answers]
+
+    assert await asked("x") == [False] * 3
+    assert mapped.there.asked == ["/m/x.JPG"]
+    assert await asked("y") == [True] * 3
+    late = dataclasses.replace(name("old/x.JPG"), resource_type="raw")
+    with pytest.raises(AssetNotFound):  # its fetch was under way
+        await upload(mapped.records, late, is_brought=True, brought_beside=(name("old/x"),))
+
+
+@pytest.mark.parametrize("delivery_type", ["private", "authenticated"])
+async def test_what_its_owner_has_for_fewer_people_or_erased_is_brought_for_nobody(
+    mapped: World, delivery_type: str
+) -> None:
+    for path in ("x", "y"):
+        mapped.there.put(f"/m/{path}.JPG", b"one")
+        await upload(mapped.records, name(f"old/{path}", delivery_type=delivery_type))
+    target = name("old/x", delivery_type=delivery_type)
+    await mapped.records.erase(CLOUD, PurgeTargets(names=(target,)))
+    for path in ("x", "y"):
+        absent(await resolve(mapped, f"old/{path}"))
+        absent(await resolve(mapped, f"old/{path}.JPG", resource_type="raw", ending=""))
+    assert mapped.there.asked == []
+
+
+async def test_what_is_restricted_or_has_rules_comes_as_no_other_kind_of_file(mapped: World) -> None:
+    rules = (AccessRule(access_type="anonymous", end=2 * NOW),)
+    for path in ("x", "y", "z"):
+        mapped.there.put(f"/m/{path}.JPG", b"one")
+        await resolve(mapped, f"old/{path}")
+    await mapped.records.restrict(CLOUD, PurgeTargets(public_ids=("old/x",)))
+    await mapped.records.edit([name("old/y")], lambda record: dataclasses.replace(record, access_control=rules))
+    mapped.there.asked.clear()
+    absent(await resolve(mapped, "old/x"))
+    for path, comes in (("x", False), ("y", False), ("z", True)):
+        answer = await resolve(mapped, f"old/{path}.JPG", resource_type="raw", ending="")
+        assert (answer.resolved is not None) is comes
+    assert mapped.there.asked == ["/m/z.JPG"]
 
 
 async def test_what_was_erased_before_there_was_a_mapping_is_not_brought_by_it(mapped: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,15 @@ from domicile.media.receipt import Verifier, read_receipt
 from domicile.media.statement import ErasureStatement
 from domicile.media.wire import Ack, EdgeProbe, EdgeSeen, LeaseRequest, ProbesRequest, Rendition, RenditionReport
 from origin import probe_steps, probe_worker
+from origin.catalogue.cdn_tables import cdn_purge
 from origin.catalogue.probe_tables import erasure_work
 from origin.cdn_worker import tend
 from origin.keyring import Keyring
-from origin.probe_steps import NO_ADDRESS, PATIENCE_SECONDS, SILENT, WHY
+from origin.probe_steps import EDGE_RETRY_SECONDS_MAX, NO_ADDRESS, NO_QUESTIONS, PATIENCE_SECONDS, SILENT, WHY
 from origin.probe_worker import DENIED
-from origin.records import PurgeTargets, Records, probes
+from origin.records import PurgeTargets, Records, probes, working_sets
 from origin.records.probes import SILENT_SECONDS, Probe
-from tests.infra.cache_api import CacheApi, running_cache_api
+from tests.infra.cache_api import RETRY_SECONDS, CacheApi, running_cache_api
 from tests.infra.records import CLOUD, name, upload, written
 from tests.unit.origin.cdn_scene import IN_FLIGHT, JANE, LIFETIME, Scene, scene_in, uploaded, use
 
@@ -48,9 +50,9 @@ async def scene(tmp_path: Path, there: CacheApi) -> AsyncIterator[Scene]:
         yield made
 
 
-async def purged(scene: Scene) -> str:
-    """An erasure of jane whose CDN says that it has purged twice."""
-    erasure = (await scene.records.erase(CLOUD, JANE)).body["erasure_id"]
+async def purged(scene: Scene, targets: PurgeTargets = JANE) -> str:
+    """An erasure whose CDN says that it has purged twice."""
+    erasure = (await scene.records.erase(CLOUD, targets)).body["erasure_id"]
     assert await scene.turn()
     scene.pass_time(IN_FLIGHT)
     assert await scene.turn()
@@ -141,6 +143,74 @@ async def test_a_cdn_that_refuses_to_be_asked_is_asked_again(scene: Scene, statu
     assert state_of(await told(scene, erasure)) == ("partial", "partial")  # not before the pause is over
     scene.pass_time(1)
     assert state_of(await told(scene, erasure)) == ("receipted", "erased")
+
+
+async def test_a_cdn_that_limits_how_often_it_is_asked_is_left_alone_named_and_then_asked_for_the_rest(
+    scene: Scene,
+) -> None:
+    await uploaded(scene)
+    scene.there.quota = 2
+    erasure = await purged(scene)
+    body = await told(scene, erasure)
+    assert (state_of(body), probe_of(body)["why"]) == (("partial", "partial"), WHY[Seen.LIMITED])
+    asked = scene.there.asked
+    assert len(asked) == 3
+    scene.there.quota = 100
+    scene.pass_time(RETRY_SECONDS - 1)
+    assert state_of(await told(scene, erasure)) == ("partial", "partial")
+    assert len(asked) == 3  # it said so itself
+    scene.pass_time(1)
+    body = await told(scene, erasure)
+    assert (state_of(body), probe_of(body)["asked"]) == (("receipted", "erased"), 6)
+    assert (len(asked), asked[2], len(set(asked))) == (7, asked[3], 6)
+
+
+async def test_a_cdn_that_only_says_429_has_a_receipt_that_says_so(scene: Scene) -> None:
+    await uploaded(scene)
+    scene.there.quota = 0
+    erasure = await purged(scene)
+    await told(scene, erasure)
+    scene.pass_time(IN_FLIGHT + LIFETIME + PATIENCE_SECONDS)
+    body = await told(scene, erasure)
+    assert (state_of(body), probe_of(body)["why"]) == (("receipted", "partial"), WHY[Seen.LIMITED])
+
+
+async def with_an_older_version(scene: Scene) -> PurgeTargets:
+    """Under retention, by a label that the version of now has not."""
+    said = {"created_at": 1_700_000_001.0, "backup": True, "tags": ("older",)}
+    older = (await upload(scene.records, name("jane"), b"older", **said)).record
+    await upload(scene.records, name("jane"), b"of now", created_at=1_700_000_002.0)
+    async with scene.records._core.database.write() as connection:
+        await connection.execute(cdn_purge.delete())
+    scene.keep("jane", older.aid)
+    return PurgeTargets(tags=("older",))
+
+
+async def test_older_versions_alone_are_asked_for_under_their_own_urls(scene: Scene) -> None:
+    targets = await with_an_older_version(scene)
+    scene.there.picture, scene.there.moods = b"older", ["dropped"] * 9
+    erasure = await purged(scene, targets)
+    body = await told(scene, erasure)
+    assert (state_of(body), probe_of(body)["why"]) == (("partial", "partial"), BYTES)
+    scene.there.picture, scene.there.moods = b"of now", []
+    await scene.turn()  # purged once more
+    scene.keep("jane", (await scene.records.get(name("jane"))).aid)  # type: ignore[union-attr]
+    scene.pass_time(100)
+    scene.there.asked.clear()
+    body = await told(scene, erasure)
+    assert (state_of(body), probe_of(body)["asked"]) == (("receipted", "erased"), 6)
+    assert {target for target, _ in scene.there.asked} == {
+        f"/{CLOUD}/image/upload/v1700000001/jane.jpg",
+        f"/{CLOUD}/image/upload/jane.jpg",
+    }
+
+
+async def test_where_nothing_could_be_asked_nothing_is_verified(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    targets = await with_an_older_version(scene)
+    monkeypatch.setattr(working_sets, "TARGETS_CHARACTERS_MAX", 0)
+    body = await told(scene, await purged(scene, targets))
+    assert (state_of(body), probe_of(body)["state"]) == (("receipted", "partial"), "failed")
+    assert (probe_of(body)["asked"], probe_of(body)["why"]) == (0, NO_QUESTIONS)
 
 
 async def test_what_is_asked_for_is_the_original_and_what_was_made_of_it_and_of_those_only_some(scene: Scene) -> None:
@@ -258,7 +328,9 @@ def test_clouds_take_turns_with_what_is_asked_after() -> None:
     for tenant, erasure in (("busy", "1"), ("busy", "2"), ("busy", "3"), ("calm", "4")):
         known.begin(Probe(tenant=tenant, id=erasure, seqs=(1,), began_at=0.0, work=None, until=9.0))
     everybody = frozenset({"busy", "calm"})
-    told = [known.due_for((NODE, BOOT), everybody, now=0.0, limit=1)[0].id for _ in range(4)]
+    told = [
+        known.due_for((NODE, BOOT), everybody, now=0.0, limit=1)[0].id for _ in range(math.ceil(EDGE_RETRY_SECONDS_MAX))
+    ]
     assert told == ["1", "4", "2", "3"]
     for tenant, erasure in list(known.open):
         known.end(tenant, erasure)
@@ -432,6 +504,22 @@ async def test_an_edge_that_keeps_or_gives_away_something_is_named_until_it_does
     scene.pass_time(1)
     (probe,) = await fetched(scene.records)
     await fetched(scene.records, saw(probe))
+    assert state_of(await told(scene, erasure)) == ("receipted", "erased")
+
+
+async def test_an_edge_whose_worker_hung_for_long_is_asked_again_soon_after_it_goes_on(scene: Scene) -> None:
+    _, erasure = await with_an_edge(scene)
+    hung_seconds = 0
+    while hung_seconds < 40:
+        if due := await fetched(scene.records):
+            await fetched(scene.records, saw(due[0], unsure=1))
+        scene.pass_time(1)
+        hung_seconds += 1
+    for _ in range(math.ceil(EDGE_RETRY_SECONDS_MAX)):
+        if due := await fetched(scene.records):
+            await fetched(scene.records, saw(due[0]))
+            break
+        scene.pass_time(1)
     assert state_of(await told(scene, erasure)) == ("receipted", "erased")
 
 

@@ -50,6 +50,14 @@ def test_without_a_last_change_the_date_of_the_answer_counts() -> None:
     assert not is_unmodified(stored(last_modified="never"), fields(if_modified_since=format_date(NOW)))
 
 
+@pytest.mark.parametrize("status", [301, 404, 410, 500])
+def test_conditions_are_about_successes(status: int) -> None:
+    one = stored(status=status, etag='"a"')
+    assert not is_unmodified(one, fields(if_none_match='"a"'))
+    assert not is_unmodified(one, fields(if_none_match="*"))
+    assert is_unmodified(stored(status=203, etag='"a"'), fields(if_none_match="*"))
+
+
 def test_nothing_asked_is_nothing_answered() -> None:
     assert not is_unmodified(stored(etag='"a"'), ())
 

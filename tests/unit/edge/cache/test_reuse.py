@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.cache.fields import Fields
 from edge.cache.reuse import Forward, Use, chosen, decide, may_hide_error, may_stand_in
+from edge.cache.vary import Selection, selection
 from tests.unit.edge.cache.heads import NOW, fields, stored
 
 
@@ -48,6 +50,20 @@ def test_what_the_response_allows(cache_control: str, at: float, expected: Use) 
 )
 def test_what_the_request_allows(request_says: str, age: float, expected: Use) -> None:
     assert use(stored(cache_control="max-age=10"), age, cache_control=request_says) is expected
+
+
+def test_a_request_is_read_once_for_all_variants(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lists may be long, and variants many."""
+    read: list[object] = []
+
+    def counted(names: tuple[str, ...], request: Fields) -> Selection:
+        read.append(names)
+        return selection(names, request)
+
+    monkeypatch.setattr("edge.cache.reuse.selection", counted)
+    variants = [stored(fields(foo=str(number)), vary="Foo") for number in range(32)]
+    assert chosen(variants, fields(foo="31")) is variants[31]
+    assert read == [("foo",)]
 
 
 def test_requests_need_not_be_heeded() -> None:

@@ -90,6 +90,37 @@ def test_the_store_never_holds_more_than_it_may(steps: list[tuple[str, str, int,
         assert all(len(one.variants(key)) <= 3 for key in "kl")
 
 
+async def test_the_newest_variant_on_the_disk_drives_out_an_older_one_of_its_own_url(tmp_path: Path) -> None:
+    spool, one = spool_of(tmp_path, files_max=10), store()
+    for word in "abc":
+        file = spool.begin()
+        assert file is not None
+        await file.append(b"y" * 60)
+        await file.finish()
+        assert put(one, "k", variant(word, body=file))
+        del file
+        assert [kept.selection for kept in one.variants("k")] == [(word,)]
+        assert len(spool) == 1
+    one.drop("k")
+    assert (len(spool), one.let_go()) == (0, False)
+
+
+async def test_a_body_on_the_disk_goes_with_all_variants_that_have_it(tmp_path: Path) -> None:
+    spool, one = spool_of(tmp_path, files_max=10), store()
+    file = spool.begin()
+    assert file is not None
+    await file.append(b"y" * 40)
+    await file.finish()
+    for word in "ab":  # the origin has confirmed it for other requests, too
+        assert put(one, "k", variant(word, body=file))
+    del file
+    assert put(one, "k", variant("c"))
+    assert (len(one.variants("k")), len(spool)) == (3, 1)
+    assert one.let_go()
+    assert [kept.selection for kept in one.variants("k")] == [("c",)]
+    assert (len(spool), one.let_go()) == (0, False)
+
+
 async def test_what_is_on_the_disk_goes_when_room_is_needed_and_with_its_variant(tmp_path: Path) -> None:
     spool = spool_of(tmp_path, files_max=10)
     one = store()

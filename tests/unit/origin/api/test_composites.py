@@ -12,10 +12,11 @@ import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
+from domicile.media.access import AccessRule
 from domicile.media.analysis import NOTHING
 from domicile.media.asset import AssetName
 from origin.app import api_app
-from origin.records import AssetRecord, Records
+from origin.records import AssetRecord, PurgeTargets, Records
 from origin.scope import Operation, Scope
 from tests.infra.origin import origin_over
 from tests.infra.records import CLOUD, facts, name, upload
@@ -95,6 +96,15 @@ async def test_a_key_that_may_not_edit_replaces_nothing(world: World, verb: str)
     assert (status, said["version_id"] == (first.aid if first else "")) == (200, False)
 
 
+@pytest.mark.parametrize("verb", ["sprite", "multi"])
+async def test_what_is_not_for_everybody_becomes_no_part_of_what_is(world: World, verb: str) -> None:
+    await upload(world.records, name("open"), tags=("t",))
+    await upload(world.records, name("closed"), tags=("t",), access_control=(AccessRule(access_type="token"),))
+    status, said = await world.ask(verb, tag="t")
+    assert status == 400
+    assert "everybody may see" in said["error"]["message"]
+
+
 async def test_a_text_that_is_there_is_told_to_nobody_who_may_not_look(world: World) -> None:
     await world.ask("text", text="x", public_id="made")
     record = await world.kept("text", "made")
@@ -144,3 +154,19 @@ async def test_other_urls_are_refused(world: World, path: str, status: int) -> N
 async def test_a_tag_and_urls_are_one_too_many(world: World) -> None:
     for asked in ({}, {"tag": "t", "urls": [url("c.png")]}, {"urls": [url("c.png")] * 201}):
         assert (await world.ask("multi", **asked))[0] == 400
+
+
+@pytest.mark.parametrize("verb", ["sprite", "multi"])
+async def test_what_is_erased_while_it_is_put_together_is_handed_out_to_nobody(
+    world: World, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for public_id in ("a", "b"):
+        await upload(world.records, name(public_id), tags=("t",))
+    gather = world.decoders.gather
+
+    async def slow(bodies: list[bytes], *more: object, **named: object) -> SimpleNamespace:
+        await world.records.erase(CLOUD, PurgeTargets(public_ids=("a",)))
+        return await gather(bodies, *more, **named)
+
+    monkeypatch.setattr(world.decoders, "gather", slow)
+    assert (await world.ask(verb, tag="t", mode="download"))[0] == 404

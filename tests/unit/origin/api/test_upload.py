@@ -19,7 +19,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from domicile.media.analysis import NOTHING
 from origin.app import api_app
-from origin.records import Preset, Records
+from origin.records import Filter, Preset, Records
 from tests.infra.origin import origin_over
 from tests.infra.records import CLOUD, facts, name, upload
 
@@ -193,6 +193,27 @@ async def test_strangers_leave_room_for_the_chunks_of_others(stranger: Client, r
         reply = await stranger.post(f"/v1_1/{CLOUD}/raw/upload", data=form, headers=headers)
         statuses.append(reply.status)
     assert statuses == [200, 400]
+
+
+async def test_the_chunks_of_a_file_go_with_the_commit_of_what_was_made_of_them(
+    stranger: Client, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are its bytes under other keys: an erase would not reach what a process left behind that died just then."""
+
+    async def dies(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(type(records.chunks), "forget", dies)
+    keys = records._core.keyring
+    before = keys.ids()
+    for span, body in (("0-2/6", b"one"), ("3-5/6", b"two")):
+        form = form_of("a.txt", body)
+        form.add_field("upload_preset", "open")
+        headers = {"Content-Range": f"bytes {span}", "X-Unique-Upload-Id": "one"}
+        await stranger.post(f"/v1_1/{CLOUD}/raw/upload", data=form, headers=headers)
+    made = await records.list(CLOUD, Filter(resource_type="raw"))
+    assert len(made.records) == 1
+    assert len(keys.ids() - before) == 1, "of the file alone"
 
 
 def replace_settings(preset: Preset, **settings: str) -> Preset:

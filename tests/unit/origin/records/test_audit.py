@@ -204,7 +204,7 @@ async def test_an_erasure_that_nobody_asks_about_again_has_its_leaf(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     edge = LeaseRequest(node="a" * 32, boot="b" * 32, region="eu-de", authorities=(), heads={})
-    monkeypatch.setattr(opening, "MAINTENANCE_SECONDS", 0.01)
+    monkeypatch.setattr(opening, "MAINTENANCE_SECONDS", 0.05)
     async with opened(tmp_path, ack_seconds_max=0.05) as records:
         await upload(records, name("people/jane"))
         nonce = (await records.grant_lease(edge)).nonce
@@ -216,6 +216,6 @@ async def test_an_erasure_that_nobody_asks_about_again_has_its_leaf(
         async with asyncio.timeout(30):
             while count_rows(tmp_path, "audit_leaf") == 0:
                 await looked(records, edge)
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.05)
         await records.erasure(CLOUD, first.body["erasure_id"])
         assert count_rows(tmp_path, "audit_leaf") == 1

@@ -26,6 +26,10 @@ from tests.infra.records import CLOUD, keep, name, opened, restore, settings, up
 JANE = PurgeTargets(public_ids=("jane",))
 BOTH = PurgeTargets(tags=("t",))
 WHY = "case 17 of Jane Doe"
+STRANGERS_SECONDS = 1000.0
+"""Longer than a restored catalogue waits for edges that it does not know."""
+ROUNDS_MAX = 200
+"""That one of two is drawn in none of them has a chance of 2 ** -200."""
 
 
 @dataclass
@@ -37,8 +41,8 @@ class Clock:
 
 
 @asynccontextmanager
-async def at(directory: Path, clock: Clock) -> AsyncIterator[Records]:
-    async with Records.open(settings(directory), Clocks(wall=clock, monotonic=clock)) as records:
+async def at(directory: Path, clock: Clock, **changes: float) -> AsyncIterator[Records]:
+    async with Records.open(settings(directory, **changes), Clocks(wall=clock, monotonic=clock)) as records:
         if records.tenant(CLOUD) is None:
             await records.create_tenant(CLOUD)
         yield records
@@ -77,11 +81,11 @@ async def test_a_grace_restricts_at_once_erases_when_it_ends_and_survives_a_rest
         assert records._core.keyring.of(jane.aid) is not None
         assert id_of(await records.erase(CLOUD, JANE, grace=60, request_id="r")) == id_of(asked)
         clock.now += 59
-        await records.resume_erasures()
+        await records._erasures.resume()
         assert records._core.keyring.of(jane.aid) is not None
     clock.now += 1
     async with at(tmp_path, clock) as records:
-        await records.resume_erasures()
+        await records._erasures.resume()
         assert records._core.keyring.of(jane.aid) is None
         assert told(await records.erasure(CLOUD, id_of(asked))) == ("receipted", "erased")
         assert await kinds(records) == ["erasure"]
@@ -98,7 +102,7 @@ async def test_what_is_cancelled_is_shown_again_and_never_erased(tmp_path: Path)
         assert told(cancelled) == ("cancelled", "cancelled")
         assert await records.get(name("jane")) == jane
         clock.now += 61
-        await records.resume_erasures()
+        await records._erasures.resume()
         assert await records.get(name("jane")) == jane
         assert told(await records.erasure(CLOUD, id_of(asked))) == ("cancelled", "cancelled")
         with pytest.raises(BadRequest):
@@ -106,6 +110,49 @@ async def test_what_is_cancelled_is_shown_again_and_never_erased(tmp_path: Path)
         with pytest.raises(AssetNotFound):
             await records.cancel_erasure(CLOUD, "0" * 32)
         assert (await kinds(records))[0] == "cancel"
+
+
+async def test_a_catalogue_of_yesterday_does_not_carry_out_what_was_cancelled_since(tmp_path: Path) -> None:
+    clock = Clock()
+    async with at(tmp_path, clock) as records:
+        await two(records)
+        jane, joe = [
+            id_of(await records.erase(CLOUD, PurgeTargets(public_ids=(one,)), grace=60)) for one in ("jane", "joe")
+        ]
+    keep(tmp_path, "yesterday")
+    async with at(tmp_path, clock) as records:
+        await records.cancel_erasure(CLOUD, jane)
+    restore(tmp_path, "yesterday")
+    clock.now += 61
+    async with at(tmp_path, clock, ack_seconds_max=0.0) as records:
+        await records._erasures.resume()
+        clock.now += STRANGERS_SECONDS
+        assert await records.get(name("jane")) is not None
+        assert told(await records.erasure(CLOUD, jane)) == ("cancelled", "cancelled")
+        assert await records.get(name("joe")) is None
+        assert (await records.erasure(CLOUD, joe)).body["removed"]["versions"] == 1
+
+
+async def test_of_more_that_wait_than_one_round_looks_at_none_is_left_out_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("origin.records.erasures.RESUMED_PER_ROUND_MAX", 1)
+    clock = Clock()
+    async with at(tmp_path, clock) as records:
+        await two(records)
+        asked = {
+            one: id_of(await records.erase(CLOUD, PurgeTargets(public_ids=(one,)), grace=10)) for one in ("jane", "joe")
+        }
+        first, last = sorted(asked, key=lambda one: asked[one])
+        await placed(records, PurgeTargets(public_ids=(first,)))
+        clock.now += 10
+        for _ in range(ROUNDS_MAX):
+            await records._erasures.resume()
+            if (await records.erase_preview(CLOUD, BOTH)).total == 1:
+                break
+        assert [
+            (await records.erase_preview(CLOUD, PurgeTargets(public_ids=(one,)))).total for one in (first, last)
+        ] == [1, 0]
 
 
 async def test_a_restriction_of_its_own_outlives_a_cancelled_erasure(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from domicile.media.policy import Activity, Place, Preset, ResidencyPolicy, deci
 from domicile.service.gate.assets import AssetClient, AssetLimits, AssetRequest, Busy
 from domicile.service.http1 import Broken, NotConnected
 from edge.passthrough.statement import permit_to_fetch
-from tests.infra.assets import AssetOrigin, free_port, response
+from tests.infra.assets import AssetOrigin, response
+from tests.infra.ports import free_port
 
 PERMIT = permit_to_fetch("eu-de", clock=time.time)
 
@@ -75,6 +76,40 @@ async def test_a_connection_that_was_left_in_the_middle_is_not_used_again(origin
     await get(one)
     assert origin.connections == 2
     one.close()
+
+
+@pytest.mark.parametrize("closes", [False, True])
+async def test_an_origin_that_wants_no_more_of_a_body_is_heard(closes: bool) -> None:
+    over = asyncio.Event()
+
+    async def refuses(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+        writer.write(response(b"no", status="413 Content Too Large"))
+        await writer.drain()
+        if closes:
+            writer.write_eof()
+        await over.wait()
+        writer.transport.abort()
+        over.clear()
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(64 * 1024)
+            await asyncio.sleep(0)
+
+    server = await asyncio.start_server(refuses, "127.0.0.1", 0)
+    one = AssetClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", AssetLimits())
+    asked = AssetRequest(method="POST", target="/", fields=(), body=endless())
+    async with asyncio.timeout(10), one.exchange(PERMIT, asked) as answer:
+        assert (answer.head.status, [piece async for piece in answer.pieces()]) == (413, [b"no"])
+    assert not one._idle
+    over.set()
+    async with asyncio.timeout(10):
+        while over.is_set():
+            await asyncio.sleep(0.001)
+    server.close()
 
 
 async def test_connections_are_counted(origin: AssetOrigin) -> None:

@@ -29,6 +29,8 @@ async def answering(asked: list[web.BaseRequest]) -> AsyncIterator[str]:
                 return web.Response(body=SMALL, headers={"ETag": '"e"'})
             case "/large":
                 return web.Response(body=LARGE)
+            case "/busy":
+                return web.Response(status=429, headers={"Retry-After": "70"})
             case "/moved":
                 return web.Response(status=302, headers={"Location": "/small"})
             case "/slow":
@@ -71,9 +73,12 @@ async def test_what_comes_is_told_by_status_validator_and_digest_and_a_redirect_
         moved = await ask("/moved")
         assert moved is not None
         assert moved.status == 302
+        busy = await ask("/busy")
+        assert busy is not None
+        assert (busy.status, busy.wait_seconds) == (429, 70.0)
         assert (await ask("/a%2Fb%20c")) == Answered(status=404, md5=hashlib.md5(b"").hexdigest())
         assert await ask("/slow") is None
-    assert [one.raw_path for one in asked] == ["/small", "/large", "/moved", "/a%2Fb%20c", "/slow"]
+    assert [one.raw_path for one in asked] == ["/small", "/large", "/moved", "/busy", "/a%2Fb%20c", "/slow"]
     assert {one.headers["Range"] for one in asked} == {"bytes=0-9"}
     assert {one.headers["Accept-Encoding"] for one in asked} == {"identity"}
     assert {one.headers["User-Agent"].partition("/")[0] for one in asked} == {"Mozilla"}  # not told apart from viewers

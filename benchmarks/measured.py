@@ -67,6 +67,7 @@ class Counted:
 @dataclass(slots=True)
 class MeasuredStack(Stack):
     results: Path = Path("results")
+    begins_with_nothing: bool = True
 
     def start(self) -> None:
         Stack.start(self)

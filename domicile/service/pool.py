@@ -78,9 +78,11 @@ class DecoderPool:
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
-        """Raises CannotFork, also when a layer of `layers_required` does not hold."""
-        await self._decoders.start()
+    async def start(self, *, tells_features: bool = False) -> None:
+        """`tells_features`: so that `features` has something to tell, which takes a moment longer. Raises CannotFork, also when a
+        layer of `layers_required` does not hold.
+        """
+        await self._decoders.start(tells_features=tells_features)
 
     async def close(self) -> None:
         """Kill all processes, and wait until they are gone. Running jobs end as Overloaded."""
@@ -90,6 +92,11 @@ class DecoderPool:
     def layers(self) -> Mapping[str, bool]:
         """Which layers of the sandbox hold here, as the first decoder reported."""
         return self._decoders.layers
+
+    @property
+    def features(self) -> Mapping[str, object] | None:
+        """What decoders read and write here (`domicile.imaging.features`), if `start` was told to ask."""
+        return self._decoders.features
 
     def retire(self, tenant: str | None = None) -> None:
         """After an erase: idle decoders of this tenant (of all) end now, working ones after their job."""

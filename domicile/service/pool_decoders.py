@@ -29,6 +29,8 @@ class Decoders:
         """`handlers`: as of `DecoderPool`; `on_killed`: called with the outcome of a job that its decoder did not survive."""
         self.layers: Mapping[str, bool] = {}
         """Which layers of the sandbox hold here, as the first decoder reported."""
+        self.features: Mapping[str, object] | None = None
+        """What it reported of its libraries, if `start` was told to ask."""
         self._settings = settings
         self._handlers = handlers
         self._on_killed = on_killed
@@ -39,15 +41,15 @@ class Decoders:
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
+    async def start(self, *, tells_features: bool) -> None:
         """Start the zygote and prove with a first decoder that all works.
 
         Raises CannotFork, also when a layer of `layers_required` does not hold.
         """
-        self._zygote = Zygote(self._settings, self._handlers)
+        self._zygote = Zygote(self._settings, self._handlers, tells_features=tells_features)
         try:
             first = await Decoder.fork(self._zygote, START_SECONDS_MAX)
-            self.layers = first.layers
+            self.layers, self.features = first.layers, first.features
             self._idle.append(first)
             missing = [name for name in self._settings.layers_required if not first.layers.get(name)]
             if missing:

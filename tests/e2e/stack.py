@@ -70,6 +70,8 @@ class Stack:
     api_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     exit_code: int | None = None
+    begins_with_nothing: bool = False
+    """Its first start takes every step of the schema, too, as a user's does."""
     beside: Callable[[], Iterable[Path]] = tuple
     """Files of a database server, if it has one."""
     watchers: list[Callable[[str, Reply], None]] = field(default_factory=list)
@@ -88,6 +90,10 @@ class Stack:
         return self.data.with_name(self.data.name + ".mirror")
 
     def start(self) -> None:
+        if not self.begins_with_nothing and "DOMICILE_ORIGIN_RECORDS_DATABASE_URL" not in self.environment:
+            from tests.infra.migrating import begin  # Alembic is large, and benchmarks have no use for it
+
+            begin(self.data)
         command = [
             *(sys.executable, "-m", "domicile.cli.main", "serve"),
             *("--data", str(self.data), "--edge", f"127.0.0.1:{self.edge_port}"),

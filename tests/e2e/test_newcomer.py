@@ -55,6 +55,12 @@ def test_the_upload_answer_tells_the_displayed_size_and_our_own_urls(
     assert stack.path_of(str(answer["url"])).startswith("/demo/image/upload/v")
 
 
+def test_the_greeting_says_what_decoders_read_and_write(stack: Stack, uploads: dict[str, dict[str, object]]) -> None:
+    said = " ".join(stack.log.read_text("utf-8", "replace").split())
+    assert re.search(r"formats reads [a-z0-9 ]*jpg [a-z0-9 ]+ pdf svg; writes jpg [a-z0-9 ]+ \(pillow", said)
+    assert "faces CenterFace, onnxruntime " in said
+
+
 RENDITIONS = [
     ("phone", "c_fill,w_300,h_200", "jpg", (300, 200), "JPEG"),
     ("phone", "c_fit,w_300,h_300", "jpg", (225, 300), "JPEG"),

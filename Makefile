@@ -84,7 +84,7 @@ soak: $(VENV)/.test
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 docs: $(VENV)/.test
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 
 clean:
 	rm -rf .venv .venv-simd .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ MB = 1_000_000
 IDLE_WORKER_BYTES_MAX = 90 * MB
 HUGE_BYTES_MAX = 600 * MB
 RAM_TIER_BYTES = 32 * 1024 * 1024
+RAM_TIER = {"DOMICILE_EDGE_CACHE_RAM_BYTES_MAX": str(RAM_TIER_BYTES)}
 RAM_TIER_EXCESS_MAX = 0.10
 MIXED_REQUESTS = 10_000
 GROWTH_BYTES_MAX = 16 * MB
@@ -28,6 +31,8 @@ SETTLE_SHARE = 0.5
 HUGE_SIDE = 10_000
 TRIED_SCALE = 0.1
 """Below it only that the benchmark runs is of interest."""
+TRIED_TOGETHER = (("mixed", "large"), ("ram", "huge"))
+"""Then on one installation, that of the first."""
 HUGE_REFUSALS = ("memory", "Maximum image size")
 """Words of the refusals that name the limit on memory, or on the pixels of a rendition."""
 
@@ -36,14 +41,38 @@ def names_a_limit(refusal: str) -> bool:
     return any(words in refusal for words in HUGE_REFUSALS)
 
 
+Rows = Callable[[Stack], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is measured on an installation of its own."""
+
+    rows: Rows
+    workers: int
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
 def measure(work: Path, results: Path, *, scale: float = 1.0) -> list[dict[str, Any]]:
-    """`scale` below 1 asks and draws less; then the numbers mean nothing."""
-    return [
-        *idle_and_mixed(work, results, requests=round(MIXED_REQUESTS * scale)),
-        ram_tier(work, results, renditions=round(400 * scale)),
-        *huge(work, results, side=round(HUGE_SIDE * scale**0.5), forms=1 if scale < TRIED_SCALE else len(HUGE)),
-        *large_files.measure(work, results, budget, scale=scale),
-    ]
+    """`scale` below 1 asks and draws less; then the numbers mean nothing. For a trial parts share an installation."""
+    side, forms = round(HUGE_SIDE * scale**0.5), 1 if scale < TRIED_SCALE else len(HUGE)
+    parts = {
+        "mixed": Part(lambda stack: [idle(stack), mixed(stack, requests=round(MIXED_REQUESTS * scale))], workers=2),
+        "large": Part(lambda stack: large_files.measure(stack, budget, scale=scale), workers=2),
+        "ram": Part(lambda stack: [ram_tier(stack, renditions=round(400 * scale))], workers=1, environment=RAM_TIER),
+        "huge": Part(lambda stack: huge(stack, side=side, forms=forms), workers=1),
+    }
+    shared = TRIED_TOGETHER if scale < TRIED_SCALE else tuple((name,) for name in parts)
+    return [row for names in shared for row in _on_one(work / names[0], results, [parts[name] for name in names])]
+
+
+def _on_one(data: Path, results: Path, parts: Sequence[Part]) -> list[dict[str, Any]]:
+    stack = Stack(data, workers=parts[0].workers, results=results, environment=parts[0].environment)
+    stack.start()
+    try:
+        return [row for part in parts for row in part.rows(stack)]
+    finally:
+        stack.stop()
 
 
 def budget(what: str, used: float, allowed: float, *, honest: bool = True, note: str = "") -> dict[str, Any]:
@@ -63,52 +92,37 @@ def worker_bytes(stack: Stack) -> list[int]:
     return found
 
 
-def idle_and_mixed(work: Path, results: Path, *, requests: int) -> list[dict[str, Any]]:
-    stack = Stack(work / "mixed", workers=2, results=results)
-    stack.start()
-    try:
-        return [idle(stack), mixed(stack, requests=requests)]
-    finally:
-        stack.stop()
-
-
 def idle(stack: Stack) -> dict[str, Any]:
     """Of one that was asked for nothing yet."""
     sizes = worker_bytes(stack)
     return budget("idle edge worker", max(sizes), IDLE_WORKER_BYTES_MAX, honest=len(sizes) == 2)
 
 
-def ram_tier(work: Path, results: Path, *, renditions: int) -> dict[str, Any]:
+def ram_tier(stack: Stack, *, renditions: int) -> dict[str, Any]:
     """What the worker grows by while its RAM tier goes from empty to full and turns over once.
 
     Its first requests cost it memory that has nothing to do with the tier (code, connections, the channel to decoders),
     so that they come before the first look, on pictures of a few hundred bytes.
     """
-    environment = {"DOMICILE_EDGE_CACHE_RAM_BYTES_MAX": str(RAM_TIER_BYTES)}
-    stack = Stack(work / "ram", workers=1, results=results, environment=environment)
-    stack.start()
-    try:
-        uploader = stack.sdk().uploader
-        for side in (404, 406):
-            uploader.upload(io.BytesIO(noise(side)), public_id=f"noise{side}")
-        for n in range(100):
-            assert stack.get(f"/demo/image/upload/c_scale,w_{n % 20 + 1}/v1/noise404.png").status == 200
-        (empty,) = worker_bytes(stack)
-        with stack.counted() as seen:
-            for n in range(renditions):  # about 60 MB: twice the limit
-                path = f"/demo/image/upload/c_scale,w_{200 + n // 2}/v1/noise{404 + n % 2 * 2}.png"
-                assert stack.get(path).status == 200
-        (full,) = worker_bytes(stack)
-        evicted = round(seen.edge.total("domicile_edge_evictions_total", tier="memory"))
-        return budget(
-            "RAM tier of 32 MiB, growth of the worker from empty to full",
-            full - empty,
-            RAM_TIER_BYTES * (1 + RAM_TIER_EXCESS_MAX),
-            honest=evicted > 0,
-            note=f"{renditions} renditions, {evicted} evicted",
-        )
-    finally:
-        stack.stop()
+    uploader = stack.sdk().uploader
+    for side in (404, 406):
+        uploader.upload(io.BytesIO(noise(side)), public_id=f"noise{side}")
+    for n in range(100):
+        assert stack.get(f"/demo/image/upload/c_scale,w_{n % 20 + 1}/v1/noise404.png").status == 200
+    (empty,) = worker_bytes(stack)
+    with stack.counted() as seen:
+        for n in range(renditions):  # about 60 MB: twice the limit
+            path = f"/demo/image/upload/c_scale,w_{200 + n // 2}/v1/noise{404 + n % 2 * 2}.png"
+            assert stack.get(path).status == 200
+    (full,) = worker_bytes(stack)
+    evicted = round(seen.edge.total("domicile_edge_evictions_total", tier="memory"))
+    return budget(
+        "RAM tier of 32 MiB, growth of the worker from empty to full",
+        full - empty,
+        RAM_TIER_BYTES * (1 + RAM_TIER_EXCESS_MAX),
+        honest=evicted > 0,
+        note=f"{renditions} renditions, {evicted} evicted",
+    )
 
 
 def mixed(stack: Stack, *, requests: int) -> dict[str, Any]:
@@ -157,31 +171,26 @@ HUGE_RENDITIONS = {
 }
 
 
-def huge(work: Path, results: Path, *, side: int, forms: int) -> list[dict[str, Any]]:
+def huge(stack: Stack, *, side: int, forms: int) -> list[dict[str, Any]]:
     """A picture of side x side in up to two forms: its upload, and renditions of it, watched while they run."""
-    stack = Stack(work / "huge", workers=1, results=results)
-    stack.start()
-    try:
-        rows = []
-        for form, options in [*HUGE.items()][:forms]:
-            name, label = f"huge{len(rows)}", f"{round(side * side / MB)} MP JPEG {form}"
-            body = drawn(side, **options)
+    rows = []
+    for form, options in [*HUGE.items()][:forms]:
+        name, label = f"huge{len(rows)}", f"{round(side * side / MB)} MP JPEG {form}"
+        body = drawn(side, **options)
+        with stack.counted() as seen, watched(lambda: processes(stack)) as peaks:
+            outcome, clean = uploaded(stack, name, body)
+        rows.append(huge_row(f"{label}: upload", peaks, outcome, honest=clean and seen.killed == 0))
+        if outcome != "200":
+            continue
+        for what, transformation in HUGE_RENDITIONS.items():
+            path = "/".join(filter(None, ["/demo/image/upload", transformation, "v1", f"{name}.jpg"]))
             with stack.counted() as seen, watched(lambda: processes(stack)) as peaks:
-                outcome, clean = uploaded(stack, name, body)
-            rows.append(huge_row(f"{label}: upload", peaks, outcome, honest=clean and seen.killed == 0))
-            if outcome != "200":
-                continue
-            for what, transformation in HUGE_RENDITIONS.items():
-                path = "/".join(filter(None, ["/demo/image/upload", transformation, "v1", f"{name}.jpg"]))
-                with stack.counted() as seen, watched(lambda: processes(stack)) as peaks:
-                    reply = stack.get(path)
-                said = reply.headers.get("x-cld-error", "")
-                clean = reply.status == 200 or (reply.status == 400 and names_a_limit(said))
-                outcome = f"{reply.status} {said}".strip()
-                rows.append(huge_row(f"{label}: {what}", peaks, outcome, honest=clean and seen.killed == 0))
-        return rows
-    finally:
-        stack.stop()
+                reply = stack.get(path)
+            said = reply.headers.get("x-cld-error", "")
+            clean = reply.status == 200 or (reply.status == 400 and names_a_limit(said))
+            outcome = f"{reply.status} {said}".strip()
+            rows.append(huge_row(f"{label}: {what}", peaks, outcome, honest=clean and seen.killed == 0))
+    return rows
 
 
 def uploaded(stack: Stack, name: str, body: bytes) -> tuple[str, bool]:

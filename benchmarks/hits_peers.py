@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks import aiohttp_alone, peers_http
 from benchmarks.peers_http import Peer
-from tests.conformance.suite import free_port
+from tests.infra.ports import free_port
 
 NGINX = """
 daemon off; worker_processes {workers}; pid {dir}/pid; error_log {dir}/error.log crit;

@@ -137,9 +137,10 @@ class Taken:
         made = self.done.get("fills", 0) + self.done.get("transforms", 0)
         if self.seen is None:
             return self.passed_on == made
-        all_filled = self.seen.fills >= made if made else self.seen.fills == 0
-        # a worker that takes another's place after an erasure has its first hits from the disk
-        hits = self.seen.hits if "erasures" in self.done else self.seen.memory_hits
+        hits, fills = self.seen.memory_hits, self.seen.fills
+        if "erasures" in self.done:  # a worker that takes another's place after one has its first hits from the disk
+            hits, fills = self.seen.hits, self.seen.made
+        all_filled = fills >= made if made else fills == 0
         return all_filled and hits >= self.run.requests + self.beside and self.seen.purges == self.done.get("purges", 0)
 
 
@@ -196,6 +197,9 @@ def _own(situation: Situation, body_bytes: int, ours: Sequence[Taken], before: S
     if before:
         rate, p99 = _middle(before, "per_second"), _middle(before, "p99_ms")
         row |= {"rate_of_quiet": row["requests_s"] / rate, "p99_of_quiet": row["p99_ms"] / p99}
+    if situation.kind in ERASED_PER_SECOND:
+        seconds = sum(each.run.requests / each.run.per_second for each in ours if each.run.requests)
+        row["erasures_s"] = sum(each.done.get("erasures", 0) for each in ours) / seconds if seconds else 0.0
     if situation.kind in P99_KINDS:
         row["other_core_busy"] = statistics.median(each.other_core_busy for each in ours)
     if situation.kind in WITHOUT_TRANSFORMS:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from benchmarks.measured import MeasuredStack as Stack
@@ -24,19 +23,14 @@ UPLOAD = "/v1_1/demo/raw/upload"
 Row = Callable[..., dict[str, Any]]
 
 
-def measure(work: Path, results: Path, row: Row, *, scale: float) -> list[dict[str, Any]]:
+def measure(stack: Stack, row: Row, *, scale: float) -> list[dict[str, Any]]:
     """`row`: makes one, of what was measured and what is allowed."""
     posted, chunked = round(POSTED_BYTES * scale), round(CHUNKED_BYTES * scale)
-    stack = Stack(work / "large", workers=2, results=results)
-    stack.start()
-    try:
-        return [
-            _watched(stack, row, f"{posted // MB} MB raw file in one call", lambda: _posted(stack, posted)),
-            _watched(stack, row, f"{chunked // MB} MB raw file in chunks", lambda: _chunked(stack, chunked)),
-            _watched(stack, row, f"{chunked // MB} MB raw file by an edge", lambda: _got(stack, chunked)),
-        ]
-    finally:
-        stack.stop()
+    return [
+        _watched(stack, row, f"{posted // MB} MB raw file in one call", lambda: _posted(stack, posted)),
+        _watched(stack, row, f"{chunked // MB} MB raw file in chunks", lambda: _chunked(stack, chunked)),
+        _watched(stack, row, f"{chunked // MB} MB raw file by an edge", lambda: _got(stack, chunked)),
+    ]
 
 
 def _watched(stack: Stack, row: Row, what: str, work: Callable[[], bool]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
 
 
@@ -134,10 +133,6 @@ def core_ticks(core: int, stat: str) -> tuple[int, int]:
     fields = [int(word) for word in _one(rf"^cpu{core} (.*)$", stat).split()]
     idle = fields[3] + fields[4]  # idle, iowait
     return sum(fields[:8]) - idle, sum(fields[:8])
-
-
-def rss_bytes(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text("utf-8").split()[1]) * PAGE_BYTES
 
 
 def peak_rss_bytes(pid: int) -> int:

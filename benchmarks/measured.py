@@ -44,6 +44,11 @@ class Counted:
         return round(self.edge.total("domicile_edge_fills_total"))
 
     @property
+    def made(self) -> int:
+        """Fills that brought something: an edge that asks itself for what was erased begins one that does not."""
+        return self.fills - round(self.edge.total("domicile_edge_fills_total", result="failed"))
+
+    @property
     def purges(self) -> int:
         """Calls that were done."""
         return round(self.edge.total("domicile_edge_requests_total", route="purge", status="2xx"))
@@ -62,6 +67,7 @@ class Counted:
 @dataclass(slots=True)
 class MeasuredStack(Stack):
     results: Path = Path("results")
+    begins_with_nothing: bool = True
 
     def start(self) -> None:
         Stack.start(self)

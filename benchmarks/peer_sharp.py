@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.peer import QUALITY, HttpPeer, Installed, Task, run
-from tests.e2e.stack import free_port
+from tests.infra.ports import free_port
 
 PACKAGE = "sharp@^0.35"
 SERVER = Path(__file__).with_name("sharp_server.mjs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.peer import QUALITY, HttpPeer, Installed, Task, python_of
-from tests.e2e.stack import free_port
+from tests.infra.ports import free_port
 
 CONFIGURATION = """
 LOADER = "thumbor.loaders.file_loader"

@@ -10,7 +10,8 @@ import subprocess
 from pathlib import Path
 
 from benchmarks.load import tree
-from tests.conformance.suite import free_port, wait_for
+from tests.conformance.suite import wait_for
+from tests.infra.ports import free_port
 
 NGINX = """
 daemon off; worker_processes 1; pid {dir}/pid; error_log {dir}/error.log crit;

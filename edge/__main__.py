@@ -17,6 +17,7 @@ from typing import Any
 
 from domicile.service import logging
 from domicile.service.freed_memory import overwrite_freed
+from domicile.service.loading import loading
 from domicile.service.settings import BadSetting, load
 from edge import logs
 from edge.settings import EdgeSettings
@@ -82,7 +83,8 @@ def _run(given: argparse.Namespace) -> int:
     os.umask(0o077)
     match given.part:
         case "agent":
-            from edge import agent_process
+            with loading():
+                from edge import agent_process
 
             _end_with(given.parent)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # of a terminal or a whole group: it is the supervisor's
@@ -96,9 +98,10 @@ def _run(given: argparse.Namespace) -> int:
             )
             return 0
         case "worker":
-            import uvloop
+            with loading():
+                import uvloop
 
-            from edge import worker
+                from edge import worker
 
             _end_with(given.parent)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # see above
@@ -122,7 +125,8 @@ def _run(given: argparse.Namespace) -> int:
             sys.stdout.write(json.dumps(restart.fixed(settings)))
             return 0
         case _:
-            from edge import supervisor
+            with loading():
+                from edge import supervisor
 
             passed_on = ["--config", str(given.config)] if given.config is not None else []
             passed_on += [f"--passthrough={route}" for route in given.passthrough]

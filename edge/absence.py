@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from domicile.media.asset import NameHash
-from edge.keys import Wanted, Way
 from edge.upstream import AssetGone, gone
+from edge.wanted import Wanted, Way
 
 Status = Callable[[NameHash], int | None]
 """The status to answer with for a name that is known not to exist; None for every other."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from domicile.media.access import Leave, judge
-from edge.keys import Wanted
 from edge.store.port import StoredHead
+from edge.wanted import Wanted
 
 
 def admitted(asked: Wanted, head: StoredHead, *, now: float) -> Leave:

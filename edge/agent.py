@@ -15,22 +15,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 
 import structlog
 
-from domicile.media.errors import BootSplit, MediaError, UpstreamUnavailable
-from domicile.media.journal import Entry, Head, Kind
-from domicile.media.wire import Ack, JournalAnswer, LeaseAnswer, LeaseRequest
+from domicile.media.errors import MediaError, UpstreamUnavailable
+from domicile.media.journal import Head
+from domicile.media.wire import Ack, LeaseRequest
 from domicile.service.gate.wire import WireClient
-from edge.journal import may_resync, sort
+from edge.feed import Feed
 from edge.lease import renew_after_seconds, retry_after_seconds
 from edge.members import Members
 from edge.node import Node, Wake
-from edge.nodedb import BASE_EVERY, NodeDb, NoRoom
+from edge.nodedb import NodeDb, NoRoom
 from edge.occasionally import Occasionally
-from edge.starts import Cause, new_start
+from edge.starts import Cause, Identity, Starts
 from edge.tenure import Asked, Tenure
 
 JOURNAL_WAIT_SECONDS = 20.0
@@ -45,17 +43,6 @@ AWAY_LINE_SECONDS = 60.0
 log = structlog.get_logger("edge.agent")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Who this node says it is."""
-
-    node: str
-    boot: str
-    """Of a new page; `Agent.identity` has the one of now."""
-    region: str
-    authorities: tuple[str, ...]
-
-
 class Agent:
     """Lease and journal of one node."""
 
@@ -68,15 +55,13 @@ class Agent:
         members: Members,
         tenure: Tenure,
     ) -> None:
-        node.page.start = node.page.start or identity.boot
-        self.identity = replace(identity, boot=node.page.start)
+        self.starts = Starts(identity, node.page, give_up=self._give_up)
         self.tenure = tenure
         self.problem = "no lease yet"
         """Last failure towards the origin; empty when all is well."""
         self.renewals = 0
         self.failures = 0
         self.acks = 0
-        self.begun_anew = 0
         self._away = Occasionally(line_seconds=AWAY_LINE_SECONDS)
         self._node = node
         self._page = node.page
@@ -93,7 +78,7 @@ class Agent:
         self._poll: asyncio.Timeout | None = None
         self._renewed = asyncio.Condition()
         self._discovered_at = float("-inf")
-        self._since_base: dict[str, int] = {}
+        self._feed = Feed(node, db, tenure, renew=self._ask, accept=self._accept, applied=self._to_ack)
 
     async def start(self) -> None:
         """Take up what node.db knows. Workers of an earlier agent must have heard of this one first."""
@@ -167,7 +152,7 @@ class Agent:
             return
 
     def _request(self, *, release: bool = False) -> LeaseRequest:
-        who = self.identity
+        who = self.starts.identity
         return LeaseRequest(
             node=who.node,
             boot=who.boot,
@@ -181,41 +166,24 @@ class Agent:
 
     async def _ask(self) -> Asked:
         async with self._asking:
-            boot, ahead_ns = self.identity.boot, self.tenure.wall_ahead_ns()
+            boot, ahead_ns = self.starts.identity.boot, self.tenure.wall_ahead_ns()
             cursors = {name: tenant.cursor for name, tenant in self._node.tenants.items()}
             sent_ns = self._page.now_ns()
-            with self._told_apart():
+            with self.starts.told_apart():
                 answer = await self._wire.lease(self._request())
-            if boot != self.identity.boot:
+            if boot != self.starts.identity.boot:
                 raise UpstreamUnavailable("This lease was for a start that is over")
             self._page.nonce = answer.nonce
             return Asked(sent_ns=sent_ns, cursors=cursors, answer=answer, boot=boot, wall_ahead_ns=ahead_ns)
 
-    @contextlib.contextmanager
-    def _told_apart(self) -> Iterator[None]:
-        """Around calls that show the nonce."""
-        boot = self.identity.boot
-        try:
-            yield
-        except BootSplit:
-            if boot == self.identity.boot:
-                self.begin_anew(Cause.ORIGIN)
-            raise
-
-    def begin_anew(self, cause: Cause) -> None:
-        """This may not be the only machine that is what it was: nothing that was granted counts, and what comes is another start.
-        Nothing is said for the one before: another may be serving under it.
-        """
-        log.warning("start_given_up", cause=cause)
-        self.begun_anew += 1
-        self._page.nonce, self._page.start = 0, new_start(self.identity.boot)
-        self.identity = replace(self.identity, boot=self._page.start)
+    def _give_up(self) -> None:
+        """What comes is another start: nothing that was granted counts."""
         self.tenure.void()
         self._hurry()
 
     async def _accept(self, asked: Asked) -> None:
         """Take a lease; under `_changing`."""
-        if asked.boot != self.identity.boot:
+        if asked.boot != self.starts.identity.boot:
             return
         followed = set(self._node.cursors())
         await self.tenure.accept(asked)
@@ -236,7 +204,7 @@ class Agent:
                 async with asyncio.timeout(None) as self._poll:
                     answer = await self._wire.journal(cursors, wait_seconds=JOURNAL_WAIT_SECONDS)
                 async with self._changing:
-                    await self._take(answer)
+                    await self._feed.take(answer)
                 failures = 0
             except TimeoutError:
                 continue  # other tenants to ask for
@@ -253,66 +221,6 @@ class Agent:
             except RuntimeError:  # the poll has ended by itself
                 return
 
-    async def _take(self, answer: JournalAnswer) -> None:
-        """Apply what the feed brought; under `_changing`. MediaError: what was applied by then is durable, the rest not."""
-        good, resync, refused = sort(self._node.cursors(), answer)
-        renewed = await self._renewed_for(good, resync)
-        if good:
-            await self._db.append(good)
-        if renewed is not None:
-            self.tenure.announce(renewed.answer)
-        for entry in good:
-            self._node.apply(entry)
-        if good:
-            self._to_ack()
-        for name in refused:
-            await self.tenure.refuse(name)
-        if renewed is not None:
-            for name in resync:
-                await self._resync(name, renewed.answer)
-            await self._accept(renewed)
-        self.tenure.settle()
-        if resync or refused:
-            self._to_ack()
-        await self._rebase(good)
-
-    async def _renewed_for(self, good: Iterable[Entry], resync: set[str]) -> Asked | None:
-        """A fresh lease, when a new policy or a new start needs one."""
-        revisions: dict[str, int] = {}
-        for entry in good:
-            grant = self._node.tenants[entry.tenant].grant
-            if entry.kind == Kind.CONFIG and grant is not None and grant.config_revision < entry.config_revision:
-                revisions[entry.tenant] = entry.config_revision
-        if not revisions and not resync:
-            return None
-        asked = await self._ask()
-        for lease in asked.answer.tenants:
-            if lease.config_revision < revisions.get(lease.tenant, 0):
-                raise UpstreamUnavailable("The origin announced a policy that it does not grant yet")
-        return asked
-
-    async def _resync(self, name: str, answer: LeaseAnswer) -> None:
-        """Start a tenant again at the head of a fresh lease, if that is not behind what this node knows."""
-        tenant = self._node.tenants[name]
-        lease = next((lease for lease in answer.tenants if lease.tenant == name), None)
-        if lease is None:
-            return  # withdrawn: `_accept` sees to it
-        if not may_resync(tenant.cursor, lease.head):
-            await self.tenure.refuse(name)
-            return
-        await self._db.save(name, lease.head, tenant.fence.restarted(lease.head), lease.head.epoch)
-        log.warning("cache_dropped", seq=lease.head.seq)
-        self._node.restart(tenant, lease.head)
-
-    async def _rebase(self, good: Iterable[Entry]) -> None:
-        for entry in good:
-            self._since_base[entry.tenant] = self._since_base.get(entry.tenant, 0) + 1
-        for name, count in tuple(self._since_base.items()):
-            if count >= BASE_EVERY and name in self._node.tenants:
-                del self._since_base[name]
-                with contextlib.suppress(NoRoom):  # a start replays more, that is all
-                    await self._db.rebase(name, self._node.tenants[name].fence.state())
-
     # --- ack and watch ----------------------------------------------------------------------------------------------
 
     async def _ack_forever(self) -> None:
@@ -323,10 +231,10 @@ class Agent:
                 heads, number = self._node.cursors(), self._page.applied
                 await self._members.drained(number)
                 self._acked = heads
-                who = self.identity
+                who = self.starts.identity
                 ack = Ack(node=who.node, boot=who.boot, applied=heads, nonce=self._page.nonce)
                 try:
-                    with self._told_apart():
+                    with self.starts.told_apart():
                         await self._wire.ack(ack)
                 except MediaError as failed:
                     failures += 1
@@ -340,7 +248,7 @@ class Agent:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             if self.tenure.clock_was_set():
-                self.begin_anew(Cause.CLOCK)
+                self.starts.begin_anew(Cause.CLOCK)
             self.tenure.lock_if_over()
 
     def _note_failure(self, failed: MediaError) -> None:

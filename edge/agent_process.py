@@ -24,7 +24,7 @@ from domicile.service.gate.wire import WireClient
 from domicile.service.metrics import new_registry
 from domicile.service.settings import BadSetting
 from edge import generation, logs, origin_wire, restart
-from edge.agent import Agent, Identity
+from edge.agent import Agent
 from edge.desk import Desk
 from edge.exporter import NodeCollector, Scrape
 from edge.keyring import Keyring
@@ -39,6 +39,7 @@ from edge.register import Register
 from edge.reports import Reports
 from edge.reserve import Reserve
 from edge.settings import EdgeSettings
+from edge.starts import Identity
 from edge.stock import Stock
 from edge.store.files import Files
 from edge.tenure import Tenure
@@ -79,7 +80,7 @@ async def serve(
         )
         parts = _assemble(settings, identity, page, db, wire, members, reserve=reserve, load=load)
         probing = Probing(
-            identity=lambda: parts.agent.identity,
+            identity=lambda: parts.agent.starts.identity,
             node=parts.node,
             page=page,
             keyring=parts.keyring,
@@ -99,7 +100,7 @@ async def serve(
                 group.create_task(probing.run()),
                 group.create_task(parts.stock.run()),
                 group.create_task(reserve.run()),
-                group.create_task(generation.watch(parts.agent.begin_anew)),
+                group.create_task(generation.watch(parts.agent.starts.begin_anew)),
             ]
             await stopping.wait()
             for task in tasks:
@@ -129,7 +130,8 @@ class Renewal:
             await origin_wire.renew(self.wire, settings)
         except (BadSetting, restart.Refused) as bad:
             raise BadRequest(str(bad)) from bad
-        self.agent.identity = replace(self.agent.identity, authorities=settings.authority_names(settings.port))
+        starts = self.agent.starts
+        starts.identity = replace(starts.identity, authorities=settings.authority_names(settings.port))
         self.tenure.locked_seconds_max = settings.node.locked_seconds_max
         self.keyring.allow(settings.node.keyring_keys_max)
         self.register.objects_max = settings.node.objects_max

@@ -23,11 +23,12 @@ from domicile.media.errors import BadUrl, LeaseLost, MediaError, Overloaded, Ups
 from domicile.media.pending import NO_HINTS, may_follow_hints, read_hints
 from domicile.media.search_url import parse_search
 from edge.cache.forward import has_come_round
+from edge.counters import Counters
 from edge.deliver import Delivered, Deliverer
 from edge.front import ANYBODY, Asker, Front
 from edge.hosts import Hosts
 from edge.hot import Hot
-from edge.metrics import Cache, Count, Counters, Route
+from edge.metrics import Cache, Count, Route
 from edge.occasionally import Occasionally
 from edge.open_responses import InProgress, OpenResponses
 from edge.own_probe import FIELD, is_proved

@@ -22,10 +22,11 @@ from domicile.media.wire import CONTENT_TYPE, REGION_HEADER
 from domicile.service.gate.tier import ANSWER_BYTES_MAX, PATH
 from domicile.service.zones import zone_of
 from edge.cache.ranges import Span
+from edge.counters import Counters
 from edge.deliver import Delivered, Deliverer
 from edge.errors import status_of
 from edge.keys import file_of
-from edge.metrics import Cache, Count, Counters, Route
+from edge.metrics import Cache, Count, Route
 from edge.open_responses import InProgress, OpenResponses
 from edge.peer import encode_refusal
 from edge.question import read_question

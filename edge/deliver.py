@@ -31,7 +31,7 @@ from edge.admission import admitted
 from edge.fill import Filler
 from edge.flight import Fill, Flights, result
 from edge.following import TenantState
-from edge.keys import Terms, Wanted, Way, file_of, wanted
+from edge.keys import Terms, file_of, wanted
 from edge.link import NodeLink
 from edge.lookup import Found, Looked, Lookup
 from edge.metrics import Count
@@ -45,6 +45,7 @@ from edge.send import CutOff, TooSlow
 from edge.store.port import Stored, close_body
 from edge.upstream import AssetGone, Upstream
 from edge.verdict import Verdict
+from edge.wanted import Wanted, Way
 
 ATTEMPTS_MAX = 3
 """Times a request starts over because what it waited for was purged meanwhile."""

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from edge.metrics import BOUNDS_SECONDS, HELP, PREFIX, Gauge, Point, totals
+from edge.counters import Point, totals
+from edge.metrics import BOUNDS_SECONDS, HELP, PREFIX, Gauge
 from edge.page import SharedPage
 
 SCRAPE_SECONDS = 1.0

@@ -18,9 +18,10 @@ from domicile.media.policy import Activity
 from domicile.media.timing import Span
 from domicile.media.wire import Rendition, Resolved
 from domicile.service.pool import DecoderPool
+from edge.fetch import Changed, Fetcher
 from edge.flight import Fill, Flights, Published, result
 from edge.following import TenantState
-from edge.keys import Wanted, Way, file_of
+from edge.keys import file_of
 from edge.lookup import Lookup
 from edge.metrics import Count
 from edge.parent import Parent
@@ -29,8 +30,9 @@ from edge.refusals import LASTING, REFUSAL_SECONDS_MAX, Refusal, Refusals
 from edge.relay import Relay
 from edge.render import Made, Order, head_as_it_is, make, plain_of, type_as_it_is
 from edge.store.port import Stored, close_body
-from edge.upstream import Changed, Upstream
+from edge.upstream import Upstream
 from edge.verdict import Verdict
+from edge.wanted import Wanted, Way
 
 ATTEMPTS_MAX = 3
 """Times one fill starts over because the asset changed between two questions."""
@@ -58,6 +60,7 @@ class Filler:
     """What a fill works with."""
 
     upstream: Upstream
+    fetcher: Fetcher
     relay: Relay
     flights: Flights
     lookup: Lookup
@@ -116,7 +119,7 @@ class Filler:
                 await self._keep(fill, wanted, order, state, inherited)
                 return
             plain = plain_of(way, resolved)
-            async with self.upstream.originals(resolved, state, plain.layers, order.names) as originals:
+            async with self.fetcher.originals(resolved, state, plain.layers, order.names) as originals:
                 fill.spans = (Span("origin", self.clock() - started),)
                 order = replace(order, sequence=originals.sequence)
                 made = await make(order, plain, originals, self.pool, self.limits)

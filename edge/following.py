@@ -15,8 +15,9 @@ from domicile.media.pending import read_named
 from domicile.media.policy import PolicyError, ResidencyPolicy
 from domicile.media.policy_file import from_mapping
 from edge import messages
+from edge.counters import Counters
 from edge.messages import TenantGrant, Waiting
-from edge.metrics import Count, Counters
+from edge.metrics import Count
 
 log = structlog.get_logger("edge.following")
 

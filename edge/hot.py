@@ -25,13 +25,14 @@ from typing import Protocol
 from domicile.media.asset import Aid, NameHash
 from domicile.media.policy import Activity
 from domicile.media.timing import Span
+from edge.counters import Counters
 from edge.deliver import Delivered
 from edge.front import ANYBODY, Asker, Front
 from edge.hosts import Hosts
 from edge.hot_table import Decision, HotTable, Request
 from edge.hot_words import HotWords
 from edge.lookup import Lookup
-from edge.metrics import QUICK_SECONDS, Cache, Counters, Route
+from edge.metrics import QUICK_SECONDS, Cache, Route
 from edge.open_responses import OpenResponses
 from edge.permits import Permits
 from edge.rates import Rates

@@ -27,9 +27,10 @@ from domicile.media.errors import LeaseLost, MediaError, UpstreamUnavailable
 from domicile.media.wire import PurgeRelay, Relayed, Rendition
 from edge import messages
 from edge.channel import Channel
+from edge.counters import Counters
 from edge.following import Following
 from edge.messages import KeyRecord, NodeStatus, Numbered, Part, Snapshot, StoredObject, Told
-from edge.metrics import Count, Counters
+from edge.metrics import Count
 from edge.page import SharedPage, boottime_ns
 from edge.settings import EdgeSettings
 

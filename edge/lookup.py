@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge.following import TenantState
-from edge.keys import Wanted, Way, file_of
+from edge.keys import file_of
 from edge.metrics import Add, Count
 from edge.store.disk import DiskStore
 from edge.store.memory import MemoryStore
 from edge.store.port import Judged, Stored, StoredHead, close_body, tenant_tag
 from edge.verdict import Verdict, judge
+from edge.wanted import Wanted, Way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

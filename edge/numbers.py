@@ -30,8 +30,8 @@ class NodeNumbers:
         tenants, tenure = self.node.tenants, self.agent.tenure
         own = {name: tenant.refused for name, tenant in tenants.items() if tenant.refused}
         return NodeStatus(
-            node=self.agent.identity.node,
-            region=self.agent.identity.region,
+            node=self.agent.starts.identity.node,
+            region=self.agent.starts.identity.region,
             leased=tenure.leased,
             headroom_seconds=tenure.headroom_seconds,
             tenants=tuple(sorted(name for name, tenant in tenants.items() if tenant.grant is not None)),
@@ -59,7 +59,7 @@ class NodeNumbers:
             "workers_killed_total": self.members.killed,
             "lease_renewals_total": self.agent.renewals,
             "journal_acks_total": self.agent.acks,
-            "begun_anew_total": self.agent.begun_anew,
+            "begun_anew_total": self.agent.starts.begun_anew,
             "agent_origin_failures_total": self.agent.failures,
             "reports_lost_total": self.reports.dropped,
         }

@@ -17,13 +17,14 @@ from domicile.media.policy import Activity
 from domicile.service.gate.peer import PeerClient, PeerGone, PeerLate, PeersBusy
 from edge.flight import Fill
 from edge.following import TenantState
-from edge.keys import Wanted, Way, file_of
+from edge.keys import file_of
 from edge.lookup import Lookup
 from edge.metrics import Count
 from edge.peer import PeerAnswer, Question, decode_answer
 from edge.permits import Permits
 from edge.rendezvous import owner_of
 from edge.store.port import Stored
+from edge.wanted import Wanted, Way
 
 
 class Slots(Protocol):

@@ -56,7 +56,7 @@ class Slot:
         self._words = words
         self._at = _HEADER_WORDS + index * _SLOT_WORDS
         self.counters = words[self._at + _COUNTERS : self._at + _SLOT_WORDS]
-        """A view of COUNTERS_MAX integers; `metrics` gives them their meaning."""
+        """A view of COUNTERS_MAX integers; `counters` gives them their meaning."""
 
     @property
     def pid(self) -> int:

@@ -18,13 +18,13 @@ from domicile.media.sealed import SealBroken, open_sealed
 from domicile.media.timing import Span
 from domicile.service.gate.tier import ParentGone, TierClient, TierReply
 from edge.following import TenantState
-from edge.keys import Wanted
 from edge.lookup import Lookup
 from edge.metrics import Add, Count
 from edge.occasionally import Occasionally
 from edge.render import Made, Order, access_of
 from edge.store.port import Stored, StoredHead
 from edge.tier import NONCE_BYTES, Question, TierHead, context_of, may_travel
+from edge.wanted import Wanted
 
 log = structlog.get_logger("edge.parent")
 

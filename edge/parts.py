@@ -14,8 +14,10 @@ from domicile.service.gate.wire import WireClient
 from domicile.service.networks import read_networks
 from domicile.service.pool import DecoderPool
 from edge.app import App
+from edge.counters import Counters
 from edge.deliver import Deliverer
 from edge.downstream import downstream_of
+from edge.fetch import Fetcher
 from edge.fill import Filler
 from edge.flight import Flights
 from edge.following import TenantState
@@ -26,7 +28,6 @@ from edge.hot import Hot
 from edge.link import NodeLink
 from edge.look import Looker
 from edge.lookup import Lookup
-from edge.metrics import Counters
 from edge.names import Negatives, UnknownClouds, Verdicts
 from edge.open_responses import InProgress, OpenResponses
 from edge.originals import KeptOriginals
@@ -277,11 +278,8 @@ def _upstream(settings: EdgeSettings, outside: Outside, known: _Known) -> Upstre
         outside.wire,
         permits=known.permits,
         negatives=known.negatives,
-        kept=known.originals,
         count=outside.counters.add,
         region=settings.region,
-        source_bytes_max=settings.media.source_bytes_max,
-        layers_bytes_max=settings.delivery.layers_bytes_max,
         clock=outside.clock,
     )
 
@@ -289,6 +287,14 @@ def _upstream(settings: EdgeSettings, outside: Outside, known: _Known) -> Upstre
 def _filler(settings: EdgeSettings, outside: Outside, known: _Known, upstream: Upstream) -> Filler:
     return Filler(
         upstream=upstream,
+        fetcher=Fetcher(
+            outside.wire,
+            permits=known.permits,
+            kept=known.originals,
+            count=outside.counters.add,
+            source_bytes_max=settings.media.source_bytes_max,
+            layers_bytes_max=settings.delivery.layers_bytes_max,
+        ),
         relay=Relay(
             wire=outside.wire,
             permits=known.permits,

@@ -16,10 +16,11 @@ from domicile.media.errors import MediaError, UpstreamUnavailable
 from domicile.media.wire import CONTENT_TYPE
 from domicile.service.gate.peer import HEAD_HEADER, LOOK_PATH, PATH
 from edge.cache.ranges import Span
+from edge.counters import Counters
 from edge.deliver import Delivered, Deliverer
 from edge.errors import status_of
 from edge.look import Looker, LookQuestion
-from edge.metrics import Cache, Counters, Route
+from edge.metrics import Cache, Route
 from edge.open_responses import OpenResponses
 from edge.peer import AnswerHead, Question, encode_head, encode_refusal
 from edge.question import read_question

@@ -32,7 +32,6 @@ from domicile.service.gate.peer import PeerClient, PeerGone, PeerLate, PeersBusy
 from domicile.service.gate.probe import ProbeClient
 from domicile.service.gate.wire import WireClient
 from domicile.service.leftovers import drop_leftovers
-from edge.agent import Identity
 from edge.cdn_settings import OTHERS_REFUSED
 from edge.keyring import Keyring
 from edge.lease import retry_after_seconds
@@ -41,6 +40,7 @@ from edge.node import Node, Tenant
 from edge.own_probe import FIELD, proof
 from edge.page import SharedPage
 from edge.settings import EdgeSettings
+from edge.starts import Identity
 
 WAIT_SECONDS = 20.0
 """Of a long poll."""

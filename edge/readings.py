@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from domicile.media.pending import Hints
 from domicile.media.policy import ResidencyPolicy
 from edge.following import TenantState
-from edge.keys import Wanted
+from edge.wanted import Wanted
 
 READINGS_MAX = 2048
 CHARACTERS_MAX = 600

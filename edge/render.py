@@ -40,9 +40,9 @@ from domicile.service.breakpoints import measured
 from domicile.service.pool import DecoderPool
 from domicile.service.pool_files import SourceFile, digest_of
 from domicile.service.pool_values import Rendered
-from edge.keys import Overlay, Way
+from edge.fetch import Originals
 from edge.store.port import Stored, StoredHead
-from edge.upstream import Originals
+from edge.wanted import Overlay, Way
 
 JSON = "application/json"
 

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import msgspec
 import structlog
 
-from edge import metrics, page
+from edge import counters, metrics, page
 from edge.children import STOP_MARGIN_SECONDS, Child
 from edge.messages import Downward, Upward
 from edge.page import SharedPage
@@ -79,7 +79,7 @@ def shared_shape() -> str:
     """A digest of page, counters and messages: workers of another one would not understand the agent, nor it them."""
     names = [*metrics.Count, *metrics.Gauge, *metrics.Route, *metrics.Cache, *metrics.FORMATS, *metrics.RESULTS]
     spoken = [repr(msgspec.inspect.type_info(kind)) for kind in (Upward, Downward)]
-    shape = [page.VERSION, page.PAGE_BYTES, metrics.WORDS, *names, *spoken]
+    shape = [page.VERSION, page.PAGE_BYTES, counters.WORDS, *names, *spoken]
     return hashlib.sha256("\n".join(map(str, shape)).encode()).hexdigest()[:16]
 
 

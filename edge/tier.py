@@ -17,8 +17,8 @@ from domicile.media.keys import file_name
 from domicile.media.pending import NO_HINTS, Hints
 from domicile.media.sealed import SealContext
 from domicile.media.wire import Resolved
-from edge.keys import Way
 from edge.store.port import StoredHead
+from edge.wanted import Way
 
 NONCE_BYTES = 16
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from domicile.media.journal import UNSEEN, Entry, Kind
 from domicile.media.policy import Activity
 from domicile.service.pool import DecoderPool
+from edge.counters import Counters
 from edge.flight import Flights
 from edge.hot import Hot
 from edge.lookup import Lookup
-from edge.metrics import Count, Counters, Gauge
+from edge.metrics import Count, Gauge
 from edge.names import Negatives, Verdicts
 from edge.open_responses import InProgress, OpenResponses
 from edge.originals import KeptOriginals

@@ -27,12 +27,13 @@ from domicile.service.tasks import Background
 from domicile.service.tls import server_context
 from edge.bounds import bounds_between_workers, bounds_of
 from edge.cdn_listener import cdn_entrances, tls_context
+from edge.counters import Counters
 from edge.entrance import Entrance, drain_all, entrance, standing_in
 from edge.flight import Flights
 from edge.heap import settle_heap
 from edge.link import NodeLink
 from edge.listener import Listener
-from edge.metrics import Count, Counters
+from edge.metrics import Count
 from edge.origin_wire import origin_wire
 from edge.parts import Outside, Parts, assemble
 from edge.passthrough.serve import passthrough

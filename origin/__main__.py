@@ -11,23 +11,26 @@ import sys
 from pathlib import Path
 
 from domicile.service.freed_memory import overwrite_freed
+from domicile.service.loading import loading
 
 
 def main() -> int:
     """Read the settings, serve until SIGTERM or SIGINT."""
-    import uvloop
+    with loading():
+        import uvloop
 
-    from domicile.media.policy import PolicyError
-    from domicile.service import logging
-    from domicile.service.settings import BadSetting
-    from origin.server import CataloguePutBack, serve, stop_on_signals
-    from origin.settings import OriginSettings, read_settings
+        from domicile.media.policy import PolicyError
+        from domicile.service import logging
+        from domicile.service.settings import BadSetting
+        from origin.server import CataloguePutBack, serve, stop_on_signals
+        from origin.settings import OriginSettings, read_settings
 
     async def run(settings: OriginSettings) -> None:
-        await serve(settings, stop_on_signals())
+        await serve(settings, stop_on_signals(), tells_features=arguments.tell_features)
 
     parser = argparse.ArgumentParser(prog="python -m origin", description="The system of record of Domicile.")
     parser.add_argument("--config", type=Path, help="TOML file; the section [origin] is read")
+    parser.add_argument("--tell-features", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     try:
         settings = read_settings(arguments.config, os.environ)

@@ -17,7 +17,7 @@ from domicile.media.asset import Aid, NameHash
 from domicile.media.journal import Head
 from domicile.media.remote_rules import RemoteRules, needs_signature
 from origin.catalogue.port import AssetRow
-from origin.journal import head_in
+from origin.journal_reading import head_in
 from origin.records.core import Core
 from origin.records.lineage import original_key
 from origin.records.types import AssetRecord

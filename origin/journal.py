@@ -26,7 +26,7 @@ from functools import partial
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction
 
 from domicile.media.asset import Aid, NameHash
@@ -37,11 +37,9 @@ from origin.catalogue.engine import Database
 from origin.catalogue.tables import journal_entry, journal_head
 from origin.continuity import Continuity
 from origin.doubts import Doubt, Doubts
+from origin.journal_reading import answer_after, read_heads, targets_of
 from origin.mirror_records import Mirrors
 
-ENTRIES_PER_ANSWER_MAX = 512
-TARGETS_PER_ANSWER_MAX = 50_000
-"""Targets of the entries of one answer, beside those of its last entry: half of what the wire takes (`wire.BODY_BYTES_MAX`)."""
 WAIT_SECONDS_MAX = 30.0
 NOTHING = Head(epoch=1, seq=0, chain=GENESIS)
 """Head of a journal without entries."""
@@ -291,39 +289,13 @@ class Journal:
         deadline = loop.time() + min(wait_seconds, WAIT_SECONDS_MAX)
         while True:
             news = self._news  # taken before the look, so that nothing is missed between look and wait
-            answer = await self._after(cursors)
+            answer = await self._database.snapshot(partial(answer_after, cursors=cursors))
             left = deadline - loop.time()
             if answer.entries or answer.unknown or answer.compacted or left <= 0:
                 return answer
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(left, POLL_SECONDS)):
                     await news.wait()
-
-    async def _after(self, cursors: Mapping[str, int]) -> JournalAnswer:
-        return await self._database.snapshot(partial(_after, cursors=cursors))
-
-
-def _after(connection: Connection, *, cursors: Mapping[str, int]) -> JournalAnswer:
-    entries: list[Entry] = []
-    unknown: list[str] = []
-    compacted: list[str] = []
-    heads = _heads_in(connection)
-    targets = TARGETS_PER_ANSWER_MAX
-    for tenant, cursor in cursors.items():
-        if tenant not in heads or cursor > heads[tenant].seq:
-            unknown.append(tenant)
-        elif cursor < heads[tenant].seq and targets > 0 and (room := ENTRIES_PER_ANSWER_MAX - len(entries)) > 0:
-            found = _entries_in(connection, tenant, after=cursor, limit=room, targets=targets)
-            if found and found[0].seq == cursor + 1:
-                entries += found
-                targets -= sum(map(_targets_of, found))
-            else:
-                compacted.append(tenant)
-    return JournalAnswer(entries=tuple(entries), unknown=tuple(unknown), compacted=tuple(compacted))
-
-
-def _targets_of(entry: Entry) -> int:
-    return len(entry.aids) + len(entry.names)
 
 
 def _piled_up(change: Change) -> int:
@@ -333,59 +305,5 @@ def _piled_up(change: Change) -> int:
         if entry.kind == Kind.ALL:
             purged = 0
         elif entry.kind == Kind.ASSET:
-            purged += _targets_of(entry)
+            purged += targets_of(entry)
     return purged
-
-
-async def read_heads(connection: AsyncConnection) -> dict[str, Head]:
-    """Every tenant's head, in the snapshot of the connection."""
-    return await connection.run_sync(_heads_in)
-
-
-def _heads_in(connection: Connection) -> dict[str, Head]:
-    head = journal_head
-    rows = connection.execute(select(head.c.tenant, head.c.epoch, head.c.seq, head.c.hash))
-    return {row.tenant: Head(epoch=row.epoch, seq=row.seq, chain=row.hash) for row in rows}
-
-
-_HEAD = select(journal_head.c.epoch, journal_head.c.seq, journal_head.c.hash).where(
-    journal_head.c.tenant == bindparam("tenant")
-)
-"""Asked for each rendition that is made; put together once, it takes half as long."""
-
-
-async def read_head(connection: AsyncConnection, tenant: str) -> Head:
-    """One tenant's head. Raises AssetNotFound for an unknown cloud."""
-    return await connection.run_sync(head_in, tenant)
-
-
-def head_in(connection: Connection, tenant: str) -> Head:
-    """See `read_head`."""
-    row = connection.execute(_HEAD, {"tenant": tenant}).first()
-    if row is None:
-        raise AssetNotFound("no such cloud")
-    return Head(epoch=row.epoch, seq=row.seq, chain=row.hash)
-
-
-async def read_entries(connection: AsyncConnection, tenant: str, *, after: int, limit: int) -> list[Entry]:
-    """Entries with a number above `after`, in order; fewer than `limit` where they hold many targets."""
-    return await connection.run_sync(_entries_in, tenant, after=after, limit=limit, targets=TARGETS_PER_ANSWER_MAX)
-
-
-def _entries_in(connection: Connection, tenant: str, *, after: int, limit: int, targets: int) -> list[Entry]:
-    """As many as it takes to have so many targets, if there are."""
-    table = journal_entry
-    rows = connection.execute(
-        select(table.c.entry)
-        .where(table.c.tenant == tenant, table.c.seq > after)
-        .order_by(table.c.seq)
-        .limit(max(limit, 0))
-    )
-    entries: list[Entry] = []
-    for row in rows:
-        entries.append(msgspec.msgpack.decode(row.entry, type=Entry))
-        targets -= _targets_of(entries[-1])
-        if targets <= 0:
-            rows.close()
-            break
-    return entries

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from urllib.parse import unquote
 
 from domicile.media.asset import AssetName
@@ -18,6 +19,9 @@ from domicile.media.wire import ResolveAnswer, ResolveRequest
 from origin.keys import Origin
 from origin.records import UploadMapping
 from origin.remote import rules_of
+
+DELIVERY_TYPES = ("upload", "private", "authenticated")
+"""Of what may be uploaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +79,12 @@ def address_of(mapping: UploadMapping, public_id: str, ending: str) -> str:
 
 
 def names_of(cloud: str, address: str, mappings: Collection[UploadMapping]) -> Iterator[AssetName]:
-    """Every name by which what lies there may be asked for: in each resource type, and in each folder that leads to it.
+    """Every name by which what lies there may be asked for: in each resource type, and in each folder that leads to it; and by which
+    its owner may have uploaded it for fewer people.
 
     >>> old = UploadMapping(folder="old", template="https://x.example/m/", created_at=0)
-    >>> [f"{one.resource_type}/{one.public_id}" for one in names_of("acme", "https://x.example/m/a.pdf", [old])]
+    >>> names = names_of("acme", "https://x.example/m/a.pdf", [old])
+    >>> [f"{one.resource_type}/{one.public_id}" for one in names if one.delivery_type == "upload"]
     ['image/old/a.pdf', 'image/old/a', 'video/old/a.pdf', 'raw/old/a.pdf']
     """
     for mapping in mappings:
@@ -90,8 +96,8 @@ def names_of(cloud: str, address: str, mappings: Collection[UploadMapping]) -> I
         stem, _, written = last.rpartition(".")
         for resource_type, extensions in EXTENSIONS.items():
             texts = [public_id, *([head + slash + stem] if stem and written.lower() in extensions else [])]
-            for text in texts:
-                yield AssetName(cloud=cloud, resource_type=resource_type, delivery_type="upload", public_id=text)
+            for text, delivery_type in product(texts, DELIVERY_TYPES):
+                yield AssetName(cloud=cloud, resource_type=resource_type, delivery_type=delivery_type, public_id=text)
 
 
 def _start_of(mapping: UploadMapping) -> str:

@@ -8,7 +8,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from socket import socket
@@ -55,7 +55,7 @@ log = logging.get()
 
 
 @asynccontextmanager
-async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
+async def opened(settings: OriginSettings, *, tells_features: bool = False) -> AsyncIterator[Origin]:
     """Records open, decoders running. Raises BadSetting."""
     refuse_unsafe_engines(installed_engines())
     metrics = Metrics(region=settings.records.region, routes=ROUTE_NAMES)
@@ -67,7 +67,7 @@ async def opened(settings: OriginSettings) -> AsyncIterator[Origin]:
     )
     async with Records.open(settings.records) as records:
         pool = DecoderPool(settings.pool, observer=metrics)
-        await pool.start()
+        await pool.start(tells_features=tells_features)
         try:
             origin = Origin(
                 settings=settings,
@@ -93,14 +93,16 @@ class CataloguePutBack(Exception):
     """It is older than what this process knows. The next start brings it up to date."""
 
 
-async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
-    """Serve until `stop`, then drain: nothing new is accepted, what runs may end. Raises BadSetting, CataloguePutBack."""
+async def serve(settings: OriginSettings, stop: asyncio.Event, *, tells_features: bool = False) -> None:
+    """Serve until `stop`, then drain: nothing new is accepted, what runs may end. `tells_features`: the line that says that it is
+    ready says what its decoders can do, too. Raises BadSetting, CataloguePutBack.
+    """
     listener = tcp_socket(settings.listen, "origin.listen")
     host, port = listener.getsockname()[:2]
     settings = replace(settings, listen=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     async with AsyncExitStack() as stack:
         stack.callback(listener.close)
-        origin = await stack.enter_async_context(opened(settings))
+        origin = await stack.enter_async_context(opened(settings, tells_features=tells_features))
         cdns = await stack.enter_async_context(CdnClient.open(authorities(settings.remote.authority)))
         prober = await stack.enter_async_context(ProbeClient.open(authorities(settings.remote.authority)))
         runners: list[web.BaseRunner] = []
@@ -116,7 +118,7 @@ async def serve(settings: OriginSettings, stop: asyncio.Event) -> None:
         await _start_api(origin, listener, tls, runners)
         changed = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, changed.set)
-        _say_ready(settings)
+        _say_ready(settings, origin.pool.features)
         async with asyncio.TaskGroup() as group:
             loops = (
                 _reread(origin, certificates_of(settings, api=tls, wire=wire), changed),
@@ -186,9 +188,10 @@ async def _end(origin: Origin, runners: list[web.BaseRunner]) -> None:
     log.info("origin_stopped")
 
 
-def _say_ready(settings: OriginSettings) -> None:
+def _say_ready(settings: OriginSettings, features: Mapping[str, object] | None) -> None:
     """Tell the parent: one JSON line on stdout, and the file if one is wished for."""
-    line = json.dumps({"event": "ready", "ready": True, "tier": "origin", "api": settings.api_base})
+    said = {"event": "ready", "ready": True, "tier": "origin", "api": settings.api_base}
+    line = json.dumps(said if features is None else {**said, "features": features})
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
     if settings.ready_file is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
@@ -15,14 +16,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from domicile.media.asset import AID_BYTES, Aid
-from domicile.media.errors import (
-    AssetNotFound,
-    BadRequest,
-    LimitExceeded,
-    MediaError,
-    OutsideRegion,
-    UpstreamUnavailable,
-)
+from domicile.media.errors import BadRequest, LimitExceeded, MediaError, OutsideRegion
 from domicile.media.policy import Place
 from domicile.media.wire import (
     BODY_BYTES_MAX,
@@ -30,7 +24,6 @@ from domicile.media.wire import (
     NAMES_MAX,
     PREFIX,
     REGION_HEADER,
-    SEQUENCE_HEADER,
     WIRE_HEADER,
     WIRE_VERSION,
     Ack,
@@ -38,6 +31,7 @@ from domicile.media.wire import (
     Empty,
     JournalAnswer,
     LeaseRequest,
+    ProbesAnswer,
     ProbesRequest,
     PurgeRelay,
     RenditionReport,
@@ -52,12 +46,10 @@ from origin.http import drop_server_header
 from origin.keys import ORIGIN, Origin
 from origin.nodes import AUTHORITIES_MAX, Node
 from origin.purge_door import relayed_purge
-from origin.records import SealedBlob
-from origin.store.port import BlobMissing
+from origin.wire_blob import send_blob, span_of
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-CHUNK_BYTES = 64 * 1024
 RENDITIONS_MAX = 256
 CURSORS_MAX = 10_000
 WAIT_SECONDS_MAX = 30.0
@@ -68,7 +60,6 @@ SEEN_MAX = 64
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _CURSOR = re.compile(r"([a-z0-9-]{1,63}):([0-9]{1,18})")
-_RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{1,15})?")
 
 log = logging.get()
 
@@ -171,17 +162,26 @@ async def journal(request: web.Request) -> web.Response:
     """Entries after the cursors, at once or as soon as there are some."""
     origin = request.app[ORIGIN]
     cursors = _cursors(request.query.getall("after", []))
-    left = _wait_seconds(request.query.get("wait", "0"))
+    seconds = _wait_seconds(request.query.get("wait", "0"))
+
+    async def look(step: float) -> tuple[JournalAnswer, bool]:
+        answer = await origin.records.entries(cursors, wait_seconds=step)
+        return answer, bool(answer.entries or answer.compacted or answer.unknown)
+
+    return await _as_soon_as(look, origin, seconds)
+
+
+async def _as_soon_as(
+    look: Callable[[float], Awaitable[tuple[msgspec.Struct, bool]]], origin: Origin, seconds: float
+) -> web.Response:
+    """The first answer that says something, or that of the end of the wait. `look` waits as long as it is told."""
+    left = min(seconds, WAIT_SECONDS_MAX)
     while True:
         step = min(left, WAIT_STEP_SECONDS)
-        answer = await origin.records.entries(cursors, wait_seconds=0 if origin.draining else step)
+        answer, says_something = await look(0 if origin.draining else step)
         left -= step
-        if _says_something(answer) or left <= 0 or origin.draining:
+        if says_something or left <= 0 or origin.draining:
             return _write(answer)
-
-
-def _says_something(answer: JournalAnswer) -> bool:
-    return bool(answer.entries or answer.compacted or answer.unknown)
 
 
 def _cursors(given: list[str]) -> dict[str, int]:
@@ -196,7 +196,7 @@ def _cursors(given: list[str]) -> dict[str, int]:
 def _wait_seconds(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?", text):
         raise BadRequest("wait is a number of seconds")
-    return min(float(text), WAIT_SECONDS_MAX)
+    return float(text)
 
 
 async def ack(request: web.Request) -> web.Response:
@@ -214,13 +214,12 @@ async def probes(request: web.Request) -> web.Response:
     if len(asked.seen) > SEEN_MAX:
         raise LimitExceeded(f"At most {SEEN_MAX} probes in one call")
     origin.records.take_seen(asked)
-    left = min(asked.wait_seconds, WAIT_SECONDS_MAX)
-    while True:
-        step = min(left, WAIT_STEP_SECONDS)
-        answer = await origin.records.probes_for(asked, wait_seconds=0 if origin.draining else step)
-        left -= step
-        if answer.probes or left <= 0 or origin.draining:
-            return _write(answer)
+
+    async def look(step: float) -> tuple[ProbesAnswer, bool]:
+        answer = await origin.records.probes_for(asked, wait_seconds=step)
+        return answer, bool(answer.probes)
+
+    return await _as_soon_as(look, origin, asked.wait_seconds)
 
 
 async def resolve(request: web.Request) -> web.Response:
@@ -240,62 +239,9 @@ async def blob(request: web.Request) -> web.StreamResponse:
     aid = Aid(request.match_info["aid"])
     if len(aid) != 2 * AID_BYTES or not _ID.fullmatch(aid):
         raise BadRequest("An aid is 32 hex digits")
-    span = _span(request.headers.get(hdrs.RANGE))
+    span = span_of(request.headers.get(hdrs.RANGE))
     sealed = await origin.records.original_for(aid, Place(name="edge", region=region_of(request)), span)
-    first = await _first_piece(sealed)
-    response = web.StreamResponse(
-        status=200 if span is None else 206,
-        headers={
-            SEQUENCE_HEADER: f"{sealed.epoch}:{sealed.sequence}",
-            hdrs.CONTENT_TYPE: "application/octet-stream",
-            hdrs.CONTENT_LENGTH: str(sealed.end - sealed.start),
-        },
-    )
-    if span is not None:
-        response.headers[hdrs.CONTENT_RANGE] = f"bytes {sealed.start}-{sealed.end - 1}/{sealed.total_bytes}"
-    await response.prepare(request)
-    try:
-        left = sealed.end - sealed.start - len(first)
-        await _write_piece(response, first)
-        async for piece in sealed.pieces:
-            left -= len(piece)
-            await _write_piece(response, piece)
-        if left:
-            raise UpstreamUnavailable("the store ended early")
-    except Exception as failed:  # noqa: BLE001 - the head is gone: what is cut off must not look whole
-        log.warning("original_cut_off", error=type(failed).__name__)
-        if request.transport is not None:
-            request.transport.abort()
-        return response
-    await response.write_eof()
-    return response
-
-
-async def _first_piece(sealed: SealedBlob) -> bytes:
-    """What a store has to say against an original it says here, before the head of the answer has gone."""
-    try:
-        return await anext(sealed.pieces, b"")
-    except BlobMissing as missing:
-        raise AssetNotFound("no such asset") from missing
-
-
-async def _write_piece(response: web.StreamResponse, piece: bytes) -> None:
-    for start in range(0, len(piece), CHUNK_BYTES):
-        await response.write(piece[start : start + CHUNK_BYTES])
-
-
-def _span(header: str | None) -> tuple[int, int | None] | None:
-    """Half-open (start, end); None without a Range. Raises BadRequest."""
-    if header is None:
-        return None
-    match = _RANGE.fullmatch(header)
-    if match is None:
-        raise BadRequest("Range is bytes=START-[END]")
-    start = int(match[1])
-    end = None if match[2] is None else int(match[2]) + 1
-    if end is not None and end <= start:
-        raise BadRequest("Range is empty")
-    return start, end
+    return await send_blob(request, sealed, is_part=span is not None)
 
 
 async def renditions(request: web.Request) -> web.Response:

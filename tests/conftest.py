@@ -14,13 +14,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.corpus import IN_CI
-from tests.infra import postgres
+from tests.infra import compiled, postgres
 from tests.infra.shares import Shares, order
 from tests.infra.told import TOLD
 
 settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ci" if IN_CI else "here")
+compiled.share()
 
 PORTS_MAX = 16
 """Free ports that one call hands out."""

@@ -31,7 +31,6 @@ from domicile.cli.transfer import Item, Transfer
 from domicile.media.account import upload_fields
 from domicile.media.errors import MediaError
 from domicile.media.policy import Activity, Permit
-from domicile.service import logging
 from domicile.service.buckets import S3Credentials, S3Limits, S3Where
 from domicile.service.gate.account import AccountClient, Original, Refused, taken
 
@@ -55,6 +54,8 @@ def s3(
     json: Json = False,
 ) -> None:
     """Read a bucket; credentials are in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Keys become names, as paths do."""
+    from domicile.service import logging
+
     try:
         from domicile.service.gate.s3 import S3Bucket
     except ImportError as absent:

@@ -46,9 +46,9 @@ class Child:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def start(cls, name: str, *, config: Path | None, environment: Mapping[str, str]) -> Child:
-        """Run `python -P -m NAME`: -P keeps a directory called `edge` in the working directory from being taken for ours."""
-        command = [sys.executable, "-P", "-m", name]
+    def start(cls, name: str, *words: str, config: Path | None, environment: Mapping[str, str]) -> Child:
+        """Run `python -P -m NAME WORDS`: -P keeps a directory called `edge` in the working directory from being taken for ours."""
+        command = [sys.executable, "-P", "-m", name, *words]
         if config is not None:
             command += ["--config", str(config)]
         process = subprocess.Popen(

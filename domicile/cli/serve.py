@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,6 +44,8 @@ SAMPLE = "demo/image/upload/c_fill,w_600,h_400,f_auto,q_auto/sample"
 SAMPLE_ASSET = "resources/image/upload/sample"
 """The photo in the Admin API."""
 FEATURES_SECONDS_MAX = 20.0
+TIERS = {"origin": ("--tell-features",), "edge": ()}
+"""In the order that they start in, and what each is told."""
 
 
 def serve(
@@ -73,10 +76,10 @@ def serve(
     environment = environment_of(settings)
     children: list[Child] = []
     try:
-        for name in ("origin", "edge"):
-            children.insert(0, Child.start(name, config=config, environment=environment))
+        for name, words in TIERS.items():
+            children.insert(0, Child.start(name, *words, config=config, environment=environment))
             wait_ready(children[0], children[1:], seconds_max=settings.start_seconds_max, signals=signals)
-        greet(settings)
+        greet(settings, children[-1].ready or {})
         watch(children, signals)
     except Stopped:
         pass
@@ -138,15 +141,15 @@ def check_region(settings: ServeSettings) -> None:
         )
 
 
-def greet(settings: ServeSettings) -> None:
-    """Everything a newcomer needs next."""
+def greet(settings: ServeSettings, origin: Mapping[str, Any]) -> None:
+    """Everything a newcomer needs next. `origin`: what it said when it was ready."""
     data = settings.data
     out.print(f"\n[bold green]Domicile {domicile.__version__} is ready[/] in region [bold]{settings.region}[/]\n")
     if credentials_file(data).is_file():
         url = credentials_file(data).read_text("utf-8").strip()
         line("CLOUDINARY_URL", url)
         line("sample photo", sample_of(account_of(url), base_of(settings, settings.edge)))
-    found = imaging_features()
+    found = origin.get("features", {})
     line("formats", describe_formats(found))
     line("faces", found.get("faces") or "cannot be looked for: g_face and e_blur_faces answer 400")
     line("region", settings.region)
@@ -168,7 +171,7 @@ def sample_of(account: Account, edge: str) -> str:
 
 def describe_formats(found: dict[str, Any]) -> str:
     if not found:
-        return "unknown (python -m domicile.imaging.features failed)"
+        return "unknown (`domicile doctor` says more)"
     engine = f"{' '.join(found['distributions'])} {found['engine']}"
     return f"reads {' '.join(found['reads'])}; writes {' '.join(found['writes'])} ({engine})"
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from domicile.media.geometry import Box, WholeBox
+from domicile.media.geometry import Box, WholeBox, area
 
 MODEL = Path(__file__).with_name("models") / "centerface.onnx"
 MODEL_SHA256 = "e50c58b64599f94a343ac1dc58fa4902635c2e1939b316afb39142c39c99b22e"
@@ -119,8 +119,4 @@ def overlap(one: Box, other: Box) -> float:
     height = min(one[3], other[3]) - max(one[1], other[1])
     if width <= 0 or height <= 0:
         return 0.0
-    return width * height / (_area(one) + _area(other) - width * height)
-
-
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
+    return width * height / (area(one) + area(other) - width * height)

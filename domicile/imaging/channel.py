@@ -47,6 +47,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     handlers: str | None
     """Path of a Python file with `probe` and `render`, for tests; None for the real ones."""
     limits: SandboxLimits
+    tells_features: bool = False
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +56,8 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     layers: dict[str, bool]
     """Which layers of the sandbox hold: see `domicile.imaging.sandbox`."""
+    features: dict[str, object] | None = None
+    """What `domicile.imaging.features` says, where the zygote was told to: it has loaded all of it."""
 
 
 class Broken(msgspec.Struct, frozen=True, kw_only=True, tag="broken"):

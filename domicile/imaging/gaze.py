@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from domicile.imaging.saliency import Map
-from domicile.media.geometry import Box, Side, WholeBox
+from domicile.media.geometry import Box, Side, WholeBox, area
 from domicile.media.look import Look
 
 KEPT_CLOSER = 0.90
@@ -33,7 +33,7 @@ def best_box(found: Map, seen: Side, look: Look) -> WholeBox | None:
     sums = np.pad(found.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     box = _best(sums, seen, look.reach, look.favoured)
     widest, held = _inside(sums, seen, box), _held(box, look.favoured)
-    is_bad = widest < KEPT_UNPADDED * int(sums[-1, -1]) or held < sum(map(_area, look.favoured))
+    is_bad = widest < KEPT_UNPADDED * int(sums[-1, -1]) or held < sum(map(area, look.favoured))
     if look.ground is not None and is_bad:
         return None
     for step in range(STEPS_CLOSER, 0, -1):
@@ -52,11 +52,7 @@ def _held(window: WholeBox, favoured: Sequence[Box]) -> float:
     """The area of the favoured boxes that lie inside."""
     left, top, right, bottom = window
     whole = (box for box in favoured if left <= box[0] and top <= box[1] and box[2] <= right and box[3] <= bottom)
-    return sum(map(_area, whole))
-
-
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
+    return sum(map(area, whole))
 
 
 def _between(size: Side, reach: Side, step: int) -> Side:
@@ -98,7 +94,7 @@ def _held_at(lefts: Array, tops: Array, size: Side, favoured: Sequence[Box], mar
         x, y = (box[2] - box[0]) * margin, (box[3] - box[1]) * margin
         across = (lefts <= box[0] - x) & (box[2] + x <= lefts + size[0])
         down = (tops <= box[1] - y) & (box[3] + y <= tops + size[1])
-        held += _area(box) * (down[:, None] & across[None, :])
+        held += area(box) * (down[:, None] & across[None, :])
     return held
 
 

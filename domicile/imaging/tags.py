@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import zlib
 
-from domicile.imaging.containers import jpeg, png
-from domicile.imaging.containers.webp import ALPHA_FLAG
+from domicile.imaging.containers import jpeg, png, webp
 from domicile.media.geometry import Side
 
 TAKES = frozenset({"jpg", "png", "webp"})
@@ -77,16 +76,12 @@ def _webp(body: bytes, size: Side, icc: bytes, xmp: bytes) -> bytes:
     else:
         # Alpha of a file without VP8X stands in the lossless bitstream's own head (RFC 9649, 3.4).
         has_alpha = rest[:4] == b"VP8L" and bool(rest[12] & 0x10)
-        flags = ALPHA_FLAG if has_alpha else 0
+        flags = webp.ALPHA_FLAG if has_alpha else 0
         sides = (size[0] - 1).to_bytes(3, "little") + (size[1] - 1).to_bytes(3, "little")
         head = bytearray(b"VP8X" + (10).to_bytes(4, "little") + bytes([flags, 0, 0, 0]) + sides)
     head[8] |= (ICC_FLAG if icc else 0) | (XMP_FLAG if xmp else 0)
     inside = b"WEBP" + bytes(head)
-    inside += _riff(b"ICCP", icc) if icc else b""
+    inside += webp.chunk(b"ICCP", icc) if icc else b""
     inside += rest
-    inside += _riff(b"XMP ", xmp) if xmp else b""
+    inside += webp.chunk(b"XMP ", xmp) if xmp else b""
     return b"RIFF" + len(inside).to_bytes(4, "little") + inside
-
-
-def _riff(kind: bytes, data: bytes) -> bytes:
-    return kind + len(data).to_bytes(4, "little") + data + b"\0" * (len(data) & 1)

@@ -83,9 +83,12 @@ def main(setup_json: str) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # an init system's word to the whole service: the parent decides when
     signal.signal(END, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # workers are watched through pidfds; nobody waits for their status
+    gc.disable()  # until all is there that stays
     handlers = load_handlers(setup.handlers)
+    features = importlib.import_module("domicile.imaging.features").installed() if setup.tells_features else None
     gc.collect()
     gc.freeze()  # what is loaded stays in shared pages: the collector does not write to it
+    gc.enable()
     with socket.socket(fileno=setup.control) as control:
         while True:
             message, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES_MAX, 1)
@@ -93,7 +96,7 @@ def main(setup_json: str) -> NoReturn:
                 _end()
             if descriptors and os.fork() == 0:
                 control.close()
-                _live(socket.socket(fileno=descriptors[0]), handlers, setup, zygote=own, is_alone=is_alone)
+                _live(socket.socket(fileno=descriptors[0]), handlers, setup, features, zygote=own, is_alone=is_alone)
             for descriptor in descriptors:
                 os.close(descriptor)
 
@@ -129,7 +132,15 @@ def load_handlers(path: str | None) -> Handlers:
 # --- a worker ---------------------------------------------------------------------------------------------------------
 
 
-def _live(channel: socket.socket, handlers: Handlers, setup: Setup, *, zygote: int, is_alone: bool) -> NoReturn:
+def _live(
+    channel: socket.socket,
+    handlers: Handlers,
+    setup: Setup,
+    features: dict[str, object] | None,
+    *,
+    zygote: int,
+    is_alone: bool,
+) -> NoReturn:
     """From the fork to the end of the process. Nothing may return into the zygote's loop."""
     try:
         sandbox.die_with(zygote)
@@ -140,7 +151,7 @@ def _live(channel: socket.socket, handlers: Handlers, setup: Setup, *, zygote: i
         own = os.pidfd_open(os.getpid())
         channel.settimeout(QUIET_SECONDS)
         holds = {"namespaces": is_alone, **sandbox.lock_down(setup.limits)}
-        socket.send_fds(channel, [encode(Hello(pid=os.getpid(), layers=holds))], [own])
+        socket.send_fds(channel, [encode(Hello(pid=os.getpid(), layers=holds, features=features))], [own])
         os.close(own)
         while serve_one(channel, handlers, setup.limits):
             pass

@@ -27,7 +27,6 @@ TOKEN_CHARS_MAX = 2048
 PATTERNS_MAX = 32
 SHOWN_MAX = 4
 """Tokens of one request that are looked at: in its query, and in its cookies."""
-KEY_BYTES_MIN = 16
 
 _TOKEN = re.compile(
     r"(?P<said>(?:ip=(?P<ip>[0-9a-fA-F.:]{2,45})~)?(?:st=(?P<st>[0-9]{1,12})~)?exp=(?P<exp>[0-9]{1,12})(?:~acl=(?P<acl>[^~]+))?)"

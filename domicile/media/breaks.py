@@ -31,7 +31,6 @@ _IDEOGRAPHIC = (
     (0x1F000, 0x1FAFF),
     (0x20000, 0x3FFFF),
 )
-_SELECTORS = (0xFE00, 0xFE0F)
 _SKINS = (0x1F3FB, 0x1F3FF)
 _EXTENDING = frozenset({"Mn", "Mc", "Me"})
 

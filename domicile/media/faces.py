@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from domicile.media.geometry import Box, Side, Window
+from domicile.media.geometry import Box, Side, Window, area
 from domicile.media.transformation import Component, Crop, Focal, Gravity, Transformation
 from domicile.media.turns import Turn
 
@@ -58,7 +58,7 @@ class Faces:
         return self._largest() if gravity in SINGLE else around(self.framing)
 
     def _largest(self) -> Box:
-        return max(self.framing, key=lambda box: (_area(box), box))
+        return max(self.framing, key=lambda box: (area(box), box))
 
     def fallback(self, gravity: Gravity) -> Gravity:
         """The gravity in its place, without a box (cloudinary-compat 3.3)."""
@@ -182,7 +182,3 @@ def _inside(boxes: Iterable[Box], size: Side) -> tuple[Box, ...]:
     """Cut to the picture; those of which nothing is left are dropped."""
     cut = ((max(b[0], 0.0), max(b[1], 0.0), min(b[2], float(size[0])), min(b[3], float(size[1]))) for b in boxes)
     return tuple(box for box in cut if box[2] > box[0] and box[3] > box[1])
-
-
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])

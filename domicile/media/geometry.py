@@ -22,6 +22,10 @@ WholeBox = tuple[int, int, int, int]
 ORIENTATIONS_THAT_SWAP_SIDES = frozenset({5, 6, 7, 8})
 
 
+def area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A region of a picture and the size that it becomes. Cropping keeps the size of the box, scaling keeps the box."""

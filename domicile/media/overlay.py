@@ -20,7 +20,7 @@ from domicile.media.errors import BadTransformation
 from domicile.media.faces import CUSTOM_GRAVITIES, FOCUS_GRAVITIES, NOBODY, Faces, through_canvas
 from domicile.media.facts import SourceFacts
 from domicile.media.frame import length
-from domicile.media.geometry import Box, Exact, Side, WholeBox, Window
+from domicile.media.geometry import Box, Exact, Side, WholeBox, Window, area
 from domicile.media.layer import LayerName
 from domicile.media.layers import SIZE_STAYS
 from domicile.media.placement import Blend, Placement, placed
@@ -172,7 +172,7 @@ def places_of(placing: Component, picture: Side, faces: Faces) -> tuple[Place, .
         return () if is_skipped else (Place(None, Gravity.CENTER),)
     chosen: Sequence[Box] = (focus,)
     if gravity in EVERY_FACE and not (gravity in CUSTOM_GRAVITIES and faces.custom):
-        chosen = sorted(faces.framing, key=lambda box: (_area(box), box), reverse=True)[:FACES_MAX]
+        chosen = sorted(faces.framing, key=lambda box: (area(box), box), reverse=True)[:FACES_MAX]
     return tuple(Place(_whole(box, picture), Gravity.CENTER) for box in chosen)
 
 
@@ -243,7 +243,3 @@ def _around(placing: Component, at: Exact, picture: Side, layer: Side) -> Exact:
 def _whole(box: Box, size: Side) -> WholeBox:
     left, top = max(math.floor(box[0]), 0), max(math.floor(box[1]), 0)
     return left, top, max(min(math.ceil(box[2]), size[0]), left + 1), max(min(math.ceil(box[3]), size[1]), top + 1)
-
-
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])

@@ -14,16 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domicile.media.errors import BadSignature, StaleRequest
+from domicile.media.errors import BadSignature
 
 SHORT_CHARS = 8
 LONG_CHARS = 32
-WEBHOOK_SECONDS_MAX = 7200
 UNSIGNED_PARAMETERS = frozenset({"file", "api_key", "cloud_name", "resource_type", "signature"})
 LEFT_OUT_BY_SOME = frozenset({"notification_url", "batch_id"})
 """Python SDKs since 1.46 leave these unsigned for tags, context and metadata; others sign them."""
 
-MERGED_SLASHES = re.compile(r"([^:])/+")
 LIKE_AN_ANSWER = re.compile(r"public_id=.*&version=[0-9]+", re.DOTALL)
 """What `sign_answer` covers. Whoever names a file chooses the first half of it, and is shown the signature: it is none of a
 call, which has to have a time stamp of its own, and no call of this API says a version.
@@ -63,11 +61,6 @@ def sign_delivery(signed_text: str, secret: str, *, digest: Digest = Digest.SHA1
     """
     hashed = hashlib.new(Digest.SHA256 if is_long else digest, _bytes(signed_text + secret)).digest()
     return base64.urlsafe_b64encode(hashed).decode()[: LONG_CHARS if is_long else SHORT_CHARS]
-
-
-def delivery_text(transformation: str, source: str) -> str:
-    """What a delivery signature covers, as the SDKs put it together: repeated slashes merged, empty parts left out."""
-    return "/".join(part for part in (MERGED_SLASHES.sub(r"\1/", transformation), source) if part)
 
 
 def verify_delivery(signed_text: str, signature: str, secret: str, *, require_long: bool = False) -> None:
@@ -136,15 +129,6 @@ def sign_answer(public_id: str, version: int, secret: str, *, digest: Digest = D
 def sign_webhook(body: str, timestamp: int, secret: str, *, digest: Digest = Digest.SHA1) -> str:
     """`X-Cld-Signature` of a notification sent at `timestamp` (`X-Cld-Timestamp`, Unix seconds)."""
     return _hex(f"{body}{timestamp}{secret}", digest)
-
-
-def verify_webhook(body: str, timestamp: int, signature: str, secret: str, *, now: float) -> None:
-    """Raise BadSignature, or StaleRequest for one older than WEBHOOK_SECONDS_MAX."""
-    _require(secret)
-    if not _matches_any(signature, [sign_webhook(body, timestamp, secret, digest=digest) for digest in Digest]):
-        raise BadSignature("Invalid signature")
-    if timestamp < now - WEBHOOK_SECONDS_MAX:
-        raise StaleRequest("Stale notification")
 
 
 def sign_search(ttl: str, query: str, secret: str) -> str:

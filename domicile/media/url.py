@@ -36,7 +36,6 @@ CLOUD = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 SIGNATURE = re.compile(r"s--([A-Za-z0-9_-]{32}|[A-Za-z0-9_-]{8})--", re.ASCII)
 SIGNATURE_LIKE = re.compile(r"s--.*--", re.DOTALL)
 
-NO_PARTICULAR_VERSION = 1
 IMAGE_UPLOAD = ("image", "upload")
 SEO_FORMS = {
     "images": IMAGE_UPLOAD,
@@ -71,11 +70,6 @@ class DeliveryRequest:
     version: int | None
     candidates: tuple[Candidate, ...]
     seo_suffix: str | None = None
-
-    @property
-    def wanted_version(self) -> int | None:
-        """The version asked for; `v1` asks for none."""
-        return None if self.version == NO_PARTICULAR_VERSION else self.version
 
 
 def parse(raw_path: str, *, limits: Limits = DEFAULT_LIMITS) -> DeliveryRequest:

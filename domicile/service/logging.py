@@ -24,9 +24,11 @@ from collections.abc import Mapping, MutableMapping
 from types import TracebackType
 from typing import Any, Final, TextIO
 
-import structlog
-
+from domicile.service.loading import without
 from domicile.service.log_flood import LINES_PER_SECOND_MAX, Flood
+
+with without("rich"):  # for tracebacks in colour, which nobody sees: a tenth of what a process loads
+    import structlog
 
 EVENT: Final = re.compile(r"[a-z][a-z0-9_]{1,63}")
 """What an event may look like: a constant noun, so that nothing can be formatted into it."""

@@ -17,7 +17,6 @@ from prometheus_client.exposition import choose_encoder
 LATENCY_BUCKETS_SECONDS: Final = (
     0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 )  # fmt: skip
-BODY_BUCKETS_BYTES: Final = (1e3, 4e3, 16e3, 64e3, 256e3, 1e6, 4e6, 16e6, 64e6)
 
 LABELS_MAX = 4
 VALUES_MAX = 192

@@ -12,7 +12,6 @@ picture library: an idle serving process stays small.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -27,16 +26,15 @@ from domicile.media.errors import LimitExceeded, Overloaded
 from domicile.media.layer import LAYERS_MAX
 from domicile.service.killers import Killers, plainest
 from domicile.service.line import Line
+from domicile.service.pool_decoders import Decoders
 from domicile.service.pool_files import Body, ResultFile, SourceFile, as_files, size_of
-from domicile.service.pool_process import CannotFork, Decoder, DecoderGone, Zygote
+from domicile.service.pool_process import Decoder, DecoderGone
 from domicile.service.pool_replies import done_of, is_plausible, label_of
-from domicile.service.pool_settings import FORK_SECONDS_MAX, START_SECONDS_MAX, PoolSettings
+from domicile.service.pool_settings import PoolSettings
 from domicile.service.pool_values import NoObserver, PoolObserver, Probed, Rendered
 from domicile.service.pool_verdict import Bounds, Guilty, Verdict, answer_to, verdict_on
 from domicile.service.turns import TurnLimits
 
-FORKS_MAX = 2
-"""Attempts to get a process, the second with a new zygote."""
 OUT_OF_MEMORY = "MemoryError"
 """What a handler raises when the allocator refuses: as much the fault of what the process has kept as of the job."""
 
@@ -58,8 +56,6 @@ class DecoderPool:
         self._settings = settings
         self._observer: PoolObserver = observer or NoObserver()
         self._clock = clock
-        self._handlers = handlers
-        self._processes = settings.processes_or_default()
         self._bounds = Bounds(
             seconds_max=settings.job_seconds_max,
             cpu_seconds_max=settings.cpu_seconds_max,
@@ -67,7 +63,7 @@ class DecoderPool:
         )
         self._line = Line(
             TurnLimits(
-                turns=self._processes,
+                turns=settings.processes_or_default(),
                 cost_max=settings.pixels_in_work_or_default(),
                 waiting_max=settings.queue_length_max,
                 waiting_tenant_max=settings.queue_length_tenant_max,
@@ -77,60 +73,34 @@ class DecoderPool:
             observer=self._observer,
             clock=clock,
         )
-        self._idle: list[Decoder] = []
-        self._busy: set[Decoder] = set()
+        self._decoders = Decoders(settings, handlers=handlers, on_killed=self._observer.on_worker_killed)
         self._killers = Killers(settings.killers_max)
-        self._zygote: Zygote | None = None
-        self._layers: Mapping[str, bool] = {}
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
-        """Start the zygote and prove with a first decoder that all works.
-
-        Raises CannotFork, also when a layer of `layers_required` does not hold.
+    async def start(self, *, tells_features: bool = False) -> None:
+        """`tells_features`: so that `features` has something to tell, which takes a moment longer. Raises CannotFork, also when a
+        layer of `layers_required` does not hold.
         """
-        self._zygote = Zygote(self._settings, self._handlers)
-        try:
-            first = await Decoder.fork(self._zygote, START_SECONDS_MAX)
-            self._layers = first.layers
-            self._idle.append(first)
-            missing = [name for name in self._settings.layers_required if not first.layers.get(name)]
-            if missing:
-                raise CannotFork("sandbox layers missing: " + ", ".join(missing))
-        except BaseException:
-            await self.close()
-            raise
-        log.info("decoder_pool_started", processes=self._processes)
-        if missing_here := [name for name, holds in self._layers.items() if not holds]:
-            log.warning("decoder_sandbox_incomplete", layers=missing_here)
+        await self._decoders.start(tells_features=tells_features)
 
     async def close(self) -> None:
-        """Kill all decoders and the zygote, and wait until they are gone. Running jobs end as Overloaded."""
-        zygote, self._zygote = self._zygote, None
-        for decoder in [*self._idle, *self._busy]:
-            decoder.kill("closed")
-        while self._idle:
-            await self._idle.pop().close()
-        if zygote is not None:
-            await zygote.close()
+        """Kill all processes, and wait until they are gone. Running jobs end as Overloaded."""
+        await self._decoders.close()
 
     @property
     def layers(self) -> Mapping[str, bool]:
         """Which layers of the sandbox hold here, as the first decoder reported."""
-        return self._layers
+        return self._decoders.layers
 
     @property
-    def queue_depth(self) -> int:
-        return self._line.waiting
+    def features(self) -> Mapping[str, object] | None:
+        """What decoders read and write here (`domicile.imaging.features`), if `start` was told to ask."""
+        return self._decoders.features
 
     def retire(self, tenant: str | None = None) -> None:
         """After an erase: idle decoders of this tenant (of all) end now, working ones after their job."""
-        for decoder in [decoder for decoder in self._idle if tenant in {None, decoder.tenant}]:
-            self._end_idle(decoder)
-        for decoder in self._busy:
-            if tenant in {None, decoder.tenant}:
-                decoder.jobs = self._settings.jobs_per_process_max
+        self._decoders.retire(tenant)
 
     # --- the three jobs -----------------------------------------------------------------------------------------------
 
@@ -219,7 +189,7 @@ class DecoderPool:
         fresh one. Also says when the job that counted was started. Raises Guilty, Overloaded.
         """
         while True:
-            decoder = await self._decoder_for(tenant, must_be_fresh=must_be_fresh)
+            decoder = await self._decoders.get(tenant, must_be_fresh=must_be_fresh, working=self._line.working)
             must_be_fresh = was_fresh = decoder.jobs == 0
             started = self._clock()
             try:
@@ -237,7 +207,6 @@ class DecoderPool:
     ) -> tuple[Reply, bytes]:
         """Run one job and keep the books. The decoder is idle or dead afterwards."""
         started, outcome, format_ = self._clock(), "cancelled", ""
-        self._busy.add(decoder)
         try:
             with ResultFile() as result_file:
                 bodies = [*(source.fileno() for source in sources), result_file.fileno()]
@@ -248,10 +217,7 @@ class DecoderPool:
             outcome = gone.reason
             raise
         finally:
-            self._busy.discard(decoder)
-            if outcome == "cancelled":
-                decoder.kill("cancelled")
-            self._keep_or_end(decoder, outcome)
+            self._decoders.put(decoder, outcome)
             self._observer.on_job(kind, format_, self._clock() - started, outcome)
         return reply, result
 
@@ -271,62 +237,10 @@ class DecoderPool:
             raise DecoderGone("protocol")
         return result
 
-    # --- turns and processes ------------------------------------------------------------------------------------------
-
     @asynccontextmanager
     async def _turn(self, tenant: str, pixels: int) -> AsyncIterator[None]:
         """One of as many turns as there are processes. Raises Overloaded: the line is full, or the wait too long."""
-        if self._zygote is None:
+        if not self._decoders.are_there:
             raise Overloaded("The server is shutting down")
         async with self._line.turn(tenant, pixels):
             yield
-
-    async def _decoder_for(self, tenant: str, *, must_be_fresh: bool) -> Decoder:
-        """An idle decoder of this tenant, else a fresh one. Raises Overloaded when none can be had."""
-        self._end_heavy()
-        for decoder in reversed(self._idle):
-            if decoder.tenant in {tenant, None} and not (must_be_fresh and decoder.jobs):
-                self._idle.remove(decoder)
-                break
-        else:
-            while self._idle and len(self._idle) + self._line.working > self._processes:
-                self._end_idle(self._idle[0])
-            decoder = await self._fork()
-        if decoder.idle_timer is not None:
-            decoder.idle_timer.cancel()
-        decoder.tenant = tenant
-        return decoder
-
-    def _end_heavy(self) -> None:
-        """What jobs leave on the heap (hundreds of megabytes after an AVIF) is not the next one's to account for."""
-        for decoder in [decoder for decoder in self._idle if decoder.jobs]:
-            if decoder.resident_bytes() > self._settings.warm_bytes_max:
-                self._end_idle(decoder)
-
-    async def _fork(self) -> Decoder:
-        for _ in range(FORKS_MAX):
-            zygote = self._zygote
-            if zygote is None:
-                break
-            try:
-                return await Decoder.fork(zygote, FORK_SECONDS_MAX)
-            except CannotFork:
-                log.warning("decoder_zygote_lost")
-                if self._zygote is zygote:
-                    self._zygote = Zygote(self._settings, self._handlers)
-                    await zygote.close()
-        raise Overloaded("No image can be processed now")
-
-    def _keep_or_end(self, decoder: Decoder, outcome: str) -> None:
-        if not decoder.is_alive:
-            self._observer.on_worker_killed(outcome)
-        if decoder.is_alive and decoder.jobs < self._settings.jobs_per_process_max and self._zygote is not None:
-            loop = asyncio.get_running_loop()
-            decoder.idle_timer = loop.call_later(self._settings.idle_seconds_max, self._end_idle, decoder)
-            self._idle.append(decoder)
-        else:
-            decoder.let_go()
-
-    def _end_idle(self, decoder: Decoder) -> None:
-        self._idle.remove(decoder)
-        decoder.let_go()

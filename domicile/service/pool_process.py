@@ -66,7 +66,7 @@ class Zygote:
     a thread, it ends with that thread (PR_SET_PDEATHSIG), and the pool makes another.
     """
 
-    def __init__(self, settings: PoolSettings, handlers: Path | None = None) -> None:
+    def __init__(self, settings: PoolSettings, handlers: Path | None = None, *, tells_features: bool = False) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         limits = SandboxLimits(
             memory_bytes_max=settings.memory_bytes_max,
@@ -75,7 +75,12 @@ class Zygote:
             result_bytes_max=settings.result_bytes_max,
             niceness=settings.niceness,
         )
-        setup = Setup(control=theirs.fileno(), handlers=str(handlers) if handlers else None, limits=limits)
+        setup = Setup(
+            control=theirs.fileno(),
+            handlers=str(handlers) if handlers else None,
+            limits=limits,
+            tells_features=tells_features,
+        )
         command = [sys.executable, "-c", _BOOT, json.dumps(sys.path), msgspec.json.encode(setup).decode()]
         ours.setblocking(False)
         self._control = ours
@@ -126,6 +131,7 @@ class Decoder:
         self._zygote = zygote
         self.pid = hello.pid
         self.layers = hello.layers
+        self.features = hello.features
         self.tenant: str | None = None
         self.jobs = 0
         self.idle_timer: asyncio.TimerHandle | None = None

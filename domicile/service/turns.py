@@ -66,10 +66,6 @@ class Turns:
     _lines: dict[str, deque[Ticket]] = field(default_factory=dict)
     _asked: int = 0
 
-    @property
-    def tenants_waiting(self) -> int:
-        return len(self._lines)
-
     def ask(self, tenant: str, cost: int) -> tuple[Ticket, Ticket | None]:
         """A place, in work at once if there is room; and who lost theirs for it. Raises LineFull.
 

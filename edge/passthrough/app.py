@@ -28,7 +28,8 @@ from edge.cache.reuse import Decision, Forward, Use, decide
 from edge.cache.status import CacheStatus
 from edge.cache.storable import is_for_oneself
 from edge.cache.stored import Stored
-from edge.metrics import Cache, Count, Counters, Route
+from edge.counters import Counters
+from edge.metrics import Cache, Count, Route
 from edge.occasionally import Occasionally
 from edge.passthrough.asked import Asked, BadRequest
 from edge.passthrough.failures import BUG, Failure, failure_of

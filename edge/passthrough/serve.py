@@ -14,9 +14,10 @@ import structlog
 from domicile.service.gate.assets import ASSETS_TENANT, AssetClient, AssetLimits
 from domicile.service.tasks import Background
 from edge.bounds import Bounds, bounds_between_workers, bounds_of
+from edge.counters import Counters
 from edge.entrance import Entrance, entrance
 from edge.listener import Handler, Listener
-from edge.metrics import Counters, Gauge
+from edge.metrics import Gauge
 from edge.passthrough.app import Passthrough
 from edge.passthrough.fetch import Fetcher
 from edge.passthrough.fills import Fills

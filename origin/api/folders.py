@@ -6,8 +6,6 @@ a folder changes no URL. Source: cloudinary-compat 4, the SDK's calls.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 
 from aiohttp import web
@@ -16,6 +14,7 @@ from domicile.media.errors import BadRequest
 from domicile.media.public_id import public_id_problem
 from origin.api.answers import Json
 from origin.api.call import admin, reply, told_by_cloud
+from origin.api.cursors import cursor_behind, word_of
 from origin.api.naming import folder_path
 from origin.api.routes import CLOUD, Route
 from origin.keys import ORIGIN, Origin
@@ -28,13 +27,13 @@ async def listing(request: web.Request, path: Mapping[str, str]) -> web.Response
     origin, tenant, params = await admin(request, path)
     parent = _path(path["path"]) if "path" in path else ""
     most = params.number("max_results", RESULTS_DEFAULT, at_least=1, at_most=RESULTS_MAX)
-    after = _read_cursor(params.text("next_cursor"))
+    after = word_of(params.text("next_cursor"))
     found = await origin.records.folders.below(tenant.cloud, parent)
     left = [one for one in found if one > after]
     return reply(
         {
             "folders": [folder_row(origin, tenant.cloud, one) for one in left[:most]],
-            "next_cursor": _cursor(left[most - 1]) if len(left) > most else None,
+            "next_cursor": cursor_behind(left[most - 1]) if len(left) > most else None,
             "total_count": len(found),
         }
     )
@@ -93,17 +92,6 @@ def folder_row(origin: Origin, cloud: str, path: str) -> Json:
         "path": path,
         "external_id": origin.records.folders.id_of(cloud, path),
     }
-
-
-def _cursor(path: str) -> str:
-    return base64.urlsafe_b64encode(path.encode()).decode()
-
-
-def _read_cursor(text: str) -> str:
-    try:
-        return base64.b64decode(text, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError) as bad:
-        raise BadRequest("Invalid value for parameter next_cursor") from bad
 
 
 FOLDERS = CLOUD + "/folders"

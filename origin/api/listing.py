@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -12,6 +10,7 @@ from aiohttp import web
 from domicile.media.errors import BadRequest
 from origin.api.answers import Json, listed, page
 from origin.api.call import admin, delivery_type_of, reply, resource_type_of
+from origin.api.cursors import cursor_behind, word_of
 from origin.api.moderation import STATUSES
 from origin.api.params import Params
 from origin.api.routes import CLOUD, RESOURCES, TYPES, Route
@@ -98,13 +97,13 @@ async def tags(request: web.Request, path: Mapping[str, str]) -> web.Response:
         tenant.cloud,
         resource_type_of(path),
         prefix=params.text("prefix"),
-        after=_after(params),
+        after=word_of(params.text("next_cursor")),
         limit=most + 1,
     )
     shown = found[:most]
     answer: Json = {"tags": shown}
     if len(found) > most:
-        answer["next_cursor"] = base64.urlsafe_b64encode(shown[-1].encode()).decode()
+        answer["next_cursor"] = cursor_behind(shown[-1])
     return reply(answer)
 
 
@@ -164,13 +163,6 @@ def _start_at(params: Params) -> float | None:
         return (given if given.tzinfo else given.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError) as bad:
         raise BadRequest("Invalid value for parameter start_at") from bad
-
-
-def _after(params: Params) -> str:
-    try:
-        return base64.urlsafe_b64decode(params.text("next_cursor").encode()).decode()
-    except (binascii.Error, UnicodeDecodeError, ValueError) as bad:
-        raise BadRequest("Invalid value for parameter next_cursor") from bad
 
 
 ROUTES: tuple[Route, ...] = (

@@ -16,7 +16,6 @@ from origin.records import Tenant
 RANDOM_ID_CHARS = 20
 RANDOM_SUFFIX_CHARS = 6
 DISPLAY_NAME_CHARS_MAX = 255
-EXTENSION_CHARS_MAX = 16
 _ALPHABET = string.ascii_lowercase + string.digits
 _UNFIT = re.compile(r"[^\w.-]+")
 _EXTENSION = re.compile(r"[A-Za-z0-9]{1,16}", re.ASCII)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 
@@ -15,6 +13,7 @@ from domicile.media.public_id import public_id_problem
 from domicile.media.remote import is_listed, read_address
 from origin.api.answers import Json
 from origin.api.call import admin, reply
+from origin.api.cursors import cursor_behind, word_of
 from origin.api.params import Params
 from origin.api.routes import CLOUD, Route
 from origin.keys import Origin
@@ -35,12 +34,12 @@ async def show(request: web.Request, path: Mapping[str, str]) -> web.Response:
             raise _missing(folder)
         return reply(_row(found))
     most = params.number("max_results", RESULTS_DEFAULT, at_least=1, at_most=RESULTS_MAX)
-    after = _read_cursor(params.text("next_cursor"))
+    after = word_of(params.text("next_cursor"))
     every = await origin.records.upload_mappings.all(tenant.cloud)
     left = sorted((one for one in every if one.folder > after), key=lambda one: one.folder)
     answer: Json = {"mappings": [_row(one) for one in left[:most]]}
     if len(left) > most:
-        answer["next_cursor"] = base64.urlsafe_b64encode(left[most - 1].folder.encode()).decode()
+        answer["next_cursor"] = cursor_behind(left[most - 1].folder)
     return reply(answer)
 
 
@@ -96,13 +95,6 @@ def _template(origin: Origin, tenant: Tenant, params: Params) -> str:
     if not is_listed(address, rules_of(origin, tenant.cloud).hosts):
         raise BadRequest("Invalid value for parameter template: the host is not in this cloud's list")
     return template
-
-
-def _read_cursor(text: str) -> str:
-    try:
-        return base64.b64decode(text, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError) as bad:
-        raise BadRequest("Invalid value for parameter next_cursor") from bad
 
 
 def _missing(folder: str) -> AssetNotFound:

@@ -15,15 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, literal, or_, select, union, update
+from sqlalchemy import and_, delete, func, insert, or_, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domicile.media.asset import Aid, AssetId, NameHash
+from domicile.media.asset import Aid
 from domicile.media.journal import ENTRY_TARGETS_MAX, Kind
 from domicile.media.policy import Activity, Permit, decide
-from origin.catalogue.port import BARE, AssetRow
+from origin.catalogue.port import AssetRow
 from origin.catalogue.sql import IN_MAX, SqlCatalogue, add_selected_if_absent, batches
 from origin.catalogue.tables import backup as table
 from origin.catalogue.tables import backup_label as labels
@@ -32,12 +31,11 @@ from origin.catalogue.tables import name as names
 from origin.journal import Change
 from origin.records import placements
 from origin.records.core import Core
-from origin.records.erasure_versions import is_hidden
 from origin.records.held import held_among, is_held
 from origin.records.placements import Why
-from origin.records.restrictions import is_restricted
 from origin.records.sealing import seal_record
 from origin.records.types import AssetRecord
+from origin.records.under_retention import is_withheld, kept_of, totals
 
 DAY_SECONDS = 86_400.0
 SWEPT_MAX = ENTRY_TARGETS_MAX // 2
@@ -62,16 +60,6 @@ class Ended:
     def kind(self) -> Kind:
         """Of the entry that says so."""
         return Kind.RESTRICT if self.kept else Kind.ERASE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """One version under retention."""
-
-    row: AssetRow
-    ended_at: float
-    body_bytes: int
-    awaits_erase: bool
 
 
 def days_of(core: Core, cloud: str) -> int:
@@ -145,7 +133,7 @@ async def _say_whom(core: Core, change: Change, asset_id: str, subject_ids: Sequ
     known = select(func.count()).where(labels.c.aid == table.c.aid, labels.c.hash.in_(hashes)).scalar_subquery()
     untold = select(table).where(table.c.tenant == change.tenant, table.c.asset_id == asset_id, known < len(hashes))
     newest = untold.order_by(table.c.ended_at.desc()).limit(RECORDS_TOLD_MAX)
-    for kept in map(_kept, (await change.connection.execute(newest)).all()):
+    for kept in map(kept_of, (await change.connection.execute(newest)).all()):
         data_key, record = core.keyring.of(kept.row.aid), core.open(kept.row)
         if data_key is not None and record is not None:
             about = replace(record, subject_ids=tuple(dict.fromkeys((*record.subject_ids, *subject_ids))))
@@ -162,7 +150,7 @@ async def follow(core: Core, change: Change, record: AssetRecord) -> None:
     while rows := (
         await change.connection.execute(mine.where(table.c.aid > after).order_by(table.c.aid).limit(IN_MAX))
     ).all():  # no more than `backups_max`
-        for kept in map(_kept, rows):
+        for kept in map(kept_of, rows):
             old, data_key = core.open(kept.row), core.keyring.of(kept.row.aid)
             if old is None or data_key is None or old.openness == record.openness:
                 continue
@@ -192,101 +180,10 @@ async def drop(
     await placements.doom(connection, dropped, why, now=now)
 
 
-async def of_assets(
-    connection: AsyncConnection,
-    tenant: str,
-    asset_ids: Iterable[str],
-    names: Iterable[NameHash] = (),
-    *,
-    limit: int,
-    shown: bool = False,
-) -> list[Kept]:
-    """Of these assets, and those that had one of these names when they ended; the newest first. `shown`: only those that
-    may be shown and restored.
-    """
-    wanted = [table.c.asset_id.in_(batch) for batch in batches(dict.fromkeys(asset_ids))]
-    wanted += [table.c.name_hash.in_(batch) for batch in batches(dict.fromkeys(names))]
-    return await _found(connection, tenant, _shown(wanted, tenant) if shown else wanted, limit)
-
-
-async def of_asset(connection: AsyncConnection, tenant: str, asset_id: str, aids: Iterable[Aid]) -> list[Kept]:
-    """Those of these versions that are kept of one asset, and may be shown."""
-    wanted = [and_(table.c.asset_id == asset_id, table.c.aid.in_(batch)) for batch in batches(dict.fromkeys(aids))]
-    return await _found(connection, tenant, _shown(wanted, tenant), None)
-
-
-def _shown(wanted: Iterable[ColumnElement[bool]], tenant: str) -> list[ColumnElement[bool]]:
-    may_be = and_(table.c.awaits_erase.is_(False), ~is_withheld(tenant))
-    return [and_(condition, may_be) for condition in wanted]
-
-
-def is_withheld(tenant: str) -> ColumnElement[bool]:
-    """Its asset is restricted, or it is hidden itself; as a condition of a query."""
-    return or_(is_restricted(table.c.asset_id, tenant), is_hidden(table.c.aid, tenant))
-
-
-async def may_be_shown(connection: AsyncConnection, kept: Kept) -> bool:
-    """And restored?"""
-    query = select(table.c.aid).where(table.c.aid == kept.row.aid, ~is_withheld(kept.row.tenant))
-    return not kept.awaits_erase and await connection.scalar(query) is not None
-
-
 async def await_erase(connection: AsyncConnection, aids: Iterable[Aid]) -> None:
     """Somebody has deleted them for good, and a hold keeps them."""
     for batch in batches(aids):
         await connection.execute(update(table).where(table.c.aid.in_(batch)).values(awaits_erase=True))
-
-
-async def selected(
-    connection: AsyncConnection,
-    tenant: str,
-    *,
-    asset_ids: Iterable[str],
-    names: Iterable[NameHash],
-    carrying: Iterable[NameHash],
-    limit: int,
-) -> list[AssetRow]:
-    """At most `limit` that any of this selects, bare; `carrying`: hashes of labels."""
-    called = list(dict.fromkeys(names))
-    wanted = [table.c.asset_id.in_(batch) for batch in batches(dict.fromkeys(asset_ids))]
-    wanted += [table.c.name_hash.in_(batch) for batch in batches(called)]
-    for batch in batches(dict.fromkeys((*called, *carrying))):
-        mine = (labels.c.tenant == tenant, labels.c.hash.in_(batch))
-        wanted.append(table.c.aid.in_(select(labels.c.aid).where(*mine)))
-    return await _places(connection, tenant, wanted, limit)
-
-
-async def some(connection: AsyncConnection, tenant: str, *, limit: int) -> list[AssetRow]:
-    """At most `limit`, bare."""
-    return await _places(connection, tenant, [literal(value=True)], limit)
-
-
-async def names_kept(connection: AsyncConnection, tenant: str, hashes: Sequence[NameHash]) -> set[NameHash]:
-    """Those of these names by which something is kept."""
-    own = select(table.c.name_hash.label("hash")).where(table.c.tenant == tenant, table.c.name_hash.in_(hashes))
-    later = select(labels.c.hash).where(labels.c.tenant == tenant, labels.c.hash.in_(hashes))
-    return {NameHash(row.hash) for row in await connection.execute(union(own, later))}
-
-
-async def one(connection: AsyncConnection, tenant: str, aid: Aid) -> Kept | None:
-    found = await _found(connection, tenant, [table.c.aid == aid], 1)
-    return found[0] if found else None
-
-
-async def several(connection: AsyncConnection, tenant: str, aids: Iterable[Aid]) -> list[Kept]:
-    """Those of these that are under retention, in no order."""
-    found: list[Kept] = []
-    for batch in batches(aids):
-        query = select(table).where(table.c.tenant == tenant, table.c.aid.in_(batch))
-        found += map(_kept, await connection.execute(query))
-    return found
-
-
-async def totals(connection: AsyncConnection, tenant: str) -> tuple[int, int]:
-    """(versions, bytes of their originals) of a cloud under retention."""
-    counted = select(func.count(), func.coalesce(func.sum(table.c.body_bytes), 0)).where(table.c.tenant == tenant)
-    row = (await connection.execute(counted)).one()
-    return int(row[0]), int(row[1])
 
 
 async def drop_old(core: Core) -> None:
@@ -329,33 +226,3 @@ async def _over(core: Core, connection: AsyncConnection, cloud: str) -> list[Aid
         surplus = min(count - core.settings.backups_max, SWEPT_MAX)
         rows = (await connection.execute(oldest.limit(surplus))).all() if surplus > 0 else []
     return [Aid(row.aid) for row in rows]
-
-
-async def _found(
-    connection: AsyncConnection, tenant: str, selections: Iterable[ColumnElement[bool]], limit: int | None
-) -> list[Kept]:
-    """By conditions, each of which has few enough values for every driver."""
-    found: dict[Aid, Kept] = {}
-    for condition in selections:
-        query = select(table).where(table.c.tenant == tenant, condition)
-        rows = await connection.execute(query.order_by(table.c.ended_at.desc(), table.c.aid).limit(limit))
-        found.update((kept.row.aid, kept) for kept in map(_kept, rows))
-    return sorted(found.values(), key=lambda kept: (-kept.ended_at, kept.row.aid))[:limit]
-
-
-async def _places(
-    connection: AsyncConnection, tenant: str, selections: Iterable[ColumnElement[bool]], limit: int
-) -> list[AssetRow]:
-    found: dict[Aid, AssetRow] = {}
-    for condition in selections:
-        query = select(table.c.aid, table.c.asset_id, table.c.name_hash).where(table.c.tenant == tenant, condition)
-        for raw in await connection.execute(query.limit(limit)):
-            found[raw.aid] = AssetRow(tenant=tenant, name=raw.name_hash, asset_id=raw.asset_id, aid=raw.aid, meta=BARE)
-    return list(found.values())[:limit]
-
-
-def _kept(raw: Row[Any]) -> Kept:
-    row = AssetRow(
-        tenant=raw.tenant, name=raw.name_hash, asset_id=AssetId(raw.asset_id), aid=Aid(raw.aid), meta=raw.meta
-    )
-    return Kept(row=row, ended_at=raw.ended_at, body_bytes=int(raw.body_bytes), awaits_erase=raw.awaits_erase)

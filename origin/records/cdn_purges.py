@@ -25,7 +25,8 @@ from origin.catalogue.tables import erasure
 from origin.cdn_accounts import Account
 from origin.cdn_lifetimes import Held
 from origin.cdn_steps import CLOSED, Stage, Standing, Times
-from origin.journal import Change, read_entries
+from origin.journal import Change
+from origin.journal_reading import read_entries
 from origin.records import shared_lifetimes
 from origin.records.cdn_places import LAPSES_AT
 from origin.records.core import Core

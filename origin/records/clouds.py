@@ -12,7 +12,8 @@ from domicile.media.journal import Kind
 from domicile.media.policy import ResidencyPolicy
 from domicile.media.url import RESERVED_CLOUDS
 from origin.catalogue.tables import purge_key as table
-from origin.journal import Journal, read_head
+from origin.journal import Journal
+from origin.journal_reading import read_head
 from origin.policy import digest
 from origin.records import shared_lifetimes
 from origin.records.api_keys import FIRST, first_key, insert_key

@@ -25,8 +25,8 @@ from origin.catalogue.hold_tables import erasure_target as table
 from origin.catalogue.port import AssetRow
 from origin.catalogue.sql import add_if_absent
 from origin.journal import Change
-from origin.records import backups, erasure_versions, restrictions, unapproved, working_sets
 from origin.records import erasure_rows as rows_of
+from origin.records import erasure_versions, restrictions, unapproved, under_retention, working_sets
 from origin.records import targets as selection
 from origin.records.approvals import cancelled
 from origin.records.core import Core
@@ -297,10 +297,10 @@ async def _there(
     tenant, aids = row.tenant, [aid for some in meant.values() for aid in some]
     assets = await core.catalogue.by_asset_id(connection, tenant, whole, hidden=True, bare=True)
     assets += await core.catalogue.by_aid(connection, tenant, aids, hidden=True)
-    kept = [one.row for one in await backups.several(connection, tenant, aids)]
+    kept = [one.row for one in await under_retention.several(connection, tenant, aids)]
     if waits_of(row).versions == Versions.ALL:
         most = ERASE_VERSIONS_MAX
-        kept += await backups.selected(connection, tenant, asset_ids=whole, names=(), carrying=(), limit=most)
+        kept += await under_retention.selected(connection, tenant, asset_ids=whole, names=(), carrying=(), limit=most)
     return Chosen(assets=tuple(assets), kept=tuple(kept))
 
 

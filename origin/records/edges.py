@@ -13,7 +13,7 @@ from domicile.media.policy import Activity, Deny, Permit, Place, decide
 from domicile.media.wire import LeaseAnswer, LeaseRequest, TenantLease
 from origin.boots import Showing
 from origin.fenced import SPLIT, drop_beat, write_beat
-from origin.journal import head_in, read_heads
+from origin.journal_reading import head_in, read_heads
 from origin.records.core import Core
 from origin.records.types import SealedBlob
 from origin.store.port import BlobMissing

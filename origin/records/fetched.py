@@ -6,7 +6,7 @@ good, as its owner can upload it himself. It is looked at under the lock of the 
 gets its name: a fetch that was under way when the erase came has lost.
 
 What lies at one address may be asked for by several names. Whatever is said of one of them counts for all: what was erased, is
-restricted, or has rules does not come by another.
+restricted, has rules, or is here for fewer people, does not come by another.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from origin.records.core import Core
 from origin.records.filtering import condition_of
 from origin.records.nonces import Once, spend_first
 from origin.records.types import AssetRecord, Filter
+
+LESS_PUBLIC = frozenset({"private", "authenticated"})
+"""Delivery types of what is not for everybody, or not as it is."""
 
 
 class FetchedNames:
@@ -88,11 +91,11 @@ async def is_closed(core: Core, connection: AsyncConnection, name: AssetName, ot
     if await is_shunned(connection, tenant, names):
         return True
     rows = await core.catalogue.named(connection, tenant, names, hidden=True)
-    return any(row.is_hidden or (row.name != own and _is_ruled(core.open(row))) for row in rows)
+    return any(row.is_hidden or (row.name != own and _is_restrained(core.open(row))) for row in rows)
 
 
-def _is_ruled(record: AssetRecord | None) -> bool:
-    return record is not None and bool(record.access_control)
+def _is_restrained(record: AssetRecord | None) -> bool:
+    return record is not None and (bool(record.access_control) or record.name.delivery_type in LESS_PUBLIC)
 
 
 async def shun(connection: AsyncConnection, tenant: str, names: Iterable[NameHash]) -> None:

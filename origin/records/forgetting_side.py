@@ -112,10 +112,6 @@ class ForgettingSide:
         """By another API key than the one that asked. BadRequest: none is waited for. OutOfScope, AssetNotFound."""
         return await self._erasures.approve(tenant, erasure_id, api_key=api_key)
 
-    async def resume_erasures(self) -> None:
-        """Those that waited for a time that has come; the upkeep does it every minute."""
-        await self._erasures.resume()
-
     async def look_at_erasure(self, tenant: str, erasure_id: str) -> None:
         """Somebody has said something about it, or it has waited for a while: go on with it."""
         await self._endings.look_at(tenant, erasure_id)

@@ -11,7 +11,7 @@ from domicile.media.asset import Aid, AssetName
 from domicile.media.errors import AssetNotFound
 from origin.catalogue import tables as t
 from origin.catalogue.task_tables import task
-from origin.records import backups, ledger, placements
+from origin.records import ledger, placements, under_retention
 from origin.records.core import Core
 from origin.records.ledger import Copy, Facts
 from origin.records.recipients import Recipient, Recipients
@@ -37,7 +37,7 @@ class Places:
         hashes = [core.hash_name(name)]
         async with core.database.read() as connection:
             rows = await core.catalogue.named(connection, tenant, hashes, hidden=True)
-            kept = [] if rows else await backups.of_assets(connection, tenant, (), hashes, limit=1)
+            kept = [] if rows else await under_retention.of_assets(connection, tenant, (), hashes, limit=1)
         found = [row.asset_id for row in rows] or [one.row.asset_id for one in kept]
         if not found:
             raise AssetNotFound("Resource not found - asset")

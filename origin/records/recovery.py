@@ -29,7 +29,8 @@ from domicile.service.settings import BadSetting
 from origin.catalogue import tables as t
 from origin.catalogue.engine import Database
 from origin.catalogue.sql import SqlCatalogue, batches
-from origin.journal import ENTRIES_PER_ANSWER_MAX, chained, read_entries, read_heads
+from origin.journal import chained
+from origin.journal_reading import ENTRIES_PER_ANSWER_MAX, read_entries, read_heads
 from origin.mirror import Mirror
 from origin.mirror_records import Base, Missing
 from origin.records import approvals, held, placements, restrictions

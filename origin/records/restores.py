@@ -11,14 +11,14 @@ from domicile.media.journal import Kind
 from domicile.media.keys import subkey
 from domicile.media.policy import Activity
 from domicile.media.sealed import SealContext
-from origin.records import backups
-from origin.records.backups import Kept
+from origin.records import backups, under_retention
 from origin.records.bodies import Body
 from origin.records.core import Core
 from origin.records.held import held_among
 from origin.records.placements import Why
 from origin.records.stored_bodies import StoredBody
 from origin.records.types import AssetRecord, Committed, NewAsset
+from origin.records.under_retention import Kept
 from origin.records.uploads import Uploads
 
 BACKUPS_SHOWN_MAX = 1000
@@ -57,14 +57,16 @@ class Backups:
     async def of_versions(self, tenant: str, asset_id: str, aids: Iterable[Aid]) -> tuple[Backup, ...]:
         """Those of these versions that are kept of one asset, however many newer ones there are; the newest first."""
         async with self._core.database.read() as connection:
-            found = await backups.of_asset(connection, tenant, asset_id, aids)
+            found = await under_retention.of_asset(connection, tenant, asset_id, aids)
         return self._opened(found)
 
     async def _of(self, tenant: str, asset_ids: Iterable[str], names: Iterable[AssetName]) -> tuple[Backup, ...]:
         core = self._core
         hashes = [core.hash_name(name) for name in names]
         async with core.database.read() as connection:
-            found = await backups.of_assets(connection, tenant, asset_ids, hashes, limit=BACKUPS_SHOWN_MAX, shown=True)
+            found = await under_retention.of_assets(
+                connection, tenant, asset_ids, hashes, limit=BACKUPS_SHOWN_MAX, shown=True
+            )
         return self._opened(found)
 
     def _opened(self, found: Iterable[Kept]) -> tuple[Backup, ...]:
@@ -74,7 +76,7 @@ class Backups:
     async def totals(self, tenant: str) -> tuple[int, int]:
         """How many versions are under retention, and how many bytes their originals have."""
         async with self._core.database.read() as connection:
-            return await backups.totals(connection, tenant)
+            return await under_retention.totals(connection, tenant)
 
     async def original(self, backup: Backup) -> Body:
         """The uploaded bytes, to be read piece by piece. Raises AssetNotFound; reading it does, too. OutsideRegion."""
@@ -123,7 +125,7 @@ class Backups:
     async def _forget(self, tenant: str, asset_id: str, aids: frozenset[Aid]) -> tuple[Aid, ...]:
         core = self._core
         async with core.journal.change(tenant) as change:
-            kept = await backups.of_asset(change.connection, tenant, asset_id, aids)
+            kept = await under_retention.of_asset(change.connection, tenant, asset_id, aids)
             asked = tuple(one.row.aid for one in kept)
             if await held_among(change.connection, tenant, [asset_id]):
                 gone: tuple[Aid, ...] = ()

@@ -17,16 +17,14 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from domicile.media.asset import Aid, AssetName, NameHash
-from domicile.media.journal import Head
-from domicile.media.policy import Activity, Permit, Place, ResidencyPolicy
-from origin.journal import read_head
+from domicile.media.asset import Aid, AssetName
+from domicile.media.policy import Permit
 from origin.records.afterwards import Afterwards, Leave, nothing
 from origin.records.api_keys import ApiKeys
 from origin.records.bodies import Body
 from origin.records.cases import Cases
 from origin.records.chunks import Chunks
-from origin.records.clouds import Clouds
+from origin.records.cloud_side import CloudSide
 from origin.records.core import Core
 from origin.records.deletes import Deletes, entries_of
 from origin.records.derived import Derived
@@ -35,21 +33,18 @@ from origin.records.fetched import FetchedNames
 from origin.records.folder_search import search_folders
 from origin.records.folders import Folders
 from origin.records.forgetting_side import ForgettingSide
-from origin.records.listing import Listing
 from origin.records.metadata_fields import metadata_fields_of
 from origin.records.metadata_rules import metadata_rules_of
 from origin.records.named import NamedTransformations
 from origin.records.names import Edit, Names
 from origin.records.nonces import Once
 from origin.records.opening import SYSTEM_CLOCKS, Clocks, opened
-from origin.records.originals import open_original
 from origin.records.polled import Polled
 from origin.records.presets import presets_of
-from origin.records.purge_types import PurgeKey
+from origin.records.reading_side import ReadingSide
 from origin.records.recipients import Recipients
-from origin.records.renditions import RENDITIONS_PER_AID_MAX
 from origin.records.restores import Backups
-from origin.records.searches import FolderPage, Search, SearchPage
+from origin.records.searches import FolderPage, Search
 from origin.records.settings import RecordsSettings
 from origin.records.spool import Spool
 from origin.records.subjects import Subjects
@@ -57,37 +52,25 @@ from origin.records.tasks import EAGER, NOTICE, NewTask, Says, Tasks, Word
 from origin.records.token_keys import TokenKeys
 from origin.records.transformations import UsedTransformations
 from origin.records.triggers import triggers_of
-from origin.records.types import (
-    NO_KEY,
-    AssetRecord,
-    Committed,
-    Draft,
-    Filter,
-    NewAsset,
-    Page,
-    Removed,
-    RemovedMany,
-    RenditionRecord,
-    Tenant,
-)
+from origin.records.types import AssetRecord, Committed, Draft, Filter, NewAsset, Removed, RemovedMany
 from origin.records.upload_mappings import upload_mappings_of
 from origin.records.uploads import Uploads
 from origin.records.wire_side import WireSide
 
 
-class Records(WireSide, ForgettingSide):
+class Records(CloudSide, ReadingSide, WireSide, ForgettingSide):
     """The storage core of one origin process."""
 
     def __init__(self, core: Core) -> None:
+        CloudSide.__init__(self, core)
         WireSide.__init__(self, core)
+        ReadingSide.__init__(self, core, self._edges, self._renditions)
         ForgettingSide.__init__(self, core)
-        self._clouds = Clouds(core)
         afterwards = Afterwards(core, self._renditions)
         self._uploads = Uploads(core, afterwards)
         self.chunks = Chunks(core, self._uploads)
         self.backups = Backups(core, self._uploads)
         self.spool = Spool(core)
-        self._listing = Listing(core)
         self._names = Names(core, afterwards)
         self._deletes = Deletes(core)
         self.derived = Derived(core, self._deletes)
@@ -129,54 +112,6 @@ class Records(WireSide, ForgettingSide):
         """Set when the catalogue turned out to be older than what this process knows: it must end."""
         return self._core.put_back
 
-    # --- tenants and policy -------------------------------------------------------------------------------------
-
-    async def create_tenant(self, cloud: str) -> Tenant:
-        """Create a cloud (`[a-z0-9-]{1,63}`) with new secrets and the strictest policy. BadRequest | AssetExists."""
-        return await self._clouds.create(cloud)
-
-    def tenant(self, cloud: str) -> Tenant | None:
-        """The tenant of a cloud name, matched exactly."""
-        return self._core.tenants.get(cloud)
-
-    def tenant_by_api_key(self, api_key: str) -> Tenant | None:
-        """The cloud of a key that may call, as that key sees it."""
-        return self._core.tenants.by_api_key(api_key)
-
-    def tenants(self) -> tuple[str, ...]:
-        """Names of all clouds, sorted."""
-        return tuple(sorted(self._core.tenants.all()))
-
-    def policy(self, cloud: str) -> ResidencyPolicy | None:
-        """The policy in force; None for an unknown cloud."""
-        standing = self._core.tenants.all().get(cloud)
-        return standing.policy if standing else None
-
-    def permit(self, cloud: str, activity: Activity, place: Place | None = None) -> Permit:
-        """Decide by the cloud's policy; `place` defaults to this origin's store. Raises OutsideRegion."""
-        return self._core.permit(cloud, activity, place)
-
-    def accepts_pdf(self, cloud: str) -> bool:
-        """Does the cloud's policy take PDFs in? Raises AssetNotFound."""
-        return self._core.accepts_pdf(cloud)
-
-    async def reload_policies(self) -> tuple[str, ...]:
-        """Read DATA/policies again; each cloud that changed gets a new config revision and a `config` entry.
-
-        Returns the clouds that changed. Raises PolicyError; what was in force stays.
-        """
-        return await self._clouds.reload()
-
-    async def add_purge_key(self, key: PurgeKey) -> None:
-        """Register a public key for signed purges of `key.tenant`. AssetExists when the keyid is taken."""
-        await self._clouds.add_purge_key(key)
-
-    async def purge_key(self, keyid: str) -> PurgeKey | None:
-        return await self._clouds.purge_key(keyid)
-
-    async def revoke_purge_key(self, keyid: str) -> bool:
-        return await self._clouds.revoke_purge_key(keyid)
-
     # --- uploads ------------------------------------------------------------------------------------------------
 
     async def mint(self, tenant: str) -> Draft:
@@ -205,82 +140,9 @@ class Records(WireSide, ForgettingSide):
         """Forget a draft that will not be committed: key and bytes."""
         await self._uploads.discard(draft)
 
-    # --- reading ------------------------------------------------------------------------------------------------
-
-    async def get(self, name: AssetName) -> AssetRecord | None:
-        return await self._listing.get(name)
-
-    async def get_by_asset_id(self, tenant: str, asset_id: str) -> AssetRecord | None:
-        return await self._listing.get_by_asset_id(tenant, asset_id)
-
-    async def get_by_asset_ids(self, tenant: str, asset_ids: Sequence[str]) -> Sequence[AssetRecord]:
-        """Those that there are, in the order of the ids."""
-        return await self._listing.get_by_asset_ids(tenant, asset_ids)
-
-    async def get_version(self, tenant: str, aid: Aid) -> AssetRecord | None:
-        """The asset that has this very version now."""
-        return await self._listing.get_version(tenant, aid)
-
-    async def list(
-        self,
-        tenant: str,
-        where: Filter,
-        *,
-        start_at: float | None = None,
-        direction: str = "desc",
-        max_results: int = 10,
-        cursor: str | None = None,
-    ) -> Page:
-        """Matching assets by time of creation (`direction` "asc" or "desc"), `max_results` 1 to 500.
-
-        `start_at`: with "asc" the first time to show, with "desc" the last. BadRequest for a cursor that is not ours.
-        """
-        return await self._listing.page(
-            tenant, where, start_at=start_at, direction=direction, max_results=max_results, cursor=cursor
-        )
-
-    async def search(self, tenant: str, asked: Search) -> SearchPage:
-        """Assets that an expression is true of. BadRequest for one that is none, LimitExceeded for one that takes too long."""
-        return await self._listing.search(tenant, asked)
-
     async def search_folders(self, tenant: str, asked: Search) -> FolderPage:
         """The same for folders. BadRequest."""
         return await search_folders(self._core, self.folders, tenant, asked)
-
-    @property
-    def search_built(self) -> float:
-        """How much of the search index there is, 0 to 1. Until it is 1, searches, listings, deletes by what assets are like and
-        uploads under a quota may raise Overloaded.
-        """
-        return self._core.search.building.share
-
-    async def totals(self, tenant: str) -> tuple[int, int]:
-        """How many assets there are, and how many bytes their originals have."""
-        return await self._listing.totals(tenant)
-
-    async def resource_types(self, tenant: str) -> tuple[str, ...]:
-        """Those of which there are assets, sorted."""
-        return tuple(await self._core.search.resource_types(tenant))
-
-    async def tags(self, tenant: str, resource_type: str, *, prefix: str, after: str, limit: int) -> tuple[str, ...]:
-        """Tags in use that begin with `prefix`, sorted, at most `limit`, after the tag `after`."""
-        return await self._listing.tags(tenant, resource_type, prefix=prefix, after=after, limit=limit)
-
-    async def renditions(
-        self, tenant: str, aid: Aid, *, after: NameHash = NO_KEY, limit: int = RENDITIONS_PER_AID_MAX
-    ) -> tuple[RenditionRecord, ...]:
-        """The API's `derived[]`, by their keys: at most `limit`, after one of them."""
-        return await self._renditions.of(tenant, aid, after=after, limit=limit)
-
-    async def head(self, tenant: str) -> Head:
-        async with self._core.database.read() as connection:
-            return await read_head(connection, tenant)
-
-    async def open_original(self, record: AssetRecord, permit: Permit) -> Body:
-        """The uploaded bytes, in the clear, as they are read. `permit`: Activity.STORE here. AssetNotFound when the version is
-        not live, also while it is read.
-        """
-        return await open_original(self._core, self._edges, record, permit)
 
     # --- changing -----------------------------------------------------------------------------------------------
 

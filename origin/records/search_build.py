@@ -16,7 +16,7 @@ import structlog
 
 from domicile.media.sealed import SealBroken
 from origin.catalogue.port import AssetRow
-from origin.journal import read_head
+from origin.journal_reading import read_head
 from origin.records.core import Core
 from origin.search.document import Document
 

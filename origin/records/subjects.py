@@ -20,15 +20,15 @@ from domicile.media.sealed import SealContext
 from origin.catalogue import tables as t
 from origin.catalogue.port import AssetRow
 from origin.catalogue.sql import batches
-from origin.journal import read_head
-from origin.records import backups
-from origin.records.backups import Kept
+from origin.journal_reading import read_head
+from origin.records import under_retention
 from origin.records.bodies import Body
 from origin.records.core import Core
 from origin.records.lineage import original_key
 from origin.records.restores import BACKUPS_SHOWN_MAX
 from origin.records.stored_bodies import StoredBody
 from origin.records.types import AssetRecord
+from origin.records.under_retention import Kept
 
 VERSIONS_MAX = 2000
 """Of one export; what is more has an export of its own, from where this one ended."""
@@ -104,7 +104,7 @@ class Subjects:
         core = self._core
         async with core.database.read() as connection:
             live = await core.catalogue.by_aid(connection, tenant, [aid], hidden=True)
-            kept = [] if live else await backups.several(connection, tenant, [aid])
+            kept = [] if live else await under_retention.several(connection, tenant, [aid])
         return next(iter(self._held(live, kept)), None)
 
     async def of_asset(self, tenant: str, asset_id: str) -> tuple[HeldVersion, ...]:
@@ -112,7 +112,7 @@ class Subjects:
         core = self._core
         async with core.database.read() as connection:
             live = await core.catalogue.by_asset_id(connection, tenant, [asset_id], hidden=True)
-            kept = await backups.of_assets(connection, tenant, [asset_id], limit=BACKUPS_SHOWN_MAX)
+            kept = await under_retention.of_assets(connection, tenant, [asset_id], limit=BACKUPS_SHOWN_MAX)
         return tuple(self._held(live, kept))
 
     def original(self, held: HeldVersion) -> Body:
@@ -145,7 +145,7 @@ class Subjects:
 
     async def _rows(self, connection: AsyncConnection, tenant: str, aids: list[Aid]) -> dict[Aid, AssetRow]:
         rows = {row.aid: row for row in await self._core.catalogue.by_aid(connection, tenant, aids, hidden=True)}
-        rows |= {kept.row.aid: kept.row for kept in await backups.several(connection, tenant, aids)}
+        rows |= {kept.row.aid: kept.row for kept in await under_retention.several(connection, tenant, aids)}
         return rows
 
 

@@ -12,7 +12,7 @@ from domicile.media.errors import BadRequest, LimitExceeded, MediaError, OutOfSc
 from domicile.media.url import SEO_FORMS, SHORT_FORM, parse
 from origin.catalogue.port import AssetRow
 from origin.journal import Change
-from origin.records import backups
+from origin.records import under_retention
 from origin.records.core import Core
 from origin.records.prefixes import folders_under
 from origin.records.purge_types import PurgeTargets, Versions
@@ -112,12 +112,12 @@ async def _select_backups(
     their asset was called and carried. A search is not asked of them: it finds what is there.
     """
     if targets.everything:
-        return await backups.some(connection, tenant, limit=limit)
+        return await under_retention.some(connection, tenant, limit=limit)
     names = [*targets.names, *_every_type(tenant, targets.public_ids)]
     hashes = [core.hash_name(name) for name in names]
     for url in targets.urls:
         hashes += await _hashes_behind_url(core, connection, tenant, url)
-    return await backups.selected(
+    return await under_retention.selected(
         connection,
         tenant,
         asset_ids=[*(asset.asset_id for asset in assets), *targets.asset_ids],
@@ -144,7 +144,7 @@ async def _hashes_behind_url(core: Core, connection: AsyncConnection, tenant: st
     if row is not None:
         return [row.name]
     hashes = [core.hash_name(name) for name in names_of_url(tenant, url)]
-    kept = await backups.names_kept(connection, tenant, hashes)
+    kept = await under_retention.names_kept(connection, tenant, hashes)
     return [name for name in hashes if name in kept][:1]
 
 

@@ -27,7 +27,7 @@ from origin.catalogue.sql import batches
 from origin.catalogue.tables import version
 from origin.catalogue.task_tables import task as table
 from origin.catalogue.task_tables import told_of
-from origin.records import backups
+from origin.records import under_retention
 from origin.records.core import Core
 from origin.records.types import AssetRecord, Draft
 
@@ -224,7 +224,7 @@ async def drop_and_forget(core: Core, which: ColumnElement[bool]) -> int:
         doomed: list[tuple[Aid, str]] = []
         for aid, tenant in {(Aid(row.aid), row.tenant) for row in gone}:
             is_owned = aid in await core.catalogue.owners(connection, [aid])
-            if not is_owned and await backups.one(connection, tenant, aid) is None:
+            if not is_owned and await under_retention.one(connection, tenant, aid) is None:
                 await core.catalogue.doom(connection, aid, tenant, seq=0)
                 doomed.append((aid, tenant))
         for batch in batches(aid for aid, _ in doomed):

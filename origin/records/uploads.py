@@ -24,7 +24,7 @@ from origin.catalogue.tables import chunk
 from origin.journal import Change
 from origin.keyring import aid_id
 from origin.records.afterwards import Afterwards, Leave, nothing
-from origin.records.backups import end, follow, is_kept, may_be_shown, one, totals
+from origin.records.backups import end, follow, is_kept
 from origin.records.bodies import Body, Held
 from origin.records.core import Core, check_name, check_tags, check_texts, texts_of
 from origin.records.display_names import check_display_name
@@ -37,6 +37,7 @@ from origin.records.placements import Why
 from origin.records.sealing import seal_record
 from origin.records.spool import cannot_write
 from origin.records.types import AssetRecord, Committed, Draft, NewAsset
+from origin.records.under_retention import may_be_shown, one, totals
 
 DRAFTS_MAX = 1000
 """Uploads between `mint` and `commit_upload`."""

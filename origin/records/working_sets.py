@@ -21,7 +21,7 @@ from origin.catalogue.port import AssetRow
 from origin.catalogue.probe_tables import erasure_work as table
 from origin.journal import Change
 from origin.keyring import purpose_id
-from origin.records import backups, known_urls
+from origin.records import known_urls, under_retention
 from origin.records.core import Core
 from origin.records.probes import SAMPLE_MAX, Asset, Key, Sample, WorkingSet
 from origin.records.targets import Chosen
@@ -62,7 +62,7 @@ async def capture(core: Core, change: Change, chosen: Chosen, key: Key | None) -
     ids = [row.asset_id for row in chosen.assets[:ASSETS_MAX]]
     rows = list(await core.catalogue.by_asset_id(connection, tenant, ids, hidden=True))
     older = [row.aid for row in chosen.kept[: ASSETS_MAX - len(rows)]]  # their own URLs name their version
-    rows += [kept.row for kept in await backups.several(connection, tenant, older)]
+    rows += [kept.row for kept in await under_retention.several(connection, tenant, older)]
     records = {row.aid: record for row in rows if (record := core.open(row)) is not None}
     known = await known_urls.of_assets(core, connection, tenant, records)
     assets, left = list[Asset](), TARGETS_CHARACTERS_MAX

@@ -15,9 +15,6 @@ AID = re.compile(r"[0-9a-f]{32}")
 PIECE_BYTES_MAX = 256 * 1024
 """Largest piece that `read` yields."""
 
-PUT_PIECE_BYTES_MAX = 2 * 1024 * 1024
-"""Largest piece that `put` is given."""
-
 
 class BlobMissing(Exception):
     """There is no blob of that aid. A plain fact of the store; callers turn it into AssetNotFound or ignore it."""

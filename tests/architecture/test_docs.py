@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from typer.main import get_command
 
+from docs import generate
+from docs.pages import policy, settings
 from domicile.cli.main import app
+from domicile.media.policy_file import from_mapping
+from domicile.service.settings import known_settings
 from tests.architecture.tree import ROOT, modules
 
 PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").glob("*.md")})
 
 
-@cache
-def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("name", ["settings.md", "metrics.md", "errors.md", "policy.md", "openapi.json"])
 def test_a_page_made_from_the_code_is_up_to_date(name: str) -> None:
-    assert (ROOT / "docs" / name).read_text("utf-8") == generator().PAGES[name](), "run `make docs`"
+    assert (ROOT / "docs" / name).read_text("utf-8") == generate.PAGES[name](), "run `make docs`"
 
 
 def test_every_metric_of_the_code_is_on_its_page() -> None:
@@ -40,8 +31,8 @@ def test_every_metric_of_the_code_is_on_its_page() -> None:
 
 
 def test_every_setting_has_a_meaning() -> None:
-    for _, _, cls in generator().SECTIONS:
-        for known in generator().known_settings(cls, "x"):
+    for _, _, cls in settings.SECTIONS:
+        for known in known_settings(cls, "x"):
             assert len(known.rule.doc) >= 10, known.name
             assert known.rule.doc.endswith("."), known.name
 
@@ -53,14 +44,14 @@ def test_a_policy_key_or_an_activity_without_a_meaning_is_noticed(monkeypatch: p
         ("ZONES", "logs"),
     ):
         with monkeypatch.context() as patch:
-            patch.delitem(getattr(generator(), table), key)
+            patch.delitem(getattr(policy, table), key)
             with pytest.raises(LookupError, match=key):
-                generator().policy()
+                policy.policy()
 
 
 def test_every_policy_key_that_is_documented_is_accepted_by_its_reader() -> None:
-    documented = generator().from_mapping({"tenant": "x"}, home="eu-de").to_mapping()
-    assert generator().from_mapping(documented, home="eu-de").to_mapping() == documented
+    documented = from_mapping({"tenant": "x"}, home="eu-de").to_mapping()
+    assert from_mapping(documented, home="eu-de").to_mapping() == documented
 
 
 def targets() -> set[str]:

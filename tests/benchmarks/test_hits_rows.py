@@ -33,7 +33,7 @@ def run(*, per_second: float = 1000.0, p99_ms: float = 1.0, cpu_us: float = 10.0
     return Run(requests=100, per_second=per_second, p50_ms=0.5, p99_ms=p99_ms, cpu_us=cpu_us, errors=errors)
 
 
-def counted(*, hits: int = 100, fills: int = 0, purges: int = 0, disk: int = 0) -> Counted:
+def counted(*, hits: int = 100, fills: int = 0, purges: int = 0, disk: int = 0, failed: int = 0) -> Counted:
     return Counted(
         edge=Scrape.read(
             "# TYPE domicile_edge_requests_total counter\n"
@@ -41,7 +41,8 @@ def counted(*, hits: int = 100, fills: int = 0, purges: int = 0, disk: int = 0) 
             f'domicile_edge_requests_total{{route="delivery",cache="disk",status="2xx"}} {disk}\n'
             f'domicile_edge_requests_total{{route="purge",cache="none",status="2xx"}} {purges}\n'
             "# TYPE domicile_edge_fills_total counter\n"
-            f'domicile_edge_fills_total{{result="ok"}} {fills}\n'
+            f'domicile_edge_fills_total{{result="stored"}} {fills}\n'
+            f'domicile_edge_fills_total{{result="failed"}} {failed}\n'
             "# TYPE domicile_edge_request_seconds histogram\n"
             f'domicile_edge_request_seconds_bucket{{route="delivery",cache="memory",le="0.001"}} {hits}\n'
             f'domicile_edge_request_seconds_bucket{{route="delivery",cache="memory",le="+Inf"}} {hits}\n'
@@ -150,6 +151,12 @@ def test_a_row_says_how_far_its_probe_waited_for_nothing_but_answers() -> None:
     assert (row["client_requests"], row["beside"], row["within"]) == (200, 100, True)
 
 
+def test_a_row_beside_erasures_says_how_many_there_really_were_and_what_is_left_of_the_rate() -> None:
+    quick, slow = ours(per_second=100), Taken(run=run(per_second=50), seen=counted(), done={"erasures": 40})
+    (row,) = made(Situation("20 KB", Kind.ERASURES), {OURS: [slow]}, before=[quick])
+    assert (row["erasures_s"], row["rate_of_quiet"], row["within"]) == (20.0, 0.5, True)
+
+
 # --- what is believed -------------------------------------------------------------------------------------------------
 
 BUSY = {"fills": 9, "purges": 3}
@@ -175,6 +182,9 @@ BUSY = {"fills": 9, "purges": 3}
         (Taken(run=run(), seen=counted(fills=4), done={"transforms": 4}, other_core_busy=0.5), False),
         (Taken(run=run(), seen=counted(hits=99, disk=1), done={"erasures": 5}), True),  # by a worker that was replaced
         (Taken(run=run(), seen=counted(hits=99), done={"erasures": 5}), False),
+        (Taken(run=run(), seen=counted(failed=6), done={"erasures": 5}), True),  # what the edge asked itself
+        (Taken(run=run(), seen=counted(fills=1, failed=6), done={"erasures": 5}), False),
+        (Taken(run=run(), seen=counted(failed=1)), False),
         (Taken(run=run(), seen=counted(hits=99, disk=1)), False),
         (Taken(run=run(), seen=counted(), done={"erasures": 0}), False),
         (Taken(run=run()), True),

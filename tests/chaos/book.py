@@ -23,7 +23,6 @@ LEARNED_SECONDS_MAX = 20.0
 """A name that is new may be called absent so long: what an edge remembers (5 s), an answer on a way that is held up (10 s)."""
 RAW_LINES = 1500
 _RAW_LINE = re.compile(rb"<(\d{4}):(\d{6})>\.")
-RAW_LINE_BYTES = 14
 WITH_BYTES = frozenset({200, 206, 304})
 
 

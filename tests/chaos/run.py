@@ -56,6 +56,7 @@ class Chaos:
     seed: int
     wanted: Wanted
     least: Least
+    view_pause_seconds: float = VIEW_PAUSE_SECONDS
     book: Book = field(default_factory=Book)
     recovered_seconds: float = 0.0
     _is_over: bool = False
@@ -196,7 +197,7 @@ class Chaos:
             outcome = await self._view(edge, viewer, slot, *self._question(slot, chance))
             if chance.random() < 1 / REQUESTS_EACH_CONNECTION:
                 viewer.close()
-            await asyncio.sleep(VIEW_PAUSE_SECONDS * (5 if outcome == "refused" else 1))
+            await asyncio.sleep(self.view_pause_seconds * (5 if outcome == "refused" else 1))
         viewer.close()
 
     def _question(self, slot: int, chance: random.Random) -> tuple[str, dict[str, str]]:

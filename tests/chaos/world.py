@@ -25,7 +25,7 @@ from tests.chaos.bounds import Absence, Trouble, hung, over
 from tests.chaos.plan import HANGS, Event, Kind
 from tests.chaos.relay import Relay, relayed, relayed_port
 from tests.infra.standby import Pair
-from tests.integration.node_process import Node
+from tests.integration.node_process import Node, write_policy
 from tests.integration.origin_process import OriginProcess
 
 WORKERS = 2
@@ -221,7 +221,7 @@ async def running_world(
         world = World(directory, lease_seconds, origin, nodes, [], pair=pair, to_database=to_database)
         world.clocks = tuple(clock.split(":") for clock in clocks if clock)
         stack.callback(_end_origin, origin)
-        _write_policy(origin.data, lease_seconds)
+        write_policy(origin.data, lease_seconds)
         await asyncio.to_thread(origin.start)
         for node in nodes:
             world.relays.append(await stack.enter_async_context(relayed(node.directory / "wire.sock", origin.socket)))
@@ -230,13 +230,6 @@ async def running_world(
             for node in nodes:
                 group.create_task(node.start(START_SECONDS_MAX))
         yield world
-
-
-def _write_policy(data: Path, lease_seconds: float) -> None:
-    """Before the cloud is made, so that no edge is ever given another lease."""
-    data.mkdir(mode=0o700)
-    (data / "policies").mkdir(mode=0o700)
-    (data / "policies" / "demo.toml").write_text(f'tenant = "demo"\nlease_seconds = {lease_seconds}\n', "utf-8")
 
 
 def _node(directory: Path, clock: str) -> Node:

@@ -13,7 +13,8 @@ from typing import Self
 
 import psutil
 
-from tests.conformance.suite import START_SECONDS_MAX, free_port, wait_for
+from tests.conformance.suite import START_SECONDS_MAX, wait_for
+from tests.infra.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 STOP_SECONDS_MAX = 30.0

@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.infra.packages import npm
+from tests.infra.ports import free_port
 
 PACKAGE = "http-cache-tests"
 VERSION = "0.4.5"
@@ -34,12 +35,6 @@ START_SECONDS_MAX = 20.0
 def fetched() -> Path:
     """The suite's directory. Raises OSError or CalledProcessError when it cannot be had."""
     return npm(f"{PACKAGE}-{VERSION}", f"{PACKAGE}@{VERSION}") / "node_modules" / PACKAGE
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(port: int, process: subprocess.Popen[Any] | None = None) -> None:

@@ -75,6 +75,11 @@ class Canaries:
             return found
         return found
 
+    def check_planted(self, before: int = 0) -> None:
+        """That there are more than so many."""
+        planted = len(self.planted) > before
+        assert planted, "a module that plants no canary proves nothing: use canaries.name() for what it uploads"
+
     @contextmanager
     def over(self, stack: Stack) -> Iterator[Stack]:
         """Watch `stack`, sweep it while it runs, stop it, and sweep what its end left behind."""
@@ -86,7 +91,7 @@ class Canaries:
                 assert list(self.leaks(stack)) == []
         finally:
             stack.stop()
-        assert self.planted, "a module that plants no canary proves nothing: use canaries.name() for what it uploads"
+        self.check_planted()
         assert list(self.leaks_at_rest(stack)) == []
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,44 @@ import pytest
 from tests.e2e.canary import Canaries
 from tests.e2e.stack import Stack
 from tests.infra import postgres
+from tests.infra.shares import ONE_INSTALLATION
 
 Installations = Callable[..., Stack]
 
 
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What the files of ONE_INSTALLATION use, one after the other."""
+
+    stack: Stack
+    canaries: Canaries
+
+
+def is_common(request: pytest.FixtureRequest) -> bool:
+    """Whether this file is one of those; the other ones may ask for something special."""
+    return request.node.nodeid in ONE_INSTALLATION
+
+
+@pytest.fixture(scope="package")
+def common(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Common]:
+    """Begins with nothing, as a user's does, and is swept when the last of these files is over, for what each of them has planted."""
+    canaries = Canaries()
+    running = Stack(tmp_path_factory.mktemp("domicile") / "data", begins_with_nothing=True)
+    running.start()
+    with canaries.over(running):
+        yield Common(running, canaries)
+    assert running.exit_code == 0, running.log_tail()
+
+
 @pytest.fixture(scope="module")
-def canaries() -> Canaries:
-    return Canaries()
+def canaries(request: pytest.FixtureRequest) -> Iterator[Canaries]:
+    if not is_common(request):
+        yield Canaries()
+        return
+    theirs: Canaries = request.getfixturevalue("common").canaries
+    before = len(theirs.planted)
+    yield theirs
+    theirs.check_planted(before)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +71,13 @@ def stack(
     request: pytest.FixtureRequest,
     rows: postgres.Rows | None,
 ) -> Iterator[Stack]:
-    """A running Domicile with as many edge workers as the module's WORKERS says (2 by default)."""
+    """A running Domicile with as many edge workers as the module's WORKERS says (2 by default), or the one in common."""
+    if is_common(request):
+        assert not {"WORKERS", "ENVIRONMENT"} & vars(request.module).keys(), "what others use is as it always is"
+        shared: Common = request.getfixturevalue("common")
+        yield shared.stack
+        shared.stack.check_alive()
+        return
     workers = getattr(request.module, "WORKERS", 2)
     extra = getattr(request.module, "ENVIRONMENT", {})
     running = Stack(tmp_path_factory.mktemp("domicile") / "data", workers=workers, environment=extra)

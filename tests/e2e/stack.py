@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -19,17 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+from tests.infra.ports import free_port
+
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
 REQUEST_SECONDS_MAX = 30.0
 UNDISTURBED = {"DOMICILE_EDGE_NODE_RECYCLE_SECONDS": "0"}
 """Workers stay as they are unless a test asks for something else."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -75,6 +70,8 @@ class Stack:
     api_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     exit_code: int | None = None
+    begins_with_nothing: bool = False
+    """Its first start takes every step of the schema, too, as a user's does."""
     beside: Callable[[], Iterable[Path]] = tuple
     """Files of a database server, if it has one."""
     watchers: list[Callable[[str, Reply], None]] = field(default_factory=list)
@@ -93,6 +90,10 @@ class Stack:
         return self.data.with_name(self.data.name + ".mirror")
 
     def start(self) -> None:
+        if not self.begins_with_nothing and "DOMICILE_ORIGIN_RECORDS_DATABASE_URL" not in self.environment:
+            from tests.infra.migrating import begin  # Alembic is large, and benchmarks have no use for it
+
+            begin(self.data)
         command = [
             *(sys.executable, "-m", "domicile.cli.main", "serve"),
             *("--data", str(self.data), "--edge", f"127.0.0.1:{self.edge_port}"),

@@ -26,10 +26,13 @@ FLAGS = [
     "--disable-sync",
 ]
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and os.environ.get("CI") != "true",
-    reason="Chromium is not installed: apt-get install chromium",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        CHROMIUM is None and os.environ.get("CI") != "true",
+        reason="Chromium is not installed: apt-get install chromium",
+    ),
+    pytest.mark.timeout(180),  # an installation and a browser are started
+]
 
 
 @pytest.fixture(scope="module")

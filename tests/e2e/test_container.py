@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import free_port
 from tests.infra import confine
 from tests.infra.container import Image, mounts
+from tests.infra.ports import free_port
 
 READY_SECONDS_MAX = 60
 

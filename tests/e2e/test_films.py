@@ -15,7 +15,6 @@ from tests.e2e.stack import Stack
 from tests.infra.large_files import Blocks, Got, get, growth
 from tests.pictures import films
 
-WORKERS = 2
 LARGE_BYTES = 120_000_000
 GROWTH_BYTES_MAX = 30_000_000
 

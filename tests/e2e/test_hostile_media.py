@@ -34,7 +34,10 @@ def manifest() -> list[dict[str, str]]:
 ROWS = manifest()
 REFUSED = [row for row in ROWS if row["expect"] == "refuse"]
 HONEST = "photos/koala.png"
-pytestmark = pytest.mark.skipif(CORPUS is None, reason="the corpus is not beside this checkout: set DOMICILE_CORPUS")
+pytestmark = [
+    pytest.mark.skipif(CORPUS is None, reason="the corpus is not beside this checkout: set DOMICILE_CORPUS"),
+    pytest.mark.timeout(180),  # the installation is stopped and started again
+]
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,6 @@ from tests.e2e.canary import Canaries
 from tests.e2e.stack import Reply, Stack, frozen
 from tests.e2e.test_purge import CONNECTIONS, ask, everywhere, picture, status_of, warm
 
-WORKERS = 2
 RED, GREEN, BLUE = (200, 0, 0), (0, 160, 0), (0, 0, 200)
 
 pytestmark = pytest.mark.timeout(180)

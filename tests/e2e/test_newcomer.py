@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from domicile.media.timing import parse_server_timing
 from tests.e2e.canary import Canaries
 from tests.e2e.stack import Reply, Stack
+from tests.infra.server_timing import parse_server_timing
 
 PHOTOS = {
     "phone": ("photos/phone_12mp_exif6_gps_p3.jpg", (3024, 4032), "jpg"),
@@ -53,6 +53,12 @@ def test_the_upload_answer_tells_the_displayed_size_and_our_own_urls(
     assert answer["resource_type"] == "image"
     assert re.fullmatch("[0-9a-f]{32}", str(answer["asset_id"]))
     assert stack.path_of(str(answer["url"])).startswith("/demo/image/upload/v")
+
+
+def test_the_greeting_says_what_decoders_read_and_write(stack: Stack, uploads: dict[str, dict[str, object]]) -> None:
+    said = " ".join(stack.log.read_text("utf-8", "replace").split())
+    assert re.search(r"formats reads [a-z0-9 ]*jpg [a-z0-9 ]+ pdf svg; writes jpg [a-z0-9 ]+ \(pillow", said)
+    assert "faces CenterFace, onnxruntime " in said
 
 
 RENDITIONS = [

@@ -23,7 +23,6 @@ from tests.e2e.canary import Canaries
 from tests.e2e.signer import COVERED, PATH, PurgeCall
 from tests.e2e.stack import REQUEST_SECONDS_MAX, Reply, Stack, frozen
 
-WORKERS = 2
 CONNECTIONS = 40
 """Fresh connections per question: with two workers the chance that one is never asked is 2**-39."""
 

@@ -12,7 +12,8 @@ from PIL import Image
 from domicile.cli.places import wire_socket
 from tests.e2e.canary import Canaries
 from tests.e2e.conftest import Installations
-from tests.e2e.stack import Stack, free_port
+from tests.e2e.stack import Stack
+from tests.infra.ports import free_port
 
 
 def plant(stack: Stack, canaries: Canaries) -> str:

@@ -22,8 +22,9 @@ import pytest
 from cryptography import x509
 
 from tests.e2e.canary import Canaries
-from tests.e2e.stack import Stack, free_port, is_first
+from tests.e2e.stack import Stack, is_first
 from tests.infra.authority import Authority
+from tests.infra.ports import free_port
 from tests.sdk import files, node_run
 
 SCENARIOS, URLS = 17, 13

@@ -19,7 +19,6 @@ from tests.sdk import files
 CLI = "cloudinary-cli==1.17.0"
 DJANGO = ("django-cloudinary-storage==0.3.0", "django>=4.2,<5", "pillow", "cloudinary==1.46.3")
 """The storage classes of 2020 read settings that Django 5.1 no longer has."""
-WORKERS = 1
 COMMAND_SECONDS_MAX = 60.0
 SITE = Path(__file__).parents[1] / "sdk" / "django" / "site_of_files.py"
 

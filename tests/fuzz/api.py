@@ -46,8 +46,6 @@ KNOWN_SHARE = 0.7
 """Of the calls, so many name what is there."""
 HELD_OPEN = "/messages"
 """Waits as long as it is asked to."""
-NEVER_KNOWN = ("POST", "/erasures")
-"""Nothing but the sample would be left to erase."""
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8cfc0000003010100c9fe92ef"
     "0000000049454e44ae426082"

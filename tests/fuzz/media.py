@@ -161,7 +161,7 @@ class Memory:
 
     @classmethod
     def now(cls, pool: DecoderPool) -> Memory:
-        zygote = pool._zygote
+        zygote = pool._decoders._zygote
         assert zygote is not None
         return cls(psutil.Process(zygote._process.pid).memory_info().rss, psutil.Process().memory_info().rss)
 

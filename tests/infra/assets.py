@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from edge.connection_settings import ConnectionSettings
-from edge.metrics import Counters, totals
+from edge.counters import Counters, totals
 from edge.page import COUNTERS_MAX
 from edge.passthrough.serve import passthrough
 from edge.passthrough.settings import PassthroughSettings
 from edge.settings import EdgeSettings
 from edge.sockets import Sockets
+from tests.infra.ports import free_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +167,6 @@ class Cached:
             for point in totals([self.words])
             if point.name == "passthrough_requests" and point.labels["result"] == result
         )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

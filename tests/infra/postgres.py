@@ -11,7 +11,6 @@ import itertools
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Coroutine, Iterator
@@ -29,6 +28,7 @@ from origin.catalogue.cdn_tables import metadata
 from origin.catalogue.engine import Database
 from origin.catalogue.search_server import ServerIndex
 from origin.migrations import migrate
+from tests.infra.ports import free_port
 
 START_SECONDS_MAX = 60
 DATABASES = ("sqlite", "postgres")
@@ -60,12 +60,6 @@ def require() -> Path:
 def as_postgres(command: list[str]) -> None:
     prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     subprocess.run([*prefix, *command], check=True, timeout=START_SECONDS_MAX, capture_output=True, cwd="/")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:

@@ -3,7 +3,8 @@
 A file is one share, since its tests share what they start. A long one that started last would run alone while the other
 processes have nothing left to do; mutants fill what is left, those together that tests of one file are to catch, or of files beside
 one another that are to catch few. Files with large pictures are one share together: decoders that are bounded in time and memory would
-else compete for the cores with one another. So are files with buckets, which share a cluster.
+else compete for the cores with one another. So are files with buckets, which share a cluster, and files that use one installation, one
+after the other.
 """
 
 from __future__ import annotations
@@ -33,6 +34,22 @@ BUCKETS = frozenset({
     "tests/integration/test_stores.py",
 })  # fmt: skip
 """Each process that needs one starts a cluster of its own for them."""
+ONE_INSTALLATION = frozenset(
+    f"tests/e2e/test_{name}.py"
+    for name in (
+        "browser",
+        "canaries",
+        "films",
+        "hostile_media",
+        "hostile_urls",
+        "layers",
+        "newcomer",
+        "purge",
+        "sdk_tools",
+    )
+)
+"""Nothing of their installation is special, and each of them uses names of its own there (tests/e2e/conftest.py)."""
+TOGETHER = {"large pictures": LARGE_PICTURES, "buckets": BUCKETS, "one installation": ONE_INSTALLATION}
 
 
 class Shares(LoadFileScheduling):  # type: ignore[misc]  # xdist publishes no types
@@ -43,14 +60,16 @@ class Shares(LoadFileScheduling):  # type: ignore[misc]  # xdist publishes no ty
         config.option.loadscopereorder = False  # by their number of tests, which says little
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        if file in LARGE_PICTURES:
-            return "large pictures"
-        if file in BUCKETS:
-            return "buckets"
-        found = re.search(r"\[(.+)\]$", nodeid) if file.startswith(MUTANTS) else None
-        share = shares_of_mutants().get(found[1]) if found else None
-        return file if share is None else f"mutants of {share}"
+        return share_of(nodeid)
+
+
+def share_of(nodeid: str) -> str:
+    file = nodeid.partition("::")[0]
+    if together := next((name for name, files in TOGETHER.items() if file in files), None):
+        return together
+    found = re.search(r"\[(.+)\]$", nodeid) if file.startswith(MUTANTS) else None
+    share = shares_of_mutants().get(found[1]) if found else None
+    return file if share is None else f"mutants of {share}"
 
 
 @cache
@@ -77,5 +96,13 @@ def shares_of_mutants() -> dict[str, str]:
 
 
 def order(items: list[pytest.Item]) -> None:
-    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
-    items.sort(key=lambda item: (item.nodeid.startswith(MUTANTS), item.path not in slow))
+    """Files of one share follow each other: what they have in common is there from the first of them to the last."""
+    shares = {item.nodeid: share_of(item.nodeid) for item in items if not item.nodeid.startswith(MUTANTS)}
+    slow = {shares.get(item.nodeid) for item in items if item.get_closest_marker("slow") is not None}
+    places = {share: place for place, share in enumerate(dict.fromkeys(shares.values()))}
+
+    def place(item: pytest.Item) -> tuple[bool, bool, int]:
+        share = shares.get(item.nodeid)
+        return (True, True, 0) if share is None else (False, share not in slow, places[share])
+
+    items.sort(key=place)

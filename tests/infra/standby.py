@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.infra.postgres import QUICK, Server, as_postgres, free_port, options_of, require, running
+from tests.infra.ports import free_port
+from tests.infra.postgres import QUICK, Server, as_postgres, options_of, require, running
 
 
 @dataclass(slots=True)

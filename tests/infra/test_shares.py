@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.corpus import ROOT
-from tests.infra.shares import BUCKETS, LARGE_PICTURES, Shares, file_of, order
+from tests.infra.shares import BUCKETS, TOGETHER, Shares, file_of, order
 
 MUTANTS = ROOT / "tests" / "mutants"
 PATCHES = sorted(MUTANTS.glob("*.patch"))
@@ -64,15 +66,33 @@ def test_a_file_is_one_share_and_so_are_mutants_that_tests_beside_one_another_ar
     assert shares._split_scope(f"tests/mutants/test_mutants.py::test_it[{others}]") == "tests/mutants/test_mutants.py"
 
 
-def test_files_with_large_pictures_are_one_share_and_all_there() -> None:
+@pytest.mark.parametrize("share", TOGETHER)
+def test_files_that_belong_together_are_one_share_and_all_there(share: str) -> None:
     shares = object.__new__(Shares)
-    assert {shares._split_scope(f"{file}::test_1") for file in LARGE_PICTURES} == {"large pictures"}
-    assert [file for file in LARGE_PICTURES if not (ROOT / file).is_file()] == []
+    assert {shares._split_scope(f"{file}::test_1") for file in TOGETHER[share]} == {share}
+    assert [file for file in TOGETHER[share] if not (ROOT / file).is_file()] == []
 
 
-def test_files_with_buckets_are_one_share_and_all_there() -> None:
-    shares = object.__new__(Shares)
-    assert {shares._split_scope(f"{file}::test_1") for file in BUCKETS} == {"buckets"}
+def test_files_that_belong_together_follow_each_other_and_go_first_when_one_of_them_has_a_slow_test() -> None:
+    first, *_, last = sorted(TOGETHER["one installation"])
+    items: list[Any] = [
+        Item("tests/e2e/test_a.py::test_1"),
+        Item(f"{first}::test_1"),
+        Item("tests/e2e/test_nothing_else.py::test_1", is_slow=True),
+        Item(f"{last}::test_1", is_slow=True),
+        Item(f"{last}::test_2"),
+    ]
+    order(items)
+    assert [item.nodeid for item in items] == [
+        f"{first}::test_1",
+        f"{last}::test_1",
+        f"{last}::test_2",
+        "tests/e2e/test_nothing_else.py::test_1",
+        "tests/e2e/test_a.py::test_1",
+    ]
+
+
+def test_all_files_with_buckets_are_among_them() -> None:
     tests = (ROOT / "tests").rglob("test_*.py")
     assert {
         str(file.relative_to(ROOT)) for file in tests if "ceph." + "cluster()" in file.read_text("utf-8")

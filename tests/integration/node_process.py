@@ -20,7 +20,7 @@ from types import MappingProxyType
 import aiohttp
 from yarl import URL
 
-from edge.metrics import totals
+from edge.counters import totals
 from edge.page import SharedPage
 from tests.integration.origin_process import OriginProcess
 from tests.integration.wire_proxy import WireProxy
@@ -235,10 +235,10 @@ async def running_stack(
     if config:
         node.config = directory / "edge.toml"
         node.config.write_text(config, "utf-8")
+    if lease_seconds is not None:
+        write_policy(origin.data, lease_seconds)
     try:
         await asyncio.to_thread(origin.start)
-        if lease_seconds is not None:
-            await asyncio.to_thread(_set_lease, origin, lease_seconds)
         await proxy.start(directory / "wire.sock")
         await node.start()
         yield Stack(directory, origin, proxy, node)
@@ -250,12 +250,11 @@ async def running_stack(
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _set_lease(origin: OriginProcess, seconds: float) -> None:
-    policy = origin.data / "policies" / "demo.toml"
-    text = policy.read_text("utf-8")
-    policy.write_text(re.sub(r"(?m)^# lease_seconds = .*$", f"lease_seconds = {seconds}", text), "utf-8")
-    origin.stop()
-    origin.start()
+def write_policy(data: Path, lease_seconds: float) -> None:
+    """Before the cloud is made, so that no edge is ever given another lease."""
+    data.mkdir(mode=0o700)
+    (data / "policies").mkdir(mode=0o700)
+    (data / "policies" / "demo.toml").write_text(f'tenant = "demo"\nlease_seconds = {lease_seconds}\n', "utf-8")
 
 
 def picture(color: tuple[int, int, int], size: tuple[int, int] = (64, 48)) -> bytes:

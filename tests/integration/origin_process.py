@@ -12,16 +12,20 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import IO
 
+from tests.infra import preloaded
 from tests.infra.migrating import begin
 
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 20.0
 EDGE = "127.0.0.1:18080"
 """Where delivery URLs point; nothing listens there."""
+PYTEST = "PYTEST_VERSION"
+"""A variable that pytest sets. What runs for hours or measures (`tests.soak`, `tests.chaos`, `benchmarks`) does not have it."""
 
 
 @dataclass(slots=True)
@@ -40,8 +44,10 @@ class Reply:
 class OriginProcess:
     directory: Path
     environment: Mapping[str, str]
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | preloaded.Preloaded | None = None
     port: int = 0
+    anew: bool = field(default_factory=lambda: PYTEST not in os.environ)
+    """As a user's does, and not as a fork of one that has imported everything (tests/infra/preloaded.py)."""
 
     @property
     def data(self) -> Path:
@@ -73,14 +79,7 @@ class OriginProcess:
         if "DOMICILE_ORIGIN_RECORDS_DATABASE_URL" not in environment:
             begin(Path(environment["DOMICILE_ORIGIN_RECORDS_DATA"]))
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "origin"],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                env=environment,
-                cwd=Path(__file__).parents[2],
-            )
+            self.process = self._begun(environment, log)
         assert self.process.stdout is not None
         timer = threading.Timer(seconds_max, self.process.kill)
         timer.start()
@@ -88,6 +87,18 @@ class OriginProcess:
         timer.cancel()
         assert line, self.log.read_text()
         self.port = int(json.loads(line)["api"].rsplit(":", 1)[1])
+
+    def _begun(self, environment: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes] | preloaded.Preloaded:
+        if not self.anew:
+            return preloaded.origin(environment, log)
+        return subprocess.Popen(
+            [sys.executable, "-m", "origin"],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            cwd=Path(__file__).parents[2],
+        )
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         assert self.process is not None
@@ -139,7 +150,12 @@ class OriginProcess:
 
 @contextmanager
 def running_origin(directory: Path, **environment: str) -> Iterator[OriginProcess]:
-    origin = OriginProcess(directory, environment)
+    with running(OriginProcess(directory, environment)) as origin:
+        yield origin
+
+
+@contextmanager
+def running(origin: OriginProcess) -> Iterator[OriginProcess]:
     origin.start()
     try:
         yield origin

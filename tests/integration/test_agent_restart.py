@@ -53,7 +53,7 @@ async def viewers(stack: Stack) -> AsyncIterator[Counter[int]]:
         while not leaving.is_set():
             for path in paths():
                 seen[(await connection.get(path)).status] += 1
-            await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # a load, and not all that the machine can do
 
     opened = [await stack.node.connection(number % stack.node.workers) for number in range(VIEWERS)]
     try:

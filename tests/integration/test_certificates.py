@@ -21,8 +21,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from tests.e2e.stack import free_port
 from tests.infra.authority import Authority
+from tests.infra.ports import free_port
 from tests.integration.node_process import READY_SECONDS_MAX, Node, picture, until
 from tests.integration.origin_process import OriginProcess
 

@@ -103,10 +103,14 @@ def test_boxes_are_of_the_picture_as_displayed() -> None:
     assert upright.tobytes() == turned.tobytes()
 
 
+@pytest.fixture(scope="module")
+def clear() -> Image.Image:
+    return made(render(photo(SHOP), job("")))
+
+
 @pytest.mark.parametrize("text, redaction", [("e_pixelate_faces", ""), ("", "pixelate_faces"), ("", "blur_faces")])
-def test_redaction_hides_what_is_stored_and_what_is_found(text: str, redaction: str) -> None:
+def test_redaction_hides_what_is_stored_and_what_is_found(text: str, redaction: str, clear: Image.Image) -> None:
     stored = Coordinates(faces=((100, 700, 120, 120),))
-    clear = made(render(photo(SHOP), job("")))
     found = made(render(photo(SHOP), job(text, redaction=redaction)))
     both = made(render(photo(SHOP), job(text, stored, redaction)))
     for face in CLEAR[SHOP]:

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from domicile.media.timing import parse_server_timing
+from tests.infra.server_timing import parse_server_timing
 from tests.integration.node_process import Got, Stack, color_of, noise, picture, running_stack, until
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)

@@ -140,6 +140,11 @@ def test_what_a_url_hides_and_what_a_policy_hides_is_the_same(name: str, effect:
         assert detail(asked, face) < DETAIL_MAX * detail(upright(body), face)
 
 
+@pytest.fixture(scope="module")
+def hidden(render: Render) -> bytes:
+    return render(photo("kodim04_woman_hat.png"), job("", redaction="pixelate_faces"))[1]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -162,10 +167,9 @@ def test_what_a_url_hides_and_what_a_policy_hides_is_the_same(name: str, effect:
         "pg_1",
     ],
 )
-def test_no_url_undoes_what_the_policy_hides(text: str, render: Render) -> None:
+def test_no_url_undoes_what_the_policy_hides(text: str, render: Render, hidden: bytes) -> None:
     """The result is that of the same URL on a picture whose faces were hidden before it was uploaded."""
     body = photo("kodim04_woman_hat.png")
-    hidden = render(body, job("", redaction="pixelate_faces"))[1]
     forced = made(render(body, job(text, redaction="pixelate_faces")))
     if "g_face" in text:  # a hidden face cannot be found again: compare the crop that the open picture gets
         open_crop = made(render(body, job(text)))

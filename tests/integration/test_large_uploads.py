@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.infra.large_files import Blocks, form, form_headers, get, growth, post_form
-from tests.integration.origin_process import OriginProcess, running_origin, wait_until
+from tests.integration.origin_process import OriginProcess, running, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -24,9 +24,10 @@ RAW = "/v1_1/demo/raw/upload"
 
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OriginProcess]:
-    with running_origin(tmp_path_factory.mktemp("large")) as running:
-        post_form(running.port, RAW, running.credentials, {"public_id": "warm.bin"}, Blocks(8 * MB))
-        yield running
+    anew = OriginProcess(tmp_path_factory.mktemp("large"), {}, anew=True)  # its memory is the subject
+    with running(anew) as origin:
+        post_form(origin.port, RAW, origin.credentials, {"public_id": "warm.bin"}, Blocks(8 * MB))
+        yield origin
 
 
 def pid_of(origin: OriginProcess) -> int:

@@ -26,7 +26,8 @@ from domicile.media import errors
 from domicile.media.wire import LeaseRequest
 from domicile.service.gate.wire import ClientCertificate, WireClient, WireLimits
 from tests.infra.authority import Authority
-from tests.integration.origin_process import OriginProcess, running_origin, wait_until
+from tests.infra.ports import free_port
+from tests.integration.origin_process import OriginProcess, running, running_origin, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +40,7 @@ def picture(side: int = 8) -> io.BytesIO:
 
 
 def test_a_restart_keeps_everything_and_a_deleted_sample_stays_deleted(tmp_path: Path) -> None:
-    with running_origin(tmp_path) as origin:
+    with running(OriginProcess(tmp_path, {}, anew=True)) as origin:
         before = origin.cloudinary_url
         kept = origin.sdk().uploader.upload(picture(), public_id="kept")
         assert origin.sdk().uploader.destroy("sample")["result"] == "ok"
@@ -69,7 +70,7 @@ def part(origin: OriginProcess, public_id: str, start: int, end: int) -> dict:
 
 def test_a_killed_origin_starts_again_with_what_it_had_answered(tmp_path: Path) -> None:
     third = len(CHUNKED) // 3
-    with running_origin(tmp_path) as origin:
+    with running(OriginProcess(tmp_path, {}, anew=True)) as origin:
         later = {"eager": [{"width": 4, "crop": "scale"}], "eager_async": True}
         assert part(origin, "begun", 0, third)["done"] is False
         done: list[str] = []
@@ -104,7 +105,7 @@ def test_a_killed_origin_starts_again_with_what_it_had_answered(tmp_path: Path) 
 
 
 def test_what_runs_may_end_before_the_process_does(tmp_path: Path) -> None:
-    with running_origin(tmp_path) as origin:
+    with running(OriginProcess(tmp_path, {}, anew=True)) as origin:
         key, secret = origin.credentials
         basic = base64.b64encode(f"{key}:{secret}".encode()).decode()
         edge = b"--x\r\nContent-Disposition: form-data; name="
@@ -146,7 +147,7 @@ def test_a_bad_setting_is_named_and_the_exit_code_is_2(tmp_path: Path) -> None:
 
 
 def test_two_processes_cannot_share_a_directory_or_a_port(tmp_path: Path) -> None:
-    with running_origin(tmp_path) as origin:
+    with running(OriginProcess(tmp_path, {}, anew=True)) as origin:
         shared = start_badly(DOMICILE_ORIGIN_RECORDS_DATA=str(origin.data), DOMICILE_ORIGIN_LISTEN="127.0.0.1:0")
         assert shared.returncode == 2, shared.stderr
         taken = start_badly(
@@ -188,8 +189,6 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="module")
 def tls_origin(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[tuple[OriginProcess, str]]:
-    from tests.e2e.stack import free_port
-
     file, key = authority.issue("server", x509.DNSName("localhost"))
     port = free_port()
     with running_origin(

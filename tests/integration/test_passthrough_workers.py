@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.conformance.passthrough_process import PassthroughProcess
-from tests.infra.assets import AssetOrigin, Cached, Seen, free_port, response
+from tests.infra.assets import AssetOrigin, Cached, Seen, response
+from tests.infra.ports import free_port
 
 WORKERS = 3
 URLS = 12

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from domicile.media.timing import parse_server_timing
+from tests.infra.server_timing import parse_server_timing
 from tests.integration.node_process import ROOT, Got, Stack, picture, running_stack, until
 
 SECONDS = 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,9 +20,11 @@ import pytest
 from domicile.imaging import features
 from domicile.imaging.sandbox import layers
 from tests.corpus import require_corpus
+from tests.infra.packages import once
 from tests.infra.told import TOLD
 
 ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "deploy" / "simd.py"
 BUILD_SECONDS_MAX = 400
 GOLDEN_SECONDS_MAX = 170
 
@@ -35,10 +39,31 @@ def overlay(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("cc") is None or not (Path(sysconfig.get_path("include")) / "Python.h").exists():
         pytest.skip("needs a compiler and headers: apt-get install -y gcc libc6-dev python3-dev")
     place = tmp_path_factory.mktemp("simd")
-    command = [sys.executable, "deploy/simd.py", "--overlay", str(place / "overlay"), "--wheels", str(place / "wheels")]
+    wheels = shutil.copytree(once(f"pillow-simd-{of_this_machine()}", into), place / "wheels")
+    return overlaid(place / "overlay", wheels)
+
+
+def of_this_machine() -> str:
+    """What the built engine depends on: how it is built, for which Python, on which processor."""
+    told = [
+        SCRIPT.read_text("utf-8"),
+        sys.version,
+        "avx2" if "avx2" in Path("/proc/cpuinfo").read_text("ascii", "replace") else "",
+    ]
+    return hashlib.sha256("\0".join(told).encode()).hexdigest()[:16]
+
+
+def into(wheels: Path) -> None:
+    """Half a minute of a processor."""
+    with tempfile.TemporaryDirectory() as overlay:
+        overlaid(Path(overlay), wheels)
+
+
+def overlaid(overlay: Path, wheels: Path) -> Path:
+    command = [sys.executable, str(SCRIPT), "--overlay", str(overlay), "--wheels", str(wheels)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=BUILD_SECONDS_MAX, check=False)
     assert done.returncode == 0, done.stderr
-    return place / "overlay"
+    return overlay
 
 
 def run(overlay: Path, *words: str, seconds_max: float = 50) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.infra.assets import Cached, Seen, cached, free_port, response
+from tests.infra.assets import Cached, Seen, cached, response
+from tests.infra.ports import free_port
 from tests.unit.edge.rig import Rig
 
 DATA = Path(__file__).parents[1] / "data"

@@ -15,7 +15,7 @@ import pytest
 from cryptography import x509
 
 from tests.infra.authority import Authority
-from tests.infra.cdn import free_port
+from tests.infra.ports import free_port
 from tests.integration.node_process import Node, Stack, color_of, picture, running_stack
 from tests.integration.wire_proxy import WireProxy
 

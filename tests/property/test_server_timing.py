@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domicile.media.timing import HEADER_BYTES_MAX, NAMES, Span, build_server_timing, parse_server_timing
+from domicile.media.timing import HEADER_BYTES_MAX, NAMES, Span, build_server_timing
+from tests.infra.server_timing import parse_server_timing
 
 spans = st.lists(
     st.builds(

@@ -16,23 +16,23 @@ from domicile.service.pool import DecoderPool
 from domicile.service.settings import Secret
 from domicile.service.tasks import Background
 from edge import agent_process
-from edge.agent import Identity
 from edge.bounds import bounds_between_workers, bounds_of
 from edge.cdn_settings import CdnSettings
 from edge.child_door import ChildDoor
+from edge.counters import Counters
 from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.flight import Flights
 from edge.link import NodeLink
 from edge.listener import END_SECONDS_MAX, Listener
 from edge.members import Members
 from edge.messages import Told
-from edge.metrics import Counters
 from edge.nodedb import NodeDb
 from edge.page import SharedPage, Slot
 from edge.parts import Outside, Parts, assemble
 from edge.plain import Plain
 from edge.reserve import Reserve
 from edge.settings import EdgeSettings
+from edge.starts import Identity
 from edge.store.disk import DiskStore
 from edge.store.guard import bind_directory
 from edge.store.keeper import Keeper

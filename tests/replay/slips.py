@@ -25,7 +25,7 @@ from edge.tenure import Asked
 from origin import cdn_steps, fenced
 from origin.continuity import Continuity
 from origin.fenced import Instance
-from origin.journal import read_heads
+from origin.journal_reading import read_heads
 from origin.mirror import Mirror
 from origin.records import cdn_purges, edges, recovery
 from origin.records.types import FencedState, Fencing
@@ -52,7 +52,7 @@ def lease_from_send(patch: pytest.MonkeyPatch) -> None:
         cursors = {name: tenant.cursor for name, tenant in agent._node.tenants.items()}
         answer: LeaseAnswer = await agent._wire.lease(agent._request())
         agent._page.nonce, ahead_ns = answer.nonce, agent.tenure.wall_ahead_ns()
-        now_ns, boot = agent._page.now_ns(), agent.identity.boot
+        now_ns, boot = agent._page.now_ns(), agent.starts.identity.boot
         return Asked(sent_ns=now_ns, cursors=cursors, answer=answer, boot=boot, wall_ahead_ns=ahead_ns)
 
     patch.setattr(Agent, "_ask", asked)

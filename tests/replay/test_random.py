@@ -29,7 +29,7 @@ from domicile.media import journal
 from domicile.media.errors import MediaError
 from domicile.media.journal import GENESIS, Entry
 from origin.fenced import CLOCK_DRIFT, CLOCK_MARGIN_SECONDS
-from origin.journal import read_entries
+from origin.journal_reading import read_entries
 from origin.records import PurgeTargets
 from tests.infra.records import CLOUD
 from tests.replay.loop import Loop, without_threads
@@ -207,7 +207,7 @@ class Replay(RuleBasedStateMachine):
             for answer in reversed(node.line.journals[-3:]):
                 if not (answer.compacted or answer.unknown or agent._changing.locked()):
                     async with agent._changing:
-                        await agent._take(answer)
+                        await agent._feed.take(answer)
             await self.loop.settle()
 
         before = self._cursor(edge)

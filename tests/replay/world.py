@@ -190,7 +190,7 @@ class World:
         line = self.nodes[edge].line
         await self.deliver_acks(edge)
         leases = self.origin.records._core.leases
-        boot = self.nodes[edge].agent.agent.identity.boot
+        boot = self.nodes[edge].agent.agent.starts.identity.boot
         acked = [one for (_, its_boot), one in leases._instances.items() if its_boot == boot]
         if not acked or acked[0].applied.get(CLOUD, 0) < seq:
             raise Refused("no ack comes" + ("" if line.find("ack") is None else " through"))
@@ -269,7 +269,7 @@ class World:
     def freeze(self, edge: str) -> None:
         """Until it goes on as another: its clock stands still, and the origin has never heard of it."""
         node = self.nodes[edge]
-        who = node.agent.agent.identity
+        who = node.agent.agent.starts.identity
         self.origin.records._core.leases._instances.pop((who.node, who.boot))
         node.clocks.run_at(0.0)
 
@@ -279,7 +279,7 @@ class World:
         agent, page = node.agent.agent, node.page
         node.clocks.run_at(1.0)
         page.start, page.nonce = taken.start, taken.nonce
-        agent.identity = replace(agent.identity, boot=taken.start)
+        agent.starts.identity = replace(agent.starts.identity, boot=taken.start)
         page.lease_deadline_ns = page.now_ns() + taken.left_ns
 
     # --- versions -------------------------------------------------------------------------------------------------------

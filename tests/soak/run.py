@@ -57,6 +57,8 @@ class Soak:
     seed: int = 1
     kills: list[str] = field(default_factory=list)
     oracle: Oracle = field(init=False)
+    pause_seconds: float = 0.0
+    """Of a reader between two questions."""
     _over: threading.Event = field(default_factory=threading.Event)
     _failures: list[BaseException] = field(default_factory=list)
     _restarting: threading.Lock = field(default_factory=threading.Lock)
@@ -140,8 +142,7 @@ class Soak:
             except Wrong as wrong:
                 wrong.add_note(f"seed {self.seed}, kills so far: {self.kills}\n{self.stack.log_tail()}")
                 raise
-            if outcome == "refused":
-                self._over.wait(0.02)
+            self._over.wait(0.02 if outcome == "refused" else self.pause_seconds)
         reader.close()
 
     def _write_on(self) -> None:

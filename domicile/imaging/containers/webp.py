@@ -96,16 +96,17 @@ def stripped(view: memoryview) -> bytes:
     for kind, start, end in chunks(view):
         data = bytes(view[start:end])
         if kind == b"VP8X":
-            pieces.append(_chunk(kind, bytes([data[0] & ~METADATA_FLAGS]) + data[1:10]))
+            pieces.append(chunk(kind, bytes([data[0] & ~METADATA_FLAGS]) + data[1:10]))
         elif kind == b"ANMF":
             inner = chunks(view[:end], start + FRAME_HEADER_BYTES)
-            held = (_chunk(k, bytes(view[s:e])) for k, s, e in inner if k in PIXELS)
-            pieces.append(_chunk(kind, data[:FRAME_HEADER_BYTES] + b"".join(held)))
+            held = (chunk(k, bytes(view[s:e])) for k, s, e in inner if k in PIXELS)
+            pieces.append(chunk(kind, data[:FRAME_HEADER_BYTES] + b"".join(held)))
         elif kind in PIXELS or kind == b"ANIM":
-            pieces.append(_chunk(kind, data))
+            pieces.append(chunk(kind, data))
     body = b"WEBP" + b"".join(pieces)
     return b"RIFF" + len(body).to_bytes(4, "little") + body
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """With its padding."""
     return kind + len(data).to_bytes(4, "little") + data + b"\0" * (len(data) & 1)

@@ -22,14 +22,14 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import IO, Any, Self
-
-import aiohttp
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from domicile.media.account import Account
 from domicile.media.policy import Activity, Permit
 from domicile.media.signature import sign_parameters
-from domicile.service.gate.sessions import HEADERS_OUTSIDE_MAX, USER_AGENT, new_session
+
+if TYPE_CHECKING:
+    import aiohttp  # where it is used: a quarter of what every command loads, and most have no account to ask
 
 ANSWER_BYTES_MAX = 32 * 1024 * 1024
 FILE_BYTES_MAX = 20 * 1024 * 1024 * 1024
@@ -129,6 +129,10 @@ class AccountClient:
     async def open(
         cls, account: Account, activity: Activity, tenant: str, *, connections_max: int
     ) -> AsyncIterator[AccountClient]:
+        import aiohttp
+
+        from domicile.service.gate.sessions import HEADERS_OUTSIDE_MAX, USER_AGENT, new_session
+
         timeout = aiohttp.ClientTimeout(
             total=CALL_SECONDS_MAX, sock_connect=CONNECT_SECONDS_MAX, sock_read=READ_SECONDS_MAX
         )
@@ -154,6 +158,8 @@ class AccountClient:
 
     async def fetch_once(self, permit: Permit, path: str, query: Query) -> Original:
         """What lies behind a link that works once, so that nothing is tried again. Raises Refused."""
+        import aiohttp
+
         permit.require(self._activity, self._tenant)
         url, values = self.account.base + path, list(query)
         try:
@@ -181,6 +187,8 @@ class AccountClient:
 
     async def _tried(self, attempt: Any) -> Any:
         """The result, or Refused once nothing more is to be hoped for."""
+        import aiohttp
+
         for number in range(1, ATTEMPTS_MAX + 1):
             try:
                 return await attempt()
@@ -219,6 +227,8 @@ class AccountClient:
     async def _post(
         self, resource_type: str, fields: Mapping[str, str], piece: bytes, headers: Mapping[str, str]
     ) -> dict[str, Any]:
+        import aiohttp
+
         form = aiohttp.FormData(dict(fields))
         name = fields["public_id"].rpartition("/")[2]
         form.add_field("file", piece, filename=name, content_type="application/octet-stream")
@@ -230,6 +240,8 @@ class AccountClient:
 
     @property
     def _basic(self) -> dict[str, str]:
+        import aiohttp
+
         return {"Authorization": aiohttp.encode_basic_auth(self.account.api_key, self.account.api_secret)}
 
 

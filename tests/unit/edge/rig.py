@@ -61,15 +61,15 @@ from domicile.service.pool_values import Rendered
 from edge.bounds import bounds_of
 from edge.cdn_settings import CdnSettings
 from edge.connection_settings import ConnectionSettings
+from edge.counters import Counters
 from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.entrance import entrance
 from edge.flight import Flights
 from edge.following import TenantState
-from edge.keys import Terms, Wanted, wanted
+from edge.keys import Terms, wanted
 from edge.link import NodeLink
 from edge.listener import Listener
 from edge.messages import Applied, Event, Granted, KeyRecord, Numbered, StoredObject, TenantGrant
-from edge.metrics import Counters
 from edge.page import SharedPage, boottime_ns
 from edge.parts import Outside, Parts, assemble
 from edge.plain import Plain
@@ -80,6 +80,7 @@ from edge.store.guard import bind_directory
 from edge.store.room import Marks, Room
 from edge.tier_listener import parent_client, tier_entrances
 from edge.tier_settings import TierSettings
+from edge.wanted import Wanted
 
 CLOUD = "demo"
 REGION = "eu-de"

@@ -17,13 +17,13 @@ from domicile.media.errors import BootSplit, UpstreamUnavailable
 from domicile.media.journal import Entry, Head, Kind
 from domicile.media.wire import Ack, Empty, JournalAnswer, LeaseAnswer, LeaseRequest, TenantLease
 from domicile.service.gate.wire import WireClient
-from edge.agent import Agent, Identity
+from edge.agent import Agent
 from edge.journal import after
 from edge.lease import NANOSECONDS, deadline_ns
 from edge.members import Members
 from edge.messages import Applied, Dropped, Granted, Withdrawn
 from edge.nodedb import NoRoom
-from edge.starts import Cause
+from edge.starts import Cause, Identity
 from edge.tenure import NOT_CONTINUED, Tenure
 from tests.unit.edge import nodes
 from tests.unit.edge.journals import chained
@@ -192,10 +192,10 @@ async def test_each_request_shows_the_nonce_of_the_answer_before(played: Playing
 
 async def test_an_agent_that_starts_again_goes_on_under_the_same_id(played: Playing) -> None:
     again = Playing(played.side, played.origin)
-    assert again.agent.identity.boot == played.agent.identity.boot
-    played.agent.begin_anew(Cause.CLOCK)
+    assert again.agent.starts.identity.boot == played.agent.starts.identity.boot
+    played.agent.starts.begin_anew(Cause.CLOCK)
     third = Playing(played.side, played.origin)
-    assert third.agent.identity.boot == played.agent.identity.boot != again.agent.identity.boot
+    assert third.agent.starts.identity.boot == played.agent.starts.identity.boot != again.agent.starts.identity.boot
 
 
 async def test_the_lease_of_an_agent_before_counts_for_the_next(played: Playing) -> None:
@@ -210,7 +210,7 @@ def nothing_is_served(played: Playing) -> bool:
 
 
 async def test_told_that_another_asks_it_serves_nothing_until_it_has_begun_anew(played: Playing) -> None:
-    boot = played.agent.identity.boot
+    boot = played.agent.starts.identity.boot
     assert played.side.register.store(stored("a"))
     played.origin.splits = True
     with pytest.raises(BootSplit):
@@ -225,24 +225,24 @@ async def test_told_that_another_asks_it_serves_nothing_until_it_has_begun_anew(
 
 
 async def test_told_so_by_an_ack_likewise(played: Playing) -> None:
-    boot = played.agent.identity.boot
+    boot = played.agent.starts.identity.boot
     played.origin.splits = True
     (entry,) = entries(Kind.ASSET)
     played.origin.commit(entry)
-    await played.until(lambda: played.agent.identity.boot != boot)
+    await played.until(lambda: played.agent.starts.identity.boot != boot)
     played.origin.splits = False
     await played.until(lambda: played.agent.tenure.leased and bool(played.origin.acks))
-    assert played.origin.asked[-1].boot == played.agent.identity.boot
+    assert played.origin.asked[-1].boot == played.agent.starts.identity.boot
 
 
 @pytest.mark.parametrize("seconds", [-2.0, 2.0, 86_400.0])
 async def test_a_wall_clock_that_was_set_ends_the_lease(played: Playing, clock: Clock, seconds: float) -> None:
-    boot = played.agent.identity.boot
+    boot = played.agent.starts.identity.boot
     played.origin.away = True
     real = played.side.tenure._wall_clock
     played.side.tenure._wall_clock = lambda: real() + seconds
     await played.until(lambda: nothing_is_served(played))
-    assert (played.agent.identity.boot == boot, played.agent.begun_anew) == (False, 1)
+    assert (played.agent.starts.identity.boot == boot, played.agent.starts.begun_anew) == (False, 1)
     played.origin.away = False
     await played.until(lambda: played.agent.tenure.leased)
     assert not played.agent.tenure.clock_was_set()
@@ -258,11 +258,11 @@ async def test_a_wall_clock_that_is_slewed_ends_nothing(played: Playing) -> None
 async def test_a_lease_that_was_asked_for_before_it_began_anew_does_not_count(played: Playing) -> None:
     asked = await played.agent._ask()
     played.origin.away = True
-    played.agent.begin_anew(Cause.GENERATION)
+    played.agent.starts.begin_anew(Cause.GENERATION)
     await played.agent._accept(asked)
     assert nothing_is_served(played)
     played.origin.away = False
-    played.origin.while_asked = lambda: played.agent.begin_anew(Cause.GENERATION)
+    played.origin.while_asked = lambda: played.agent.starts.begin_anew(Cause.GENERATION)
     with pytest.raises(UpstreamUnavailable):
         await played.agent._ask()
     played.origin.while_asked = lambda: None

@@ -9,14 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from domicile.media.timing import parse_server_timing
 from domicile.media.wire import WireError
 from domicile.service.settings import BadSetting, load
 from edge.app import PURGE_PATH, SERVICE_PATHS
+from edge.counters import totals
 from edge.delivery_settings import DeliverySettings
-from edge.metrics import totals
 from edge.settings import EdgeSettings
 from edge.store.port import Stored, tenant_tag
+from tests.infra.server_timing import parse_server_timing
 from tests.unit.edge.rig import Rig, grant, policy
 
 PATH = "/demo/image/upload/w_10/pic.png"

@@ -14,7 +14,7 @@ import pytest
 from domicile.media.errors import UndecodableMedia
 from domicile.media.facts import STRIP_REVISION
 from domicile.media.journal import Kind
-from edge.metrics import totals
+from edge.counters import totals
 from edge.store.sealed_body import SealedBody
 from tests.unit.edge.rig import CLOUD, Rig, grant, hash_of, policy
 

@@ -22,7 +22,7 @@ from edge.cdn_listener import cdn_entrances, tls_context
 from edge.cdn_settings import CdnSettings
 from edge.downstream import Downstream
 from tests.infra.authority import Authority
-from tests.infra.cdn import free_port
+from tests.infra.ports import free_port
 from tests.unit.edge.rig import NAME_KEY, Got, Rig, hash_of, policy
 
 PATH = "/demo/image/upload/w_10/people/pic.png"

@@ -20,9 +20,9 @@ from cryptography import x509
 from domicile.service.settings import BadSetting
 from edge.bounds import bounds_of
 from edge.connection_settings import ConnectionSettings
+from edge.counters import Counters, totals
 from edge.entrance import Entrance, entrance, standing_in
 from edge.listener import Listener
-from edge.metrics import Counters, totals
 from edge.page import COUNTERS_MAX
 from edge.passthrough.settings import PassthroughSettings
 from edge.settings import EdgeSettings, TlsSettings

@@ -8,8 +8,9 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from edge.counters import Counters
 from edge.exporter import NODE_HELP, SCRAPE_SECONDS, NodeCollector, Scrape
-from edge.metrics import HELP, PREFIX, Cache, Count, Counters, Gauge, Route
+from edge.metrics import HELP, PREFIX, Cache, Count, Gauge, Route
 from edge.page import SharedPage
 
 

@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 from domicile.media.asset import Aid
 from domicile.media.errors import LeaseLost
 from domicile.media.journal import Entry, Fence, Kind
+from edge.counters import Counters
 from edge.following import Following
 from edge.messages import Applied, Granted, Numbered, Part, Snapshot, TenantGrant, Waiting, Withdrawn
-from edge.metrics import Counters
 from edge.page import COUNTERS_MAX, SharedPage
 from edge.settings import EdgeSettings
 from tests.unit.edge.rig import PlayedLink, policy

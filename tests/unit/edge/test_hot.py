@@ -14,16 +14,17 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from aiohttp.web_protocol import MAX_MSG_QUEUE_SIZE
 
 from domicile.media.cdn import CDNS
 from domicile.media.journal import Entry, Kind
 from edge.bounds import bounds_of
 from edge.cache.forward import HOPS_MAX
+from edge.counters import totals
 from edge.delivery_settings import DeliverySettings
 from edge.front import Front
 from edge.hot_table import REQUEST_BYTES_MAX
 from edge.listener import Listener
-from edge.metrics import totals
 from edge.store.port import PIECE_BYTES_MAX
 from tests.unit.edge.rig import REGION, Rig, hash_of, policy
 
@@ -187,6 +188,27 @@ async def test_a_hot_hit_is_told_from_an_ordinary_one_by_nothing_but_time(rig: R
                 assert hot_hits(rig) == before + 3
                 assert SAID_OF_TIME.sub(b"", ours) == SAID_OF_TIME.sub(b"", theirs)
                 assert all(said in ours for said in (b"detail=memory", b"Date: ", b"edge;dur=0,"))
+
+
+async def test_more_requests_at_once_than_the_library_takes_are_answered_in_order_hot_or_not(rig: Rig) -> None:
+    await warm(rig)
+    chance, before = random.Random(20261127), hot_hits(rig)
+    starts = [b"GET PATH HTTP/1.1\r\n"] * 4 + [
+        b"HEAD PATH HTTP/1.1\r\n",
+        b"GET OTHER HTTP/1.1\r\n",
+        b"GET /healthz HTTP/1.1\r\n",
+    ]
+    requests = [
+        chance.choice(starts) + b"Host: x\r\n" + chance.choice((b"", b"", b"", b"Range: bytes=1-2\r\n")) + b"\r\n"
+        for _ in range(4 * MAX_MSG_QUEUE_SIZE)
+    ]
+    said = b"".join((*requests, b"GET PATH HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+    said = said.replace(b"PATH", PATH.encode()).replace(b"OTHER", OTHER.encode())
+    async with cold(rig) as port:
+        ours, theirs = [SAID_OF_TIME.sub(b"", await say(at, [said])) for at in (rig.port, port)]
+    assert ours == theirs
+    assert ours.count(b"HTTP/1.1 ") == len(requests) + 1
+    assert hot_hits(rig) > before
 
 
 async def test_the_same_bytes_are_read_once_and_by_what_was_decided_last(rig: Rig) -> None:

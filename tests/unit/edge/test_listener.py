@@ -13,9 +13,9 @@ from aiohttp import web
 from aiohttp.helpers import DEFAULT_CHUNK_SIZE
 from aiohttp.web_protocol import MAX_MSG_QUEUE_SIZE
 
+from edge.connection import HEAD_BYTES_MAX
 from edge.connection_settings import ConnectionSettings
 from edge.delivery_settings import DeliverySettings
-from edge.listener import HEAD_BYTES_MAX
 from tests.unit.edge.rig import Rig
 from tests.unit.edge.test_outgoing import Viewer, value
 

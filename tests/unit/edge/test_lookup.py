@@ -12,12 +12,13 @@ from domicile.media.pending import NO_HINTS
 from domicile.media.policy_file import from_mapping
 from domicile.media.url import parse
 from edge.following import TenantState
-from edge.keys import Terms, Wanted, wanted
+from edge.keys import Terms, wanted
 from edge.lookup import Found, Lookup
 from edge.messages import TenantGrant
 from edge.store.memory import MemoryStore
 from edge.store.port import Stored, StoredHead
 from edge.verdict import Verdict
+from edge.wanted import Wanted
 
 AID = Aid("a" * 32)
 NAME_KEY = b"n" * 32

@@ -27,10 +27,11 @@ from domicile.service.log_flood import Flood
 from domicile.service.turns import TurnLimits
 from edge import listener
 from edge.connection_settings import ConnectionSettings
+from edge.counters import Counters, totals
 from edge.delivery_settings import CacheSettings, DeliverySettings
 from edge.link import REPORTS_MAX, NodeLink
 from edge.messages import KeyRecord
-from edge.metrics import Count, Counters, totals
+from edge.metrics import Count
 from edge.owner import Owners
 from edge.parent import Parent
 from edge.render import Order

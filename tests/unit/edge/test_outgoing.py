@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from domicile.media.journal import Kind
+from edge.counters import totals
 from edge.delivery_settings import DeliverySettings
-from edge.metrics import totals
 from edge.outgoing import abort, taken, unsent_bytes, while_it_moves
 from edge.store.port import PIECE_BYTES_MAX
 from tests.unit.edge.rig import Rig

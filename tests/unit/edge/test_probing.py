@@ -22,13 +22,13 @@ from domicile.service.gate.peer import PeerClient, PeerGone, PeerReply
 from domicile.service.gate.probe import ProbeClient
 from domicile.service.gate.wire import WireClient
 from domicile.service.settings import Secret
-from edge.agent import Identity
 from edge.cdn_settings import CdnSettings
 from edge.delivery_settings import DeliverySettings
 from edge.look import LookAnswer, LookQuestion
 from edge.own_probe import FIELD, proof
 from edge.probing import OwnDoor, Probing, own_door, own_tls
 from edge.settings import EdgeSettings
+from edge.starts import Identity
 from tests.unit.edge.journals import chained
 from tests.unit.edge.nodes import HEAD, HOME, agent_side, lease, stored
 from tests.unit.edge.rig import Rig, hash_of

@@ -12,11 +12,12 @@ from domicile.media.asset import Aid, NameHash
 from domicile.media.errors import AssetNotFound, LeaseLost
 from domicile.media.freshness import outward
 from domicile.media.policy_file import from_mapping
-from domicile.media.timing import Span, parse_server_timing
+from domicile.media.timing import Span
 from edge.cache.ranges import Span as Part
 from edge.respond import Making, Manner, Reply, disposition, empty, picture, preflight, refusal
 from edge.store.port import StoredHead
 from edge.upstream import AssetGone
+from tests.infra.server_timing import parse_server_timing
 
 HEAD = StoredHead(
     tenant="demo", contributors=(Aid("a" * 32),), names=(NameHash("1" * 32),), epoch=1, sequence=1, config_revision=1,

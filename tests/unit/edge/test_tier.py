@@ -19,14 +19,14 @@ from domicile.media.journal import Entry, Head, Kind
 from domicile.media.policy import Activity, Permit, Place, decide
 from domicile.service.gate.tier import ParentGone, TierClient, TierReply, client_tls
 from domicile.service.settings import BadSetting
+from edge.counters import totals
 from edge.delivery_settings import CacheSettings
 from edge.messages import KeyRecord, StoredObject
-from edge.metrics import totals
 from edge.parent import FAILURES_MAX
 from edge.tier import Question
 from edge.tier_settings import TierSettings
 from tests.infra.authority import Authority
-from tests.infra.cdn import free_port
+from tests.infra.ports import free_port
 from tests.unit.edge.rig import CLOUD, TOKEN_KEY, PlayedOrigin, Rig, hash_of, policy
 
 PATH = "/demo/image/upload/w_10/pic.png"

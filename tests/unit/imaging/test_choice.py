@@ -8,7 +8,6 @@ import tracemalloc
 
 import pytest
 from PIL import Image
-from ssimulacra2 import compute_ssimulacra2
 
 from domicile.imaging import choice
 from domicile.imaging.choice import (
@@ -49,6 +48,8 @@ def number_of(picture: Image.Image, output_format: str, target: float = 76) -> i
 
 
 def real(picture: Image.Image, output_format: str, number: int) -> float:
+    from ssimulacra2 import compute_ssimulacra2
+
     return float(compute_ssimulacra2(io.BytesIO(saved(picture)), io.BytesIO(lossy(picture, output_format, number, ""))))
 
 

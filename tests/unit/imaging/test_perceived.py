@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
-from ssimulacra2 import compute_ssimulacra2
 
 import origin
 from domicile.imaging.encode import lossy
@@ -64,6 +63,8 @@ def photo(name: str) -> Image.Image:
 
 
 def test_the_estimate_follows_the_real_score() -> None:
+    from ssimulacra2 import compute_ssimulacra2  # half a second for every process that collects tests
+
     off = []
     for name, (output_format, numbers) in itertools.product(SAMPLES, NUMBERS.items()):
         picture = photo(name)

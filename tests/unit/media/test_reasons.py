@@ -6,7 +6,8 @@ import itertools
 
 from domicile.media.negotiate import TYPES
 from domicile.media.reasons import How, Kind, Reasons
-from domicile.media.timing import DESC_CHARS_MAX, Span, build_server_timing, parse_server_timing
+from domicile.media.timing import DESC_CHARS_MAX, Span, build_server_timing
+from tests.infra.server_timing import parse_server_timing
 
 
 def test_every_reason_can_be_read_back() -> None:

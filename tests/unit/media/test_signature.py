@@ -4,12 +4,10 @@ import cloudinary
 import cloudinary.utils
 import pytest
 
-from domicile.media.errors import BadSignature, StaleRequest
+from domicile.media.errors import BadSignature
 from domicile.media.signature import (
     LEFT_OUT_BY_SOME,
-    WEBHOOK_SECONDS_MAX,
     Digest,
-    delivery_text,
     parameters_text,
     sign_answer,
     sign_delivery,
@@ -19,7 +17,6 @@ from domicile.media.signature import (
     verify_delivery,
     verify_parameters,
     verify_search,
-    verify_webhook,
 )
 from domicile.media.url import parse
 
@@ -91,11 +88,6 @@ def test_the_encodings_of_two_sdks_are_both_signed_as_they_stand():
     verify_delivery("a(1)", "PwLGVhBt", "secret")
 
 
-def test_slashes_merge_in_the_transformation_but_not_behind_a_colon():
-    assert delivery_text("w_1//h_1", "http://x/y") == "w_1/h_1/http://x/y"
-    assert delivery_text("", "pic.jpg") == "pic.jpg"
-
-
 def test_the_documented_parameters_sign_as_documented():
     assert sign_parameters(SAMPLE, SECRET) == "7e775a49f317e77d8f0af0fb11891b6e6edf21c0"
     verify_parameters(SAMPLE, "7e775a49f317e77d8f0af0fb11891b6e6edf21c0", SECRET)
@@ -150,12 +142,9 @@ def test_the_signature_of_a_webhook_is_what_the_sdk_checks(sdk):
     body, timestamp = '{"ü":1}', 2_000_000_000
     signature = sign_webhook(body, timestamp, SECRET)
     assert sdk.verify_notification_signature(body, timestamp, signature, valid_for=10**10)
-    verify_webhook(body, timestamp, signature, SECRET, now=timestamp + WEBHOOK_SECONDS_MAX)
-    verify_webhook(body, timestamp, sign_webhook(body, timestamp, SECRET, digest=Digest.SHA256), SECRET, now=timestamp)
-    with pytest.raises(StaleRequest):
-        verify_webhook(body, timestamp, signature, SECRET, now=timestamp + WEBHOOK_SECONDS_MAX + 1)
-    with pytest.raises(BadSignature):
-        verify_webhook(body, timestamp + 1, signature, SECRET, now=timestamp)
+    assert not sdk.verify_notification_signature(body, timestamp + 1, signature, valid_for=10**10)
+    longer = sign_webhook(body, timestamp, SECRET, digest=Digest.SHA256)
+    assert sdk.verify_notification_signature(body, timestamp, longer, valid_for=10**10, algorithm="sha256")
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -175,7 +164,6 @@ def test_nothing_is_signed_by_no_secret() -> None:
     for checked in (
         lambda: verify_parameters({"public_id": "a"}, sign_parameters({"public_id": "a"}, ""), ""),
         lambda: verify_search("300", "e30=", sign_search("300", "e30=", ""), ""),
-        lambda: verify_webhook("{}", 0, sign_webhook("{}", 0, ""), "", now=0.0),
         lambda: verify_delivery("a.jpg", sign_delivery("a.jpg", ""), ""),
     ):
         with pytest.raises(BadSignature):

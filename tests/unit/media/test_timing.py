@@ -11,8 +11,8 @@ from domicile.media.timing import (
     Span,
     build_server_timing,
     milliseconds,
-    parse_server_timing,
 )
+from tests.infra.server_timing import parse_server_timing
 
 INFO = ContentInfo(
     width=864,

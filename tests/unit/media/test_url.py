@@ -194,12 +194,6 @@ def test_a_split_whose_name_is_too_long_is_left_out():
     assert [len(each.transformation.components) for each in request.candidates] == [2, 1]
 
 
-def test_v1_asks_for_no_particular_version():
-    assert parse("/demo/image/upload/v1/pic").wanted_version is None
-    assert parse("/demo/image/upload/v12/pic").wanted_version == 12
-    assert parse("/demo/image/upload/pic").wanted_version is None
-
-
 @pytest.mark.parametrize(
     "path,cloud,public_id",
     [

@@ -10,7 +10,7 @@ import pytest
 from domicile.media.asset import Aid
 from domicile.media.journal import ENTRY_TARGETS_MAX, GENESIS, Entry, Head, Kind, follows
 from domicile.media.wire import BODY_BYTES_MAX
-from origin import journal as module
+from origin import journal_reading
 from origin.catalogue.engine import Database, sqlite_url
 from origin.journal import Journal
 from origin.migrations import migrate
@@ -84,8 +84,8 @@ async def test_one_that_is_refused_leaves_none_of_its_entries(journal: Journal, 
 async def test_an_answer_holds_what_the_wire_takes_and_the_next_one_goes_on(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert (module.TARGETS_PER_ANSWER_MAX + ENTRY_TARGETS_MAX) * len("xx" + "0" * 32) < BODY_BYTES_MAX * 3 // 4
-    monkeypatch.setattr(module, "TARGETS_PER_ANSWER_MAX", 10)
+    assert (journal_reading.TARGETS_PER_ANSWER_MAX + ENTRY_TARGETS_MAX) * len("xx" + "0" * 32) < BODY_BYTES_MAX * 3 // 4
+    monkeypatch.setattr(journal_reading, "TARGETS_PER_ANSWER_MAX", 10)
     await write(journal, 8, targets=4)
     first = await journal.entries({CLOUD: 0}, wait_seconds=0)
     assert [entry.seq for entry in first.entries] == [1, 2, 3]

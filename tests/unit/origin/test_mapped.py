@@ -180,6 +180,21 @@ async def test_what_was_erased_comes_back_under_no_other_name_that_leads_to_it(m
         await upload(mapped.records, late, is_brought=True, brought_beside=(name("old/x"),))
 
 
+@pytest.mark.parametrize("delivery_type", ["private", "authenticated"])
+async def test_what_its_owner_has_for_fewer_people_or_erased_is_brought_for_nobody(
+    mapped: World, delivery_type: str
+) -> None:
+    for path in ("x", "y"):
+        mapped.there.put(f"/m/{path}.JPG", b"one")
+        await upload(mapped.records, name(f"old/{path}", delivery_type=delivery_type))
+    target = name("old/x", delivery_type=delivery_type)
+    await mapped.records.erase(CLOUD, PurgeTargets(names=(target,)))
+    for path in ("x", "y"):
+        absent(await resolve(mapped, f"old/{path}"))
+        absent(await resolve(mapped, f"old/{path}.JPG", resource_type="raw", ending=""))
+    assert mapped.there.asked == []
+
+
 async def test_what_is_restricted_or_has_rules_comes_as_no_other_kind_of_file(mapped: World) -> None:
     rules = (AccessRule(access_type="anonymous", end=2 * NOW),)
     for path in ("x", "y", "z"):

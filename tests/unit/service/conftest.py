@@ -81,8 +81,8 @@ class Bench:
         return pid
 
     def zygote(self) -> int:
-        assert self.pool._zygote is not None
-        return self.pool._zygote._process.pid
+        assert self.pool._decoders._zygote is not None
+        return self.pool._decoders._zygote._process.pid
 
     def decoders(self) -> set[int]:
         return {child.pid for child in psutil.Process(self.zygote()).children()}

@@ -291,7 +291,7 @@ async def test_a_full_queue_is_overload_at_once_and_waiting_is_measured() -> Non
         await asyncio.sleep(0.1)
         second = group.create_task(bench.pool.render(b"echo 2", JOB, tenant="acme"))
         await asyncio.sleep(0.05)
-        assert bench.pool.queue_depth == 1
+        assert bench.pool._line.waiting == 1
         started = time.monotonic()
         with pytest.raises(Overloaded):
             await bench.say("echo 3")
@@ -340,7 +340,7 @@ async def test_a_probe_counts_for_as_much_as_its_length_lets_fear() -> None:
         for _ in range(2):
             group.create_task(bench.pool.probe(b"nap 0.2" + b" " * 2_000_000, MediaLimits(), tenant="acme"))
         await asyncio.sleep(0.1)
-        assert (bench.pool._line.working, bench.pool.queue_depth) == (1, 1)
+        assert (bench.pool._line.working, bench.pool._line.waiting) == (1, 1)
 
 
 async def test_waiting_too_long_is_overload() -> None:
@@ -349,7 +349,7 @@ async def test_waiting_too_long_is_overload() -> None:
         await asyncio.sleep(0.1)
         with pytest.raises(Overloaded):
             await bench.say("echo")
-        assert bench.pool.queue_depth == 0
+        assert bench.pool._line.waiting == 0
 
 
 async def test_never_more_processes_than_set() -> None:
@@ -357,7 +357,7 @@ async def test_never_more_processes_than_set() -> None:
         tasks = [group.create_task(bench.say("nap 0.02", tenant=f"t{number % 5}")) for number in range(30)]
         most = 0
         while not all(task.done() for task in tasks):
-            most = max(most, len(bench.pool._busy) + len(bench.pool._idle))
+            most = max(most, len(bench.pool._decoders._busy) + len(bench.pool._decoders._idle))
             await asyncio.sleep(0.001)
     assert most == 2
 
@@ -408,10 +408,10 @@ async def test_after_an_erase_the_tenants_processes_go() -> None:
 
 
 async def test_switching_tenants_forks_one_zygote_and_starts_no_interpreter(bench: Bench) -> None:
-    zygote = bench.pool._zygote
+    zygote = bench.pool._decoders._zygote
     pids = [int(await bench.say("pid", tenant=str(number))) for number in range(20)]
     assert len(set(pids)) == 20
-    assert bench.pool._zygote is zygote
+    assert bench.pool._decoders._zygote is zygote
     assert bench.counted.killed.total() == 0
 
 
@@ -470,7 +470,7 @@ async def main():
     pool = DecoderPool(PoolSettings(processes=1), handlers=Path({str(DOUBLE)!r}))
     await pool.start()
     pid = (await pool.render(b"pid", JOB, tenant="t")).body.decode()
-    print(pool._zygote._process.pid, pid, flush=True)
+    print(pool._decoders._zygote._process.pid, pid, flush=True)
     await pool.render(b"spin", JOB, tenant="t")
 asyncio.run(main())
 """

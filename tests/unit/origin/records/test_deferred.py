@@ -65,7 +65,7 @@ async def test_a_version_that_was_found_by_what_it_carried_goes_without_the_one_
         match way:
             case "grace":
                 clock.now += 60
-                await records.resume_erasures()
+                await records._erasures.resume()
             case "hold":
                 await records.lift_hold(CLOUD, hold)
             case _:
@@ -108,11 +108,11 @@ async def test_a_catalogue_of_yesterday_does_not_take_for_cancelled_what_was_car
     keep(tmp_path, "yesterday")
     clock.now += 60
     async with at(tmp_path, clock) as records:
-        await records.resume_erasures()
+        await records._erasures.resume()
         assert await is_kept(records, "jane")
     restore(tmp_path, "yesterday", originals=False)
     async with at(tmp_path, clock, ack_seconds_max=0.0) as records:
-        await records.resume_erasures()
+        await records._erasures.resume()
         clock.now += STRANGERS_SECONDS
         over = await records.erasure(CLOUD, asked)
         assert (*told(over), over.body["removed"]["gone_before"]) == ("receipted", "erased", 1)
@@ -130,7 +130,7 @@ async def test_what_is_left_of_a_restricted_asset_stays_restricted(tmp_path: Pat
         await records.restrict(CLOUD, JANE)
         await records.erase(CLOUD, JANE, versions=Versions.CURRENT, grace=grace)
         clock.now += grace
-        await records.resume_erasures()
+        await records._erasures.resume()
         assert records._core.keyring.of(jane.aid) is None
         assert not await is_kept(records, "jane")
         with pytest.raises(AssetNotFound):
@@ -156,7 +156,7 @@ async def test_what_others_erased_before_is_claimed_by_nobody_until_it_is_gone(
             other = await records.erase(CLOUD, BOTH)
             assert other.body["outcome"] == "partial"
             clock.now += 60
-            await records.resume_erasures()
+            await records._erasures.resume()
             now = await records.erasure(CLOUD, id_of(waits))
             assert now.body["outcome"] == "partial"
             assert (now.body["removed"]["versions"], now.body["removed"]["gone_before"]) == (0, 1)
@@ -182,7 +182,7 @@ async def test_whoever_writes_down_how_far_an_erasure_is_loses_nothing_of_what_o
             assert row is not None
             state = msgspec.structs.replace(row.state, originals=7)
             await rows_of.save(connection, replace(row, state=state))
-            goes_on = asyncio.create_task(records.resume_erasures())
+            goes_on = asyncio.create_task(records._erasures.resume())
             await asyncio.wait({goes_on}, timeout=READ_SECONDS)
         await goes_on
         async with core.database.read() as connection:

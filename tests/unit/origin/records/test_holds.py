@@ -81,11 +81,11 @@ async def test_a_grace_restricts_at_once_erases_when_it_ends_and_survives_a_rest
         assert records._core.keyring.of(jane.aid) is not None
         assert id_of(await records.erase(CLOUD, JANE, grace=60, request_id="r")) == id_of(asked)
         clock.now += 59
-        await records.resume_erasures()
+        await records._erasures.resume()
         assert records._core.keyring.of(jane.aid) is not None
     clock.now += 1
     async with at(tmp_path, clock) as records:
-        await records.resume_erasures()
+        await records._erasures.resume()
         assert records._core.keyring.of(jane.aid) is None
         assert told(await records.erasure(CLOUD, id_of(asked))) == ("receipted", "erased")
         assert await kinds(records) == ["erasure"]
@@ -102,7 +102,7 @@ async def test_what_is_cancelled_is_shown_again_and_never_erased(tmp_path: Path)
         assert told(cancelled) == ("cancelled", "cancelled")
         assert await records.get(name("jane")) == jane
         clock.now += 61
-        await records.resume_erasures()
+        await records._erasures.resume()
         assert await records.get(name("jane")) == jane
         assert told(await records.erasure(CLOUD, id_of(asked))) == ("cancelled", "cancelled")
         with pytest.raises(BadRequest):
@@ -125,7 +125,7 @@ async def test_a_catalogue_of_yesterday_does_not_carry_out_what_was_cancelled_si
     restore(tmp_path, "yesterday")
     clock.now += 61
     async with at(tmp_path, clock, ack_seconds_max=0.0) as records:
-        await records.resume_erasures()
+        await records._erasures.resume()
         clock.now += STRANGERS_SECONDS
         assert await records.get(name("jane")) is not None
         assert told(await records.erasure(CLOUD, jane)) == ("cancelled", "cancelled")
@@ -147,7 +147,7 @@ async def test_of_more_that_wait_than_one_round_looks_at_none_is_left_out_for_ev
         await placed(records, PurgeTargets(public_ids=(first,)))
         clock.now += 10
         for _ in range(ROUNDS_MAX):
-            await records.resume_erasures()
+            await records._erasures.resume()
             if (await records.erase_preview(CLOUD, BOTH)).total == 1:
                 break
         assert [

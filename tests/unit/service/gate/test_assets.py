@@ -12,7 +12,8 @@ from domicile.media.policy import Activity, Place, Preset, ResidencyPolicy, deci
 from domicile.service.gate.assets import AssetClient, AssetLimits, AssetRequest, Busy
 from domicile.service.http1 import Broken, NotConnected
 from edge.passthrough.statement import permit_to_fetch
-from tests.infra.assets import AssetOrigin, free_port, response
+from tests.infra.assets import AssetOrigin, response
+from tests.infra.ports import free_port
 
 PERMIT = permit_to_fetch("eu-de", clock=time.time)
 

@@ -1,5 +1,5 @@
 """What a process loads for good when it starts, in less time: nothing that is not used, and no passes of the collector of cycles
-through what stays, neither meanwhile nor later.
+through what stays. It is not frozen: the collector has to know the caches that are emptied after an erase (`leftovers.py`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ def loading() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.freeze()
         gc.enable()
 
 

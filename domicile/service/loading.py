@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """While the block imports, no pass of the collector: each would go through all that was imported so far, a sixth of the time
-    that an origin takes to import what it needs.
+    """While the block imports, no pass of the collector: each would go through all that was imported so far. Not for processes that
+    outlive what is erased (origin, agent): what they hold of it is the collector's business from the start.
     """
     gc.disable()
     try:

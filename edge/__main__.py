@@ -83,8 +83,7 @@ def _run(given: argparse.Namespace) -> int:
     os.umask(0o077)
     match given.part:
         case "agent":
-            with loading():
-                from edge import agent_process
+            from edge import agent_process
 
             _end_with(given.parent)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # of a terminal or a whole group: it is the supervisor's

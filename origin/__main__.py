@@ -11,19 +11,17 @@ import sys
 from pathlib import Path
 
 from domicile.service.freed_memory import overwrite_freed
-from domicile.service.loading import loading
 
 
 def main() -> int:
     """Read the settings, serve until SIGTERM or SIGINT."""
-    with loading():
-        import uvloop
+    import uvloop
 
-        from domicile.media.policy import PolicyError
-        from domicile.service import logging
-        from domicile.service.settings import BadSetting
-        from origin.server import CataloguePutBack, serve, stop_on_signals
-        from origin.settings import OriginSettings, read_settings
+    from domicile.media.policy import PolicyError
+    from domicile.service import logging
+    from domicile.service.settings import BadSetting
+    from origin.server import CataloguePutBack, serve, stop_on_signals
+    from origin.settings import OriginSettings, read_settings
 
     async def run(settings: OriginSettings) -> None:
         await serve(settings, stop_on_signals(), tells_features=arguments.tell_features)

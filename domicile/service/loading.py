@@ -1,5 +1,5 @@
 """What a process loads for good when it starts, in less time: nothing that is not used, and no passes of the collector of cycles
-through what stays, neither meanwhile nor later.
+through what stays. It is not frozen: the collector has to know the caches that are emptied after an erase (`leftovers.py`).
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from contextlib import contextmanager
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """While the block imports, no pass of the collector: each would go through all that was imported so far, a sixth of the time
-    that an origin takes to import what it needs.
+    """While the block imports, no pass of the collector: each would go through all that was imported so far. Not for processes that
+    outlive what is erased (origin, agent): what they hold of it is the collector's business from the start.
     """
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         gc.enable()
 
 

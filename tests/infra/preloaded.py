@@ -164,6 +164,7 @@ def _become(environment: Mapping[str, str], descriptors: list[int]) -> NoReturn:
         os.environ.update(environment)
         sys.argv = ["origin"]
         random.seed()
+        gc.unfreeze()  # one that begins anew knows of all that it has imported
         signal.signal(signal.SIGINT, signal.default_int_handler)
         code = importlib.import_module("origin.__main__").main()
     except SystemExit as ended:

@@ -10,13 +10,21 @@ def said(*lines: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def test_nothing_is_collected_while_it_loads_and_what_was_loaded_is_left_out_later() -> None:
+def test_nothing_is_collected_while_it_loads() -> None:
+    assert said("with loading():", "    print(gc.isenabled())", "print(gc.isenabled())").split() == ["False", "True"]
+
+
+def test_caches_that_were_loaded_are_emptied_after_an_erase_all_the_same() -> None:
     assert said(
         "with loading():",
-        "    print(gc.isenabled())",
-        "    loaded = ['a list']",
-        "print(gc.isenabled(), any(one is loaded for one in gc.get_objects()))",
-    ).split() == ["False", "True", "False"]
+        "    import functools",
+        "    from domicile.service.leftovers import empty_caches",
+        "    cached = functools.lru_cache(lambda word: word)",
+        "cached('a name')",
+        "print(cached.cache_info().currsize)",
+        "empty_caches()",
+        "print(cached.cache_info().currsize)",
+    ).split() == ["1", "0"]
 
 
 def test_the_collector_goes_on_when_nothing_could_be_loaded() -> None:

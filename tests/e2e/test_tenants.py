@@ -18,6 +18,8 @@ from tests.e2e.stack import Stack
 from tests.integration.test_sdk_upload import PNG
 
 WORKERS = 1
+CALLS = 20
+"""An hour, of a cloud that is short of them."""
 
 
 @pytest.fixture(scope="module")
@@ -99,20 +101,23 @@ def test_a_scoped_key_does_its_part_with_the_sdk_and_nothing_else(stack: Stack, 
 def test_quotas_and_rates_reach_the_sdk_in_its_own_exceptions(stack: Stack, canaries: Canaries) -> None:
     url = stack.create_cloud("small")
     policy = stack.data / "policies" / "small.toml"
-    policy.write_text(policy.read_text("utf-8") + "\n[quotas]\nassets_max = 1\ncalls_per_hour_max = 4\n", "utf-8")
+    policy.write_text(
+        policy.read_text("utf-8") + f"\n[quotas]\nassets_max = 1\ncalls_per_hour_max = {CALLS}\n", "utf-8"
+    )
     origin = stack.processes("origin")[0]
     os.kill(origin, signal.SIGHUP)
     sdk = stack.sdk(url)
     deadline = time.monotonic() + 20
-    while "limit" not in (usage := sdk.api.usage())["objects"]:
+    while (
+        usage := sdk.api.usage()
+    ).rate_limit_allowed != CALLS:  # a call under way meanwhile may know one of them alone
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert usage["objects"]["limit"] == 1
-    remaining = usage.rate_limit_remaining
-    assert (usage.rate_limit_allowed, remaining >= 1) == (4, True)
+    assert usage.rate_limit_remaining >= 1
     sdk.uploader.upload(io.BytesIO(PNG), public_id=canaries.name())
     raised: list[Exception] = []
-    for _ in range(4):
+    for _ in range(CALLS):
         try:
             sdk.uploader.upload(io.BytesIO(PNG), public_id=canaries.name())
         except cloudinary.exceptions.Error as error:
@@ -121,4 +126,4 @@ def test_quotas_and_rates_reach_the_sdk_in_its_own_exceptions(stack: Stack, cana
     assert "calls_per_hour_max" in str(raised[-1])
     full = [error for error in raised if isinstance(error, cloudinary.exceptions.BadRequest)]
     assert all("assets_max" in str(error) for error in full)
-    assert len(full) + sum(isinstance(error, cloudinary.exceptions.RateLimited) for error in raised) == 4
+    assert len(full) + sum(isinstance(error, cloudinary.exceptions.RateLimited) for error in raised) == CALLS

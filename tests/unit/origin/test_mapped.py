@@ -253,6 +253,8 @@ async def test_what_was_deleted_is_brought_again_but_not_what_was_closed(mapped:
     assert (await resolve(mapped, "old/x")).resolved is not None
     await mapped.records.rename(name("old/x"), "old/x", to_type="authenticated")
     absent(await resolve(mapped, "old/x"))
+    await mapped.records.destroy(dataclasses.replace(name("old/x"), delivery_type="authenticated"))
+    absent(await resolve(mapped, "old/x"))
     mapped.there.put("/m/y.JPG", b"two")
     rules = (AccessRule(access_type="anonymous", end=2 * NOW),)
     await upload(mapped.records, name("old/y"), access_control=rules)

@@ -2,15 +2,16 @@
 
     fenced    by max(its commit, the newest start of the origin) + L (1 + rho) + epsilon, or with the acks before that
     verified  by then + L (1 + rho) + epsilon, once the key is destroyed and the originals are deleted: every edge that may serve has
-              looked for it (it is asked again EDGE_RETRY_SECONDS_MAX after it could not), or has no lease any more. One that can be heard and cannot hear keeps its lease as far as anybody knows,
-              and is waited for as long as that lasts
+              looked for it (it is asked again EDGE_RETRY_SECONDS_MAX after it could not), or has no lease any more. One that can be
+              heard and cannot hear keeps its lease as far as anybody knows, and is waited for as long as that lasts
 
 A start that is over (a wall clock was set, a whole node was killed) says nothing more, and has its lease as far as anybody knows: it
 is waited for from then on. One with a worker that hangs, or that is heard and cannot hear, keeps its lease and can say nothing of use: it is
 waited for until that is over, and it was asked once more. Both are `Trouble`, and count when they begin before everything was to be over.
 
 The commit is taken to be at the first statement, which comes a second after it at most. While nobody can answer nobody can be told, so
-the end of each absence is a bound as well; an origin that starts anew waits anew.
+the end of each absence is a bound as well; an origin that starts anew waits anew, and asks edges nothing before it knows again that all
+are fenced.
 """
 
 from __future__ import annotations
@@ -68,6 +69,14 @@ def fenced_by(life: Life, lease_seconds: float, absences: Iterable[Absence]) -> 
     return max(committed + silent_seconds(lease_seconds), told)
 
 
+def known_again_by(life: Life, lease_seconds: float, absences: Iterable[Absence]) -> float:
+    """That it is fenced, by the process of the origin that verifies it."""
+    assert life.erasing_at is not None
+    starts = [one.ended for one in absences if one.is_start and one.ended > life.erasing_at]
+    before = [at for at in starts if life.verified_at is None or at < life.verified_at]
+    return max(before, default=0.0) + silent_seconds(lease_seconds)
+
+
 def over(at: float, lease_seconds: float) -> Trouble:
     """A start of an edge ended."""
     return Trouble(at, at + silent_seconds(lease_seconds))
@@ -83,8 +92,9 @@ def verified_by(
 ) -> float:
     """`troubles`: in order."""
     assert life.erasing_at is not None
-    by = fenced_by(life, lease_seconds, absences) + silent_seconds(lease_seconds) + EDGE_LENGTH[1] * lease_seconds
     until = life.verified_at
+    fenced = max(fenced_by(life, lease_seconds, absences), known_again_by(life, lease_seconds, absences))
+    by = fenced + silent_seconds(lease_seconds) + EDGE_LENGTH[1] * lease_seconds
     for absence in absences:
         if absence.ended > life.erasing_at and (until is None or absence.began < until):
             by = max(by, absence.ended + (origin.records.opening.MAINTENANCE_SECONDS if absence.is_database else 0.0))

@@ -126,6 +126,10 @@ def test_the_bound_is_a_lease_after_the_commit_or_the_last_start() -> None:
     assert verified_by(life, lease, []) == 11.0 + 2 * silent + EDGE_LENGTH[1] * lease
     assert verified_by(life, lease, [Absence(41.0, 45.0, is_database=True)]) == 45.0 + MAINTENANCE_SECONDS
     by = verified_by(life, lease, [])
+    anew = Absence(41.0, 45.0, is_start=True)
+    assert fenced_by(life, lease, [anew]) == fenced_by(life, lease, [])
+    assert verified_by(life, lease, [anew]) == pytest.approx(45.0 + 2 * silent + EDGE_LENGTH[1] * lease), "after fenced"
+    assert verified_by(life, lease, [Absence(50.0, 60.0, is_start=True)]) == by, "after it was verified"
     assert verified_by(life, lease, [], [over(by - 0.5, lease)]) == by - 0.5 + silent
     assert verified_by(life, lease, [], [hung(by - 3.0, by + 1.0)]) == by + 1.0 + EDGE_RETRY_SECONDS_MAX
     assert verified_by(life, lease, [], [hung(by - 3.0, by - 2.0 - EDGE_RETRY_SECONDS_MAX)]) == by

@@ -1,6 +1,6 @@
 """What comes next for a probe at one place: pure decisions; `records.probing` holds what they stand on.
 
-pending   not asked yet, or not so that it says anything: asked again, ever more rarely
+pending   not asked yet, or not so that it says anything: asked again, ever more rarely; an edge within EDGE_RETRY_SECONDS_MAX
 verified  it was asked, and gave nothing away
 failed    its patience is over: the erasure ends, and says of this place that it is not verified
 """

@@ -16,11 +16,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any
+
+from tests.infra.last_call import last_call
 
 COMMANDS = {"domicile": "domicile.cli.main", "origin": "origin.__main__", "edge": "edge.__main__"}
 SECONDS_MAX = 50.0
@@ -64,7 +66,7 @@ def main() -> None:
         asked = json.loads(line)
         with tempfile.TemporaryFile() as said:
             if (child := os.fork()) == 0:
-                become(asked, said.fileno())
+                last_call(partial(become, asked, said.fileno()))
             code = waited(child)
             said.seek(0)
             answer = {"code": code, "said": said.read().decode("utf-8", "replace")}
@@ -83,26 +85,16 @@ def waited(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def become(asked: Mapping[str, Any], said: int) -> NoReturn:
-    code: int | str | None = 1
-    try:
-        os.setsid()
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(said, 1)
-        os.dup2(said, 2)
-        os.environ.clear()
-        os.environ.update(asked["environment"])
-        sys.argv = [asked["module"], *asked["words"]]
-        try:
-            code = importlib.import_module(asked["module"]).main()
-        except SystemExit as ended:
-            code = ended.code
-        except BaseException:
-            traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code if isinstance(code, int) else int(bool(code)))
+def become(asked: Mapping[str, Any], said: int) -> int | str | None:
+    """In a fork: what `main` of the module comes to."""
+    os.setsid()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    sys.argv = [asked["module"], *asked["words"]]
+    return importlib.import_module(asked["module"]).main()
 
 
 if __name__ == "__main__":

@@ -23,11 +23,12 @@ import socket
 import subprocess
 import sys
 import threading
-import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO
+
+from tests.infra.last_call import last_call
 
 MODULES = ("uvloop", "origin.server", "origin.settings", "origin.__main__")
 MESSAGE_BYTES_MAX = 128 * 1024
@@ -147,34 +148,24 @@ def main(control: socket.socket) -> None:
 
 def _forked(environment: Mapping[str, str], descriptors: list[int]) -> int:
     if (pid := os.fork()) == 0:
-        _become(environment, descriptors)
+        last_call(functools.partial(_become, environment, descriptors))
     for descriptor in descriptors[:2]:
         os.close(descriptor)
     return pid
 
 
-def _become(environment: Mapping[str, str], descriptors: list[int]) -> NoReturn:
-    """From the fork to the end of the process."""
-    code: int | str | None = 1
-    try:
-        os.dup2(descriptors[0], 1)
-        os.dup2(descriptors[1], 2)
-        os.closerange(3, DESCRIPTORS_MAX)
-        os.environ.clear()
-        os.environ.update(environment)
-        sys.argv = ["origin"]
-        random.seed()
-        gc.unfreeze()  # one that begins anew knows of all that it has imported
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        code = importlib.import_module("origin.__main__").main()
-    except SystemExit as ended:
-        code = ended.code
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code if isinstance(code, int) else int(bool(code)))
+def _become(environment: Mapping[str, str], descriptors: list[int]) -> int | str | None:
+    """From the fork to what the origin's `main` comes to."""
+    os.dup2(descriptors[0], 1)
+    os.dup2(descriptors[1], 2)
+    os.closerange(3, DESCRIPTORS_MAX)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["origin"]
+    random.seed()
+    gc.unfreeze()  # one that begins anew knows of all that it has imported
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return importlib.import_module("origin.__main__").main()
 
 
 if __name__ == "__main__":
